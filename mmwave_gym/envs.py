@@ -1,0 +1,328 @@
+"""The Gymnasium classes: one scenario as an environment and as a vector environment.
+
+They hold no physics. Each turns actions into the batch's arrays, and the batch's arrays into what its API asks for;
+`mmwave_gym.multiagent` does the same for PettingZoo.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import gymnasium
+import numpy as np
+from gymnasium import spaces
+from gymnasium.error import ResetNeeded
+from gymnasium.vector import AutoresetMode
+from gymnasium.vector.utils import batch_space
+from numpy.typing import NDArray
+
+from mmwave_gym.registration import make_scenario
+from mmwave_gym.scenario import Batch, EpisodeKey, Outcome, Scenario, View
+
+RENDER_MODES = ("human", "rgb_array", "ansi")
+MAX_SEED = 2**63 - 1
+
+
+class _Others:
+    """The one-agent view: agent 0 is played from outside, a policy plays the rest."""
+
+    def __init__(self, batch: Batch, policy: Any):
+        if policy is None:
+            raise ValueError(
+                f"this environment has {batch.scenario.num_agents} agents and one of them is controlled: "
+                "name the policy of the others, others='…' (mmwave_gym.agents() lists names) or an object with predict."
+            )
+        if isinstance(policy, str):
+            from mmwave_gym.agent import load_agent  # names need the registry of agents, objects do not
+
+            policy = load_agent(policy)
+        self._policy = policy
+        self._batch = batch
+        self._memory: Any = None
+        self._started = np.ones(batch.num_envs * batch.scenario.num_agents, bool)
+
+    def reset(self) -> None:
+        self._memory = None
+        self._started[:] = True
+        if hasattr(self._policy, "begin"):
+            from mmwave_gym.agent import RowRng
+
+            view = View(self._batch, getattr(self._policy, "access", "local"))
+            self._memory = self._policy.begin(view, RowRng.from_seed(0, view.num_rows))
+
+    def restarted(self, envs: NDArray[np.intp]) -> None:
+        self._started.reshape(self._batch.num_envs, -1)[envs] = True
+
+    def actions(self, first: NDArray[Any]) -> NDArray[Any]:
+        """Joint actions (N, A, …) with `first` (N, …) in place 0."""
+        observation = self._batch.observe()
+        n, a = observation.shape[:2]
+        rows = observation.reshape(n * a, -1)
+        action, self._memory = self._policy.predict(
+            rows, state=self._memory, episode_start=self._started, deterministic=True
+        )
+        self._started = np.zeros(n * a, bool)
+        joint = np.array(action).reshape(n, a, *first.shape[1:])
+        joint[:, 0] = first
+        return joint
+
+
+def episode_seeds(seed: int | Sequence[int | None] | None, num_envs: int) -> list[int]:
+    """One seed a copy. Gymnasium's rule: an integer s gives copy i the seed s + i, None draws afresh."""
+    if seed is None:
+        return [secrets.randbits(62) for _ in range(num_envs)]
+    if isinstance(seed, int | np.integer):
+        seeds = [int(seed) + i for i in range(num_envs)]
+    else:
+        seeds = [secrets.randbits(62) if s is None else int(s) for s in seed]
+        if len(seeds) != num_envs:
+            raise ValueError(f"seed must be an integer or {num_envs} of them, got {len(seeds)}.")
+    for s in seeds:
+        if not 0 <= s <= MAX_SEED:
+            raise ValueError(f"seed must be between 0 and {MAX_SEED}, got {s}.")
+    return seeds
+
+
+def observation_box(scenario: Scenario[Any, Any]) -> spaces.Box:
+    return spaces.Box(scenario.fields.low, scenario.fields.high, dtype=np.float32)
+
+
+def checked_action(space: spaces.Space[Any], action: Any, leading: tuple[int, ...]) -> NDArray[Any]:
+    """`action` as an array (*leading, *parts) inside the space, or an error that says what is wrong."""
+    array = np.asarray(action)
+    shape = (*leading, *(space.shape or ()))
+    if array.shape != shape:
+        raise ValueError(f"the action must have shape {shape}, got {array.shape}: {action!r}.")
+    if isinstance(space, spaces.Box):
+        if not np.issubdtype(array.dtype, np.number):
+            raise TypeError(f"the action must be numbers, got dtype {array.dtype}.")
+        if not ((array >= space.low) & (array <= space.high)).all():
+            raise ValueError(
+                f"the action must be in [{space.low.min():g}, {space.high.max():g}], got {action!r}."
+            )
+        return array.astype(np.float64)
+    if not np.issubdtype(array.dtype, np.integer):
+        raise TypeError(f"the action must be of an integer type, got dtype {array.dtype}: {action!r}.")
+    count = space.n if isinstance(space, spaces.Discrete) else space.nvec  # type: ignore[attr-defined]
+    if ((array < 0) | (array >= count)).any():
+        raise ValueError(f"the action must be an integer from 0 to {np.max(count) - 1}, got {action!r}.")
+    return array.astype(np.int64, copy=False)
+
+
+def check_render_mode(mode: str | None) -> None:
+    if mode is not None and mode not in RENDER_MODES:
+        raise ValueError(f"render_mode must be None or one of {', '.join(RENDER_MODES)}, got {mode!r}.")
+
+
+class ScenarioEnv(gymnasium.Env[NDArray[np.float32], Any]):
+    """One copy of a scenario, one controlled agent: what `gymnasium.make` returns.
+
+    Observations are float32 arrays in the units of `scenario.fields`; `info` holds the step's metrics, `elapsed_s`,
+    and `action_mask` (int8) where actions are masked. With several agents, `others=` names who plays the rest.
+    """
+
+    metadata: ClassVar[dict[str, Any]] = {"render_modes": list(RENDER_MODES), "render_fps": 10}
+
+    def __init__(self, scenario: str, render_mode: str | None = None, others: Any = None, **keywords: Any):
+        check_render_mode(render_mode)
+        self.scenario = make_scenario(scenario, **keywords)
+        self.batch = Batch(self.scenario, 1)
+        self.render_mode = render_mode
+        self.observation_space = observation_box(self.scenario)
+        self.action_space = self.scenario.action_space
+        self._others = _Others(self.batch, others) if self.scenario.num_agents > 1 else None
+        self._running = False
+        self._seeded = False
+        self._renderer: Any = None
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Any, dict[str, Any]]:
+        super().reset(seed=seed)
+        if seed is not None or not self._seeded:
+            self.batch.reset([EpisodeKey(s) for s in episode_seeds(seed, 1)])
+            self._seeded = True
+        else:
+            self.batch.restart(np.zeros(1, np.intp))
+        if self._others:
+            self._others.reset()
+        self._running = True
+        if self.render_mode is not None:
+            self._record(None)
+        return self.batch.observe()[0, 0], self._masked({})
+
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        if not self._running:
+            raise ResetNeeded("the episode has ended or was never begun: call reset() before step().")
+        joint = checked_action(self.action_space, action, ())[None]
+        joint = self._others.actions(joint) if self._others else joint[None]
+        outcome = self.batch.step(joint)
+        terminated, truncated = bool(outcome.terminated[0, 0]), bool(outcome.truncated[0])
+        self._running = not (terminated or truncated)
+        if self.render_mode is not None:
+            self._record(outcome)
+        info = {name: float(value.flat[0]) for name, value in outcome.metrics.items()}
+        info["elapsed_s"] = float(outcome.elapsed_s[0])
+        observation = self.batch.observe()[0, 0]
+        return observation, float(outcome.reward[0, 0]), terminated, truncated, self._masked(info)
+
+    def action_masks(self) -> NDArray[np.bool_]:
+        """Allowed actions as flat booleans, the form that sb3-contrib's MaskablePPO asks for."""
+        mask = self.batch.action_mask()
+        return np.ones(spaces.flatdim(self.action_space), bool) if mask is None else mask[0, 0].copy()
+
+    def view(self, access: str = "local") -> View:
+        """What an agent of that access level may know; the argument of an agent's `begin`."""
+        return View(self.batch, access)
+
+    def render(self) -> Any:
+        if self.render_mode is None:
+            gymnasium.logger.warn("render() needs a render_mode: gym.make(…, render_mode='rgb_array').")
+            return None
+        if not self._seeded:
+            raise ResetNeeded("nothing to render: call reset() first.")
+        return self._renderer.frame()
+
+    def close(self) -> None:
+        if self._renderer is not None:
+            self._renderer.close()
+
+    def _record(self, outcome: Outcome | None) -> None:
+        """Tell the renderer of a step, or of a new episode where `outcome` is None."""
+        if self._renderer is None:
+            from mmwave_gym.render import make_renderer  # drawing libraries load only where they are used
+
+            self._renderer = make_renderer(self.batch, self.render_mode)
+        self._renderer.record(outcome)
+
+    def _masked(self, info: dict[str, Any]) -> dict[str, Any]:
+        mask = self.batch.action_mask()
+        if mask is not None:
+            info["action_mask"] = mask[0, 0].astype(np.int8)
+        return info
+
+
+class ScenarioVectorEnv(gymnasium.vector.VectorEnv[NDArray[np.float32], NDArray[Any], NDArray[Any]]):
+    """Many copies of a scenario stepped as one, one controlled agent each: what `gymnasium.make_vec` returns.
+
+    `autoreset_mode`: NEXT_STEP (Gymnasium's default: the step after an end ignores the action, gives reward 0 and
+    the next episode's first observation) or SAME_STEP (it comes at once; the last one is in `info["final_obs"]`).
+    """
+
+    metadata: ClassVar[dict[str, Any]] = {"render_modes": [], "autoreset_mode": AutoresetMode.NEXT_STEP}
+
+    def __init__(
+        self,
+        scenario: str,
+        num_envs: int = 1,
+        autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
+        others: Any = None,
+        render_mode: str | None = None,
+        **keywords: Any,
+    ):
+        if render_mode is not None:
+            raise ValueError("the vector environment does not render: use gymnasium.make for pictures.")
+        mode = AutoresetMode(autoreset_mode)
+        if mode is AutoresetMode.DISABLED:
+            raise ValueError(
+                "autoreset_mode must be NextStep or SameStep; a scenario's copies restart by themselves."
+            )
+        self.metadata = {**self.metadata, "autoreset_mode": mode}
+        self.scenario = make_scenario(scenario, **keywords)
+        self.batch = Batch(self.scenario, num_envs)
+        self.num_envs = num_envs
+        self.render_mode = None
+        self.single_observation_space = observation_box(self.scenario)
+        self.single_action_space = self.scenario.action_space
+        self.observation_space = batch_space(self.single_observation_space, num_envs)
+        self.action_space = batch_space(self.single_action_space, num_envs)
+        self._same_step = mode is AutoresetMode.SAME_STEP
+        self._others = _Others(self.batch, others) if self.scenario.num_agents > 1 else None
+        self._ended = np.zeros(num_envs, bool)
+        self._seeded = False
+
+    def reset(
+        self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[NDArray[np.float32], dict[str, Any]]:
+        if seed is not None or not self._seeded:
+            self.batch.reset([EpisodeKey(s) for s in episode_seeds(seed, self.num_envs)])
+            self._seeded = True
+        else:
+            self.batch.restart(np.arange(self.num_envs))
+        self._ended[:] = False
+        if self._others:
+            self._others.reset()
+        return self._observe(), self._masked({})
+
+    def step(self, actions: NDArray[Any]) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
+        if not self._seeded:
+            raise ResetNeeded("call reset() before step().")
+        own = checked_action(self.single_action_space, actions, (self.num_envs,))
+        joint = self._others.actions(own) if self._others else own[:, None]
+        waiting = np.flatnonzero(self._ended)  # they ended in the last step; this one only restarts them
+        if len(waiting):
+            self._restart(waiting)
+        outcome = self.batch.step(joint)
+        reward, terminated, truncated = outcome.reward[:, 0], outcome.terminated[:, 0], outcome.truncated
+        stepped = np.ones(self.num_envs, bool)
+        if len(waiting):
+            self.batch.rewind(waiting)
+            reward, terminated, truncated = (np.array(x) for x in (reward, terminated, truncated))
+            reward[waiting], terminated[waiting], truncated[waiting] = 0.0, False, False
+            stepped[waiting] = False
+        info = self._info(outcome, stepped)
+        ended = terminated | truncated
+        observation = self._observe()
+        if self._same_step:
+            if ended.any():
+                observation = self._restart_now(ended, observation, info)
+        else:
+            self._ended = ended
+        return observation, reward, terminated, truncated, self._masked(info)
+
+    def action_masks(self) -> NDArray[np.bool_]:
+        """Allowed actions, (num_envs, actions)."""
+        mask = self.batch.action_mask()
+        if mask is None:
+            return np.ones((self.num_envs, spaces.flatdim(self.single_action_space)), bool)
+        return mask[:, 0].copy()
+
+    def view(self, access: str = "local") -> View:
+        """What an agent of that access level may know of all copies."""
+        return View(self.batch, access)
+
+    def _observe(self) -> NDArray[np.float32]:
+        return self.batch.observe()[:, 0]
+
+    def _restart(self, envs: NDArray[np.intp]) -> None:
+        self.batch.restart(envs)
+        if self._others:
+            self._others.restarted(envs)
+
+    def _restart_now(
+        self, ended: NDArray[np.bool_], observation: NDArray[np.float32], info: dict[str, Any]
+    ) -> NDArray[np.float32]:
+        """Start the next episode of copies that just ended; what ended goes into `info`."""
+        final = {name: info[name] for name in info if not name.startswith("_")}
+        final.update({f"_{name}": info[f"_{name}"] & ended for name in final})
+        info.update(
+            final_obs=observation, _final_obs=ended.copy(), final_info=final, _final_info=ended.copy()
+        )
+        self._restart(np.flatnonzero(ended))
+        return self._observe()
+
+    def _info(self, outcome: Outcome, stepped: NDArray[np.bool_]) -> dict[str, Any]:
+        info: dict[str, Any] = {}
+        for name, value in (*outcome.metrics.items(), ("elapsed_s", outcome.elapsed_s)):
+            info[name] = value.reshape(self.num_envs, -1)[:, 0] * stepped
+            info[f"_{name}"] = stepped.copy()
+        return info
+
+    def _masked(self, info: dict[str, Any]) -> dict[str, Any]:
+        mask = self.batch.action_mask()
+        if mask is not None:
+            info["action_mask"] = mask[:, 0].astype(np.int8)
+            info["_action_mask"] = np.ones(self.num_envs, bool)
+        return info

@@ -1,0 +1,52 @@
+"""Mobility laws as pure functions of their random draws."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+HEADINGS: Array = np.array([(1.0, 0.0, -1.0, 0.0), (0.0, -1.0, 0.0, 1.0)])
+"""Unit vectors, as columns, to the east, south, west and north: the order of direction probabilities."""
+
+
+def walk(start_m: Array, displacement_m: Array) -> Array:
+    """Positions of a free walk: start_m (...,), displacement_m (..., T); returns (..., T + 1), the start first."""
+    path = np.empty((*displacement_m.shape[:-1], displacement_m.shape[-1] + 1))
+    path[..., 0] = start_m
+    np.cumsum(displacement_m, axis=-1, out=path[..., 1:])
+    path[..., 1:] += start_m[..., None]
+    return path
+
+
+def walk_between_walls(start_m: Array, displacement_m: Array, low_m: float, high_m: float) -> Array:
+    """Positions of a walk whose every coordinate is clipped to [low_m, high_m] after each step. Shapes as `walk`.
+
+    One step maps x to clip(x + d, low, high), and the composition of two such maps is a map of the same form
+    clip(x + shift, floor, ceiling). So all prefixes come from a doubling scan in log2(T) passes, without a loop
+    over time.
+    """
+    shift = displacement_m.copy()
+    floor, ceiling = np.full_like(shift, low_m), np.full_like(shift, high_m)
+    reach = 1
+    while reach < shift.shape[-1]:
+        before, now = np.s_[..., :-reach], np.s_[..., reach:]
+        new_floor = np.clip(floor[before] + shift[now], floor[now], ceiling[now])
+        new_ceiling = np.clip(ceiling[before] + shift[now], floor[now], ceiling[now])
+        new_shift = shift[before] + shift[now]
+        shift[now], floor[now], ceiling[now] = new_shift, new_floor, new_ceiling
+        reach *= 2
+    path = np.empty((*shift.shape[:-1], shift.shape[-1] + 1))
+    path[..., 0] = start_m
+    np.clip(start_m[..., None] + shift, floor, ceiling, out=path[..., 1:])
+    return path
+
+
+def first_outside(x_m: Array, y_m: Array, side_m: float) -> NDArray[Any]:
+    """The first slot at which paths (..., T) are outside the square [0, side_m]^2, T where they never are."""
+    outside = (np.minimum(x_m, y_m) < 0.0) | (np.maximum(x_m, y_m) > side_m)
+    first = outside.argmax(axis=-1)
+    return np.where(outside.any(axis=-1), first, x_m.shape[-1])

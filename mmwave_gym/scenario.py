@@ -1,0 +1,340 @@
+"""What a scenario is, and the batch that runs many copies of one.
+
+Three ideas carry this file:
+
+* **The chance of an episode is drawn before its first step.** Mobility, topology and channel do not depend on
+  actions, so `Scenario.draw` makes the whole episode and `Scenario.step` is look-ups and arithmetic. Every policy
+  meets the same world, and the optimum of a drawn world can be computed.
+* **Physics is written once, for a batch.** Arrays are `(env, agent, feature)`. The Gymnasium environment is row 0
+  of a batch of one, the vector environment is the batch, the PettingZoo environment is one row split by agent.
+* **An episode is known by its key** `(seed, number)`. Copy `i` of a batch reset with seed `s` plays the episodes
+  `(s + i, 0), (s + i, 1), …` whatever the batch size, so a single environment with seed `s + i` is that copy.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import zlib
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
+
+import numpy as np
+from gymnasium import spaces
+from numpy.typing import NDArray
+
+ACCESS_LEVELS = ("local", "central", "trajectory", "hindsight")
+"""What an agent may know, least first: its own observation; everything now; future positions too; everything."""
+
+
+class ObservationField(NamedTuple):
+    """One named part of an agent's observation, `size` numbers between `low` and `high` in `unit`."""
+
+    name: str
+    size: int
+    low: float
+    high: float
+    unit: str
+    description: str
+
+
+class ObservationFields(tuple[ObservationField, ...]):
+    """The ordered fields of an observation: the one declaration behind space, documentation and normalisation."""
+
+    @property
+    def size(self) -> int:
+        return sum(f.size for f in self)
+
+    @property
+    def low(self) -> NDArray[np.float32]:
+        return np.concatenate([np.full(f.size, f.low, np.float32) for f in self])
+
+    @property
+    def high(self) -> NDArray[np.float32]:
+        return np.concatenate([np.full(f.size, f.high, np.float32) for f in self])
+
+    def split(self, observation: NDArray[Any]) -> dict[str, NDArray[Any]]:
+        """Views of the last axis of `observation`, shape `(..., size)`, by field name."""
+        parts, start = {}, 0
+        for f in self:
+            parts[f.name] = observation[..., start : start + f.size]
+            start += f.size
+        return parts
+
+
+class Metric(NamedTuple):
+    """A number that `Outcome.metrics` carries every step and that a row of the leaderboard condenses.
+
+    `per` says how: "step" divides the sum over the episode by the steps lived, "second" by the seconds lived, "all"
+    leaves the sum. A metric of shape (env, agent) counts the steps or seconds of every agent, one of shape (env,)
+    those of the environment.
+    """
+
+    name: str
+    unit: str
+    per: str
+    description: str
+
+
+class EpisodeKey(NamedTuple):
+    """Names one episode. `stream` separates seed spaces: "" is that of `reset(seed=…)`, others belong to tasks."""
+
+    seed: int
+    number: int = 0
+    stream: str = ""
+
+
+class EpisodeRng:
+    """The chance of one episode: `rng["fading"]` is its generator for one physical cause.
+
+    Causes have streams of their own, so that a new cause, or more draws of one, leaves the others as they were.
+    """
+
+    def __init__(self, key: EpisodeKey):
+        self.key = key
+
+    def __getitem__(self, cause: str) -> np.random.Generator:
+        # No `reset(seed=…)` can meet a named stream: its spawn keys are one word longer.
+        stream = (zlib.crc32(self.key.stream.encode()),) if self.key.stream else ()
+        words = (*stream, self.key.number, zlib.crc32(cause.encode()))
+        return np.random.Generator(np.random.SFC64(np.random.SeedSequence(self.key.seed, spawn_key=words)))
+
+
+@dataclass
+class Episodes:
+    """Drawn episodes. Scenarios add arrays whose first axis is storage; copy `i` uses storage row `row[i]`.
+
+    The indirection lets a batch draw the next episodes ahead and start them without copying.
+    """
+
+    row: NDArray[np.intp]
+
+    def of(self, envs: NDArray[np.intp]) -> Episodes:
+        """The same storage, seen by the copies `envs` only."""
+        return dataclasses.replace(self, row=self.row[envs])
+
+
+@dataclass
+class Outcome:
+    """What one step brought, for every copy and agent. Absent agents have zeros and False."""
+
+    reward: NDArray[np.float64]  # (env, agent)
+    terminated: NDArray[np.bool_]  # (env, agent): this agent's life has really ended, for instance it left
+    truncated: NDArray[np.bool_]  # (env,): the horizon was reached
+    elapsed_s: NDArray[np.float64]  # (env,): how long the step took
+    metrics: dict[str, NDArray[np.float64]]  # (env, agent) or (env,), see `Metric`
+
+
+EpisodesT = TypeVar("EpisodesT", bound=Episodes)
+StateT = TypeVar("StateT")
+
+
+class Scenario(ABC, Generic[EpisodesT, StateT]):
+    """The physics of one scenario for any number of copies at once. It holds configuration, never an episode.
+
+    Shapes: N copies, A agent places (`num_agents`), F observation features. A place may be empty, and after its
+    agent has ended it may be given to a new one: `agent_ids` tells who sits where. A place stays empty for at
+    least one step between two agents, so that the last observation of the one is never hidden by the other.
+    """
+
+    name: ClassVar[str]
+    agent_noun: ClassVar[str] = "agent"
+    turn_based: ClassVar[bool] = False
+    """Each step is the decision of one agent: one place, whose agent changes from step to step."""
+    metrics: ClassVar[tuple[Metric, ...]]
+    masked: bool = False  # does `action_mask` give masks?
+    num_agents: int
+    max_agent_ids: int  # ids lie in range(max_agent_ids)
+    horizon: int  # the most steps that an episode can have
+    fields: ObservationFields
+    action_space: spaces.Space[Any]  # of one agent: Discrete, MultiDiscrete or Box
+
+    @abstractmethod
+    def draw(self, rngs: Sequence[EpisodeRng]) -> EpisodesT:
+        """One episode for each rng, `row = arange(len(rngs))`. An episode must not depend on its neighbours."""
+
+    @abstractmethod
+    def start(self, episodes: EpisodesT) -> StateT:
+        """The state before the first step: a dataclass of arrays with leading axis `len(episodes.row)`."""
+
+    @abstractmethod
+    def step(self, episodes: EpisodesT, state: StateT, action: NDArray[Any]) -> Outcome:
+        """Move every copy on by one decision, changing `state` in place. `action` is (N, A) or (N, A, parts)."""
+
+    @abstractmethod
+    def observe(self, episodes: EpisodesT, state: StateT) -> NDArray[np.float32]:
+        """Fresh observations, (N, A, F); zeros where a place is empty."""
+
+    def action_mask(self, episodes: EpisodesT, state: StateT) -> NDArray[np.bool_] | None:
+        """Which actions are allowed, (N, A, actions), at least one each; None where all always are."""
+        return None
+
+    def agent_ids(self, episodes: EpisodesT, state: StateT) -> NDArray[np.int64]:
+        """Who sits in each place, (N, A); -1 is nobody. An id never comes back within an episode."""
+        return np.broadcast_to(np.arange(self.num_agents), (len(episodes.row), self.num_agents))
+
+    def reveal(self, episodes: EpisodesT, state: StateT, access: str) -> dict[str, NDArray[Any]]:
+        """What an agent of that access level may know beside its observation, by name, leading axis N."""
+        return {}
+
+    def constants(self) -> Mapping[str, Any]:
+        """The configuration that every agent may know, by name."""
+        return {}
+
+
+class View:
+    """What an agent is told when episodes begin: the form of the task, and whatever its access level grants."""
+
+    def __init__(self, batch: Batch, access: str):
+        if access not in ACCESS_LEVELS:
+            raise ValueError(f"access must be one of {', '.join(ACCESS_LEVELS)}, got {access!r}.")
+        self.access = access
+        self.fields: ObservationFields = batch.scenario.fields
+        self.action_space: spaces.Space[Any] = batch.scenario.action_space
+        self.num_envs: int = batch.num_envs
+        self.num_agents: int = batch.scenario.num_agents
+        self.horizon: int = batch.scenario.horizon
+        self.constants: Mapping[str, Any] = batch.scenario.constants()
+        self._batch = batch
+
+    @property
+    def num_rows(self) -> int:
+        """Rows that `predict` gets: one for each copy and agent place, copies first."""
+        return self.num_envs * self.num_agents
+
+    def look(self) -> dict[str, NDArray[Any]]:
+        """What may be known now, by name, leading axis `num_envs`; copies, for reading."""
+        batch = self._batch
+        revealed = batch.scenario.reveal(batch.episodes, batch.state, self.access)
+        for name, value in revealed.items():
+            revealed[name] = value = np.array(value)
+            value.flags.writeable = False
+        return revealed
+
+    def action_mask(self) -> NDArray[np.bool_] | None:
+        """Allowed actions now, (num_rows, actions), or None; every access level knows its own."""
+        mask = self._batch.action_mask()
+        return None if mask is None else mask.reshape(self.num_rows, -1)
+
+
+def _arrays(record: Any) -> list[str]:
+    return [f.name for f in dataclasses.fields(record) if f.name != "row"]
+
+
+def _assign(target: Any, at: NDArray[np.intp], source: Any) -> None:
+    for name in _arrays(target):
+        getattr(target, name)[at] = getattr(source, name)
+
+
+def _storage(like: Any, size: int) -> Any:
+    """A record as `like` with `size` unset rows in every array."""
+    arrays = {n: getattr(like, n) for n in _arrays(like)}
+    return dataclasses.replace(
+        like, **{n: np.empty((size, *a.shape[1:]), a.dtype) for n, a in arrays.items()}
+    )
+
+
+class Batch:
+    """N copies of a scenario: it holds the episodes and states, starts episodes and draws the next ones ahead.
+
+    Storage has two rows a copy: the running episode and the next one. Each step draws a few next episodes, so that
+    a thousand copies that all end in one step wait for nothing.
+    """
+
+    def __init__(self, scenario: Scenario[Any, Any], num_envs: int):
+        if num_envs < 1:
+            raise ValueError(f"num_envs must be at least 1, got {num_envs}.")
+        self.scenario = scenario
+        self.num_envs = num_envs
+        self.episodes: Any = None
+        self.state: Any = None
+        self._all = np.arange(num_envs)
+        self._keys = [EpisodeKey(0)] * num_envs
+        self._ready = np.zeros(num_envs, bool)  # is the next episode drawn?
+        self._waiting: deque[int] = deque()  # copies whose next episode is not drawn, oldest episode first
+        self._credit = 0.0  # next episodes that should be drawn by now, beyond those that are
+        self._steps = np.zeros(num_envs, np.int64)
+        self._mean_length = float(scenario.horizon)
+
+    def reset(self, keys: Sequence[EpisodeKey]) -> None:
+        """Start the episodes named by `keys`, one a copy."""
+        if len(keys) != self.num_envs:
+            raise ValueError(f"one key a copy is needed: {self.num_envs}, got {len(keys)}.")
+        self._keys = list(keys)
+        drawn = self.scenario.draw([EpisodeRng(key) for key in keys])
+        if self.episodes is None:
+            self.episodes = _storage(drawn, 2 * self.num_envs)
+        self.episodes.row = self._all.copy()
+        _assign(self.episodes, self._all, drawn)
+        self.state = self.scenario.start(self.episodes)
+        self._ready[:] = False
+        self._waiting = deque(range(self.num_envs))
+        self._credit = 0.0
+        self._steps[:] = 0
+
+    def restart(self, envs: NDArray[np.intp]) -> None:
+        """Start the next episode of the copies `envs`."""
+        self._draw_next([i for i in envs.tolist() if not self._ready[i]])
+        for i in envs.tolist():
+            key = self._keys[i]
+            self._keys[i] = key._replace(number=key.number + 1)
+        self._mean_length += 0.1 * (float(self._steps[envs].mean()) - self._mean_length)
+        self._steps[envs] = 0
+        self.episodes.row[envs] = self._spare(envs)
+        self._ready[envs] = False
+        self._waiting.extend(envs.tolist())
+        self.rewind(envs)
+
+    def rewind(self, envs: NDArray[np.intp]) -> None:
+        """Put the copies `envs` back to the start of their running episode."""
+        _assign(self.state, envs, self.scenario.start(self.episodes.of(envs)))
+        self._steps[envs] = 0
+
+    def step(self, action: NDArray[Any]) -> Outcome:
+        """One decision of every agent of every copy; see `Scenario.step`."""
+        outcome = self.scenario.step(self.episodes, self.state, action)
+        self._steps += 1
+        self._draw_ahead()
+        return outcome
+
+    def observe(self) -> NDArray[np.float32]:
+        return self.scenario.observe(self.episodes, self.state)
+
+    def action_mask(self) -> NDArray[np.bool_] | None:
+        return self.scenario.action_mask(self.episodes, self.state)
+
+    def agent_ids(self) -> NDArray[np.int64]:
+        return self.scenario.agent_ids(self.episodes, self.state)
+
+    def _spare(self, envs: NDArray[np.intp]) -> NDArray[np.intp]:
+        """The storage rows that the copies `envs` do not play from."""
+        return 2 * envs + self.num_envs - self.episodes.row[envs]  # rows i and i + num_envs belong to copy i
+
+    def _draw_ahead(self) -> None:
+        if (
+            self.num_envs == 1
+        ):  # nobody else to keep waiting, and many a single episode is never followed by another
+            return
+        # A tenth more than is needed on average: episodes do not all have the mean length.
+        self._credit = min(self._credit + 1.1 * self.num_envs / self._mean_length, self.num_envs)
+        count = int(self._credit)
+        if count == 0:
+            return
+        self._credit -= count
+        chosen: list[int] = []
+        while self._waiting and len(chosen) < count:
+            i = self._waiting.popleft()
+            if not self._ready[i] and i not in chosen:
+                chosen.append(i)
+        self._draw_next(chosen)
+
+    def _draw_next(self, chosen: list[int]) -> None:
+        if not chosen:
+            return
+        keys = [self._keys[i]._replace(number=self._keys[i].number + 1) for i in chosen]
+        drawn = self.scenario.draw([EpisodeRng(key) for key in keys])
+        envs = np.array(chosen)
+        _assign(self.episodes, self._spare(envs), drawn)
+        self._ready[envs] = True
