@@ -99,9 +99,7 @@ def checked_action(space: spaces.Space[Any], action: Any, leading: tuple[int, ..
         if not np.issubdtype(array.dtype, np.number):
             raise TypeError(f"the action must be numbers, got dtype {array.dtype}.")
         if not ((array >= space.low) & (array <= space.high)).all():
-            raise ValueError(
-                f"the action must be in [{space.low.min():g}, {space.high.max():g}], got {action!r}."
-            )
+            raise ValueError(f"the action must be in [{space.low.min():g}, {space.high.max():g}], got {action!r}.")
         return array.astype(np.float64)
     if not np.issubdtype(array.dtype, np.integer):
         raise TypeError(f"the action must be of an integer type, got dtype {array.dtype}: {action!r}.")
@@ -137,9 +135,7 @@ class ScenarioEnv(gymnasium.Env[NDArray[np.float32], Any]):
         self._seeded = False
         self._renderer: Any = None
 
-    def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Any, dict[str, Any]]:
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         super().reset(seed=seed)
         if seed is not None or not self._seeded:
             self.batch.reset([EpisodeKey(s) for s in episode_seeds(seed, 1)])
@@ -226,9 +222,7 @@ class ScenarioVectorEnv(gymnasium.vector.VectorEnv[NDArray[np.float32], NDArray[
             raise ValueError("the vector environment does not render: use gymnasium.make for pictures.")
         mode = AutoresetMode(autoreset_mode)
         if mode is AutoresetMode.DISABLED:
-            raise ValueError(
-                "autoreset_mode must be NextStep or SameStep; a scenario's copies restart by themselves."
-            )
+            raise ValueError("autoreset_mode must be NextStep or SameStep; a scenario's copies restart by themselves.")
         self.metadata = {**self.metadata, "autoreset_mode": mode}
         self.scenario = make_scenario(scenario, **keywords)
         self.batch = Batch(self.scenario, num_envs)
@@ -307,9 +301,7 @@ class ScenarioVectorEnv(gymnasium.vector.VectorEnv[NDArray[np.float32], NDArray[
         """Start the next episode of copies that just ended; what ended goes into `info`."""
         final = {name: info[name] for name in info if not name.startswith("_")}
         final.update({f"_{name}": info[f"_{name}"] & ended for name in final})
-        info.update(
-            final_obs=observation, _final_obs=ended.copy(), final_info=final, _final_info=ended.copy()
-        )
+        info.update(final_obs=observation, _final_obs=ended.copy(), final_info=final, _final_info=ended.copy())
         self._restart(np.flatnonzero(ended))
         return self._observe()
 

@@ -40,9 +40,7 @@ class _OneCopy:
         self.agents = []
         own = observation_box(self.scenario)
         self.state_space = spaces.Box(
-            np.tile(own.low, self.scenario.num_agents),
-            np.tile(own.high, self.scenario.num_agents),
-            dtype=np.float32,
+            np.tile(own.low, self.scenario.num_agents), np.tile(own.high, self.scenario.num_agents), dtype=np.float32
         )
         self._masked = self.scenario.masked
         self._own_space: spaces.Space[Any] = own
@@ -103,10 +101,7 @@ class _OneCopy:
             return {agent: observed[place].copy() for agent, place in places.items()}
         mask = self.batch.action_mask()
         allowed = mask[0].astype(np.int8)  # type: ignore[index]
-        return {
-            a: {"observation": observed[p].copy(), "action_mask": allowed[p].copy()}
-            for a, p in places.items()
-        }
+        return {a: {"observation": observed[p].copy(), "action_mask": allowed[p].copy()} for a, p in places.items()}
 
 
 class ScenarioParallelEnv(_OneCopy, ParallelEnv[str, Any, Any]):
@@ -119,9 +114,7 @@ class ScenarioParallelEnv(_OneCopy, ParallelEnv[str, Any, Any]):
     def __init__(self, scenario: str, render_mode: str | None = None, **keywords: Any):
         super().__init__(scenario, render_mode, **keywords)
         if self.scenario.turn_based:
-            raise ValueError(
-                f"in {scenario} one agent decides at a time: use env() or raw_env(), the AEC API."
-            )
+            raise ValueError(f"in {scenario} one agent decides at a time: use env() or raw_env(), the AEC API.")
         self._places: dict[str, int] = {}  # of the agents present
 
     def reset(
@@ -132,9 +125,7 @@ class ScenarioParallelEnv(_OneCopy, ParallelEnv[str, Any, Any]):
         self.agents = list(self._places)
         return self._observations(self._places), {agent: {} for agent in self.agents}
 
-    def step(
-        self, actions: dict[str, Any]
-    ) -> tuple[dict[str, Any], Any, Any, Any, dict[str, dict[str, Any]]]:
+    def step(self, actions: dict[str, Any]) -> tuple[dict[str, Any], Any, Any, Any, dict[str, dict[str, Any]]]:
         if not self.agents:
             raise ResetNeeded("no agent is left: call reset() before step().")
         outcome = self.batch.step(self._joint(actions))
@@ -157,13 +148,9 @@ class ScenarioParallelEnv(_OneCopy, ParallelEnv[str, Any, Any]):
         if missing := [a for a in self.agents if a not in actions]:
             raise ValueError(f"every agent needs an action; none was given for {', '.join(missing[:5])}.")
         if strangers := [a for a in actions if a not in self._places]:
-            raise ValueError(
-                f"there is no agent {strangers[0]!r} now; present are {', '.join(self.agents[:5])} …."
-            )
+            raise ValueError(f"there is no agent {strangers[0]!r} now; present are {', '.join(self.agents[:5])} ….")
         space = self.scenario.action_space
-        idle = np.zeros(
-            (self.scenario.num_agents, *(space.shape or ())), space.dtype
-        )  # empty places do nothing
+        idle = np.zeros((self.scenario.num_agents, *(space.shape or ())), space.dtype)  # empty places do nothing
         for agent, place in self._places.items():
             idle[place] = checked_action(space, actions[agent], ())
         return idle[None]
@@ -205,10 +192,7 @@ class ScenarioTurnEnv(_OneCopy, AECEnv[str, Any, Any]):
         nothing = np.zeros(self.scenario.fields.size, np.float32)
         if not self._masked:
             return nothing
-        return {
-            "observation": nothing,
-            "action_mask": np.ones(spaces.flatdim(self.scenario.action_space), np.int8),
-        }
+        return {"observation": nothing, "action_mask": np.ones(spaces.flatdim(self.scenario.action_space), np.int8)}
 
     def step(self, action: Any) -> None:
         agent = self.agent_selection

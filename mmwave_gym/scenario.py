@@ -187,17 +187,18 @@ class Scenario(ABC, Generic[EpisodesT, StateT]):
 class View:
     """What an agent is told when episodes begin: the form of the task, and whatever its access level grants."""
 
-    def __init__(self, batch: Batch, access: str):
+    def __init__(self, batch: Batch, access: str, envs: slice = slice(None)):
         if access not in ACCESS_LEVELS:
             raise ValueError(f"access must be one of {', '.join(ACCESS_LEVELS)}, got {access!r}.")
         self.access = access
         self.fields: ObservationFields = batch.scenario.fields
         self.action_space: spaces.Space[Any] = batch.scenario.action_space
-        self.num_envs: int = batch.num_envs
+        self.num_envs: int = len(range(batch.num_envs)[envs])
         self.num_agents: int = batch.scenario.num_agents
         self.horizon: int = batch.scenario.horizon
         self.constants: Mapping[str, Any] = batch.scenario.constants()
         self._batch = batch
+        self._envs = envs
 
     @property
     def num_rows(self) -> int:
@@ -209,14 +210,14 @@ class View:
         batch = self._batch
         revealed = batch.scenario.reveal(batch.episodes, batch.state, self.access)
         for name, value in revealed.items():
-            revealed[name] = value = np.array(value)
+            revealed[name] = value = np.array(value[self._envs])
             value.flags.writeable = False
         return revealed
 
     def action_mask(self) -> NDArray[np.bool_] | None:
         """Allowed actions now, (num_rows, actions), or None; every access level knows its own."""
         mask = self._batch.action_mask()
-        return None if mask is None else mask.reshape(self.num_rows, -1)
+        return None if mask is None else mask[self._envs].reshape(self.num_rows, -1)
 
 
 def _arrays(record: Any) -> list[str]:

@@ -1,0 +1,245 @@
+"""Evaluation: an agent plays a task's episodes, and each episode becomes a row.
+
+Every policy meets the same episodes. An agent plays in blocks of a fixed number of rows on one thread, so that a
+network's matrix products have one shape and a row does not depend on how many episodes run at once.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from mmwave_gym.agent import AgentError, RowRng, load_agent, sees
+from mmwave_gym.scenario import Batch, Metric, Outcome, Scenario, View
+from mmwave_gym.suite import Task, task as find_task
+
+BLOCK = 64
+"""Episodes that one call of `predict` sees."""
+
+Row = dict[str, Any]
+
+
+def evaluate(
+    agent: Any,
+    task: str | Task,
+    *,
+    episodes: int | None = None,
+    num_envs: int = 2 * BLOCK,
+    agent_seed: int = 0,
+    split: str = "test",
+    skip: frozenset[int] = frozenset(),
+    on_rows: Callable[[list[Row]], None] | None = None,
+) -> list[Row]:
+    """Play a task and return one row an episode, in order.
+
+    agent: a name, "package:Class", a file, or an object with `predict`. episodes: how many of the task's test
+    episodes (default: all it names). num_envs: how many run at once; rows do not depend on it. agent_seed: the
+    agent's own chance. split: "test", or "train" for tuning. skip: episodes that are done already. on_rows: called
+    with finished rows as they come, so that an interrupted run loses little.
+
+    A row holds `episode`, `interactions` (steps lived, warm-up included), `scored_steps`, `warmup_reward`, and over
+    the scored steps `reward` a step and every metric of the scenario; None where no step was scored.
+    Raises AgentError for an agent that cannot be used, ValueError for a task that does not fit.
+    """
+    found = find_task(task)
+    if episodes is not None and episodes < 1:
+        raise ValueError(f"episodes must be at least 1, got {episodes}.")
+    if num_envs < 1:
+        raise ValueError(f"num_envs must be at least 1, got {num_envs}.")
+    player = load_agent(agent, found.scenario_name, found)
+    scenario = found.scenario()
+    wanted = [e for e in range(found.episodes if episodes is None else episodes) if e not in skip]
+    rows: list[Row] = []
+    with threadpool_limits(limits=1):
+        for group in _groups(wanted, num_envs, found.carry):
+            new = _Play(player, found, scenario, group, agent_seed, split).rows()
+            rows += new
+            if on_rows:
+                on_rows(new)
+    return sorted(rows, key=lambda row: row["episode"])
+
+
+def metric_units(scenario: Scenario[Any, Any]) -> dict[str, str]:
+    """Units of a row's columns."""
+    return {"reward": "1/step", **{m.name: m.unit for m in scenario.metrics}}
+
+
+def _groups(wanted: list[int], num_envs: int, carry: int) -> Iterator[list[list[int]]]:
+    """Groups of chains; a chain is `carry` consecutive episodes that share a memory, and is played whole."""
+    chains = sorted({e // carry for e in wanted})
+    size = -(-max(1, num_envs // carry) // BLOCK) * BLOCK
+    for start in range(0, len(chains), size):
+        yield [[c * carry + i for i in range(carry)] for c in chains[start : start + size]]
+
+
+class _Tally:
+    """Sums of what a row needs, (N,) each."""
+
+    def __init__(self, metrics: tuple[Metric, ...], num_envs: int):
+        self._metrics = metrics
+        self.steps = np.zeros(num_envs, np.int64)
+        self._agent_steps = np.zeros(num_envs)
+        self._seconds = np.zeros(num_envs)
+        self._agent_seconds = np.zeros(num_envs)
+        self._sums = {name: np.zeros(num_envs) for name in ("reward", *(m.name for m in metrics))}
+        self._per_agent: dict[str, bool] = {"reward": True}
+
+    def add(self, outcome: Outcome, present: NDArray[np.bool_], alive: NDArray[np.bool_]) -> None:
+        """Count a step of the copies that are `alive` (N,), in which agents (N, A) were `present`."""
+        counted = present & alive[:, None]
+        self.steps += alive
+        self._agent_steps += counted.sum(axis=1)
+        self._seconds += outcome.elapsed_s * alive
+        self._agent_seconds += outcome.elapsed_s * counted.sum(axis=1)
+        for name, value in (("reward", outcome.reward), *outcome.metrics.items()):
+            self._per_agent[name] = value.ndim == 2
+            self._sums[name] += (value * counted).sum(axis=1) if value.ndim == 2 else value * alive
+
+    def means(self) -> dict[str, list[float | None]]:
+        """Columns of the rows: the reward a step, and each metric as it says."""
+        per = {"reward": "step", **{m.name: m.per for m in self._metrics}}
+        columns: dict[str, list[float | None]] = {}
+        for name, total in self._sums.items():
+            own = self._per_agent.get(name, True)
+            weights = {
+                "step": self._agent_steps if own else self.steps,
+                "second": self._agent_seconds if own else self._seconds,
+                "all": np.ones(len(total)),
+            }
+            weight = weights[per[name]]
+            columns[name] = [
+                float(t / w) if w > 0 and s > 0 else None for t, w, s in zip(total, weight, self.steps, strict=True)
+            ]
+        return columns
+
+
+class _Play:
+    """One group of chains, played side by side."""
+
+    def __init__(
+        self, agent: Any, task: Task, scenario: Scenario[Any, Any], chains: list[list[int]], agent_seed: int, split: str
+    ):
+        self._agent, self._task, self._chains, self._split = agent, task, chains, split
+        # Blocks are filled up with repetitions of the last chain, whose rows are dropped.
+        self._padded = chains + [chains[-1]] * (-len(chains) % BLOCK)
+        self._batch = Batch(scenario, len(self._padded))
+        self._places = scenario.num_agents
+        self._blocks = [slice(i, i + BLOCK) for i in range(0, len(self._padded), BLOCK)]
+        self._agent_key = (agent_seed, zlib.crc32(task.name.encode()))
+        self._learns = callable(getattr(agent, "learn", None))
+
+    def rows(self) -> list[Row]:
+        rows: list[Row] = []
+        memory: list[Any] = [None] * len(self._blocks)
+        for position in range(self._task.carry):
+            episodes = [chain[position] for chain in self._padded]
+            self._batch.reset(self._task.keys(episodes, self._split))
+            if position == 0 and hasattr(self._agent, "begin"):
+                memory = [self._begin(block) for block in self._blocks]
+            rows += self._episode(episodes, memory)
+        return rows
+
+    def _begin(self, block: slice) -> Any:
+        view = View(self._batch, sees(self._agent), block)
+        generators = [
+            np.random.default_rng([*self._agent_key, chain[0], place])
+            for chain in self._padded[block]
+            for place in range(self._places)
+        ]
+        return self._agent.begin(view, RowRng(generators))
+
+    def _episode(self, episodes: list[int], memory: list[Any]) -> list[Row]:
+        n = len(episodes)
+        warmup, scored = (_Tally(self._batch.scenario.metrics, n) for _ in range(2))
+        alive = np.ones(n, bool)
+        started = np.ones((n, self._places), bool)
+        observation = self._batch.observe()
+        last = self._task.warmup_steps + (self._task.scored_steps or self._batch.scenario.horizon)
+        for step in range(last):
+            action = self._actions(observation, started, memory)
+            present = self._batch.agent_ids() >= 0
+            outcome = self._batch.step(action)
+            tally = warmup if step < self._task.warmup_steps else scored
+            tally.add(outcome, present, alive)
+            ended = outcome.truncated | (outcome.terminated[:, 0] if self._places == 1 else False)
+            following = self._batch.observe()
+            if self._learns:
+                self._learn(memory, observation, action, outcome, following, ended)
+            alive &= ~ended
+            if not alive.any():
+                break
+            if ended.any():  # what has ended plays on unscored, from its start, so that it never runs over its end
+                self._batch.rewind(np.flatnonzero(ended))
+                following = self._batch.observe()
+            started = outcome.terminated | ended[:, None]
+            observation = following
+        return self._as_rows(episodes, warmup, scored)
+
+    def _actions(self, observation: NDArray[Any], started: NDArray[np.bool_], memory: list[Any]) -> NDArray[Any]:
+        joint = []
+        for i, block in enumerate(self._blocks):
+            rows = observation[block].reshape(BLOCK * self._places, -1)
+            answer = self._agent.predict(
+                rows, state=memory[i], episode_start=started[block].ravel(), deterministic=True
+            )
+            if not isinstance(answer, tuple) or len(answer) != 2:
+                raise AgentError(f"predict must return (action, state), got {type(answer).__name__}.")
+            action, memory[i] = answer
+            joint.append(self._checked(np.asarray(action)))
+        return np.concatenate(joint)
+
+    def _checked(self, action: NDArray[Any]) -> NDArray[Any]:
+        space = self._batch.scenario.action_space
+        shape = (BLOCK * self._places, *(space.shape or ()))
+        if action.shape != shape:
+            raise AgentError(f"predict must return actions of shape {shape}, got {action.shape}.")
+        low = getattr(space, "low", 0)
+        count = getattr(space, "n", getattr(space, "nvec", None))
+        high = getattr(space, "high", None) if count is None else count - 1
+        if not ((action >= low) & (action <= high)).all():
+            raise AgentError(f"predict returned actions outside {space}: from {action.min()} to {action.max()}.")
+        kind = np.float64 if count is None else np.int64
+        return action.reshape(BLOCK, self._places, *(space.shape or ())).astype(
+            kind, casting="same_kind" if count is None else "unsafe"
+        )
+
+    def _learn(
+        self,
+        memory: list[Any],
+        observation: NDArray[Any],
+        action: NDArray[Any],
+        outcome: Outcome,
+        following: NDArray[Any],
+        ended: NDArray[np.bool_],
+    ) -> None:
+        rows = BLOCK * self._places
+        done = outcome.terminated | ended[:, None]
+        for i, block in enumerate(self._blocks):
+            info = {"elapsed_s": np.repeat(outcome.elapsed_s[block], self._places)}
+            memory[i] = self._agent.learn(
+                memory[i],
+                observation[block].reshape(rows, -1),
+                action[block].reshape(rows, *action.shape[2:]),
+                outcome.reward[block].ravel(),
+                following[block].reshape(rows, -1),
+                done[block].ravel(),
+                info,
+            )
+
+    def _as_rows(self, episodes: list[int], warmup: _Tally, scored: _Tally) -> list[Row]:
+        before, columns = warmup.means()["reward"], scored.means()
+        return [
+            {
+                "episode": episodes[i],
+                "interactions": int(warmup.steps[i] + scored.steps[i]),
+                "scored_steps": int(scored.steps[i]),
+                "warmup_reward": before[i],
+                **{name: column[i] for name, column in columns.items()},
+            }
+            for i in range(len(self._chains))
+        ]

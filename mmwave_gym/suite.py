@@ -1,0 +1,152 @@
+"""The suite: what is measured, on which episodes, between which floor and ceiling. Versioned, so results compare.
+
+Training and test episodes come from seed streams of their own, which no `reset(seed=…)` can reproduce.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from mmwave_gym.registration import entry, make_scenario
+from mmwave_gym.scenario import EpisodeKey, Scenario
+
+SUITE_SEED = 20261122
+SPLITS = ("test", "train")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """A measurement: an environment with its keywords, episodes, what is scored, and the floor and ceiling.
+
+    Errors: ValueError names the field. `Task(env_id=…, kwargs=…)` is a task of one's own.
+    """
+
+    env_id: str
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+    name: str = "custom/task"
+    version: int = 1
+    description: str = ""
+    episodes: int = 100
+    """Test episodes."""
+    warmup_steps: int = 0
+    """Unscored steps at the start, for agents that learn in the very world in which they are scored."""
+    scored_steps: int | None = None
+    """Steps after the warm-up that count; None: until the episode ends."""
+    carry: int = 1
+    """So many consecutive episodes share an agent's memory."""
+    primary: str = "reward"
+    """The metric that ranks."""
+    higher_is_better: bool = True
+    floor: str = "random"
+    ceiling: str | None = None
+    ceiling_kind: str = "best known"
+    """"hindsight-exact" (holds for every episode), "expectation-exact" (for means), "proven bound", "best known"."""
+    reference: str | None = None
+    """The heuristic against which differences are paired."""
+    needs_data: bool = False
+    """Reads measured data from the folder that the environment variable MMWAVE_DATA names."""
+
+    def __post_init__(self) -> None:
+        entry(self.env_id)
+        for name, low in {"episodes": 1, "warmup_steps": 0, "carry": 1, "scored_steps": 1}.items():
+            value = getattr(self, name)
+            if value is not None and (not isinstance(value, int | np.integer) or value < low):
+                raise ValueError(f"{name} must be an integer of at least {low}, got {value!r}.")
+        if "/" not in self.name:
+            raise ValueError(f"a task's name must be '<scenario>/<name>', got {self.name!r}.")
+
+    @property
+    def scenario_name(self) -> str:
+        return entry(self.env_id).scenario
+
+    def scenario(self) -> Scenario[Any, Any]:
+        """The scenario with this task's keywords. Raises ValueError where steps and horizon do not fit."""
+        registered = entry(self.env_id)
+        made = make_scenario(registered.scenario, **{**registered.overrides, **self.kwargs})
+        if self.warmup_steps + (self.scored_steps or 1) > made.horizon:
+            raise ValueError(
+                f"{self.name}: {self.warmup_steps} warm-up and {self.scored_steps} scored steps do not fit into the "
+                f"horizon of {made.horizon}."
+            )
+        return made
+
+    def keys(self, episodes: list[int], split: str = "test") -> list[EpisodeKey]:
+        """The keys of this task's episodes; tasks that differ only in the price of things share their worlds."""
+        if split not in SPLITS:
+            raise ValueError(f"split must be one of {', '.join(SPLITS)}, got {split!r}.")
+        return [EpisodeKey(SUITE_SEED, e, f"{self.env_id} {split}") for e in episodes]
+
+    @property
+    def hash(self) -> str:
+        """Changes whenever something changes that rows depend on."""
+        numbers = (self.env_id, self.kwargs, self.version, self.warmup_steps, self.scored_steps, self.carry, SUITE_SEED)
+        text = json.dumps([dict(n) if isinstance(n, Mapping) else n for n in numbers], sort_keys=True, default=str)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def describe(self) -> dict[str, Any]:
+        """This task as JSON values, with its hash: the head of a file of rows."""
+        values = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        values["kwargs"] = json.loads(json.dumps(dict(self.kwargs), default=str))
+        return {**values, "hash": self.hash}
+
+    @property
+    def missing_data(self) -> str | None:
+        """Why this task cannot run here, or None."""
+        if not self.needs_data or os.environ.get("MMWAVE_DATA"):
+            return None
+        return "it runs on measured data: set MMWAVE_DATA to the folder that holds it (see docs/channel_files.md)"
+
+
+_HANDOVER = {"ceiling": "oracle", "ceiling_kind": "hindsight-exact", "reference": "a3"}
+# 119 s of learning as in section V, then a minute that counts: in the paper's two seconds staying put is optimal.
+_LEARN_FIRST = {"warmup_steps": 2380, "scored_steps": 1200, **_HANDOVER}
+
+SUITE: tuple[Task, ...] = (
+    Task(
+        name="handover/a1-beta5",
+        env_id="MmwaveHandover-v0",
+        kwargs={"mobility": "A1", "beta": 5.0, "boundary": "stay", "horizon": 3580},
+        description="A UE strolls among six cells in a room; a handover costs 1.5 bit/s/Hz.",
+        episodes=200,
+        **_LEARN_FIRST,
+    ),
+    Task(
+        name="handover/a1-beta25",
+        env_id="MmwaveHandover-v0",
+        kwargs={"mobility": "A1", "beta": 25.0, "boundary": "stay", "horizon": 3580},
+        description="The same stroll; a handover costs 7.5 bit/s/Hz, so few are worth it.",
+        episodes=200,
+        **_LEARN_FIRST,
+    ),
+    Task(
+        name="handover/a3-beta25",
+        env_id="MmwaveHandover-v0",
+        kwargs={"mobility": "A3", "beta": 25.0},
+        description="A UE crosses the area eastwards and leaves after some nine seconds; each visit begins anew.",
+        episodes=400,
+        **_HANDOVER,
+    ),
+)
+
+
+def tasks(scenario: str | None = None) -> list[str]:
+    """Names of the suite's tasks, of one scenario or of all."""
+    return [t.name for t in SUITE if scenario in (None, t.scenario_name)]
+
+
+def task(name: str | Task) -> Task:
+    """The task of a name; ValueError with the known names otherwise."""
+    if isinstance(name, Task):
+        return name
+    for candidate in SUITE:
+        if candidate.name == name:
+            return candidate
+    raise ValueError(f"unknown task {name!r}; known are {', '.join(tasks())}.")
