@@ -1,0 +1,373 @@
+"""The row file: one JSON Lines file per run, that is per task, agent and training seed.
+
+The first line is a header object, every further line is one episode. A run that could not be made holds
+``{"failed": reason}`` or ``{"skipped": reason}`` as its last line. Files are read by their header, never by
+their name. A last line that a killed process left unfinished is dropped by the reader and by the writer; any
+other damage is an error that names the file and the line.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from io import RawIOBase
+from pathlib import Path
+from typing import IO, Any
+from urllib.parse import quote
+
+try:
+    import fcntl
+except ImportError:  # Windows has no advisory locks: two writers of one file are then not noticed
+    fcntl = None  # type: ignore[assignment]
+
+FORMAT = 1
+ACCESS_LEVELS = ("local", "central", "trajectory", "hindsight")
+# What makes two runs the same run. `created`, `command` and the number of episodes are not part of it: a run
+# may be resumed or extended another day.
+KEY = (
+    ("task", "hash"),
+    ("task", "env_id"),
+    ("package_version",),
+    ("agent", "name"),
+    ("agent", "training_seed"),
+    ("agent", "config"),
+    ("agent", "weights_sha256"),
+)
+_REQUIRED = {
+    "task": ("name", "hash", "env_id", "primary", "higher_is_better"),
+    "agent": ("name", "training_seed", "access"),
+}
+
+
+class RowsError(ValueError):
+    """A row file or directory that cannot be used; the message says what is wrong and what to do."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One row file: a task evaluated with one agent of one training seed.
+
+    ``episodes`` are the episode objects in ascending order; ``failed`` and ``skipped`` hold a reason or None.
+    ``committed`` marks rows that came from the committed directory and not from this evaluation.
+    """
+
+    header: Mapping[str, Any]
+    episodes: tuple[Mapping[str, Any], ...]
+    failed: str | None = None
+    skipped: str | None = None
+    path: Path | None = None
+    committed: bool = False
+
+    @property
+    def task(self) -> Mapping[str, Any]:
+        """The header's task object."""
+        return self.header["task"]
+
+    @property
+    def agent(self) -> Mapping[str, Any]:
+        """The header's agent object."""
+        return self.header["agent"]
+
+    @property
+    def created(self) -> str:
+        """ISO 8601 date and time of the run's first row, as written in the header."""
+        return str(self.header.get("created") or "")
+
+
+def row_path(rows_dir: str | Path, task: str, agent: str, training_seed: int | None = None) -> Path:
+    """Return where a run's rows belong: ``<rows_dir>/<task>/<agent>[@<seed>].jsonl``.
+
+    Characters that mean something to a file system (an agent may be named ``package:Class`` or by a path) are
+    percent-encoded. Raises `RowsError` for a task or agent name that gives no usable path.
+    """
+    parts = task.split("/")
+    if not agent or any(part in ("", ".", "..") for part in parts):
+        raise RowsError(f"task {task!r} with agent {agent!r} gives no file name: use plain, non-empty names.")
+    suffix = "" if training_seed is None else f"@{training_seed}"
+    name = quote(agent, safe="+,=") + suffix + ".jsonl"
+    return Path(rows_dir).joinpath(*(quote(part, safe="+,=") for part in parts), name)
+
+
+def read_rows(rows_dir: str | Path, committed: str | Path | None = None) -> list[Run]:
+    """Read every row file below ``rows_dir``, sorted by path.
+
+    ``committed`` is a second directory whose runs stand in for a task and agent that ``rows_dir`` has no rows
+    of (or only skipped ones). They are marked, so that nobody takes them for fresh.
+
+    Raises `RowsError` for a missing directory, a damaged file, or two files with the same run.
+    """
+    fresh = _read_directory(Path(rows_dir))
+    if committed is None:
+        return fresh
+    kept = [replace(run, committed=True) for run in _read_directory(Path(committed))]
+    measured = {(run.task["name"], run.agent["name"]) for run in fresh if run.skipped is None}
+    return fresh + [run for run in kept if (run.task["name"], run.agent["name"]) not in measured]
+
+
+def _read_directory(directory: Path) -> list[Run]:
+    if not directory.is_dir():
+        raise RowsError(f"{directory} is not a directory: give the directory that an evaluation wrote its rows to.")
+    runs = []
+    seen: dict[tuple[Any, ...], Path] = {}
+    for path in sorted(directory.rglob("*.jsonl")):
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise RowsError(f"{path} cannot be read: {error.strerror}.") from error
+        run = parse(content, path)
+        if run is None:
+            continue  # killed before the header was on disk: holds nothing
+        identity = (run.task["name"], run.task["hash"], run.agent["name"], run.agent["training_seed"])
+        if identity in seen:
+            raise RowsError(
+                f"{path} and {seen[identity]} hold the same run (task {identity[0]}, agent {identity[2]}, "
+                f"training seed {identity[3]}): remove one of them."
+            )
+        seen[identity] = path
+        runs.append(run)
+    return runs
+
+
+def parse(content: bytes, path: Path) -> Run | None:
+    """Return the run in a row file's bytes, or None if not even the header was completed."""
+    lines = content.split(b"\n")
+    tail = lines.pop()
+    try:
+        # A proper prefix of a JSON object is never JSON: a tail that parses is a whole line without its end.
+        json.loads(tail)
+        lines.append(tail)
+    except ValueError:
+        if not lines and not (tail.startswith(b'{"format"') or b'{"format"'.startswith(tail)):
+            raise RowsError(f"{path} is not a row file: its first line is no header object.") from None
+    if not lines:
+        return None
+    objects = [_object(line, path, number) for number, line in enumerate(lines, 1)]
+    header = objects[0]
+    _check_header(header, path)
+    reasons: dict[str, str | None] = {"failed": None, "skipped": None}
+    for kind in reasons:
+        if kind in objects[-1]:
+            reasons[kind] = str(objects.pop()[kind])
+            break
+    episodes: dict[int, Mapping[str, Any]] = {}
+    for number, row in enumerate(objects[1:], 2):
+        try:
+            _check_episode(row, header, episodes)
+        except RowsError as error:
+            raise RowsError(f"{path}, line {number}: {error}") from None
+        episodes[row["episode"]] = row
+    return Run(header, tuple(episodes[e] for e in sorted(episodes)), reasons["failed"], reasons["skipped"], path)
+
+
+def _object(line: bytes, path: Path, number: int) -> dict[str, Any]:
+    try:
+        value = json.loads(line)
+    except ValueError as error:
+        raise RowsError(f"{path}, line {number} is not JSON ({error}): delete the file and evaluate again.") from None
+    if not isinstance(value, dict):
+        raise RowsError(f"{path}, line {number} must be an object, got {type(value).__name__}.")
+    return value
+
+
+def _check_header(header: Mapping[str, Any], path: Path) -> None:
+    if header.get("format") != FORMAT:
+        raise RowsError(
+            f"{path}: the header's format must be {FORMAT}, got {header.get('format')!r}: "
+            "the file is no row file or was written by another version of mmwave-gym."
+        )
+    for part, names in _REQUIRED.items():
+        value = header.get(part)
+        missing = [n for n in names if not isinstance(value, dict) or n not in value]
+        if missing:
+            raise RowsError(f"{path}: the header's {part} lacks {', '.join(missing)}.")
+    metrics = header.get("metrics")
+    if not isinstance(metrics, dict) or header["task"]["primary"] not in metrics:
+        raise RowsError(f"{path}: the header's metrics must name the primary {header['task']['primary']!r}.")
+    if header["agent"]["access"] not in ACCESS_LEVELS:
+        raise RowsError(f"{path}: access must be one of {', '.join(ACCESS_LEVELS)}, got {header['agent']['access']!r}.")
+
+
+def _check_episode(row: Mapping[str, Any], header: Mapping[str, Any], present: Iterable[int]) -> None:
+    episode = row.get("episode")
+    if isinstance(episode, bool) or not isinstance(episode, int) or episode < 0:
+        raise RowsError(f"an episode row needs a non-negative integer 'episode', got {episode!r}.")
+    if episode in present:
+        raise RowsError(f"episode {episode} is there twice.")
+    for name in header["metrics"]:
+        value = row.get(name, "nothing")
+        number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        if not number and not (value is None and row.get("scored_steps") == 0):
+            raise RowsError(
+                f"episode {episode}: {name} must be a finite number (null only where scored_steps is 0), got {value!r}."
+            )
+
+
+def _plain(value: Any) -> Any:
+    """Let NumPy scalars into JSON; anything else is refused."""
+    if hasattr(value, "item"):
+        return value.item()
+    raise TypeError(f"a value of type {type(value).__name__} cannot be written")
+
+
+def _line(value: Mapping[str, Any]) -> bytes:
+    try:
+        return (json.dumps(value, allow_nan=False, default=_plain) + "\n").encode()
+    except (TypeError, ValueError) as error:
+        raise RowsError(f"a row cannot be written as JSON ({error}): {dict(value)!r}") from None
+
+
+class RowWriter:
+    """Appends whole rows to one run's file, and resumes it after any kill.
+
+    Use `RowWriter.open`; a writer is a context manager. ``done`` is the set of episodes that the file holds.
+    """
+
+    def __init__(self, path: Path, handle: RawIOBase, header: Mapping[str, Any], done: Iterable[int]) -> None:
+        self.path = path
+        self.header = header
+        self.done = set(done)
+        self._handle = handle
+        self._closed_by: str | None = None
+
+    @classmethod
+    def open(cls, path: str | Path, header: Mapping[str, Any]) -> RowWriter:
+        """Create the file, or resume it if it holds the same run.
+
+        An unfinished last line and a former failure or skip are dropped; ``done`` tells what need not be
+        repeated. Raises `RowsError` if the file holds another run, is damaged, is being written by another
+        process, or cannot be written.
+        """
+        path = Path(path)
+        header = json.loads(_line({**header, "format": FORMAT}))
+        header = {"format": FORMAT, **header}  # first in the line: how `parse` knows an unfinished header
+        _check_header(header, path)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            return cls._locked(path, header)
+        except OSError as error:
+            raise RowsError(
+                f"{path} cannot be written ({error.strerror}): choose another --out or make it writable."
+            ) from error
+
+    @classmethod
+    def _locked(cls, path: Path, header: Mapping[str, Any]) -> RowWriter:
+        with open(path, "a+b") as current:  # holds the lock until the rewritten file has its own
+            _lock(current, path)
+            if not os.path.samestat(os.fstat(current.fileno()), os.stat(path)):
+                raise _busy(path)  # replaced between opening and locking
+            current.seek(0)
+            content = current.read()
+            run = parse(content, path)
+            if run is not None:
+                _check_key(run.header, header, path)
+                header = _merge(run.header, header)
+            episodes = run.episodes if run else ()
+            wanted = b"".join(_line(line) for line in (header, *episodes))
+            # Rewritten through a second file: a kill at any moment leaves the old rows or the new ones.
+            fresh = path.with_name(path.name + ".tmp")
+            # Unbuffered, or the rest of a row that did not fit on the disk would be written at close.
+            handle = open(fresh, "wb", buffering=0)  # noqa: SIM115  (the writer closes it)
+            try:
+                _lock(handle, path)
+                _write_all(handle, wanted)
+                os.replace(fresh, path)
+            except BaseException:
+                handle.close()
+                fresh.unlink(missing_ok=True)
+                raise
+        return cls(path, handle, header, (row["episode"] for row in episodes))
+
+    def append(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Write episode rows: whole lines, on disk when this returns.
+
+        Raises `RowsError`, having written nothing, for a row that lacks a metric of the header, holds NaN or
+        infinity, or repeats an episode, and for a full or failing disk.
+        """
+        rows = list(rows)
+        lines = [_line(row) for row in rows]
+        present = set(self.done)
+        for line in lines:
+            row = json.loads(line)
+            try:
+                _check_episode(row, self.header, present)
+            except RowsError as error:
+                raise RowsError(f"{self.path}: {error}") from None
+            present.add(row["episode"])
+        self._write(b"".join(lines))
+        self.done = present
+
+    def fail(self, reason: str) -> None:
+        """Say that the run failed, and why; nothing can be appended after it."""
+        self._write(_line({"failed": str(reason)}))
+        self._closed_by = "failed"
+
+    def skip(self, reason: str) -> None:
+        """Say that the run was skipped, and why; nothing can be appended after it."""
+        self._write(_line({"skipped": str(reason)}))
+        self._closed_by = "skipped"
+
+    def _write(self, data: bytes) -> None:
+        if self._handle.closed or self._closed_by:
+            raise RowsError(f"{self.path}: the writer is {self._closed_by or 'closed'}; open it again.")
+        good = self._handle.tell()
+        try:
+            _write_all(self._handle, data)
+        except OSError as error:
+            with contextlib.suppress(OSError):  # no half row before the next one
+                os.ftruncate(self._handle.fileno(), good)
+            self._closed_by = "broken by an earlier error"
+            raise RowsError(f"{self.path} cannot be written ({error.strerror}); the rows so far are kept.") from error
+
+    def close(self) -> None:
+        """Close the file and give up its lock; closing twice is safe."""
+        with contextlib.suppress(OSError):
+            self._handle.close()
+
+    def __enter__(self) -> RowWriter:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+
+def _write_all(handle: RawIOBase, data: bytes) -> None:
+    rest = memoryview(data)
+    while rest:
+        rest = rest[handle.write(rest) or 0 :]
+    os.fsync(handle.fileno())
+
+
+def _busy(path: Path) -> RowsError:
+    return RowsError(f"{path} is being written by another process: wait for it or choose another --out.")
+
+
+def _lock(handle: IO[bytes] | RawIOBase, path: Path) -> None:
+    if fcntl is None:
+        return
+    try:
+        fcntl.flock(handle.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise _busy(path) from None
+
+
+def _check_key(old: Mapping[str, Any], new: Mapping[str, Any], path: Path) -> None:
+    for field in KEY:
+        before, after = old, new
+        for name in field:
+            before, after = (before or {}).get(name), (after or {}).get(name)  # type: ignore[assignment]
+        if before != after:
+            raise RowsError(
+                f"{path} holds rows of another run: {'.'.join(field)} is {before!r} there and {after!r} now. "
+                "Delete the file or choose another --out."
+            )
+
+
+def _merge(old: Mapping[str, Any], new: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The header of a resumed run: the wider request's command, and the age of its oldest row."""
+    if (new["task"].get("episodes") or 0) < (old["task"].get("episodes") or 0):
+        return old
+    return {**new, "created": old.get("created")}
