@@ -1,0 +1,48 @@
+# Everything needs only Python >= 3.11 and make: the first target that is asked for sets up .venv.
+PYTHON ?= python3
+BIN := .venv/bin
+OUT ?= runs/leaderboard
+READY := .venv/.ready
+
+.PHONY: setup test lint leaderboard train bench docs clean
+
+setup: $(READY)
+
+# OMP threads fight each other when tests and runs are parallel; one each is faster on any number of cores.
+export OMP_NUM_THREADS ?= 1
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "mmwave-gym needs Python 3.11 or newer; name one with make PYTHON=python3.12"; exit 2; }
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev]"
+	@touch $@
+
+test: setup
+	$(BIN)/python -m pytest --numprocesses auto
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+# QUICK=1: a few episodes each, in seconds. FULL=1: also agents that are marked as expensive.
+# MMWAVE_DATA=folder: also the tasks on measured data (docs/channel_files.md).
+leaderboard: setup
+	$(BIN)/mmwave-gym leaderboard --out $(OUT) --committed docs/leaderboard/rows $(if $(QUICK),--quick) $(if $(FULL),--full)
+
+# One seed of one agent, as an example; `python -m train.ppo --help` tells the rest.
+train: setup
+	$(BIN)/python -m train.ppo MmwaveHandover-v0 --task handover/a1-beta25 $(ARGS)
+
+# The peer is installed without what it asks for: its pygame and our pygame-ce are the same module.
+bench: setup
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --no-deps mobile-env svgpath2mpl shapely
+	$(BIN)/python bench/bench.py
+
+docs: setup
+	$(BIN)/python docs/make_pages.py
+	$(BIN)/python docs/make_images.py
+
+clean:
+	rm -rf .venv runs dist .pytest_cache .mypy_cache .ruff_cache
