@@ -66,7 +66,7 @@ def evaluate(
 
 def metric_units(scenario: Scenario[Any, Any]) -> dict[str, str]:
     """Units of a row's columns."""
-    return {"reward": "1/step", **{m.name: m.unit for m in scenario.metrics}}
+    return {"reward": scenario.reward_unit, **{m.name: m.unit for m in scenario.metrics}}
 
 
 def _groups(wanted: list[int], num_envs: int, carry: int) -> Iterator[list[list[int]]]:

@@ -25,6 +25,8 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from mmwave_gym.checks import at_least
+
 ACCESS_LEVELS = ("local", "central", "trajectory", "hindsight")
 """What an agent may know, least first: its own observation; everything now; future positions too; everything."""
 
@@ -54,6 +56,11 @@ class ObservationFields(tuple[ObservationField, ...]):
     @property
     def high(self) -> NDArray[np.float32]:
         return np.concatenate([np.full(f.size, f.high, np.float32) for f in self])
+
+    @property
+    def absent(self) -> NDArray[np.float32]:
+        """What stands for nobody's observation: 0, or the bound nearest to it where 0 is out of bounds."""
+        return np.clip(np.zeros(self.size, np.float32), self.low, self.high)
 
     def split(self, observation: NDArray[Any]) -> dict[str, NDArray[Any]]:
         """Views of the last axis of `observation`, shape `(..., size)`, by field name."""
@@ -136,20 +143,26 @@ class Scenario(ABC, Generic[EpisodesT, StateT]):
 
     Shapes: N copies, A agent places (`num_agents`), F observation features. A place may be empty, and after its
     agent has ended it may be given to a new one: `agent_ids` tells who sits where. A place stays empty for at
-    least one step between two agents, so that the last observation of the one is never hidden by the other.
+    least one step between two agents, so that the last observation of the one is never hidden by the other. An agent
+    leaves by `Outcome.terminated`, and then its place is empty. Place 0 has an agent when an episode starts: it is
+    the one that the one-agent view controls.
     """
 
     name: ClassVar[str]
     agent_noun: ClassVar[str] = "agent"
     turn_based: ClassVar[bool] = False
-    """Each step is the decision of one agent: one place, whose agent changes from step to step."""
+    """Each step is the decision of one agent: one place, whose agent changes from step to step and may come back.
+    `terminated` then ends the episode for all."""
+    action_meaning: ClassVar[str] = ""
+    reward_meaning: ClassVar[str] = ""
+    reward_unit: ClassVar[str] = "1"
     metrics: ClassVar[tuple[Metric, ...]]
     masked: bool = False  # does `action_mask` give masks?
     num_agents: int
     max_agent_ids: int  # ids lie in range(max_agent_ids)
     horizon: int  # the most steps that an episode can have
     fields: ObservationFields
-    action_space: spaces.Space[Any]  # of one agent: Discrete, MultiDiscrete or Box
+    action_space: spaces.Space[Any]  # of one agent: Discrete or MultiDiscrete from 0, or bounded Box
 
     @abstractmethod
     def draw(self, rngs: Sequence[EpisodeRng]) -> EpisodesT:
@@ -161,18 +174,22 @@ class Scenario(ABC, Generic[EpisodesT, StateT]):
 
     @abstractmethod
     def step(self, episodes: EpisodesT, state: StateT, action: NDArray[Any]) -> Outcome:
-        """Move every copy on by one decision, changing `state` in place. `action` is (N, A) or (N, A, parts)."""
+        """Move every copy on by one decision, changing `state` in place. `action` is (N, A) or (N, A, parts).
+
+        Actions lie in the action space, int64 or float64, but those of empty places mean nothing, and an action may
+        be one that the mask forbids: the scenario says what it then stands for and never fails.
+        """
 
     @abstractmethod
     def observe(self, episodes: EpisodesT, state: StateT) -> NDArray[np.float32]:
-        """Fresh observations, (N, A, F); zeros where a place is empty."""
+        """Fresh observations, (N, A, F); `fields.absent` where a place is empty."""
 
     def action_mask(self, episodes: EpisodesT, state: StateT) -> NDArray[np.bool_] | None:
-        """Which actions are allowed, (N, A, actions), at least one each; None where all always are."""
+        """Which actions are allowed, (N, A, actions), at least one each, empty places too; None if all always are."""
         return None
 
     def agent_ids(self, episodes: EpisodesT, state: StateT) -> NDArray[np.int64]:
-        """Who sits in each place, (N, A); -1 is nobody. An id never comes back within an episode."""
+        """Who sits in each place, (N, A); -1 is nobody. An id that left never comes back within an episode."""
         return np.broadcast_to(np.arange(self.num_agents), (len(episodes.row), self.num_agents))
 
     def reveal(self, episodes: EpisodesT, state: StateT, access: str) -> dict[str, NDArray[Any]]:
@@ -245,10 +262,9 @@ class Batch:
     """
 
     def __init__(self, scenario: Scenario[Any, Any], num_envs: int):
-        if num_envs < 1:
-            raise ValueError(f"num_envs must be at least 1, got {num_envs}.")
+        at_least("num_envs", num_envs, 1, integer=True)
         self.scenario = scenario
-        self.num_envs = num_envs
+        self.num_envs = num_envs = int(num_envs)
         self.episodes: Any = None
         self.state: Any = None
         self._all = np.arange(num_envs)
@@ -258,6 +274,11 @@ class Batch:
         self._credit = 0.0  # next episodes that should be drawn by now, beyond those that are
         self._steps = np.zeros(num_envs, np.int64)
         self._mean_length = float(scenario.horizon)
+
+    @property
+    def keys(self) -> tuple[EpisodeKey, ...]:
+        """Which episode each copy plays."""
+        return tuple(self._keys)
 
     def reset(self, keys: Sequence[EpisodeKey]) -> None:
         """Start the episodes named by `keys`, one a copy."""
@@ -281,7 +302,8 @@ class Batch:
         for i in envs.tolist():
             key = self._keys[i]
             self._keys[i] = key._replace(number=key.number + 1)
-        self._mean_length += 0.1 * (float(self._steps[envs].mean()) - self._mean_length)
+        mean_length = self._mean_length + 0.1 * (float(self._steps[envs].mean()) - self._mean_length)
+        self._mean_length = max(mean_length, 1.0)  # resets without a step between them count as nothing
         self._steps[envs] = 0
         self.episodes.row[envs] = self._spare(envs)
         self._ready[envs] = False

@@ -27,7 +27,6 @@ Differences from the paper, and choices where it is silent:
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -38,7 +37,7 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from mmwave_gym import mobility, radio
-from mmwave_gym.checks import at_least, between, one_of, probabilities
+from mmwave_gym.checks import at_least, between, interval, one_of, probabilities
 from mmwave_gym.geometry import exponential_field
 from mmwave_gym.scenario import (
     EpisodeKey,
@@ -131,10 +130,7 @@ class HandoverConfig:
             at_least(name, getattr(self, name), 0.0)
         between("tx_power_dbm", self.tx_power_dbm, -50.0, 100.0)
         between("interruption_s", self.interruption_s, 0.0, self.step_s)
-        if len(self.speed_mps) != 2 or not 0.0 <= self.speed_mps[0] <= self.speed_mps[1] < math.inf:
-            raise ValueError(
-                f"speed_mps must be (lowest, highest) with 0 <= lowest <= highest, got {self.speed_mps}."
-            )
+        interval("speed_mps", self.speed_mps, 0.0)
         if self.layout_seed is not None:
             at_least("layout_seed", self.layout_seed, 0, integer=True)
 
@@ -159,10 +155,16 @@ class HandoverState:
 
 
 class Handover(Scenario[HandoverEpisodes, HandoverState]):
-    """See the module's text. Actions: the cell that serves the coming slot. Reward: eq. 17, per slot and UE."""
+    """The scenario of the module's text: one agent a UE, one step a slot."""
 
     name = "handover"
     agent_noun = "ue"
+    action_meaning = "the cell that serves the coming slot"
+    reward_meaning = (
+        "spectral efficiency received in the slot (less the share lost to `interruption_s` at a handover), "
+        "minus `beta` * `handover_energy_j` if the cell is a new one (eq. 17)"
+    )
+    reward_unit = "bit/s/Hz"
     metrics = (
         Metric("throughput_bps_hz", "bit/s/Hz", "step", "mean spectral efficiency received"),
         Metric("handovers_per_s", "1/s", "second", "handovers a second"),

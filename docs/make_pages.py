@@ -1,0 +1,103 @@
+"""Writes docs/environments/*.md from the code: spaces, reward, metrics, keywords, tasks, differences from the paper.
+
+`make docs` runs it, and a test fails when a page is older than the code.
+"""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import inspect
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from mmwave_gym.registration import TABLE, Entry, make_scenario, scenario_classes
+from mmwave_gym.suite import SUITE
+
+PAGES = Path(__file__).parent / "environments"
+PER = {"step": "mean over steps", "second": "a second", "all": "sum over the episode"}
+
+
+def page(entry: Entry) -> str:
+    """The page of one environment, Markdown."""
+    scenario = make_scenario(entry.scenario, **entry.overrides)
+    scenario_class, config_class = scenario_classes(entry.scenario)
+    text = inspect.cleandoc(sys.modules[scenario_class.__module__].__doc__ or "")
+    intro, _, differences = text.partition("\nDifferences from the paper")
+    parts = [
+        f"<!-- Written by docs/make_pages.py from the code; edit the code. -->\n\n# {entry.id}\n\n{intro.strip()}",
+        _picture(entry),
+        f'```python\nimport gymnasium as gym, mmwave_gym\n\nenv = gym.make("{entry.id}")\n'
+        f'envs = gym.make_vec("{entry.id}", num_envs=1024)\n```',
+        "## Observation\n\nOne float32 vector, the fields in this order.",
+        _table(
+            ("field", "size", "range", "unit", "what it is"),
+            ((f"`{f.name}`", f.size, f"{f.low:g} to {f.high:g}", f.unit, f.description) for f in scenario.fields),
+        ),
+        "## Action",
+        _table(("space", "what it is"), [(f"`{scenario.action_space}`", scenario.action_meaning)]),
+        "## Reward and metrics\n\n`info` holds a step's metrics, a row of the leaderboard what the last column says.",
+        _table(
+            ("name", "unit", "what it is", "in a row"),
+            [
+                ("**reward**", scenario.reward_unit, scenario.reward_meaning, PER["step"]),
+                *((f"`{m.name}`", m.unit, m.description, PER[m.per]) for m in scenario.metrics),
+            ],
+        ),
+        "## Keywords",
+        _table(("keyword", "default", "what it does"), _keywords(config_class)),
+        f"## Differences from the paper{differences}" if differences else "",
+        "## Tasks of the suite",
+        _table(
+            ("task", "what it is", "warm-up", "scored", "ceiling"),
+            (
+                (
+                    f"`{t.name}`",
+                    t.description,
+                    t.warmup_steps,
+                    t.scored_steps or "to the end",
+                    f"{t.ceiling} ({t.ceiling_kind})",
+                )
+                for t in SUITE
+                if t.env_id == entry.id
+            ),
+        ),
+        "## Versions\n\n" + "\n".join(f"- {line}" for line in entry.history),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _picture(entry: Entry) -> str:
+    image = PAGES.parent / "images" / f"{entry.scenario}.gif"
+    return f"![An episode of {entry.id}](../images/{image.name})" if image.exists() else ""
+
+
+def _keywords(config_class: type) -> Iterable[tuple[Any, ...]]:
+    """Keyword, default and the text that stands under it in the source."""
+    body = ast.parse(inspect.getsource(config_class)).body[0]
+    assert isinstance(body, ast.ClassDef)
+    texts = {}
+    for statement, following in zip(body.body, body.body[1:], strict=False):
+        if isinstance(statement, ast.AnnAssign) and isinstance(following, ast.Expr):
+            assert isinstance(statement.target, ast.Name)
+            texts[statement.target.id] = " ".join(ast.literal_eval(following.value).split())
+    for f in dataclasses.fields(config_class):
+        yield f"`{f.name}`", f"`{f.default!r}`", texts[f.name]
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> str:
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    lines += ["| " + " | ".join(str(cell).replace("|", "\\|") for cell in row) + " |" for row in rows]
+    return "\n".join(lines)
+
+
+def main() -> None:
+    PAGES.mkdir(exist_ok=True)
+    for entry in TABLE:
+        (PAGES / f"{entry.scenario}.md").write_text(page(entry))
+
+
+if __name__ == "__main__":
+    main()
