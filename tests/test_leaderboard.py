@@ -554,6 +554,15 @@ def test_the_only_script_that_may_run_is_the_pages_own():
     assert f"script-src 'sha256-{digest}'" in page
 
 
+def test_a_run_that_failed_before_it_knew_its_metrics_hides_no_unit():
+    runs = suite(np.random.default_rng(20))
+    runs.append(Run(header("a-first", metrics={"reward": ""}), (), failed="early"))
+    board = summarise(runs).tasks[0]
+    assert dict(board.units) == METRICS
+    lonely = summarise(runs[-1:])
+    assert "reward ()" not in page_html(lonely) + markdown(lonely)
+
+
 def test_an_empty_board_is_a_page_that_says_so(tmp_path):
     paths = write(summarise([]), tmp_path)
     assert "No rows yet" in paths[2].read_text()

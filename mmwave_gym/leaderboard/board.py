@@ -171,8 +171,10 @@ def _task_board(runs: list[Run]) -> TaskBoard:
             "The agents have different numbers of episodes: differences, scores and ranks compare on the "
             "episodes that both have; the plain means are over each agent's own."
         )
-    units = {k: str(v) for run in reversed(current) for k, v in run.header["metrics"].items()}
-    units = {task["primary"]: units.pop(task["primary"]), **units}
+    units: dict[str, str] = {task["primary"]: ""}
+    for run in current:
+        for metric, unit in run.header["metrics"].items():
+            units[metric] = units.get(metric) or str(unit)  # a run that failed early may not know its units
     return TaskBoard(task, tuple(_ranked(entries, task, samples)), units, no_score, tuple(warnings))
 
 
@@ -202,7 +204,7 @@ def _entry(runs: list[Run], task: Mapping[str, Any], samples: dict[str, Sample])
     entry = Entry(name, label, kind, str(agent["access"]), group, status, tuple(runs), tuple(notes), roles)
     if not whole:
         return entry
-    columns = {metric: _sample(whole, metric) for metric in whole[0].header["metrics"]}
+    columns = {metric: _sample(whole, metric) for metric in (task["primary"], *whole[0].header["metrics"])}
     primary = columns[task["primary"]]
     if not primary.episodes.size:
         return replace(

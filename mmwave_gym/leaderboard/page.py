@@ -17,7 +17,7 @@ from pathlib import Path
 from mmwave_gym.leaderboard.board import Entry, Leaderboard, TaskBoard
 from mmwave_gym.leaderboard.rows import RowsError
 from mmwave_gym.leaderboard.statistics import Interval
-from mmwave_gym.leaderboard.tables import count, ends, headline, markdown, number, table
+from mmwave_gym.leaderboard.tables import count, ends, headline, markdown, number, table, with_unit
 
 GROUPS = {
     "local": ("Local", "sees what the environment shows to one agent"),
@@ -129,7 +129,7 @@ def plots(board: TaskBoard) -> tuple[Plot, ...]:
     scores = {e.agent: e.score for e in board.entries if e.score is not None}
     up = bool(board.task["higher_is_better"])
     result = _views("Score", "score", board, scores, True)
-    return result + _views(primary, f"{primary} ({board.units[primary]})", board, means, up)[: 1 if result else 2]
+    return result + _views(primary, with_unit(board, primary), board, means, up)[: 1 if result else 2]
 
 
 def _views(title: str, quantity: str, board: TaskBoard, values: dict[str, Interval], up: bool) -> tuple[Plot, ...]:

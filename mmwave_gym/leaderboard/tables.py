@@ -48,6 +48,12 @@ def count(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
+def with_unit(board: TaskBoard, metric: str) -> str:
+    """Return the metric's name with its unit in brackets, if it has one."""
+    unit = board.units.get(metric)
+    return f"{metric} ({unit})" if unit else metric
+
+
 def headline(board: TaskBoard) -> list[tuple[str, str]]:
     """Return the task's result, one sentence per access level, each as (leader's label, rest)."""
     sentences = []
@@ -108,7 +114,7 @@ def _markdown_task(board: TaskBoard) -> list[str]:
         "access",
         "score",
         "IQM",
-        f"{primary} ({board.units[primary]})",
+        with_unit(board, primary),
         "difference to reference",
         "",
         "episodes",
