@@ -11,7 +11,7 @@ from typing import Any
 def one_of(name: str, value: Any, allowed: Iterable[str]) -> None:
     """ValueError unless `value` is among the `allowed` words."""
     words = list(allowed)
-    if value not in words:
+    if not isinstance(value, str) or value not in words:
         raise ValueError(f"{name} must be one of {', '.join(map(repr, words))}, got {value!r}.")
 
 
@@ -21,7 +21,8 @@ def at_least(name: str, value: Any, low: float, *, integer: bool = False, strict
     bound = f"{'above' if strict else 'at least'} {low:g}"
     if not isinstance(value, kind) or isinstance(value, bool):
         raise ValueError(f"{name} must be {'an integer' if integer else 'a number'} {bound}, got {value!r}.")
-    if not math.isfinite(value) or value < low or (strict and value == low):
+    finite = integer or math.isfinite(value)
+    if not finite or value < low or (strict and value == low):
         raise ValueError(f"{name} must be {bound}, got {value}.")
 
 
@@ -31,10 +32,23 @@ def between(name: str, value: Any, low: float, high: float) -> None:
         raise ValueError(f"{name} must be between {low:g} and {high:g}, got {value!r}.")
 
 
+def interval(name: str, value: Any, low: float) -> None:
+    """ValueError unless `value` is a pair of finite numbers, `low` <= first <= second."""
+    numbers = _numbers(value)
+    if len(numbers) != 2 or not low <= numbers[0] <= numbers[1] < math.inf:
+        raise ValueError(f"{name} must be a pair of numbers, {low:g} <= lowest <= highest, got {value!r}.")
+
+
 def probabilities(name: str, value: Any, count: int) -> None:
     """ValueError unless `value` holds `count` non-negative numbers that sum to 1."""
-    numbers = list(value) if isinstance(value, Iterable) else []
-    if len(numbers) != count or any(not isinstance(p, Real) or p < 0 for p in numbers):
-        raise ValueError(f"{name} must be {count} probabilities, got {value!r}.")
+    numbers = _numbers(value)
+    if len(numbers) != count or any(not 0.0 <= p <= 1.0 for p in numbers):
+        raise ValueError(f"{name} must be {count} probabilities between 0 and 1, got {value!r}.")
     if abs(sum(numbers) - 1.0) > 1e-9:
         raise ValueError(f"{name} must sum to 1, got {value!r} with sum {sum(numbers):g}.")
+
+
+def _numbers(value: Any) -> list[Any]:
+    """The numbers in `value`, or nothing where it holds anything else."""
+    held = list(value) if isinstance(value, Iterable) else []
+    return [] if any(not isinstance(x, Real) or isinstance(x, bool) for x in held) else held

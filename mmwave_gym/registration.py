@@ -1,4 +1,12 @@
-"""The table of environments: id, scenario, what the id overrides, one line. Everything else is derived from it."""
+"""The table of environments: id, scenario, what the id overrides, one line. Everything else is derived from it.
+
+Another package adds its own when it is imported, and gets gymnasium.make, make_vec, PettingZoo and the rest:
+
+    from mmwave_gym import registration
+    registration.add(
+        registration.Entry(id="TheirHandover-v0", scenario="theirs", summary="…"), "their.module:Scenario:Config"
+    )
+"""
 
 from __future__ import annotations
 
@@ -10,13 +18,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import gymnasium
+import numpy as np
 
 from mmwave_gym.scenario import Scenario
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One registered environment. `scenario` names the module in `mmwave_gym.scenarios`."""
+    """One registered environment. `scenario` is a name in `SCENARIOS`, `overrides` are defaults of this id."""
 
     id: str
     scenario: str
@@ -26,17 +35,17 @@ class Entry:
     """One line for each version of the id: what changed the numbers."""
 
 
-TABLE: tuple[Entry, ...] = (
+TABLE: list[Entry] = [
     Entry(
         id="MmwaveHandover-v0",
         scenario="handover",
         summary="a UE walks among small cells and chooses the one that serves it",
         history=("v0: first version",),
-    ),
-)
+    )
+]
 
-# Other packages, and the tests, add scenarios here: name -> "module:Scenario:Config".
 SCENARIOS: dict[str, str] = {"handover": "mmwave_gym.scenarios.handover:Handover:HandoverConfig"}
+"""Scenario name -> "module:Scenario:Config"; `add` puts others here."""
 
 
 def scenario_classes(name: str) -> tuple[type[Scenario[Any, Any]], type]:
@@ -52,6 +61,7 @@ def make_scenario(name: str, /, **keywords: Any) -> Scenario[Any, Any]:
     """A scenario from flat keywords.
 
     Raises TypeError for an unknown keyword (with the nearest known one) and ValueError for a value out of range.
+    Numbers of NumPy and arrays are welcome; the configuration holds them as Python's own numbers and tuples.
     """
     scenario, config = scenario_classes(name)
     known = [f.name for f in dataclasses.fields(config)]
@@ -60,7 +70,7 @@ def make_scenario(name: str, /, **keywords: Any) -> Scenario[Any, Any]:
             near = difflib.get_close_matches(keyword, known, n=1)
             hint = f" Did you mean {near[0]!r}?" if near else ""
             raise TypeError(f"{name} has no keyword {keyword!r}.{hint} Its keywords are: {', '.join(known)}.")
-    return scenario(config(**keywords))
+    return scenario(config(**{name: _plain(value) for name, value in keywords.items()}))
 
 
 def entry(env_id: str) -> Entry:
@@ -69,6 +79,29 @@ def entry(env_id: str) -> Entry:
         if candidate.id == env_id:
             return candidate
     raise ValueError(f"unknown environment {env_id!r}; known are {', '.join(e.id for e in TABLE)}.")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.generic | np.ndarray):
+        value = value.tolist()
+    return tuple(_plain(x) for x in value) if isinstance(value, list | tuple) else value
+
+
+def add(entry: Entry, classes: str) -> None:
+    """Add an environment to the table; `classes` is "module:Scenario:Config". A second call changes nothing.
+
+    Raises ValueError where the id or the scenario's name is taken by another.
+    """
+    if classes.count(":") != 2:
+        raise ValueError(f"classes must be 'module:Scenario:Config', got {classes!r}.")
+    if SCENARIOS.get(entry.scenario, classes) != classes:
+        raise ValueError(f"the scenario name {entry.scenario!r} is taken by {SCENARIOS[entry.scenario]}.")
+    if any(e.id == entry.id and e != entry for e in TABLE):
+        raise ValueError(f"the id {entry.id!r} is taken: ids are versioned, use the next version.")
+    SCENARIOS[entry.scenario] = classes
+    if entry not in TABLE:
+        TABLE.append(entry)
+    register()
 
 
 def register() -> None:

@@ -249,9 +249,7 @@ def _assign(target: Any, at: NDArray[np.intp], source: Any) -> None:
 def _storage(like: Any, size: int) -> Any:
     """A record as `like` with `size` unset rows in every array."""
     arrays = {n: getattr(like, n) for n in _arrays(like)}
-    return dataclasses.replace(
-        like, **{n: np.empty((size, *a.shape[1:]), a.dtype) for n, a in arrays.items()}
-    )
+    return dataclasses.replace(like, **{n: np.empty((size, *a.shape[1:]), a.dtype) for n, a in arrays.items()})
 
 
 class Batch:
@@ -336,9 +334,7 @@ class Batch:
         return 2 * envs + self.num_envs - self.episodes.row[envs]  # rows i and i + num_envs belong to copy i
 
     def _draw_ahead(self) -> None:
-        if (
-            self.num_envs == 1
-        ):  # nobody else to keep waiting, and many a single episode is never followed by another
+        if self.num_envs == 1:  # nobody else to keep waiting, and many a single episode is never followed by another
             return
         # A tenth more than is needed on average: episodes do not all have the mean length.
         self._credit = min(self._credit + 1.1 * self.num_envs / self._mean_length, self.num_envs)
