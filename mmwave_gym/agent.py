@@ -58,11 +58,12 @@ class Agent(Protocol):
 
 
 class RowRng:
-    """An agent's own chance, one generator a row, so that a row's draws do not depend on its neighbours."""
+    """An agent's own chance, one generator for each `rows_each` rows, so that draws do not depend on neighbours."""
 
-    def __init__(self, generators: list[np.random.Generator]):
+    def __init__(self, generators: list[np.random.Generator], rows_each: int = 1):
         self._generators = generators
-        self._block = np.empty((len(generators), 0))
+        self._shape = (max(1, _BLOCK // rows_each), rows_each)
+        self._block = np.empty((len(generators), 0, rows_each))
         self._used = 0
 
     @classmethod
@@ -72,10 +73,16 @@ class RowRng:
     def random(self) -> NDArray[np.float64]:
         """One uniform number in [0, 1) a row, shape (rows,)."""
         if self._used == self._block.shape[1]:
-            self._block = np.stack([g.random(_BLOCK) for g in self._generators])
+            self._block = np.stack([g.random(self._shape) for g in self._generators])
             self._used = 0
         self._used += 1
-        return self._block[:, self._used - 1].copy()
+        return self._block[:, self._used - 1].ravel().copy()
+
+    def restart(self, groups: NDArray[np.intp], generators: list[np.random.Generator]) -> None:
+        """Give groups of `rows_each` rows fresh generators: their next draws are the first of those."""
+        for group, generator in zip(groups.tolist(), generators, strict=True):
+            self._generators[group] = generator
+            self._block[group, self._used :] = generator.random(self._block[group, self._used :].shape)
 
     def choice(self, allowed: NDArray[np.bool_]) -> NDArray[np.int64]:
         """One of the allowed indices a row, uniformly; allowed: (rows, n) with at least one True a row."""

@@ -19,9 +19,10 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from mmwave_gym.registration import make_scenario
-from mmwave_gym.scenario import Batch, EpisodeKey, Outcome, Scenario, View
+from mmwave_gym.scenario import Batch, EpisodeKey, EpisodeRng, Outcome, Scenario, View
 
 RENDER_MODES = ("human", "rgb_array", "ansi")
+AUTORESET_MODES = (AutoresetMode.NEXT_STEP, AutoresetMode.SAME_STEP)
 MAX_SEED = 2**63 - 1
 
 
@@ -34,13 +35,12 @@ class _Others:
                 f"this environment has {batch.scenario.num_agents} agents and one of them is controlled: "
                 "name the policy of the others, others='…' (mmwave_gym.agents() lists names) or an object with predict."
             )
-        if isinstance(policy, str):
-            from mmwave_gym.agent import load_agent  # names need the registry of agents, objects do not
+        from mmwave_gym.agent import load_agent  # agents are found only where one is needed
 
-            policy = load_agent(policy)
-        self._policy = policy
+        self._policy = load_agent(policy, batch.scenario.name)
         self._batch = batch
         self._memory: Any = None
+        self._rng: Any = None
         self._started = np.ones(batch.num_envs * batch.scenario.num_agents, bool)
 
     def reset(self) -> None:
@@ -49,11 +49,20 @@ class _Others:
         if hasattr(self._policy, "begin"):
             from mmwave_gym.agent import RowRng
 
-            view = View(self._batch, getattr(self._policy, "access", "local"))
-            self._memory = self._policy.begin(view, RowRng.from_seed(0, view.num_rows))
+            batch = self._batch
+            view = View(batch, getattr(self._policy, "access", "local"))
+            self._rng = RowRng(self._generators(np.arange(batch.num_envs)), batch.scenario.num_agents)
+            self._memory = self._policy.begin(view, self._rng)
 
     def restarted(self, envs: NDArray[np.intp]) -> None:
         self._started.reshape(self._batch.num_envs, -1)[envs] = True
+        if self._rng is not None:
+            self._rng.restart(envs, self._generators(envs))
+
+    def _generators(self, envs: NDArray[np.intp]) -> list[np.random.Generator]:
+        """The others' chance belongs to the episode, so that it does not depend on the number of copies."""
+        keys = self._batch.keys
+        return [EpisodeRng(keys[i])["others"] for i in envs.tolist()]
 
     def actions(self, first: NDArray[Any]) -> NDArray[Any]:
         """Joint actions (N, A, …) with `first` (N, …) in place 0."""
@@ -64,25 +73,31 @@ class _Others:
             rows, state=self._memory, episode_start=self._started, deterministic=True
         )
         self._started = np.zeros(n * a, bool)
-        joint = np.array(action).reshape(n, a, *first.shape[1:])
+        try:
+            joint = checked_action(self._batch.scenario.action_space, action, (n * a,))
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"the policy of the others, {self._policy!r}: {error}") from error
+        joint = np.array(joint).reshape(n, a, *first.shape[1:])
         joint[:, 0] = first
         return joint
 
 
 def episode_seeds(seed: int | Sequence[int | None] | None, num_envs: int) -> list[int]:
     """One seed a copy. Gymnasium's rule: an integer s gives copy i the seed s + i, None draws afresh."""
-    if seed is None:
-        return [secrets.randbits(62) for _ in range(num_envs)]
-    if isinstance(seed, int | np.integer):
+    seeds: list[Any]
+    if isinstance(seed, Sequence | np.ndarray) and not isinstance(seed, str):
+        seeds = list(seed)
+        if len(seeds) != num_envs:
+            raise ValueError(f"seed must be an integer or {num_envs} of them, got {len(seeds)} of them.")
+    elif isinstance(seed, int | np.integer) and not isinstance(seed, bool):
         seeds = [int(seed) + i for i in range(num_envs)]
     else:
-        seeds = [secrets.randbits(62) if s is None else int(s) for s in seed]
-        if len(seeds) != num_envs:
-            raise ValueError(f"seed must be an integer or {num_envs} of them, got {len(seeds)}.")
+        seeds = [seed] * num_envs
     for s in seeds:
-        if not 0 <= s <= MAX_SEED:
-            raise ValueError(f"seed must be between 0 and {MAX_SEED}, got {s}.")
-    return seeds
+        wrong = isinstance(s, bool) or not isinstance(s, int | np.integer)
+        if s is not None and (wrong or not 0 <= s <= MAX_SEED):
+            raise ValueError(f"seed must be an integer between 0 and {MAX_SEED}, got {s!r}.")
+    return [secrets.randbits(62) if s is None else int(s) for s in seeds]
 
 
 def observation_box(scenario: Scenario[Any, Any]) -> spaces.Box:
@@ -91,21 +106,25 @@ def observation_box(scenario: Scenario[Any, Any]) -> spaces.Box:
 
 def checked_action(space: spaces.Space[Any], action: Any, leading: tuple[int, ...]) -> NDArray[Any]:
     """`action` as an array (*leading, *parts) inside the space, or an error that says what is wrong."""
-    array = np.asarray(action)
     shape = (*leading, *(space.shape or ()))
+    try:
+        array = np.asarray(action)
+    except ValueError:
+        raise ValueError(f"the action must have shape {shape}, got {action!r}.") from None
     if array.shape != shape:
         raise ValueError(f"the action must have shape {shape}, got {array.shape}: {action!r}.")
     if isinstance(space, spaces.Box):
-        if not np.issubdtype(array.dtype, np.number):
-            raise TypeError(f"the action must be numbers, got dtype {array.dtype}.")
+        if array.dtype.kind not in "fiu":
+            raise TypeError(f"the action must be numbers, got dtype {array.dtype}: {action!r}.")
         if not ((array >= space.low) & (array <= space.high)).all():
             raise ValueError(f"the action must be in [{space.low.min():g}, {space.high.max():g}], got {action!r}.")
         return array.astype(np.float64)
-    if not np.issubdtype(array.dtype, np.integer):
+    if array.dtype.kind not in "iu":
         raise TypeError(f"the action must be of an integer type, got dtype {array.dtype}: {action!r}.")
     count = space.n if isinstance(space, spaces.Discrete) else space.nvec  # type: ignore[attr-defined]
     if ((array < 0) | (array >= count)).any():
-        raise ValueError(f"the action must be an integer from 0 to {np.max(count) - 1}, got {action!r}.")
+        last = np.subtract(count, 1).tolist()
+        raise ValueError(f"the action must be an integer from 0 to {last}, got {action!r}.")
     return array.astype(np.int64, copy=False)
 
 
@@ -136,9 +155,10 @@ class ScenarioEnv(gymnasium.Env[NDArray[np.float32], Any]):
         self._renderer: Any = None
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
-        super().reset(seed=seed)
         if seed is not None or not self._seeded:
-            self.batch.reset([EpisodeKey(s) for s in episode_seeds(seed, 1)])
+            seeds = episode_seeds(seed, 1)
+            super().reset(seed=seeds[0])
+            self.batch.reset([EpisodeKey(s) for s in seeds])
             self._seeded = True
         else:
             self.batch.restart(np.zeros(1, np.intp))
@@ -220,13 +240,16 @@ class ScenarioVectorEnv(gymnasium.vector.VectorEnv[NDArray[np.float32], NDArray[
     ):
         if render_mode is not None:
             raise ValueError("the vector environment does not render: use gymnasium.make for pictures.")
+        if autoreset_mode not in (*AUTORESET_MODES, *(m.value for m in AUTORESET_MODES)):
+            raise ValueError(
+                f"autoreset_mode must be AutoresetMode.NEXT_STEP ('NextStep') or AutoresetMode.SAME_STEP "
+                f"('SameStep'), because copies restart by themselves; got {autoreset_mode!r}."
+            )
         mode = AutoresetMode(autoreset_mode)
-        if mode is AutoresetMode.DISABLED:
-            raise ValueError("autoreset_mode must be NextStep or SameStep; a scenario's copies restart by themselves.")
         self.metadata = {**self.metadata, "autoreset_mode": mode}
         self.scenario = make_scenario(scenario, **keywords)
         self.batch = Batch(self.scenario, num_envs)
-        self.num_envs = num_envs
+        self.num_envs = num_envs = self.batch.num_envs
         self.render_mode = None
         self.single_observation_space = observation_box(self.scenario)
         self.single_action_space = self.scenario.action_space
@@ -266,15 +289,14 @@ class ScenarioVectorEnv(gymnasium.vector.VectorEnv[NDArray[np.float32], NDArray[
             reward, terminated, truncated = (np.array(x) for x in (reward, terminated, truncated))
             reward[waiting], terminated[waiting], truncated[waiting] = 0.0, False, False
             stepped[waiting] = False
-        info = self._info(outcome, stepped)
+        info = self._masked(self._info(outcome, stepped))
         ended = terminated | truncated
         observation = self._observe()
-        if self._same_step:
-            if ended.any():
-                observation = self._restart_now(ended, observation, info)
-        else:
+        if not self._same_step:
             self._ended = ended
-        return observation, reward, terminated, truncated, self._masked(info)
+        elif ended.any():
+            observation = self._restart_now(ended, observation, info)
+        return observation, reward, terminated, truncated, info
 
     def action_masks(self) -> NDArray[np.bool_]:
         """Allowed actions, (num_envs, actions)."""
@@ -298,11 +320,18 @@ class ScenarioVectorEnv(gymnasium.vector.VectorEnv[NDArray[np.float32], NDArray[
     def _restart_now(
         self, ended: NDArray[np.bool_], observation: NDArray[np.float32], info: dict[str, Any]
     ) -> NDArray[np.float32]:
-        """Start the next episode of copies that just ended; what ended goes into `info`."""
-        final = {name: info[name] for name in info if not name.startswith("_")}
-        final.update({f"_{name}": info[f"_{name}"] & ended for name in final})
+        """Start the next episode of copies that just ended; what ended goes into `info`.
+
+        As in Gymnasium, a row's other entries are those of its new episode, which has no metrics yet.
+        """
+        final: dict[str, Any] = {}
+        for name in [n for n in info if not n.startswith("_")]:
+            final[name] = info[name].copy()
+            final[f"_{name}"] = info[f"_{name}"] & ended
+            info[f"_{name}"] &= ~ended
         info.update(final_obs=observation, _final_obs=ended.copy(), final_info=final, _final_info=ended.copy())
         self._restart(np.flatnonzero(ended))
+        self._masked(info)
         return self._observe()
 
     def _info(self, outcome: Outcome, stepped: NDArray[np.bool_]) -> dict[str, Any]:
