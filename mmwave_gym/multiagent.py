@@ -61,7 +61,7 @@ class _OneCopy:
         return self._action_spaces[agent]
 
     def state(self) -> NDArray[np.float32]:
-        """All places' observations in one row, zeros for empty places."""
+        """All places' observations in one row, `fields.absent` for empty places."""
         return self.batch.observe()[0].ravel()
 
     def render(self) -> Any:
@@ -127,17 +127,18 @@ class ScenarioParallelEnv(_OneCopy, ParallelEnv[str, Any, Any]):
 
     def step(self, actions: dict[str, Any]) -> tuple[dict[str, Any], Any, Any, Any, dict[str, dict[str, Any]]]:
         if not self.agents:
-            raise ResetNeeded("no agent is left: call reset() before step().")
+            raise ResetNeeded("the episode has ended or was never begun: call reset() before step().")
         outcome = self.batch.step(self._joint(actions))
         self._record(outcome)
-        before, after = self._places, self._seated()
-        everyone = {**before, **after}  # newcomers are told of with their first observation
         truncated = bool(outcome.truncated[0])
+        # Newcomers are told of with their first observation, but nobody arrives when all is over.
+        before, after = self._places, {} if truncated else self._seated()
+        everyone = {**before, **after}
         over = {a: a in before and bool(outcome.terminated[0, p]) for a, p in everyone.items()}
         observations = self._observations(everyone)
         rewards = {a: float(outcome.reward[0, p]) if a in before else 0.0 for a, p in everyone.items()}
         infos = {a: self._info(outcome, p) if a in before else {} for a, p in everyone.items()}
-        self._places = {} if truncated else after
+        self._places = after
         self.agents = list(self._places)
         return observations, rewards, over, dict.fromkeys(everyone, truncated), infos
 
@@ -150,7 +151,8 @@ class ScenarioParallelEnv(_OneCopy, ParallelEnv[str, Any, Any]):
         if strangers := [a for a in actions if a not in self._places]:
             raise ValueError(f"there is no agent {strangers[0]!r} now; present are {', '.join(self.agents[:5])} ….")
         space = self.scenario.action_space
-        idle = np.zeros((self.scenario.num_agents, *(space.shape or ())), space.dtype)  # empty places do nothing
+        kind = np.float64 if isinstance(space, spaces.Box) else np.int64
+        idle = np.zeros((self.scenario.num_agents, *(space.shape or ())), kind)  # what empty places do means nothing
         for agent, place in self._places.items():
             idle[place] = checked_action(space, actions[agent], ())
         return idle[None]
@@ -164,7 +166,7 @@ class ScenarioParallelEnv(_OneCopy, ParallelEnv[str, Any, Any]):
 class ScenarioTurnEnv(_OneCopy, AECEnv[str, Any, Any]):
     """One copy of a scenario in which each step is one agent's decision: PettingZoo's AEC API.
 
-    All agents are present for the whole episode; `agent_selection` is the one whose epoch it is. The reward of a
+    All agents are present for the whole episode; `agent_selection` is the one whose turn it is. The reward of a
     step goes to the agent that decided. Only two entries of each dictionary change a step, so that thousands of
     agents cost little.
     """
@@ -183,23 +185,25 @@ class ScenarioTurnEnv(_OneCopy, AECEnv[str, Any, Any]):
         self.terminations = dict.fromkeys(self.agents, False)
         self.truncations = dict.fromkeys(self.agents, False)
         self.infos: dict[str, dict[str, Any]] = {agent: {} for agent in self.agents}
-        self.agent_selection = self._turn()
+        self.agent_selection = self._rewarded = self._turn()
 
     def observe(self, agent: str) -> Any:
-        """The observation of the agent whose turn it is; the others see zeros and may choose anything."""
-        if agent == self.agent_selection and not self.truncations[agent]:
+        """The observation of the agent whose turn it is; the others see nobody's and may choose anything."""
+        if agent == self.agent_selection and agent in self.infos and not self._over(agent):
             return self._observations({agent: 0})[agent]
-        nothing = np.zeros(self.scenario.fields.size, np.float32)
+        nothing = self.scenario.fields.absent
         if not self._masked:
             return nothing
         return {"observation": nothing, "action_mask": np.ones(spaces.flatdim(self.scenario.action_space), np.int8)}
 
     def step(self, action: Any) -> None:
+        if not self.agents:
+            raise ResetNeeded("the episode has ended or was never begun: call reset() before step().")
         agent = self.agent_selection
-        if self.terminations[agent] or self.truncations[agent]:
+        if self._over(agent):
             self._was_dead_step(action)
             return
-        self.rewards[getattr(self, "_rewarded", agent)] = 0.0
+        self.rewards[self._rewarded] = 0.0
         self._cumulative_rewards[agent] = 0.0
         outcome = self.batch.step(checked_action(self.scenario.action_space, action, ())[None, None])
         self._record(outcome)
@@ -208,11 +212,15 @@ class ScenarioTurnEnv(_OneCopy, AECEnv[str, Any, Any]):
         self._cumulative_rewards[agent] += self.rewards[agent]
         self.infos[agent] = {n: float(v.flat[0]) for n, v in outcome.metrics.items()}
         self.infos[agent]["elapsed_s"] = float(outcome.elapsed_s[0])
-        if outcome.truncated[0]:
-            self.truncations = dict.fromkeys(self.agents, True)
+        if outcome.truncated[0] or outcome.terminated[0, 0]:
+            self.terminations = dict.fromkeys(self.agents, bool(outcome.terminated[0, 0]))
+            self.truncations = dict.fromkeys(self.agents, bool(outcome.truncated[0]))
             self._deads_step_first()
         else:
             self.agent_selection = self._turn()
+
+    def _over(self, agent: str) -> bool:
+        return self.terminations[agent] or self.truncations[agent]
 
     def _turn(self) -> str:
         return self._name(int(self.batch.agent_ids()[0, 0]))

@@ -33,6 +33,8 @@ class Entry:
     overrides: Mapping[str, Any] = field(default_factory=dict)
     history: tuple[str, ...] = ()
     """One line for each version of the id: what changed the numbers."""
+    others: str | None = None
+    """With several agents: who plays all but the first where `gymnasium.make` is not told `others=…`."""
 
 
 TABLE: list[Entry] = [
@@ -114,5 +116,5 @@ def register() -> None:
                 vector_entry_point="mmwave_gym.envs:ScenarioVectorEnv",
                 # Our own checks name the fault; the passive checker would cost more than the step itself.
                 disable_env_checker=True,
-                kwargs={"scenario": e.scenario, **e.overrides},
+                kwargs={"scenario": e.scenario, **({"others": e.others} if e.others else {}), **e.overrides},
             )
