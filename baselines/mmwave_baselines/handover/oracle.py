@@ -1,0 +1,140 @@
+"""The best that anybody could have done on the drawn world: the hindsight-exact ceiling of UDN handover.
+
+Where UEs go and what they hear does not depend on the cells chosen, so the best sequence of cells is a longest path
+through slots and cells. A handover costs the same from and to every cell, so Viterbi's recursion needs O(T K):
+
+    V_t(s) = max( R_t[s] + V_{t+1}(s),  max_a R_t[a] (1 - interruption) - beta E + V_{t+1}(a) )
+
+It is not in the paper (arXiv 1801.02077), whose reference [10] uses Viterbi's algorithm alike. It knows future fading
+and is a bound for every causal controller, on every episode.
+
+What it maximises is what a task scores: rewards and prices of the warm-up count as nothing, so the choice of the cell
+with which the scored slots begin is free.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmwave_baselines.handover.rules import Actions, begun
+from mmwave_gym.agent import AgentError, RowRng
+from mmwave_gym.checks import at_least
+from mmwave_gym.scenario import View
+
+
+@dataclass
+class Plan:
+    """The best action of every row, slot and serving cell."""
+
+    view: View
+    first: int  # slot of the first entry; before it, staying is as good as anything
+    target: NDArray[np.int16]  # (slots, rows): the best cell to change to
+    stay: NDArray[np.bool_]  # (slots, rows, cells): is staying at least as good as that?
+    slot: NDArray[np.int64]  # (rows,): the slot of the next decision
+    world: dict[str, NDArray[Any]]  # what was solved, to tell a new episode from a repetition
+
+
+class Oracle:
+    """Viterbi on the revealed world; ties stay. Works with interruption, departures, several UEs and masks.
+
+    warmup_steps, scored_steps: the slots that do not count at first, and those that count then (None: all that
+    follow), as in `Task`. rereads: whether rows may go on to new episodes without a new `begin`.
+    """
+
+    access = "hindsight"
+    kind = "ceiling"
+    label = "oracle (Viterbi)"
+
+    def __init__(self, warmup_steps: int = 0, scored_steps: int | None = None, rereads: bool = True):
+        at_least("warmup_steps", warmup_steps, 0, integer=True)
+        if scored_steps is not None:
+            at_least("scored_steps", scored_steps, 1, integer=True)
+        self._warmup_steps = int(warmup_steps)
+        self._scored_steps = scored_steps
+        self._rereads = rereads
+        self.config: dict[str, Any] = {"warmup_steps": self._warmup_steps, "scored_steps": scored_steps}
+
+    @classmethod
+    def for_task(cls, task: Any = None, training_seed: int | None = None) -> Oracle:
+        """The oracle of what `task` scores; of whole episodes without one."""
+        if training_seed is not None:
+            raise AgentError(f"oracle is not trained and has no training seeds, got {training_seed}.")
+        if task is None:
+            return cls()
+        return cls(task.warmup_steps, task.scored_steps, rereads=task.carry > 1)
+
+    def begin(self, view: View, rng: RowRng | None = None) -> Plan:
+        return self._plan(view, view.look())
+
+    def predict(
+        self,
+        observation: NDArray[Any],
+        state: Plan | None = None,
+        episode_start: NDArray[np.bool_] | None = None,
+        deterministic: bool = True,
+    ) -> tuple[Actions, Plan]:
+        plan: Plan = begun(state, self)
+        if episode_start is not None:
+            started = np.asarray(episode_start, bool)
+            if self._rereads and (started & (plan.slot > 0)).any():
+                plan = self._reread(plan)
+            plan.slot[started] = 0
+        serving = plan.view.fields.split(observation)["serving"].argmax(axis=1)
+        row = np.arange(len(serving))
+        # Places whose UE has left play on without effect, so the last entry will do for them.
+        at = np.clip(plan.slot - plan.first, 0, len(plan.target) - 1)
+        stays = plan.stay[at, row, serving] | (plan.slot < plan.first)
+        plan.slot += 1
+        return np.where(stays, serving, plan.target[at, row]), plan
+
+    def _reread(self, plan: Plan) -> Plan:
+        """The plan for the episodes that run now, which may be new ones."""
+        world = plan.view.look()
+        if all(np.array_equal(world[name], plan.world[name]) for name in plan.world):
+            return plan
+        fresh = self._plan(plan.view, world)
+        fresh.slot = plan.slot
+        return fresh
+
+    def _plan(self, view: View, world: dict[str, NDArray[Any]]) -> Plan:
+        efficiency = world["efficiency_bps_hz"]  # (copies, slots, UEs, cells)
+        copies, _, ues, cells = efficiency.shape
+        # Worlds with masks allow the serving cell and every cell that is heard, which are those with a rate.
+        masked = view.action_mask() is not None
+        horizon = view.horizon
+        begin = self._warmup_steps
+        end = horizon if self._scored_steps is None else min(horizon, begin + self._scored_steps)
+        # Without masks the last slot of the warm-up can reach every cell; with them it may take longer.
+        first = 0 if masked else max(0, begin - 1)
+        kept = 1.0 - view.constants["interruption_s"] / view.constants["step_s"]
+        price = view.constants["beta"] * view.constants["handover_energy_j"]
+
+        target = np.empty((end - first, copies, ues), np.int16)
+        stay = np.empty((end - first, copies, ues, cells), bool)
+        value = np.zeros((copies, ues, cells))
+        for t in range(end - 1, first - 1, -1):
+            scored = t >= begin
+            counts = (t < world["departure"])[..., None] & scored
+            reward = np.where(counts, efficiency[:, t], 0.0)
+            change = value + kept * reward - price * counts
+            keep = value + reward
+            if masked:
+                change = np.where(efficiency[:, t] > 0.0, change, -np.inf)
+            best = change.argmax(axis=-1)
+            target[t - first] = best
+            changed = np.take_along_axis(change, best[..., None], axis=-1)
+            stay[t - first] = keep >= changed
+            value = np.maximum(keep, changed)
+        rows = copies * ues
+        return Plan(
+            view,
+            first,
+            target.reshape(-1, rows),
+            stay.reshape(-1, rows, cells),
+            np.zeros(rows, np.int64),
+            {name: world[name] for name in ("efficiency_bps_hz", "departure")} if self._rereads else {},
+        )
