@@ -148,19 +148,24 @@ def _imported(name: str) -> Any:
     module, _, attribute = name.partition(":")
     try:
         return getattr(importlib.import_module(module), attribute)
-    except ImportError as error:
+    except (ImportError, ValueError) as error:  # ValueError: an empty name
         raise AgentError(f"cannot import {module!r} for the agent {name!r}: {error}.") from error
     except AttributeError:
         raise AgentError(f"the module {module!r} has no {attribute!r}.") from None
 
 
 def _prepared(found: Any, task: Any, training_seed: int | None) -> Any:
-    if hasattr(found, "for_task"):
-        made = found.for_task(task, training_seed)
+    if hasattr(found, "for_task") and (isinstance(found, type) or not hasattr(found, "predict")):
+        made = found.for_task(task, training_seed)  # an agent that exists already is played as it is
     elif training_seed is not None:
         raise AgentError(f"{found!r} has no training seeds.")
+    elif isinstance(found, type):
+        try:
+            made = found()
+        except TypeError as error:
+            raise AgentError(f"cannot make a {found.__name__} without arguments: {error}.") from error
     else:
-        made = found() if isinstance(found, type) else found
+        made = found
     if not callable(getattr(made, "predict", None)):
         raise AgentError(
             f"an agent needs a method predict(observation, state, episode_start, deterministic); {made!r} has none."

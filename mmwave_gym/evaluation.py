@@ -11,10 +11,12 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
+from gymnasium import spaces
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from mmwave_gym.agent import AgentError, RowRng, load_agent, sees
+from mmwave_gym.checks import at_least
 from mmwave_gym.scenario import Batch, Metric, Outcome, Scenario, View
 from mmwave_gym.suite import Task, task as find_task
 
@@ -47,17 +49,17 @@ def evaluate(
     Raises AgentError for an agent that cannot be used, ValueError for a task that does not fit.
     """
     found = find_task(task)
-    if episodes is not None and episodes < 1:
-        raise ValueError(f"episodes must be at least 1, got {episodes}.")
-    if num_envs < 1:
-        raise ValueError(f"num_envs must be at least 1, got {num_envs}.")
+    at_least("episodes", found.episodes if episodes is None else episodes, 1, integer=True)
+    at_least("num_envs", num_envs, 1, integer=True)
+    at_least("agent_seed", agent_seed, 0, integer=True)
     player = load_agent(agent, found.scenario_name, found)
     scenario = found.scenario()
     wanted = [e for e in range(found.episodes if episodes is None else episodes) if e not in skip]
     rows: list[Row] = []
     with threadpool_limits(limits=1):
         for group in _groups(wanted, num_envs, found.carry):
-            new = _Play(player, found, scenario, group, agent_seed, split).rows()
+            played = _Play(player, found, scenario, group, agent_seed, split).rows()
+            new = [row for row in played if row["episode"] in wanted]  # chains are played whole
             rows += new
             if on_rows:
                 on_rows(new)
@@ -78,27 +80,30 @@ def _groups(wanted: list[int], num_envs: int, carry: int) -> Iterator[list[list[
 
 
 class _Tally:
-    """Sums of what a row needs, (N,) each."""
+    """Sums of what a row needs, (episodes,) each."""
 
-    def __init__(self, metrics: tuple[Metric, ...], num_envs: int):
+    def __init__(self, metrics: tuple[Metric, ...], episodes: int):
         self._metrics = metrics
-        self.steps = np.zeros(num_envs, np.int64)
-        self._agent_steps = np.zeros(num_envs)
-        self._seconds = np.zeros(num_envs)
-        self._agent_seconds = np.zeros(num_envs)
-        self._sums = {name: np.zeros(num_envs) for name in ("reward", *(m.name for m in metrics))}
+        self.steps = np.zeros(episodes, np.int64)
+        self._agent_steps = np.zeros(episodes)
+        self._seconds = np.zeros(episodes)
+        self._agent_seconds = np.zeros(episodes)
+        self._sums = {name: np.zeros(episodes) for name in ("reward", *(m.name for m in metrics))}
         self._per_agent: dict[str, bool] = {"reward": True}
 
-    def add(self, outcome: Outcome, present: NDArray[np.bool_], alive: NDArray[np.bool_]) -> None:
-        """Count a step of the copies that are `alive` (N,), in which agents (N, A) were `present`."""
+    def add(
+        self, outcome: Outcome, present: NDArray[np.bool_], alive: NDArray[np.bool_], at: NDArray[np.intp] | slice
+    ) -> None:
+        """Count a step of the copies that are `alive` (N,), in which agents (N, A) were `present`, in entries `at`."""
         counted = present & alive[:, None]
-        self.steps += alive
-        self._agent_steps += counted.sum(axis=1)
-        self._seconds += outcome.elapsed_s * alive
-        self._agent_seconds += outcome.elapsed_s * counted.sum(axis=1)
+        agents = counted.sum(axis=1)
+        self.steps[at] += alive
+        self._agent_steps[at] += agents
+        self._seconds[at] += outcome.elapsed_s * alive
+        self._agent_seconds[at] += outcome.elapsed_s * agents
         for name, value in (("reward", outcome.reward), *outcome.metrics.items()):
             self._per_agent[name] = value.ndim == 2
-            self._sums[name] += (value * counted).sum(axis=1) if value.ndim == 2 else value * alive
+            self._sums[name][at] += (value * counted).sum(axis=1) if value.ndim == 2 else value * alive
 
     def means(self) -> dict[str, list[float | None]]:
         """Columns of the rows: the reward a step, and each metric as it says."""
@@ -134,15 +139,47 @@ class _Play:
         self._learns = callable(getattr(agent, "learn", None))
 
     def rows(self) -> list[Row]:
-        rows: list[Row] = []
-        memory: list[Any] = [None] * len(self._blocks)
-        for position in range(self._task.carry):
-            episodes = [chain[position] for chain in self._padded]
-            self._batch.reset(self._task.keys(episodes, self._split))
-            if position == 0 and hasattr(self._agent, "begin"):
-                memory = [self._begin(block) for block in self._blocks]
-            rows += self._episode(episodes, memory)
-        return rows
+        """Play every chain. A copy goes on to its chain's next episode by itself, so a memory meets nothing else."""
+        batch, carry = self._batch, self._task.carry
+        n = batch.num_envs
+        batch.reset(self._task.keys([chain[0] for chain in self._padded], self._split))
+        # One entry an episode: those of position 0 in the chains first.
+        warmup, scored = (_Tally(batch.scenario.metrics, n * carry) for _ in range(2))
+        limit = self._task.warmup_steps + (self._task.scored_steps or batch.scenario.horizon)
+        copy = np.arange(n)
+        position = np.zeros(n, np.int64)
+        lived = np.zeros(n, np.int64)
+        playing = np.ones(n, bool)
+        started = np.ones((n, self._places), bool)
+        memory = [self._begin(block) if hasattr(self._agent, "begin") else None for block in self._blocks]
+        observation = batch.observe()
+        while playing.any():
+            action = self._actions(observation, started, memory)
+            present = batch.agent_ids() >= 0
+            outcome = batch.step(action)
+            warming = lived < self._task.warmup_steps
+            for tally, counts in ((warmup, playing & warming), (scored, playing & ~warming)):
+                if counts.any():
+                    tally.add(outcome, present, counts, position * n + copy if carry > 1 else slice(None))
+            lived += 1
+            ended = outcome.truncated | (outcome.terminated[:, 0] if self._places == 1 else False)
+            following = batch.observe()
+            if self._learns:
+                self._learn(memory, observation, action, outcome, following, ended)
+            over = ended | (lived >= limit)
+            started = outcome.terminated | over[:, None]
+            if over.any():
+                onwards = over & (position < carry - 1)
+                position[onwards] += 1
+                lived[over] = 0
+                playing &= ~over | onwards
+                if onwards.any():
+                    batch.restart(np.flatnonzero(onwards))
+                # What is over plays on uncounted, from its start, so that it never runs over its end.
+                batch.rewind(np.flatnonzero(over & ~onwards))
+                following = batch.observe()
+            observation = following
+        return self._as_rows(warmup, scored)
 
     def _begin(self, block: slice) -> Any:
         view = View(self._batch, sees(self._agent), block)
@@ -152,33 +189,6 @@ class _Play:
             for place in range(self._places)
         ]
         return self._agent.begin(view, RowRng(generators))
-
-    def _episode(self, episodes: list[int], memory: list[Any]) -> list[Row]:
-        n = len(episodes)
-        warmup, scored = (_Tally(self._batch.scenario.metrics, n) for _ in range(2))
-        alive = np.ones(n, bool)
-        started = np.ones((n, self._places), bool)
-        observation = self._batch.observe()
-        last = self._task.warmup_steps + (self._task.scored_steps or self._batch.scenario.horizon)
-        for step in range(last):
-            action = self._actions(observation, started, memory)
-            present = self._batch.agent_ids() >= 0
-            outcome = self._batch.step(action)
-            tally = warmup if step < self._task.warmup_steps else scored
-            tally.add(outcome, present, alive)
-            ended = outcome.truncated | (outcome.terminated[:, 0] if self._places == 1 else False)
-            following = self._batch.observe()
-            if self._learns:
-                self._learn(memory, observation, action, outcome, following, ended)
-            alive &= ~ended
-            if not alive.any():
-                break
-            if ended.any():  # what has ended plays on unscored, from its start, so that it never runs over its end
-                self._batch.rewind(np.flatnonzero(ended))
-                following = self._batch.observe()
-            started = outcome.terminated | ended[:, None]
-            observation = following
-        return self._as_rows(episodes, warmup, scored)
 
     def _actions(self, observation: NDArray[Any], started: NDArray[np.bool_], memory: list[Any]) -> NDArray[Any]:
         joint = []
@@ -198,15 +208,15 @@ class _Play:
         shape = (BLOCK * self._places, *(space.shape or ()))
         if action.shape != shape:
             raise AgentError(f"predict must return actions of shape {shape}, got {action.shape}.")
-        low = getattr(space, "low", 0)
+        discrete = not isinstance(space, spaces.Box)
+        if action.dtype.kind not in ("iu" if discrete else "iuf"):
+            numbers = "integers" if discrete else "numbers"
+            raise AgentError(f"predict must return {numbers}, got dtype {action.dtype}.")
         count = getattr(space, "n", getattr(space, "nvec", None))
-        high = getattr(space, "high", None) if count is None else count - 1
+        low, high = (0, count - 1) if count is not None else (space.low, space.high)  # type: ignore[attr-defined]
         if not ((action >= low) & (action <= high)).all():
             raise AgentError(f"predict returned actions outside {space}: from {action.min()} to {action.max()}.")
-        kind = np.float64 if count is None else np.int64
-        return action.reshape(BLOCK, self._places, *(space.shape or ())).astype(
-            kind, casting="same_kind" if count is None else "unsafe"
-        )
+        return action.reshape(BLOCK, self._places, *(space.shape or ())).astype(np.int64 if discrete else np.float64)
 
     def _learn(
         self,
@@ -231,15 +241,16 @@ class _Play:
                 info,
             )
 
-    def _as_rows(self, episodes: list[int], warmup: _Tally, scored: _Tally) -> list[Row]:
-        before, columns = warmup.means()["reward"], scored.means()
+    def _as_rows(self, warmup: _Tally, scored: _Tally) -> list[Row]:
+        before, columns, n = warmup.means()["reward"], scored.means(), len(self._padded)
         return [
             {
-                "episode": episodes[i],
-                "interactions": int(warmup.steps[i] + scored.steps[i]),
-                "scored_steps": int(scored.steps[i]),
-                "warmup_reward": before[i],
-                **{name: column[i] for name, column in columns.items()},
+                "episode": episode,
+                "interactions": int(warmup.steps[at] + scored.steps[at]),
+                "scored_steps": int(scored.steps[at]),
+                "warmup_reward": before[at],
+                **{name: column[at] for name, column in columns.items()},
             }
-            for i in range(len(self._chains))
+            for i, chain in enumerate(self._chains)
+            for at, episode in zip(range(i, n * len(chain), n), chain, strict=True)
         ]
