@@ -1,0 +1,64 @@
+"""Real input: readers that turn what others measured or computed into link matrices.
+
+`open_channel` is what the keyword `channel` of an environment means, `convert` what `mmwave-gym channel` does. Data is
+found in the folder that the environment variable MMWAVE_DATA names; docs/channel_files.md says where to get it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from mmwave_gym.channel import read_channel, write_channel
+from mmwave_gym.link_matrix import ChannelError, LinkMatrix
+from mmwave_gym.sources import mssn, raytraced
+
+SCHEMES: dict[str, Callable[[Path, str], LinkMatrix]] = {"mssn": mssn.open_named, "raytraced": raytraced.open_named}
+"""Prefix of a source -> reader(data folder, name)."""
+
+
+def open_channel(channel: str | os.PathLike[str] | LinkMatrix) -> LinkMatrix:
+    """A link matrix, as it is, from an .npz or .csv file, or from a source "scheme:name" in the MMWAVE_DATA folder.
+
+    Raises ChannelError, a ValueError, that names the file or the source and what is wrong.
+    """
+    if isinstance(channel, LinkMatrix):
+        return channel
+    if not isinstance(channel, str | os.PathLike):
+        raise ChannelError(
+            f"channel must be the path of an .npz or .csv file, a source such as 'mssn:V-R10/2071667', or a "
+            f"LinkMatrix, got {channel!r}."
+        )
+    text = os.fspath(channel)
+    scheme, colon, name = text.partition(":")
+    if colon and scheme in SCHEMES:
+        return SCHEMES[scheme](data_folder(text), name)
+    if colon and len(scheme) > 1 and not Path(text).exists():  # one letter is a drive of Windows
+        raise ChannelError(f"{text}: there is no such file, and the known sources are {_schemes()}.")
+    return read_channel(text)
+
+
+def convert(source: str | os.PathLike[str], out: str | os.PathLike[str]) -> LinkMatrix:
+    """Write the link matrix of `source` (see `open_channel`) to the .npz or .csv file `out`, and return it."""
+    matrix = open_channel(source)
+    write_channel(out, matrix)
+    return matrix
+
+
+def data_folder(wanted: str) -> Path:
+    """The folder that MMWAVE_DATA names; ChannelError says what to do if it names none."""
+    value = os.environ.get("MMWAVE_DATA", "")
+    if not value:
+        raise ChannelError(
+            f"{wanted}: set the environment variable MMWAVE_DATA to the folder that holds "
+            f"{mssn.FOLDER} and {raytraced.FOLDER}; docs/channel_files.md says where to get them."
+        )
+    folder = Path(value)
+    if not folder.is_dir():
+        raise ChannelError(f"{wanted}: MMWAVE_DATA is {value!r}, which is not a folder.")
+    return folder
+
+
+def _schemes() -> str:
+    return ", ".join(f"{scheme}:…" for scheme in SCHEMES)

@@ -1,0 +1,110 @@
+"""Ray-traced routes: `gain_db[point, site]` along a route, as Sionna RT and its like give it.
+
+An .npz file with `gain_db` (points, sites), `rx` (points, 2 or 3) and `tx` (sites, 2 or 3) in metres; `lon` and `lat`
+(sites,) may be there too. Points follow each other along the route, on which UEs walk to and fro. RSRP here is the
+received power over the whole band: transmit power + antenna gain + path gain.
+
+The radio is ours: 30 dBm (the handover paper's), 100 MHz (one n261 carrier), a UE noise figure of 10 dB (3GPP TR
+38.802, table A.2.1-1), 20 dB of antenna gain over the isotropic ray tracer (an 8 x 8 panel has 18 dB and more). A
+site is not heard where the tracer found no path (its floor, -200 dB) or where the SNR is below -20 dB, which no SSB
+detector reaches.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmwave_gym.channel import load_npz, read_bytes
+from mmwave_gym.link_matrix import ChannelError, LinkMatrix
+from mmwave_gym.radio import noise_dbm as thermal_noise_dbm
+
+FOLDER = "derived_examples"
+CARRIER_HZ = 28e9
+NO_PATH_DB = -200.0
+
+
+def open_named(folder: Path, name: str) -> LinkMatrix:
+    """ "sf_columbus_28ghz": a file of the data folder, without its ending."""
+    if not re.fullmatch(r"\w[\w.-]*", name):
+        raise ChannelError(f"raytraced:{name}: it must be raytraced:NAME as in raytraced:sf_columbus_28ghz.")
+    file = folder / FOLDER / f"{name}.npz"
+    if not file.is_file():
+        there = sorted(f.stem for f in (folder / FOLDER).glob("*.npz"))
+        raise ChannelError(f"raytraced:{name}: there is no {file}; found: {', '.join(there) or 'none'}.")
+    return read(file)
+
+
+def read(
+    path: str | os.PathLike[str],
+    *,
+    tx_power_dbm: float = 30.0,
+    antenna_gain_db: float = 20.0,
+    bandwidth_hz: float = 100e6,
+    noise_figure_db: float = 10.0,
+    lowest_snr_db: float = -20.0,
+) -> LinkMatrix:
+    """A ray-traced route as a link matrix of places. Raises ChannelError with file, array and index."""
+    file = Path(path)
+    try:
+        arrays = load_npz(read_bytes(file))
+        gain_db = _array(arrays, "gain_db", (None, None))
+        points, sites = gain_db.shape
+        rx_m = _array(arrays, "rx", (points, None))
+        tx_m = _array(arrays, "tx", (sites, None))
+        _check_gain(gain_db)
+        noise_dbm = thermal_noise_dbm(bandwidth_hz, noise_figure_db=noise_figure_db)
+        rsrp_dbm = gain_db + tx_power_dbm + antenna_gain_db
+        rsrp_dbm[(gain_db <= NO_PATH_DB) | (rsrp_dbm < noise_dbm + lowest_snr_db)] = np.nan
+        heard = ~np.isnan(rsrp_dbm).all(axis=0)
+        return LinkMatrix(
+            rsrp_dbm=rsrp_dbm[:, heard],
+            noise_dbm=noise_dbm,
+            cells=tuple(f"site {i}" for i in np.flatnonzero(heard)),
+            position_m=rx_m[:, :2],
+            edges=np.stack((np.arange(points - 1), np.arange(1, points)), axis=1),
+            site_m=tx_m[heard, :2],
+            carrier_hz=CARRIER_HZ,
+            source=f"ray-traced route {file.name}",
+            notes=(
+                f"{tx_power_dbm:g} dBm, antenna gain {antenna_gain_db:g} dB, {bandwidth_hz / 1e6:g} MHz, noise figure "
+                f"{noise_figure_db:g} dB, heard from {lowest_snr_db:g} dB SNR: this package's choice. "
+                f"{int((~heard).sum())} of {sites} sites are heard nowhere and left out."
+            ),
+        )
+    except ChannelError as error:
+        raise ChannelError(f"{file}: {error}") from None
+
+
+def _array(arrays: dict[str, Any], name: str, shape: tuple[int | None, ...]) -> NDArray[np.float64]:
+    if name not in arrays:
+        raise ChannelError(f"the array {name!r} is missing; it has {', '.join(sorted(arrays)) or 'none'}.")
+    array = arrays[name]
+    if array.dtype.kind not in "fiu":
+        raise ChannelError(f"{name} must be numbers, got dtype {array.dtype}.")
+    fits = array.ndim == len(shape) and all(want in (None, got) for want, got in zip(shape, array.shape, strict=True))
+    if not fits or (name != "gain_db" and array.shape[1] not in (2, 3)):
+        wanted = "(points, sites)" if name == "gain_db" else f"({shape[0]}, 2 or 3)"
+        raise ChannelError(f"{name} must have shape {wanted}, got {array.shape}.")
+    return array.astype(np.float64)
+
+
+def _check_gain(gain_db: NDArray[np.float64]) -> None:
+    known = gain_db[~np.isnan(gain_db)]
+    if known.size and (known >= 0.0).all():
+        raise ChannelError(
+            f"gain_db is not negative anywhere (largest {known.max():g}): is it linear, or a path loss with the "
+            "other sign?"
+        )
+    wrong = np.argwhere((gain_db > 0.0) | (gain_db == -np.inf))
+    if len(wrong):
+        row, site = wrong[0].tolist()
+        raise ChannelError(
+            f"gain_db[{row}, {site}] is {gain_db[row, site]:g}: a path gain is negative and finite; no path is "
+            f"{NO_PATH_DB:g} or NaN."
+        )
