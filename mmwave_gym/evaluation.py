@@ -132,7 +132,7 @@ class _Play:
         self._agent, self._task, self._chains, self._split = agent, task, chains, split
         # Blocks are filled up with repetitions of the last chain, whose rows are dropped.
         self._padded = chains + [chains[-1]] * (-len(chains) % BLOCK)
-        self._batch = Batch(scenario, len(self._padded))
+        self._batch = Batch(scenario, len(self._padded), draws_ahead=task.carry > 1)
         self._places = scenario.num_agents
         self._blocks = [slice(i, i + BLOCK) for i in range(0, len(self._padded), BLOCK)]
         self._agent_key = (agent_seed, zlib.crc32(task.name.encode()))

@@ -259,10 +259,12 @@ class Batch:
     a thousand copies that all end in one step wait for nothing.
     """
 
-    def __init__(self, scenario: Scenario[Any, Any], num_envs: int):
+    def __init__(self, scenario: Scenario[Any, Any], num_envs: int, draws_ahead: bool = True):
         at_least("num_envs", num_envs, 1, integer=True)
         self.scenario = scenario
         self.num_envs = num_envs = int(num_envs)
+        # Alone, nobody else is kept waiting, and many a single episode is never followed by another.
+        self._draws_ahead = draws_ahead and num_envs > 1
         self.episodes: Any = None
         self.state: Any = None
         self._all = np.arange(num_envs)
@@ -334,7 +336,7 @@ class Batch:
         return 2 * envs + self.num_envs - self.episodes.row[envs]  # rows i and i + num_envs belong to copy i
 
     def _draw_ahead(self) -> None:
-        if self.num_envs == 1:  # nobody else to keep waiting, and many a single episode is never followed by another
+        if not self._draws_ahead:
             return
         # A tenth more than is needed on average: episodes do not all have the mean length.
         self._credit = min(self._credit + 1.1 * self.num_envs / self._mean_length, self.num_envs)

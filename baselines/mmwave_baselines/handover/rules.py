@@ -146,7 +146,10 @@ class StrongestCell(_Memoryless):
         return seen.strongest(seen.candidate), memory
 
 
-DEFAULT_PAIR = (3.0, 0.15)  # dB, s: the best row for beta = 25 in section 5.1 of our notes on the paper, 3 slots of 50 ms
+DEFAULT_PAIR = (
+    3.0,
+    0.15,
+)  # dB, s: the best row for beta = 25 in section 5.1 of our notes on the paper, 3 slots of 50 ms
 
 
 @lru_cache(maxsize=1)
