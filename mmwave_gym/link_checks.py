@@ -6,7 +6,6 @@ Rows are counted from 1 in messages, as in a file after its header; indices of `
 from __future__ import annotations
 
 import math
-from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -81,7 +80,7 @@ def _floats(name: str, value: Any) -> Array:
 
 def _number(name: str, value: Any, low: float, high: float, unit: str) -> float:
     number = value.item() if isinstance(value, np.ndarray | np.generic) and np.ndim(value) == 0 else value
-    if not isinstance(number, Real) or isinstance(number, bool) or not math.isfinite(number):
+    if not isinstance(number, int | float) or isinstance(number, bool) or not math.isfinite(number):
         raise ChannelError(f"{name} must be a number in {unit}, got {value!r}.")
     if not low <= number <= high:
         raise ChannelError(f"{name} must be between {low:g} and {high:g} {unit}, got {number:g}.")
