@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+Array = NDArray[np.floating[Any]]
 
 
 class ExponentialField:
@@ -25,30 +26,43 @@ class ExponentialField:
         axis = np.arange(self.points) * self.spacing_m
         x, y = (c.ravel() for c in np.meshgrid(axis, axis, indexing="ij"))
         distance_m = np.hypot(x[:, None] - x, y[:, None] - y)
-        self._root = np.linalg.cholesky(np.exp(-distance_m / correlation_m))
-        self._along = np.exp(-self.spacing_m / correlation_m)  # correlation of two corners of a grid square
-        self._across = np.exp(-np.sqrt(2.0) * self.spacing_m / correlation_m)
+        # float32 and transposed to rows: a draw is one pass over this matrix, and most of its time.
+        root = np.linalg.cholesky(np.exp(-distance_m / correlation_m))
+        self._root_transposed = np.ascontiguousarray(root.T, np.float32)
+        along = np.exp(-self.spacing_m / correlation_m)  # correlation of two corners of a grid square
+        across = np.exp(-np.sqrt(2.0) * self.spacing_m / correlation_m)
+        self._lost_once, self._lost_twice = float(1.0 - along), float(1.0 - 2.0 * along + across)
 
     def draw(self, rng: np.random.Generator, count: int) -> Array:
         """`count` independent maps, (count, points * points)."""
-        return rng.standard_normal((count, len(self._root))) @ self._root.T
+        white = rng.standard_normal((count, len(self._root_transposed)))
+        return white.astype(np.float32) @ self._root_transposed
 
-    def at(self, maps: Array, x_m: Array, y_m: Array) -> Array:
-        """Values of maps (count, points * points) at places of any shape, clipped to the area: (count, *shape)."""
-        x, y = (np.clip(v, 0.0, self.side_m) * (1.0 / self.spacing_m) for v in (x_m, y_m))
-        column, line = (np.minimum(v.astype(np.intp), self.points - 2) for v in (x, y))
-        fx, fy = x - column, y - line
+    def at(self, maps: Array, place_m: Array) -> Array:
+        """Values of maps (count, points * points) at places (2, *shape), clipped to the area: (count, *shape)."""
+        place = np.minimum(np.maximum(place_m, 0.0), self.side_m) * (1.0 / self.spacing_m)
+        corner = np.floor(place)
+        f = place - corner
         # Variance of the bilinear mean: 2 f (1 - f) is the chance that two draws of a corner differ along an axis.
-        dx, dy = 2.0 * fx * (1.0 - fx), 2.0 * fy * (1.0 - fy)
-        differ_once = dx + dy - 2.0 * dx * dy
-        scale = 1.0 / np.sqrt((1.0 - dx) * (1.0 - dy) + self._along * differ_once + self._across * dx * dy)
-        corner = column * self.points + line
-        west, east = scale * (1.0 - fx), scale * fx
-        value = maps.take(corner, axis=1) * (west * (1.0 - fy))
-        value += maps.take(corner + 1, axis=1) * (west * fy)
-        value += maps.take(corner + self.points, axis=1) * (east * (1.0 - fy))
-        value += maps.take(corner + self.points + 1, axis=1) * (east * fy)
+        dx, dy = 2.0 * f * (1.0 - f)
+        scale = 1.0 / np.sqrt(1.0 - self._lost_once * (dx + dy) + self._lost_twice * (dx * dy))
+        x, y = f
+        east = x * scale
+        west = scale - east
+        northeast, northwest = east * y, west * y
+        southwest = (corner[0] * self.points + corner[1]).astype(np.intp)
+        value = _weighted(maps, southwest, west - northwest)
+        value += _weighted(maps, southwest + 1, northwest)
+        value += _weighted(maps, southwest + self.points, east - northeast)
+        value += _weighted(maps, southwest + (self.points + 1), northeast)
         return value
+
+
+def _weighted(maps: Array, index: NDArray[np.intp], weight: Array) -> Array:
+    # On the far edges a neighbour's index is beyond the map or its line, but then its weight is zero.
+    value = maps.take(index, axis=1, mode="clip")
+    value *= weight
+    return value
 
 
 @lru_cache(maxsize=16)

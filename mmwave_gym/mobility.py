@@ -7,19 +7,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+Array = NDArray[np.floating[Any]]
 
 HEADINGS: Array = np.array([(1.0, 0.0, -1.0, 0.0), (0.0, -1.0, 0.0, 1.0)])
 """Unit vectors, as columns, to the east, south, west and north: the order of direction probabilities."""
+
+
+def headings(chances: Array, uniform: Array) -> Array:
+    """Unit vectors (2, ...) to the east, south, west or north with these chances, from uniform draws (...)."""
+    # The last boundary is left out: it is 1, or a rounding error below.
+    return HEADINGS.take(np.searchsorted(chances.cumsum()[:3], uniform, side="right"), axis=1)
 
 
 def walk(start_m: Array, displacement_m: Array) -> Array:
     """Positions of a free walk: start_m (...,), displacement_m (..., T); returns (..., T + 1), the start first."""
     path = np.empty((*displacement_m.shape[:-1], displacement_m.shape[-1] + 1))
     path[..., 0] = start_m
-    np.cumsum(displacement_m, axis=-1, out=path[..., 1:])
-    path[..., 1:] += start_m[..., None]
-    return path
+    path[..., 1:] = displacement_m
+    return np.add.accumulate(path, axis=-1, out=path)
 
 
 def walk_between_walls(start_m: Array, displacement_m: Array, low_m: float, high_m: float) -> Array:
@@ -45,8 +50,9 @@ def walk_between_walls(start_m: Array, displacement_m: Array, low_m: float, high
     return path
 
 
-def first_outside(x_m: Array, y_m: Array, side_m: float) -> NDArray[Any]:
-    """The first slot at which paths (..., T) are outside the square [0, side_m]^2, T where they never are."""
-    outside = (np.minimum(x_m, y_m) < 0.0) | (np.maximum(x_m, y_m) > side_m)
+def first_outside(place_m: Array, side_m: float) -> NDArray[np.intp]:
+    """The first slot at which paths (2, ..., T) are outside the square [0, side_m]^2, T where they never are."""
+    half_m = 0.5 * side_m
+    outside = (np.abs(place_m - half_m) > half_m).any(axis=0)
     first = outside.argmax(axis=-1)
-    return np.where(outside.any(axis=-1), first, x_m.shape[-1])
+    return np.where(outside.any(axis=-1), first, outside.shape[-1])

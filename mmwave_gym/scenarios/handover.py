@@ -22,11 +22,23 @@ Differences from the paper, and choices where it is silent:
 8. A new layout of cells is drawn for every episode; the paper keeps one an area. `layout_seed` fixes it.
 9. `boundary="leave"` ends an episode where the UE leaves, as the paper does. With "stay" the walls stop it, with
    "open" it walks on (shadowing then stays as at the wall).
+
+With `channel=…` the world is a link matrix (measured, ray-traced, recorded) instead of the paper's, and:
+
+10. RSRP comes from the file as `mmwave_gym.link_matrix` says, with the walks along its places; no fading and no
+    shadowing is added. The rate is log2(1 + SNR) with the file's noise.
+11. A cell that is not heard at a place has rate 0 (so a UE served by it is in outage), the lowest RSRQ and 0 in the
+    field "heard". Actions are masked to the heard cells and the serving one.
+12. RSRQ has the noise in its denominator, as 3GPP's has in the RSSI: at -100 dBm a lone cell would otherwise look
+    like one at -60 dBm. Differences of RSRQ are still those of RSRP.
+13. A UE is first served by the strongest cell that it hears, by the first of the file if it hears none. It never
+    leaves.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -39,6 +51,7 @@ from numpy.typing import NDArray
 from mmwave_gym import mobility, radio
 from mmwave_gym.checks import at_least, between, interval, one_of, probabilities
 from mmwave_gym.geometry import exponential_field
+from mmwave_gym.link_matrix import LinkMatrix
 from mmwave_gym.scenario import (
     EpisodeKey,
     EpisodeRng,
@@ -50,7 +63,7 @@ from mmwave_gym.scenario import (
     Scenario,
 )
 
-Array = NDArray[np.float64]
+Array = NDArray[np.floating[Any]]
 
 AREAS: dict[str, tuple[float, float, float, float]] = {
     "A1": (0.25, 0.25, 0.25, 0.25),  # probabilities of a step east, south, west, north (section V)
@@ -60,11 +73,14 @@ AREAS: dict[str, tuple[float, float, float, float]] = {
 PATH_LOSS_SLOPE_DB = 36.7  # section V, with the intercept: 36.7 log10(d) + 39.4 dB
 PATH_LOSS_INTERCEPT_DB = 39.4
 SHADOWING_GRID_M = 1.0  # ours: a sixth of the default correlation distance
-LOWEST_RSRQ_DB = (
-    -45.0
-)  # ours: the clip of the network input (q + 15) / 10 at -3; a cell below it is nobody's target
+LOWEST_RSRQ_DB = -45.0  # ours: the clip of the network input (q + 15) / 10 at -3; a cell below it is nobody's target
 OUTAGE_SNR_DB = -8.0  # Qout as 3GPP TR 36.839 takes it: below, the link counts as out of synchronisation
 PING_PONG_WINDOW_S = 1.0  # 3GPP TR 36.839: a return to the old cell within the minimum time of stay
+PAPER_WORLD = (
+    *("mobility", "area_side_m", "start", "boundary", "speed_drawn_per", "shadowing", "shadowing_db"),
+    *("shadowing_correlation_m", "fading", "tx_power_dbm", "bandwidth_hz", "layout_seed"),
+)
+"""Keywords that say nothing where a link matrix is the world."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,6 +127,8 @@ class HandoverConfig:
     """Bandwidth in Hz (paper: 10 MHz); it sets the noise."""
     layout_seed: int | None = None
     """Fixes cells and shadowing maps for all episodes; None draws new ones for every episode."""
+    channel: str | os.PathLike[str] | LinkMatrix | None = None
+    """A link matrix as the world: a .npz or .csv file, "mssn:V-R10/2071667", "raytraced:sf_columbus_28ghz"."""
 
     def __post_init__(self) -> None:
         if isinstance(self.mobility, str):
@@ -133,6 +151,25 @@ class HandoverConfig:
         interval("speed_mps", self.speed_mps, 0.0)
         if self.layout_seed is not None:
             at_least("layout_seed", self.layout_seed, 0, integer=True)
+        if self.channel is not None:
+            for field in dataclasses.fields(self):
+                if field.name in PAPER_WORLD and getattr(self, field.name) != field.default:
+                    raise ValueError(
+                        f"{field.name} belongs to the paper's world and means nothing with channel=…: leave one of "
+                        f"them out (got {field.name}={getattr(self, field.name)!r})."
+                    )
+
+    def on(self, channel: LinkMatrix) -> HandoverConfig:
+        """This configuration with the number of cells of a link matrix; ValueError where they contradict."""
+        default = {field.name: field.default for field in dataclasses.fields(self)}
+        if self.num_cells not in (default["num_cells"], channel.num_cells):
+            raise ValueError(
+                f"num_cells must be left out with channel=…, which has {channel.num_cells}; got {self.num_cells}."
+            )
+        if channel.kind == "time" and self.speed_mps != default["speed_mps"]:
+            raise ValueError(f"speed_mps means nothing for a channel recorded over time, got {self.speed_mps}.")
+        channel.check_episode(self.horizon, self.step_s, self.speed_mps[1])
+        return dataclasses.replace(self, num_cells=channel.num_cells)
 
 
 @dataclass
@@ -141,9 +178,18 @@ class HandoverEpisodes(Episodes):
 
     position_m: NDArray[np.float32]  # (storage, slot, ue, 2)
     site_m: NDArray[np.float32]  # (storage, cell, 2)
-    rsrq_db: NDArray[np.float32]  # (storage, slot, ue, cell): what the UE measures
-    efficiency_bps_hz: NDArray[np.float32]  # (storage, slot, ue, cell): what it would receive from each cell
+    link: NDArray[np.float32]  # (storage, slot, ue, 2 * cell): RSRQs, then rates, side by side for the cache
     departure: NDArray[np.int64]  # (storage, ue): first slot at which the UE is gone, horizon + 1 for never
+
+    @property
+    def rsrq_db(self) -> NDArray[np.float32]:
+        """What the UE measures, (storage, slot, ue, cell)."""
+        return self.link[..., : self.site_m.shape[1]]
+
+    @property
+    def efficiency_bps_hz(self) -> NDArray[np.float32]:
+        """What the UE would receive from each cell, (storage, slot, ue, cell)."""
+        return self.link[..., self.site_m.shape[1] :]
 
 
 @dataclass
@@ -174,6 +220,13 @@ class Handover(Scenario[HandoverEpisodes, HandoverState]):
     )
 
     def __init__(self, config: HandoverConfig):
+        self.channel = None
+        if config.channel is not None:
+            from mmwave_gym.sources import open_channel  # readers of files are not needed in the paper's world
+
+            self.channel = open_channel(config.channel)
+            config = config.on(self.channel)
+        self.masked = self.channel is not None
         self.config = config
         self.num_agents = self.max_agent_ids = config.num_ues
         self.horizon = config.horizon
@@ -181,16 +234,12 @@ class Handover(Scenario[HandoverEpisodes, HandoverState]):
         self.fields = ObservationFields(
             (
                 ObservationField(
-                    "rsrq_db",
-                    config.num_cells,
-                    LOWEST_RSRQ_DB,
-                    0.0,
-                    "dB",
-                    "share of each cell in the received power",
+                    "rsrq_db", config.num_cells, LOWEST_RSRQ_DB, 0.0, "dB", "share of each cell in the received power"
                 ),
                 ObservationField(
                     "serving", config.num_cells, 0.0, 1.0, "1", "one-hot: the cell that served the last slot"
                 ),
+                *self._heard_field(config.num_cells),
             )
         )
         self._noise_dbm = radio.noise_dbm(config.bandwidth_hz)
@@ -198,8 +247,17 @@ class Handover(Scenario[HandoverEpisodes, HandoverState]):
         self._outage_bps_hz = float(radio.spectral_efficiency_bps_hz(radio.db_to_linear(OUTAGE_SNR_DB)))
         self._handover_cost = config.beta * config.handover_energy_j
         self._interrupted = config.interruption_s / config.step_s
+        chances = AREAS[config.mobility] if isinstance(config.mobility, str) else config.mobility
+        self._chances = np.array(chances)
+        self._some_leave = config.boundary == "leave" and config.num_ues > 1  # while the others go on
         self._ue = np.arange(config.num_ues)
-        self._cell = np.arange(config.num_cells)
+        self._rate_column = config.num_cells * (2 * self._ue + 1)  # of cell 0 in `HandoverEpisodes.link`
+        self._one_hot = np.eye(config.num_cells, dtype=np.float32)
+
+    def _heard_field(self, num_cells: int) -> tuple[ObservationField, ...]:
+        if self.channel is None:
+            return ()
+        return (ObservationField("heard", num_cells, 0.0, 1.0, "1", "1 for each cell that is heard here"),)
 
     # ------------------------------------------------------------------ the world
 
@@ -210,34 +268,52 @@ class Handover(Scenario[HandoverEpisodes, HandoverState]):
             row=np.arange(n),
             position_m=np.empty((*slots, 2), np.float32),
             site_m=np.empty((n, c.num_cells, 2), np.float32),
-            rsrq_db=np.empty((*slots, c.num_cells), np.float32),
-            efficiency_bps_hz=np.empty((*slots, c.num_cells), np.float32),
+            link=np.empty((*slots, 2 * c.num_cells), np.float32),
             departure=np.full((n, c.num_ues), c.horizon + 1),
         )
+        if self.channel is not None:
+            self._play(self.channel, rngs, episodes)
+            return episodes
         for i, rng in enumerate(rngs):
-            site_m, maps = self._fixed_layout or self._layout(rng)
-            x_m, y_m = self._walks(rng["mobility"])
-            snr, mean_snr = self._snr(rng, site_m, maps, x_m, y_m)
-            heard = (
-                snr if c.fading == "seen" else mean_snr
-            )  # noise cancels in the share of the received power
-            rsrq_db = np.maximum(radio.linear_to_db(heard / heard.sum(axis=0)), LOWEST_RSRQ_DB)
+            site_m, maps_db = self._fixed_layout or self._layout(rng)
+            position_m = self._walks(rng["mobility"])
+            snr, mean_snr = self._snr(rng, site_m, maps_db, position_m)
+            heard = snr if c.fading == "seen" else mean_snr
+            share = heard / heard.sum(axis=0)  # of the received power: the noise cancels
             episodes.site_m[i] = site_m
-            episodes.position_m[i] = np.stack((x_m, y_m)).T
-            episodes.rsrq_db[i] = rsrq_db.T
+            episodes.position_m[i] = position_m.T
+            episodes.rsrq_db[i] = np.maximum(radio.linear_to_db(share), LOWEST_RSRQ_DB).T
             episodes.efficiency_bps_hz[i] = radio.spectral_efficiency_bps_hz(snr).T
             if c.boundary == "leave":
-                episodes.departure[i] = mobility.first_outside(x_m, y_m, c.area_side_m)
+                episodes.departure[i] = mobility.first_outside(position_m, c.area_side_m)
         return episodes
 
-    def _layout(self, rng: EpisodeRng) -> tuple[Array, Array | None]:
-        """Sites (cell, 2) and, for map-like shadowing, standard normal maps."""
+    def _play(self, channel: LinkMatrix, rngs: Sequence[EpisodeRng], episodes: HandoverEpisodes) -> None:
+        """Fill `episodes` from a link matrix."""
         c = self.config
-        site_m = rng["sites"].random((c.num_cells, 2)) * c.area_side_m
+        episodes.site_m[:] = np.nan if channel.site_m is None else channel.site_m
+        episodes.rsrq_db[:] = LOWEST_RSRQ_DB
+        episodes.efficiency_bps_hz[:] = 0.0
+        for i, rng in enumerate(rngs):
+            position_m, cell, rsrp_dbm = channel.draw(
+                rng, horizon=c.horizon, step_s=c.step_s, num_ues=c.num_ues, speed_mps=c.speed_mps
+            )
+            snr = radio.db_to_linear(rsrp_dbm - channel.noise_dbm)
+            snr[np.isnan(snr)] = 0.0  # not heard
+            share = snr / (1.0 + snr.sum(axis=-1, keepdims=True))
+            rsrq_db = radio.linear_to_db(np.maximum(share, radio.db_to_linear(LOWEST_RSRQ_DB)))
+            episodes.position_m[i] = position_m.T
+            episodes.rsrq_db[i][..., cell] = rsrq_db.swapaxes(0, 1)
+            episodes.efficiency_bps_hz[i][..., cell] = radio.spectral_efficiency_bps_hz(snr).swapaxes(0, 1)
+
+    def _layout(self, rng: EpisodeRng) -> tuple[Array, Array | None]:
+        """Sites (cell, 2) and, where shadowing belongs to a place or a cell, its maps in dB."""
+        c = self.config
+        site_m = c.area_side_m * rng["sites"].random((c.num_cells, 2)).astype(np.float32)
         if c.shadowing == "correlated":
-            return site_m, self._field.draw(rng["shadowing"], c.num_cells)
+            return site_m, c.shadowing_db * self._field.draw(rng["shadowing"], c.num_cells)
         if c.shadowing == "static":
-            return site_m, rng["shadowing"].standard_normal(c.num_cells)
+            return site_m, c.shadowing_db * rng["shadowing"].standard_normal((c.num_cells, 1, 1))
         return site_m, None
 
     @cached_property
@@ -251,46 +327,44 @@ class Handover(Scenario[HandoverEpisodes, HandoverState]):
         return exponential_field(c.area_side_m, c.shadowing_correlation_m, SHADOWING_GRID_M)
 
     def _walks(self, rng: np.random.Generator) -> Array:
-        """Coordinates (2, ue, slot) of all UEs."""
+        """Positions (2, ue, slot) of all UEs."""
         c = self.config
         start_m = np.full((2, c.num_ues), c.area_side_m / 2)
         if c.start == "uniform":
             start_m = rng.random((2, c.num_ues)) * c.area_side_m
         slowest, fastest = c.speed_mps
-        speed_mps = slowest + (fastest - slowest) * rng.random(
-            (c.num_ues, 1 if c.speed_drawn_per == "ue" else c.horizon)
-        )
-        chances = AREAS[c.mobility] if isinstance(c.mobility, str) else c.mobility
-        # The last boundary is left out: it is 1, or a rounding error below.
-        heading = np.searchsorted(np.cumsum(chances)[:3], rng.random((c.num_ues, c.horizon)), side="right")
-        displacement_m = mobility.HEADINGS.take(heading, axis=1) * (speed_mps * c.step_s)
+        times = 1 if c.speed_drawn_per == "ue" else c.horizon
+        stride_m = c.step_s * (slowest + (fastest - slowest) * rng.random((c.num_ues, times)))
+        displacement_m = stride_m * mobility.headings(self._chances, rng.random((c.num_ues, c.horizon)))
         if c.boundary == "stay":
-            return mobility.walk_between_walls(start_m, displacement_m, 0.0, c.area_side_m)
-        return mobility.walk(start_m, displacement_m)
+            path_m = mobility.walk_between_walls(start_m, displacement_m, 0.0, c.area_side_m)
+        else:
+            path_m = mobility.walk(start_m, displacement_m)
+        return path_m.astype(np.float32)
 
-    def _snr(
-        self, rng: EpisodeRng, site_m: Array, maps: Array | None, x_m: Array, y_m: Array
-    ) -> tuple[Array, Array]:
-        """Linear SNR (cell, ue, slot), with fading and averaged over it."""
+    def _snr(self, rng: EpisodeRng, site_m: Array, maps_db: Array | None, position_m: Array) -> tuple[Array, Array]:
+        """Linear SNR (cell, ue, slot), with fading and averaged over it.
+
+        float32 as the result is stored: it takes half the time and is off by less than 1e-4 dB.
+        """
         c = self.config
-        site_x, site_y = site_m.T[..., None, None]
-        snr_db = radio.log_distance_path_loss_db(
-            (x_m - site_x) ** 2 + (y_m - site_y) ** 2,
-            -PATH_LOSS_SLOPE_DB,
-            c.tx_power_dbm - self._noise_dbm - PATH_LOSS_INTERCEPT_DB,
+        x_m, y_m = position_m
+        site_x_m, site_y_m = site_m.T[..., None, None]
+        path_loss_db = radio.log_distance_path_loss_db(
+            (x_m - site_x_m) ** 2 + (y_m - site_y_m) ** 2, PATH_LOSS_SLOPE_DB, PATH_LOSS_INTERCEPT_DB
         )
+        snr_db = (c.tx_power_dbm - self._noise_dbm) - path_loss_db
         if c.shadowing == "correlated":
-            assert maps is not None
-            snr_db += c.shadowing_db * self._field.at(maps, x_m, y_m)
+            snr_db += self._field.at(maps_db, position_m)
         elif c.shadowing == "static":
-            assert maps is not None
-            snr_db += c.shadowing_db * maps[:, None, None]
+            snr_db += maps_db
         elif c.shadowing == "independent":
             snr_db += c.shadowing_db * rng["shadowing"].standard_normal(snr_db.shape)
         mean_snr = radio.db_to_linear(snr_db)
         if c.fading == "none":
             return mean_snr, mean_snr
-        return mean_snr * rng["fading"].standard_exponential(snr_db.shape), mean_snr
+        # Drawn in float64: a float32 exponential can be exactly 0, which is -inf dB.
+        return mean_snr * rng["fading"].standard_exponential(snr_db.shape).astype(np.float32), mean_snr
 
     # ------------------------------------------------------------------ the game
 
@@ -304,60 +378,83 @@ class Handover(Scenario[HandoverEpisodes, HandoverState]):
         )
 
     def step(self, episodes: HandoverEpisodes, state: HandoverState, action: NDArray[Any]) -> Outcome:
-        slot = state.slot[:, None]
-        departure = episodes.departure[episodes.row]
-        present = slot < departure
-        handover = (action != state.serving) & present
-        efficiency = episodes.efficiency_bps_hz[episodes.row[:, None], slot, self._ue, action] * present
-        outage = (efficiency < self._outage_bps_hz) & present
-        ping_pong = (
-            handover & (action == state.previous) & (slot - state.handover_slot <= self._ping_pong_slots)
-        )
-        throughput = efficiency * (1.0 - self._interrupted * handover)
+        slot, departure = state.slot[:, None], episodes.departure.take(episodes.row, axis=0)
+        handover = action != state.serving
+        efficiency = self._rate(episodes, state, action)
+        outage = efficiency < self._outage_bps_hz
+        if self._some_leave:
+            present = slot < departure
+            handover, efficiency, outage = handover & present, efficiency * present, outage & present
+        ping_pong = handover & (action == state.previous) & (slot <= state.handover_slot + self._ping_pong_slots)
+        handovers = handover.astype(np.float64)
+        throughput = efficiency * (1.0 - self._interrupted * handovers) if self._interrupted else efficiency
 
-        state.previous = np.where(handover, state.serving, state.previous)
-        state.handover_slot = np.where(handover, slot, state.handover_slot)
-        state.serving = np.where(present, action, state.serving)
+        np.copyto(state.previous, state.serving, where=handover)
+        np.copyto(state.handover_slot, slot, where=handover)
+        np.copyto(state.serving, action, where=handover)
         state.slot += 1
 
-        handovers = handover.astype(np.float64)
         return Outcome(
             reward=throughput - self._handover_cost * handovers,
-            terminated=present & (state.slot[:, None] >= departure),
+            terminated=state.slot[:, None] == departure,
             truncated=state.slot >= self.horizon,
             elapsed_s=np.full(len(state.slot), self.config.step_s),
             metrics={
                 "throughput_bps_hz": throughput,
                 "handovers_per_s": handovers,
-                "handover_energy_w": handovers * self.config.handover_energy_j,
+                "handover_energy_w": self.config.handover_energy_j * handovers,
                 "ping_pongs_per_s": ping_pong.astype(np.float64),
                 "outage_fraction": outage.astype(np.float64),
             },
         )
 
     def observe(self, episodes: HandoverEpisodes, state: HandoverState) -> NDArray[np.float32]:
-        n, a = state.serving.shape
-        k = self.config.num_cells
-        observation = np.empty((n, a, 2 * k), np.float32)
-        observation[..., :k] = episodes.rsrq_db[episodes.row, state.slot]
-        observation[..., k:] = state.serving[..., None] == self._cell
-        if self.config.boundary == "leave" and a > 1:
+        a, k = self.config.num_ues, self.config.num_cells
+        observation = episodes.link.reshape(-1, a, 2 * k).take(self._now(episodes, state), axis=0)
+        if self.masked:
+            heard = (observation[..., k:] > 0.0).astype(np.float32)
+            observation = np.concatenate((observation, heard), axis=-1)
+        observation[..., k : 2 * k] = self._one_hot.take(state.serving, axis=0)  # the rates are for `step` only
+        if self._some_leave:
             observation[self.agent_ids(episodes, state) < 0] = 0.0
         return observation
+
+    def _rate(self, episodes: HandoverEpisodes, state: HandoverState, cell: NDArray[Any]) -> Array:
+        """What each UE would receive from one cell now, (N, A). One flat index is thrice as fast as four."""
+        a, k = self.config.num_ues, self.config.num_cells
+        column = self._rate_column + cell
+        now = self._now(episodes, state)[:, None]
+        return episodes.link.reshape(-1).take(2 * a * k * now + column).astype(np.float64)
+
+    def _now(self, episodes: HandoverEpisodes, state: HandoverState) -> NDArray[np.intp]:
+        """Storage row and slot of each copy as one index, (N,)."""
+        return episodes.row * (self.horizon + 1) + state.slot
+
+    def action_mask(self, episodes: HandoverEpisodes, state: HandoverState) -> NDArray[np.bool_] | None:
+        if not self.masked:
+            return None
+        # Whatever is heard has a rate: LinkMatrix bounds RSRP and noise, so that log1p stays above 0 in float32.
+        heard = episodes.efficiency_bps_hz[episodes.row, state.slot] > 0.0
+        return heard | (self._one_hot.take(state.serving, axis=0) > 0.0)
 
     def agent_ids(self, episodes: HandoverEpisodes, state: HandoverState) -> NDArray[np.int64]:
         return np.where(state.slot[:, None] < episodes.departure[episodes.row], self._ue, -1)
 
-    def reveal(
-        self, episodes: HandoverEpisodes, state: HandoverState, access: str
-    ) -> dict[str, NDArray[Any]]:
+    def reveal(self, episodes: HandoverEpisodes, state: HandoverState, access: str) -> dict[str, NDArray[Any]]:
         if access not in ("trajectory", "hindsight"):
             return {}
         known = {"position_m": episodes.position_m[episodes.row], "site_m": episodes.site_m[episodes.row]}
+        if self.channel is not None:  # a file may know neither
+            known = {name: value for name, value in known.items() if getattr(self.channel, name) is not None}
         if access == "hindsight":
             known["efficiency_bps_hz"] = episodes.efficiency_bps_hz[episodes.row]
             known["departure"] = episodes.departure[episodes.row]
         return known
 
     def constants(self) -> Mapping[str, Any]:
-        return dataclasses.asdict(self.config)
+        values = {field.name: getattr(self.config, field.name) for field in dataclasses.fields(self.config)}
+        if self.channel is None:
+            return values
+        # The matrix itself would tell every agent what lies ahead; its fingerprint only says which it is.
+        here = {"channel": self.channel.fingerprint, "cells": self.channel.cells, "noise_dbm": self.channel.noise_dbm}
+        return {name: value for name, value in values.items() if name not in PAPER_WORLD} | here

@@ -1,0 +1,384 @@
+"""How fast mmwave-gym is, as ratios that are measured in one run: `python bench/bench.py [--out DIR] [--quick]`.
+
+Every ratio compares two things on one thread, in turns A B A B …, by CPU time, best of the rounds: what else runs on
+the machine then hardly matters. Speed is shown beside its goal and is no assertion; the exit code is 0. The peer is
+mobile-env from PyPI, the most used environment of this field; without it, rows that need it say so.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+import json
+import os
+import platform
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+import mmwave_gym  # noqa: F401  (registers the environments)
+from mmwave_gym.scenario import EpisodeKey, EpisodeRng
+
+ENV_ID = "MmwaveHandover-v0"
+PEER_ID = "mobile-small-central-v0"
+COPIES = 1024
+PPO = {"n_steps": 32, "batch_size": 2048, "n_epochs": 4}
+PPO_COPIES = 256
+
+
+@dataclass
+class Row:
+    """One line of the table; `value` is None where something needed is not installed, and `setup` says what."""
+
+    what: str
+    value: float | bool | None
+    goal: str
+    setup: str
+
+
+def alternate(contestants: dict[str, Callable[[], float]], rounds: int) -> dict[str, float]:
+    """Run the contestants in turns; each returns a cost, and its least one counts."""
+    costs: dict[str, list[float]] = {name: [] for name in contestants}
+    for _ in range(rounds):
+        for name, run in contestants.items():
+            costs[name].append(run())
+    return {name: min(seen) for name, seen in costs.items()}
+
+
+def seconds(work: Callable[[], object]) -> float:
+    start = time.process_time()
+    work()
+    return time.process_time() - start
+
+
+# ---------------------------------------------------------------------- contestants: CPU seconds for one step
+
+
+def one_env(env: gym.Env[Any, Any], steps: int) -> Callable[[], float]:
+    """Random actions, sampled before the clock starts; resets count."""
+    env.reset(seed=0)
+    env.action_space.seed(0)
+    actions = [env.action_space.sample() for _ in range(steps)]
+
+    def play() -> None:
+        env.reset()
+        for action in actions:
+            _, _, terminated, truncated, _ = env.step(action)
+            if terminated or truncated:
+                env.reset()
+
+    return lambda: seconds(play) / steps
+
+
+def vector_env(num_envs: int, steps: int) -> Callable[[], float]:
+    """Random actions; the first episodes are drawn before the clock starts, all later ones while it runs."""
+    env = gym.make_vec(ENV_ID, num_envs=num_envs)
+    env.reset(seed=0)
+    actions = np.random.default_rng(0).integers(0, env.single_action_space.n, (64, num_envs))
+
+    def play() -> None:
+        for t in range(steps):
+            env.step(actions[t % 64])
+
+    seconds(play)  # touches all memory once
+    return lambda: seconds(play) / (steps * num_envs)
+
+
+# ---------------------------------------------------------------------- what the chance alone costs
+
+
+class _Recorder:
+    """Stands in for a generator and notes what is drawn from it."""
+
+    def __init__(self, rng: np.random.Generator, cause: str, notes: list[tuple[str, str, Any]]):
+        self._rng, self._cause, self._notes = rng, cause, notes
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        method = getattr(self._rng, name)
+
+        def draw(size: Any = None, **keywords: Any) -> Any:
+            value = method(size, **keywords)
+            self._notes.append((self._cause, name, np.shape(value)))
+            return value
+
+        return draw
+
+
+class _RecordingRng(EpisodeRng):
+    def __init__(self, key: EpisodeKey):
+        super().__init__(key)
+        self.notes: list[tuple[str, str, Any]] = []
+
+    def __getitem__(self, cause: str) -> Any:
+        return _Recorder(super().__getitem__(cause), cause, self.notes)
+
+
+def draws_of_an_episode() -> list[tuple[str, str, Any]]:
+    """(cause, method, shape) of every draw that an episode of the default environment makes."""
+    rng = _RecordingRng(EpisodeKey(0))
+    gym.make(ENV_ID).unwrapped.scenario.draw([rng])  # type: ignore[attr-defined]
+    return rng.notes
+
+
+def keyed_draws(episodes: int) -> Callable[[], float]:
+    """CPU seconds an episode for its draws alone, with the environment's own keys and streams."""
+    causes: dict[str, list[tuple[str, Any]]] = {}
+    for cause, method, shape in draws_of_an_episode():
+        causes.setdefault(cause, []).append((method, shape))
+
+    def draw() -> None:
+        for seed in range(episodes):
+            rng = EpisodeRng(EpisodeKey(seed))
+            for cause, calls in causes.items():
+                stream = rng[cause]
+                for method, shape in calls:
+                    getattr(stream, method)(shape)
+
+    return lambda: seconds(draw) / episodes
+
+
+def unkeyed_draws(episodes: int) -> Callable[[], float]:
+    """The same amount from one generator, so without what reproducible episodes cost."""
+    stream = np.random.default_rng(0)
+    calls = [(method, shape) for _, method, shape in draws_of_an_episode()]
+
+    def draw() -> None:
+        for _ in range(episodes):
+            for method, shape in calls:
+                getattr(stream, method)(shape)
+
+    return lambda: seconds(draw) / episodes
+
+
+# ---------------------------------------------------------------------- the lines of the table
+
+
+def peer() -> tuple[gym.Env[Any, Any] | None, str]:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            import mobile_env  # noqa: F401
+
+            version = importlib.metadata.version("mobile-env")
+            return gym.make(PEER_ID, disable_env_checker=True), f"mobile-env {version}"
+    except ImportError as error:
+        return None, f"not measured: mobile-env cannot be imported ({error}); pip install --no-deps mobile-env"
+
+
+def against_peer(quick: bool) -> list[Row]:
+    other, name = peer()
+    contestants = {"one": one_env(gym.make(ENV_ID), 2_400), "vector": vector_env(COPIES, 300 if quick else 600)}
+    if other is not None:
+        contestants["peer"] = one_env(other, 100)
+    cost = alternate(contestants, rounds=3 if quick else 6)
+    theirs = cost.get("peer")
+    setup = f"{name}, {PEER_ID}: {1 / theirs:,.0f} steps/s; ours" if theirs else f"{name}; ours"
+    return [
+        Row(
+            "one env behind gym.make / mobile-env small",
+            theirs and theirs / cost["one"],
+            ">= 60",
+            f"{setup} {1 / cost['one']:,.0f} steps/s ({cost['one'] * 1e6:.1f} us)",
+        ),
+        Row(
+            f"native vector env, {COPIES} copies / mobile-env small",
+            theirs and theirs / cost["vector"],
+            ">= 1500",
+            f"{setup} {1 / cost['vector']:,.0f} steps/s ({cost['vector'] * 1e9:.0f} ns)",
+        ),
+    ]
+
+
+def against_chance(quick: bool) -> list[Row]:
+    horizon = gym.make(ENV_ID).unwrapped.scenario.horizon  # type: ignore[attr-defined]
+    cost = alternate(
+        {
+            "vector": vector_env(COPIES, horizon // 2 if quick else horizon),
+            "keyed": keyed_draws(200),
+            "unkeyed": unkeyed_draws(200),
+        },
+        rounds=3 if quick else 5,
+    )
+    total = cost["vector"] * horizon
+    setup = f"{COPIES} copies, an episode of {horizon} slots: {total * 1e6:.0f} us in all,"
+    return [
+        Row(
+            "vector env / its keyed draws alone",
+            total / cost["keyed"],
+            "<= 3",
+            f"{setup} draws {cost['keyed'] * 1e6:.0f} us",
+        ),
+        Row(
+            "vector env / the same draws from one unkeyed generator",
+            total / cost["unkeyed"],
+            "<= 6",
+            f"{setup} draws {cost['unkeyed'] * 1e6:.0f} us",
+        ),
+    ]
+
+
+def worst_step(quick: bool) -> Row:
+    """All copies end together, twice. The same steps are played again and again; the least time of each counts."""
+    horizon = 300 if quick else 1200
+    replays = 3
+    env = gym.make_vec(ENV_ID, num_envs=COPIES, boundary="stay", horizon=horizon)
+    actions = np.random.default_rng(0).integers(0, env.single_action_space.n, (64, COPIES))
+    steps = 2 * horizon + 10
+    cost = np.full(steps, np.inf)
+    for _ in range(replays):
+        env.reset(seed=0)
+        for t in range(steps):
+            start = time.process_time()
+            env.step(actions[t % 64])
+            cost[t] = min(cost[t], time.process_time() - start)
+    cost = cost[1:]  # the first step of a run pays for memory
+    median, worst = np.median(cost), cost.max()
+    return Row(
+        f"worst / median step, {COPIES} copies that all end together",
+        worst / median,
+        "<= 3",
+        f"horizon {horizon}, two ends; median {median * 1e3:.2f} ms, worst {worst * 1e3:.2f} ms at step "
+        f"{cost.argmax() + 2}, least of {replays} replays",
+    )
+
+
+def ppo_share(quick: bool) -> Row:
+    what, goal = "the env's share of SB3 PPO's time", "<= 8 %"
+    setup = f"{PPO_COPIES} copies, {PPO}, 64x64, one torch thread"
+    try:
+        import torch
+        from mmwave_gym.sb3 import make_sb3_vec_env
+        from stable_baselines3 import PPO as Learner
+        from stable_baselines3.common.vec_env import VecEnvWrapper
+    except ImportError as error:
+        return Row(what, None, goal, f"not measured: {error}")
+
+    class Timed(VecEnvWrapper):
+        """Counts the CPU time spent below it."""
+
+        spent = 0.0
+
+        def reset(self) -> Any:
+            start = time.process_time()
+            try:
+                return self.venv.reset()
+            finally:
+                self.spent += time.process_time() - start
+
+        def step_async(self, actions: Any) -> None:
+            start = time.process_time()
+            self.venv.step_async(actions)
+            self.spent += time.process_time() - start
+
+        def step_wait(self) -> Any:
+            start = time.process_time()
+            try:
+                return self.venv.step_wait()
+            finally:
+                self.spent += time.process_time() - start
+
+    torch.set_num_threads(1)
+    env = Timed(make_sb3_vec_env(ENV_ID, n_envs=PPO_COPIES, seed=0))
+    model = Learner("MlpPolicy", env, seed=0, device="cpu", policy_kwargs={"net_arch": [64, 64]}, **PPO)  # type: ignore[arg-type]
+    chunk = PPO_COPIES * PPO["n_steps"]
+    model.learn(chunk)
+    env.spent, updates = 0.0, 5 if quick else 40
+    total = seconds(lambda: model.learn(updates * chunk))
+    return Row(
+        what, 100.0 * env.spent / total, goal, f"{setup}; {updates} updates, {updates * chunk / total:,.0f} steps/s"
+    )
+
+
+def same_as_single(steps: int) -> Row:
+    """Observations, rewards, ends of some copies against single environments, through autoresets."""
+    copies, seed = COPIES, 7
+    vector, looked_at = gym.make_vec(ENV_ID, num_envs=copies, horizon=50), (0, 1, copies // 2, copies - 1)
+    singles = [gym.make(ENV_ID, horizon=50) for _ in looked_at]
+    observation, _ = vector.reset(seed=seed)
+    equal = all(
+        np.array_equal(env.reset(seed=seed + i)[0], observation[i]) for i, env in zip(looked_at, singles, strict=True)
+    )
+    actions = np.random.default_rng(0).integers(0, vector.single_action_space.n, (steps, copies))
+    over = [False] * len(singles)
+    for action in actions:
+        observation, reward, terminated, truncated, _ = vector.step(action)
+        for j, (i, env) in enumerate(zip(looked_at, singles, strict=True)):
+            got = (observation[i], reward[i], terminated[i], truncated[i])
+            want = (env.reset()[0], 0.0, False, False) if over[j] else env.step(int(action[i]))[:4]
+            equal &= all(np.array_equal(g, w) for g, w in zip(got, want, strict=True))
+            over[j] = bool(want[2] or want[3])
+    return Row(
+        "copies of the vector env equal the single env bit for bit",
+        bool(equal),
+        "yes",
+        f"copies {looked_at} of {copies}, {steps} steps, episodes of at most 50",
+    )
+
+
+# ---------------------------------------------------------------------- the table
+
+
+def machine() -> dict[str, Any]:
+    model = platform.processor() or platform.machine()
+    if Path("/proc/cpuinfo").exists():
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                model = line.split(":", 1)[1].strip()
+                break
+    packages = ("mmwave-gym", "numpy", "gymnasium", "mobile-env", "stable-baselines3", "torch")
+    versions = {}
+    for package in packages:
+        try:
+            versions[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            versions[package] = "not installed"
+    return {"cpu": model, "cores": os.cpu_count(), "python": platform.python_version(), **versions}
+
+
+def shown(row: Row) -> str:
+    if row.value is None:
+        return "-"
+    if isinstance(row.value, bool):
+        return "yes" if row.value else "NO"
+    return f"{row.value:,.0f}" if row.value >= 20 else f"{row.value:.2f}"
+
+
+def markdown(rows: list[Row], host: dict[str, Any]) -> str:
+    lines = ["| what | value | goal | set-up |", "|---|---|---|---|"]
+    lines += [f"| {r.what} | {shown(r)} | {r.goal} | {r.setup} |" for r in rows]
+    return "\n".join([*lines, "", ", ".join(f"{k} {v}" for k, v in host.items()), ""])
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, help="folder for bench.json and bench.md")
+    parser.add_argument("--quick", action="store_true", help="shorter and rougher")
+    arguments = parser.parse_args()
+    with threadpool_limits(1):
+        rows = []
+        for measure in (against_peer, against_chance, worst_step, ppo_share):
+            print(f"{measure.__name__} …", file=sys.stderr, flush=True)
+            measured = measure(arguments.quick)
+            rows += measured if isinstance(measured, list) else [measured]
+        rows.append(same_as_single(120))
+    host = machine()
+    print(markdown(rows, host))
+    if arguments.out:
+        arguments.out.mkdir(parents=True, exist_ok=True)
+        (arguments.out / "bench.md").write_text(markdown(rows, host))
+        (arguments.out / "bench.json").write_text(
+            json.dumps({"machine": host, "rows": [asdict(r) for r in rows]}, indent=1) + "\n"
+        )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
