@@ -1,0 +1,26 @@
+"""Fixtures for all tests, and no window on anybody's screen."""
+
+import os
+
+import gymnasium
+import pytest
+
+os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
+os.environ.setdefault("MPLBACKEND", "Agg")
+
+
+@pytest.fixture(scope="module")
+def small_scenarios():
+    """The three small scenarios are registered while a module's tests run, and unknown to all other tests."""
+    import small_scenarios as module
+
+    from mmwave_gym import registration
+
+    table, scenarios = list(registration.TABLE), dict(registration.SCENARIOS)
+    module.register()
+    yield module
+    for entry in registration.TABLE[len(table) :]:
+        gymnasium.registry.pop(entry.id, None)
+    registration.TABLE[:] = table
+    registration.SCENARIOS.clear()
+    registration.SCENARIOS.update(scenarios)
