@@ -12,6 +12,7 @@ import os
 from collections.abc import Sequence
 from functools import cache, lru_cache
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")  # it would print a greeting
 
@@ -168,10 +169,12 @@ class Layer:
 
 
 class Frame:
-    """The picture itself. Its surface has three bytes a pixel, so that an array of it is one copy."""
+    """The picture itself."""
 
     def __init__(self) -> None:
-        self.surface = pygame.Surface(FRAME_SIZE, 0, 24, (0xFF, 0xFF00, 0xFF0000, 0))
+        self.surface = pygame.Surface(FRAME_SIZE, 0, 32)  # what pygame blends fastest
+        # Three bytes a pixel in the order of an array, so that one blit and one copy make it.
+        self._packed = pygame.Surface(FRAME_SIZE, 0, 24, (0xFF, 0xFF00, 0xFF0000, 0))
         self._texts: dict[tuple[str, int, bool, Colour], pygame.Surface] = {}
         self.clear()
 
@@ -181,7 +184,9 @@ class Frame:
     def array(self) -> NDArray[np.uint8]:
         """A copy, uint8 (height, width, 3)."""
         width, height = FRAME_SIZE
-        rows = np.frombuffer(self.surface.get_buffer(), np.uint8).reshape(height, -1)
+        self._packed.blit(self.surface, (0, 0))
+        packed: Any = self._packed.get_buffer()
+        rows = np.frombuffer(packed, np.uint8).reshape(height, -1)  # a row may be padded
         return rows[:, : 3 * width].reshape(height, width, 3).copy()
 
     def text(
@@ -193,8 +198,15 @@ class Frame:
         bold: bool = False,
         align: str = "left",
         room: float = math.inf,
+        halo: bool = False,
     ) -> float:
-        """Write `string`, vertically centred on `at`, smaller where it is wider than `room`. Returns its width."""
+        """Write `string`, vertically centred on `at`, and return its width.
+
+        It gets smaller where it is wider than `room`; `halo` puts white around it.
+        """
+        if halo:
+            for dx, dy in ((-2, 0), (2, 0), (0, -2), (0, 2), (-1, -1), (1, 1), (-1, 1), (1, -1)):
+                self.text(string, (at[0] + dx, at[1] + dy), size, WHITE, bold, align, room)
         key = (string, size, bold, colour)
         if key not in self._texts:
             if len(self._texts) > 500:  # numbers change all the time
@@ -221,8 +233,9 @@ class Frame:
         if ring:
             self.disc(WHITE, at, radius + 5, INK, 2.0)
         self.disc(colour, at, radius, WHITE, 1.0)
-        dark = sum(colour) > 560  # white does not show on the lightest of the colours
-        size = 11 if number < 100 else 9
+        red, green, blue = colour
+        dark = 0.299 * red + 0.587 * green + 0.114 * blue > 170  # white does not show on the lightest colours
+        size = round(1.25 * radius) if number < 10 else round(1.05 * radius)
         self.text(str(number), (at[0] + 0.5, at[1]), size, INK if dark else WHITE, bold=True, align="centre")
 
     def paste(self, source: pygame.Surface, at: tuple[int, int]) -> None:

@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from mmwave_gym.rendering.handover_picture import HandoverPicture
 
 MAP_COLUMNS, MAP_ROWS = 32, 16
+TRAIL_SLOTS = 240  # of path
 TEXT_WIDTH = 79
-BAR = 20
+BAR = 16
 DIGITS = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
@@ -86,7 +87,7 @@ class HandoverScene:
                 row = min(MAP_ROWS - 1, max(0, int((1.0 - y) * MAP_ROWS)))
                 grid[row, min(MAP_COLUMNS - 1, max(0, int(x * MAP_COLUMNS)))] = sign
 
-        for moment in track.moments:
+        for moment in track.moments[-TRAIL_SLOTS:]:
             put(moment.position_m[track.watched], ".")
         serving = int(track.now.serving[track.watched])
         for cell, place_m in enumerate(plan.site_m):
@@ -99,17 +100,17 @@ class HandoverScene:
 
     def _cell_lines(self, count: int) -> list[str]:
         track = self._track
-        field = next(f for f in self._batch.scenario.fields if f.name == "rsrq_db")
+        scale = track.scale
         serving, strongest = int(track.now.serving[track.watched]), track.strongest(track.now)
-        lines = [f"  cell   RSRQ dB {field.low:g}{'':{BAR - 8}}{field.high:g}  # = @'s cell"]
+        lines = [f"  cell   RSRQ dB {scale.low:g}{'':{BAR - 8}}{scale.high:g}"]
         for cell in track.shown_cells(track.now, count - 1):
             level = track.now.mean_db[cell]
             if np.isnan(level):
                 lines.append(f"  {DIGITS[cell % len(DIGITS)]} {cell:3d} not heard")
                 continue
-            full = round(BAR * (level - field.low) / (field.high - field.low))
+            full = round(BAR * scale.share(level))
             mark = "#" if cell == serving else DIGITS[cell % len(DIGITS)]
             note = "serving" if cell == serving else "strongest" if cell == strongest else ""
-            bar = "=" * min(BAR, max(0, full))
+            bar = "=" * full
             lines.append(f"  {mark} {cell:3d} {level:8.1f} {bar:.<{BAR}} {note}")
         return lines + [""] * (count - len(lines))

@@ -1,7 +1,6 @@
 """The picture of UDN handover: the map, the cells' signals now and over time, the totals.
 
-Drawing is incremental. The time plot and the old part of the paths stay on layers, to which each frame adds what is
-new; the plot's page turns by half when it is full, so that the past is always in sight.
+Old parts of the paths stay on a layer, to which each frame adds what is new.
 """
 
 from __future__ import annotations
@@ -13,35 +12,26 @@ import numpy as np
 from mmwave_gym.rendering.canvas import (
     ALARM,
     FAINT,
-    FRAME_SIZE,
     GREY,
     INK,
     LINE,
     WHITE,
-    Colour,
     Frame,
     Layer,
     Point,
     blend,
     nice_length,
-    nice_step,
-    pygame,
     series_colour,
 )
-from mmwave_gym.rendering.track import Map, Moment, Track
+from mmwave_gym.rendering.signal_plot import SignalPlot
+from mmwave_gym.rendering.track import Map, Track
 from mmwave_gym.scenario import Batch
 
 MAP_AT, MAP_SIDE = (20, 54), 376
 PANEL_LEFT, PANEL_RIGHT = 436, 936
-PLOT_AT, PLOT_WIDTH = (78, 484), 836
-CURVES = (0, 128)  # top and bottom within the plot
-RATE = (134, 172)
-SERVING = (178, 187)
-BEST = (191, 200)
-PAGE_SLOTS = 240
-TRAIL_SLOTS = 200  # of path in full colour
+TRAIL_SLOTS = 160  # of path in full colour
 MANY_AGENTS = 40  # beyond, only dots
-BARS, NAMED = 8, 5  # cells with a bar, cells named at their curve
+BARS = 8  # cells with one
 
 
 class HandoverPicture:
@@ -52,16 +42,15 @@ class HandoverPicture:
         self._frame = Frame()
         self._base = Layer((MAP_SIDE, MAP_SIDE))  # border and old paths
         self._map_layer = Layer((MAP_SIDE, MAP_SIDE))
-        self._plot = Layer((PLOT_WIDTH, BEST[1]))
-        self._plot_small = pygame.Surface((PLOT_WIDTH, BEST[1]), 0, 32)
-        field = next(f for f in batch.scenario.fields if f.name == "rsrq_db")
-        self._low_db, self._high_db = field.low, field.high
-        self._num_cells = field.size
+        self._plot = SignalPlot(batch, track)
+        self._scale = track.scale
+        self._num_cells = track.scale.size
         self._num_agents = batch.scenario.num_agents
         self._horizon = batch.scenario.horizon
         config = getattr(batch.scenario, "config", None)
-        self._bandwidth_hz = getattr(config, "bandwidth_hz", None)
-        self._page_length_s = min(PAGE_SLOTS, batch.scenario.horizon) * float(getattr(config, "step_s", 0.05))
+        # A channel from a file has a bandwidth of its own, or none.
+        of_a_file = getattr(config, "channel", None) is not None
+        self._bandwidth_hz = None if of_a_file else getattr(config, "bandwidth_hz", None)
         self._episode = 0
 
     def draw(self, plan: Map) -> Frame:
@@ -74,22 +63,19 @@ class HandoverPicture:
         self._draw_map()
         self._draw_bars(*self._draw_now())
         self._draw_totals()
-        self._draw_plot()
+        self._plot.draw(self._frame)
         return self._frame
 
     # ------------------------------------------------------------------ beginnings
 
     def _begin(self, plan: Map) -> None:
         self._episode, self._plan = self._track.episode, plan
-        self._page_s = 0.0
-        self._highest_rate = 5.0
         self._base.clear()
         if plan.area_m is not None:
             left, top = self._place(np.array([plan.area_m[0], plan.area_m[3]]))
             right, bottom = self._place(np.array([plan.area_m[2], plan.area_m[1]]))
-            self._base.box(LINE, (left, top, right - left, bottom - top), 1.5)
+            self._base.box(GREY, (left, top, right - left, bottom - top), 1.5)
         self._pixels: list[list[Point]] = []  # where each moment's agents are on the map's layer
-        self._plotted = -1  # the last moment in the plot, -1 for an empty plot
 
     def _place(self, place_m: Any) -> Point:
         """Pixels on the map's layer; north is up."""
@@ -101,7 +87,7 @@ class HandoverPicture:
     def _draw_head(self) -> None:
         track, frame = self._track, self._frame
         ues = f", {self._num_agents} UEs" if self._num_agents > 1 else ""
-        width = frame.text("UDN handover", (MAP_AT[0], 26), 20, bold=True)
+        width = frame.text("Handover", (MAP_AT[0], 26), 20, bold=True)
         frame.text(f"{self._num_cells} cells{ues}", (MAP_AT[0] + width + 14, 28), 13, GREY)
         width = frame.text(f"t = {track.now.time_s:.2f} s", (PANEL_RIGHT, 26), 20, align="right")
         progress = f"slot {track.totals.num_steps} of {self._horizon}"
@@ -110,17 +96,22 @@ class HandoverPicture:
     def _draw_map(self) -> None:
         track, frame, layer = self._track, self._frame, self._map_layer
         now, moments = track.now, track.moments
+        if not np.isfinite(now.position_m).all():  # a recorded channel may come without places
+            middle = (MAP_AT[0] + MAP_SIDE / 2, MAP_AT[1] + MAP_SIDE / 2)
+            frame.box(LINE, (*MAP_AT, MAP_SIDE, MAP_SIDE), 1)
+            frame.text("this channel has no positions", middle, 13, GREY, align="centre")
+            return
         trails = self._num_agents <= MANY_AGENTS
         for i in range(len(self._pixels), len(moments)):
             self._pixels.append([self._place(place_m) for place_m in moments[i].position_m])
             if trails and i:
                 for ue in np.flatnonzero(moments[i - 1].present).tolist():
-                    colour = blend(series_colour(int(moments[i].serving[ue])), WHITE, 0.8)
+                    colour = blend(series_colour(int(moments[i].serving[ue])), WHITE, 0.65)
                     self._base.line(colour, self._pixels[i - 1][ue], self._pixels[i][ue], 1.5)
         layer.copy_from(self._base)
         if trails:
             self._draw_trails(layer, TRAIL_SLOTS if self._num_agents == 1 else TRAIL_SLOTS // 4)
-        for ue in np.flatnonzero(now.present):
+        for ue in np.flatnonzero(now.present).tolist():
             site_m = self._plan.site_m[now.serving[ue]]
             if np.isfinite(site_m).all():
                 colour = series_colour(int(now.serving[ue]))
@@ -135,7 +126,8 @@ class HandoverPicture:
         layer.flush(frame.surface, MAP_AT)
         self._draw_sites()
         self._draw_ues()
-        frame.box(LINE, (*MAP_AT, MAP_SIDE, MAP_SIDE), 1)
+        if self._plan.area_m is None:
+            frame.box(LINE, (*MAP_AT, MAP_SIDE, MAP_SIDE), 1)
         self._draw_scale_bar()
 
     def _draw_trails(self, layer: Layer, slots: int) -> None:
@@ -147,12 +139,12 @@ class HandoverPicture:
             serving = moments[i].serving.tolist()
             for ue, present in enumerate(moments[i - 1].present.tolist()):
                 if present:
-                    colour = blend(series_colour(serving[ue]), WHITE, 0.8 * age)
+                    colour = blend(series_colour(serving[ue]), WHITE, 0.65 * age)
                     layer.line(colour, pixels[i - 1][ue], pixels[i][ue], 2.5)
         ue = self._track.watched
         for i in range(first, len(moments)):
             if moments[i].ping_pong[ue]:
-                layer.cross(INK, pixels[i - 1][ue])
+                layer.cross(INK, pixels[i - 1][ue], 3.0)
             elif moments[i].handover[ue]:
                 layer.ring(INK, pixels[i - 1][ue], 3.5)
 
@@ -183,9 +175,8 @@ class HandoverPicture:
         else:
             label = "gone"
         inside = at[0] < MAP_AT[0] + MAP_SIDE - 50
-        frame.text(
-            label, (at[0] + (11 if inside else -11), at[1] + 13), 12, bold=True, align="left" if inside else "right"
-        )
+        beside = (at[0] + (11 if inside else -11), at[1] + 13)
+        frame.text(label, beside, 12, bold=True, align="left" if inside else "right", halo=True)
         if not np.isfinite(self._plan.site_m).any() and now.present[watched]:  # no link to draw
             serving = int(now.serving[watched])
             frame.badge(serving, series_colour(serving), (at[0] - 18, at[1] - 14))
@@ -208,7 +199,7 @@ class HandoverPicture:
         if np.isfinite(self._plan.site_m).any():
             frame.text("solid: serving link, dashed: strongest cell", (x, y), 11, GREY, align="right")
         else:
-            frame.text("the colour of the path is that of the serving cell", (x, y), 11, GREY, align="right")
+            frame.text("path: colour of the serving cell", (x, y), 11, GREY, align="right")
 
     # ------------------------------------------------------------------ panel
 
@@ -218,8 +209,9 @@ class HandoverPicture:
         now, ue = track.now, track.watched
         serving, strongest = int(now.serving[ue]), track.strongest(now)
         name = "" if self._num_agents == 1 else f"UE {ue}: "
+        verb = "served" if now.present.any() else "last served"
         frame.badge(serving, series_colour(serving), (PANEL_LEFT + 16, 72), 16.0)
-        frame.text(f"{name}served by cell {serving}", (PANEL_LEFT + 42, 64), 17, bold=True)
+        frame.text(f"{name}{verb} by cell {serving}", (PANEL_LEFT + 42, 64), 17, bold=True)
         if not now.present.any():
             words = "the UE has left the area" if self._num_agents == 1 else "every UE has left the area"
         elif strongest == serving:
@@ -242,29 +234,29 @@ class HandoverPicture:
     def _draw_bars(self, serving: int, strongest: int) -> None:
         track, frame = self._track, self._frame
         now = track.now
-        left, width, top, pitch = PANEL_LEFT + 34, 280, 128, 23
+        left, width, cells = PANEL_LEFT + 34, 280, track.shown_cells(now, BARS)
+        top, pitch = 130, min(30.0, 185.0 / len(cells))
         frame.text("RSRQ (dB)", (PANEL_LEFT, 110), 11, GREY)
         frame.text("bar: 0.5 s mean, tick: last slot", (PANEL_RIGHT, 110), 11, GREY, align="right")
-        for tick in np.arange(0.0, self._high_db - self._low_db + 1, 15.0):
-            x = left + width * tick / (self._high_db - self._low_db)
+        for tick in np.arange(0.0, self._scale.high - self._scale.low + 1, 15.0):
+            x = left + width * tick / (self._scale.high - self._scale.low)
             if tick:  # the lowest would stand on the caption
-                frame.text(f"{self._low_db + tick:g}", (x, 110), 10, GREY, align="centre")
-        for i, cell in enumerate(track.shown_cells(now, BARS)):
+                frame.text(f"{self._scale.low + tick:g}", (x, 110), 10, GREY, align="centre")
+        for i, cell in enumerate(cells):
             y = top + pitch * i
             colour, level = series_colour(cell), now.mean_db[cell]
             frame.badge(cell, colour, (PANEL_LEFT + 16, y), 9.0)
             frame.box(FAINT, (left, y - 6, width, 12))
             if level == level:
-                frame.box(colour, (left, y - 6, width * self._share(level), 12))
-                frame.box(INK, (left + width * self._share(now.signal_db[cell]) - 1, y - 8, 2, 16))
-                frame.text(f"{level:.1f} dB", (left + width + 62, y), 12, align="right", bold=cell == serving)
+                frame.box(colour, (left, y - 6, width * self._scale.share(level), 12))
+                frame.box(INK, (left + width * self._scale.share(now.signal_db[cell]) - 1, y - 8, 2, 16))
+                frame.text(
+                    f"{round(level, 1) + 0.0:.1f} dB", (left + width + 62, y), 12, align="right", bold=cell == serving
+                )
             else:
                 frame.text("not heard", (left + 6, y), 10, GREY)
             note = "serving" if cell == serving else "strongest" if cell == strongest else ""
             frame.text(note, (left + width + 74, y), 12, bold=cell == serving)
-
-    def _share(self, level_db: float) -> float:
-        return min(1.0, max(0.0, (level_db - self._low_db) / (self._high_db - self._low_db)))
 
     def _draw_totals(self) -> None:
         track, frame = self._track, self._frame
@@ -313,148 +305,3 @@ class HandoverPicture:
             frame.text(label, (PANEL_LEFT, y), 13, GREY)
             for x, cell in zip(columns, cells, strict=False):
                 frame.text(cell, (x, y), 13, room=190 if self._num_agents == 1 else 140)
-
-    # ------------------------------------------------------------------ signals over time
-
-    def _draw_plot(self) -> None:
-        track, frame = self._track, self._frame
-        self._update_plot()
-        frame.paste(self._plot_small, PLOT_AT)
-        left, top = PLOT_AT
-        name = "UE" if self._num_agents == 1 else f"UE {track.watched}"
-        y = top - 18
-        frame.text("Signals", (MAP_AT[0], y), 13, bold=True)
-        x: float = left
-        x += 16 + frame.text(f"RSRQ of each cell at the {name}; thin: each slot, bold: 0.5 s mean", (x, y), 11, GREY)
-        self._draw_legend(x + 6, y)
-        for level in np.arange(self._low_db, self._high_db + 1, 15.0):
-            frame.text(f"{level:g} dB", (left - 6, top + self._level_y(level)), 10, GREY, align="right")
-        frame.text(f"{self._highest_rate:g}", (left - 6, top + RATE[0] + 3), 10, GREY, align="right")
-        frame.text("bit/s/Hz", (left - 6, top + RATE[1] - 12), 10, GREY, align="right")
-        for strip, label in ((SERVING, "serving"), (BEST, "strongest")):
-            frame.text(label, (left - 6, top + sum(strip) / 2), 10, GREY, align="right")
-        step_s = nice_step(self._page_length_s, 12)
-        first = np.ceil(self._page_s / step_s - 1e-6) * step_s + 0.0
-        for t in np.arange(first, self._page_s + self._page_length_s + 1e-6, step_s):
-            x = left + self._time_x(t)
-            frame.box(LINE, (x, top + BEST[1] + 2, 1, 4))
-            frame.text(f"{t:.6g}", (x, top + BEST[1] + 13), 11, GREY, align="centre")
-        frame.text("time (s)", (left + PLOT_WIDTH / 2, FRAME_SIZE[1] - 12), 11, GREY, align="centre")
-        self._name_curves()
-
-    def _draw_legend(self, x: float, y: float) -> None:
-        frame = self._frame
-        frame.paste(_mark(False), (round(x), round(y) - 6))
-        x += 26 + frame.text("handover", (x + 14, y), 11, GREY)
-        frame.paste(_mark(True), (round(x), round(y) - 6))
-        x += 26 + frame.text("ping-pong", (x + 14, y), 11, GREY)
-        frame.box(ALARM, (x, y - 6, 14, 12))
-        frame.text("outage", (x + 18, y), 11, GREY)
-
-    def _name_curves(self) -> None:
-        """Numbers at the tips of the strongest curves, moved apart."""
-        track = self._track
-        now = track.now
-        if now.watched < 0:
-            return
-        cells = [k for k in track.shown_cells(now, NAMED) if now.mean_db[k] == now.mean_db[k]]
-        wanted = sorted((self._level_y(now.mean_db[k]), k) for k in cells)
-        ys: list[float] = []
-        for y, _ in wanted:
-            ys.append(max(y, ys[-1] + 13) if ys else max(y, 7.0))
-        for i in reversed(range(len(ys))):  # back from the lower edge
-            ys[i] = min(ys[i], CURVES[1] - 6.0 if i == len(ys) - 1 else ys[i + 1] - 13)
-        x = PLOT_AT[0] + self._time_x(now.time_s) + 12
-        for y, (_, cell) in zip(ys, wanted, strict=True):
-            self._frame.badge(cell, series_colour(cell), (x, PLOT_AT[1] + y), 7.0)
-
-    def _time_x(self, time_s: float) -> float:
-        return (time_s - self._page_s) / self._page_length_s * PLOT_WIDTH
-
-    def _level_y(self, level_db: float) -> float:
-        return CURVES[0] + (CURVES[1] - CURVES[0]) * (1.0 - self._share(level_db))
-
-    def _update_plot(self) -> None:
-        """Add the moments that are new; turn the page when it is full."""
-        moments = self._track.moments
-        page_s = self._page_s
-        while self._track.now.time_s > page_s + self._page_length_s * 1.0001:
-            page_s += self._page_length_s / 2
-        rates = [m.rate[self._track.watched] for m in moments[max(0, self._plotted) :]]
-        highest = max(self._highest_rate, np.ceil(max(rates) / 5.0) * 5.0)
-        if page_s != self._page_s or highest != self._highest_rate or self._plotted < 0:
-            self._page_s, self._highest_rate = page_s, float(highest)
-            self._empty_plot()
-        first = max(1, self._plotted + 1)
-        while first < len(moments) and moments[first].time_s <= self._page_s:
-            first += 1
-        for i in range(first, len(moments)):
-            self._plot_step(moments[i - 1], moments[i])
-        if first < len(moments):
-            edges = self._time_x(moments[first - 1].time_s), self._time_x(moments[-1].time_s)
-            self._plot.flush(self._plot_small, (0, 0), int(edges[0]) - 8, int(edges[1]) + 8)
-        self._plotted = len(moments) - 1
-
-    def _empty_plot(self) -> None:
-        plot = self._plot
-        plot.clear()
-        self._grid(0, PLOT_WIDTH)
-        plot.flush(self._plot_small, (0, 0))
-        self._plotted = 0
-
-    def _grid(self, left: float, right: float) -> None:
-        for level in np.arange(self._low_db, self._high_db + 1, 15.0):
-            y = min(max(self._level_y(level), 0.5), CURVES[1] - 0.5)
-            self._plot.line(FAINT, (left, y), (right, y), 1.0)
-        self._plot.line(FAINT, (left, RATE[1]), (right, RATE[1]), 1.0)
-
-    def _plot_step(self, before: Moment, after: Moment) -> None:
-        plot, ue = self._plot, before.watched
-        x0, x1 = self._time_x(before.time_s), self._time_x(after.time_s)
-        if ue < 0:
-            return
-        serving = int(after.serving[ue])
-        colour = series_colour(serving)
-        if after.outage[ue]:
-            plot.box(ALARM, (x0, CURVES[0], x1 - x0 + 0.5, RATE[1] - CURVES[0]))
-            self._grid(x0, x1)
-        height = (RATE[1] - RATE[0]) * after.rate[ue] / self._highest_rate
-        plot.box(blend(colour, WHITE, 0.25), (x0, RATE[1] - height, x1 - x0 + 0.5, height))
-        plot.box(colour, (x0, SERVING[0], x1 - x0 + 0.5, SERVING[1] - SERVING[0]))
-        best = self._track.strongest(before)
-        if best >= 0:
-            plot.box(series_colour(best), (x0, BEST[0], x1 - x0 + 0.5, BEST[1] - BEST[0]))
-        if after.handover[ue]:
-            plot.line(GREY, (x0, CURVES[0]), (x0, RATE[1]), 1.0)
-            _draw_mark(plot, (x0, CURVES[0] + 5), bool(after.ping_pong[ue]))
-        if after.watched == ue:
-            self._plot_curves(before, after, serving, x0, x1)
-        else:  # this UE left; the curves go on with another's
-            plot.dashed(INK, (x1, CURVES[0]), (x1, RATE[1]), 1.0, 3.0)
-
-    def _plot_curves(self, before: Moment, after: Moment, serving: int, x0: float, x1: float) -> None:
-        for ends, bold in (((before.signal_db, after.signal_db), False), ((before.mean_db, after.mean_db), True)):
-            heard = np.flatnonzero(~np.isnan(ends[0]) & ~np.isnan(ends[1])).tolist()
-            for cell in sorted(heard, key=lambda k: k == serving):
-                colour: Colour = series_colour(cell)
-                width = (3.2 if cell == serving else 1.7) if bold else 0.5
-                if not bold:
-                    colour = blend(colour, WHITE, 0.5)
-                y0, y1 = self._level_y(ends[0][cell]), self._level_y(ends[1][cell])
-                self._plot.line(colour, (x0, y0), (x1, y1), width)
-
-
-def _draw_mark(layer: Layer, at: Point, ping_pong: bool) -> None:
-    x, y = at
-    if ping_pong:
-        layer.cross(INK, at)
-    else:
-        layer.polygon(INK, [(x - 4.5, y - 4), (x + 4.5, y - 4), (x, y + 4)])
-
-
-def _mark(ping_pong: bool) -> pygame.Surface:
-    layer = Layer((12, 12))
-    _draw_mark(layer, (6, 6), ping_pong)
-    small = pygame.Surface((12, 12), 0, 32)
-    layer.flush(small, (0, 0))
-    return small

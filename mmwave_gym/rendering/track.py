@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,6 +74,18 @@ class Moment:
     mean_db: Array  # (K,): smoothed
 
 
+class Scale(NamedTuple):
+    """The range of `size` cells' signals in dB."""
+
+    size: int
+    low: float
+    high: float
+
+    def share(self, level_db: float) -> float:
+        """Where between low (0) and high (1) a level lies."""
+        return min(1.0, max(0.0, (level_db - self.low) / (self.high - self.low)))
+
+
 class Track:
     """The moments of the running episode, and its totals. `episode` counts the episodes seen."""
 
@@ -82,7 +94,8 @@ class Track:
         self.episode = 0
         self.moments: list[Moment] = []
         self.totals = Totals(batch.scenario.metrics, batch.scenario.num_agents)
-        self._field = next(f for f in batch.scenario.fields if f.name == "rsrq_db")
+        field = next(f for f in batch.scenario.fields if f.name == "rsrq_db")
+        self.scale = Scale(field.size, field.low, field.high)
 
     @property
     def now(self) -> Moment:
@@ -156,7 +169,7 @@ class Track:
     def _signals(self, watched: int, previous: Moment | None) -> tuple[Array, Array]:
         batch = self.batch
         if watched < 0:
-            unheard = np.full(self._field.size, np.nan)
+            unheard = np.full(self.scale.size, np.nan)
             return (previous.signal_db, previous.mean_db) if previous else (unheard, unheard)
         fields = batch.scenario.fields.split(batch.observe()[0, watched])
         signal_db = np.array(fields["rsrq_db"], np.float64)
