@@ -1,0 +1,490 @@
+"""Trained policies as files: a small network in `.npz` without pickles, and what it is in a `.json` beside it.
+
+A policy runs on NumPy alone, so that shipped agents need neither torch nor Stable-Baselines3. `.zip` archives of
+Stable-Baselines3 are read too, but only where a path names one: **they hold pickles, and unpickling runs whatever
+code its author put in. Load an archive only if you trust who made it.**
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import zipfile
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from gymnasium import spaces
+from numpy.typing import NDArray
+
+from mmwave_gym.agent import AgentError, RowRng
+from mmwave_gym.scenario import ObservationFields, View
+
+FORMAT = 1
+"""Version of the files. It goes up when an old reader would misread a new file."""
+
+ACTIVATIONS = ("tanh", "relu")
+_LARGEST_BYTES = 256 * 2**20  # of the unpacked arrays: a file from elsewhere must not fill the memory
+
+Floats = NDArray[np.float32]
+
+
+def normalisation(fields: ObservationFields) -> tuple[Floats, Floats]:
+    """(scale, offset) with which `observation * scale + offset` lies in [-1, 1], by the declared bounds."""
+    low, high = fields.low.astype(np.float64), fields.high.astype(np.float64)
+    width = high - low
+    scale = np.divide(2.0, width, out=np.zeros_like(width), where=width > 0)
+    return scale.astype(np.float32), (-1.0 - low * scale).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Network:
+    """A multi-layer perceptron. With `skip`, the last layer sees the input beside the last hidden layer."""
+
+    layers: tuple[tuple[Floats, Floats], ...]  # (weight (out, in), bias (out,)), first layer first
+    activation: str = "tanh"
+    skip: bool = False
+    log_std: Floats | None = None  # of the action, where it is continuous
+
+    def __post_init__(self) -> None:
+        if self.activation not in ACTIVATIONS:
+            raise AgentError(f"activation must be one of {', '.join(ACTIVATIONS)}, got {self.activation!r}.")
+        width = self.inputs
+        for i, (weight, bias) in enumerate(self.layers):
+            last = i == len(self.layers) - 1
+            expected = width + self.inputs if last and self.skip else width
+            if weight.ndim != 2 or weight.shape[1] != expected or bias.shape != weight.shape[:1]:
+                raise AgentError(
+                    f"layer {i} of the network must take {expected} numbers, "
+                    f"its weight has shape {weight.shape} and its bias {bias.shape}."
+                )
+            width = weight.shape[0]
+
+    @property
+    def inputs(self) -> int:
+        first = self.layers[0][0].shape[-1]
+        return first // 2 if self.skip and len(self.layers) == 1 else first
+
+    @property
+    def outputs(self) -> int:
+        return len(self.layers[-1][1])
+
+    @property
+    def sizes(self) -> list[int]:
+        return [self.inputs, *(len(bias) for _, bias in self.layers)]
+
+    def __call__(self, x: Floats) -> Floats:
+        """(rows, inputs) to (rows, outputs), in float32 as torch computes it."""
+        hidden = x
+        for weight, bias in self.layers[:-1]:
+            hidden = hidden @ weight.T + bias
+            hidden = np.tanh(hidden) if self.activation == "tanh" else np.maximum(hidden, 0)
+        if self.skip:
+            hidden = np.concatenate((hidden, x), axis=1)
+        weight, bias = self.layers[-1]
+        return hidden @ weight.T + bias
+
+
+@dataclass
+class _Memory:
+    """What a policy remembers: the last frames of every row, oldest first, its chance, and where masks come from."""
+
+    frames: Floats
+    rng: RowRng | None = None
+    view: View | None = None
+
+
+class Frames:
+    """Normalises observations and stacks the last ones, as `make_sb3_vec_env` and SB3's VecFrameStack do."""
+
+    def __init__(self, scale: Floats, offset: Floats, frame_stack: int):
+        self.scale, self.offset, self.frame_stack = scale, offset, frame_stack
+
+    def remember(self, observation: NDArray[Any], memory: Any, episode_start: Any) -> _Memory:
+        """The memory after these observations; `memory.frames` is the network's input."""
+        rows, size = observation.shape
+        if size != len(self.scale):
+            raise AgentError(f"the policy reads observations of {len(self.scale)} numbers, got {size}.")
+        frame = observation.astype(np.float32, copy=False) * self.scale + self.offset
+        absent = ~observation.any(axis=1)  # an empty place among many agents: training showed zeros for it
+        if absent.any() and getattr(getattr(memory, "view", None), "num_agents", 1) > 1:
+            frame[absent] = 0.0
+        width = size * self.frame_stack
+        if memory is None:
+            memory = _Memory(np.zeros((rows, width), np.float32))
+        if memory.frames.shape != (rows, width):
+            raise AgentError(f"the state is that of {len(memory.frames)} rows, got observations of {rows}.")
+        frames = np.empty_like(memory.frames)
+        frames[:, :-size] = memory.frames[:, size:]
+        if episode_start is not None:
+            frames[np.asarray(episode_start, bool)] = 0.0
+        frames[:, -size:] = frame
+        return _Memory(frames, memory.rng, memory.view)
+
+
+class Policy:
+    """An agent made of a saved network: the largest allowed output, or one sampled, or a continuous mean.
+
+    `card` is the `.json`, see `save_policy`. A Q-network is always greedy: its outputs are no probabilities.
+    """
+
+    access = "local"
+    kind = "learned"
+
+    def __init__(self, network: Network, card: Mapping[str, Any], scale: Floats, offset: Floats):
+        self.network = network
+        self.card = dict(card)
+        self.label = str(card.get("label") or card["algorithm"])
+        self.weights_sha256 = str(card.get("sha256", ""))
+        self.config = _config(card)
+        self._frames = Frames(scale, offset, int(card["frame_stack"]))
+        self._action = card["action"]
+        self._splits = np.cumsum(self._action.get("nvec", ()))[:-1].astype(int)
+        expected = len(scale) * self._frames.frame_stack
+        if network.inputs != expected:
+            raise AgentError(f"the network takes {network.inputs} numbers, but its observations are {expected} long.")
+        if network.outputs != _outputs(self._action):
+            raise AgentError(f"the network gives {network.outputs} numbers for the action {self._action}.")
+
+    def begin(self, view: View, rng: RowRng) -> _Memory:
+        """Fresh memory for `view.num_rows` rows. Raises AgentError where the environment is another one."""
+        check_fits(self.card, view)
+        width = view.fields.size * self._frames.frame_stack
+        return _Memory(np.zeros((view.num_rows, width), np.float32), rng, view)
+
+    def predict(
+        self,
+        observation: NDArray[Any],
+        state: Any = None,
+        episode_start: NDArray[np.bool_] | None = None,
+        deterministic: bool = True,
+    ) -> tuple[NDArray[Any], Any]:
+        """Actions for raw observations (rows, features) and the new state; also of one row without its axis."""
+        observation = np.asarray(observation)
+        if observation.ndim == 1:
+            action, state = self.predict(observation[None], state, episode_start, deterministic)
+            return action[0], state
+        memory = self._frames.remember(observation, state, episode_start)
+        if not deterministic and memory.rng is None:
+            memory.rng = RowRng.from_seed(0, len(observation))
+        mask = None if memory.view is None else memory.view.action_mask()
+        output = self.network(memory.frames)
+        return self._act(output, mask, None if deterministic else memory.rng), memory
+
+    def _act(self, output: Floats, mask: NDArray[np.bool_] | None, rng: RowRng | None) -> NDArray[Any]:
+        if self._action["kind"] == "box":
+            return self._continuous(output, rng)
+        if mask is not None:
+            output = np.where(mask, output, -np.inf)
+        sampled = None if self.card["output"] == "q" else rng
+        if self._action["kind"] == "discrete":
+            return _choose(output, sampled)
+        return np.stack([_choose(part, sampled) for part in np.split(output, self._splits, axis=1)], axis=1)
+
+    def _continuous(self, mean: Floats, rng: RowRng | None) -> NDArray[Any]:
+        low, high = (np.array(self._action[k], np.float32) for k in ("low", "high"))
+        if rng is not None and self.network.log_std is not None:
+            columns = range(mean.shape[1])
+            radius = np.stack([np.sqrt(-2.0 * np.log1p(-rng.random())) for _ in columns], axis=1)
+            angle = np.stack([2.0 * np.pi * rng.random() for _ in columns], axis=1)  # Box-Muller
+            mean = mean + (np.exp(self.network.log_std) * radius * np.cos(angle)).astype(np.float32)
+        return np.clip(mean, low.ravel(), high.ravel()).reshape(-1, *low.shape)
+
+
+class ArchivePolicy:
+    """An agent made of a Stable-Baselines3 model; see `load_policy` on why an archive must be trusted."""
+
+    access = "local"
+    kind = "learned"
+
+    def __init__(self, model: Any, card: Mapping[str, Any], sha256: str):
+        self.model = model
+        self.card = dict(card)
+        self.label = str(card.get("label") or card["algorithm"])
+        self.weights_sha256 = sha256
+        self.config = _config(card)
+
+    def begin(self, view: View, rng: RowRng) -> _Memory:
+        if self.card.get("fields"):
+            check_fits(self.card, view)
+        expected = (view.fields.size * int(self.card["frame_stack"]),)
+        if tuple(self.model.observation_space.shape) != expected:
+            raise AgentError(
+                f"this archive reads observations of shape {self.model.observation_space.shape}, here they are "
+                f"{expected}: another environment, or frames stacked in training without a .json that says so."
+            )
+        return _Memory(np.zeros((view.num_rows, *expected), np.float32), rng, view)
+
+    def predict(
+        self,
+        observation: NDArray[Any],
+        state: Any = None,
+        episode_start: NDArray[np.bool_] | None = None,
+        deterministic: bool = True,
+    ) -> tuple[NDArray[Any], Any]:
+        size = np.shape(observation)[-1]
+        scale, offset = np.ones(size, np.float32), np.zeros(size, np.float32)
+        if self.card["normalised"]:
+            if state is None and "fields" not in self.card:
+                raise AgentError("begin(view, rng) must be called first: the bounds of the observation are unknown.")
+            fields = _fields(self.card) if "fields" in self.card else state.view.fields
+            scale, offset = normalisation(fields)
+        frames = Frames(scale, offset, int(self.card["frame_stack"]))
+        memory = frames.remember(np.asarray(observation), state, episode_start)
+        keywords = {}
+        mask = None if memory.view is None else memory.view.action_mask()
+        if mask is not None and "Maskable" in type(self.model).__name__:
+            keywords["action_masks"] = mask
+        action, _ = self.model.predict(memory.frames, deterministic=deterministic, **keywords)
+        return action, memory
+
+
+def _choose(logits: Floats, rng: RowRng | None) -> NDArray[np.int64]:
+    if rng is None:
+        return logits.argmax(axis=1)
+    weight = np.exp((logits - logits.max(axis=1, keepdims=True)).astype(np.float64))
+    below = weight.cumsum(axis=1)
+    return (below > (rng.random() * below[:, -1])[:, None]).argmax(axis=1)
+
+
+def action_card(space: spaces.Space[Any]) -> dict[str, Any]:
+    """An action space as JSON values."""
+    if isinstance(space, spaces.Discrete):
+        return {"kind": "discrete", "n": int(space.n)}
+    if isinstance(space, spaces.MultiDiscrete):
+        return {"kind": "multidiscrete", "nvec": [int(n) for n in space.nvec]}
+    if isinstance(space, spaces.Box):
+        return {"kind": "box", "low": space.low.tolist(), "high": space.high.tolist()}
+    raise AgentError(f"policies for {type(space).__name__} actions are not supported.")
+
+
+def field_card(fields: ObservationFields) -> list[list[Any]]:
+    """Observation fields as JSON values: name, size, low, high."""
+    return [[f.name, f.size, f.low, f.high] for f in fields]
+
+
+def check_fits(card: Mapping[str, Any], view: View) -> None:
+    """AgentError where a policy was trained for other observations or actions than `view` has."""
+    trained = [tuple(f) for f in card["fields"]]
+    here = [tuple(f) for f in field_card(view.fields)]
+    if trained != here:
+        raise AgentError(
+            f"this policy was trained on {card['env_id']} {card['kwargs']}, whose observation is "
+            f"{_named(trained)}; here it is {_named(here)}."
+        )
+    if card["action"] != action_card(view.action_space):
+        raise AgentError(f"this policy chooses from {card['action']}, here actions are {view.action_space}.")
+
+
+def _named(fields: list[tuple[Any, ...]]) -> str:
+    return ", ".join(f"{name}[{size}] in [{low:g}, {high:g}]" for name, size, low, high in fields)
+
+
+def _fields(card: Mapping[str, Any]) -> ObservationFields:
+    from mmwave_gym.scenario import ObservationField
+
+    return ObservationFields(ObservationField(*f, "", "") for f in card["fields"])
+
+
+def _outputs(action: Mapping[str, Any]) -> int:
+    sizes = {"discrete": lambda a: a["n"], "multidiscrete": lambda a: sum(a["nvec"])}
+    size = sizes.get(action["kind"], lambda a: np.size(a["low"]))
+    return int(size(action))
+
+
+def _config(card: Mapping[str, Any]) -> dict[str, Any]:
+    names = ("algorithm", "env_id", "kwargs", "seed", "steps")
+    return {name: card[name] for name in names if name in card}
+
+
+# ---------------------------------------------------------------------------- files
+
+
+def save_policy(path: str | Path, network: Network, fields: ObservationFields, card: Mapping[str, Any]) -> Path:
+    """Write `path` (.npz: weights) and the .json beside it (what they are), each at once or not at all.
+
+    `card` must say: env_id, kwargs, algorithm, action (`action_card`), output ("logits", "q" or "mean"), normalised,
+    frame_stack; and should say command, seed, steps, results. The rest is filled in: format, package_version,
+    fields, network, sha256. Returns the path of the weights.
+    """
+    from mmwave_gym.version import __version__
+
+    path = Path(path).with_suffix(".npz")
+    arrays = {f"{i}.{part}": a for i, layer in enumerate(network.layers) for part, a in zip("wb", layer, strict=True)}
+    if network.log_std is not None:
+        arrays["log_std"] = network.log_std
+    full = {
+        "format": FORMAT,
+        "package_version": __version__,
+        **card,
+        "fields": field_card(fields),
+        "network": {"sizes": network.sizes, "activation": network.activation, "skip": network.skip},
+    }
+    full.pop("sha256", None)
+    _complete(full, path)
+    part = path.with_name(path.name + ".part")
+    with part.open("wb") as file:
+        np.savez(file, **arrays)  # type: ignore[arg-type]
+    full["sha256"] = hashlib.sha256(part.read_bytes()).hexdigest()
+    text = json.dumps(full, indent=1) + "\n"
+    os.replace(part, path)
+    write_text(path.with_suffix(".json"), text)
+    return path
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file so that a kill leaves the old one or the new one, never half of it."""
+    part = path.with_name(path.name + ".part")
+    part.write_text(text, encoding="utf-8")
+    os.replace(part, path)
+
+
+def load_policy(path: str | Path) -> Policy | ArchivePolicy:
+    """The agent saved in `path`: `.npz` with its `.json` beside it (either may be named), or an SB3 `.zip`.
+
+    An archive may have a `.json` of the same name, as the training scripts write it: whether observations were
+    normalised, how many frames were stacked, for which fields. Without one, raw single observations are assumed.
+    **A .zip holds pickles, which can run any code when they are read: load only what you trust.**
+    Raises AgentError.
+    """
+    path = Path(path)
+    if path.suffix == ".zip":
+        return _load_archive(path)
+    if path.suffix not in (".npz", ".json"):
+        raise AgentError(f"a policy is a .npz, .json or .zip file, got {path}.")
+    weights = path.with_suffix(".npz")
+    return read_policy(_bytes(weights), _bytes(path.with_suffix(".json")), str(weights))
+
+
+def read_policy(weights: bytes, card_text: bytes, name: str) -> Policy:
+    """The policy of a .npz and a .json that are in memory already; `name` is used in errors (AgentError)."""
+    card = _card(card_text, name)
+    _complete(card, name)
+    sha256 = hashlib.sha256(weights).hexdigest()
+    if card.get("sha256") != sha256:
+        raise AgentError(
+            f"{name} is damaged or not the file that its .json describes: sha256 {sha256[:12]}…, "
+            f"expected {str(card.get('sha256'))[:12]}…. Save it again, or fetch both files again."
+        )
+    arrays = _arrays(weights, name)
+    try:
+        count = len(card["network"]["sizes"]) - 1
+        layers = tuple((arrays[f"{i}.w"], arrays[f"{i}.b"]) for i in range(count))
+        net = card["network"]
+        network = Network(layers, net["activation"], bool(net["skip"]), arrays.get("log_std"))
+        scale, offset = normalisation(_fields(card))
+        if not card["normalised"]:
+            scale, offset = np.ones_like(scale), np.zeros_like(offset)
+        return Policy(network, card, scale, offset)
+    except AgentError as error:
+        raise AgentError(f"{name}: {error}") from None
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        raise AgentError(f"{name} and its .json do not fit together: {type(error).__name__} {error}.") from error
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        other = path.with_suffix(".json" if path.suffix == ".npz" else ".npz").name
+        raise AgentError(f"there is no file {path}; a policy is two files, {path.name} and {other}.") from None
+    except OSError as error:
+        raise AgentError(f"cannot read {path}: {error.strerror}.") from error
+
+
+def _card(text: bytes, name: str) -> dict[str, Any]:
+    try:
+        card = json.loads(text)
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise AgentError(f"the .json of {name} is not JSON: {error}.") from None
+    if not isinstance(card, dict):
+        raise AgentError(f"the .json of {name} must hold an object, got {type(card).__name__}.")
+    if card.get("format") != FORMAT:
+        raise AgentError(
+            f"{name} has format {card.get('format')!r}, this version of mmwave-gym reads {FORMAT}: "
+            "train it again or install the version named in its .json."
+        )
+    return card
+
+
+_NEEDED = ("env_id", "kwargs", "algorithm", "action", "output", "normalised", "frame_stack", "fields", "network")
+
+
+def _complete(card: Mapping[str, Any], name: Any) -> None:
+    if missing := [key for key in _NEEDED if key not in card]:
+        raise AgentError(f"the .json of {name} lacks {', '.join(missing)}.")
+
+
+def _arrays(weights: bytes, name: str) -> dict[str, Floats]:
+    import io
+
+    try:
+        with zipfile.ZipFile(io.BytesIO(weights)) as archive:
+            size = sum(info.file_size for info in archive.infolist())
+        if size > _LARGEST_BYTES:
+            raise AgentError(f"{name} would unpack to {size / 2**20:.0f} MiB; at most 256 MiB are read.")
+        with np.load(io.BytesIO(weights), allow_pickle=False) as file:
+            arrays = {key: file[key] for key in file.files}
+    except (zipfile.BadZipFile, ValueError, OSError, EOFError, zlib.error) as error:
+        if isinstance(error, AgentError):
+            raise
+        raise AgentError(f"{name} is not a readable .npz file: {error}.") from None
+    for key, array in arrays.items():
+        if array.dtype != np.float32 or not np.isfinite(array).all():
+            raise AgentError(f"{name}: {key} must be finite float32 numbers, its dtype is {array.dtype}.")
+    return arrays
+
+
+_ARCHIVES: tuple[tuple[str, str, str], ...] = (  # (a key in the archive's data, module, class), first match wins
+    ("target_entropy", "stable_baselines3", "SAC"),
+    ("policy_delay", "stable_baselines3", "TD3"),
+    ("exploration_rate", "stable_baselines3", "DQN"),
+    ("clip_range", "stable_baselines3", "PPO"),
+    ("vf_coef", "stable_baselines3", "A2C"),
+)
+
+
+def _load_archive(path: Path) -> ArchivePolicy:
+    raw = _bytes_of_archive(path)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            data = json.loads(archive.read("data"))
+    except (zipfile.BadZipFile, KeyError, ValueError, zlib.error, OSError):
+        raise AgentError(f"{path} is not a Stable-Baselines3 archive, or it is damaged.") from None
+    module, algorithm = next(((m, a) for key, m, a in _ARCHIVES if key in data), ("", ""))
+    if "sb3_contrib" in str(data.get("policy_class")) or "maskable" in str(data.get("policy_class")).lower():
+        module, algorithm = "sb3_contrib", "MaskablePPO"
+    if not algorithm:
+        raise AgentError(f"{path} holds an algorithm that is not known here: export its network with save_policy.")
+    try:
+        loader = getattr(__import__(module), algorithm)
+    except ImportError:
+        raise AgentError(f"{path} needs Stable-Baselines3: pip install 'mmwave-gym[train]'.") from None
+    card: dict[str, Any] = {"algorithm": algorithm, "normalised": False, "frame_stack": 1}
+    side = path.with_suffix(".json")
+    if side.exists():
+        card |= _card(_bytes(side), str(path))
+    try:
+        model = loader.load(path, device="cpu")
+    except Exception as error:  # unpickling may raise anything
+        raise AgentError(f"{path} cannot be loaded as {algorithm}: {type(error).__name__} {error}.") from error
+    return ArchivePolicy(model, card, hashlib.sha256(raw).hexdigest())
+
+
+def _bytes_of_archive(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise AgentError(f"there is no file {path}.") from None
+    except OSError as error:
+        raise AgentError(f"cannot read {path}: {error.strerror}.") from error
+
+
+__all__ = [
+    "ArchivePolicy", "Network", "Policy", "action_card", "field_card", "load_policy", "normalisation", "read_policy",
+    "save_policy",
+]  # fmt: skip

@@ -1,0 +1,47 @@
+"""A2C on any environment of the suite: python -m train.a2c --task handover/a1-beta25"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from train.arguments import Arguments, option
+from train.session import main
+
+
+@dataclass(kw_only=True)
+class A2c(Arguments):
+    """Advantage actor-critic, the synchronous form of A3C (Mnih et al. 2016)."""
+
+    frame_stack: int = option(16, "how many of the last observations the network sees")
+    n_steps: int = option(20, "steps of each copy between updates (the paper's n)")
+    gamma: float = option(0.99, "discount a step")
+    gae_lambda: float = option(0.95, "of the advantage estimate")
+    learning_rate: float = option(3e-4, "at the beginning; it falls to a twentieth linearly")
+    entropy: float = option(0.0, "weight of the entropy in the loss")
+    hidden: int = option(32, "width of both hidden layers")
+    stay_logit: float = option(4.0, "initial preference for the last choice")
+
+
+def build(args: A2c, env: Any) -> Any:
+    from stable_baselines3 import A2C
+
+    from mmwave_gym.sb3_networks import SkipPolicy
+
+    return A2C(
+        SkipPolicy,
+        env,
+        n_steps=args.n_steps,
+        gamma=args.gamma,
+        gae_lambda=args.gae_lambda,
+        learning_rate=lambda left: args.learning_rate * (0.05 + 0.95 * left),
+        ent_coef=args.entropy,
+        normalize_advantage=True,
+        policy_kwargs={"net_arch": [args.hidden, args.hidden]},
+        seed=args.seed,
+        device="cpu",
+    )
+
+
+if __name__ == "__main__":
+    main(A2c, build)

@@ -1,0 +1,136 @@
+"""What all training scripts can be told, as a dataclass that is also the command line."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from mmwave_gym import registration, suite
+from mmwave_gym.suite import Task
+
+A = TypeVar("A", bound="Arguments")
+
+
+def option(default: Any, help: str) -> Any:
+    """A field of `Arguments` with its line of help."""
+    return dataclasses.field(default=default, metadata={"help": help})
+
+
+@dataclass(kw_only=True)
+class Arguments:
+    """Options of every training script; a script adds those of its algorithm."""
+
+    env_id: str = option("", "environment to train on; not needed with --task")
+    task: str = option("", "a task of the suite: its environment and keywords")
+    set: tuple[str, ...] = option((), "KEY=VALUE: a keyword of the environment")
+    train_set: tuple[str, ...] = option((), "KEY=VALUE: a keyword that only training has, e.g. start=uniform")
+    horizon: int = option(400, "training episodes are cut to this many steps")
+    seed: int = option(0, "training seed; seeds share no world")
+    steps: int = option(1_000_000, "decisions to train on")
+    n_envs: int = option(128, "copies of the environment")
+    frame_stack: int = option(1, "how many of the last observations the network sees")
+    relative_reward: bool = option(True, "train on the reward less what hindsight would get, where that is known")
+    reward_scale: float = option(0.2, "training multiplies rewards by this")
+    imitate: str = option("", "an agent that the network imitates first, e.g. a3")
+    imitate_updates: int = option(1500, "gradient steps of imitation")
+    out: str = option("", "directory of the run; default runs/<algorithm>-<task>-s<seed>")
+    resume: bool = option(False, "continue the run in --out from its checkpoint")
+    checkpoint_every: int = option(100_000, "steps between checkpoints")
+    eval_every: int = option(250_000, "steps between evaluations on the training split; 0 for none but the last")
+    eval_episodes: int = option(64, "episodes of an evaluation")
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "n_envs", "frame_stack", "horizon", "checkpoint_every", "eval_episodes"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"--{name.replace('_', '-')} must be at least 1, got {getattr(self, name)}.")
+        for name in ("seed", "eval_every", "imitate_updates"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"--{name.replace('_', '-')} must be at least 0, got {getattr(self, name)}.")
+
+    def target(self) -> Task:
+        """The task that training aims at: that of --task, or the environment with floor and ceiling of its suite."""
+        settings = keywords(self.set)
+        if self.task:
+            found = suite.task(self.task)
+            if self.env_id and self.env_id != found.env_id:
+                raise ValueError(f"{self.task} is a task of {found.env_id}, not of {self.env_id}.")
+            if not settings:
+                return found
+            described = ",".join(f"{k}={v}" for k, v in sorted(settings.items()))
+            return dataclasses.replace(found, name=f"{found.name},{described}", kwargs={**found.kwargs, **settings})
+        if not self.env_id:
+            known = ", ".join(e.id for e in registration.TABLE)
+            raise ValueError(f"name an environment ({known}) or a --task ({', '.join(suite.tasks())}).")
+        scenario = registration.entry(self.env_id).scenario
+        like = next((t for t in suite.SUITE if t.env_id == self.env_id), None)
+        bounds = {n: getattr(like, n) for n in ("floor", "ceiling", "ceiling_kind", "reference")} if like else {}
+        return Task(env_id=self.env_id, kwargs=settings, name=f"{scenario}/custom", **bounds)
+
+    def training_keywords(self, task: Task) -> dict[str, Any]:
+        """Keywords of the environment in training: the task's, a shorter horizon, and --train-set."""
+        entry = registration.entry(task.env_id)
+        _, config = registration.scenario_classes(entry.scenario)
+        chosen = dict(task.kwargs)
+        if "horizon" in {f.name for f in dataclasses.fields(config)}:
+            chosen["horizon"] = min(self.horizon, task.scenario().horizon)
+        return {**chosen, **keywords(self.train_set)}
+
+
+def keywords(pairs: Sequence[str]) -> dict[str, Any]:
+    """Keywords from KEY=VALUE; a value is JSON where it can be, else text. ValueError for what is neither."""
+    found: dict[str, Any] = {}
+    for pair in pairs:
+        key, equals, text = pair.partition("=")
+        if not key or not equals:
+            raise ValueError(f"KEY=VALUE is needed, got {pair!r}.")
+        try:
+            value = json.loads(text)
+        except json.JSONDecodeError:
+            value = text
+        found[key] = tuple(value) if isinstance(value, list) else value
+    return found
+
+
+def parse(kind: type[A], argv: Sequence[str] | None = None) -> A:
+    """The dataclass `kind` from the command line; argparse ends bad ones with exit code 2."""
+    parser = argparse.ArgumentParser(
+        description=kind.__doc__, allow_abbrev=False, formatter_class=argparse.ArgumentDefaultsHelpFormatter
+    )
+    parser.add_argument("env_id", nargs="?", default="", help="environment to train on; not needed with --task")
+    for f in dataclasses.fields(kind):
+        flag = f"--{f.name.replace('_', '-')}"
+        if f.name == "env_id":
+            continue
+        if isinstance(f.default, bool):
+            parser.add_argument(flag, action=argparse.BooleanOptionalAction, default=f.default, help=f.metadata["help"])
+        elif isinstance(f.default, tuple):
+            text = f.metadata["help"] + "; may be repeated"
+            parser.add_argument(flag, action="append", metavar="KEY=VALUE", default=None, help=text)
+        else:
+            parser.add_argument(flag, type=type(f.default), default=f.default, help=f.metadata["help"])
+    values = {k: v for k, v in vars(parser.parse_args(argv)).items() if v is not None}
+    return kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+
+
+def command(args: Arguments, module: str) -> str:
+    """The command that repeats this training: what differs from the defaults, without where it is kept."""
+    words = ["python", "-m", module]
+    if args.env_id:
+        words.append(args.env_id)
+    for f in dataclasses.fields(args):
+        value = getattr(args, f.name)
+        if f.name in ("env_id", "out", "resume") or value == f.default:
+            continue
+        flag = f"--{f.name.replace('_', '-')}"
+        if isinstance(value, bool):
+            words.append(flag if value else f"--no-{flag[2:]}")
+        elif isinstance(value, tuple):
+            words += [w for v in value for w in (flag, v)]
+        else:
+            words += [flag, str(value)]
+    return shlex.join(words)

@@ -1,0 +1,52 @@
+"""PPO on any environment of the suite: python -m train.ppo --task handover/a1-beta25"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from train.arguments import Arguments, option
+from train.session import main
+
+
+@dataclass(kw_only=True)
+class Ppo(Arguments):
+    """Proximal policy optimisation (Schulman et al. 2017), masked where actions are (Huang and Ontañón 2022)."""
+
+    frame_stack: int = option(16, "how many of the last observations the network sees")
+    n_steps: int = option(32, "steps of each copy between updates")
+    batch_size: int = option(2048, "samples of a gradient step")
+    n_epochs: int = option(4, "passes over the samples of an update")
+    gamma: float = option(0.99, "discount a step")
+    gae_lambda: float = option(0.95, "of the advantage estimate")
+    learning_rate: float = option(3e-4, "at the beginning; it falls to a twentieth linearly")
+    entropy: float = option(0.0, "weight of the entropy in the loss")
+    hidden: int = option(32, "width of both hidden layers")
+    stay_logit: float = option(4.0, "initial preference for the last choice")
+
+
+def build(args: Ppo, env: Any) -> Any:
+    from sb3_contrib import MaskablePPO
+    from stable_baselines3 import PPO
+
+    from mmwave_gym.sb3_networks import MaskableSkipPolicy, SkipPolicy
+
+    masked = env.unwrapped.scenario.masked
+    return (MaskablePPO if masked else PPO)(
+        MaskableSkipPolicy if masked else SkipPolicy,
+        env,
+        n_steps=args.n_steps,
+        batch_size=args.batch_size,
+        n_epochs=args.n_epochs,
+        gamma=args.gamma,
+        gae_lambda=args.gae_lambda,
+        learning_rate=lambda left: args.learning_rate * (0.05 + 0.95 * left),
+        ent_coef=args.entropy,
+        policy_kwargs={"net_arch": [args.hidden, args.hidden]},
+        seed=args.seed,
+        device="cpu",
+    )
+
+
+if __name__ == "__main__":
+    main(Ppo, build)

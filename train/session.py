@@ -1,0 +1,265 @@
+"""One training run: environment, imitation, learning with checkpoints, resuming, evaluation, and the saved agent.
+
+A run is a directory: arguments.json, checkpoint.zip, tensorboard/, and at the end model.zip (with model.json) and
+policy.npz (with policy.json), which runs without Stable-Baselines3.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shlex
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from rich.console import Console
+
+from mmwave_gym.agent import AgentError
+from mmwave_gym.policy import action_card, save_policy, write_text
+from mmwave_gym.suite import Task
+from train.arguments import Arguments, command, parse
+
+if TYPE_CHECKING:
+    from mmwave_gym.policy import Policy
+
+A = TypeVar("A", bound=Arguments)
+Build = Callable[[A, Any], Any]
+EXTRA = ("torch", "stable_baselines3", "sb3_contrib", "tensorboard")
+MAY_CHANGE = ("resume", "out", "eval_every", "eval_episodes", "checkpoint_every")  # by the command that resumes
+STAY_FIELD = "serving"  # one-hot of the last choice, where a scenario's observation has it
+IMITATION_RATE = 0.01
+
+
+def main(kind: type[A], build: Build[A], argv: Sequence[str] | None = None) -> None:
+    """Run a script: exit code 2 and one line for bad input, 130 when interrupted (the checkpoint is saved)."""
+    console = Console(stderr=True)
+    try:
+        train(parse_checked(kind, argv), build, console)
+    except KeyboardInterrupt:
+        console.print("interrupted; the same command with --resume continues.")
+        sys.exit(130)
+    except ImportError as error:
+        if error.name is None or error.name.partition(".")[0] not in EXTRA:
+            raise
+        _fail(console, f"training needs {error.name}: pip install 'mmwave-gym[train]'.")
+    except BadRun as error:
+        _fail(console, str(error))
+
+
+class BadRun(ValueError):
+    """Input that no training can begin with."""
+
+
+def _fail(console: Console, text: str) -> None:
+    console.print(f"train: {text}", markup=False, highlight=False, soft_wrap=True)
+    sys.exit(2)
+
+
+def parse_checked(kind: type[A], argv: Sequence[str] | None = None) -> A:
+    """The arguments, after everything that can be wrong with them was tried. Raises BadRun."""
+    try:
+        args = parse(kind, argv)
+        task = args.target()
+        task.scenario()
+        Environment.check(args, task)
+    except (ValueError, TypeError) as error:
+        raise BadRun(str(error)) from error
+    return args
+
+
+class Environment:
+    """The training environment of a run: `base` counts and knows the scenario, `venv` is what the algorithm gets."""
+
+    def __init__(self, args: Arguments, task: Task, seed: int, first_episode: int = 0):
+        from stable_baselines3.common.vec_env import VecFrameStack
+
+        from mmwave_gym.sb3 import make_sb3_vec_env
+        from train.rewards import TrainingReward
+
+        keywords = args.training_keywords(task)
+        self.base = make_sb3_vec_env(task.env_id, args.n_envs, seed, first_episode=first_episode, **keywords)
+        rewarded = TrainingReward(self.base, args.reward_scale, args.relative_reward)
+        self.venv: Any = VecFrameStack(rewarded, args.frame_stack) if args.frame_stack > 1 else rewarded
+
+    @staticmethod
+    def check(args: Arguments, task: Task) -> None:
+        """ValueError or TypeError where the training keywords make no environment."""
+        from mmwave_gym.registration import entry, make_scenario
+
+        registered = entry(task.env_id)
+        make_scenario(registered.scenario, **{**registered.overrides, **args.training_keywords(task)})
+
+
+def train(args: A, build: Build[A], console: Console) -> Path:
+    """Train as `args` say and return the path of the saved policy. Raises BadRun."""
+    import torch
+
+    torch.set_num_threads(1)  # networks this small lose time to threads
+    task = args.target()
+    if reason := task.missing_data:
+        raise BadRun(f"{task.name} cannot be trained on: {reason}.")
+    algorithm = type(args).__name__.lower()
+    out = _directory(args, task, algorithm)
+    model, environment = _model(args, build, task, out, console)
+    learn(args, model, environment, task, out, console)
+    return _finish(args, model, environment, task, out, console)
+
+
+def learn(args: Arguments, model: Any, environment: Environment, task: Task, out: Path, console: Console) -> None:
+    """Learn until `args.steps`, with scalars, evaluations and checkpoints."""
+    from functools import cache
+
+    from stable_baselines3.common.logger import configure
+
+    from train.callbacks import Bar, Checkpoints, Evaluation, Metrics, Yardstick, save_model
+
+    model.set_logger(configure(str(out / "tensorboard"), ["tensorboard"]))
+
+    @cache
+    def yardstick() -> Yardstick:
+        made = Yardstick(task, args.eval_episodes)
+        for missing in made.missing:
+            console.print(f"no {missing}", highlight=False)
+        return made
+
+    never = 2**62
+    evaluation = Evaluation(yardstick, lambda m: agent_of(m, args, environment, task), args.eval_every or never)
+    bar = Bar(args.steps, console, lambda: evaluation.last)
+    checkpoints = Checkpoints(out / "checkpoint.zip", args.checkpoint_every)
+    left = args.steps - model.num_timesteps
+    try:
+        if left > 0:
+            model.learn(
+                left,
+                callback=[Metrics(environment.base), evaluation, checkpoints, bar],
+                reset_num_timesteps=model.num_timesteps == 0,
+                log_interval=1 if hasattr(model, "rollout_buffer") else 100,
+            )
+    finally:
+        bar.stop()
+        save_model(model, out / "checkpoint.zip")
+    model.last_scores = yardstick().score(agent_of(model, args, environment, task))
+
+
+def agent_of(model: Any, args: Arguments, environment: Environment, task: Task) -> Policy:
+    """The agent that a model is now: the very one that will be saved."""
+    from mmwave_gym.policy import Policy, field_card
+    from mmwave_gym.sb3 import network_of
+
+    network, output = network_of(model)
+    card = {**card_of(args, environment, task), "output": output}
+    base = environment.base
+    return Policy(network, {**card, "fields": field_card(base.scenario.fields)}, base.scale, base.offset)
+
+
+def card_of(args: Arguments, environment: Environment, task: Task) -> dict[str, Any]:
+    """What a saved policy says of itself."""
+    script = f"train.{type(args).__name__.lower()}"
+    return {
+        "algorithm": type(args).__name__.upper(),
+        "command": command(args, script),
+        "env_id": task.env_id,
+        "kwargs": json.loads(json.dumps(dict(task.kwargs))),
+        "training_kwargs": json.loads(json.dumps(args.training_keywords(task))),
+        "seed": args.seed,
+        "action": action_card(environment.base.action_space),
+        "normalised": True,
+        "frame_stack": args.frame_stack,
+    }
+
+
+def prefer_staying(model: Any, environment: Environment, logit: float) -> None:
+    """Begin with `logit` more for the choice of the last step, where the newest frame shows it; else nothing.
+
+    Without it learning begins as a random walk of costly changes.
+    """
+    import torch
+
+    from mmwave_gym.sb3_networks import SKIP_GAIN, last_layer
+
+    fields = environment.base.scenario.fields
+    choices = getattr(environment.base.action_space, "n", None)
+    start = -fields.size
+    for f in fields:
+        if f.name == STAY_FIELD and f.size == choices:
+            columns = slice(start, start + f.size if start + f.size < 0 else None)
+            with torch.no_grad():
+                last_layer(model).weight[:, columns] += logit / 2 / SKIP_GAIN * torch.eye(f.size)  # one-hots are -1, 1
+        start += f.size
+
+
+def _directory(args: Arguments, task: Task, algorithm: str) -> Path:
+    """The run's directory, which must be new, or hold what is resumed."""
+    name = f"{algorithm}-{task.name.replace('/', '-')}-s{args.seed}"
+    out = Path(args.out or Path("runs") / name)
+    saved = out / "arguments.json"
+    given = json.loads(json.dumps(dataclasses.asdict(args)))
+    if args.resume:
+        if not (out / "checkpoint.zip").exists() or not saved.exists():
+            raise BadRun(f"there is no checkpoint in {out}, so nothing to resume; leave out --resume to begin.")
+        before = json.loads(saved.read_text(encoding="utf-8"))
+        changed = [k for k in given if k not in MAY_CHANGE and given[k] != before.get(k)]
+        if changed:
+            told = ", ".join(f"--{k.replace('_', '-')} was {before.get(k)!r}, is {given[k]!r}" for k in changed)
+            raise BadRun(f"the run in {out} had other arguments: {told}.")
+        return out
+    if (out / "checkpoint.zip").exists():
+        raise BadRun(f"{out} holds a run already: --resume continues it, --out names another directory.")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        write_text(saved, json.dumps(given, indent=1) + "\n")
+    except OSError as error:
+        raise BadRun(f"cannot write to {out}: {error.strerror}.") from error
+    return out
+
+
+def _model(args: A, build: Build[A], task: Task, out: Path, console: Console) -> tuple[Any, Environment]:
+    """The model to go on with, new or from the checkpoint, and its environment."""
+    import torch
+
+    if args.resume:
+        environment = Environment(args, task, args.seed)
+        kind = type(build(args, environment.venv))
+        model = kind.load(out / "checkpoint.zip", device="cpu")
+        # Other episodes than those it has seen: no copy has had as many as steps were taken.
+        environment = Environment(args, task, args.seed, first_episode=model.num_timesteps)
+        model.set_env(environment.venv)
+        torch.manual_seed(args.seed + model.num_timesteps)
+        console.print(f"resuming {out} at {model.num_timesteps:,} steps", highlight=False)
+        return model, environment
+    environment = Environment(args, task, args.seed)
+    model = build(args, environment.venv)
+    prefer_staying(model, environment, getattr(args, "stay_logit", 0.0))
+    if args.imitate:
+        from train.imitation import imitate
+
+        venv = Environment(args, task, args.seed, first_episode=2**30).venv  # worlds that learning will not meet
+        try:
+            loss = imitate(model, venv, args.imitate, task, args.imitate_updates, args.seed, IMITATION_RATE)
+        except AgentError as error:
+            raise BadRun(str(error)) from error
+        console.print(f"imitated {args.imitate}: cross-entropy {loss:.4f}", highlight=False)
+    return model, environment
+
+
+def _finish(args: Arguments, model: Any, environment: Environment, task: Task, out: Path, console: Console) -> Path:
+    """Save the agent in both forms and say how to evaluate it."""
+    from mmwave_gym.policy import FORMAT, field_card
+    from mmwave_gym.sb3 import network_of
+    from train.callbacks import save_model
+
+    network, output = network_of(model)
+    results = {"split": "train", "episodes": args.eval_episodes, **model.last_scores}
+    card = {**card_of(args, environment, task), "output": output, "steps": model.num_timesteps, "results": results}
+    save_model(model, out / "model.zip")
+    side = {"format": FORMAT, **card, "fields": field_card(environment.base.scenario.fields)}
+    write_text(out / "model.json", json.dumps(side, indent=1) + "\n")
+    path = save_policy(out / "policy.npz", network, environment.base.scenario.fields, card)
+    told = ", ".join(f"{k} {v:.4f}" for k, v in model.last_scores.items() if "reward" in k or k == "score")
+    console.print(f"training split, {args.eval_episodes} episodes: {told}", highlight=False)
+    where = ["--task", args.task] if args.task else ["--env", task.env_id]
+    settings = [w for pair in args.set for w in ("--set", pair)]
+    print(shlex.join(["mmwave-gym", "evaluate", str(path), *where, *settings]))
+    return path
