@@ -24,6 +24,7 @@ from mmwave_gym.scenario import Batch, EpisodeKey, EpisodeRng, Outcome, Scenario
 RENDER_MODES = ("human", "rgb_array", "ansi")
 AUTORESET_MODES = (AutoresetMode.NEXT_STEP, AutoresetMode.SAME_STEP)
 MAX_SEED = 2**63 - 1
+PLAIN_INTEGERS = (int, np.int64)
 
 
 class _Others:
@@ -106,6 +107,8 @@ def observation_box(scenario: Scenario[Any, Any]) -> spaces.Box:
 
 def checked_action(space: spaces.Space[Any], action: Any, leading: tuple[int, ...]) -> NDArray[Any]:
     """`action` as an array (*leading, *parts) inside the space, or an error that says what is wrong."""
+    if not leading and type(action) in PLAIN_INTEGERS and isinstance(space, spaces.Discrete) and 0 <= action < space.n:
+        return np.array(action)  # the usual step of a single environment; the checks below would be a fifth of it
     shape = (*leading, *(space.shape or ()))
     try:
         array = np.asarray(action)
@@ -172,17 +175,17 @@ class ScenarioEnv(gymnasium.Env[NDArray[np.float32], Any]):
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         if not self._running:
             raise ResetNeeded("the episode has ended or was never begun: call reset() before step().")
-        joint = checked_action(self.action_space, action, ())[None]
-        joint = self._others.actions(joint) if self._others else joint[None]
+        own = checked_action(self.action_space, action, ())[None]
+        joint = self._others.actions(own) if self._others else own[None]
         outcome = self.batch.step(joint)
-        terminated, truncated = bool(outcome.terminated[0, 0]), bool(outcome.truncated[0])
+        terminated, truncated = outcome.terminated.item(0), outcome.truncated.item(0)
         self._running = not (terminated or truncated)
         if self.render_mode is not None:
             self._record(outcome)
-        info = {name: float(value.flat[0]) for name, value in outcome.metrics.items()}
-        info["elapsed_s"] = float(outcome.elapsed_s[0])
+        info = {name: value.item(0) for name, value in outcome.metrics.items()}
+        info["elapsed_s"] = outcome.elapsed_s.item(0)
         observation = self.batch.observe()[0, 0]
-        return observation, float(outcome.reward[0, 0]), terminated, truncated, self._masked(info)
+        return observation, outcome.reward.item(0), terminated, truncated, self._masked(info)
 
     def action_masks(self) -> NDArray[np.bool_]:
         """Allowed actions as flat booleans, the form that sb3-contrib's MaskablePPO asks for."""

@@ -318,8 +318,9 @@ class Batch:
     def step(self, action: NDArray[Any]) -> Outcome:
         """One decision of every agent of every copy; see `Scenario.step`."""
         outcome = self.scenario.step(self.episodes, self.state, action)
-        self._steps += 1
-        self._draw_ahead()
+        if self._draws_ahead:
+            self._steps += 1
+            self._draw_ahead()
         return outcome
 
     def observe(self) -> NDArray[np.float32]:
@@ -336,8 +337,6 @@ class Batch:
         return 2 * envs + self.num_envs - self.episodes.row[envs]  # rows i and i + num_envs belong to copy i
 
     def _draw_ahead(self) -> None:
-        if not self._draws_ahead:
-            return
         # A tenth more than is needed on average: episodes do not all have the mean length.
         self._credit = min(self._credit + 1.1 * self.num_envs / self._mean_length, self.num_envs)
         count = int(self._credit)
