@@ -59,7 +59,7 @@ def test_the_picture_depends_on_the_present_not_on_when_one_looked() -> None:
     often, once = handover(), handover()
     for env in (often, once):
         env.reset(seed=4)
-    for slot in range(300):  # beyond the first page
+    for slot in range(250):  # beyond the first page
         for env in (often, once):
             env.step(slot // 50 % 6)
         often.render()
@@ -186,11 +186,11 @@ def test_a_scenario_without_a_scene_renders_plainly(name: str, mode: str) -> Non
     env = raw_env(name, render_mode=mode)
     env.reset(seed=0)
     frames = [env.render()]
-    for agent in env.agent_iter(12):
+    for agent in env.agent_iter(env.num_agents + 1):  # all of them have their turn
         observation, *_, terminated, truncated, _ = env.last()
         mask = observation["action_mask"] if isinstance(observation, dict) else None
         env.step(None if terminated or truncated else env.action_space(agent).sample(mask))
-        frames.append(env.render())
+    frames.append(env.render())
     env.close()
     if mode == "human":
         assert frames == [None] * len(frames)

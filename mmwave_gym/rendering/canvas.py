@@ -85,16 +85,11 @@ def _font_file(bold: bool) -> str | None:
 
 @cache
 def _font(size: int, bold: bool) -> pygame.font.Font:
-    pygame.font.init()
+    if _font.cache_info().currsize == 0:
+        pygame.font.init()
+        # A font used after somebody's pygame.quit(), for instance another environment's, crashes Python.
+        pygame.register_quit(_font.cache_clear)
     return pygame.font.Font(_font_file(bold), size)
-
-
-def _write(string: str, size: int, bold: bool, colour: Colour) -> pygame.Surface:
-    try:
-        return _font(size, bold).render(string, True, colour)
-    except pygame.error:  # somebody, for instance another environment, called pygame.quit() since
-        _font.cache_clear()
-        return _font(size, bold).render(string, True, colour)
 
 
 @cache
@@ -211,7 +206,7 @@ class Frame:
         if key not in self._texts:
             if len(self._texts) > 500:  # numbers change all the time
                 self._texts.clear()
-            self._texts[key] = _write(string, size, bold, colour)
+            self._texts[key] = _font(size, bold).render(string, True, colour)
         drawn = self._texts[key]
         if drawn.get_width() > room and size > 8:
             return self.text(string, at, size - 1, colour, bold, align, room)
