@@ -7,6 +7,7 @@ points of the group `mmwave_gym.agents`, called `<scenario>/<agent>`, so another
 from __future__ import annotations
 
 import importlib
+import inspect
 from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -141,7 +142,10 @@ def _named(name: str, scenario: str | None) -> Any:
         known = ", ".join(agents(scenario)) or "none (is mmwave-gym installed?)"
         where = f" for {scenario}" if scenario else ""
         raise AgentError(f"unknown agent {name!r}{where}; known are {known}. Others: 'package:Class' or a file.")
-    return found[full].load()
+    try:
+        return found[full].load()
+    except (ImportError, AttributeError) as error:
+        raise AgentError(f"the agent {full!r} ({found[full].value}) cannot be loaded: {error}.") from error
 
 
 def _imported(name: str) -> Any:
@@ -173,9 +177,26 @@ def _prepared(found: Any, task: Any, training_seed: int | None) -> Any:
     return made
 
 
+def learns(agent: Any) -> bool:
+    """Does this agent learn while it plays? The `learn(total_timesteps, …)` of Stable-Baselines3 trains instead."""
+    method = getattr(agent, "learn", None)
+    return callable(method) and "total_timesteps" not in inspect.signature(method).parameters
+
+
 def sees(agent: Any) -> str:
     """The access level that an agent declares."""
     return str(getattr(agent, "access", "local"))
 
 
-__all__ = ["Agent", "AgentError", "NotApplicable", "RowRng", "View", "agents", "load_agent", "sees", "training_seeds"]
+__all__ = [
+    "Agent",
+    "AgentError",
+    "NotApplicable",
+    "RowRng",
+    "View",
+    "agents",
+    "learns",
+    "load_agent",
+    "sees",
+    "training_seeds",
+]

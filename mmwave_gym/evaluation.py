@@ -15,7 +15,7 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from mmwave_gym.agent import AgentError, RowRng, load_agent, sees
+from mmwave_gym.agent import AgentError, RowRng, learns, load_agent, sees
 from mmwave_gym.checks import at_least
 from mmwave_gym.scenario import Batch, Metric, Outcome, Scenario, View
 from mmwave_gym.suite import Task, task as find_task
@@ -136,7 +136,7 @@ class _Play:
         self._places = scenario.num_agents
         self._blocks = [slice(i, i + BLOCK) for i in range(0, len(self._padded), BLOCK)]
         self._agent_key = (agent_seed, zlib.crc32(task.name.encode()))
-        self._learns = callable(getattr(agent, "learn", None))
+        self._learns = learns(agent)
 
     def rows(self) -> list[Row]:
         """Play every chain. A copy goes on to its chain's next episode by itself, so a memory meets nothing else."""

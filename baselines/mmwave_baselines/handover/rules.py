@@ -4,8 +4,8 @@ They read observations by field name, so they play every world of `MmwaveHandove
 cell's share of the power that a UE receives, so within a slot a difference of two RSRQ in dB is the difference of the
 two RSRP in dB, and eq. 32 of the paper (arXiv 1801.02077) can be asked of either.
 
-A cell is a *candidate* where the UE hears it and the action mask, if there is one, allows it. Heard means above the
-low bound of `rsrq_db`, and `heard` above 0 in worlds whose observation has that field.
+A cell is a *candidate* where the UE hears it and the action mask, if there is one, allows it. A cell is heard where
+the field `heard` says so, and in worlds without that field where its RSRQ is above the low bound of `rsrq_db`.
 """
 
 from __future__ import annotations
@@ -74,12 +74,10 @@ def read(view: View, observation: NDArray[Any]) -> Reading:
     parts = view.fields.split(observation)
     rsrq_db = parts["rsrq_db"]
     lowest_db = next(f.low for f in view.fields if f.name == "rsrq_db")
-    candidate = rsrq_db > lowest_db
-    if "heard" in parts:
-        candidate &= parts["heard"] > 0
+    heard = parts["heard"] > 0 if "heard" in parts else rsrq_db > lowest_db
     mask = view.action_mask()
     allowed = np.ones(rsrq_db.shape, bool) if mask is None else mask
-    return Reading(rsrq_db, parts["serving"].argmax(axis=1), allowed, candidate & allowed)
+    return Reading(rsrq_db, parts["serving"].argmax(axis=1), allowed, heard & allowed)
 
 
 class _Memoryless:
