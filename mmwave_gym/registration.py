@@ -19,6 +19,7 @@ from typing import Any
 
 import gymnasium
 import numpy as np
+import pettingzoo
 
 from mmwave_gym.scenario import Scenario
 
@@ -107,7 +108,7 @@ def add(entry: Entry, classes: str) -> None:
 
 
 def register() -> None:
-    """Register the table with Gymnasium; a second call changes nothing."""
+    """Register the table with Gymnasium and PettingZoo; a second call changes nothing."""
     for e in TABLE:
         if e.id not in gymnasium.registry:
             gymnasium.register(
@@ -118,3 +119,12 @@ def register() -> None:
                 disable_env_checker=True,
                 kwargs={"scenario": e.scenario, **({"others": e.others} if e.others else {}), **e.overrides},
             )
+        if hasattr(pettingzoo, "register"):  # its registry is new in 1.27
+            makers = {
+                "aec": (pettingzoo.aec_registry, "env"),
+                "parallel": (pettingzoo.parallel_registry, "parallel_env"),
+            }
+            for kind, (registry, maker) in makers.items():
+                if e.id not in registry:
+                    keywords = {"scenario": e.scenario, **e.overrides}
+                    pettingzoo.register(kind, e.id, f"mmwave_gym.multiagent:{maker}", kwargs=keywords)

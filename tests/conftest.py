@@ -3,6 +3,7 @@
 import os
 
 import gymnasium
+import pettingzoo
 import pytest
 
 os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
@@ -20,7 +21,8 @@ def small_scenarios():
     module.register()
     yield module
     for entry in registration.TABLE[len(table) :]:
-        gymnasium.registry.pop(entry.id, None)
+        for registry in (gymnasium.registry, pettingzoo.aec_registry, pettingzoo.parallel_registry):
+            registry.pop(entry.id, None)
     registration.TABLE[:] = table
     registration.SCENARIOS.clear()
     registration.SCENARIOS.update(scenarios)

@@ -14,6 +14,7 @@ from itertools import chain
 import contract
 import gymnasium
 import numpy as np
+import pettingzoo
 import pytest
 from contract import CASES, NEXT_STEP, SAME_STEP, SMALL_CASES, Case, ends, play, play_batch, play_vector, same
 from gymnasium import spaces
@@ -465,12 +466,13 @@ def test_environments_can_be_copied_and_sent(case: Case) -> None:
 
 
 def test_registering_twice_changes_nothing(small_scenarios) -> None:
-    before, table = dict(gymnasium.registry), list(registration.TABLE)
+    registries = (gymnasium.registry, pettingzoo.aec_registry, pettingzoo.parallel_registry)
+    before, table = [dict(r) for r in registries], list(registration.TABLE)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         registration.register()
         small_scenarios.register()
-    assert dict(gymnasium.registry) == before
+    assert [dict(r) for r in registries] == before
     assert table == registration.TABLE
 
 

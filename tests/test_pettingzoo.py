@@ -8,6 +8,7 @@ from typing import Any
 
 import contract
 import numpy as np
+import pettingzoo
 import pytest
 from contract import CASES, PARALLEL_CASES, SMALL_CASES, Case, Script, same, scripted
 from gymnasium import spaces
@@ -322,6 +323,17 @@ def test_the_wrong_api_for_a_scenario_names_the_right_one() -> None:
         multiagent.parallel_env("ring_road")
     with pytest.raises(ValueError, match=r"all agents act at once: use parallel_env\(\)"):
         multiagent.ScenarioTurnEnv("handover")
+
+
+@pytest.mark.skipif(not hasattr(pettingzoo, "make"), reason="PettingZoo has a registry from 1.27 on")
+def test_pettingzoo_s_registry_knows_the_ids() -> None:
+    aec = pettingzoo.make("aec", "MmwaveHandover-v0", num_ues=3, horizon=5)
+    assert aec.possible_agents == ["ue_0", "ue_1", "ue_2"]
+    parallel = pettingzoo.make("parallel", "MmwaveHandover-v0", num_ues=3, horizon=5)
+    assert set(parallel.reset(seed=1)[0]) == {"ue_0", "ue_1", "ue_2"}
+    assert isinstance(pettingzoo.make("aec", "RingRoad-v0").unwrapped, multiagent.ScenarioTurnEnv)
+    with pytest.raises(ValueError, match=r"use env\(\)"):
+        pettingzoo.make("parallel", "RingRoad-v0")
 
 
 def test_observation_spaces_with_masks_are_dicts() -> None:
