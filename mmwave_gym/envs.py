@@ -62,8 +62,7 @@ class _Others:
 
     def _generators(self, envs: NDArray[np.intp]) -> list[np.random.Generator]:
         """The others' chance belongs to the episode, so that it does not depend on the number of copies."""
-        keys = self._batch.keys
-        return [EpisodeRng(keys[i])["others"] for i in envs.tolist()]
+        return [EpisodeRng(self._batch.key(i))["others"] for i in envs.tolist()]
 
     def actions(self, first: NDArray[Any]) -> NDArray[Any]:
         """Joint actions (N, A, …) with `first` (N, …) in place 0."""

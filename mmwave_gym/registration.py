@@ -120,11 +120,8 @@ def register() -> None:
                 kwargs={"scenario": e.scenario, **({"others": e.others} if e.others else {}), **e.overrides},
             )
         if hasattr(pettingzoo, "register"):  # its registry is new in 1.27
-            makers = {
-                "aec": (pettingzoo.aec_registry, "env"),
-                "parallel": (pettingzoo.parallel_registry, "parallel_env"),
-            }
-            for kind, (registry, maker) in makers.items():
-                if e.id not in registry:
-                    keywords = {"scenario": e.scenario, **e.overrides}
-                    pettingzoo.register(kind, e.id, f"mmwave_gym.multiagent:{maker}", kwargs=keywords)
+            keywords = {"scenario": e.scenario, **e.overrides}
+            if e.id not in pettingzoo.aec_registry:
+                pettingzoo.register("aec", e.id, "mmwave_gym.multiagent:env", kwargs=keywords)
+            if e.id not in pettingzoo.parallel_registry:
+                pettingzoo.register("parallel", e.id, "mmwave_gym.multiagent:parallel_env", kwargs=keywords)

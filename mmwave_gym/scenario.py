@@ -268,7 +268,8 @@ class Batch:
         self.episodes: Any = None
         self.state: Any = None
         self._all = np.arange(num_envs)
-        self._keys = [EpisodeKey(0)] * num_envs
+        self._first_keys = [EpisodeKey(0)] * num_envs
+        self._nth = np.zeros(num_envs, np.int64)  # which episode since `reset` each copy plays
         self._ready = np.zeros(num_envs, bool)  # is the next episode drawn?
         self._waiting: deque[int] = deque()  # copies whose next episode is not drawn, oldest episode first
         self._credit = 0.0  # next episodes that should be drawn by now, beyond those that are
@@ -278,13 +279,19 @@ class Batch:
     @property
     def keys(self) -> tuple[EpisodeKey, ...]:
         """Which episode each copy plays."""
-        return tuple(self._keys)
+        return tuple(self.key(i) for i in range(self.num_envs))
+
+    def key(self, env: int, later: int = 0) -> EpisodeKey:
+        """Which episode copy `env` plays, or will play after `later` more."""
+        first = self._first_keys[env]
+        return first._replace(number=first.number + int(self._nth[env]) + later)
 
     def reset(self, keys: Sequence[EpisodeKey]) -> None:
         """Start the episodes named by `keys`, one a copy."""
         if len(keys) != self.num_envs:
             raise ValueError(f"one key a copy is needed: {self.num_envs}, got {len(keys)}.")
-        self._keys = list(keys)
+        self._first_keys = list(keys)
+        self._nth[:] = 0
         drawn = self.scenario.draw([EpisodeRng(key) for key in keys])
         if self.episodes is None:
             self.episodes = _storage(drawn, 2 * self.num_envs)
@@ -298,11 +305,10 @@ class Batch:
 
     def restart(self, envs: NDArray[np.intp]) -> None:
         """Start the next episode of the copies `envs`."""
-        self._draw_next([i for i in envs.tolist() if not self._ready[i]])
-        for i in envs.tolist():
-            key = self._keys[i]
-            self._keys[i] = key._replace(number=key.number + 1)
-        mean_length = self._mean_length + 0.1 * (float(self._steps[envs].mean()) - self._mean_length)
+        self._draw_next(envs[~self._ready[envs]].tolist())
+        self._nth[envs] += 1
+        weight = 1.0 - 0.9 ** len(envs)  # the mean of about the last ten ends, or of all copies that end together
+        mean_length = self._mean_length + weight * (float(self._steps[envs].mean()) - self._mean_length)
         self._mean_length = max(mean_length, 1.0)  # resets without a step between them count as nothing
         self._steps[envs] = 0
         self.episodes.row[envs] = self._spare(envs)
@@ -353,8 +359,7 @@ class Batch:
     def _draw_next(self, chosen: list[int]) -> None:
         if not chosen:
             return
-        keys = [self._keys[i]._replace(number=self._keys[i].number + 1) for i in chosen]
-        drawn = self.scenario.draw([EpisodeRng(key) for key in keys])
+        drawn = self.scenario.draw([EpisodeRng(self.key(i, later=1)) for i in chosen])
         envs = np.array(chosen)
         _assign(self.episodes, self._spare(envs), drawn)
         self._ready[envs] = True

@@ -147,8 +147,11 @@ class Script:
         self._space = space
         self._u = np.random.default_rng(seed).random((steps + 1, 1))
 
+    def u(self, step: int) -> Any:
+        return self._u[step % len(self._u)]
+
     def __call__(self, step: int, mask: Any = None) -> Any:
-        u = self._u[min(step, len(self._u) - 1)]
+        u = self.u(step)
         return scripted(self._space, u, None if mask is None or step % 3 == 2 else np.asarray(mask)[None])[0]
 
 
@@ -232,7 +235,7 @@ def joint_action(batch: Batch, scripts: list[Script], made: Any) -> Any:
     mask = batch.action_mask()
     return np.stack(
         [
-            scripted(space, (script._u[made[i]] + 0.37 * np.arange(a)) % 1.0, None if mask is None else mask[i])
+            scripted(space, (script.u(made[i]) + 0.37 * np.arange(a)) % 1.0, None if mask is None else mask[i])
             for i, script in enumerate(scripts)
         ]
     )
