@@ -10,6 +10,7 @@ column `<cell>_dbm` for each cell; an empty field is a cell that is not heard. P
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import dataclasses
 import difflib
@@ -22,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from mmwave_gym.link_matrix import ChannelError, LinkMatrix
+from mmwave_gym.link_matrix import TEXTS, ChannelError, LinkMatrix
 from mmwave_gym.radio import noise_dbm as thermal_noise_dbm
 
 __all__ = ["ChannelError", "LinkMatrix", "read_channel", "write_channel"]
@@ -31,7 +32,6 @@ VERSION = 1
 MAX_FILE_BYTES = 256 * 2**20  # of a file, and of everything in it unpacked: 20 million values and their frame
 MAX_MEMBERS = 64
 FIELDS = tuple(field.name for field in dataclasses.fields(LinkMatrix))
-TEXTS = ("source", "licence", "notes")
 CSV_NUMBERS = ("noise_dbm", "bandwidth_hz", "noise_figure_db", "carrier_hz")
 CSV_COLUMNS = ("time_s", "x_m", "y_m")
 CELL_SUFFIX = "_dbm"
@@ -56,8 +56,8 @@ def read_channel(path: str | os.PathLike[str], *, noise_dbm: float | None = None
 def write_channel(path: str | os.PathLike[str], matrix: LinkMatrix) -> None:
     """Write a link matrix as .npz (everything) or .csv (no percentiles, no sites; edges only where they follow).
 
-    The file appears whole or not at all. Raises ChannelError where the format cannot hold the matrix, OSError where
-    the file cannot be written.
+    The file appears whole or not at all. Raises ChannelError where the format cannot hold the matrix or the file
+    cannot be written.
     """
     file = Path(path)
     if file.suffix.lower() == ".npz":
@@ -74,8 +74,10 @@ def write_channel(path: str | os.PathLike[str], matrix: LinkMatrix) -> None:
     try:
         draft.write_bytes(content)
         os.replace(draft, file)
-    finally:
-        draft.unlink(missing_ok=True)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            draft.unlink()
+        raise ChannelError(f"{file}: it cannot be written: {error.strerror}.") from None
 
 
 def read_bytes(file: Path) -> bytes:

@@ -52,7 +52,7 @@ def checked(matrix: LinkMatrix) -> dict[str, Any]:
     out["correlation_m"] = _number("correlation_m", matrix.correlation_m, 1e-3, 1e6, "m")
     if matrix.carrier_hz is not None:
         out["carrier_hz"] = _number("carrier_hz", matrix.carrier_hz, 1e6, 1e13, "Hz")
-    for name in ("source", "licence", "notes"):
+    for name in lm.TEXTS:
         if not isinstance(getattr(matrix, name), str):
             raise ChannelError(f"{name} must be text, got {getattr(matrix, name)!r}.")
     if matrix.time_s is not None:

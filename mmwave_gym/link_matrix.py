@@ -36,6 +36,7 @@ Array = NDArray[np.float64]
 LOWEST_DBM, HIGHEST_DBM = -160.0, 60.0
 """What can be a received power. SS-RSRP is reported from -156 to -31 dBm (3GPP TS 38.133 table 10.1.6.1-1)."""
 LOWEST_NOISE_DBM, HIGHEST_NOISE_DBM = -180.0, -40.0  # thermal noise of 1 Hz is -174 dBm, of 10 GHz -74 dBm
+TEXTS = ("source", "licence", "notes")
 MAX_VALUES = 20_000_000  # 160 MB of float64
 MAX_CELLS = 4096
 MAX_LEGS = 1_000_000
@@ -80,7 +81,7 @@ class _Streets(NamedTuple):
     successors: NDArray[np.intp]
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class LinkMatrix:
     """RSRP of K cells at P times or places. Arrays are copied, checked and frozen; two with equal content are equal.
 
@@ -140,9 +141,11 @@ class LinkMatrix:
 
     @cached_property
     def fingerprint(self) -> str:
-        """sha256 of the content, in hexadecimal: equal for equal matrices, whatever file they came from."""
+        """sha256 of all that an episode depends on, in hexadecimal: equal for equal worlds from different files."""
         digest = hashlib.sha256()
         for field in dataclasses.fields(self):
+            if field.name in TEXTS:
+                continue
             value = getattr(self, field.name)
             shape = getattr(value, "shape", ())
             digest.update(f"{field.name}{shape}=".encode())
@@ -150,10 +153,16 @@ class LinkMatrix:
         return digest.hexdigest()
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, LinkMatrix) and self.fingerprint == other.fingerprint
+        if not isinstance(other, LinkMatrix):
+            return False
+        return self.fingerprint == other.fingerprint and all(getattr(self, t) == getattr(other, t) for t in TEXTS)
 
     def __hash__(self) -> int:
         return int(self.fingerprint[:15], 16)
+
+    def __repr__(self) -> str:
+        rows = f"{self.rsrp_dbm.shape[0]} {self.kind}s x {self.num_cells} cells"
+        return f"<LinkMatrix {rows}, {self.source or 'unnamed'}, {self.fingerprint[:8]}>"
 
     def describe(self) -> str:
         """A few lines for people: size, span, how much is heard, source and notes."""

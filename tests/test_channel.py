@@ -54,6 +54,15 @@ def test_npz_holds_percentiles_edges_and_sites_and_csv_says_that_it_cannot(tmp_p
         write_channel(tmp_path / "m.json", matrix)
 
 
+def test_a_file_that_cannot_be_written_leaves_nothing(tmp_path):
+    (tmp_path / "taken.npz").mkdir()
+    (tmp_path / "file").write_text("")
+    for place in (tmp_path / "no" / "m.npz", tmp_path / "taken.npz", tmp_path / "file" / "m.csv"):
+        with pytest.raises(ChannelError, match="cannot be written"):
+            write_channel(place, line())
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["file", "taken.npz"]
+
+
 def test_noise_may_be_derived_or_told(tmp_path):
     body = "x_m,y_m,a_dbm,b_dbm\n0,0,-80,\n10,0,,-90\n"
     file = tmp_path / "m.csv"

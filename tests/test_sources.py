@@ -90,8 +90,7 @@ def test_carriers_and_rare_cells_can_be_chosen(tmp_path):
 
 
 def test_plain_text_reads_like_gzip(tmp_path):
-    assert mssn.read(write(tmp_path / "a.csv")).fingerprint != ""
-    assert np.array_equal(mssn.read(write(tmp_path / "a.csv")).position_m, mssn.read(rss_file(tmp_path)).position_m)
+    assert mssn.read(write(tmp_path / "a.csv")).fingerprint == mssn.read(rss_file(tmp_path)).fingerprint
 
 
 @pytest.mark.parametrize(
@@ -218,7 +217,8 @@ def test_sources_are_found_in_the_data_folder(tmp_path, monkeypatch):
     monkeypatch.setenv("MMWAVE_DATA", str(tmp_path))
     assert open_channel("mssn:V-R1/2071667").num_cells == 2
     assert open_channel("mssn:V-R1").num_cells == 2
-    assert convert("raytraced:trace", tmp_path / "out.npz") == read_channel(tmp_path / "out.npz")
+    assert "3 places x 2 cells" in convert("raytraced:trace", tmp_path / "out.npz")
+    assert read_channel(tmp_path / "out.npz") == open_channel("raytraced:trace")
     assert gym.make("MmwaveHandover-v0", channel="mssn:V-R1/2071667").action_space.n == 2
     for name, message in (
         ("mssn:V-R2/2071667", "0 files V-R2_rss_cell.*found there: V-R1"),
@@ -261,7 +261,8 @@ def test_the_chicago_streets_are_the_ones_that_were_measured():
 )
 def test_every_real_source_is_a_world(name, tmp_path):
     data_folder()
-    matrix = convert(name, tmp_path / "m.npz")
+    convert(name, tmp_path / "m.npz")
+    matrix = open_channel(name)
     assert read_channel(tmp_path / "m.npz") == matrix
     drawn = matrix.draw(EpisodeRng(EpisodeKey(0)), horizon=1200, step_s=0.05, num_ues=20)
     assert np.nanmin(drawn.rsrp_dbm) >= np.nanmin(matrix.rsrp_dbm)

@@ -39,11 +39,14 @@ def open_channel(channel: str | os.PathLike[str] | LinkMatrix) -> LinkMatrix:
     return read_channel(text)
 
 
-def convert(source: str | os.PathLike[str], out: str | os.PathLike[str]) -> LinkMatrix:
-    """Write the link matrix of `source` (see `open_channel`) to the .npz or .csv file `out`, and return it."""
+def convert(source: str | os.PathLike[str], out: str | os.PathLike[str]) -> str:
+    """Write the link matrix of `source` (see `open_channel`) to the .npz or .csv file `out`; returns its description.
+
+    Raises ChannelError where the source is wrong or the file cannot be written.
+    """
     matrix = open_channel(source)
     write_channel(out, matrix)
-    return matrix
+    return f"{os.fspath(out)}\n{matrix.describe()}"
 
 
 def data_folder(wanted: str) -> Path:

@@ -10,9 +10,8 @@ What becomes of it, each choice ours unless it says otherwise:
 * Places are the centres of squares in which the carrier was heard, projected to metres; streets join squares that
   share a side. Only the largest connected part is kept, `notes` says how much that leaves out.
 * A cell whose percentiles are missing, though samples are counted, is not heard there.
-* Noise is that of one resource element, as SS-RSRP is (3GPP TS 38.215, 5.1.1): 120 kHz, the SSB subcarrier spacing
-  of band n261 (TS 38.104, table 5.4.3.3-2), and a UE noise figure of 10 dB, the "high performance" UE above 6 GHz
-  of 3GPP TR 38.802, table A.2.1-1.
+* Noise is that of one resource element, as SS-RSRP is (3GPP TS 38.215, 5.1.1): 120 kHz, the smaller of the two SSB
+  subcarrier spacings above 24 GHz, and a UE noise figure of 10 dB (3GPP's studies above 6 GHz take 10 to 13 dB).
 * A cell heard in few of a square's samples is heard in all of the square. `min_samples` leaves out the rarest.
 * There are no site positions and no order in time. How a UE passes through the percentiles is `LinkMatrix`'s walk.
 """
