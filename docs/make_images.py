@@ -72,6 +72,8 @@ def main() -> None:
     Image.fromarray(still).save(IMAGES / "handover.png", optimize=True)
     # One palette for all frames: otherwise unchanged pixels flicker and the file grows.
     palette = Image.fromarray(still).quantize(COLOURS, dither=Image.Dither.NONE)
+    entries = palette.getpalette() or []
+    palette.putpalette([255 if value >= 250 else value for value in entries])  # the mean of its bin, not quite white
     small = [Image.fromarray(frame).resize((800, 600), Image.Resampling.LANCZOS) for frame in frames]
     pictures = [picture.quantize(palette=palette, dither=Image.Dither.NONE) for picture in small]
     durations = [FRAME_MS] * (len(pictures) - 1) + [2000]

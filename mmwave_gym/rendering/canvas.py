@@ -89,7 +89,8 @@ def _font(size: int, bold: bool) -> pygame.font.Font:
         pygame.font.init()
         # A font used after somebody's pygame.quit(), for instance another environment's, crashes Python.
         pygame.register_quit(_font.cache_clear)
-    return pygame.font.Font(_font_file(bold), size)
+    file = _font_file(bold)
+    return pygame.font.Font(file, size if file else round(1.25 * size))  # pygame's own font is a small one
 
 
 @cache

@@ -69,7 +69,14 @@ class GenericScene:
     def _numbers(self) -> list[tuple[str, str, float, float]]:
         """Name, unit, the last step's value, the episode's: reward first, then the metrics."""
         totals = self._totals
-        rows = [("reward", "", self._curves["reward"][-1] if self._times else 0.0, float(totals.sums["reward"].sum()))]
+        rows = [
+            (
+                "reward (mean; sum)",
+                "",
+                self._curves["reward"][-1] if self._times else 0.0,
+                float(totals.sums["reward"].sum()),
+            )
+        ]
         for metric in totals.metrics:
             last = totals.last[metric.name]
             now = float(last[self._present].mean()) if self._present.any() else float(last.mean())
