@@ -292,7 +292,7 @@ def test_any_text_is_read_or_refused(tmp_path_factory, text):
 
 
 def make(channel, **keywords):
-    return gym.make("MmwaveHandover-v0", channel=channel, horizon=100, **keywords).unwrapped
+    return gym.make("MmwaveHandover-v0", channel=channel, **{"horizon": 100, **keywords}).unwrapped
 
 
 def test_the_environment_shows_what_is_heard_and_masks_the_rest():
@@ -347,15 +347,21 @@ def test_paths_survive_gymnasium_and_pickling(tmp_path):
         np.testing.assert_array_equal(observation, first[0])
 
 
-def test_the_vector_environment_meets_the_same_world():
-    many = gym.make_vec("MmwaveHandover-v0", num_envs=3, channel=measured(places=3), horizon=20, num_ues=1)
+def test_the_vector_environment_plays_the_same_episodes_through_restarts():
+    matrix = measured(cells=3, places=3)
+    many = gym.make_vec("MmwaveHandover-v0", num_envs=3, channel=matrix, horizon=15)
     observation, info = many.reset(seed=10)
-    for i in range(3):
-        alone, alone_info = make(measured(places=3)).reset(seed=10 + i)
-        assert alone.shape == observation[i].shape
-        assert info["action_mask"][i].tolist() == alone_info["action_mask"].tolist()
-    single = gym.make("MmwaveHandover-v0", channel=measured(places=3), horizon=20)
-    np.testing.assert_array_equal(single.reset(seed=12)[0], observation[2])
+    singles = [make(matrix, horizon=15) for _ in range(3)]
+    alone = [env.reset(seed=10 + i)[0] for i, env in enumerate(singles)]
+    ended = [False] * 3
+    for _ in range(50):
+        np.testing.assert_array_equal(observation, alone)
+        assert (info["action_mask"] == [env.action_masks() for env in singles]).all()
+        action = info["action_mask"].argmax(axis=1)
+        observation, _, _, truncated, info = many.step(action)
+        for i, env in enumerate(singles):
+            alone[i] = env.reset()[0] if ended[i] else env.step(int(action[i]))[0]
+            ended[i] = bool(truncated[i])
 
 
 @pytest.mark.parametrize(
