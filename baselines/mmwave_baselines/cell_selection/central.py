@@ -1,0 +1,174 @@
+"""Central agents: the paper's "upper bound", the optimum of the joint game, and a genie (arXiv 1507.00387, section IV).
+
+* `Myopic`: in every slot the seating with the best expected sum of the coming slot. "Centralized exhaustive search" is
+  all the paper says of its bound. It ignores what a seating costs later, so above 10 % handover cost it is no bound.
+* `Optimum`: the policy of `joint_value.py`: nobody does better in the mean.
+* `Genie`: myopic, but knows the channels of the coming slot.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmwave_baselines.cell_selection.joint_value import JointGame, Seatings, solved_joint
+from mmwave_baselines.cell_selection.loads import one_more
+from mmwave_baselines.cell_selection.model import Floats, Game, Ints, compositions
+from mmwave_baselines.cell_selection.reading import Memory, begun, game_of_task, needs_present_load
+from mmwave_gym.agent import RowRng
+from mmwave_gym.scenario import View
+
+_MOST_SEATINGS = 5000  # beyond, counting loads is faster than listing seatings
+
+
+@lru_cache(maxsize=16)
+def seatings_of(num_ues: int, num_cells: int) -> Seatings:
+    return Seatings(num_ues, num_cells)
+
+
+def best_seating(gain: Floats) -> Ints:
+    """argmax over seatings of sum_u gain[u, cell_u] / (UEs at cell_u); gain (copies, N, L) to cells (copies, N)."""
+    copies, num_ues, num_cells = gain.shape
+    if num_cells**num_ues > _MOST_SEATINGS:
+        return np.stack([_by_loads(one) for one in gain]) if copies else np.empty((0, num_ues), np.int64)
+    seatings = seatings_of(num_ues, num_cells)
+    return seatings.all[seating_values(gain, seatings).argmax(axis=1)]
+
+
+def seating_values(gain: Floats, seatings: Seatings) -> Floats:
+    """Worth (copies, L^N) of every seating."""
+    total = np.zeros((len(gain), len(seatings.all)))
+    for ue in range(seatings.num_ues):
+        total += gain[:, ue, seatings.all[:, ue]] / seatings.users[:, ue]
+    return total
+
+
+def _by_loads(gain: Floats) -> Ints:
+    """The same for one copy, (N, L), in time N L M^2: UE by UE, for every final load at once."""
+    num_ues, num_cells = gain.shape
+    final = compositions(num_ues, num_cells)
+    share = 1.0 / np.maximum(final, 1)
+    worth = np.zeros((len(final), 1))
+    came: list[NDArray[np.int8]] = []
+    for ue in range(num_ues):
+        step = one_more(ue, num_cells)
+        grown = np.full((len(final), len(compositions(ue + 1, num_cells))), -np.inf)
+        via = np.zeros(grown.shape, np.int8)
+        for cell in range(num_cells):
+            offered = worth + gain[ue, cell] * share[:, cell, None]
+            better = offered > grown[:, step[cell]]
+            grown[:, step[cell]] = np.where(better, offered, grown[:, step[cell]])
+            via[:, step[cell]] = np.where(better, cell, via[:, step[cell]])
+        worth = grown
+        came.append(via)
+    at = int(np.argmax(np.diagonal(worth)))  # loads reached are those that were assumed
+    best, load = np.empty(num_ues, np.int64), final[at].copy()
+    for ue in range(num_ues - 1, -1, -1):
+        index = int(np.flatnonzero((compositions(ue + 1, num_cells) == load).all(axis=1))[0])
+        best[ue] = came[ue][at, index]
+        load[best[ue]] -= 1
+    return best
+
+
+def handover_gain(game: Game, rate_bps_hz: Floats, serving: Ints) -> Floats:
+    """What each UE alone would get at each cell, (copies, N, L), its handover paid; ties are turned to staying."""
+    stays = serving[..., None] == np.arange(game.num_cells)
+    tie = 1e-9 * max(game.rate_bps_hz)
+    return rate_bps_hz * np.where(stays, 1.0, 1.0 - game.handover_cost) + tie * stays
+
+
+class Myopic:
+    """The best seating of every slot by exhaustive search, whatever comes after."""
+
+    access = "central"
+    kind = "paper"
+    label = "centralised exhaustive search"
+
+    def __init__(self) -> None:
+        self.config: dict[str, Any] = {}
+
+    def begin(self, view: View, rng: RowRng | None = None) -> Memory:
+        needs_present_load(view, self.label)
+        return Memory(view, rng, Game.of_constants(view.constants))
+
+    def predict(
+        self,
+        observation: NDArray[Any],
+        state: Memory | None = None,
+        episode_start: NDArray[np.bool_] | None = None,
+        deterministic: bool = True,
+    ) -> tuple[Ints, Memory]:
+        memory: Memory = begun(state, self)
+        known = memory.view.look()
+        return self.seat(memory.game, known).ravel(), memory
+
+    def seat(self, game: Game, known: dict[str, NDArray[Any]]) -> Ints:
+        """Cells (copies, N) for what is known."""
+        rate = game.expected_rate_bps_hz[known["channel"]]
+        return best_seating(handover_gain(game, rate, known["serving"]))
+
+
+class Genie(Myopic):
+    """The best seating of every slot for the channels that it will really meet."""
+
+    access = "hindsight"
+    kind = "ceiling"
+    label = "genie (next channels known)"
+
+    def seat(self, game: Game, known: dict[str, NDArray[Any]]) -> Ints:
+        copies = np.arange(len(known["slot"]))
+        last = known["channels"].shape[1] - 1
+        coming = known["channels"][copies, np.minimum(known["slot"] + 1, last)]
+        return best_seating(handover_gain(game, np.array(game.rate_bps_hz)[coming], known["serving"]))
+
+
+class Optimum(Myopic):
+    """The optimal policy of the joint game with all channels known: expectation-exact. NotApplicable if too large."""
+
+    kind = "ceiling"
+    label = "centralised optimum"
+
+    @classmethod
+    def for_task(cls, task: Any = None, training_seed: int | None = None) -> Optimum:
+        """The agent of a task, solved."""
+        made = cls()
+        game = game_of_task(task)
+        if game is not None:
+            found = solved_joint(game)
+            made.config = {"optimum_bps_hz": [found.low_bps_hz, found.high_bps_hz], "sweeps": found.sweeps}
+        return made
+
+    def seat(self, game: Game, known: dict[str, NDArray[Any]]) -> Ints:
+        return policy_tables(game).seat(known["channel"], known["serving"])
+
+
+class _Policy:
+    """The optimum's table, asked for any seating."""
+
+    def __init__(self, game: Game):
+        self._game = game
+        self._joint = JointGame(game)
+        self._choice = solved_joint(game).choice
+        renamings = self._joint.seatings.renamings
+        self._shape = np.array([r.shape for r in renamings])
+        self._place = np.array([r.ue for r in renamings])
+        self._cell = np.array([r.cell for r in renamings])
+
+    def seat(self, channel: Ints, serving: Ints) -> Ints:
+        """Cells (copies, N) for channels (copies, N, L) and serving cells (copies, N)."""
+        seatings = self._joint.seatings
+        index = seatings.index(serving)
+        place, cell = self._place[index], self._cell[index]
+        renamed = np.take_along_axis(channel.astype(np.int64), cell[:, None, :], axis=2)
+        links = np.empty_like(place)
+        np.put_along_axis(links, place, self._game.index_of_links(renamed), axis=1)
+        chosen = seatings.all[self._choice[(self._shape[index], *links.T)]]
+        return np.take_along_axis(cell, np.take_along_axis(chosen, place, axis=1), axis=1)
+
+
+@lru_cache(maxsize=8)
+def policy_tables(game: Game) -> _Policy:
+    return _Policy(game)

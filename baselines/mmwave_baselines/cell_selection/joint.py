@@ -1,0 +1,108 @@
+"""The game as all UEs play it, in tables: what local policies earn, by long simulated chains.
+
+A local policy is a table of chances (C, L, M, L): own channels, serving BS and others' loads in the network's names,
+then the BS chosen. All UEs share one table, or each has its own. In a slot all decide on the channels and loads of
+now; what counts is the rate of the next slot's channels (SPEC section 4 of our notes; the paper's eqs. 8-9 say the
+same of one UE), here in its expectation given the channels of now, which has the same mean and less noise.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmwave_baselines.cell_selection.model import Floats, Game, Ints
+
+TIE = 1e-9
+
+
+class Measured(NamedTuple):
+    """Means a slot over all UEs, with the standard error of the first over copies."""
+
+    sum_rate_bps_hz: float
+    handovers: float
+    error_bps_hz: float
+
+
+def table_of(game: Game, actions: NDArray[np.int8]) -> Floats:
+    """Chances (…, L) of a deterministic table of actions (…)."""
+    return (actions[..., None] == np.arange(game.num_cells)).astype(float)
+
+
+def rule_table(game: Game, rule: str, tie: str = "random") -> Floats:
+    """Table (C, L, M, L) of the paper's Load, Rate or Channel; ties "random", "stay" (then lowest) or "lowest"."""
+    rate = np.array(game.rate_bps_hz)[game.links][:, None, None, :]
+    serving = np.eye(game.num_cells)[None, :, None, :]
+    others = game.loads[None, None].astype(float)
+    score = {"channel": rate + 0 * others + 0 * serving, "rate": rate / (others + 1.0) + 0 * serving}
+    score["load"] = 0 * rate - others - serving  # eq. 4's U counts the UE in its own cell
+    best = score[rule] >= score[rule].max(axis=-1, keepdims=True) - TIE
+    if tie == "stay":
+        best = np.where((best & (serving > 0)).any(axis=-1, keepdims=True), best & (serving > 0), best)
+    if tie != "random":
+        best = best & (best.cumsum(axis=-1) == 1)
+    return best / best.sum(axis=-1, keepdims=True)
+
+
+class Chains:
+    """Many copies of the game side by side, started from uniform seats and stationary channels."""
+
+    def __init__(self, game: Game, copies: int, rng: np.random.Generator):
+        self.game, self.rng = game, rng
+        self._after = game.matrix.cumsum(axis=1)[:, :-1]
+        shape = (copies, game.num_ues, game.num_cells)
+        start = game.stationary.cumsum()[:-1]
+        self.channel = (rng.random(shape)[..., None] > start).sum(axis=-1)
+        self.serving = rng.integers(game.num_cells, size=shape[:2])
+
+    def loads(self, serving: Ints) -> Ints:
+        """Indices (copies, N) of the others' loads that each UE sees."""
+        one_hot = serving[..., None] == np.arange(self.game.num_cells)
+        return self.game.index_of_loads(one_hot.sum(axis=1, keepdims=True) - one_hot)
+
+    def reward(self, channel: Ints, serving: Ints, chosen: Ints) -> Floats:
+        """Expected next rate of each UE, (copies, N), bit/s/Hz."""
+        users = (chosen[..., None] == np.arange(self.game.num_cells)).sum(axis=1)
+        alone = self.game.expected_rate_bps_hz[np.take_along_axis(channel, chosen[..., None], axis=-1)[..., 0]]
+        kept = 1.0 - self.game.handover_cost * (chosen != serving)
+        return kept * alone / np.take_along_axis(users, chosen, axis=1)
+
+    def next_channel(self, channel: Ints, uniform: Floats) -> Ints:
+        """Channels one slot later; uniform numbers of the same shape."""
+        after = channel * 0
+        for bound in self._after.T:
+            after += uniform >= bound[channel]
+        return after
+
+    def choose(self, tables: Floats, uniform: Floats) -> Ints:
+        """What all UEs choose; tables (1 or N, C, L, M, L), uniform (copies, N)."""
+        ue = np.arange(self.game.num_ues) % len(tables)
+        chance = tables[ue, self.game.index_of_links(self.channel), self.serving, self.loads(self.serving)]
+        return (uniform[..., None] >= chance.cumsum(axis=-1)[..., :-1]).sum(axis=-1)
+
+    def move(self, chosen: Ints) -> Floats:
+        """Let all UEs move to what they chose and the channels go on; the rewards (copies, N)."""
+        earned = self.reward(self.channel, self.serving, chosen)
+        self.serving = chosen
+        self.channel = self.next_channel(self.channel, self.rng.random(self.channel.shape))
+        return earned
+
+
+def measure(
+    game: Game, tables: Floats, slots: int = 400, copies: int = 1000, seed: int = 0, warmup: int = 30
+) -> Measured:
+    """Sum rate and handovers a slot of local policies; tables (C, L, M, L), or (N, C, L, M, L)."""
+    tables = tables if tables.ndim == 5 else tables[None]
+    chains = Chains(game, copies, np.random.default_rng(seed))
+    earned, handovers = np.zeros(copies), 0.0
+    for slot in range(warmup + slots):
+        chosen = chains.choose(tables, chains.rng.random((copies, game.num_ues)))
+        moved = (chosen != chains.serving).sum()
+        reward = chains.move(chosen).sum(axis=1)
+        if slot >= warmup:
+            earned += reward
+            handovers += moved
+    mean = earned / slots
+    return Measured(float(mean.mean()), handovers / (slots * copies), float(mean.std() / np.sqrt(copies)))

@@ -1,0 +1,67 @@
+"""What agents of cell selection take from observations, and the memory that most of them share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmwave_baselines.cell_selection.model import Game, Ints
+from mmwave_gym.agent import AgentError, NotApplicable, RowRng
+from mmwave_gym.scenario import View
+
+
+class Reading(NamedTuple):
+    """Parts of observations; all leading axes are rows."""
+
+    channel: Ints  # (rows, cells): state of the own link, an index of the transition matrix
+    serving: Ints  # (rows,)
+    others: Ints  # (rows, cells): other UEs at each cell
+
+
+@dataclass
+class Memory:
+    """The state of agents that remember nothing of the episode: what `begin` was given."""
+
+    view: View
+    rng: RowRng | None
+    game: Game
+
+    def places(self, rows: int) -> Ints:
+        """Which UE of its copy each row is, (rows,)."""
+        return np.arange(rows) % self.view.num_agents
+
+
+def begun(state: Any, agent: object) -> Any:
+    """`state`, or an AgentError that says how to begin."""
+    if state is None:
+        raise AgentError(
+            f"{type(agent).__name__} must begin before it predicts: "
+            "state = agent.begin(env.unwrapped.view(agent.access), RowRng.from_seed(0, rows)) after each reset."
+        )
+    return state
+
+
+def read(view: View, observation: NDArray[Any]) -> Reading:
+    """The parts of observations (rows, features)."""
+    parts = view.fields.split(observation)
+    states = [part for name, part in parts.items() if name not in ("serving", "others")]
+    return Reading(
+        np.stack(states, axis=-1).argmax(axis=-1),
+        parts["serving"].argmax(axis=-1),
+        np.rint(parts["others"]).astype(np.int64),
+    )
+
+
+def game_of_task(task: Any) -> Game | None:
+    """The game of a task, None without one."""
+    return None if task is None else Game.of_constants(task.scenario().constants())
+
+
+def needs_present_load(view: View, agent: str) -> None:
+    """NotApplicable unless a slot is shared by those who are there: other load rules make another game."""
+    load = view.constants.get("load", "present")
+    if load != "present":
+        raise NotApplicable(f"{agent} is computed for load='present', this task has load={load!r}.")
