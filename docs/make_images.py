@@ -1,64 +1,43 @@
-"""Draws docs/images: `python docs/make_images.py` plays an episode by the A3 rule and writes a PNG and a GIF.
+"""Draws docs/images: plays a fixed episode by the tuned A3 rule and writes a PNG and a GIF.
 
-Needs `pip install 'mmwave-gym[render]' pillow`. The episode is a fixed one, so the pictures change only when the
-scenario or its drawing does.
+`make docs` runs it. The pictures change only when the scenario, the rule or the drawing does.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import gymnasium as gym
 import numpy as np
 from PIL import Image
 
-import mmwave_gym  # noqa: F401 registers the environments
+from mmwave_gym.agent import RowRng, load_agent
+from mmwave_gym.suite import task
 
 IMAGES = Path(__file__).parent / "images"
-SEED = 133
-# Low power, so that the choice of cell decides between a good rate and outage.
-WORLD = {"mobility": "A3", "start": "uniform", "tx_power_dbm": -15.0, "boundary": "leave"}
+TASK = "handover/a3-beta25"
+SEED = 181
 LAST_SLOT, SLOTS_PER_FRAME = 400, 4
-STILL_SLOT = 352
+STILL_SLOT = 340
 FRAME_MS = 70
 COLOURS = 96
-HYSTERESIS_DB, TIME_TO_TRIGGER_SLOTS = 2.0, 3
-
-
-class A3Rule:
-    """Hand over when another cell has been better by the hysteresis for the time to trigger (3GPP's event A3)."""
-
-    def __init__(self, num_cells: int):
-        self.num_cells = num_cells
-        self.filtered_db: np.ndarray | None = None
-        self.waited = np.zeros(num_cells, int)
-
-    def act(self, observation: np.ndarray) -> int:
-        measured_db, one_hot = observation[: self.num_cells], observation[self.num_cells :]
-        serving = int(one_hot.argmax())
-        if self.filtered_db is None:
-            self.filtered_db = measured_db.copy()
-        self.filtered_db += 0.2 * (measured_db - self.filtered_db)  # layer-3 filtering against fading
-        better = self.filtered_db > self.filtered_db[serving] + HYSTERESIS_DB
-        self.waited = np.where(better, self.waited + 1, 0)
-        if self.waited.max() < TIME_TO_TRIGGER_SLOTS:
-            return serving
-        self.waited[:] = 0
-        return int(np.where(better, self.filtered_db, -np.inf).argmax())
 
 
 def episode(seed: int) -> tuple[list[np.ndarray], np.ndarray]:
     """The frames of the animation and the still."""
-    env = gym.make("MmwaveHandover-v0", render_mode="rgb_array", **WORLD)
+    env: Any = gym.make("MmwaveHandover-v0", render_mode="rgb_array", mobility="A3", start="uniform")
     observation, _ = env.reset(seed=seed)
-    rule = A3Rule(int(env.action_space.n))
+    agent = load_agent("a3", "handover", task(TASK))
+    memory = agent.begin(env.unwrapped.view(), RowRng.from_seed(0, 1))
     frames, still = [], env.render()
     for slot in range(LAST_SLOT + 1):
         if slot % SLOTS_PER_FRAME == 0:
             frames.append(env.render())
         if slot == STILL_SLOT:
             still = env.render()
-        observation, _, terminated, truncated, _ = env.step(rule.act(observation))
+        action, memory = agent.predict(observation[None], state=memory, episode_start=np.array([slot == 0]))
+        observation, _, terminated, truncated, _ = env.step(action[0])
         if terminated or truncated:
             break
     frames.append(env.render())

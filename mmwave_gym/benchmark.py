@@ -60,11 +60,6 @@ def run(job: Job, rows_dir: str | Path, num_envs: int = 2 * BLOCK) -> Path:
     cannot be written, ValueError for a task that does not fit.
     """
     path = row_path(rows_dir, job.task.name, job.agent, job.training_seed)
-    if reason := job.task.missing_data:
-        with RowWriter.open(path, header(job, None)) as writer:
-            if not writer.done:
-                writer.skip(reason)
-        return path
     try:
         player = load_agent(job.spec, job.task.scenario_name, job.task)
     except AgentError as error:
@@ -102,9 +97,12 @@ def _raised_by_agent(error: BaseException) -> bool:
 
 def header(job: Job, player: Any) -> dict[str, Any]:
     """The first line of a run's file."""
-    metrics = {} if job.task.missing_data else metric_units(job.task.scenario())
+    scenario = job.task.scenario()
+    task = {**job.task.describe(), "episodes": job.episodes}
+    if data := scenario.constants().get("fingerprint"):  # the rows depend on what the file held, not on its name
+        task["hash"] = f"{task['hash']}-{data}"
     return {
-        "task": {**job.task.describe(), "episodes": job.episodes},
+        "task": task,
         "package_version": __version__,
         "agent": {
             "name": job.agent,
@@ -115,7 +113,7 @@ def header(job: Job, player: Any) -> dict[str, Any]:
             "config": dict(getattr(player, "config", {})),
             "weights_sha256": getattr(player, "weights_sha256", None),
         },
-        "metrics": metrics or {job.task.primary: ""},
+        "metrics": metric_units(scenario),
         "command": f"mmwave-gym evaluate {job.spec} --task {job.task.name} --episodes {job.episodes}",
         "created": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
     }

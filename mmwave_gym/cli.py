@@ -154,6 +154,9 @@ def leaderboard(
     from mmwave_gym.leaderboard import read_rows, summarise, write
 
     chosen = [suite.task(name) for name in task] if task else list(suite.SUITE)
+    for absent in [t for t in chosen if t.missing_data]:
+        err.print(f"{absent.name} is not played: {absent.missing_data}.", highlight=False, soft_wrap=True)
+        chosen.remove(absent)
     work = suite_jobs(chosen, agent or (), also or (), 8 if quick and not episodes else episodes, full)
     with _progress() as progress:
         bar = progress.add_task("playing", total=len(work))

@@ -134,6 +134,24 @@ SUITE: tuple[Task, ...] = (
         episodes=400,
         **_HANDOVER,
     ),
+    Task(
+        name="handover/chicago-walk",
+        env_id="MmwaveHandover-v0",
+        kwargs={"channel": "mssn:V-R10/2071667", "beta": 25.0},
+        description="A pedestrian on streets of Chicago with measured 28 GHz signals of 30 cells.",
+        episodes=200,
+        needs_data=True,
+        **_HANDOVER,
+    ),
+    Task(
+        name="handover/chicago-drive",
+        env_id="MmwaveHandover-v0",
+        kwargs={"channel": "mssn:V-R10/2071667", "beta": 25.0, "speed_mps": (5.0, 15.0)},
+        description="A car on the same streets: five times faster, so links come and go within seconds.",
+        episodes=200,
+        needs_data=True,
+        **_HANDOVER,
+    ),
 )
 
 
