@@ -166,7 +166,7 @@ def parsed(argv: Sequence[str]) -> Args:
 def main(argv: Sequence[str] | None = None) -> None:
     argv = sys.argv[1:] if argv is None else argv
     args = parsed(argv)
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else 120)  # a log has no terminal's width
     command = shlex.join(["python", "-m", "train.tune_a3", *argv])
     with ProcessPoolExecutor(args.workers) as pool:
         for name in args.tasks:
