@@ -5,6 +5,8 @@ Nothing fails silently: an agent that cannot play a task leaves a file that says
 
 from __future__ import annotations
 
+import hashlib
+import json
 import multiprocessing
 import os
 import traceback
@@ -99,8 +101,9 @@ def header(job: Job, player: Any) -> dict[str, Any]:
     """The first line of a run's file."""
     scenario = job.task.scenario()
     task = {**job.task.describe(), "episodes": job.episodes}
-    if data := scenario.constants().get("fingerprint"):  # the rows depend on what the file held, not on its name
-        task["hash"] = f"{task['hash']}-{data}"
+    # The rows depend on defaults and on what a channel file holds, too, not only on the keywords that the task names.
+    constants = json.dumps(dict(scenario.constants()), sort_keys=True, default=str)
+    task["hash"] = hashlib.sha256((task["hash"] + constants).encode()).hexdigest()[:16]
     return {
         "task": task,
         "package_version": __version__,
