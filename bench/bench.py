@@ -255,9 +255,10 @@ def ppo_share(quick: bool) -> Row:
     setup = f"{PPO_COPIES} copies, {PPO}, 64x64, one torch thread"
     try:
         import torch
-        from mmwave_gym.sb3 import make_sb3_vec_env
         from stable_baselines3 import PPO as Learner
         from stable_baselines3.common.vec_env import VecEnvWrapper
+
+        from mmwave_gym.sb3 import make_sb3_vec_env
     except ImportError as error:
         return Row(what, None, goal, f"not measured: {error}")
 
