@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import gymnasium
@@ -79,14 +80,14 @@ def _case(name: str, env_id: str, scenario: str, **keywords: Any) -> Case:
 
 CASES: tuple[Case, ...] = (
     *_of_table(),
-    _case("handover-leaving", "MmwaveHandover-v0", "handover", horizon=60, speed_mps=(5.0, 30.0), start="uniform"),
+    _case("handover-leaving", "MmwaveHandover-v0", "handover", horizon=30, speed_mps=(5.0, 60.0), start="uniform"),
     _case(
         "handover-ues",
         "MmwaveHandover-v0",
         "handover",
         num_ues=3,
-        horizon=40,
-        speed_mps=(3.0, 30.0),
+        horizon=SHORT,
+        speed_mps=(3.0, 60.0),
         shadowing="independent",
         fading="averaged",
     ),
@@ -102,6 +103,15 @@ CASES: tuple[Case, ...] = (
         speed_drawn_per="slot",
         mobility=(0.4, 0.3, 0.2, 0.1),
         layout_seed=3,
+    ),
+    _case(
+        "handover-channel",
+        "MmwaveHandover-v0",
+        "handover",
+        channel=str(Path(__file__).parent / "data" / "three_places.csv"),
+        num_ues=3,
+        horizon=SHORT,
+        speed_mps=(3.0, 30.0),
     ),
     _case("coupled", "SharedCells-v0", "shared_cells"),
     _case("coupled-pairs", "SharedCells-v0", "shared_cells", power_levels=2, num_ues=3),
