@@ -115,6 +115,7 @@ CASES: tuple[Case, ...] = (
     ),
     _case("coupled", "SharedCells-v0", "shared_cells"),
     _case("coupled-pairs", "SharedCells-v0", "shared_cells", power_levels=2, num_ues=3),
+    _case("coupled-alone", "SharedCells-v0", "shared_cells", num_ues=1),
     _case("events", "RingRoad-v0", "ring_road"),
     _case("crowd", "Crowd-v0", "crowd"),
     _case("crowd-of-8", "Crowd-v0", "crowd", num_places=8),
