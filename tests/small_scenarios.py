@@ -110,6 +110,7 @@ class SharedCells(Scenario[SharedCellsEpisodes, SharedCellsState]):
         snr = episodes.snr[episodes.row[:, None], state.slot[:, None], np.arange(c.num_ues), chosen]
         load = self._load(chosen)
         rate = np.log2(1.0 + power * snr.astype(np.float64)) / load[copies, chosen]
+        rate *= np.where(chosen == state.serving, 1.0, 0.5)  # a new cell takes half a slot
         state.serving, state.load = chosen.copy(), load
         state.slot += 1
         return Outcome(
