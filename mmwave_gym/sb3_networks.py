@@ -16,7 +16,6 @@ from stable_baselines3.common.torch_layers import MlpExtractor
 from stable_baselines3.dqn.policies import DQNPolicy, QNetwork
 from torch import nn
 
-
 SKIP_GAIN = 10.0
 """The linear path sees its input magnified, so that a decibel, 0.04 of the normalised range, weighs soon enough."""
 

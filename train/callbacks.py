@@ -40,6 +40,8 @@ class Metrics(BaseCallback):
         for name, value in self._venv.recent_metrics().items():
             if not math.isnan(value):
                 self.logger.record(f"rollout/{name}", value)
+        if not hasattr(self.model, "rollout_buffer"):  # off-policy algorithms write by episodes, which may be rare
+            self.logger.dump(self.num_timesteps)
 
 
 class Yardstick:

@@ -24,6 +24,8 @@ class Dqn(Arguments):
     target_every: int = option(8_000, "steps between copies of the network to the target network")
     hidden: int = option(32, "width of both hidden layers")
     stay_logit: float = option(1.0, "initial preference for the last choice, in scaled reward")
+    rule: str = option("", "newest,mean,stay: begin as this rule on RSRQ in dB, e.g. 0,1,3, see docs/training.md")
+    sharpness: float = option(0.2, "scaled reward a decibel of that rule")
 
 
 def build(args: Dqn, env: Any) -> Any:

@@ -17,12 +17,14 @@ class Ppo(Arguments):
     n_steps: int = option(32, "steps of each copy between updates")
     batch_size: int = option(2048, "samples of a gradient step")
     n_epochs: int = option(4, "passes over the samples of an update")
-    gamma: float = option(0.99, "discount a step")
+    gamma: float = option(0.998, "discount a step")
     gae_lambda: float = option(0.95, "of the advantage estimate")
     learning_rate: float = option(3e-4, "at the beginning; it falls to a twentieth linearly")
     entropy: float = option(0.0, "weight of the entropy in the loss")
     hidden: int = option(32, "width of both hidden layers")
     stay_logit: float = option(4.0, "initial preference for the last choice")
+    rule: str = option("", "newest,mean,stay: begin as this rule on RSRQ in dB, e.g. 0,1,3, see docs/training.md")
+    sharpness: float = option(3.0, "logits a decibel of that rule")
 
 
 def build(args: Ppo, env: Any) -> Any:

@@ -1,8 +1,10 @@
 """What training adds to rewards: nothing that changes which policy is best, much that quietens its learning.
 
-A world that does not react to actions has good and bad slots, which say nothing about actions. Where hindsight
-shows the rate of every choice in every slot, the reward of the best one is taken off: what is left is how much worse
-the choice was. The policy sees none of it, and episodes' returns in the logs stay those of the environment.
+Worlds that do not react to actions can be solved in hindsight when an episode is drawn, as the ceiling of the task
+does. The reward of a step becomes the regret of its action: what the best continuation from here would have brought,
+less what this action and the best continuation from there do. It is potential-based shaping (Ng et al. 1999): the
+sum over an episode is the return less a number that no action changes. The policy sees none of it, and episodes'
+returns in the logs stay those of the environment.
 """
 
 from __future__ import annotations
@@ -15,41 +17,81 @@ from stable_baselines3.common.vec_env import VecEnvWrapper
 
 from mmwave_gym.sb3 import ScenarioVecEnv
 
-REVEALED = "efficiency_bps_hz"
-"""The reward of each choice before costs, by (copy, slot, agent, choice), as a scenario's `reveal` names it."""
+NEEDED_CONSTANTS = ("beta", "handover_energy_j", "interruption_s", "step_s")
+
+
+def hindsight_values(
+    efficiency_bps_hz: NDArray[Any], departure: NDArray[np.int64], price: float, kept: float
+) -> NDArray[np.float64]:
+    """Viterbi's values (copy, slot + 1, ue, cell): the best return from a slot on, by the cell that served before.
+
+    efficiency_bps_hz (copy, slot, ue, cell): the rate of every choice. departure (copy, ue): the first slot without
+    the UE. A handover costs `price` and keeps the share `kept` of its slot.
+    """
+    copies, slots, ues, cells = efficiency_bps_hz.shape
+    values = np.zeros((copies, slots + 1, ues, cells))
+    for t in range(slots - 1, -1, -1):
+        present = (t < departure)[..., None]
+        rate = np.where(present, efficiency_bps_hz[:, t], 0.0)
+        change = (values[:, t + 1] + kept * rate - price * present).max(axis=-1, keepdims=True)
+        values[:, t] = np.maximum(values[:, t + 1] + rate, change)
+    return values
 
 
 class TrainingReward(VecEnvWrapper):
-    """Scales rewards, and takes off that of the slot's best choice where `relative` and hindsight knows it."""
+    """Scales rewards, and turns them into regrets where `regret` and the scenario can be solved in hindsight."""
 
-    def __init__(self, venv: ScenarioVecEnv, scale: float, relative: bool):
+    def __init__(self, venv: ScenarioVecEnv, scale: float, regret: bool):
         super().__init__(venv)
         self._base, self._scale = venv, scale
-        self._relative = relative
-        self._best: NDArray[np.float32] | None = None  # (copy, slot, agent)
-        self._copies = np.arange(venv.batch.num_envs)
-        self._slot = np.zeros(venv.batch.num_envs, np.int64)
+        scenario = venv.scenario
+        constants = scenario.constants()
+        self._shapes = regret and scenario.name == "handover" and all(c in constants for c in NEEDED_CONSTANTS)
+        if not self._shapes:
+            return
+        self._price = constants["beta"] * constants["handover_energy_j"]
+        self._kept = 1.0 - constants["interruption_s"] / constants["step_s"]
+        copies, ues, cells = venv.batch.num_envs, scenario.num_agents, int(venv.action_space.n)  # type: ignore[attr-defined]
+        self._values = np.zeros((copies, scenario.horizon + 1, ues, cells))
+        self._at = (np.arange(copies)[:, None], np.arange(ues))
+        self._slot = np.zeros((copies, 1), np.int64)
+        self._potential = np.zeros((copies, ues))  # the value of the state in which the next action is taken
+        self._action = np.zeros((copies, ues), np.int64)
 
     def reset(self) -> NDArray[np.float32]:
         observation: Any = self.venv.reset()
-        self._slot[:] = 0
-        self._look()
+        if self._shapes:
+            self._solve(np.ones(len(self._slot), bool))
         return observation
+
+    def step_async(self, actions: NDArray[Any]) -> None:
+        if self._shapes:
+            self._action = np.asarray(actions).reshape(self._potential.shape)
+        self.venv.step_async(actions)
 
     def step_wait(self) -> Any:
         observation, reward, done, infos = self.venv.step_wait()
-        if self._best is not None:
-            present = reward.reshape(len(self._copies), -1) != 0.0  # who is absent earns nothing, and loses nothing
-            best = self._best[self._copies, self._slot]
-            reward = (reward.reshape(best.shape) - best * present).reshape(-1)
+        if self._shapes:
+            copy, ue = self._at
+            following = self._values[copy, self._slot + 1, ue, self._action]
+            reward = (reward.reshape(following.shape) + following - self._potential).reshape(-1).astype(np.float32)
+            self._potential = following
             self._slot += 1
-            over = done.reshape(best.shape).all(axis=1)
+            # A copy that begins anew shows it: the ends of all its places come together.
+            over = done.reshape(following.shape).all(axis=1)
             if over.any():
-                self._slot[over] = 0
-                self._look()
+                self._solve(over)
         return observation, reward * np.float32(self._scale), done, infos
 
-    def _look(self) -> None:
+    def _solve(self, begun: NDArray[np.bool_]) -> None:
+        """Values of the copies whose episode has just begun."""
         batch = self._base.batch
-        shown = batch.scenario.reveal(batch.episodes, batch.state, "hindsight") if self._relative else {}
-        self._best = shown[REVEALED].max(axis=-1) if REVEALED in shown else None
+        shown = batch.scenario.reveal(batch.episodes.of(np.flatnonzero(begun)), batch.state, "hindsight")
+        slots = self._values.shape[1] - 1
+        solved = hindsight_values(shown["efficiency_bps_hz"][:, :slots], shown["departure"], self._price, self._kept)
+        self._values[begun] = solved
+        self._slot[begun] = 0
+        cells = solved.shape[-1]
+        serving = batch.scenario.fields.split(batch.observe())["serving"].argmax(axis=-1) % cells
+        copy, ue = self._at
+        self._potential = np.where(begun[:, None], self._values[copy, self._slot, ue, serving], self._potential)

@@ -28,7 +28,6 @@ A = TypeVar("A", bound=Arguments)
 Build = Callable[[A, Any], Any]
 EXTRA = ("torch", "stable_baselines3", "sb3_contrib", "tensorboard")
 MAY_CHANGE = ("resume", "out", "eval_every", "eval_episodes", "checkpoint_every")  # by the command that resumes
-STAY_FIELD = "serving"  # one-hot of the last choice, where a scenario's observation has it
 IMITATION_RATE = 0.01
 
 
@@ -80,7 +79,7 @@ class Environment:
 
         keywords = args.training_keywords(task)
         self.base = make_sb3_vec_env(task.env_id, args.n_envs, seed, first_episode=first_episode, **keywords)
-        rewarded = TrainingReward(self.base, args.reward_scale, args.relative_reward)
+        rewarded = TrainingReward(self.base, args.reward_scale, args.regret)
         self.venv: Any = VecFrameStack(rewarded, args.frame_stack) if args.frame_stack > 1 else rewarded
 
     @staticmethod
@@ -133,7 +132,7 @@ def learn(args: Arguments, model: Any, environment: Environment, task: Task, out
         if left > 0:
             model.learn(
                 left,
-                callback=[Metrics(environment.base), evaluation, checkpoints, bar],
+                callback=[evaluation, Metrics(environment.base), checkpoints, bar],  # Metrics may write for both
                 reset_num_timesteps=model.num_timesteps == 0,
                 log_interval=1 if hasattr(model, "rollout_buffer") else 100,
             )
@@ -175,19 +174,53 @@ def prefer_staying(model: Any, environment: Environment, logit: float) -> None:
 
     Without it learning begins as a random walk of costly changes.
     """
+    if columns := _columns(environment, "serving"):
+        _add_to_skip(model, [(columns, logit / 2)])  # one-hots are -1 and 1 here
+
+
+def begin_as_rule(model: Any, environment: Environment, rule: str, sharpness: float) -> None:
+    """Begin as a linear rule "newest,mean,stay": choose the largest newest * q + mean * (its mean over all frames),
+    where q is a cell's RSRQ in dB and the serving cell has `stay` dB more; `sharpness` logits a decibel.
+
+    Raises BadRun where the observation has no RSRQ of every choice or the rule is not three numbers.
+    """
+    try:
+        newest, mean, stay = (float(word) for word in rule.split(","))
+    except ValueError:
+        raise BadRun(f"--rule takes three numbers, newest,mean,stay, got {rule!r}.") from None
+    level, serving = _columns(environment, "rsrq_db"), _columns(environment, "serving")
+    if level is None or serving is None:
+        raise BadRun("--rule needs an observation with rsrq_db and serving of every choice.")
+    size = environment.base.scenario.fields.size
+    frames = environment.venv.observation_space.shape[0] // size
+    decibel = 1.0 / float(environment.base.scale[level])  # normalised to dB
+    parts = [(level, sharpness * newest * decibel), (serving, sharpness * stay / 2)]
+    parts += [(level - size * age, sharpness * mean * decibel / frames) for age in range(frames)]
+    _add_to_skip(model, parts)
+
+
+def _columns(environment: Environment, field: str) -> int | None:
+    """Where the field begins in the newest frame, counted from its end, if it has a number for every choice."""
+    fields = environment.base.scenario.fields
+    start = -fields.size
+    for f in fields:
+        if f.name == field and f.size == getattr(environment.base.action_space, "n", None):
+            return start
+        start += f.size
+    return None
+
+
+def _add_to_skip(model: Any, parts: list[tuple[int, float]]) -> None:
+    """Add weights from the numbers at each (negative) start, one a choice, to the outputs of those choices."""
     import torch
 
     from mmwave_gym.sb3_networks import SKIP_GAIN, last_layer
 
-    fields = environment.base.scenario.fields
-    choices = getattr(environment.base.action_space, "n", None)
-    start = -fields.size
-    for f in fields:
-        if f.name == STAY_FIELD and f.size == choices:
-            columns = slice(start, start + f.size if start + f.size < 0 else None)
-            with torch.no_grad():
-                last_layer(model).weight[:, columns] += logit / 2 / SKIP_GAIN * torch.eye(f.size)  # one-hots are -1, 1
-        start += f.size
+    weight = last_layer(model).weight
+    choice = torch.arange(weight.shape[0])
+    with torch.no_grad():
+        for start, value in parts:
+            weight[choice, weight.shape[1] + start + choice] += value / SKIP_GAIN
 
 
 def _directory(args: Arguments, task: Task, algorithm: str) -> Path:
@@ -231,7 +264,10 @@ def _model(args: A, build: Build[A], task: Task, out: Path, console: Console) ->
         return model, environment
     environment = Environment(args, task, args.seed)
     model = build(args, environment.venv)
-    prefer_staying(model, environment, getattr(args, "stay_logit", 0.0))
+    if rule := getattr(args, "rule", ""):
+        begin_as_rule(model, environment, rule, args.sharpness)  # type: ignore[attr-defined]
+    else:
+        prefer_staying(model, environment, getattr(args, "stay_logit", 0.0))
     if args.imitate:
         from train.imitation import imitate
 
