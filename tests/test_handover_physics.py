@@ -156,6 +156,12 @@ def test_walk_between_walls_is_the_obvious_loop(start: float, steps: list[float]
     assert got[0] == pytest.approx(np.array(expected), abs=1e-9)
 
 
+def test_the_border_belongs_to_the_area() -> None:
+    x_m = np.array([[8.0, 16.0, 16.001, 8.0], [0.0, -0.001, 8.0, 8.0], [0.0, 16.0, 0.0, 8.0]], np.float32)
+    assert mobility.first_outside(np.stack((x_m, np.full_like(x_m, 3.0))), 16.0).tolist() == [2, 1, 4]
+    assert mobility.first_outside(np.stack((np.full_like(x_m, 3.0), x_m)), 16.0).tolist() == [2, 1, 4]
+
+
 def test_leaving_ends_the_episode() -> None:
     """Terminated in the step that brings the UE outside, not before."""
     env = gym.make("MmwaveHandover-v0", mobility="A3", step_s=0.2, horizon=300)
@@ -455,8 +461,20 @@ def test_ues_do_not_disturb_each_other() -> None:
     assert some_left
 
 
+def test_every_ue_receives_its_own_rate() -> None:
+    batch = Batch(scenario(num_ues=3, horizon=20), 2)
+    batch.reset([EpisodeKey(0), EpisodeKey(1)])
+    rng, ue = np.random.default_rng(0), np.arange(3)
+    for slot in range(20):
+        serving = batch.scenario.fields.split(batch.observe())["serving"].argmax(axis=-1)
+        action = rng.integers(0, 6, (2, 3))
+        rate = np.stack([batch.episodes.efficiency_bps_hz[row, slot, ue, action[row]] for row in range(2)])
+        assert np.allclose(batch.step(action).reward, rate - 25.0 * 0.3 * (action != serving))
+
+
 def test_who_has_left_receives_and_hears_nothing() -> None:
-    batch = Batch(scenario(num_ues=4, mobility="A3", step_s=0.2, horizon=200), 3)
+    """At -50 dBm everybody is in outage, but not who has left."""
+    batch = Batch(scenario(num_ues=4, mobility="A3", step_s=0.2, horizon=200, tx_power_dbm=-50.0), 3)
     batch.reset([EpisodeKey(seed) for seed in range(3)])
     rng, ends = np.random.default_rng(0), np.zeros((3, 4), int)
     for _ in range(200):
