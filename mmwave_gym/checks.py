@@ -28,7 +28,7 @@ def at_least(name: str, value: Any, low: float, *, integer: bool = False, strict
 
 def between(name: str, value: Any, low: float, high: float) -> None:
     """ValueError unless `value` is a number in [low, high]."""
-    if not isinstance(value, Real) or isinstance(value, bool) or not low <= value <= high:
+    if not isinstance(value, Real) or isinstance(value, bool) or not low <= float(value) <= high:
         raise ValueError(f"{name} must be between {low:g} and {high:g}, got {value!r}.")
 
 

@@ -7,7 +7,7 @@ step is the decision of one agent. The modules `mmwave_gym.<name>_v0` offer them
 from __future__ import annotations
 
 import copy
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from gymnasium import spaces
@@ -27,7 +27,7 @@ METADATA: dict[str, Any] = {"render_modes": list(RENDER_MODES), "render_fps": 10
 class _OneCopy:
     """What both PettingZoo classes share: a batch of one, spaces, seeding, rendering."""
 
-    metadata: ClassVar[dict[str, Any]] = METADATA
+    metadata: dict[str, Any] = METADATA
     agents: list[str]
 
     def __init__(self, scenario: str, render_mode: str | None = None, **keywords: Any):

@@ -37,7 +37,7 @@ class _NoInfo(dict[str, Any]):
     def update(self, *values: Any, **keywords: Any) -> None:
         raise TypeError("the info of a step without an end is shared and read-only.")
 
-    setdefault = update  # type: ignore[assignment]
+    setdefault = update
 
     def copy(self) -> dict[str, Any]:
         return {}

@@ -165,6 +165,10 @@ class Scenario(ABC, Generic[EpisodesT, StateT]):
     action_space: spaces.Space[Any]  # of one agent: Discrete or MultiDiscrete from 0, or bounded Box
 
     @abstractmethod
+    def __init__(self, config: Any):
+        """`config` is the scenario's frozen dataclass of keywords."""
+
+    @abstractmethod
     def draw(self, rngs: Sequence[EpisodeRng]) -> EpisodesT:
         """One episode for each rng, `row = arange(len(rngs))`. An episode must not depend on its neighbours."""
 

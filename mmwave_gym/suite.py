@@ -11,6 +11,7 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -105,52 +106,40 @@ class Task:
         return "it runs on measured data: set MMWAVE_DATA to the folder that holds it (see docs/channel_files.md)"
 
 
-_HANDOVER = {"ceiling": "oracle", "ceiling_kind": "hindsight-exact", "reference": "a3"}
+_handover = partial(
+    Task, env_id="MmwaveHandover-v0", ceiling="oracle", ceiling_kind="hindsight-exact", reference="a3", episodes=200
+)
 # 119 s of learning as in section V, then a minute that counts: in the paper's two seconds staying put is optimal.
-_LEARN_FIRST = {"warmup_steps": 2380, "scored_steps": 1200, **_HANDOVER}
+_learn_first = partial(_handover, warmup_steps=2380, scored_steps=1200)
 
 SUITE: tuple[Task, ...] = (
-    Task(
+    _learn_first(
         name="handover/a1-beta5",
-        env_id="MmwaveHandover-v0",
         kwargs={"mobility": "A1", "beta": 5.0, "boundary": "stay", "horizon": 3580},
         description="A UE strolls among six cells in a room; a handover costs 1.5 bit/s/Hz.",
-        episodes=200,
-        **_LEARN_FIRST,
     ),
-    Task(
+    _learn_first(
         name="handover/a1-beta25",
-        env_id="MmwaveHandover-v0",
         kwargs={"mobility": "A1", "beta": 25.0, "boundary": "stay", "horizon": 3580},
         description="The same stroll; a handover costs 7.5 bit/s/Hz, so few are worth it.",
-        episodes=200,
-        **_LEARN_FIRST,
     ),
-    Task(
+    _handover(
         name="handover/a3-beta25",
-        env_id="MmwaveHandover-v0",
         kwargs={"mobility": "A3", "beta": 25.0},
         description="A UE crosses the area eastwards and leaves after some nine seconds; each visit begins anew.",
         episodes=400,
-        **_HANDOVER,
     ),
-    Task(
+    _handover(
         name="handover/chicago-walk",
-        env_id="MmwaveHandover-v0",
         kwargs={"channel": "mssn:V-R10/2071667", "beta": 25.0},
         description="A pedestrian on streets of Chicago with measured 28 GHz signals of 30 cells.",
-        episodes=200,
         needs_data=True,
-        **_HANDOVER,
     ),
-    Task(
+    _handover(
         name="handover/chicago-drive",
-        env_id="MmwaveHandover-v0",
         kwargs={"channel": "mssn:V-R10/2071667", "beta": 25.0, "speed_mps": (5.0, 15.0)},
         description="A car on the same streets: five times faster, so links come and go within seconds.",
-        episodes=200,
         needs_data=True,
-        **_HANDOVER,
     ),
 )
 

@@ -195,7 +195,7 @@ class HandoverEpisodes(Episodes):
 @dataclass
 class HandoverState:
     slot: NDArray[np.int64]  # (N,)
-    line: NDArray[np.int64]  # (N,): where this slot is in `HandoverEpisodes.link`, storage and slots in one line
+    line: NDArray[np.int64]  # (N, A): where `HandoverEpisodes.link` has this slot, its first three axes made one
     departure: NDArray[np.int64]  # (N, A): that of the running episode
     serving: NDArray[np.int64]  # (N, A): the cell of the last slot
     previous: NDArray[np.int64]  # (N, A): the cell before that one, -1 for none
@@ -253,8 +253,6 @@ class Handover(Scenario[HandoverEpisodes, HandoverState]):
         self._chances = np.array(chances)
         self._some_leave = config.boundary == "leave" and config.num_ues > 1  # while the others go on
         self._ue = np.arange(config.num_ues)
-        self._link_size = 2 * config.num_cells * config.num_ues  # of one slot in `HandoverEpisodes.link`
-        self._first_rate = config.num_cells * (2 * self._ue + 1)  # each UE's cell 0 in it
         self._step_s = np.full(1, config.step_s)
         self._one_hot = np.eye(config.num_cells, dtype=np.float32)
 
@@ -310,18 +308,18 @@ class Handover(Scenario[HandoverEpisodes, HandoverState]):
             episodes.rsrq_db[i][..., cell] = rsrq_db.swapaxes(0, 1)
             episodes.efficiency_bps_hz[i][..., cell] = radio.spectral_efficiency_bps_hz(snr).swapaxes(0, 1)
 
-    def _layout(self, rng: EpisodeRng) -> tuple[Array, Array | None]:
-        """Sites (cell, 2) and, where shadowing belongs to a place or a cell, its maps in dB."""
+    def _layout(self, rng: EpisodeRng) -> tuple[Array, Array]:
+        """Sites (cell, 2) and the shadowing in dB that belongs to places (maps) or cells; 0 where neither does."""
         c = self.config
         site_m = c.area_side_m * rng["sites"].random((c.num_cells, 2)).astype(np.float32)
         if c.shadowing == "correlated":
             return site_m, c.shadowing_db * self._field.draw(rng["shadowing"], c.num_cells)
         if c.shadowing == "static":
             return site_m, c.shadowing_db * rng["shadowing"].standard_normal((c.num_cells, 1, 1))
-        return site_m, None
+        return site_m, np.zeros((1, 1, 1))
 
     @cached_property
-    def _fixed_layout(self) -> tuple[Array, Array | None] | None:
+    def _fixed_layout(self) -> tuple[Array, Array] | None:
         seed = self.config.layout_seed
         return None if seed is None else self._layout(EpisodeRng(EpisodeKey(seed, stream="layout")))
 
@@ -346,7 +344,7 @@ class Handover(Scenario[HandoverEpisodes, HandoverState]):
             path_m = mobility.walk(start_m, displacement_m)
         return path_m.astype(np.float32)
 
-    def _snr(self, rng: EpisodeRng, site_m: Array, maps_db: Array | None, position_m: Array) -> tuple[Array, Array]:
+    def _snr(self, rng: EpisodeRng, site_m: Array, maps_db: Array, position_m: Array) -> tuple[Array, Array]:
         """Linear SNR (cell, ue, slot), with fading and averaged over it.
 
         float32 as the result is stored: it takes half the time and is off by less than 1e-4 dB.
@@ -358,11 +356,8 @@ class Handover(Scenario[HandoverEpisodes, HandoverState]):
             (x_m - site_x_m) ** 2 + (y_m - site_y_m) ** 2, PATH_LOSS_SLOPE_DB, PATH_LOSS_INTERCEPT_DB
         )
         snr_db = (c.tx_power_dbm - self._noise_dbm) - path_loss_db
-        if c.shadowing == "correlated":
-            snr_db += self._field.at(maps_db, position_m)
-        elif c.shadowing == "static":
-            snr_db += maps_db
-        elif c.shadowing == "independent":
+        snr_db += self._field.at(maps_db, position_m) if c.shadowing == "correlated" else maps_db
+        if c.shadowing == "independent":
             snr_db += c.shadowing_db * rng["shadowing"].standard_normal(snr_db.shape)
         mean_snr = radio.db_to_linear(snr_db)
         if c.fading == "none":
@@ -376,7 +371,7 @@ class Handover(Scenario[HandoverEpisodes, HandoverState]):
         strongest = episodes.rsrq_db[episodes.row, 0].argmax(axis=-1)  # the first cell costs no handover
         return HandoverState(
             slot=np.zeros(len(strongest), np.int64),
-            line=episodes.row * (self.horizon + 1),
+            line=(episodes.row * (self.horizon + 1))[:, None] * self.num_agents + self._ue,
             departure=episodes.departure[episodes.row],
             serving=strongest,
             previous=np.full_like(strongest, -1),
@@ -387,7 +382,7 @@ class Handover(Scenario[HandoverEpisodes, HandoverState]):
         slot = state.slot[:, None]
         handover = action != state.serving
         # A flat index is thrice as fast as four.
-        rate = self._link_size * state.line[:, None] + self._first_rate + action
+        rate = (2 * state.line + 1) * self.config.num_cells + action
         efficiency = episodes.link.take(rate).astype(np.float64)
         outage = efficiency < self._outage_bps_hz
         if self._some_leave:
@@ -400,8 +395,8 @@ class Handover(Scenario[HandoverEpisodes, HandoverState]):
         np.copyto(state.previous, state.serving, where=handover)
         np.copyto(state.handover_slot, slot, where=handover)
         np.copyto(state.serving, action, where=handover)
-        state.slot += 1
-        state.line += 1
+        state.slot = state.slot + 1  # in place would be slower, and `slot` is a view of it
+        state.line = state.line + self.num_agents
 
         return Outcome(
             reward=throughput - self._handover_cost * handovers,
@@ -419,7 +414,7 @@ class Handover(Scenario[HandoverEpisodes, HandoverState]):
 
     def observe(self, episodes: HandoverEpisodes, state: HandoverState) -> NDArray[np.float32]:
         k = self.config.num_cells
-        observation = episodes.link.reshape(-1, self.num_agents, 2 * k).take(state.line, axis=0)
+        observation = episodes.link.reshape(-1, 2 * k).take(state.line, axis=0)
         if self.masked:
             heard = (observation[..., k:] > 0.0).astype(np.float32)
             observation = np.concatenate((observation, heard), axis=-1)
@@ -441,7 +436,10 @@ class Handover(Scenario[HandoverEpisodes, HandoverState]):
     def reveal(self, episodes: HandoverEpisodes, state: HandoverState, access: str) -> dict[str, NDArray[Any]]:
         if access not in ("trajectory", "hindsight"):
             return {}
-        known = {"position_m": episodes.position_m[episodes.row], "site_m": episodes.site_m[episodes.row]}
+        known: dict[str, NDArray[Any]] = {
+            "position_m": episodes.position_m[episodes.row],
+            "site_m": episodes.site_m[episodes.row],
+        }
         if self.channel is not None:  # a file may know neither
             known = {name: value for name, value in known.items() if getattr(self.channel, name) is not None}
         if access == "hindsight":
