@@ -285,13 +285,11 @@ class ScenarioVectorEnv(gymnasium.vector.VectorEnv[NDArray[np.float32], NDArray[
             self._restart(waiting)
         outcome = self.batch.step(joint)
         reward, terminated, truncated = outcome.reward[:, 0], outcome.terminated[:, 0], outcome.truncated
-        stepped = np.ones(self.num_envs, bool)
         if len(waiting):
             self.batch.rewind(waiting)
             reward, terminated, truncated = (np.array(x) for x in (reward, terminated, truncated))
             reward[waiting], terminated[waiting], truncated[waiting] = 0.0, False, False
-            stepped[waiting] = False
-        info = self._masked(self._info(outcome, stepped))
+        info = self._masked(self._info(outcome, waiting))
         ended = terminated | truncated
         observation = self._observe()
         if not self._same_step:
@@ -336,11 +334,13 @@ class ScenarioVectorEnv(gymnasium.vector.VectorEnv[NDArray[np.float32], NDArray[
         self._masked(info)
         return self._observe()
 
-    def _info(self, outcome: Outcome, stepped: NDArray[np.bool_]) -> dict[str, Any]:
+    def _info(self, outcome: Outcome, waiting: NDArray[np.intp]) -> dict[str, Any]:
         info: dict[str, Any] = {}
         for name, value in (*outcome.metrics.items(), ("elapsed_s", outcome.elapsed_s)):
-            info[name] = value.reshape(self.num_envs, -1)[:, 0] * stepped
-            info[f"_{name}"] = stepped.copy()
+            info[name] = value.reshape(self.num_envs, -1)[:, 0].copy()
+            info[f"_{name}"] = np.ones(self.num_envs, bool)
+            if len(waiting):
+                info[name][waiting], info[f"_{name}"][waiting] = 0.0, False
         return info
 
     def _masked(self, info: dict[str, Any]) -> dict[str, Any]:

@@ -392,9 +392,9 @@ class Handover(Scenario[HandoverEpisodes, HandoverState]):
         back = (action == state.previous) & (slot <= state.handover_slot + self._ping_pong_slots)
         throughput = efficiency * (1.0 - self._interrupted * handovers) if self._interrupted else efficiency
 
-        np.copyto(state.previous, state.serving, where=handover)
+        np.putmask(state.previous, handover, state.serving)  # takes half the time of copyto, does not broadcast
         np.copyto(state.handover_slot, slot, where=handover)
-        np.copyto(state.serving, action, where=handover)
+        np.putmask(state.serving, handover, action)
         state.slot = state.slot + 1  # in place would be slower, and `slot` is a view of it
         state.line = state.line + self.num_agents
 
