@@ -13,11 +13,12 @@ from train.session import main
 class A2c(Arguments):
     """Advantage actor-critic, the synchronous form of A3C (Mnih et al. 2016)."""
 
+    steps: int = option(3_000_000, "decisions to train on")
     frame_stack: int = option(16, "how many of the last observations the network sees")
-    n_steps: int = option(20, "steps of each copy between updates (the paper's n)")
+    n_steps: int = option(5, "steps of each copy between updates")
     gamma: float = option(0.998, "discount a step")
     gae_lambda: float = option(0.95, "of the advantage estimate")
-    learning_rate: float = option(3e-4, "at the beginning; it falls to a twentieth linearly")
+    learning_rate: float = option(1e-3, "at the beginning; it falls to a twentieth linearly")
     entropy: float = option(0.0, "weight of the entropy in the loss")
     hidden: int = option(32, "width of both hidden layers")
     stay_logit: float = option(4.0, "initial preference for the last choice")

@@ -47,4 +47,4 @@ def imitate(model: Any, venv: Any, expert: str, task: Task, updates: int, seed: 
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-    return float(loss)
+    return float(loss.detach())

@@ -13,13 +13,14 @@ from train.session import main
 class Ppo(Arguments):
     """Proximal policy optimisation (Schulman et al. 2017), masked where actions are (Huang and Ontañón 2022)."""
 
+    steps: int = option(3_000_000, "decisions to train on")
     frame_stack: int = option(16, "how many of the last observations the network sees")
     n_steps: int = option(32, "steps of each copy between updates")
     batch_size: int = option(2048, "samples of a gradient step")
     n_epochs: int = option(4, "passes over the samples of an update")
     gamma: float = option(0.998, "discount a step")
     gae_lambda: float = option(0.95, "of the advantage estimate")
-    learning_rate: float = option(3e-4, "at the beginning; it falls to a twentieth linearly")
+    learning_rate: float = option(1e-3, "at the beginning; it falls to a twentieth linearly")
     entropy: float = option(0.0, "weight of the entropy in the loss")
     hidden: int = option(32, "width of both hidden layers")
     stay_logit: float = option(4.0, "initial preference for the last choice")
