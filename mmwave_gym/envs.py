@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from functools import cached_property
+from typing import Any
 
 import gymnasium
 import numpy as np
@@ -18,6 +19,7 @@ from gymnasium.vector import AutoresetMode
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
+from mmwave_gym.joint import controlled
 from mmwave_gym.registration import make_scenario
 from mmwave_gym.scenario import Batch, EpisodeKey, EpisodeRng, Outcome, Scenario, View
 
@@ -38,7 +40,7 @@ class _Others:
             )
         from mmwave_gym.agent import load_agent  # agents are found only where one is needed
 
-        self._policy = load_agent(policy, batch.scenario.name)
+        self.policy = load_agent(policy, batch.scenario.name)
         self._batch = batch
         self._memory: Any = None
         self._rng: Any = None
@@ -47,13 +49,13 @@ class _Others:
     def reset(self) -> None:
         self._memory = None
         self._started[:] = True
-        if hasattr(self._policy, "begin"):
+        if hasattr(self.policy, "begin"):
             from mmwave_gym.agent import RowRng
 
             batch = self._batch
-            view = View(batch, getattr(self._policy, "access", "local"))
+            view = View(batch, getattr(self.policy, "access", "local"))
             self._rng = RowRng(self._generators(np.arange(batch.num_envs)), batch.scenario.num_agents)
-            self._memory = self._policy.begin(view, self._rng)
+            self._memory = self.policy.begin(view, self._rng)
 
     def restarted(self, envs: NDArray[np.intp]) -> None:
         self._started.reshape(self._batch.num_envs, -1)[envs] = True
@@ -69,14 +71,14 @@ class _Others:
         observation = self._batch.observe()
         n, a = observation.shape[:2]
         rows = observation.reshape(n * a, -1)
-        action, self._memory = self._policy.predict(
+        action, self._memory = self.policy.predict(
             rows, state=self._memory, episode_start=self._started, deterministic=True
         )
         self._started = np.zeros(n * a, bool)
         try:
             joint = checked_action(self._batch.scenario.action_space, action, (n * a,))
         except (TypeError, ValueError) as error:
-            raise type(error)(f"the policy of the others, {self._policy!r}: {error}") from error
+            raise type(error)(f"the policy of the others, {self.policy!r}: {error}") from error
         joint = np.array(joint).reshape(n, a, *first.shape[1:])
         joint[:, 0] = first
         return joint
@@ -139,17 +141,25 @@ class ScenarioEnv(gymnasium.Env[NDArray[np.float32], Any]):
     """One copy of a scenario, one controlled agent: what `gymnasium.make` returns.
 
     Observations are float32 arrays in the units of `scenario.fields`; `info` holds the step's metrics, `elapsed_s`,
-    and `action_mask` (int8) where actions are masked. With several agents, `others=` names who plays the rest.
+    and `action_mask` (int8) where actions are masked. With several agents, `others=` names who plays the rest;
+    control="all" controls all of them at once, observations and actions side by side, rewards summed.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": list(RENDER_MODES), "render_fps": 10}
+    metadata = {"render_modes": list(RENDER_MODES), "render_fps": 10}  # noqa: RUF012 (Gymnasium's own declaration)
 
-    def __init__(self, scenario: str, render_mode: str | None = None, others: Any = None, **keywords: Any):
+    def __init__(
+        self,
+        scenario: str,
+        render_mode: str | None = None,
+        others: Any = None,
+        control: str = "first",
+        **keywords: Any,
+    ):
         check_render_mode(render_mode)
-        self.scenario = make_scenario(scenario, **keywords)
+        self.scenario = controlled(make_scenario(scenario, **keywords), control)
         self.batch = Batch(self.scenario, 1)
         self.render_mode = render_mode
-        self.observation_space = observation_box(self.scenario)
+        self.observation_space: spaces.Box = observation_box(self.scenario)  # type: ignore[assignment]
         self.action_space = self.scenario.action_space
         self._others = _Others(self.batch, others) if self.scenario.num_agents > 1 else None
         self._running = False
@@ -195,6 +205,23 @@ class ScenarioEnv(gymnasium.Env[NDArray[np.float32], Any]):
         """What an agent of that access level may know; the argument of an agent's `begin`."""
         return View(self.batch, access)
 
+    @cached_property
+    def table(self) -> Any:
+        """The tabular model of a scenario that has one and is small, see `mmwave_gym.tabular.TabularModel`."""
+        from mmwave_gym.tabular import tabular_model  # only few scenarios have one
+
+        return tabular_model(self.scenario, self._others and self._others.policy)
+
+    @property
+    def P(self) -> dict[int, dict[int, list[tuple[float, int, float, bool]]]]:
+        """Gymnasium's `P[state][action] = [(probability, next state, reward, terminated), …]`, from `table`."""
+        return self.table.P
+
+    @property
+    def s(self) -> int:
+        """The number of the present state in `P`."""
+        return self.table.now(self.batch)
+
     def render(self) -> Any:
         if self.render_mode is None:
             gymnasium.logger.warn("render() needs a render_mode: gym.make(…, render_mode='rgb_array').")
@@ -212,7 +239,7 @@ class ScenarioEnv(gymnasium.Env[NDArray[np.float32], Any]):
         if self._renderer is None:
             from mmwave_gym.render import make_renderer  # drawing libraries load only where they are used
 
-            self._renderer = make_renderer(self.batch, self.render_mode)
+            self._renderer = make_renderer(self.batch, str(self.render_mode))
         self._renderer.record(outcome)
 
     def _masked(self, info: dict[str, Any]) -> dict[str, Any]:
@@ -229,7 +256,7 @@ class ScenarioVectorEnv(gymnasium.vector.VectorEnv[NDArray[np.float32], NDArray[
     the next episode's first observation) or SAME_STEP (it comes at once; the last one is in `info["final_obs"]`).
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": [], "autoreset_mode": AutoresetMode.NEXT_STEP}
+    metadata = {"render_modes": [], "autoreset_mode": AutoresetMode.NEXT_STEP}  # noqa: RUF012
 
     def __init__(
         self,
@@ -238,6 +265,7 @@ class ScenarioVectorEnv(gymnasium.vector.VectorEnv[NDArray[np.float32], NDArray[
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
         others: Any = None,
         render_mode: str | None = None,
+        control: str = "first",
         **keywords: Any,
     ):
         if render_mode is not None:
@@ -249,7 +277,7 @@ class ScenarioVectorEnv(gymnasium.vector.VectorEnv[NDArray[np.float32], NDArray[
             )
         mode = AutoresetMode(autoreset_mode)
         self.metadata = {**self.metadata, "autoreset_mode": mode}
-        self.scenario = make_scenario(scenario, **keywords)
+        self.scenario = controlled(make_scenario(scenario, **keywords), control)
         self.batch = Batch(self.scenario, num_envs)
         self.num_envs = num_envs = self.batch.num_envs
         self.render_mode = None
@@ -287,7 +315,7 @@ class ScenarioVectorEnv(gymnasium.vector.VectorEnv[NDArray[np.float32], NDArray[
         reward, terminated, truncated = outcome.reward[:, 0], outcome.terminated[:, 0], outcome.truncated
         if len(waiting):
             self.batch.rewind(waiting)
-            reward, terminated, truncated = (np.array(x) for x in (reward, terminated, truncated))
+            reward, terminated, truncated = reward.copy(), terminated.copy(), truncated.copy()
             reward[waiting], terminated[waiting], truncated[waiting] = 0.0, False, False
         info = self._masked(self._info(outcome, waiting))
         ended = terminated | truncated
