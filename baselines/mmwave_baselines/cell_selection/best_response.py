@@ -79,9 +79,7 @@ def best_response(
     raise AssertionError("unreachable")
 
 
-def _answer(
-    game: Game, others: list[NDArray[np.int8]], frame: str, reward: str, discount: float
-) -> NDArray[np.int8]:
+def _answer(game: Game, others: list[NDArray[np.int8]], frame: str, reward: str, discount: float) -> NDArray[np.int8]:
     law = load_law(game, others, frame)
     worth = game.reward(law if reward == "next" else None)
     return value_iteration(game, law, worth, discount, _EXACT_EPSILON, "span").action

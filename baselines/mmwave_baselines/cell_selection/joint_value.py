@@ -14,7 +14,7 @@ import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -100,10 +100,11 @@ class JointGame:
         self.size = (len(self.seatings.shapes), *(len(game.links),) * game.num_ues)
         if np.prod(self.size, dtype=float) > LARGEST_STATES:
             raise NotApplicable(
-                f"the joint game of {game.num_ues} UEs at {game.num_cells} BSs has {np.prod(self.size, dtype=float):.1e} "
-                f"states even up to symmetry, more than {LARGEST_STATES:.0e}: use the proven bound."
+                f"the joint game of {game.num_ues} UEs at {game.num_cells} BSs has "
+                f"{np.prod(self.size, dtype=float):.1e} states even up to symmetry, "
+                f"more than {LARGEST_STATES:.0e}: use the proven bound."
             )
-        self._step = np.array(game.mix(np.eye(len(game.links))), dtype)
+        self._step: NDArray[Any] = np.array(game.mix(np.eye(len(game.links))), dtype)
 
     @cached_property
     def _renamed(self) -> dict[tuple[int, ...], Ints]:
@@ -139,7 +140,7 @@ class JointGame:
     def sweep(self, values: NDArray[np.float32], choice: NDArray[np.int16] | None = None) -> NDArray[np.float32]:
         """The best that a slot and `values` after it give; writes the best seating into `choice` if there is one."""
         after = self.next_value(values)
-        best = np.full(self.size, -np.inf, self.dtype)
+        best: NDArray[Any] = np.full(self.size, -np.inf, self.dtype)
         half = self.game.num_ues // 2
         c = len(self.game.links)
         for seating in range(len(self.seatings.all)):
@@ -157,9 +158,9 @@ class JointGame:
         return best
 
 
-def _outer_sum(terms: list[Floats]) -> Floats:
+def _outer_sum(terms: list[Floats]) -> NDArray[Any]:
     """All sums of one entry each, flat; 0 for none."""
-    total = np.zeros(1, terms[0].dtype) if terms else np.zeros(1, np.float32)
+    total: NDArray[Any] = np.zeros(1, terms[0].dtype if terms else np.float32)
     for term in terms:
         total = (total[:, None] + term).ravel()
     return total
@@ -174,7 +175,7 @@ def solve_joint(
     """
     joint = JointGame(game)
     scale = float(np.max(game.rate_bps_hz)) or 1.0
-    values = np.zeros(joint.size, joint.dtype)
+    values: NDArray[Any] = np.zeros(joint.size, joint.dtype)
     sweep = 0
     while True:
         new = joint.sweep(values)

@@ -1,0 +1,128 @@
+"""Agents with the best local policy found for the team: every UE uses it and sees only its own links and the loads.
+
+`Team` knows the present slot, `TeamMemory` also its own cell and the loads of one slot before. Their tables come from
+`python -m mmwave_baselines.cell_selection.solve_team`; in a game without a table they are NotApplicable.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmwave_baselines.cell_selection.model import Game, Ints
+from mmwave_baselines.cell_selection.reading import begun, game_of_task, needs_present_load, read
+from mmwave_baselines.cell_selection.team_rollouts import Observations
+from mmwave_gym.agent import AgentError, NotApplicable, RowRng
+from mmwave_gym.scenario import View
+
+TABLES = Path(__file__).parent
+
+
+def table_key(game: Game, memory: bool) -> str:
+    """The name of a game's table: two games share it only if they are the same."""
+    rates = np.array(game.rate_bps_hz)
+    shape = np.r_[np.ravel(game.transition), rates / rates.max()].round(6)  # the unit of rates changes no policy
+    world = hashlib.sha256(shape.tobytes()).hexdigest()[:8]
+    return f"{game.num_ues}x{game.num_cells}-{game.handover_cost:g}-{world}-{'memory' if memory else 'now'}"
+
+
+@lru_cache(maxsize=32)
+def table(game: Game, memory: bool, folder: Path = TABLES) -> NDArray[np.bool_]:
+    """Which actions are best for every observation, (count, L). Raises NotApplicable without a table."""
+    key = table_key(game, memory)
+    path = folder / "team.npz"
+    with np.load(path, allow_pickle=False) as stored:
+        if key not in stored:
+            options = f"--ues {game.num_ues} --costs {game.handover_cost:g}{' --memory' if memory else ''}"
+            raise NotApplicable(
+                f"no team policy is stored for this game ({key}); for a cost of the default world: "
+                f"python -m mmwave_baselines.cell_selection.solve_team {options}"
+            )
+        bits = stored[key]
+    return np.unpackbits(bits[:, None], axis=1)[:, : game.num_cells].astype(bool)
+
+
+@dataclass
+class TeamState:
+    """What each row remembers of the slot before."""
+
+    view: View
+    rng: RowRng
+    observations: Observations
+    best: NDArray[np.bool_]
+    cell_before: Ints  # (rows,)
+    loads_before: Ints  # (rows,)
+    fresh: NDArray[np.bool_]  # (rows,): nothing is remembered yet
+
+
+class Team:
+    """The best shared policy of the present slot."""
+
+    access = "local"
+    kind = "planner"
+    label = "best local team policy"
+    memory: ClassVar[bool] = False
+
+    def __init__(self, folder: str | Path | None = None) -> None:
+        self._folder = TABLES if folder is None else Path(folder)
+        self.config: dict[str, Any] = {"memory_slots": int(self.memory)}
+
+    @classmethod
+    def for_task(cls, task: Any = None, training_seed: int | None = None) -> Team:
+        """The agent of a task. Raises NotApplicable where there is no table."""
+        if training_seed is not None:
+            raise AgentError(f"{cls.label} has no training seeds, got {training_seed}.")
+        made = cls()
+        game = game_of_task(task)
+        if game is not None:
+            best = table(game, cls.memory, made._folder)
+            made.config["table"] = table_key(game, cls.memory)
+            made.weights_sha256 = hashlib.sha256(best.tobytes()).hexdigest()
+        return made
+
+    weights_sha256: str | None = None
+
+    def begin(self, view: View, rng: RowRng) -> TeamState:
+        needs_present_load(view, self.label)
+        game = Game.of_constants(view.constants)
+        zeros = np.zeros(view.num_rows, np.int64)
+        best = table(game, self.memory, self._folder)
+        return TeamState(
+            view, rng, Observations(game, self.memory), best, zeros, zeros.copy(), np.ones(view.num_rows, bool)
+        )
+
+    def predict(
+        self,
+        observation: NDArray[Any],
+        state: TeamState | None = None,
+        episode_start: NDArray[np.bool_] | None = None,
+        deterministic: bool = True,
+    ) -> tuple[Ints, TeamState]:
+        memory: TeamState = begun(state, self)
+        game = memory.observations.game
+        seen = read(memory.view, observation)
+        loads = game.index_of_loads(seen.others)
+        fresh = memory.fresh if episode_start is None else memory.fresh | np.asarray(episode_start, bool)
+        # Before the first slot nothing has changed, as in the chains that the tables were learned on.
+        cell_before = np.where(fresh, seen.serving, memory.cell_before)
+        loads_before = np.where(fresh, loads, memory.loads_before)
+        number = memory.observations.index(
+            game.index_of_links(seen.channel), seen.serving, loads, cell_before, loads_before
+        )
+        action = memory.rng.choice(memory.best[number])
+        memory.cell_before, memory.loads_before = seen.serving, loads
+        memory.fresh = np.zeros(len(fresh), bool)
+        return action, memory
+
+
+class TeamMemory(Team):
+    """The best shared policy that also remembers one slot."""
+
+    label = "best local team policy, one slot of memory"
+    memory = True
