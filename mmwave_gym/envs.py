@@ -148,12 +148,7 @@ class ScenarioEnv(gymnasium.Env[NDArray[np.float32], Any]):
     metadata = {"render_modes": list(RENDER_MODES), "render_fps": 10}  # noqa: RUF012 (Gymnasium's own declaration)
 
     def __init__(
-        self,
-        scenario: str,
-        render_mode: str | None = None,
-        others: Any = None,
-        control: str = "first",
-        **keywords: Any,
+        self, scenario: str, render_mode: str | None = None, others: Any = None, control: str = "first", **keywords: Any
     ):
         check_render_mode(render_mode)
         self.scenario = controlled(make_scenario(scenario, **keywords), control)

@@ -44,10 +44,20 @@ TABLE: list[Entry] = [
         scenario="handover",
         summary="a UE walks among small cells and chooses the one that serves it",
         history=("v0: first version",),
-    )
+    ),
+    Entry(
+        id="MmwaveCellSelection-v0",
+        scenario="cell_selection",
+        summary="UEs whose links flip between line of sight, none and outage share a few cells",
+        history=("v0: first version",),
+        others="channel",
+    ),
 ]
 
-SCENARIOS: dict[str, str] = {"handover": "mmwave_gym.scenarios.handover:Handover:HandoverConfig"}
+SCENARIOS: dict[str, str] = {
+    "handover": "mmwave_gym.scenarios.handover:Handover:HandoverConfig",
+    "cell_selection": "mmwave_gym.scenarios.cell_selection:CellSelection:CellSelectionConfig",
+}
 """Scenario name -> "module:Scenario:Config"; `add` puts others here."""
 
 

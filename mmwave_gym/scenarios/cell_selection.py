@@ -114,6 +114,8 @@ def resolve_rates(rates: Any, num_states: int) -> tuple[float, ...]:
         raise ValueError(f"rate_bps_hz must hold one rate for each of the {num_states} states, got {rates!r}.")
     for k, rate in enumerate(rates):
         at_least(f"rate_bps_hz[{k}]", rate, 0.0)
+    if num_states == len(STATES) and not rates[0] >= rates[1] >= rates[2]:
+        raise ValueError(f"rate_bps_hz must not rise from LOS to NLOS to outage, got {tuple(rates)}.")
     return tuple(float(rate) for rate in rates)
 
 
@@ -131,7 +133,8 @@ class CellSelectionConfig:
     order LOS, NLOS, outage; any number of states if `rate_bps_hz` has as many."""
     rate_bps_hz: str | tuple[float, ...] = "shannon"
     """Spectral efficiency of each state for a UE alone in its cell, in bit/s/Hz: "shannon" (3 dB below capacity),
-    "no_loss" (capacity), "capped" (at most 4.8 before overhead), "fitted" (NLOS at 0.14 of LOS), or numbers."""
+    "no_loss" (capacity), "capped" (at most 4.8 before overhead), "fitted" (NLOS at 0.14 of LOS), or numbers that do
+    not rise from LOS to NLOS to outage."""
     handover_cost: float = 0.1
     """Share of the slot that a UE loses when it changes its cell (paper: 0.03 to 0.3)."""
     load: str = "present"
@@ -159,8 +162,10 @@ class CellSelectionConfig:
             at_least("step_s", self.step_s, 0.0, strict=True)
         if isinstance(self.start, str):
             one_of("start", self.start, ("uniform", "spread"))
-        elif len(self.start) != self.num_ues or not all(
-            isinstance(cell, int | np.integer) and 0 <= cell < self.num_cells for cell in self.start
+        elif (
+            not isinstance(self.start, Sequence | np.ndarray)
+            or len(self.start) != self.num_ues
+            or not all(isinstance(cell, int | np.integer) and 0 <= cell < self.num_cells for cell in self.start)
         ):
             raise ValueError(
                 f"start must be 'uniform', 'spread' or a cell from 0 to {self.num_cells - 1} for each of the "
