@@ -13,7 +13,7 @@ from train.session import main
 class A2c(Arguments):
     """Advantage actor-critic, the synchronous form of A3C (Mnih et al. 2016)."""
 
-    steps: int = option(3_000_000, "decisions to train on")
+    steps: int = option(600_000, "decisions to train on")
     frame_stack: int = option(16, "how many of the last observations the network sees")
     n_steps: int = option(5, "steps of each copy between updates")
     gamma: float = option(0.998, "discount a step")

@@ -159,14 +159,20 @@ def card_of(args: Arguments, environment: Environment, task: Task) -> dict[str, 
     return {
         "algorithm": type(args).__name__.upper(),
         "command": command(args, script),
+        "arguments": {k: v for k, v in _plain(dataclasses.asdict(args)).items() if k not in ("out", "resume")},
         "env_id": task.env_id,
-        "kwargs": json.loads(json.dumps(dict(task.kwargs))),
-        "training_kwargs": json.loads(json.dumps(args.training_keywords(task))),
+        "kwargs": _plain(dict(task.kwargs)),
+        "training_kwargs": _plain(args.training_keywords(task)),
         "seed": args.seed,
         "action": action_card(environment.base.action_space),
         "normalised": True,
         "frame_stack": args.frame_stack,
     }
+
+
+def _plain(values: dict[str, Any]) -> dict[str, Any]:
+    """As JSON gives it back: tuples are lists."""
+    return json.loads(json.dumps(values))
 
 
 def prefer_staying(model: Any, environment: Environment, logit: float) -> None:
