@@ -73,6 +73,16 @@ def test_no_slots_no_states() -> None:
     assert empty.shape == (0, 2)
 
 
+def test_words_at_the_bounds_are_those_of_the_loop() -> None:
+    """A word equal to a bound belongs to the state above it."""
+    bounds = np.ceil(np.cumsum(PRINTED, axis=1)[:, :-1] * 2.0**32).astype(np.int64).ravel()
+    words = np.concatenate((bounds - 1, bounds, bounds + 1)).astype(np.uint32)[:, None]
+    for state in range(3):
+        first, once = np.full(len(words), state, np.uint8), words.T
+        sampler = markov.ChainSampler(PRINTED)
+        assert (sampler.paths(first, once) == stepped(PRINTED, first, once)).all()
+
+
 def test_extreme_words_take_the_first_and_the_last_possible_state() -> None:
     words = np.array([[0], [2**32 - 1]], np.uint32)
     sampler = markov.ChainSampler(np.array(((0.0, 0.5, 0.5), (0.25, 0.25, 0.5), (0.0, 1.0, 0.0))))
@@ -497,6 +507,15 @@ def test_matrices_that_are_not_ergodic(name: str) -> None:
     matrix, message = NOT_ERGODIC[name]
     with pytest.raises(ValueError, match=f"must be ergodic.*{message}"):
         markov.checked_matrix("transition", matrix)
+
+
+def test_the_slowest_ergodic_matrix_is_accepted() -> None:
+    """Wielandt's: a cycle of five states and one chord needs (5 - 1)² + 1 = 17 slots until all is possible."""
+    matrix = np.roll(np.eye(5), 1, axis=1)
+    matrix[4] = (0.5, 0.5, 0.0, 0.0, 0.0)
+    assert not (np.linalg.matrix_power(matrix, 16) > 0).all()
+    assert (np.linalg.matrix_power(matrix, 17) > 0).all()
+    assert (markov.checked_matrix("p", matrix.tolist()) == matrix).all()
 
 
 @pytest.mark.parametrize(
