@@ -287,7 +287,9 @@ def _named(fields: list[tuple[Any, ...]]) -> str:
 def _fields(card: Mapping[str, Any]) -> ObservationFields:
     from mmwave_gym.scenario import ObservationField
 
-    return ObservationFields(ObservationField(name, size, low, high, "", "") for name, size, low, high in card["fields"])
+    return ObservationFields(
+        ObservationField(name, size, low, high, "", "") for name, size, low, high in card["fields"]
+    )
 
 
 def _outputs(action: Mapping[str, Any]) -> int:
