@@ -22,7 +22,7 @@ from math import comb
 
 import numpy as np
 
-from mmwave_baselines.cell_selection.joint_value import Seatings
+from mmwave_baselines.cell_selection.joint_value import seatings_of
 from mmwave_baselines.cell_selection.model import Floats, Game, Ints
 from mmwave_gym.agent import NotApplicable
 
@@ -74,14 +74,9 @@ def _worth(game: Game, potential: Floats) -> tuple[Floats, Ints]:
     return worth, before.argmax(axis=-1)
 
 
-@lru_cache(maxsize=8)
-def _all_seatings(num_ues: int, num_cells: int) -> Seatings:
-    return Seatings(num_ues, num_cells)
-
-
 def _seated(game: Game, worth: Floats, links: Ints) -> Floats:
     """Worth (rows, L^N) of all seatings for UEs with channels `links` (rows, N)."""
-    seatings = _all_seatings(game.num_ues, game.num_cells)
+    seatings = seatings_of(game.num_ues, game.num_cells)
     flat = worth.reshape(len(worth), -1)
     column = seatings.all * game.num_ues + seatings.users - 1
     total = np.zeros((len(links), len(column)))
@@ -113,7 +108,7 @@ def _names(game: Game) -> Ints:
 
 def _descend(game: Game, steps: int, samples: int, rng: np.random.Generator) -> Floats:
     names = _names(game)
-    seatings = _all_seatings(game.num_ues, game.num_cells)
+    seatings = seatings_of(game.num_ues, game.num_cells)
     step = game.mix(np.eye(len(game.links)))
     weights = np.zeros(names.max() + 1)
     mean, square, average = np.zeros_like(weights), np.zeros_like(weights), np.zeros_like(weights)

@@ -14,19 +14,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmwave_baselines.cell_selection.joint_value import JointGame, Seatings, solved_joint
+from mmwave_baselines.cell_selection.joint_value import JointGame, Seatings, seatings_of, solved_joint
 from mmwave_baselines.cell_selection.loads import one_more
 from mmwave_baselines.cell_selection.model import Floats, Game, Ints, compositions
 from mmwave_baselines.cell_selection.reading import Memory, begun, game_of_task, needs_present_load
-from mmwave_gym.agent import RowRng
+from mmwave_gym.agent import NotApplicable, RowRng
 from mmwave_gym.scenario import View
 
+_MOST_PLAYED = 5_000_000  # states that an agent may take minutes to solve: 4 UEs at 3 BSs, 2 M
 _MOST_SEATINGS = 5000  # beyond, counting loads is faster than listing seatings
-
-
-@lru_cache(maxsize=16)
-def seatings_of(num_ues: int, num_cells: int) -> Seatings:
-    return Seatings(num_ues, num_cells)
 
 
 def best_seating(gain: Floats) -> Ints:
@@ -126,10 +122,14 @@ class Genie(Myopic):
 
 
 class Optimum(Myopic):
-    """The optimal policy of the joint game with all channels known: expectation-exact. NotApplicable if too large."""
+    """The optimal policy of the joint game with all channels known: expectation-exact.
+
+    Solving takes a second for 3 UEs and two minutes for 4; larger games are NotApplicable (`bounds.py` has a bound).
+    """
 
     kind = "ceiling"
     label = "centralised optimum"
+    expensive = False
 
     @classmethod
     def for_task(cls, task: Any = None, training_seed: int | None = None) -> Optimum:
@@ -137,6 +137,10 @@ class Optimum(Myopic):
         made = cls()
         game = game_of_task(task)
         if game is not None:
+            states = JointGame(game).states
+            if states > _MOST_PLAYED:
+                raise NotApplicable(f"the optimum of {states} states takes hours: see solve_exact and its bound.")
+            made.expensive = states > _MOST_PLAYED / 20
             found = solved_joint(game)
             made.config = {"optimum_bps_hz": [found.low_bps_hz, found.high_bps_hz], "sweeps": found.sweeps}
         return made

@@ -81,6 +81,12 @@ class Seatings:
         return seating @ (self.num_cells ** np.arange(self.num_ues - 1, -1, -1))
 
 
+@lru_cache(maxsize=16)
+def seatings_of(num_ues: int, num_cells: int) -> Seatings:
+    """The seatings, made once."""
+    return Seatings(num_ues, num_cells)
+
+
 @dataclass(frozen=True)
 class JointSolution:
     """The optimal sum rate a slot lies in [low, high], bit/s/Hz; `choice` (shapes, C, …, C): index of the seating."""
@@ -96,7 +102,7 @@ class JointGame:
 
     def __init__(self, game: Game, dtype: type = np.float32):
         self.game, self.dtype = game, dtype
-        self.seatings = Seatings(game.num_ues, game.num_cells)
+        self.seatings = seatings_of(game.num_ues, game.num_cells)
         self.size = (len(self.seatings.shapes), *(len(game.links),) * game.num_ues)
         if np.prod(self.size, dtype=float) > LARGEST_STATES:
             raise NotApplicable(
@@ -105,6 +111,10 @@ class JointGame:
                 f"more than {LARGEST_STATES:.0e}: use the proven bound."
             )
         self._step: NDArray[Any] = np.array(game.mix(np.eye(len(game.links))), dtype)
+
+    @property
+    def states(self) -> int:
+        return int(np.prod(self.size))
 
     @cached_property
     def _renamed(self) -> dict[tuple[int, ...], Ints]:

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mmwave_baselines.cell_selection.bounds import joint_bound
 from mmwave_baselines.cell_selection.joint_value import solve_joint
@@ -45,7 +46,7 @@ def bound(game: Game) -> dict[str, Any]:
 
 def local(game: Game) -> dict[str, Any]:
     """The better of leaving the cost out and a potential in proportion to the cost (ours, found at N = 2)."""
-    weight = np.zeros(len(game.rate_bps_hz))
+    weight: NDArray[Any] = np.zeros(len(game.rate_bps_hz))
     if game.handover_cost > 0.0:
         # By expected rate, so that P w rises with it; the factor .3 is the minimum at N = 2 and 30 %, nearly.
         weight = 0.3 * game.handover_cost * np.linalg.solve(game.matrix, game.expected_rate_bps_hz)

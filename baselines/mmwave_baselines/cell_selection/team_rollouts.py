@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mmwave_baselines.cell_selection.joint import Chains
 from mmwave_baselines.cell_selection.model import Floats, Game, Ints
@@ -232,8 +231,3 @@ def measure_shared(
         earned += reward if slot >= warmup else 0.0
     mean = earned / slots
     return float(mean.mean()), float(mean.std() / np.sqrt(copies)), handovers / (slots * copies)
-
-
-def lowest_name(chances: Floats) -> NDArray[np.int8]:
-    """The most likely action of every observation, the lowest name on ties."""
-    return chances.argmax(axis=1).astype(np.int8)
