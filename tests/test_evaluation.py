@@ -73,7 +73,7 @@ class Learner:
 
 
 @pytest.mark.parametrize("carry", [1, 3])
-@pytest.mark.parametrize("agent", ["random", "a3", "ucb", "oracle", Learner()], ids=str)
+@pytest.mark.parametrize("agent", ["random", "a3", "ucb", "oracle", pytest.param(Learner(), id="learner")])
 def test_rows_are_the_same_for_any_number_of_copies(agent, carry):
     """With `carry`, episodes of one chain end at other times than those of its neighbours."""
     task = Task(env_id=ENV, kwargs=LEAVING, name="handover/leaving", carry=carry)
