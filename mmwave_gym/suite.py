@@ -112,6 +112,10 @@ _handover = partial(
 # 119 s of learning as in section V, then a minute that counts: in the paper's two seconds staying put is optimal.
 _learn_first = partial(_handover, warmup_steps=2380, scored_steps=1200)
 
+_cell_selection = partial(
+    Task, env_id="MmwaveCellSelection-v0", primary="spectral_efficiency_bps_hz", reference="rate-stay", episodes=128
+)
+
 SUITE: tuple[Task, ...] = (
     _learn_first(
         name="handover/a1-beta5",
@@ -140,6 +144,34 @@ SUITE: tuple[Task, ...] = (
         kwargs={"channel": "mssn:V-R10/2071667", "beta": 25.0, "speed_mps": (5.0, 15.0)},
         description="A car on the same streets: five times faster, so links come and go within seconds.",
         needs_data=True,
+    ),
+    _cell_selection(
+        name="cell_selection/n3-cost10",
+        kwargs={"num_ues": 3, "handover_cost": 0.1},
+        description="Three UEs share three cells; a handover costs a tenth of a slot.",
+        ceiling="optimum",
+        ceiling_kind="expectation-exact",
+    ),
+    _cell_selection(
+        name="cell_selection/n3-cost30",
+        kwargs={"num_ues": 3, "handover_cost": 0.3},
+        description="The same with a handover that costs three tenths of a slot.",
+        ceiling="optimum",
+        ceiling_kind="expectation-exact",
+    ),
+    _cell_selection(
+        name="cell_selection/n6-cost10",
+        kwargs={"num_ues": 6, "handover_cost": 0.1},
+        description="Six UEs share three cells; who moves to an empty cell is not alone in the idea.",
+        ceiling="myopic",
+        ceiling_kind="best known",
+    ),
+    _cell_selection(
+        name="cell_selection/n6-cost30",
+        kwargs={"num_ues": 6, "handover_cost": 0.3},
+        description="The same with a handover that costs three tenths of a slot.",
+        ceiling="myopic",
+        ceiling_kind="best known",
     ),
 )
 

@@ -590,3 +590,19 @@ def test_the_leaderboard_imports_no_agent_and_nothing_heavy():
         " or m.startswith('mmwave_gym.scenarios')]; sys.exit(repr(bad) if bad else 0)"
     )
     subprocess.run([sys.executable, "-c", script], check=True, cwd=Path(__file__).parents[1])
+
+
+def test_a_ceiling_bounds_only_agents_that_know_no_more():
+    world = np.random.default_rng(3).normal(20, 5, 40)
+    changes = {"ceiling": "optimum", "ceiling_kind": "expectation-exact"}
+
+    def warnings(access: str) -> tuple[str, ...]:
+        runs = [
+            run("random", world - 10, **changes),
+            run("optimum", world, access="central", **changes),
+            run("other", world + 1, access=access, **changes),
+        ]
+        return tuple(summarise(runs).tasks[0].warnings)
+
+    assert any("other beats the ceiling optimum" in w for w in warnings("central"))
+    assert not any("beats" in w for w in warnings("hindsight"))

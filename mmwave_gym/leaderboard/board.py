@@ -290,13 +290,17 @@ def _compared(entry: Entry, task: Mapping[str, Any], samples: Mapping[str, Sampl
 
 
 def _ceiling_warnings(task: Mapping[str, Any], entries: Sequence[Entry], samples: Mapping[str, Sample]) -> list[str]:
-    """What contradicts the ceiling's claim: single episodes if it holds per episode, else the mean."""
+    """What contradicts the ceiling's claim: single episodes if it holds per episode, else the mean.
+
+    A ceiling bounds the agents that know no more than it does.
+    """
     name, kind = task.get("ceiling"), task.get("ceiling_kind")
     if name is None or name not in samples or kind == "best known":
         return []
+    knows = next(ACCESS_LEVELS.index(entry.access) for entry in entries if entry.agent == name)
     warnings = []
     for entry in entries:
-        if entry.agent == name or entry.agent not in samples:
+        if entry.agent == name or entry.agent not in samples or ACCESS_LEVELS.index(entry.access) > knows:
             continue
         values, ceiling = statistics.align(samples[entry.agent], samples[name])
         if not values.size:
