@@ -1,0 +1,191 @@
+"""Reproductions: what is written, that an interrupted one resumes, and that verdicts follow the numbers."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mmwave_baselines.cell_selection import reproduce_claims
+from mmwave_baselines.cell_selection.reproduce import CellSelectionReproduction
+from mmwave_baselines.cell_selection.reproduce_claims import all_of, judge, paper_claims, within
+from mmwave_gym import reproduction
+from mmwave_gym.benchmark import Job
+from mmwave_gym.leaderboard import read_rows
+from mmwave_gym.reproduction import VERDICTS, Claim, Results, load_reproduction, reproduce, reproductions
+from mmwave_gym.suite import Task
+
+SMALL = Task(env_id="MmwaveCellSelection-v0", name="cell_selection/small", kwargs={"horizon": 5}, episodes=3)
+
+
+class Small:
+    """A reproduction of nothing: one run and one table."""
+
+    title, budget_s = "Small", 1.0
+    agent = "channel"
+
+    def jobs(self, quick: bool) -> list[Job]:
+        return [Job(SMALL, self.agent, None, 3)]
+
+    def analyses(self, quick: bool) -> dict[str, Any]:
+        return {"table": lambda: [{"x": 1}]}
+
+    def claims(self, results: Results) -> list[Claim]:
+        mean = float(results.values(SMALL.name, self.agent, "reward").mean())
+        return [
+            Claim(id="a", claim="b | c", where="d", paper=1, ours=mean, interval=None, verdict="partly", reason="e")
+        ]
+
+    def figures(self, results: Results, directory: Path) -> None:
+        (directory / "x.png").write_bytes(b"")
+
+    def page(self, results: Results, claims: Any, figures: str) -> str:
+        return reproduction.claims_table(claims)
+
+
+class Missing(Small):
+    agent = "no-such-agent"
+
+
+def test_small_writes_and_resumes(tmp_path, monkeypatch):
+    monkeypatch.setattr(reproduction, "load_reproduction", lambda name: Small())
+    plans: list[int] = []
+    first = reproduce("my-paper", tmp_path, on_plan=plans.append)
+    again = reproduce("my-paper", tmp_path, on_plan=plans.append)
+    assert plans == [2, 0]
+    assert first == again
+    assert "b \\| c" in (tmp_path / "my_paper.md").read_text()
+    assert json.loads((tmp_path / "claims.json").read_text())[0]["verdict"] == "partly"
+    next((tmp_path / "rows").rglob("*.jsonl")).unlink()
+    assert reproduce("my-paper", tmp_path, on_plan=plans.append) == first
+    assert plans[-1] == 1
+
+
+def test_failed_run_is_told(tmp_path, monkeypatch):
+    monkeypatch.setattr(reproduction, "load_reproduction", lambda name: Missing())
+    with pytest.raises(ValueError, match="no-such-agent did not play cell_selection/small"):
+        reproduce("my-paper", tmp_path)
+
+
+def test_unknown_paper(tmp_path):
+    command = [sys.executable, "-m", "mmwave_gym.cli", "reproduce", "no-paper", "--out", str(tmp_path / "x")]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr.strip() == "mmwave-gym: unknown paper 'no-paper'; known are cell-selection."
+    assert not (tmp_path / "x").exists()
+
+
+def test_entry_points_load():
+    assert "cell-selection" in reproductions()
+    for name in reproductions():
+        assert load_reproduction(name).title
+
+
+def test_verdict_words():
+    with pytest.raises(ValueError, match="verdict"):
+        Claim(id="a", claim="", where="", paper=1, ours=1, interval=None, verdict="perhaps", reason="")
+
+
+def test_verdicts_of_numbers():
+    assert [within(d, 3) for d in (2.9, -3.0, 3.1, -6.1)] == [*("reproduced", "reproduced", "partly", "not reproduced")]
+    assert [all_of(h) for h in ([True, True], [True, False], [False])] == ["reproduced", "partly", "not reproduced"]
+
+
+def test_every_claim_is_judged_and_states_its_place():
+    for id_, entry in paper_claims().items():
+        cell = re.fullmatch(r"table1-n\d-oh\d+", id_)
+        assert cell or id_ in reproduce_claims.JUDGES
+        assert all(entry[key] for key in ("claim", "where", "paper"))
+    assert len(paper_claims()) == 16 + len(reproduce_claims.JUDGES)
+
+
+def test_full_plan_has_all_of_table_1_and_nothing_twice():
+    jobs = CellSelectionReproduction().jobs(quick=False)
+    runs = [(job.task.name, job.spec) for job in jobs]
+    assert len(set(runs)) == len(runs)
+    assert sum(job.agent == "mdp" and "fitted-printed" in job.task.name for job in jobs) == 16 * 4
+
+
+@pytest.fixture(scope="module")
+def quick(tmp_path_factory):
+    """A quick reproduction: 20 s on one core."""
+    directory = tmp_path_factory.mktemp("reproduction")
+    return directory, reproduce("cell-selection", directory, quick=True)
+
+
+@pytest.fixture(scope="module")
+def results(quick):
+    directory, _ = quick
+    tables = {
+        p.stem.removesuffix("-quick"): json.loads(p.read_text())["rows"] for p in (directory / "tables").iterdir()
+    }
+    return Results(read_rows(directory / "rows"), tables, True)
+
+
+@pytest.mark.slow
+def test_quick_writes_everything(quick):
+    directory, _ = quick
+    written = json.loads((directory / "claims.json").read_text())
+    assert [entry["id"] for entry in written] == list(paper_claims())
+    for entry in written:
+        assert set(entry) == {"id", "claim", "where", "paper", "ours", "interval", "verdict", "reason"}
+        assert entry["verdict"] in VERDICTS
+        assert entry["reason"]
+        assert entry["interval"] is None or entry["interval"][0] <= entry["interval"][1]
+        assert entry["paper"] == paper_claims()[entry["id"]]["paper"]
+    page = (directory / "cell_selection.md").read_text()
+    images = re.findall(r"!\[.+?\]\((.+?)\)", page)
+    assert len(images) == 6
+    sizes = [(directory / image).stat().st_size for image in images]
+    assert min(sizes) > 5_000
+    assert sum(sizes) < 1_000_000
+
+
+@pytest.mark.slow
+def test_quick_resumes(quick):
+    directory, claims = quick
+    plans: list[int] = []
+    assert reproduce("cell-selection", directory, quick=True, on_plan=plans.append) == claims
+    assert plans == [0]
+
+
+@pytest.mark.slow
+def test_verdicts_follow_the_rows(results):
+    before = {claim.id: claim.verdict for claim in judge(results)}
+    assert before["order"] == before["load-worst"] == before["above-mdp"] == "reproduced"
+    poor = _changed(results, "mdp", 0.3)
+    after = {claim.id: claim.verdict for claim in judge(poor)}
+    assert after["order"] == "not reproduced"
+    assert after["beats-channel"] == after["table1-rmse"] == after["table1-n3-oh10"] == "not reproduced"
+    assert after["gap"] == "not reproduced"
+    assert after["above-mdp"] == "reproduced"
+    assert {claim.id: claim.verdict for claim in judge(_changed(results, "load", 9.0))}[
+        "load-worst"
+    ] == "not reproduced"
+
+
+@pytest.mark.slow
+def test_verdicts_follow_the_tables(results):
+    rows = [{**row, "loads_printed": row["loads_true"]} for row in results.tables["states"]]
+    fixed = Results(results.runs, {**results.tables, "states": rows}, True)
+    verdicts = {claim.id: claim.verdict for claim in judge(fixed)}
+    assert verdicts["eq19"] == "reproduced"
+    assert {claim.id: claim.verdict for claim in judge(results)}["eq19"] == "not reproduced"
+
+
+def _changed(results: Results, agent: str, factor: float) -> Results:
+    """The same with an agent's spectral efficiency multiplied."""
+    name = "spectral_efficiency_bps_hz"
+    runs = [
+        dataclasses.replace(run, episodes=tuple({**row, name: factor * row[name]} for row in run.episodes))
+        if run.agent["name"] == agent
+        else run
+        for run in results.runs
+    ]
+    return Results(runs, results.tables, True)
