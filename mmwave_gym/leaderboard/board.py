@@ -105,6 +105,7 @@ class OverallRow:
     """One agent over all tasks of a scenario: its scores in the tasks' order, their mean and IQM."""
 
     entry: Entry
+    label: str
     scores: tuple[float, ...]
     mean: float
     iqm: float
@@ -217,8 +218,8 @@ def _entry(runs: list[Run], task: Mapping[str, Any], samples: dict[str, Sample])
             f"{len(whole)} training seed{'s' if len(whole) > 1 else ''}, where {USUAL_SEEDS} are the rule: "
             "the interval says little about the luck of training."
         )
-    configs = [run.agent.get("config") for run in whole]
-    if any(config != configs[0] for config in configs):
+    configs = [{k: v for k, v in (run.agent.get("config") or {}).items() if k != "seed"} for run in whole]
+    if kind == "learned" and any(config != configs[0] for config in configs):
         notes.append("The training seeds were not run with one and the same configuration.")
     return replace(
         entry,
@@ -356,6 +357,7 @@ def _overall(scenario: str, boards: Sequence[TaskBoard]) -> Overall:
     scores: dict[str, list[float]] = defaultdict(list)
     missing: dict[str, list[str]] = defaultdict(list)
     shown: dict[str, Entry] = {}
+    labels: dict[str, set[str]] = defaultdict(set)
     for agent in sorted({entry.agent for board in boards for entry in board.entries}):
         for board in boards:
             entry = board.entry(agent)
@@ -363,9 +365,16 @@ def _overall(scenario: str, boards: Sequence[TaskBoard]) -> Overall:
                 missing[agent].append(board.name)
             else:
                 shown[agent] = entry
+                labels[agent].add(entry.label)
                 scores[agent].append(entry.score.mean)
     rows = [
-        OverallRow(shown[agent], tuple(values), float(np.mean(values)), statistics.interquartile_mean(np.array(values)))
+        OverallRow(
+            shown[agent],
+            labels[agent].pop() if len(labels[agent]) == 1 else agent,  # a label may tell how it was tuned for a task
+            tuple(values),
+            float(np.mean(values)),
+            statistics.interquartile_mean(np.array(values)),
+        )
         for agent, values in scores.items()
         if agent not in missing
     ]

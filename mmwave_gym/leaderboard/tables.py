@@ -82,9 +82,7 @@ def markdown(leaderboard: Leaderboard) -> str:
     for overall in leaderboard.overall:
         lines += [f"## {_md(overall.scenario)}: all {len(overall.tasks)} tasks", ""]
         lines += ["| agent | access | mean score | IQM |", "|---|---|---:|---:|"]
-        lines += [
-            f"| {_md(row.entry.label)} | {row.entry.access} | {row.mean:.3f} | {row.iqm:.3f} |" for row in overall.rows
-        ]
+        lines += [f"| {_md(row.label)} | {row.entry.access} | {row.mean:.3f} | {row.iqm:.3f} |" for row in overall.rows]
         lines += [
             "",
             *(f"- Not in this table: {_md(a)} (no score on {_md(', '.join(t))})" for a, t in overall.missing.items()),
