@@ -190,13 +190,14 @@ def _plain(value: Any) -> Any:
 
 def _provenance(name: str, results: Results, played: Sequence[Job], seconds: float) -> str:
     episodes = sum(len(run.episodes) for run in results.runs)
-    again = f"{len(played)} of them in this call, which took {seconds:.0f} s on {os.cpu_count()} shared cores"
+    whole = len(played) == len(results.runs)  # of a resumed one the time says nothing
+    took = f", {seconds:.0f} s on {os.cpu_count()} cores that it shared with other work" if whole else ""
     return (
         f"## How this page was made\n\n`mmwave-gym reproduce {name} --out DIR{' --quick' if results.quick else ''}`, "
         f"mmwave-gym {__version__}, Python {platform.python_version()}, NumPy {np.__version__}: {len(results.runs)} "
-        f"runs, {episodes} episodes ({again}). The rows are in `DIR/rows`, the tables of analyses in `DIR/tables`, "
-        "the verdicts in `DIR/claims.json`. Every number on this page is computed from them; the paper's values come "
-        "from one file of claims.\n"
+        f"runs, {episodes} episodes{took}. The rows are in `DIR/rows`, the tables of analyses in `DIR/tables`, the "
+        "verdicts in `DIR/claims.json`. Every number on this page is computed from them; the paper's values come from "
+        "one file of claims.\n"
     )
 
 

@@ -14,7 +14,8 @@ import pytest
 
 from mmwave_baselines.cell_selection import reproduce_claims
 from mmwave_baselines.cell_selection.reproduce import CellSelectionReproduction
-from mmwave_baselines.cell_selection.reproduce_claims import all_of, judge, paper_claims, within
+from mmwave_baselines.cell_selection.reproduce_claims import judge
+from mmwave_baselines.cell_selection.reproduce_measures import all_of, paper_claims, within
 from mmwave_gym import reproduction
 from mmwave_gym.benchmark import Job
 from mmwave_gym.leaderboard import read_rows
@@ -103,6 +104,17 @@ def test_every_claim_is_judged_and_states_its_place():
         assert cell or id_ in reproduce_claims.JUDGES
         assert all(entry[key] for key in ("claim", "where", "paper"))
     assert len(paper_claims()) == 16 + len(reproduce_claims.JUDGES)
+
+
+def test_committed_page_is_of_these_claims():
+    docs = Path(__file__).parents[1] / "docs" / "reproductions"
+    written = json.loads((docs / "cell_selection" / "claims.json").read_text())
+    entries = paper_claims()
+    assert [entry["id"] for entry in written] == list(entries)
+    page = (docs / "cell_selection.md").read_text()
+    for entry in written:
+        assert entry["claim"] == entries[entry["id"]]["claim"]
+        assert re.match(r"table1-n\d", entry["id"]) or entry["reason"].replace("|", "\\|") in page
 
 
 def test_full_plan_has_all_of_table_1_and_nothing_twice():

@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from mmwave_baselines.cell_selection.reproduce import COSTS, FIGURE, NUM_UES, ROBUST, Setting
-from mmwave_baselines.cell_selection.reproduce_claims import EFFICIENCY, HANDOVERS, NAMES, Measured, printed_gain
+from mmwave_baselines.cell_selection.reproduce_measures import EFFICIENCY, HANDOVERS, NAMES, Measured, printed_gain
 from mmwave_gym.leaderboard.statistics import Interval
 from mmwave_gym.reproduction import Results
 
@@ -141,7 +141,7 @@ def _robustness(m: Measured) -> Figure:
         axis.plot([-0.25], [paper], "D", color=_COLOURS[1], markerfacecolor="none", markersize=9)
         axis.axhline(0, color="black", linewidth=0.8)
         axis.set_xticks(range(len(kinds)), list(kinds.values()), rotation=35, ha="right", fontsize=8)
-        axis.set_title(f"{n} UEs, cost {cost:.0%}", fontsize=10)
+        axis.set_title(f"{n} UEs, cost {100 * cost:.0f} %", fontsize=10)
     axes[0].set_ylabel("gain over Channel (%)")
     for label, colour, mark in (
         ("MDP", _COLOURS[0], "o"), ("MDP, expected next load", _COLOURS[3], "o"), ("exhaustive search", _DARK, "o"),
@@ -162,7 +162,7 @@ def _convergence(m: Measured) -> Figure:
             points = [(x, c["updates"]) for x, c in ended if c["converged"] is settled]
             if points:
                 face = colour if settled else "none"
-                label = f"cost {cost:.0%}" if settled else None
+                label = f"cost {100 * cost:.0f} %" if settled else None
                 axes[0].plot(*zip(*points, strict=True), "o", color=colour, markerfacecolor=face, label=label)
     axes[0].plot([], [], "o", color="black", markerfacecolor="none", label="cycle, not settled")
     axes[0].set_xticks(NUM_UES)
@@ -176,6 +176,8 @@ def _convergence(m: Measured) -> Figure:
             share = 100 * np.array(row["changed_share"])
             label = f"N = {n}" if i == 0 else None
             axes[1].plot(range(1, len(share) + 1), share, ".-", color=colour, linewidth=1, alpha=0.7, label=label)
+    rounds = max(len(r["changed_share"]) for r in m.results.tables["simultaneous"])
+    axes[1].set_xticks(range(1, rounds + 1))
     axes[1].set_xlabel("round")
     axes[1].set_ylabel("entries of all policies changed (%)")
     axes[1].set_title("all UEs at once", fontsize=10)

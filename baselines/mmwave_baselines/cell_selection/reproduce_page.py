@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mmwave_baselines.cell_selection.reproduce import COSTS, DERIVED, FIGURE, NUM_UES, TABLE, Setting
-from mmwave_baselines.cell_selection.reproduce_claims import EFFICIENCY, HANDOVERS, NAMES, Measured, printed_gain
+from mmwave_baselines.cell_selection.reproduce_measures import EFFICIENCY, HANDOVERS, NAMES, Measured, printed_gain
 from mmwave_gym.leaderboard.statistics import Interval
 from mmwave_gym.reproduction import VERDICTS, Claim, Results, claims_table, markdown_table
 
@@ -81,7 +81,7 @@ def _gains(m: Measured, rates: str, agent: str) -> str:
             ours = _with_interval(m.gain(setting, agent)) if m.has(setting, agent) else "not run"
             cells.append(f"{ours} [{printed_gain(n, cost)['paper']}]")
         rows.append(cells)
-    return markdown_table(("", *(f"{cost:.0%} cost" for cost in COSTS)), rows)
+    return markdown_table(("", *(f"{100 * cost:.0f} % cost" for cost in COSTS)), rows)
 
 
 def _schemes(m: Measured) -> str:
@@ -108,7 +108,7 @@ def _scaling(results: Results) -> str:
     lines = [
         [
             *(str(r["num_cells"]), str(r["num_ues"]), f"{r['states']:,}", str(r["sweeps"])),
-            *(f"{r['law_s'] + r['solve_s']:.2g}", f"{r['peak_mb']:.2g}"),
+            *(f"{r['law_s'] + r['solve_s']:.2g}", f"{r['peak_mb']:.3g}"),
         ]
         for r in results.tables["scaling"]
     ]
