@@ -1,0 +1,32 @@
+"""Golden sums: when they move, numbers of published boards move, and the id needs a new version and a line of history.
+
+The tolerance is for other processors' last bits, not for other physics.
+"""
+
+import gymnasium as gym
+import numpy as np
+import pytest
+
+import mmwave_gym  # noqa: F401 registers the environments
+from mmwave_gym.registration import TABLE
+
+GOLDEN = {"MmwaveHandover-v0": (31774.812519, -178873.227858), "MmwaveCellSelection-v0": (3023.363846, 9648.000000)}
+STEPS = 200
+
+
+def sums(env_id: str) -> tuple[float, float]:
+    """Sums of rewards and of observations over `STEPS` steps of 8 copies that take turns among the actions."""
+    envs = gym.make_vec(env_id, num_envs=8)
+    observation, _ = envs.reset(seed=7)
+    reward_sum, observation_sum = 0.0, float(observation.sum(dtype=np.float64))
+    for step in range(STEPS):
+        actions = (np.arange(8) + step // 5) % envs.single_action_space.n
+        observation, reward, *_ = envs.step(actions)
+        reward_sum += float(reward.sum())
+        observation_sum += float(observation.sum(dtype=np.float64))
+    return reward_sum, observation_sum
+
+
+@pytest.mark.parametrize("env_id", [entry.id for entry in TABLE if entry.id.startswith("Mmwave")])
+def test_numbers_have_not_moved(env_id: str) -> None:
+    assert sums(env_id) == pytest.approx(GOLDEN[env_id], rel=1e-5)
