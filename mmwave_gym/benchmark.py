@@ -150,11 +150,15 @@ def suite_jobs(
     also: Sequence[str] = (),
     episodes: int | None = None,
     full: bool = False,
+    most_seeds: int | None = None,
 ) -> list[Job]:
-    """All runs of the tasks: the agents `names` (default: all found for the scenario), and those of `also`."""
+    """All runs of the tasks: the agents `names` (default: all found for the scenario), and those of `also`.
+
+    `most_seeds` limits the training seeds of an agent.
+    """
     return [
         job
         for task in tasks
         for agent in (*(names or agents(task.scenario_name)), *also)
-        for job in jobs_of(task, agent, episodes, full)
+        for job in jobs_of(task, agent, episodes, full)[:most_seeds]
     ]

@@ -144,7 +144,7 @@ def leaderboard(
     ] = None,
     episodes: Annotated[int | None, typer.Option(help="episodes a task, instead of the task's own number")] = None,
     quick: Annotated[
-        bool, typer.Option("--quick", help="a few episodes each, in seconds: to see that it works")
+        bool, typer.Option("--quick", help="a few episodes and one training seed each: to see that it works")
     ] = False,
     full: Annotated[bool, typer.Option("--full", help="also agents marked as expensive")] = False,
     committed: Annotated[Path | None, typer.Option(help="rows to show for what is not run here")] = None,
@@ -158,7 +158,9 @@ def leaderboard(
     for absent in [t for t in chosen if t.missing_data]:
         err.print(f"{absent.name} is not played: {absent.missing_data}.", highlight=False, soft_wrap=True)
         chosen.remove(absent)
-    work = suite_jobs(chosen, agent or (), also or (), 8 if quick and not episodes else episodes, full)
+    work = suite_jobs(
+        chosen, agent or (), also or (), 8 if quick and not episodes else episodes, full, 1 if quick else None
+    )
     with _progress() as progress:
         bar = progress.add_task("playing", total=len(work))
 
