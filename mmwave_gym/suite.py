@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from mmwave_gym.registration import entry, make_scenario
-from mmwave_gym.scenario import EpisodeKey, Scenario
+from mmwave_gym.scenario import ACCESS_LEVELS, EpisodeKey, Scenario
 
 SUITE_SEED = 20261122
 SPLITS = ("test", "train")
@@ -50,6 +50,8 @@ class Task:
     ceiling: str | None = None
     ceiling_kind: str = "best known"
     """"hindsight-exact" (holds for every episode), "expectation-exact" (for means), "proven bound", "best known"."""
+    bounds: Mapping[str, float] = field(default_factory=dict)
+    """Proven: agents of an access level (or below) have no larger mean of `primary`; no row depends on it."""
     reference: str | None = None
     """The heuristic against which differences are paired."""
     needs_data: bool = False
@@ -61,6 +63,8 @@ class Task:
             value = getattr(self, name)
             if value is not None and (not isinstance(value, int | np.integer) or value < low):
                 raise ValueError(f"{name} must be an integer of at least {low}, got {value!r}.")
+        if unknown := set(self.bounds) - set(ACCESS_LEVELS):
+            raise ValueError(f"bounds must be by access level, {', '.join(ACCESS_LEVELS)}; got {sorted(unknown)}.")
         if "/" not in self.name:
             raise ValueError(f"a task's name must be '<scenario>/<name>', got {self.name!r}.")
 
@@ -96,6 +100,7 @@ class Task:
         """This task as JSON values, with its hash: the head of a file of rows."""
         values = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
         values["kwargs"] = json.loads(json.dumps(dict(self.kwargs), default=str))
+        values["bounds"] = dict(self.bounds)
         return {**values, "hash": self.hash}
 
     @property
@@ -112,6 +117,8 @@ _handover = partial(
 # 119 s of learning as in section V, then a minute that counts: in the paper's two seconds staying put is optimal.
 _learn_first = partial(_handover, warmup_steps=2380, scored_steps=1200)
 
+# Bounds in bit/s/Hz, rounded up, from `python -m mmwave_baselines.cell_selection.solve_exact`: "optimum" (3 and 4 UEs),
+# "bound" (6) and "local", which leaves the cost out. They hold for long means, whatever an agent remembers.
 _cell_selection = partial(
     Task, env_id="MmwaveCellSelection-v0", primary="spectral_efficiency_bps_hz", reference="rate-stay", episodes=128
 )
@@ -151,6 +158,7 @@ SUITE: tuple[Task, ...] = (
         description="Three UEs share three cells; a handover costs a tenth of a slot.",
         ceiling="optimum",
         ceiling_kind="expectation-exact",
+        bounds={"local": 9.689, "central": 10.820},
     ),
     _cell_selection(
         name="cell_selection/n3-cost30",
@@ -158,6 +166,15 @@ SUITE: tuple[Task, ...] = (
         description="The same with a handover that costs three tenths of a slot.",
         ceiling="optimum",
         ceiling_kind="expectation-exact",
+        bounds={"local": 9.689, "central": 10.146},
+    ),
+    _cell_selection(
+        name="cell_selection/n4-cost10",
+        kwargs={"num_ues": 4, "handover_cost": 0.1},
+        description="Four UEs share three cells, so two of them must share one; the optimum is still exact.",
+        ceiling="optimum",
+        ceiling_kind="expectation-exact",
+        bounds={"central": 11.897},
     ),
     _cell_selection(
         name="cell_selection/n6-cost10",
@@ -165,6 +182,7 @@ SUITE: tuple[Task, ...] = (
         description="Six UEs share three cells; who moves to an empty cell is not alone in the idea.",
         ceiling="myopic",
         ceiling_kind="best known",
+        bounds={"central": 13.248},
     ),
     _cell_selection(
         name="cell_selection/n6-cost30",
@@ -172,6 +190,7 @@ SUITE: tuple[Task, ...] = (
         description="The same with a handover that costs three tenths of a slot.",
         ceiling="myopic",
         ceiling_kind="best known",
+        bounds={"central": 13.036},
     ),
 )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 
 import numpy as np
 import pytest
@@ -23,12 +24,12 @@ from mmwave_baselines.cell_selection.rules import (
     Rate,
     RateStay,
 )
-from mmwave_baselines.cell_selection.team import Team, TeamMemory, table, table_key
+from mmwave_baselines.cell_selection.team import TABLES, Team, TeamMemory, table, table_key
 from mmwave_baselines.cell_selection.team_rollouts import Observations
 from mmwave_gym.agent import AgentError, NotApplicable, RowRng
 from mmwave_gym.scenario import Batch, EpisodeKey, View
 from mmwave_gym.scenarios.cell_selection import CellSelection, CellSelectionConfig
-from mmwave_gym.suite import Task
+from mmwave_gym.suite import SUITE, Task
 
 LOCAL = [
     RandomCell,
@@ -252,3 +253,28 @@ def test_agents_say_how_to_begin():
         Load(tie="first")
     with pytest.raises(AgentError, match="training seeds"):
         Team.for_task(None, 3)
+
+
+def test_the_suites_bounds_are_those_that_were_computed():
+    exact = json.loads((TABLES / "exact.json").read_text())
+
+    def computed(task: Task, level: str) -> float:
+        ues, cost = task.kwargs["num_ues"], task.kwargs["handover_cost"]
+        if level == "local":
+            return exact[f"local N={ues} cost=0 rates=shannon"]["high_bps_hz"]
+        kind = "optimum" if ues < 5 else "bound"
+        return exact[f"{kind} N={ues} cost={cost:g} rates=shannon"]["high_bps_hz"]
+
+    found = [t for t in SUITE if t.scenario_name == "cell_selection"]
+    assert all("central" in t.bounds for t in found)
+    for task in found:
+        for level, bound in task.bounds.items():
+            assert 0.0 < bound - computed(task, level) < 1e-3
+
+
+def test_the_optimum_is_solved_when_it_is_needed():
+    made = Optimum.for_task(Task(env_id="MmwaveCellSelection-v0", kwargs={"num_ues": 4, "handover_cost": 0.123}))
+    assert not getattr(made, "expensive", False)  # and this took no half minute
+    small = Optimum.for_task(Task(env_id="MmwaveCellSelection-v0", kwargs={"num_ues": 2}))
+    low, high = small.config["optimum_bps_hz"]
+    assert low <= high <= low + 1e-3

@@ -19,7 +19,7 @@ from scipy import stats
 
 from mmwave_gym.leaderboard import RowsError, RowWriter, Run, read_rows, row_path, statistics, summarise, write
 from mmwave_gym.leaderboard.page import html as page_html
-from mmwave_gym.leaderboard.tables import markdown, number
+from mmwave_gym.leaderboard.tables import limits, markdown, number
 
 METRICS = {"reward": "1/slot", "handovers_per_s": "1/s"}
 
@@ -606,3 +606,29 @@ def test_a_ceiling_bounds_only_agents_that_know_no_more():
 
     assert any("other beats the ceiling optimum" in w for w in warnings("central"))
     assert not any("beats" in w for w in warnings("hindsight"))
+
+
+def test_a_proven_bound_is_shown_and_guarded_by_access_level():
+    world = np.random.default_rng(3).normal(20, 1, 40)
+    changes = {"ceiling": "optimum", "ceiling_kind": "expectation-exact"}
+    runs = [
+        run("random", world - 10, **changes),
+        run("a3", world - 4, **changes),
+        run("optimum", world, access="central", **changes),
+        run("other", world - 1, **changes),
+    ]
+    for one in runs:
+        one.header["task"]["bounds"] = {"local": 18.0, "central": 30.0}
+    board = summarise(runs).tasks[0]
+    assert [w for w in board.warnings if "bound" in w] == [
+        "other beats the proven bound 18 of local agents: one is wrong."
+    ]
+    assert board.best_rule == "other"  # kind "rule", like a3, and better
+    assert board.headroom is not None
+    assert board.headroom.mean == pytest.approx(1.0)
+    text = limits(board)
+    assert "the best local rule (other): 1" in text
+    assert "no local agent has more than 18" in text
+    assert text in markdown(summarise(runs)).replace("\\", "")
+    assert "no central agent has more than 30" in page_html(summarise(runs))
+    assert limits(summarise([run("random", world)]).tasks[0]) == ""

@@ -84,6 +84,8 @@ class TaskBoard:
     units: Mapping[str, str]
     no_score: str | None = None
     warnings: tuple[str, ...] = ()
+    best_rule: str = ""
+    headroom: Interval | None = None
 
     @property
     def name(self) -> str:
@@ -166,7 +168,7 @@ def _task_board(runs: list[Run]) -> TaskBoard:
         f"(hash {run.task['hash']}, the board's is {task['hash']}). Evaluate it again."
         for run in stale
     ]
-    warnings += _ceiling_warnings(task, entries, samples)
+    warnings += _ceiling_warnings(task, entries, samples) + _bound_warnings(task, entries)
     if len({(e.episodes, e.left_out) for e in entries if e.status == "scored"}) > 1:
         warnings.append(
             "The agents have different numbers of episodes: differences, scores and ranks compare on the "
@@ -176,7 +178,21 @@ def _task_board(runs: list[Run]) -> TaskBoard:
     for run in current:
         for metric, unit in run.header["metrics"].items():
             units[metric] = units.get(metric) or str(unit)  # a run that failed early may not know its units
-    return TaskBoard(task, tuple(_ranked(entries, task, samples)), units, no_score, tuple(warnings))
+    rule, headroom = _headroom(task, entries, samples)
+    ranked = tuple(_ranked(entries, task, samples))
+    return TaskBoard(task, ranked, units, no_score, tuple(warnings), rule, headroom)
+
+
+def _headroom(
+    task: Mapping[str, Any], entries: Sequence[Entry], samples: Mapping[str, Sample]
+) -> tuple[str, Interval | None]:
+    """The best local heuristic, and the ceiling less it: what there is to gain."""
+    rules = [e for e in entries if e.kind == "rule" and e.access == "local" and e.mean is not None]
+    if not rules or task.get("ceiling") not in samples:
+        return "", None
+    best = max(rules, key=lambda e: e.mean.mean * _sign(task) if e.mean else 0.0)
+    ceiling, values = statistics.align(samples[task["ceiling"]], samples[best.agent])
+    return best.agent, statistics.difference_interval(ceiling, values) if values.size else None
 
 
 def _at(run: Run) -> str:
@@ -318,6 +334,19 @@ def _ceiling_warnings(task: Mapping[str, Any], entries: Sequence[Entry], samples
             difference = statistics.difference_interval(values, ceiling)
             if difference.excludes_zero and difference.mean * _sign(task) > 0:
                 warnings.append(f"{entry.agent} beats the ceiling {name} ({kind}) in the mean: one of them is wrong.")
+    return warnings
+
+
+def _bound_warnings(task: Mapping[str, Any], entries: Sequence[Entry]) -> list[str]:
+    """Agents whose mean contradicts a proven bound of their access level or of one that knows more."""
+    warnings = []
+    for level, bound in dict(task.get("bounds") or {}).items():
+        for entry in entries:
+            if entry.mean is None or ACCESS_LEVELS.index(entry.access) > ACCESS_LEVELS.index(level):
+                continue
+            nearest = entry.mean.low if task["higher_is_better"] else entry.mean.high
+            if nearest is not None and (nearest - bound) * _sign(task) > 0:
+                warnings.append(f"{entry.agent} beats the proven bound {bound:g} of {level} agents: one is wrong.")
     return warnings
 
 

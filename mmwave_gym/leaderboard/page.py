@@ -17,7 +17,7 @@ from pathlib import Path
 from mmwave_gym.leaderboard.board import Entry, Leaderboard, TaskBoard
 from mmwave_gym.leaderboard.rows import RowsError
 from mmwave_gym.leaderboard.statistics import Interval
-from mmwave_gym.leaderboard.tables import count, ends, headline, markdown, number, table, with_unit
+from mmwave_gym.leaderboard.tables import count, ends, headline, limits, markdown, number, table, with_unit
 
 GROUPS = {
     "local": ("Local", "sees what the environment shows to one agent"),
@@ -81,6 +81,7 @@ def html(leaderboard: Leaderboard) -> str:
         ceilings=CEILINGS,
         plots={task.name: plots(task) for task in leaderboard.tasks},
         headline=headline,
+        limits=limits,
         anchors={task.name: f"task-{i}" for i, task in enumerate(leaderboard.tasks, 1)},
         verdicts=VERDICTS,
         agents=len({run.agent["name"] for run in runs}),

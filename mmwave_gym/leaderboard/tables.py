@@ -75,6 +75,21 @@ def headline(board: TaskBoard) -> list[tuple[str, str]]:
     return sentences
 
 
+def limits(board: TaskBoard) -> str:
+    """Return what there is to gain above the best heuristic, and what is proven about means; empty if nothing is."""
+    unit = f" {board.units[board.task['primary']]}".rstrip()
+    sentences = []
+    if board.headroom is not None:
+        gain = f"{number(board.headroom.mean, board.headroom)}{unit} {ends(board.headroom)}".rstrip()
+        sentences.append(f"Headroom, the ceiling less the best local rule ({board.best_rule}): {gain}.")
+    bounds = dict(board.task.get("bounds") or {})
+    if bounds:
+        what = "more" if board.task["higher_is_better"] else "less"
+        proven = ", ".join(f"no {level} agent has {what} than {value:g}{unit}" for level, value in bounds.items())
+        sentences.append(f"Proven: in the mean {proven}.")
+    return " ".join(sentences)
+
+
 def markdown(leaderboard: Leaderboard) -> str:
     """Return the Markdown form: the overall tables, then one table per task."""
     lines = ["# mmwave-gym leaderboard", ""]
@@ -102,6 +117,7 @@ def _markdown_task(board: TaskBoard) -> list[str]:
         "",
         *(f"- **{_md(who)}** {_md(text)}" for who, text in headline(board)),
         "",
+        *([_md(limits(board)), ""] if limits(board) else []),
     ]
     lines += [f"> Warning: {_md(text)}\n" for text in board.warnings]
     if board.no_score:
