@@ -278,3 +278,41 @@ def test_the_optimum_is_solved_when_it_is_needed():
     small = Optimum.for_task(Task(env_id="MmwaveCellSelection-v0", kwargs={"num_ues": 2}))
     low, high = small.config["optimum_bps_hz"]
     assert low <= high <= low + 1e-3
+
+
+def test_shipped_team_tables_are_between_what_bounds_them():
+    """Simulated and exact values agree; local optimum, local bound and joint optimum lie above, memory helps."""
+    exact = json.loads((TABLES / "exact.json").read_text())
+    found = json.loads((TABLES / "team.json").read_text())
+
+    def value(ues: int, cost: float, memory: bool) -> tuple[float, float]:
+        game = Game.of_constants(CellSelection(CellSelectionConfig(num_ues=ues, handover_cost=cost)).constants())
+        record = found[table_key(game, memory)]
+        return record["sum_rate_bps_hz"], record["standard_error_bps_hz"]
+
+    bound = exact["local N=3 cost=0 rates=shannon"]["high_bps_hz"]
+    for cost in (0.03, 0.06, 0.1, 0.3):
+        mean, error = value(3, cost, False)
+        shipped = exact[f"shipped N=3 cost={cost:g} rates=shannon"]["low_bps_hz"]
+        assert abs(mean - shipped) < 4 * error
+        assert shipped < bound < exact["optimum N=3 cost=0 rates=shannon"]["low_bps_hz"]
+    for cost in (0.1, 0.3):
+        shipped, best = (exact[f"{what} N=3 cost={cost:g} rates=shannon"]["low_bps_hz"] for what in ("shipped", "team"))
+        assert shipped < best < 1.001 * shipped
+        mean, error = value(3, cost, True)
+        assert best + 2 * error < mean < bound
+        assert value(6, cost, True)[0] > value(6, cost, False)[0]
+    for cost in (0.03, 0.06, 0.1, 0.3):
+        optimum = exact[f"optimum N=4 cost={cost:g} rates=shannon"]
+        assert value(4, cost, False)[0] < optimum["low_bps_hz"] < optimum["high_bps_hz"]
+        assert optimum["cpu_s"] < 20 * 60
+        assert optimum["peak_mb"] < 8000
+
+
+@pytest.mark.parametrize(("ues", "cost"), [(3, 0.1), (3, 0.3), (6, 0.1), (6, 0.3)])
+def test_team_memory_plays_the_games_it_was_learned_on(ues, cost):
+    task = Task(env_id="MmwaveCellSelection-v0", kwargs={"num_ues": ues, "handover_cost": cost})
+    assert TeamMemory.for_task(task).weights_sha256
+    play = Play(TeamMemory(), copies=64, num_ues=ues, handover_cost=cost)
+    other = Play(Mdp(), copies=64, num_ues=ues, handover_cost=cost)
+    assert play.mean(40)[0] > other.mean(40)[0]  # the same episodes
