@@ -20,7 +20,10 @@ from mmwave_gym.scenario import Batch, Outcome
 if TYPE_CHECKING:
     from mmwave_gym.rendering.canvas import Frame
 
-SCENES: dict[str, str] = {"handover": "mmwave_gym.rendering.handover:HandoverScene"}
+SCENES: dict[str, str] = {
+    "handover": "mmwave_gym.rendering.handover:HandoverScene",
+    "cell_selection": "mmwave_gym.rendering.cell_selection:CellSelectionScene",
+}
 """Scenario name -> "module:Scene"."""
 GENERIC_SCENE = "mmwave_gym.rendering.generic:GenericScene"
 SLOWEST_FPS = 10.0  # a window plays in real time, but never slower than `render_fps`

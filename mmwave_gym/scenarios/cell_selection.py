@@ -184,6 +184,7 @@ class CellSelectionEpisodes(Episodes):
 @dataclass
 class CellSelectionState:
     slot: NDArray[np.int64]  # (N,)
+    link: NDArray[np.int64]  # (N, A): where `channel`, seen flat, has each UE's first link in this slot
     serving: NDArray[np.int64]  # (N, A): the cell of the last slot
     load: NDArray[np.int64]  # (N, cell): UEs at each cell in the last slot
 
@@ -235,7 +236,10 @@ class CellSelection(Scenario[CellSelectionEpisodes, CellSelectionState]):
             )
         )
         self._sampler = markov.ChainSampler(self.transition)
-        self._ue = np.arange(config.num_ues)
+        self._links_of_slot = config.num_ues * cells
+        # By link state: what a UE alone keeps if it stays, then if it changed its cell; and whether that is nothing.
+        self._kept_bps_hz = np.append(self.rate_bps_hz, (1.0 - config.handover_cost) * self.rate_bps_hz)
+        self._is_outage = (self.rate_bps_hz == 0.0).astype(np.float64)
         self._first_cell = np.empty((0, config.num_ues), np.int64)
         self._rows = self._observation_rows() if k**cells * cells <= _MOST_ROWS else None
 
@@ -262,7 +266,9 @@ class CellSelection(Scenario[CellSelectionEpisodes, CellSelectionState]):
     def start(self, episodes: CellSelectionEpisodes) -> CellSelectionState:
         serving = episodes.first_cell[episodes.row]
         slot = np.zeros(len(serving), np.int64)
-        return CellSelectionState(slot=slot, serving=serving, load=self._loads(serving))
+        links_of_episode = episodes.channel[0].size
+        link = episodes.row[:, None] * links_of_episode + np.arange(0, self._links_of_slot, self.config.num_cells)
+        return CellSelectionState(slot=slot, link=link, serving=serving, load=self._loads(serving))
 
     def _loads(self, cell: NDArray[np.int64]) -> NDArray[np.int64]:
         """(N, cell): UEs at each cell, from the cells of the UEs (N, A)."""
@@ -270,27 +276,19 @@ class CellSelection(Scenario[CellSelectionEpisodes, CellSelectionState]):
         return np.bincount((cell + self._cell_of_env(n)).ravel(), minlength=n * cells).reshape(n, cells)
 
     def step(self, episodes: CellSelectionEpisodes, state: CellSelectionState, action: NDArray[Any]) -> Outcome:
-        c = self.config
-        n, a, cells = *action.shape, c.num_cells
+        n, a = action.shape
         state.slot += 1
-        at = (action + self._cell_of_env(n)).ravel()  # each UE's cell among the cells of all copies
-        load = np.bincount(at, minlength=n * cells)
-        rate = self.rate_bps_hz.take(self._states_of(episodes, state.slot, action))
+        state.link += self._links_of_slot
         handover = action != state.serving
-        if c.load == "previous":
-            sharing = state.load.ravel().take(at).reshape(n, a) + handover
-        elif c.load == "served":
-            served = np.bincount(at, (rate > 0.0).ravel(), minlength=n * cells)
-            sharing = np.maximum(served.take(at), 1.0).reshape(n, a)
-        else:
-            sharing = load.take(at).reshape(n, a)
-        own = np.where(handover, 1.0 - c.handover_cost, 1.0) * rate / sharing
+        link_state = episodes.channel.reshape(-1).take(state.link + action)
+        load = self._loads(action)
+        own = self.received_bps_hz(link_state, action, handover, load, state.load)
         total = _over_columns(np.add, own)
 
         state.serving = action.copy()
-        state.load = load.reshape(n, cells)
+        state.load = load
         return Outcome(
-            reward=own if c.reward == "own" else np.repeat(total[:, None], a, axis=1),
+            reward=own if self.config.reward == "own" else np.repeat(total[:, None], a, axis=1),
             terminated=np.zeros((n, a), bool),
             truncated=state.slot >= self.horizon,
             elapsed_s=np.full(n, self.step_s),
@@ -298,12 +296,35 @@ class CellSelection(Scenario[CellSelectionEpisodes, CellSelectionState]):
                 "spectral_efficiency_bps_hz": total,
                 "own_efficiency_bps_hz": own,
                 "handovers_per_slot": _over_columns(np.add, handover.astype(np.float64)),
-                "outage_fraction": (rate == 0.0).astype(np.float64),
-                "load_imbalance": (
-                    _over_columns(np.maximum, state.load) - _over_columns(np.minimum, state.load)
-                ).astype(np.float64),
+                "outage_fraction": self._is_outage.take(link_state),
+                "load_imbalance": (_over_columns(np.maximum, load) - _over_columns(np.minimum, load)).astype(
+                    np.float64
+                ),
             },
         )
+
+    def received_bps_hz(
+        self,
+        link_state: NDArray[Any],
+        cell: NDArray[np.int64],
+        handover: NDArray[np.bool_],
+        load: NDArray[np.int64],
+        load_before: NDArray[np.int64],
+    ) -> NDArray[np.float64]:
+        """What each UE receives in a slot (eq. 9), (N, A): the first three are of UEs (N, A), loads of cells (N, cell).
+
+        `link_state` is that of the link to the chosen `cell`, in the slot itself.
+        """
+        n, a = cell.shape
+        at = (cell + self._cell_of_env(n)).ravel()  # each UE's cell among the cells of all copies
+        if self.config.load == "previous":
+            sharing = load_before.ravel().take(at).reshape(n, a) + handover
+        elif self.config.load == "served":
+            served = np.bincount(at, self._is_outage.take(link_state).ravel() == 0.0, minlength=load.size)
+            sharing = np.maximum(served.take(at), 1.0).reshape(n, a)
+        else:
+            sharing = load.ravel().take(at).reshape(n, a)
+        return self._kept_bps_hz.take(handover * np.uint8(len(self.transition)) + link_state) / sharing
 
     def _cell_of_env(self, n: int) -> NDArray[np.int64]:
         """(n, A): number of each copy's first cell. Kept, because broadcasting over few columns is slow."""
@@ -311,17 +332,6 @@ class CellSelection(Scenario[CellSelectionEpisodes, CellSelectionState]):
             first = np.arange(0, n * self.config.num_cells, self.config.num_cells)
             self._first_cell = np.repeat(first, self.config.num_ues).reshape(n, -1)
         return self._first_cell
-
-    def _states_of(
-        self, episodes: CellSelectionEpisodes, slot: NDArray[np.int64], cell: NDArray[np.int64]
-    ) -> NDArray[np.uint8]:
-        """(N, A): state of each UE's link to its `cell` in a slot; one flat index is much faster than four."""
-        _, slots, ues, cells = episodes.channel.shape
-        link = np.repeat((episodes.row * slots + slot) * ues, ues).reshape(cell.shape)
-        link += self._ue
-        link *= cells
-        link += cell
-        return episodes.channel.reshape(-1).take(link)
 
     def observe(self, episodes: CellSelectionEpisodes, state: CellSelectionState) -> NDArray[np.float32]:
         c, k = self.config, len(self.transition)
