@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from mmwave_gym.registration import TABLE, Entry, make_scenario, scenario_classes
-from mmwave_gym.suite import SUITE
+from mmwave_gym.scenario import Scenario
+from mmwave_gym.suite import SUITE, Task
 
 PAGES = Path(__file__).parent / "environments"
 PER = {"step": "mean over steps", "second": "a second", "all": "sum over the episode"}
@@ -49,17 +50,12 @@ def page(entry: Entry) -> str:
         "## Keywords",
         _table(("keyword", "default", "what it does"), _keywords(config_class)),
         f"## Differences from the paper{differences}" if differences else "",
+        _reproduced(entry),
         "## Tasks of the suite",
         _table(
             ("task", "what it is", "warm-up", "scored", "ceiling"),
             (
-                (
-                    f"`{t.name}`",
-                    t.description,
-                    t.warmup_steps,
-                    t.scored_steps or "to the end",
-                    f"{t.ceiling} ({t.ceiling_kind})",
-                )
+                (f"`{t.name}`", t.description, t.warmup_steps, t.scored_steps or "to the end", _limits(t, scenario))
                 for t in SUITE
                 if t.env_id == entry.id
             ),
@@ -72,6 +68,24 @@ def page(entry: Entry) -> str:
 def _picture(entry: Entry) -> str:
     image = PAGES.parent / "images" / f"{entry.scenario}.gif"
     return f"![An episode of {entry.id}](../images/{image.name})" if image.exists() else ""
+
+
+def _reproduced(entry: Entry) -> str:
+    page = PAGES.parent / "reproductions" / f"{entry.scenario}.md"
+    if not page.exists():
+        return ""
+    return (
+        "## The paper, reproduced\n\n"
+        f"[Every printed number, every claim](../reproductions/{page.name}) beside what we measure, with a verdict on\n"
+        f"each: `mmwave-gym reproduce {page.stem.replace('_', '-')} --out DIR`."
+    )
+
+
+def _limits(task: Task, scenario: Scenario[Any, Any]) -> str:
+    """The ceiling with its kind, and what is proven about means."""
+    unit = next((m.unit for m in scenario.metrics if m.name == task.primary), scenario.reward_unit)
+    proven = ", ".join(f"at most {value:g} {unit} for {level} agents" for level, value in task.bounds.items())
+    return f"{task.ceiling} ({task.ceiling_kind})" + (f"; proven: {proven}" if proven else "")
 
 
 def _keywords(config_class: type) -> Iterable[tuple[Any, ...]]:
