@@ -1,40 +1,86 @@
-"""Draws docs/images: plays a fixed episode by the tuned A3 rule and writes a PNG and a GIF.
+"""Draws docs/images: of each environment a fixed episode as PNG and GIF, and of cell selection the policies.
 
-`make docs` runs it. The pictures change only when the scenario, the rule or the drawing does.
+`make docs` runs it. The pictures change only when the scenario, the agent or the drawing does.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
+import policy_picture
 from PIL import Image
 
+from mmwave_gym import registration
 from mmwave_gym.agent import RowRng, load_agent
 from mmwave_gym.suite import task
 
 IMAGES = Path(__file__).parent / "images"
-TASK = "handover/a3-beta25"
-SEED = 181
-LAST_SLOT, SLOTS_PER_FRAME = 400, 4
-STILL_SLOT = 340
-FRAME_MS = 70
 COLOURS = 96
 
 
-def episode(seed: int) -> tuple[list[np.ndarray], np.ndarray]:
-    """The frames of the animation and the still."""
-    env: Any = gym.make("MmwaveHandover-v0", render_mode="rgb_array", mobility="A3", start="uniform")
-    observation, _ = env.reset(seed=seed)
-    agent = load_agent("a3", "handover", task(TASK))
+@dataclass(frozen=True)
+class Film:
+    """An episode to show: who plays what, and what of it is seen."""
+
+    name: str
+    env_id: str
+    agent: str
+    task: str
+    keywords: Mapping[str, Any]
+    seed: int
+    last_slot: int
+    slots_per_frame: int
+    still_slot: int
+    frame_ms: int
+
+
+FILMS = (
+    Film(
+        name="handover",
+        env_id="MmwaveHandover-v0",
+        agent="a3",
+        task="handover/a1-beta25",
+        keywords={"mobility": "A3", "start": "uniform"},
+        seed=181,
+        last_slot=400,
+        slots_per_frame=4,
+        still_slot=340,
+        frame_ms=70,
+    ),
+    Film(
+        name="cell_selection",
+        env_id="MmwaveCellSelection-v0",
+        agent="team",
+        task="cell_selection/n6-cost10",
+        keywords={"num_ues": 6},
+        seed=3,
+        last_slot=60,
+        slots_per_frame=1,
+        still_slot=57,
+        frame_ms=400,
+    ),
+)
+
+
+def episode(film: Film) -> tuple[list[np.ndarray], np.ndarray]:
+    """The frames of the animation and the still. Agents that share a world all play the same."""
+    keywords = dict(film.keywords)
+    agent = load_agent(film.agent, film.name, task(film.task))
+    if registration.make_scenario(film.name, **keywords).num_agents > 1:
+        keywords["others"] = agent
+    env: Any = gym.make(film.env_id, render_mode="rgb_array", **keywords)
+    observation, _ = env.reset(seed=film.seed)
     memory = agent.begin(env.unwrapped.view(), RowRng.from_seed(0, 1))
     frames, still = [], env.render()
-    for slot in range(LAST_SLOT + 1):
-        if slot % SLOTS_PER_FRAME == 0:
+    for slot in range(film.last_slot + 1):
+        if slot % film.slots_per_frame == 0:
             frames.append(env.render())
-        if slot == STILL_SLOT:
+        if slot == film.still_slot:
             still = env.render()
         action, memory = agent.predict(observation[None], state=memory, episode_start=np.array([slot == 0]))
         observation, _, terminated, truncated, _ = env.step(action[0])
@@ -45,22 +91,28 @@ def episode(seed: int) -> tuple[list[np.ndarray], np.ndarray]:
     return frames, still
 
 
-def main() -> None:
-    IMAGES.mkdir(exist_ok=True)
-    frames, still = episode(SEED)
-    Image.fromarray(still).save(IMAGES / "handover.png", optimize=True)
+def write(film: Film) -> None:
+    frames, still = episode(film)
+    Image.fromarray(still).save(IMAGES / f"{film.name}.png", optimize=True)
     # One palette for all frames: otherwise unchanged pixels flicker and the file grows.
     palette = Image.fromarray(still).quantize(COLOURS, dither=Image.Dither.NONE)
     entries = palette.getpalette() or []
     palette.putpalette([255 if value >= 250 else value for value in entries])  # the mean of its bin, not quite white
     small = [Image.fromarray(frame).resize((800, 600), Image.Resampling.LANCZOS) for frame in frames]
     pictures = [picture.quantize(palette=palette, dither=Image.Dither.NONE) for picture in small]
-    durations = [FRAME_MS] * (len(pictures) - 1) + [2000]
-    path = IMAGES / "handover.gif"
+    durations = [film.frame_ms] * (len(pictures) - 1) + [2000]
+    path = IMAGES / f"{film.name}.gif"
     pictures[0].save(
         path, save_all=True, append_images=pictures[1:], duration=durations, loop=0, optimize=True, disposal=1
     )
     print(f"{path}: {len(frames)} frames, {sum(durations) / 1000:.1f} s, {path.stat().st_size / 1e6:.2f} MB")
+
+
+def main() -> None:
+    IMAGES.mkdir(exist_ok=True)
+    for film in FILMS:
+        write(film)
+    policy_picture.draw(IMAGES / "cell_selection_policy.png")
 
 
 if __name__ == "__main__":
