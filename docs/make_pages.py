@@ -50,6 +50,7 @@ def page(entry: Entry) -> str:
         "## Keywords",
         _table(("keyword", "default", "what it does"), _keywords(config_class)),
         f"## Differences from the paper{differences}" if differences else "",
+        _policy(entry),
         _reproduced(entry),
         "## Tasks of the suite",
         _table(
@@ -86,6 +87,13 @@ def _limits(task: Task, scenario: Scenario[Any, Any]) -> str:
     unit = next((m.unit for m in scenario.metrics if m.name == task.primary), scenario.reward_unit)
     proven = ", ".join(f"at most {value:g} {unit} for {level} agents" for level, value in task.bounds.items())
     return f"{task.ceiling} ({task.ceiling_kind})" + (f"; proven: {proven}" if proven else "")
+
+
+def _policy(entry: Entry) -> str:
+    image = PAGES.parent / "images" / f"{entry.scenario}_policy.png"
+    return (
+        f"## What the policies do\n\n![What a UE does in every state](../images/{image.name})" if image.exists() else ""
+    )
 
 
 def _keywords(config_class: type) -> Iterable[tuple[Any, ...]]:
