@@ -1,4 +1,4 @@
-"""The command line: `mmwave-gym list | evaluate | leaderboard | reproduce | render | channel`."""
+"""The command line: `mmwave-gym list | evaluate | leaderboard | reproduce | render | channel | transition`."""
 
 from __future__ import annotations
 
@@ -271,6 +271,28 @@ def channel(
     from mmwave_gym.sources import convert
 
     out.print(convert(source, out_file), highlight=False, soft_wrap=True)
+
+
+@app.command()
+def transition(
+    source: Annotated[Path, typer.Argument(help="a drive test: a .csv file, a folder of them, or a .zip")],
+    out_file: Annotated[Path, typer.Option("--out", help="the fit to write, .json")],
+    level: Annotated[str, typer.Option(help="the column that tells states apart: snr or rsrp")] = "snr",
+    thresholds_db: Annotated[
+        tuple[float, float] | None,
+        typer.Option("--thresholds", metavar="OUTAGE LOS", help="outage below, LOS from here"),
+    ] = None,
+    slot_s: Annotated[float, typer.Option("--slot", help="slot in seconds")] = 1.0,
+    any_cell: Annotated[bool, typer.Option("--any-cell", help="count across a change of the serving cell too")] = False,
+) -> None:
+    """Fit the transition matrix of a link to drive tests, for `transition=FILE` of cell selection."""
+    from mmwave_gym.sources import irish_5g
+
+    if out_file.suffix != ".json":
+        raise ValueError(f"--out must end in .json, got {str(out_file)!r}.")
+    found = irish_5g.fit(source, level=level, thresholds_db=thresholds_db, slot_s=slot_s, same_cell=not any_cell)
+    found.save(out_file)
+    out.print(irish_5g.table(found), markup=False, highlight=False, soft_wrap=True)
 
 
 def _mean(rows: list[dict[str, Any]], name: str) -> tuple[float, float] | None:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import zipfile
 from pathlib import Path
 
+import gymnasium as gym
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from mmwave_gym import markov
+from mmwave_gym import cli, markov
 from mmwave_gym.scenarios.cell_selection import resolve_transition
 from mmwave_gym.sources import irish_5g
 from mmwave_gym.sources.irish_5g import Fit, TraceError, fit, read_fit
@@ -211,6 +213,53 @@ def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         irish_5g.main([str(tmp_path / "nowhere")])
     assert caught.value.code == 2
     assert "there is no such file" in capsys.readouterr().err
+
+
+def mmwave_gym(monkeypatch: pytest.MonkeyPatch, *words: object) -> None:
+    monkeypatch.setattr(sys, "argv", ["mmwave-gym", *map(str, words)])
+    with pytest.raises(SystemExit) as caught:
+        cli.main()
+    if caught.value.code:
+        raise SystemExit(caught.value.code)
+
+
+def test_the_command_line_s_fit_makes_an_environment(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, out = written(tmp_path, trace(ROUND * 2, cells=["7"] * 7 + ["8"] * 7)), tmp_path / "fit.json"
+    mmwave_gym(monkeypatch, "transition", run, "--out", out, "--thresholds", "-5", "10", "--slot", "1")
+    assert "snr thresholds (-5.0, 10.0) dB" in capsys.readouterr().out
+    env = gym.make("MmwaveCellSelection-v0", transition=str(out))
+    constants = env.unwrapped.scenario.constants()  # type: ignore[attr-defined]
+    assert constants["step_s"] == 1.0
+    assert constants["transition"] == pytest.approx(fit(run).transition)
+    mmwave_gym(monkeypatch, "transition", run, "--out", out, "--any-cell")
+    assert read_fit(out)[0] == pytest.approx(fit(run, same_cell=False).transition)
+    assert read_fit(out)[0] != pytest.approx(fit(run).transition)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["nowhere.csv", "--out", "fit.json"], "nowhere.csv: there is no such file or folder."),
+        (["run.csv", "--out", "fit.txt"], "--out must end in .json, got 'fit.txt'."),
+        (["run.csv", "--out", "fit.json", "--level", "sinr"], "level must be one of 'snr', 'rsrp', got 'sinr'"),
+        (["run.csv", "--out", "fit.json", "--thresholds", "5", "-5"], "thresholds_db"),
+        (["run.csv", "--out", "fit.json", "--slot", "0"], "slot_s must be above 0"),
+    ],
+)
+def test_the_command_line_s_errors_are_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, words: list[str], message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    written(tmp_path, trace(ROUND))
+    with pytest.raises(SystemExit) as caught:
+        mmwave_gym(monkeypatch, "transition", *words)
+    assert caught.value.code == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert len(error.splitlines()) == 1
+    assert not (tmp_path / "fit.json").exists()
 
 
 def test_shipped_fit_is_that_of_the_irish_runs() -> None:

@@ -4,7 +4,7 @@ Made for the runs of D. Raca, D. Leahy, C. J. Sreenan, J. J. Quinlan, "Beyond Th
 Dataset with Channel and Context Metrics", ACM MMSys 2020 (github uccmisl/5Gdataset, 83 runs in Ireland), and for
 anyone's trace: a CSV file with a column of times and one of levels, a folder of such files, or a .zip of one.
 
-    python -m mmwave_gym.sources.irish_5g 5G-production-dataset.zip --out fit.json
+    mmwave-gym transition 5G-production-dataset.zip --out fit.json
     gymnasium.make("MmwaveCellSelection-v0", transition="fit.json")
 
 What is done, and what it means:
