@@ -210,22 +210,33 @@ def _short(value: float | str) -> str:
 @app.command()
 def render(
     env: Annotated[str, typer.Argument(help="an environment id")],
-    agent: Annotated[str, typer.Option(help="who plays")] = "stay",
+    agent: Annotated[str, typer.Option(help="who plays; in a world of several, everybody")] = "stay",
     out_file: Annotated[Path | None, typer.Option("--out", help=".gif or .png; a window without it")] = None,
     seed: Annotated[int, typer.Option(help="the episode's seed")] = 0,
     steps: Annotated[int, typer.Option(help="steps at most")] = 400,
-    every: Annotated[int, typer.Option(help="show every so many steps")] = 4,
+    every: Annotated[
+        int | None, typer.Option(help="show every so many steps; 4, or 1 where steps are too short for real time")
+    ] = None,
     settings: Settings = None,
 ) -> None:
     """Show an episode in a window, or write it as an animation or a last frame."""
     from mmwave_gym.agent import RowRng, sees
+    from mmwave_gym.render import SHORTEST_S, SLOW_MOTION_S
 
+    if every is not None and every < 1:
+        raise ValueError(f"--every must be at least 1, got {every}.")
     if out_file is not None and out_file.suffix not in (".gif", ".png"):
         raise ValueError(f"--out must end in .gif or .png, got {str(out_file)!r}.")
     entry = registration.entry(env)
     mode = "human" if out_file is None else "rgb_array"
-    made: Any = gymnasium.make(env, render_mode=mode, **_settings(settings))
     player = load_agent(agent, entry.scenario)
+    keywords = _settings(settings)
+    if entry.others is not None and keywords.get("control") != "all":
+        keywords.setdefault("others", player)
+    made: Any = gymnasium.make(env, render_mode=mode, **keywords)
+    step_s = made.unwrapped.batch.scenario.constants().get("step_s", 0.1)
+    if every is None:
+        every = 4 if step_s >= SHORTEST_S else 1
     observation, _ = made.reset(seed=seed)
     memory = None
     if hasattr(player, "begin"):
@@ -241,7 +252,7 @@ def render(
             break
     made.close()
     if out_file is not None:
-        _write_frames(frames, out_file, every * made.unwrapped.batch.scenario.constants().get("step_s", 0.1))
+        _write_frames(frames, out_file, every * step_s if step_s >= SHORTEST_S else SLOW_MOTION_S)
         out.print(str(out_file), highlight=False, soft_wrap=True)
 
 

@@ -27,6 +27,8 @@ SCENES: dict[str, str] = {
 """Scenario name -> "module:Scene"."""
 GENERIC_SCENE = "mmwave_gym.rendering.generic:GenericScene"
 SLOWEST_FPS = 10.0  # a window plays in real time, but never slower than `render_fps`
+SHORTEST_S = 0.02  # a step that is shorter cannot be seen in real time, and is shown in slow motion
+SLOW_MOTION_S = 0.2  # a frame
 
 
 class Scene(Protocol):
@@ -122,7 +124,8 @@ class _Window:
         from mmwave_gym.rendering.canvas import pygame
 
         if pygame.display.get_driver() != "dummy":  # nobody watches that one
-            due_s = self._shown_at + min(elapsed_s, 1.0 / SLOWEST_FPS)
+            slow = 0.0 < elapsed_s < SHORTEST_S
+            due_s = self._shown_at + (SLOW_MOTION_S if slow else min(elapsed_s, 1.0 / SLOWEST_FPS))
             time.sleep(max(0.0, due_s - time.perf_counter()))
         self._shown_at = time.perf_counter()
 

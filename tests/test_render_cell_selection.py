@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
 import pytest
 
-from mmwave_gym import cell_selection_v0
+from mmwave_gym import cell_selection_v0, cli
 from mmwave_gym.rendering.canvas import FRAME_SIZE
 from mmwave_gym.rendering.cell_selection import PAGE_SLOTS, Record
 from mmwave_gym.scenario import Batch, EpisodeKey
@@ -120,3 +122,24 @@ def test_pettingzoo_renders() -> None:
     env.reset(seed=3)
     env.step(dict.fromkeys(env.agents, 1))
     assert env.render().shape == HEIGHT_WIDTH_3
+
+
+def test_the_command_line_s_animation_shows_every_slot_slowly_and_everybody_plays_the_agent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = pytest.importorskip("PIL.Image", reason="needs the extra [report]")
+    words = ["render", "MmwaveCellSelection-v0", "--steps", "6", "--set", "start=spread", "--out"]
+    monkeypatch.setattr(sys, "argv", ["mmwave-gym", *words, str(tmp_path / "stay.gif"), "--agent", "stay"])
+    with pytest.raises(SystemExit) as caught:
+        cli.main()
+    assert not caught.value.code
+    with image.open(tmp_path / "stay.gif") as film:
+        assert film.n_frames == 6
+        assert film.info["duration"] == 200  # milliseconds; in real time it would be an eighth of one
+        film.seek(5)
+        shown = np.array(film.convert("RGB"))
+    env = cell_selection(others="stay", start="spread")
+    env.reset(seed=0)
+    for _ in range(6):
+        env.step(0)
+    assert np.abs(shown.astype(int) - env.render()).mean() < 1.0  # a palette of 256 colours
