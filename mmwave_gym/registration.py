@@ -52,11 +52,18 @@ TABLE: list[Entry] = [
         history=("v0: first version",),
         others="channel",
     ),
+    Entry(
+        id="MmwaveAssociation-v0",
+        scenario="association",
+        summary="UEs on known routes choose a base station whenever the ones in reach and in sight change",
+        history=("v0: first version",),
+    ),
 ]
 
 SCENARIOS: dict[str, str] = {
     "handover": "mmwave_gym.scenarios.handover:Handover:HandoverConfig",
     "cell_selection": "mmwave_gym.scenarios.cell_selection:CellSelection:CellSelectionConfig",
+    "association": "mmwave_gym.scenarios.association:Association:AssociationConfig",
 }
 """Scenario name -> "module:Scenario:Config"; `add` puts others here."""
 

@@ -196,8 +196,11 @@ class Scenario(ABC, Generic[EpisodesT, StateT]):
         """Who sits in each place, (N, A); -1 is nobody. An id that left never comes back within an episode."""
         return np.broadcast_to(np.arange(self.num_agents), (len(episodes.row), self.num_agents))
 
-    def reveal(self, episodes: EpisodesT, state: StateT, access: str) -> dict[str, NDArray[Any]]:
-        """What an agent of that access level may know beside its observation, by name, leading axis N."""
+    def reveal(self, episodes: EpisodesT, state: StateT, access: str) -> dict[str, Any]:
+        """What an agent of that access level may know beside its observation, by name, leading axis N.
+
+        Arrays, or where they are large functions that return them.
+        """
         return {}
 
     def constants(self) -> Mapping[str, Any]:
@@ -226,14 +229,19 @@ class View:
         """Rows that `predict` gets: one for each copy and agent place, copies first."""
         return self.num_envs * self.num_agents
 
-    def look(self) -> dict[str, NDArray[Any]]:
-        """What may be known now, by name, leading axis `num_envs`; copies, for reading."""
+    def look(self, *names: str) -> dict[str, NDArray[Any]]:
+        """What may be known now, by name, leading axis `num_envs`; copies, for reading.
+
+        With `names` only these, which saves copying large worlds again and again. KeyError: it is not revealed.
+        """
         batch = self._batch
         revealed = batch.scenario.reveal(batch.episodes, batch.state, self.access)
-        for name, value in revealed.items():
-            revealed[name] = value = np.array(value[self._envs])
-            value.flags.writeable = False
-        return revealed
+        seen = {}
+        for name in names or revealed:
+            value = revealed[name]
+            seen[name] = np.array((value() if callable(value) else value)[self._envs])
+            seen[name].flags.writeable = False
+        return seen
 
     def action_mask(self) -> NDArray[np.bool_] | None:
         """Allowed actions now, (num_rows, actions), or None; every access level knows its own."""

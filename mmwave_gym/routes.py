@@ -1,0 +1,236 @@
+"""Known routes: where UEs will be, which cells they will have, and the decision epochs that follow from it.
+
+A route is a polyline with knots at equal time steps and constant velocity between them. A visit is an interval in
+which a cell is a UE's candidate: in range and in line of sight. Epochs are the instants at which a UE's candidates
+change; between them nothing is decided. Pure functions of arrays, one world at a time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmwave_gym.radio import spectral_efficiency_bps_hz
+
+Array = NDArray[np.floating[Any]]
+Indices = NDArray[np.integer[Any]]
+
+TOUCH_S = 1e-9
+"""Times that differ by less are one: what ends at a street corner goes on behind it."""
+
+FORESIGHT_S = 30.0
+"""Routes go on this much longer than an episode, so that its last epochs foresee as much as others."""
+
+_GAUSS_NODES, _GAUSS_WEIGHTS = np.polynomial.legendre.leggauss(10)
+
+
+@dataclass(frozen=True)
+class LinkBudget:
+    """Spectral efficiency of a link in line of sight, log2(1 + snr_1m max(d, 1 m)^-exponent), d in three dimensions."""
+
+    snr_1m: float
+    """Linear SNR at a metre."""
+    exponent: float
+    height_m: float = 0.0
+    """Of the base station's antenna above the UE's."""
+
+    def efficiency_bps_hz(self, distance_squared_m2: Array) -> Array:
+        """From squared distances on the map."""
+        squared = np.maximum(distance_squared_m2 + self.height_m**2, 1.0)
+        return spectral_efficiency_bps_hz(self.snr_1m * squared ** (-0.5 * self.exponent))
+
+    def integral(self, from_m: Array, to_m: Array, duration_s: Array) -> Array:
+        """Integral over time, in bit/Hz, along straight pieces at constant velocity, shape (...).
+
+        from_m, to_m: places relative to the base station, (..., 2). Gauss's rule in the logarithm of the distance,
+        because efficiency peaks sharply near the base station; relative error below 1e-5.
+        """
+        path = to_m - from_m
+        length = np.hypot(path[..., 0], path[..., 1])
+        still = length < 1e-9
+        along = path / np.where(still, 1.0, length)[..., None]
+        first = (from_m * along).sum(axis=-1)
+        # Squared distance of closest approach: rounding must not make it negative.
+        beside = np.maximum((from_m**2).sum(axis=-1) - first**2, 0.0) + self.height_m**2
+        total = self._from_nearest(first + length, beside) - self._from_nearest(first, beside)
+        standing = self.efficiency_bps_hz((from_m**2).sum(axis=-1))
+        return np.where(still, standing, total / np.where(still, 1.0, length)) * duration_s
+
+    def _from_nearest(self, x_m: Array, beside_m2: Array) -> Array:
+        """Integral over the way from the nearest point to `x_m` along the line, signed, in m bit/s/Hz."""
+        way = np.abs(x_m)
+        flat = np.minimum(way, np.sqrt(np.maximum(1.0 - beside_m2, 0.0)))  # within a metre of the antenna
+        scale = np.sqrt(np.maximum(beside_m2, 1.0))
+        low, high = np.arcsinh(flat / scale), np.arcsinh(way / scale)
+        w = 0.5 * ((high + low)[..., None] + (high - low)[..., None] * _GAUSS_NODES)
+        squared = np.maximum((scale[..., None] * np.sinh(w)) ** 2 + beside_m2[..., None], 1.0)
+        value = spectral_efficiency_bps_hz(self.snr_1m * squared ** (-0.5 * self.exponent))
+        value *= np.cosh(w) * scale[..., None]
+        curved = 0.5 * (high - low) * (value @ _GAUSS_WEIGHTS)
+        return np.sign(x_m) * (flat * float(spectral_efficiency_bps_hz(np.array(self.snr_1m))) + curved)
+
+
+@dataclass(frozen=True)
+class Routes:
+    """Where the UEs of a world are: UE u is at `knots_m[u, i]` at time `first_s[u] + i * knot_s`."""
+
+    first_s: Array  # (ue,)
+    knot_s: float
+    knots_m: Array  # (ue, knot, 2)
+
+    def at(self, ue: Indices, time_s: Array) -> Array:
+        """Places (..., 2) of UEs (...) at times (...); beyond its ends a route stands still."""
+        return place_m(self.first_s[ue], self.knot_s, self.knots_m, ue, time_s)
+
+
+def place_m(first_s: Array, knot_s: float, knots_m: Array, route: Indices, time_s: Array) -> Array:
+    """Places (..., 2) on routes knots_m (routes, knot, 2) at times (...); first_s (...) is when each route begins."""
+    last = knots_m.shape[1] - 1
+    step = np.clip((time_s - first_s) / knot_s, 0.0, last)
+    knot = np.minimum(step.astype(np.intp), max(last - 1, 0))
+    flat = knots_m.reshape(-1, 2)
+    at = route * (last + 1) + knot
+    begin, end = flat.take(at, axis=0), flat.take(at + (last > 0), axis=0)
+    return begin + (end - begin) * (step - knot)[..., None]
+
+
+@dataclass(frozen=True)
+class Visits:
+    """Intervals in which a base station is a candidate of a UE."""
+
+    ue: Indices
+    bs: Indices
+    start_s: Array
+    end_s: Array
+
+    def joined(self) -> Visits:
+        """The same with those that touch made one, ordered by UE, base station and time."""
+        order = np.lexsort((self.start_s, self.bs, self.ue))
+        ue, bs, start, end = self.ue[order], self.bs[order], self.start_s[order], self.end_s[order]
+        goes_on = np.zeros(len(ue), bool)
+        goes_on[1:] = (ue[1:] == ue[:-1]) & (bs[1:] == bs[:-1]) & (start[1:] <= end[:-1] + TOUCH_S)
+        first = np.flatnonzero(~goes_on)
+        last = np.append(first[1:], len(ue)) - 1
+        return Visits(ue[first], bs[first], start[first], end[last])
+
+
+@dataclass(frozen=True)
+class Epochs:
+    """The decision epochs of a world in order of time: K epochs, at most C candidates each, strongest first."""
+
+    time_s: Array  # (K,)
+    ue: Indices  # (K,)
+    interval_s: Array  # (K,) until the same UE's next epoch, which may lie beyond the end of the episode
+    candidate: Indices  # (K, C), -1: none
+    efficiency: Array  # (K, C) bit/s/Hz at the epoch
+    mean_efficiency: Array  # (K, C) over the interval
+    stay_efficiency: Array  # (K, C) mean until the cell stops being a candidate
+    stay_s: Array  # (K, C) until then
+    first_serving: Indices  # (ue,) the strongest candidate at time 0, -1: none
+    first_efficiency: Array  # (ue,) its mean until the UE's first epoch
+    first_interval_s: Array  # (ue,) until the UE's first epoch
+
+
+def epochs(routes: Routes, visits: Visits, bs_m: Array, budget: LinkBudget, end_s: float, most: int) -> Epochs:
+    """The epochs in (0, end_s); of more than `most` candidates the strongest at the epoch are offered.
+
+    Visits should reach some way beyond `end_s`, so that what is foreseen there is right.
+    """
+    num_ues, visits = len(routes.first_s), visits.joined()
+    change, first, last = _changes(visits)
+    # One link for each visit and each of the UE's intervals that it covers, ordered as the visits are.
+    count = last - first
+    visit = np.repeat(np.arange(len(count)), count)
+    at = np.arange(len(visit)) - np.repeat(np.cumsum(count) - count, count) + np.repeat(first, count)
+    ue, bs = visits.ue[visit], visits.bs[visit]
+    begin, finish = change.time_s[at], change.time_s[at + 1]
+    bits = link_integral(routes, bs_m, budget, ue, bs, begin, finish)
+    whole, so_far = np.cumsum(bits), np.concatenate(([0.0], np.cumsum(bits)))
+    to_come = whole[(np.cumsum(count) - 1)[visit]] - so_far[:-1]
+    stay_s = visits.end_s[visit] - begin
+    now = budget.efficiency_bps_hz(((routes.at(ue, begin) - bs_m[bs]) ** 2).sum(axis=-1))
+
+    inside = (change.time_s > 0.0) & (change.time_s < end_s)
+    chosen = np.flatnonzero(inside)
+    chosen = chosen[np.lexsort((change.ue[chosen], change.time_s[chosen]))]
+    row_of = np.full(len(change.time_s), -1)
+    row_of[chosen] = np.arange(len(chosen))
+    row = row_of[at]
+    order = np.lexsort((-now, row))
+    order = order[row[order] >= 0]
+    row = row[order]
+    rank = np.arange(len(row)) - np.searchsorted(row, row)
+    order, row, rank = order[rank < most], row[rank < most], rank[rank < most]
+
+    def table(values: NDArray[Any], nothing: float) -> NDArray[Any]:
+        filled = np.full((len(chosen), most), nothing, values.dtype)
+        filled[row, rank] = values[order]
+        return filled
+
+    following = np.append(change.time_s[1:], np.inf)
+    same = np.append(change.ue[1:] == change.ue[:-1], False)
+    interval_s = np.where(same, following, end_s) - change.time_s
+    serving, planned = np.full(num_ues, -1), np.zeros(num_ues)
+    until = np.full(num_ues, end_s)
+    running = np.flatnonzero((begin <= 0.0) & (finish > 0.0))
+    distance = ((routes.at(ue[running], np.zeros(len(running))) - bs_m[bs[running]]) ** 2).sum(axis=-1)
+    running = running[np.argsort(-distance, kind="stable")]  # the nearest is written last
+    part = link_integral(routes, bs_m, budget, ue[running], bs[running], np.zeros(len(running)), finish[running])
+    serving[ue[running]] = bs[running]
+    planned[ue[running]] = part / finish[running]
+    until[ue[running]] = finish[running]
+    return Epochs(
+        time_s=change.time_s[chosen],
+        ue=change.ue[chosen],
+        interval_s=interval_s[chosen],
+        candidate=table(bs, -1),
+        efficiency=table(now, 0.0),
+        mean_efficiency=table(bits / (finish - begin), 0.0),
+        stay_efficiency=table(to_come / stay_s, 0.0),
+        stay_s=table(stay_s, 0.0),
+        first_serving=serving,
+        first_efficiency=planned,
+        first_interval_s=until,
+    )
+
+
+@dataclass(frozen=True)
+class _Changes:
+    """The instants at which a UE's candidates change, ordered by UE and time."""
+
+    ue: Indices
+    time_s: Array
+
+
+def _changes(visits: Visits) -> tuple[_Changes, Indices, Indices]:
+    """The changes, and for each visit the numbers of those at which it starts and ends."""
+    ue = np.concatenate((visits.ue, visits.ue))
+    time_s = np.concatenate((visits.start_s, visits.end_s))
+    order = np.lexsort((time_s, ue))
+    ue, time_s = ue[order], time_s[order]
+    new = np.ones(len(ue), bool)
+    new[1:] = (ue[1:] != ue[:-1]) | (time_s[1:] > time_s[:-1] + TOUCH_S)
+    number = np.empty(len(ue), np.intp)
+    number[order] = np.cumsum(new) - 1
+    half = len(visits.ue)
+    return _Changes(ue[new], time_s[new]), number[:half], number[half:]
+
+
+def link_integral(
+    routes: Routes, bs_m: Array, budget: LinkBudget, ue: Indices, bs: Indices, begin_s: Array, end_s: Array
+) -> Array:
+    """Integral of the efficiency of links (ue, bs) from `begin_s` to `end_s`, all (links,), in bit/Hz."""
+    first_s, knot_s = routes.first_s[ue], routes.knot_s
+    first = np.floor((begin_s - first_s) / knot_s + TOUCH_S).astype(np.intp)
+    last = np.maximum(np.ceil((end_s - first_s) / knot_s - TOUCH_S).astype(np.intp), first + 1)
+    count = last - first
+    link = np.repeat(np.arange(len(ue)), count)
+    knot = np.arange(len(link)) - np.repeat(np.cumsum(count) - count, count) + first[link]
+    from_s = np.maximum(first_s[link] + knot * knot_s, begin_s[link])
+    to_s = np.minimum(first_s[link] + (knot + 1) * knot_s, end_s[link])
+    at = bs_m[bs[link]]
+    pieces = budget.integral(routes.at(ue[link], from_s) - at, routes.at(ue[link], to_s) - at, to_s - from_s)
+    return np.bincount(link, pieces, len(ue))

@@ -1,0 +1,496 @@
+"""Trajectory-known association: UEs on known routes choose base stations at decision epochs.
+
+The paper is W. Ning, Y. Xu, J. Wu, X. Tong, "Sequence Q-Learning Algorithm for Optimal Mobility-Aware User
+Association", ICC 2022 (arXiv 2201.05983), sections II and IV. The surviving text has no formulas and no numbers;
+what is rebuilt here, and why, stands in the differences below.
+
+A base station is a candidate of a UE while it is in range and in line of sight. Whenever the candidates of a UE
+change there is an epoch: this UE, and no other, chooses among its candidates. A base station shares its bandwidth
+equally, so it brings its bandwidth times the mean spectral efficiency of its UEs, and the network the sum of that
+over base stations (eqs. 1 to 3).
+
+**A step is one epoch.** The action is the rank of a candidate, strongest first; ranks without a candidate are masked
+(should one be chosen all the same, the strongest is meant). An epoch at which a UE has lost its last candidate has
+the one action 0, nobody. A step ends just before the next epoch of any UE, `info["elapsed_s"]` later.
+
+Observations and rewards reckon with each link's mean efficiency over its UE's interval, from the UE's epoch to its
+next. The metrics are exact: shares exactly, each link's efficiency at the middle of ticks of 25 ms.
+
+Differences from the paper, and choices where its text is lost or silent:
+
+1. Rates are the network's sum, in Mbit/s; Table I has 10 Mbit/s as its unit, and only sums fit that.
+2. Roads of 200 m and 50 km/h: the paper's time between handovers of SNR-based handover is 14.4 s, a road's length.
+3. `geometry="paper"`: range 150 m, so the candidates are the two ends of a road, or one of them, and buildings
+   cannot matter. The SNR at a metre (42.1 dB) makes SNR-based handover earn the 800 Mbit/s of Table I; the
+   exponent 3 is ours. Both are far below real links.
+4. `geometry="blocked"`: range 204 m and buildings that fill most of their blocks; here line of sight matters.
+5. Buildings are axis-parallel rectangles, one a block, sides and place uniform. Sight along a street is free.
+6. At crossings a UE takes any road but the one it came from, with equal chances. All drive at the same speed.
+7. Distances are clamped to 1 m.
+8. UEs begin with their strongest candidate. Fairness is counted after `settle_s`, because the first association is
+   nobody's decision.
+9. At most `max_candidates` candidates are offered, the strongest at the epoch.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from gymnasium import spaces
+from numpy.typing import NDArray
+
+from mmwave_gym.checks import at_least, interval, one_of
+from mmwave_gym.routes import FORESIGHT_S, LinkBudget, epochs, place_m
+from mmwave_gym.scenario import (
+    EpisodeRng,
+    Episodes,
+    Metric,
+    ObservationField,
+    ObservationFields,
+    Outcome,
+    Scenario,
+)
+from mmwave_gym.streets import StreetWorld
+
+REWARDS = ("network", "marginal")
+GEOMETRIES: Mapping[str, Mapping[str, Any]] = {
+    "paper": {"radius_m": 150.0, "building_sides": (0.0, 1.0), "snr_1m_db": 42.06},
+    "blocked": {"radius_m": 204.0, "building_sides": (0.85, 1.0), "snr_1m_db": 45.50},
+}
+"""What `geometry` stands for: SPEC 2 (paper) and 5.3 (blocked); the SNR makes the strongest cell earn 800 Mbit/s."""
+
+TICK_S = 0.025
+"""Metrics take a link's efficiency at the middle of ticks no longer than this: 0.35 m at 50 km/h."""
+MBIT = 1e-6
+
+
+@dataclass(frozen=True, kw_only=True)
+class AssociationConfig:
+    """Keywords of `MmwaveAssociation-v0`. Errors: ValueError names the keyword, the value and what is allowed."""
+
+    num_ues: int = 512
+    """UEs, each an agent in PettingZoo (paper: 512 to 2048)."""
+    geometry: str = "paper"
+    """"paper" (range below the length of a road) or "blocked" (above it, with large buildings): the defaults of
+    `radius_m`, `building_sides` and `snr_1m_db`."""
+    crossings: tuple[int, int] = (8, 8)
+    """Rows and columns of street crossings, a base station at each (paper: 64)."""
+    road_m: float = 200.0
+    """Length of a road from crossing to crossing."""
+    radius_m: float | None = None
+    """Range of a base station; None: that of the geometry. At least half a road, so that no UE is out of range."""
+    building_sides: tuple[float, float] | None = None
+    """Least and greatest side of a building, as a share of a road's length; None: those of the geometry."""
+    snr_1m_db: float | None = None
+    """SNR at a metre; None: that of the geometry."""
+    path_loss_exponent: float = 3.0
+    """Of the distance."""
+    bandwidth_hz: float = 10e6
+    """Of each base station (paper)."""
+    speed_mps: float = 50.0 / 3.6
+    """Of every UE."""
+    duration_s: float = 100.0
+    """Length of an episode; the last epoch before it is the last step."""
+    settle_s: float = 20.0
+    """Metrics of UEs (fairness) leave out so much of the beginning."""
+    reward: str = "network"
+    """"network" (what the network brings until the next epoch) or "marginal" (what the decision adds to the network
+    over the UE's coming interval, as far as known now)."""
+    max_candidates: int | None = None
+    """How many candidates are offered at an epoch; None: as many as there can be."""
+
+    def __post_init__(self) -> None:
+        at_least("num_ues", self.num_ues, 1, integer=True)
+        one_of("geometry", self.geometry, GEOMETRIES)
+        if not isinstance(self.crossings, Sequence) or len(self.crossings) != 2:
+            raise ValueError(f"crossings must be two numbers, rows and columns, got {self.crossings!r}.")
+        for name, count in zip(("crossings[0]", "crossings[1]"), self.crossings, strict=True):
+            at_least(name, count, 1, integer=True)
+        if self.crossings[0] * self.crossings[1] < 2:
+            raise ValueError(f"crossings must make at least one road, got {self.crossings!r}.")
+        for name in ("road_m", "path_loss_exponent", "bandwidth_hz", "speed_mps", "duration_s"):
+            at_least(name, getattr(self, name), 0.0, strict=True)
+        at_least("radius_m", self.resolved("radius_m"), 0.5 * self.road_m)
+        interval("building_sides", self.resolved("building_sides"), 0.0)
+        if self.resolved("building_sides")[1] > 1.0:
+            raise ValueError(f"building_sides must not exceed 1, a whole block, got {self.building_sides!r}.")
+        snr_1m_db = self.resolved("snr_1m_db")
+        if not -100.0 <= snr_1m_db <= 200.0:
+            raise ValueError(f"snr_1m_db must be between -100 and 200, got {snr_1m_db!r}.")
+        at_least("settle_s", self.settle_s, 0.0)
+        one_of("reward", self.reward, REWARDS)
+        if self.max_candidates is not None:
+            at_least("max_candidates", self.max_candidates, 1, integer=True)
+        if self.duration_s < (shortest := 2.0 * self.road_m / self.speed_mps):
+            raise ValueError(
+                f"duration_s must be at least {shortest:.3g}, two roads at {self.speed_mps:.3g} m/s, so that every UE "
+                f"decides; got {self.duration_s}."
+            )
+        if self.settle_s >= self.duration_s:
+            raise ValueError(f"settle_s must be below duration_s ({self.duration_s}), got {self.settle_s}.")
+
+    def resolved(self, name: str) -> Any:
+        """A keyword's value, or that of the geometry where it is None."""
+        value = getattr(self, name)
+        return GEOMETRIES[self.geometry][name] if value is None else value
+
+
+@dataclass
+class AssociationEpisodes(Episodes):
+    """Drawn episodes; axis 0 is storage. Epochs are in order of time, padded after the last: time `duration_s`, UE -1.
+
+    C candidates, strongest first, -1: none.
+    """
+
+    time_s: NDArray[np.float64]  # (storage, epoch)
+    ue: NDArray[np.int32]  # (storage, epoch)
+    interval_s: NDArray[np.float32]  # (storage, epoch): until the same UE's next epoch
+    candidate: NDArray[np.int16]  # (storage, epoch, C)
+    foreseen: NDArray[np.float32]  # (storage, epoch, C, 4): efficiency now, over the interval, over the stay; stay_s
+    first_s: NDArray[np.float64]  # (storage, ue): when the first knot of the route was passed
+    knots_m: NDArray[np.float32]  # (storage, ue, knot, 2): places at equal time steps
+    first_serving: NDArray[np.int16]  # (storage, ue): at time 0, -1: none
+    first_efficiency: NDArray[np.float64]  # (storage, ue): its mean until the UE's first epoch
+    buildings_m: NDArray[np.float32]  # (storage, building, 4): left, bottom, right, top
+
+
+@dataclass
+class AssociationState:
+    """Cell `num_bs` is nobody's: who has no candidate is there. `load` there is infinite, so it gives no share."""
+
+    epoch: NDArray[np.int64]  # (N,)
+    time_s: NDArray[np.float64]  # (N,) of the epoch
+    serving: NDArray[np.int64]  # (N, ue)
+    planned: NDArray[np.float64]  # (N, ue): mean efficiency over the UE's interval, 0 for nobody's
+    load: NDArray[np.float64]  # (N, cell): UEs
+    total: NDArray[np.float64]  # (N, cell): sum of their planned efficiencies
+    # Integrals over time of each cell, up to `touched_s`: of 1/n; of what its UEs lose to one of them beside its own
+    # rate, S/n - S/(n-1); and of what one of them adds per unit of its efficiency, 1/(n-1).
+    touched_s: NDArray[np.float64]  # (N, cell)
+    integrals: NDArray[np.float64]  # (N, cell, 3)
+    then: NDArray[np.float64]  # (N, ue, 3): the integrals of the UE's cell when it came; the first at the last tick
+    counted_s: NDArray[np.float64]  # (N,): up to when `mbit` is counted
+    mbit: NDArray[np.float64]  # (N, ue): received since `settled_s`
+    settled_s: NDArray[np.float64]  # (N,): since when `mbit` is counted
+
+
+class Association(Scenario[AssociationEpisodes, AssociationState]):
+    """The scenario of the module's text: a step is one UE's decision."""
+
+    name = "association"
+    agent_noun = "ue"
+    turn_based = True
+    masked = True
+    num_agents = 1
+    action_meaning = "rank of the candidate that serves the UE from now on, strongest first"
+    reward_meaning = (
+        "what the network brings until the next epoch of any UE, reckoned with mean efficiencies; with "
+        '`reward="marginal"` what the choice adds to it over the UE\'s coming interval if nobody else moves'
+    )
+    reward_unit = "Mbit"
+    metrics = (
+        Metric("network_rate_mbps", "Mbit/s", "second", "sum rate of the network"),
+        Metric("handovers_per_ue_s", "1/s", "second", "changes of the base station, a UE"),
+        Metric("p5_rate_mbps", "Mbit/s", "all", "5th percentile of the UEs' mean rates after `settle_s`, at the end"),
+        Metric("jain_index", "1", "all", "Jain's fairness index of these rates, at the end"),
+        Metric("mean_log_rate", "log2(Mbit/s)", "all", "proportional fairness: mean log2 of these rates, at the end"),
+        Metric("credit_mbit", "Mbit", "step", "what this UE's choice before this one really added to the network"),
+    )
+
+    def __init__(self, config: AssociationConfig):
+        self.config = config
+        self.world = StreetWorld(config)
+        self.bs_m = self.world.bs_m
+        self.num_bs = len(self.bs_m)
+        self.num_ues = self.max_agent_ids = self.world.num_ues
+        self.budget: LinkBudget = self.world.budget
+        self.max_candidates = self.world.most_candidates
+        if config.max_candidates is not None:
+            self.max_candidates = min(config.max_candidates, self.max_candidates)
+        self.horizon = self.world.most_epochs
+        self.action_space = spaces.Discrete(self.max_candidates)
+        self._cells = self.num_bs + 1
+        best = float(self.budget.efficiency_bps_hz(np.zeros(1))[0])
+        c, longest = self.max_candidates, config.duration_s + FORESIGHT_S + self.world.knot_s
+        bps_hz, others = "bit/s/Hz", float(max(self.num_ues - 1, 1))
+        self.fields = ObservationFields(
+            (
+                ObservationField("efficiency", c, 0.0, best, bps_hz, "of each candidate now"),
+                ObservationField("mean_efficiency", c, 0.0, best, bps_hz, "its mean until the UE's next epoch"),
+                ObservationField("stay_efficiency", c, 0.0, best, bps_hz, "its mean while it stays a candidate"),
+                ObservationField("stay_s", c, 0.0, longest, "s", "how long it stays a candidate"),
+                ObservationField("load", c, 0.0, others, "1", "other UEs that it serves"),
+                ObservationField("cell_efficiency", c, 0.0, best, bps_hz, "their mean efficiency"),
+                ObservationField("serving", c, 0.0, 1.0, "1", "1 where it serves the UE"),
+                ObservationField("interval_s", 1, 0.0, longest, "s", "time until the UE's next epoch"),
+            )
+        )
+
+    # ------------------------------------------------------------------ the world
+
+    def draw(self, rngs: Sequence[EpisodeRng]) -> AssociationEpisodes:
+        n, h, c, u = len(rngs), self.horizon + 1, self.max_candidates, self.num_ues
+        drawn = AssociationEpisodes(
+            row=np.arange(n),
+            time_s=np.full((n, h), self.config.duration_s),
+            ue=np.full((n, h), -1, np.int32),
+            interval_s=np.zeros((n, h), np.float32),
+            candidate=np.full((n, h, c), -1, np.int16),
+            foreseen=np.zeros((n, h, c, 4), np.float32),
+            first_s=np.zeros((n, u)),
+            knots_m=np.zeros((n, u, self.world.num_knots, 2), np.float32),
+            first_serving=np.full((n, u), -1, np.int16),
+            first_efficiency=np.zeros((n, u)),
+            buildings_m=np.zeros((n, self.world.num_buildings, 4), np.float32),
+        )
+        for i, rng in enumerate(rngs):
+            routes, visits, buildings = self.world.draw(rng)
+            found = epochs(routes, visits, self.bs_m, self.budget, self.config.duration_s, c)
+            k = min(len(found.time_s), self.horizon)
+            drawn.time_s[i, :k], drawn.ue[i, :k] = found.time_s[:k], found.ue[:k]
+            drawn.interval_s[i, :k], drawn.candidate[i, :k] = found.interval_s[:k], found.candidate[:k]
+            parts = found.efficiency, found.mean_efficiency, found.stay_efficiency, found.stay_s
+            for f, part in enumerate(parts):
+                drawn.foreseen[i, :k, :, f] = part[:k]
+            drawn.first_s[i], drawn.knots_m[i] = routes.first_s, routes.knots_m
+            drawn.first_serving[i], drawn.first_efficiency[i] = found.first_serving, found.first_efficiency
+            drawn.buildings_m[i] = buildings
+        return drawn
+
+    # ------------------------------------------------------------------ the game
+
+    def start(self, episodes: AssociationEpisodes) -> AssociationState:
+        row = episodes.row
+        n, u, cells = len(row), self.num_ues, self._cells
+        serving = episodes.first_serving[row].astype(np.int64)
+        serving[serving < 0] = self.num_bs
+        planned = episodes.first_efficiency[row]
+        flat = (serving + np.arange(n)[:, None] * cells).ravel()
+        load = np.bincount(flat, minlength=n * cells).reshape(n, cells).astype(np.float64)
+        load[:, -1] = np.inf
+        time_s = episodes.time_s[row, 0]
+        return AssociationState(
+            epoch=np.zeros(n, np.int64),
+            time_s=time_s,
+            serving=serving,
+            planned=planned,
+            load=load,
+            total=np.bincount(flat, planned.ravel(), n * cells).reshape(n, cells),
+            touched_s=np.repeat(time_s[:, None], cells, axis=1),
+            integrals=np.zeros((n, cells, 3)),
+            then=np.zeros((n, u, 3)),
+            counted_s=time_s.copy(),
+            mbit=np.zeros((n, u)),
+            settled_s=time_s.copy(),
+        )
+
+    def step(self, episodes: AssociationEpisodes, state: AssociationState, action: NDArray[Any]) -> Outcome:
+        n, c = len(state.epoch), self.config
+        copies, row, now_s = np.arange(n), episodes.row, state.time_s.copy()
+        at = row, state.epoch
+        ue = episodes.ue[at]
+        allowed = episodes.candidate[at]
+        rank = np.where(allowed[copies, action[:, 0]] >= 0, action[:, 0], 0)
+        cell = allowed[copies, rank].astype(np.int64)
+        cell[cell < 0] = self.num_bs
+        efficiency = episodes.foreseen[*at, rank, 1].astype(np.float64)
+        before = state.serving[copies, ue]
+
+        self._touch(state, copies, before, now_s)
+        self._touch(state, copies, cell, now_s)
+        told = state.integrals[copies, before] - state.then[copies, ue]
+        planned = state.planned[copies, ue]
+        mbit_hz = c.bandwidth_hz * MBIT
+        credit = mbit_hz * (told[:, 1] + planned * told[:, 2])
+        middle_s = 0.5 * (state.counted_s + now_s)
+        left = mbit_hz * told[:, 0] * self._efficiency(episodes, copies, ue, before, middle_s)
+        state.mbit[copies, ue] += left
+
+        state.load[copies, before] -= 1.0
+        state.total[copies, before] -= planned
+        load, total = state.load[copies, cell], state.total[copies, cell]
+        mean = np.divide(total, load, out=np.zeros(n), where=load > 0.0)
+        state.load[copies, cell] += 1.0
+        state.total[copies, cell] += efficiency
+        state.serving[copies, ue] = cell
+        state.planned[copies, ue] = efficiency
+        state.then[copies, ue] = state.integrals[copies, cell]
+
+        state.epoch += 1
+        state.time_s[:] = episodes.time_s[row, state.epoch]
+        elapsed_s = state.time_s - now_s
+        over = (episodes.ue[row, state.epoch] < 0) | (state.epoch >= self.horizon)
+        if c.reward == "marginal":
+            gained = np.where(np.isinf(load), 0.0, (efficiency - mean) / (load + 1.0))
+            reward = mbit_hz * gained * episodes.interval_s[row, state.epoch - 1]
+        else:
+            reward = mbit_hz * elapsed_s * (state.total / np.maximum(state.load, 1.0)).sum(axis=1)
+        rate = left + self._count(episodes, state, now_s, over)
+        return Outcome(
+            reward=reward[:, None],
+            terminated=np.zeros((n, 1), bool),
+            truncated=over,
+            elapsed_s=elapsed_s,
+            metrics={
+                "network_rate_mbps": rate,
+                "handovers_per_ue_s": ((before != cell) & (before < self.num_bs)) / self.num_ues,
+                **self._fairness(state, over),
+                "credit_mbit": credit,
+            },
+        )
+
+    def _touch(
+        self, state: AssociationState, copies: NDArray[np.intp], cell: NDArray[np.int64], now_s: NDArray[np.float64]
+    ) -> None:
+        """Bring the integrals of one cell of each copy up to `now_s`; cells (copies,) or (copies, cell)."""
+        load, total = state.load[copies, cell], state.total[copies, cell]
+        dt = now_s - state.touched_s[copies, cell]
+        share = 1.0 / np.maximum(load, 1.0)
+        alone = load < 1.5
+        without_one = 1.0 / np.where(alone, 1.0, load - 1.0)
+        lost = np.where(alone, 0.0, total * (share - without_one))
+        state.integrals[copies, cell] += dt[..., None] * np.stack((share, lost, without_one), axis=-1)
+        state.touched_s[copies, cell] = now_s
+
+    def _count(
+        self,
+        episodes: AssociationEpisodes,
+        state: AssociationState,
+        now_s: NDArray[np.float64],
+        over: NDArray[np.bool_],
+    ) -> NDArray[np.float64]:
+        """Count what UEs received, up to the next epoch or less than a tick before it: the network's Mbit, (N,)."""
+        counted = np.zeros(len(now_s))
+        settles = (state.settled_s < self.config.settle_s) & (state.time_s >= self.config.settle_s)
+        long = state.time_s - now_s > TICK_S  # nothing is decided within: several ticks at once
+        if long.any():
+            before = np.flatnonzero(long & (state.counted_s < now_s))
+            if len(before):
+                counted[before] += self._tick(episodes, state, before, now_s[before], 1)
+            ticks = int(np.ceil((state.time_s - now_s).max() / TICK_S))
+            envs = np.flatnonzero(long)
+            counted[envs] += self._tick(episodes, state, envs, state.time_s[envs], ticks)
+        due = (state.time_s - state.counted_s > TICK_S) | settles | over
+        envs = np.flatnonzero(due & ~long)
+        if len(envs):
+            counted[envs] += self._tick(episodes, state, envs, state.time_s[envs], 1)
+        if settles.any():
+            state.mbit[settles] = 0.0
+            state.settled_s[settles] = state.time_s[settles]
+        return counted
+
+    def _tick(
+        self,
+        episodes: AssociationEpisodes,
+        state: AssociationState,
+        envs: NDArray[np.intp],
+        until_s: NDArray[np.float64],
+        ticks: int,
+    ) -> NDArray[np.float64]:
+        """Count `ticks` equal ticks of the copies `envs` up to `until_s`: their networks' Mbit."""
+        copies = envs[:, None]
+        self._touch(state, copies, np.arange(self._cells)[None], until_s[:, None])
+        serving = state.serving[envs]
+        share = state.integrals[copies, serving, 0]
+        ue = np.arange(self.num_ues)
+        efficiency: Any = 0.0
+        for tick in range(ticks):
+            middle_s = state.counted_s[envs] + (until_s - state.counted_s[envs]) * (tick + 0.5) / ticks
+            efficiency = efficiency + self._efficiency(episodes, copies, ue, serving, middle_s[:, None])
+        mbit = (share - state.then[envs, :, 0]) * efficiency * (self.config.bandwidth_hz * MBIT / ticks)
+        state.then[envs, :, 0] = share
+        state.mbit[envs] += mbit
+        state.counted_s[envs] = until_s
+        return mbit.sum(axis=1)
+
+    def _efficiency(
+        self,
+        episodes: AssociationEpisodes,
+        copies: NDArray[np.intp],
+        ue: NDArray[Any],
+        cell: NDArray[np.int64],
+        time_s: NDArray[np.float64],
+    ) -> NDArray[np.float64]:
+        """Efficiency of the links (ue, cell) at times, all of one shape; 0 for nobody's cell."""
+        route = episodes.row[copies] * self.num_ues + ue
+        knots_m = episodes.knots_m.reshape(-1, *episodes.knots_m.shape[2:])
+        place = place_m(episodes.first_s.ravel().take(route), self.world.knot_s, knots_m, route, time_s)
+        apart = place - self.bs_m[np.minimum(cell, self.num_bs - 1)]
+        efficiency = self.budget.efficiency_bps_hz((apart**2).sum(axis=-1))
+        return np.where(cell < self.num_bs, efficiency, 0.0)
+
+    def _fairness(self, state: AssociationState, over: NDArray[np.bool_]) -> dict[str, NDArray[np.float64]]:
+        """What is told at the end only, of the UEs' mean rates."""
+        names = "p5_rate_mbps", "jain_index", "mean_log_rate"
+        told = {name: np.zeros(len(over)) for name in names}
+        for i in np.flatnonzero(over):
+            rate = state.mbit[i] / (state.time_s[i] - state.settled_s[i])
+            told["p5_rate_mbps"][i] = np.percentile(rate, 5)
+            told["jain_index"][i] = rate.sum() ** 2 / max(len(rate) * (rate**2).sum(), 1e-300)
+            told["mean_log_rate"][i] = np.log2(np.maximum(rate, LEAST_RATE_MBPS)).mean()
+        return told
+
+    # ------------------------------------------------------------------ what agents see
+
+    def observe(self, episodes: AssociationEpisodes, state: AssociationState) -> NDArray[np.float32]:
+        n, c = len(state.epoch), self.max_candidates
+        at = episodes.row, state.epoch
+        ue = episodes.ue[at]
+        candidate = episodes.candidate[at].astype(np.int64)
+        there = candidate >= 0
+        copies = np.arange(n)[:, None]
+        serves = (candidate == state.serving[np.arange(n), ue][:, None]) & there
+        load = np.where(there, state.load[copies, candidate], 0.0) - serves
+        total = np.where(there, state.total[copies, candidate], 0.0) - serves * state.planned[np.arange(n), ue][:, None]
+        foreseen = episodes.foreseen[at]
+        observation = np.empty((n, 1, 7 * c + 1), np.float32)
+        by_field = observation[:, 0, : 7 * c].reshape(n, 7, c)
+        by_field[:, :4] = foreseen.transpose(0, 2, 1)
+        by_field[:, 4] = load
+        # A rest of rounding errors must not look like an efficiency below zero.
+        by_field[:, 5] = np.maximum(total, 0.0) / np.maximum(load, 1.0)
+        by_field[:, 6] = serves
+        observation[:, 0, -1] = episodes.interval_s[at]
+        return observation
+
+    def action_mask(self, episodes: AssociationEpisodes, state: AssociationState) -> NDArray[np.bool_]:
+        allowed = episodes.candidate[episodes.row, state.epoch] >= 0
+        allowed[:, 0] = True
+        return allowed[:, None]
+
+    def agent_ids(self, episodes: AssociationEpisodes, state: AssociationState) -> NDArray[np.int64]:
+        return episodes.ue[episodes.row, state.epoch].astype(np.int64)[:, None]
+
+    def reveal(self, episodes: AssociationEpisodes, state: AssociationState, access: str) -> dict[str, Any]:
+        if access == "local":
+            return {}
+        row = episodes.row
+        known: dict[str, Any] = {
+            "epoch": state.epoch,
+            "now_s": state.time_s,
+            "serving": state.serving,
+            "planned": state.planned,
+        }
+        if access in ("trajectory", "hindsight"):
+            for name in ("time_s", "ue", "interval_s", "candidate", "foreseen", "first_s", "knots_m", "buildings_m"):
+                known[name] = lambda name=name: getattr(episodes, name)[row]
+        return known
+
+    def constants(self) -> Mapping[str, Any]:
+        """The configuration with presets resolved, and the map: places of base stations and which share a road."""
+        names = ("radius_m", "building_sides", "snr_1m_db")
+        return {
+            **dataclasses.asdict(self.config),
+            **{name: self.config.resolved(name) for name in names},
+            "bs_m": tuple(map(tuple, self.bs_m.tolist())),
+            "roads": tuple(map(tuple, self.world.roads.tolist())),
+            "knot_s": self.world.knot_s,
+        }
+
+
+LEAST_RATE_MBPS = 1e-3
+"""A UE that received nothing counts as this in the mean of logarithms."""
