@@ -21,7 +21,7 @@ from mmwave_gym.scenario import Batch, Metric, Outcome, Scenario, View
 from mmwave_gym.suite import Task, task as find_task
 
 BLOCK = 64
-"""Episodes that one call of `predict` sees."""
+"""Chains of episodes that one call of `predict` sees; a task with fewer has blocks of all."""
 
 Row = dict[str, Any]
 
@@ -57,7 +57,7 @@ def evaluate(
     wanted = [e for e in range(found.episodes if episodes is None else episodes) if e not in skip]
     rows: list[Row] = []
     with threadpool_limits(limits=1):
-        for group in _groups(wanted, num_envs, found.carry):
+        for group in _groups(wanted, num_envs, found.carry, _block(found)):
             played = _Play(player, found, scenario, group, agent_seed, split).rows()
             new = [row for row in played if row["episode"] in wanted]  # chains are played whole
             rows += new
@@ -71,10 +71,15 @@ def metric_units(scenario: Scenario[Any, Any]) -> dict[str, str]:
     return {"reward": scenario.reward_unit, **{m.name: m.unit for m in scenario.metrics}}
 
 
-def _groups(wanted: list[int], num_envs: int, carry: int) -> Iterator[list[list[int]]]:
+def _block(task: Task) -> int:
+    """Rows of a block. It depends on the task alone, so that a row does not depend on how many are played."""
+    return min(BLOCK, -(-task.episodes // task.carry))
+
+
+def _groups(wanted: list[int], num_envs: int, carry: int, block: int) -> Iterator[list[list[int]]]:
     """Groups of chains; a chain is `carry` consecutive episodes that share a memory, and is played whole."""
     chains = sorted({e // carry for e in wanted})
-    size = -(-max(1, num_envs // carry) // BLOCK) * BLOCK
+    size = -(-max(1, num_envs // carry) // block) * block
     for start in range(0, len(chains), size):
         yield [[c * carry + i for i in range(carry)] for c in chains[start : start + size]]
 
@@ -131,10 +136,11 @@ class _Play:
     ):
         self._agent, self._task, self._chains, self._split = agent, task, chains, split
         # Blocks are filled up with repetitions of the last chain, whose rows are dropped.
-        self._padded = chains + [chains[-1]] * (-len(chains) % BLOCK)
+        self._block = block = _block(task)
+        self._padded = chains + [chains[-1]] * (-len(chains) % block)
         self._batch = Batch(scenario, len(self._padded), draws_ahead=task.carry > 1)
         self._places = scenario.num_agents
-        self._blocks = [slice(i, i + BLOCK) for i in range(0, len(self._padded), BLOCK)]
+        self._blocks = [slice(i, i + block) for i in range(0, len(self._padded), block)]
         self._agent_key = (agent_seed, zlib.crc32(task.name.encode()))
         self._learns = learns(agent)
 
@@ -193,7 +199,7 @@ class _Play:
     def _actions(self, observation: NDArray[Any], started: NDArray[np.bool_], memory: list[Any]) -> NDArray[Any]:
         joint = []
         for i, block in enumerate(self._blocks):
-            rows = observation[block].reshape(BLOCK * self._places, -1)
+            rows = observation[block].reshape(self._block * self._places, -1)
             answer = self._agent.predict(
                 rows, state=memory[i], episode_start=started[block].ravel(), deterministic=True
             )
@@ -205,7 +211,7 @@ class _Play:
 
     def _checked(self, action: NDArray[Any]) -> NDArray[Any]:
         space = self._batch.scenario.action_space
-        shape = (BLOCK * self._places, *(space.shape or ()))
+        shape = (self._block * self._places, *(space.shape or ()))
         if action.shape != shape:
             raise AgentError(f"predict must return actions of shape {shape}, got {action.shape}.")
         discrete = not isinstance(space, spaces.Box)
@@ -216,7 +222,9 @@ class _Play:
         low, high = (0, count - 1) if count is not None else (space.low, space.high)  # type: ignore[attr-defined]
         if not ((action >= low) & (action <= high)).all():
             raise AgentError(f"predict returned actions outside {space}: from {action.min()} to {action.max()}.")
-        return action.reshape(BLOCK, self._places, *(space.shape or ())).astype(np.int64 if discrete else np.float64)
+        return action.reshape(self._block, self._places, *(space.shape or ())).astype(
+            np.int64 if discrete else np.float64
+        )
 
     def _learn(
         self,
@@ -227,7 +235,7 @@ class _Play:
         following: NDArray[Any],
         ended: NDArray[np.bool_],
     ) -> None:
-        rows = BLOCK * self._places
+        rows = self._block * self._places
         done = outcome.terminated | ended[:, None]
         for i, block in enumerate(self._blocks):
             info = {"elapsed_s": np.repeat(outcome.elapsed_s[block], self._places)}

@@ -233,4 +233,4 @@ def link_integral(
     to_s = np.minimum(first_s[link] + (knot + 1) * knot_s, end_s[link])
     at = bs_m[bs[link]]
     pieces = budget.integral(routes.at(ue[link], from_s) - at, routes.at(ue[link], to_s) - at, to_s - from_s)
-    return np.bincount(link, pieces, len(ue))
+    return np.bincount(link, weights=pieces, minlength=len(ue)).astype(np.float64, copy=False)

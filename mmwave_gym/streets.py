@@ -177,7 +177,8 @@ class StreetWorld:
 
     def __init__(self, config: Any):
         self.config = config
-        self.grid = StreetGrid(*config.crossings, config.road_m, config.resolved("radius_m"))
+        rows, columns = config.crossings
+        self.grid = StreetGrid(rows, columns, config.road_m, config.resolved("radius_m"))
         self.bs_m, self.roads, self.num_ues = self.grid.node_m, self.grid.roads, config.num_ues
         self.knot_s = config.road_m / config.speed_mps
         self.budget = LinkBudget(float(db_to_linear(config.resolved("snr_1m_db"))), config.path_loss_exponent)

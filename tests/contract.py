@@ -22,6 +22,11 @@ NEXT_STEP, SAME_STEP = AutoresetMode.NEXT_STEP, AutoresetMode.SAME_STEP
 OTHERS = "contract:Stirring"
 SHORT = 25  # slots: several episodes fit into a test
 
+SMALL_WORLDS: dict[str, dict[str, Any]] = {
+    "association": {"num_ues": 4, "crossings": (3, 3), "duration_s": 29.0, "settle_s": 5.0}
+}
+"""Keywords that make a world of the scenario small where a short horizon does not."""
+
 
 @dataclass(frozen=True, eq=False)
 class Case:
@@ -70,6 +75,7 @@ def _of_table() -> list[Case]:
         keywords = dict(entry.overrides)
         if "horizon" in {f.name for f in dataclasses.fields(config)}:
             keywords["horizon"] = SHORT
+        keywords |= SMALL_WORLDS.get(entry.scenario, {})
         cases.append(Case(entry.id, entry.id, entry.scenario, keywords))
     return cases
 
@@ -105,6 +111,12 @@ CASES: tuple[Case, ...] = (
         layout_seed=3,
     ),
     _case(
+        "association-blocked",
+        "MmwaveAssociation-v0",
+        "association",
+        **{**SMALL_WORLDS["association"], "geometry": "blocked", "reward": "marginal", "max_candidates": 3},
+    ),
+    _case(
         "handover-channel",
         "MmwaveHandover-v0",
         "handover",
@@ -121,7 +133,7 @@ CASES: tuple[Case, ...] = (
     _case("crowd-of-8", "Crowd-v0", "crowd", num_places=8),
 )
 SMALL_CASES = tuple(case for case in CASES if case.name != "crowd")
-PARALLEL_CASES = tuple(c for c in CASES if c.scenario != "ring_road")
+PARALLEL_CASES = tuple(c for c in CASES if c.scenario not in ("ring_road", "association"))
 
 
 class Stirring:

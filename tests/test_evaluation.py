@@ -274,7 +274,7 @@ def returning(answer):
     [
         (lambda n: np.zeros(n, int), "must return \\(action, state\\), got ndarray"),
         (lambda n: (np.zeros(n, int), None, None), "must return \\(action, state\\), got tuple"),
-        (lambda n: (np.zeros((n, 1), int), None), "actions of shape \\(64,\\), got \\(64, 1\\)"),
+        (lambda n: (np.zeros((n, 1), int), None), "actions of shape \\(10,\\), got \\(10, 1\\)"),
         (lambda n: (np.zeros(1, int), None), "actions of shape \\(64,\\), got \\(1,\\)"),
         (lambda n: (0, None), "actions of shape \\(64,\\), got \\(\\)"),
         (lambda n: (np.zeros(n), None), "must return integers, got dtype float64"),

@@ -10,7 +10,11 @@ import pytest
 import mmwave_gym  # noqa: F401 registers the environments
 from mmwave_gym.registration import TABLE
 
-GOLDEN = {"MmwaveHandover-v0": (31774.812519, -178873.227858), "MmwaveCellSelection-v0": (3023.363846, 9648.000000)}
+GOLDEN = {
+    "MmwaveHandover-v0": (31774.812519, -178873.227858),
+    "MmwaveCellSelection-v0": (3023.363846, 9648.000000),
+    "MmwaveAssociation-v0": (16101.302387, 74481.589047),
+}
 STEPS = 200
 
 

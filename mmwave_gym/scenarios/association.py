@@ -45,15 +45,7 @@ from numpy.typing import NDArray
 
 from mmwave_gym.checks import at_least, interval, one_of
 from mmwave_gym.routes import FORESIGHT_S, LinkBudget, epochs, place_m
-from mmwave_gym.scenario import (
-    EpisodeRng,
-    Episodes,
-    Metric,
-    ObservationField,
-    ObservationFields,
-    Outcome,
-    Scenario,
-)
+from mmwave_gym.scenario import EpisodeRng, Episodes, Metric, ObservationField, ObservationFields, Outcome, Scenario
 from mmwave_gym.streets import StreetWorld
 
 REWARDS = ("network", "marginal")
@@ -279,7 +271,7 @@ class Association(Scenario[AssociationEpisodes, AssociationState]):
             serving=serving,
             planned=planned,
             load=load,
-            total=np.bincount(flat, planned.ravel(), n * cells).reshape(n, cells),
+            total=np.bincount(flat, planned.ravel(), n * cells).astype(np.float64, copy=False).reshape(n, cells),
             touched_s=np.repeat(time_s[:, None], cells, axis=1),
             integrals=np.zeros((n, cells, 3)),
             then=np.zeros((n, u, 3)),
@@ -369,15 +361,11 @@ class Association(Scenario[AssociationEpisodes, AssociationState]):
         long = state.time_s - now_s > TICK_S  # nothing is decided within: several ticks at once
         if long.any():
             before = np.flatnonzero(long & (state.counted_s < now_s))
-            if len(before):
-                counted[before] += self._tick(episodes, state, before, now_s[before], 1)
-            ticks = int(np.ceil((state.time_s - now_s).max() / TICK_S))
-            envs = np.flatnonzero(long)
-            counted[envs] += self._tick(episodes, state, envs, state.time_s[envs], ticks)
+            counted[before] += self._tick(episodes, state, before, now_s[before])
         due = (state.time_s - state.counted_s > TICK_S) | settles | over
-        envs = np.flatnonzero(due & ~long)
-        if len(envs):
-            counted[envs] += self._tick(episodes, state, envs, state.time_s[envs], 1)
+        if due.any():
+            envs = np.flatnonzero(due)
+            counted[envs] += self._tick(episodes, state, envs, state.time_s[envs])
         if settles.any():
             state.mbit[settles] = 0.0
             state.settled_s[settles] = state.time_s[settles]
@@ -389,19 +377,28 @@ class Association(Scenario[AssociationEpisodes, AssociationState]):
         state: AssociationState,
         envs: NDArray[np.intp],
         until_s: NDArray[np.float64],
-        ticks: int,
     ) -> NDArray[np.float64]:
-        """Count `ticks` equal ticks of the copies `envs` up to `until_s`: their networks' Mbit."""
+        """Count what UEs of the copies `envs` received up to `until_s`: their networks' Mbit.
+
+        What is longer than a tick has no decisions within, so that shares and efficiencies may be averaged apart.
+        """
         copies = envs[:, None]
         self._touch(state, copies, np.arange(self._cells)[None], until_s[:, None])
         serving = state.serving[envs]
         share = state.integrals[copies, serving, 0]
-        ue = np.arange(self.num_ues)
-        efficiency: Any = 0.0
-        for tick in range(ticks):
-            middle_s = state.counted_s[envs] + (until_s - state.counted_s[envs]) * (tick + 0.5) / ticks
-            efficiency = efficiency + self._efficiency(episodes, copies, ue, serving, middle_s[:, None])
-        mbit = (share - state.then[envs, :, 0]) * efficiency * (self.config.bandwidth_hz * MBIT / ticks)
+        since_s = state.counted_s[envs]
+        ticks = np.maximum(np.ceil((until_s - since_s) / TICK_S - 1.0), 1.0).astype(np.int64)
+        most = int(ticks.max(initial=1))
+        tick = np.arange(most)
+        middle_s = since_s[:, None] + (until_s - since_s)[:, None] * (tick + 0.5) / ticks[:, None]
+        efficiency = self._efficiency(
+            *(episodes, copies[..., None], np.arange(self.num_ues), serving[:, None]), middle_s[..., None]
+        )
+        if most == 1:
+            mean = efficiency[:, 0]
+        else:  # one after the other, so that a copy's sum does not depend on the others' ticks
+            mean = (efficiency * (tick < ticks[:, None])[..., None]).cumsum(axis=1)[:, -1] / ticks[:, None]
+        mbit = (share - state.then[envs, :, 0]) * mean * (self.config.bandwidth_hz * MBIT)
         state.then[envs, :, 0] = share
         state.mbit[envs] += mbit
         state.counted_s[envs] = until_s
