@@ -91,8 +91,11 @@ def _limits(task: Task, scenario: Scenario[Any, Any]) -> str:
 
 def _policy(entry: Entry) -> str:
     image = PAGES.parent / "images" / f"{entry.scenario}_policy.png"
+    if not image.exists():
+        return ""
     return (
-        f"## What the policies do\n\n![What a UE does in every state](../images/{image.name})" if image.exists() else ""
+        "## What the policies do\n\nA row is a state of the UE's own links, a column where the others are, the colour "
+        f"where the UE goes.\n\n![What a UE does in every state](../images/{image.name})"
     )
 
 
