@@ -22,15 +22,16 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from mmwave_gym.agent import AgentError, RowRng
+from mmwave_gym.networks import AnyNetwork, Floats, Network, SetNetwork, read_network
 from mmwave_gym.scenario import ObservationFields, View
 
 FORMAT = 1
 """Version of the files. It goes up when an old reader would misread a new file."""
 
-ACTIVATIONS = ("tanh", "relu")
 _LARGEST_BYTES = 256 * 2**20  # of the unpacked arrays: a file from elsewhere must not fill the memory
 
-Floats = NDArray[np.float32]
+_SAME = 1e-4
+"""Outputs this close are equal but for rounding: choices that look the same to a network that tells none apart."""
 
 
 def normalisation(fields: ObservationFields) -> tuple[Floats, Floats]:
@@ -39,54 +40,6 @@ def normalisation(fields: ObservationFields) -> tuple[Floats, Floats]:
     width = high - low
     scale = np.divide(2.0, width, out=np.zeros_like(width), where=width > 0)
     return scale.astype(np.float32), (-1.0 - low * scale).astype(np.float32)
-
-
-@dataclass(frozen=True)
-class Network:
-    """A multi-layer perceptron. With `skip`, the last layer sees the input beside the last hidden layer."""
-
-    layers: tuple[tuple[Floats, Floats], ...]  # (weight (out, in), bias (out,)), first layer first
-    activation: str = "tanh"
-    skip: bool = False
-    log_std: Floats | None = None  # of the action, where it is continuous
-
-    def __post_init__(self) -> None:
-        if self.activation not in ACTIVATIONS:
-            raise AgentError(f"activation must be one of {', '.join(ACTIVATIONS)}, got {self.activation!r}.")
-        width = self.inputs
-        for i, (weight, bias) in enumerate(self.layers):
-            last = i == len(self.layers) - 1
-            expected = width + self.inputs if last and self.skip else width
-            if weight.ndim != 2 or weight.shape[1] != expected or bias.shape != weight.shape[:1]:
-                raise AgentError(
-                    f"layer {i} of the network must take {expected} numbers, "
-                    f"its weight has shape {weight.shape} and its bias {bias.shape}."
-                )
-            width = weight.shape[0]
-
-    @property
-    def inputs(self) -> int:
-        first = self.layers[0][0].shape[-1]
-        return first // 2 if self.skip and len(self.layers) == 1 else first
-
-    @property
-    def outputs(self) -> int:
-        return len(self.layers[-1][1])
-
-    @property
-    def sizes(self) -> list[int]:
-        return [self.inputs, *(len(bias) for _, bias in self.layers)]
-
-    def __call__(self, x: Floats) -> Floats:
-        """(rows, inputs) to (rows, outputs), in float32 as torch computes it."""
-        hidden = x
-        for weight, bias in self.layers[:-1]:
-            hidden = hidden @ weight.T + bias
-            hidden = np.tanh(hidden) if self.activation == "tanh" else np.maximum(hidden, 0)
-        if self.skip:
-            hidden = np.concatenate((hidden, x), axis=1)
-        weight, bias = self.layers[-1]
-        return hidden @ weight.T + bias
 
 
 @dataclass
@@ -129,13 +82,15 @@ class Frames:
 class Policy:
     """An agent made of a saved network: the largest allowed output, or one sampled, or a continuous mean.
 
-    `card` is the `.json`, see `save_policy`. A Q-network is always greedy: its outputs are no probabilities.
+    `card` is the `.json`, see `save_policy`. A Q-network is always greedy: its outputs are no probabilities. Between
+    choices that look the same to a network over choices it draws, as that network did in training: were it always
+    the first, agents that share the network would all run to the same place.
     """
 
     access = "local"
     kind = "learned"
 
-    def __init__(self, network: Network, card: Mapping[str, Any], scale: Floats, offset: Floats):
+    def __init__(self, network: AnyNetwork, card: Mapping[str, Any], scale: Floats, offset: Floats):
         self.network = network
         self.card = dict(card)
         self.label = str(card.get("label") or card["algorithm"])
@@ -147,6 +102,8 @@ class Policy:
         expected = len(scale) * self._frames.frame_stack
         if network.inputs != expected:
             raise AgentError(f"the network takes {network.inputs} numbers, but its observations are {expected} long.")
+        if network.symmetric and self._action["kind"] != "discrete":
+            raise AgentError(f"a network over choices makes one choice a step, not {self._action}.")
         if network.outputs != _outputs(self._action):
             raise AgentError(f"the network gives {network.outputs} numbers for the action {self._action}.")
 
@@ -172,14 +129,16 @@ class Policy:
         if not deterministic and memory.rng is None:
             memory.rng = RowRng.from_seed(0, len(observation))
         mask = None if memory.view is None else memory.view.action_mask()
-        output = self.network(memory.frames)
-        return self._act(output, mask, None if deterministic else memory.rng), memory
-
-    def _act(self, output: Floats, mask: NDArray[np.bool_] | None, rng: RowRng | None) -> NDArray[Any]:
-        if self._action["kind"] == "box":
-            return self._continuous(output, rng)
+        output = self.network(memory.frames, mask)
         if mask is not None:
             output = np.where(mask, output, -np.inf)
+        if self.network.symmetric and deterministic and memory.rng is not None:
+            return memory.rng.choice(output >= output.max(axis=1, keepdims=True) - _SAME), memory
+        return self._act(output, None if deterministic else memory.rng), memory
+
+    def _act(self, output: Floats, rng: RowRng | None) -> NDArray[Any]:
+        if self._action["kind"] == "box":
+            return self._continuous(output, rng)
         sampled = None if self.card["output"] == "q" else rng
         if self._action["kind"] == "discrete":
             return _choose(output, sampled)
@@ -306,7 +265,7 @@ def _config(card: Mapping[str, Any]) -> dict[str, Any]:
 # ---------------------------------------------------------------------------- files
 
 
-def save_policy(path: str | Path, network: Network, fields: ObservationFields, card: Mapping[str, Any]) -> Path:
+def save_policy(path: str | Path, network: AnyNetwork, fields: ObservationFields, card: Mapping[str, Any]) -> Path:
     """Write `path` (.npz: weights) and the .json beside it (what they are), each at once or not at all.
 
     `card` must say: env_id, kwargs, algorithm, action (`action_card`), output ("logits", "q" or "mean"), normalised,
@@ -324,7 +283,7 @@ def save_policy(path: str | Path, network: Network, fields: ObservationFields, c
         "package_version": __version__,
         **card,
         "fields": field_card(fields),
-        "network": {"sizes": network.sizes, "activation": network.activation, "skip": network.skip},
+        "network": network.describe(),
     }
     full.pop("sha256", None)
     _complete(full, path)
@@ -374,10 +333,8 @@ def read_policy(weights: bytes, card_text: bytes, name: str) -> Policy:
         )
     arrays = _arrays(weights, name)
     try:
-        count = len(card["network"]["sizes"]) - 1
-        layers = tuple((arrays[f"{i}.w"], arrays[f"{i}.b"]) for i in range(count))
-        net = card["network"]
-        network = Network(layers, net["activation"], bool(net["skip"]), arrays.get("log_std"))
+        outputs, frame_stack = _outputs(card["action"]), int(card["frame_stack"])
+        network = read_network(card["network"], arrays, card["fields"], outputs, frame_stack)
         scale, offset = normalisation(_fields(card))
         if not card["normalised"]:
             scale, offset = np.ones_like(scale), np.zeros_like(offset)
@@ -487,6 +444,6 @@ def _bytes_of_archive(path: Path) -> bytes:
 
 
 __all__ = [
-    "ArchivePolicy", "Network", "Policy", "action_card", "field_card", "load_policy", "normalisation", "read_policy",
-    "save_policy",
+    "ArchivePolicy", "Network", "Policy", "SetNetwork", "action_card", "field_card", "load_policy", "normalisation",
+    "read_policy", "save_policy",
 ]  # fmt: skip

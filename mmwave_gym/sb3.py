@@ -20,7 +20,8 @@ from stable_baselines3.common.vec_env import VecEnv
 
 from mmwave_gym.agent import AgentError
 from mmwave_gym.envs import MAX_SEED, checked_action, observation_box
-from mmwave_gym.policy import Network, normalisation
+from mmwave_gym.networks import AnyNetwork, Network, SetNetwork
+from mmwave_gym.policy import normalisation
 from mmwave_gym.registration import entry, make_scenario
 from mmwave_gym.scenario import Batch, EpisodeKey, Outcome, Scenario, View
 
@@ -280,25 +281,31 @@ class ScenarioVecEnv(VecEnv):
         return told
 
 
-def network_of(model: Any) -> tuple[Network, str]:
+def network_of(model: Any) -> tuple[AnyNetwork, str]:
     """The network that a Stable-Baselines3 model acts with, and what it gives out: "logits", "mean" or "q".
 
-    PPO, A2C and MaskablePPO give their actor, DQN its Q-network; each a multi-layer perceptron. Raises AgentError
-    for others.
+    PPO, A2C and MaskablePPO give their actor, DQN its Q-network; each a multi-layer perceptron, or a network over
+    choices of `mmwave_gym.sb3_networks`. Raises AgentError for others.
     """
     from torch import nn
 
     policy = model.policy
     if hasattr(policy, "q_net"):
-        body = policy.q_net.q_net
-        skip = not isinstance(body, nn.Sequential)
-        modules, output = [*(body.hidden if skip else body), *([body.last] if skip else [])], "q"
+        body, output = policy.q_net.q_net, "q"
     elif hasattr(policy, "mlp_extractor") and hasattr(policy, "action_net"):
-        skip = getattr(policy.mlp_extractor, "skip", False)
-        modules = [*policy.mlp_extractor.policy_net, policy.action_net]
-        output = "mean" if isinstance(policy.action_space, spaces.Box) else "logits"
+        body, output = policy.mlp_extractor, "mean" if isinstance(policy.action_space, spaces.Box) else "logits"
     else:
         raise AgentError(f"{type(model).__name__} has no network that can be taken out; it can be saved as .zip only.")
+    over_choices = hasattr(body if output == "q" else getattr(body, "actor", None), "columns")
+    if over_choices:
+        body = body if output == "q" else body.actor
+        skip, modules = False, [*(m for layer in body.hidden for m in (layer, body.activation)), body.last]
+    elif output == "q":
+        skip = not isinstance(body, nn.Sequential)
+        modules = [*(body.hidden if skip else body), *([body.last] if skip else [])]
+    else:
+        skip = getattr(body, "skip", False)
+        modules = [*body.policy_net, policy.action_net]
     linear = [m for m in modules if isinstance(m, nn.Linear)]
     others = {type(m) for m in modules if not isinstance(m, nn.Linear)}
     known = {nn.Tanh: "tanh", nn.ReLU: "relu"}
@@ -306,6 +313,9 @@ def network_of(model: Any) -> tuple[Network, str]:
         raise AgentError(f"only networks of linear layers with tanh or ReLU can be saved, got {others}.")
     activation = known[next(iter(others))] if others else "tanh"
     layers = [(_array(m.weight), _array(m.bias)) for m in linear]
+    if over_choices:
+        inputs = int(policy.observation_space.shape[0])
+        return SetNetwork(tuple(layers), body.columns.cpu().numpy(), inputs, activation), output
     if skip:
         from mmwave_gym.sb3_networks import SKIP_GAIN
 

@@ -1,11 +1,14 @@
-"""Networks for Stable-Baselines3 whose last layer sees the input too, and which may begin by preferring to stay.
+"""Networks for Stable-Baselines3: those whose last layer sees the input too, and those that score every choice alike.
 
-Choosing among cells is nearly linear in their levels in dB, so a linear path beside the hidden layers learns fast
-and the hidden layers refine it. Both are ours. Archives saved with these classes need mmwave-gym to be read.
+Choosing among cells is nearly linear in their levels in dB, so a linear path beside the hidden layers (`Skip…`) learns
+fast and the hidden layers refine it; ours. Where choices differ only in what is seen of them, a network over choices
+(`Set…`, `mmwave_gym.networks.SetNetwork`) need not learn the same thing for each. Archives saved with these classes
+need mmwave-gym to be read.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -79,10 +82,134 @@ class SkipDqnPolicy(DQNPolicy):
         return SkipQNetwork(**arguments).to(self.device)
 
 
+class SetMlp(nn.Module):
+    """As `networks.SetNetwork`: (rows, inputs) to one number for each choice, (rows, choices)."""
+
+    def __init__(self, columns: Sequence[Sequence[int]], hidden: Sequence[int], activation: type[nn.Module]):
+        super().__init__()
+        self.columns: torch.Tensor
+        self.register_buffer("columns", torch.as_tensor(columns))
+        widths = [len(columns[0]), *hidden]
+        self.hidden = nn.ModuleList(nn.Linear(3 * a, b) for a, b in pairwise(widths))
+        self.activation = activation()
+        self.last = nn.Linear(widths[-1], 1)
+
+    def forward(self, x: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
+        hidden = x.T[self.columns].transpose(1, 2).contiguous()  # (choices, rows, features): pools the fastest
+        choices, rows, _ = hidden.shape
+        layer: Any
+        for layer in self.hidden:
+            own, mean, largest = layer.weight.chunk(3, dim=1)
+            if mask is None:
+                seen, most = hidden.mean(dim=0), hidden.amax(dim=0)
+            else:
+                allowed = mask.T[..., None]
+                seen = hidden.where(allowed, 0.0).sum(dim=0) / mask.sum(dim=1, keepdim=True)
+                most = hidden.where(allowed, -torch.inf).amax(dim=0)
+            common = layer.bias + seen @ mean.T + most @ largest.T
+            hidden = self.activation((hidden.flatten(0, 1) @ own.T).view(choices, rows, -1) + common)
+        return self.last(hidden).squeeze(-1).T
+
+
+class SetExtractor(nn.Module):
+    """An actor over the choices and a critic that is a multi-layer perceptron.
+
+    The critic is not kept, so it need not know that choices may come in any order, and costs a quarter this way.
+    """
+
+    def __init__(
+        self, inputs: int, columns: Sequence[Sequence[int]], hidden: Sequence[int], activation: type[nn.Module]
+    ):
+        super().__init__()
+        self.actor = SetMlp(columns, hidden, activation)
+        widths = [inputs, *hidden]
+        self.critic = nn.Sequential(*(m for a, b in pairwise(widths) for m in (nn.Linear(a, b), activation())))
+        self.latent_dim_pi, self.latent_dim_vf = len(columns), widths[-1]
+        self.mask: torch.Tensor | None = None  # which choices are allowed in the rows to come
+
+    def forward(self, features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        return self.forward_actor(features), self.forward_critic(features)
+
+    def forward_actor(self, features: torch.Tensor) -> torch.Tensor:
+        return self.actor(features, self.mask)
+
+    def forward_critic(self, features: torch.Tensor) -> torch.Tensor:
+        return self.critic(features)
+
+
+class _OverChoices:
+    """Puts a `SetExtractor` into an actor-critic policy of SB3; `columns` are those of `networks.choice_columns`."""
+
+    def __init__(self, *args: Any, columns: Sequence[Sequence[int]], **kwargs: Any):
+        self.columns = columns
+        super().__init__(*args, **kwargs)
+
+    def _get_constructor_parameters(self) -> dict[str, Any]:
+        return {**super()._get_constructor_parameters(), "columns": self.columns}  # type: ignore[misc]
+
+    def _build_mlp_extractor(self: Any) -> None:
+        self.mlp_extractor = SetExtractor(self.features_dim, self.columns, self.net_arch, self.activation_fn)
+
+    def _build(self: Any, lr_schedule: Any) -> None:
+        super()._build(lr_schedule)  # type: ignore[misc]
+        self.action_net = nn.Identity()  # the extractor's outputs are the logits
+        with torch.no_grad():
+            self.mlp_extractor.actor.last.weight.mul_(0.01)  # begin undecided, as SB3 does
+        self.optimizer = self.optimizer_class(self.parameters(), lr=lr_schedule(1), **self.optimizer_kwargs)
+
+
+class SetPolicy(_OverChoices, ActorCriticPolicy):  # type: ignore[misc]
+    """For PPO and A2C."""
+
+
+class MaskableSetPolicy(_OverChoices, MaskableActorCriticPolicy):  # type: ignore[misc]
+    """For MaskablePPO: choices that are not allowed are left out of what the actor pools."""
+
+    def forward(self, obs: Any, deterministic: bool = False, action_masks: Any = None) -> Any:
+        self._allow(action_masks)
+        return super().forward(obs, deterministic, action_masks)
+
+    def evaluate_actions(self, obs: Any, actions: Any, action_masks: Any = None) -> Any:
+        self._allow(action_masks)
+        return super().evaluate_actions(obs, actions, action_masks)
+
+    def get_distribution(self, obs: Any, action_masks: Any = None) -> Any:
+        self._allow(action_masks)
+        return super().get_distribution(obs, action_masks)
+
+    def _allow(self, masks: Any) -> None:
+        shape = (-1, len(self.columns))
+        self.mlp_extractor.mask = None if masks is None else torch.as_tensor(masks).reshape(shape).bool()
+
+
+class SetQNetwork(QNetwork):
+    def __init__(self, *args: Any, columns: Sequence[Sequence[int]], **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        self.q_net = SetMlp(columns, self.net_arch, self.activation_fn)  # type: ignore[assignment]
+
+
+class SetDqnPolicy(DQNPolicy):
+    """For DQN."""
+
+    def __init__(self, *args: Any, columns: Sequence[Sequence[int]], **kwargs: Any):
+        self.columns = columns
+        super().__init__(*args, **kwargs)
+
+    def _get_constructor_parameters(self) -> dict[str, Any]:
+        return {**super()._get_constructor_parameters(), "columns": self.columns}
+
+    def make_q_net(self) -> QNetwork:
+        arguments = self._update_features_extractor(self.net_args, features_extractor=None)
+        return SetQNetwork(**arguments, columns=self.columns).to(self.device)
+
+
 def last_layer(model: Any) -> nn.Linear:
     """The layer of a model from which its actions come, whose last inputs are the observation's newest frame."""
     policy = model.policy
     return policy.q_net.q_net.last if hasattr(policy, "q_net") else policy.action_net
 
 
-__all__ = ["SKIP_GAIN", "MaskableSkipPolicy", "SkipDqnPolicy", "SkipPolicy", "last_layer"]
+__all__ = [
+    "SKIP_GAIN", "MaskableSetPolicy", "MaskableSkipPolicy", "SetDqnPolicy", "SetMlp", "SetPolicy", "SkipDqnPolicy",
+    "SkipPolicy", "last_layer",
+]  # fmt: skip

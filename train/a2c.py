@@ -19,20 +19,20 @@ class A2c(Arguments):
     gamma: float = option(0.998, "discount a step")
     gae_lambda: float = option(0.95, "of the advantage estimate")
     learning_rate: float = option(1e-3, "at the beginning; it falls to a twentieth linearly")
-    entropy: float = option(0.0, "weight of the entropy in the loss")
-    hidden: int = option(32, "width of both hidden layers")
-    stay_logit: float = option(4.0, "initial preference for the last choice")
-    rule: str = option("", "newest,mean,stay: begin as this rule on RSRQ in dB, e.g. 0,1,3, see docs/training.md")
+    entropy: float = option(0.0, "weight of the entropy in the loss at the beginning; it falls to 0 linearly")
+    stay_logit: float = option(4.0, "initial preference of an mlp for the last choice")
+    rule: str = option("", "newest,mean,stay: an mlp begins as this rule on RSRQ in dB, see docs/training.md")
     sharpness: float = option(3.0, "logits a decibel of that rule")
 
 
 def build(args: A2c, env: Any) -> Any:
     from stable_baselines3 import A2C
 
-    from mmwave_gym.sb3_networks import SkipPolicy
+    from mmwave_gym.sb3_networks import SetPolicy, SkipPolicy
 
+    policy, policy_kwargs = args.policy_of(env, SkipPolicy, SetPolicy)
     return A2C(
-        SkipPolicy,
+        policy,
         env,
         n_steps=args.n_steps,
         gamma=args.gamma,
@@ -40,7 +40,7 @@ def build(args: A2c, env: Any) -> Any:
         learning_rate=lambda left: args.learning_rate * (0.05 + 0.95 * left),
         ent_coef=args.entropy,
         normalize_advantage=True,
-        policy_kwargs={"net_arch": [args.hidden, args.hidden]},
+        policy_kwargs=policy_kwargs,
         seed=args.seed,
         device="cpu",
     )

@@ -11,9 +11,12 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from mmwave_gym import registration, suite
+from mmwave_gym.networks import choice_columns
 from mmwave_gym.suite import Task
+from train.presets import preset
 
 A = TypeVar("A", bound="Arguments")
+NETWORKS = ("mlp", "set")
 
 
 def option(default: Any, help: str) -> Any:
@@ -34,6 +37,8 @@ class Arguments:
     steps: int = option(1_000_000, "decisions to train on")
     n_envs: int = option(128, "copies of the environment")
     frame_stack: int = option(1, "how many of the last observations the network sees")
+    network: str = option("mlp", "mlp, or set: the same weights for every choice, in whatever order they come")
+    hidden: int = option(32, "width of both hidden layers")
     regret: bool = option(True, "train on the regret in hindsight, where the scenario can be solved")
     reward_scale: float = option(0.2, "training multiplies rewards by this")
     imitate: str = option("", "an agent that the network imitates first, e.g. a3")
@@ -45,12 +50,23 @@ class Arguments:
     eval_episodes: int = option(64, "episodes of an evaluation")
 
     def __post_init__(self) -> None:
-        for name in ("steps", "n_envs", "frame_stack", "horizon", "checkpoint_every", "eval_episodes"):
+        if self.network not in NETWORKS:
+            raise ValueError(f"--network must be one of {', '.join(NETWORKS)}, got {self.network!r}.")
+        for name in ("steps", "n_envs", "frame_stack", "hidden", "horizon", "checkpoint_every", "eval_episodes"):
             if getattr(self, name) < 1:
                 raise ValueError(f"--{name.replace('_', '-')} must be at least 1, got {getattr(self, name)}.")
         for name in ("seed", "eval_every", "imitate_updates"):
             if getattr(self, name) < 0:
                 raise ValueError(f"--{name.replace('_', '-')} must be at least 0, got {getattr(self, name)}.")
+
+    def policy_of(self, env: Any, skip: Any, over_choices: Any) -> tuple[Any, dict[str, Any]]:
+        """Which of two SB3 policy classes --network asks for, and its `policy_kwargs`, for a VecEnv."""
+        width = [self.hidden, self.hidden]
+        if self.network == "mlp":
+            return skip, {"net_arch": width}
+        base = env.unwrapped
+        columns = choice_columns(base.scenario.fields, base.action_space.n, self.frame_stack)
+        return over_choices, {"net_arch": width, "columns": columns.tolist()}
 
     def target(self) -> Task:
         """The task that training aims at: that of --task, or the environment with floor and ceiling of its suite."""
@@ -97,7 +113,10 @@ def keywords(pairs: Sequence[str]) -> dict[str, Any]:
 
 
 def parse(kind: type[A], argv: Sequence[str] | None = None) -> A:
-    """The dataclass `kind` from the command line; argparse ends bad ones with exit code 2."""
+    """The dataclass `kind` from the command line, the rest from `train.presets` and the defaults of the class.
+
+    argparse ends bad command lines with exit code 2.
+    """
     parser = argparse.ArgumentParser(
         description=kind.__doc__, allow_abbrev=False, formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
@@ -113,18 +132,31 @@ def parse(kind: type[A], argv: Sequence[str] | None = None) -> A:
             parser.add_argument(flag, action="append", metavar="KEY=VALUE", default=None, help=text)
         else:
             parser.add_argument(flag, type=type(f.default), default=f.default, help=f.metadata["help"])
+    parser.set_defaults(**_preset(kind, parser.parse_args(argv)))
     values = {k: v for k, v in vars(parser.parse_args(argv)).items() if v is not None}
     return kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
 
 
+def _preset(kind: type[Arguments], told: Any) -> dict[str, Any]:
+    """The preset of the environment or task that `told` names; none for unknown ones, which fail elsewhere."""
+    found = next((t for t in suite.SUITE if t.name == told.task), None)
+    env_id = found.env_id if found else told.env_id
+    registered = next((e for e in registration.TABLE if e.id == env_id), None)
+    return preset(kind.__name__.lower(), registered.scenario if registered else "", told.task)
+
+
 def command(args: Arguments, module: str) -> str:
-    """The command that repeats this training: what differs from the defaults, without where it is kept."""
+    """The command that repeats this training, without where it is kept: what differs from the defaults of the class.
+
+    So it says what a preset said, and repeats the training after the preset has changed.
+    """
+    in_preset = _preset(type(args), args)
     words = ["python", "-m", module]
     if args.env_id:
         words.append(args.env_id)
     for f in dataclasses.fields(args):
         value = getattr(args, f.name)
-        if f.name in ("env_id", "out", "resume") or value == f.default:
+        if f.name in ("env_id", "out", "resume") or (value == f.default and f.name not in in_preset):
             continue
         flag = f"--{f.name.replace('_', '-')}"
         if isinstance(value, bool):

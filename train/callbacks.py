@@ -102,6 +102,20 @@ class Evaluation(BaseCallback):
             self.logger.record(f"eval/{name}", value)
 
 
+class LessEntropy(BaseCallback):
+    """Lets the weight of the entropy fall to 0 linearly, so that what was learned by exploring ends decided."""
+
+    def __init__(self, weight: float):
+        super().__init__()
+        self._weight = weight
+
+    def _on_step(self) -> bool:
+        return True
+
+    def _on_rollout_end(self) -> None:
+        self.model.ent_coef = self._weight * self.model._current_progress_remaining
+
+
 class Checkpoints(BaseCallback):
     """Saves the model so that a kill at any time leaves the last checkpoint whole."""
 

@@ -23,19 +23,19 @@ class Dqn(Arguments):
     learning_rate: float = option(1e-3, "at the beginning; it falls to a twentieth linearly")
     explore: float = option(0.02, "share of random actions at the end")
     target_every: int = option(8_000, "steps between copies of the network to the target network")
-    hidden: int = option(32, "width of both hidden layers")
-    stay_logit: float = option(1.0, "initial preference for the last choice, in scaled reward")
-    rule: str = option("", "newest,mean,stay: begin as this rule on RSRQ in dB, e.g. 0,1,3, see docs/training.md")
+    stay_logit: float = option(1.0, "initial preference of an mlp for the last choice, in scaled reward")
+    rule: str = option("", "newest,mean,stay: an mlp begins as this rule on RSRQ in dB, see docs/training.md")
     sharpness: float = option(0.2, "scaled reward a decibel of that rule")
 
 
 def build(args: Dqn, env: Any) -> Any:
     from stable_baselines3 import DQN
 
-    from mmwave_gym.sb3_networks import SkipDqnPolicy
+    from mmwave_gym.sb3_networks import SetDqnPolicy, SkipDqnPolicy
 
+    policy, policy_kwargs = args.policy_of(env, SkipDqnPolicy, SetDqnPolicy)
     return DQN(
-        SkipDqnPolicy,
+        policy,
         env,
         buffer_size=args.buffer,
         learning_starts=10 * args.batch_size,
@@ -48,7 +48,7 @@ def build(args: Dqn, env: Any) -> Any:
         exploration_initial_eps=0.2,
         exploration_final_eps=args.explore,
         target_update_interval=args.target_every,
-        policy_kwargs={"net_arch": [args.hidden, args.hidden]},
+        policy_kwargs=policy_kwargs,
         seed=args.seed,
         device="cpu",
     )

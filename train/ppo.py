@@ -21,10 +21,9 @@ class Ppo(Arguments):
     gamma: float = option(0.998, "discount a step")
     gae_lambda: float = option(0.95, "of the advantage estimate")
     learning_rate: float = option(1e-3, "at the beginning; it falls to a twentieth linearly")
-    entropy: float = option(0.0, "weight of the entropy in the loss")
-    hidden: int = option(32, "width of both hidden layers")
-    stay_logit: float = option(4.0, "initial preference for the last choice")
-    rule: str = option("", "newest,mean,stay: begin as this rule on RSRQ in dB, e.g. 0,1,3, see docs/training.md")
+    entropy: float = option(0.0, "weight of the entropy in the loss at the beginning; it falls to 0 linearly")
+    stay_logit: float = option(4.0, "initial preference of an mlp for the last choice")
+    rule: str = option("", "newest,mean,stay: an mlp begins as this rule on RSRQ in dB, see docs/training.md")
     sharpness: float = option(3.0, "logits a decibel of that rule")
 
 
@@ -32,11 +31,13 @@ def build(args: Ppo, env: Any) -> Any:
     from sb3_contrib import MaskablePPO
     from stable_baselines3 import PPO
 
-    from mmwave_gym.sb3_networks import MaskableSkipPolicy, SkipPolicy
+    from mmwave_gym.sb3_networks import MaskableSetPolicy, MaskableSkipPolicy, SetPolicy, SkipPolicy
 
     masked = env.unwrapped.scenario.masked
+    kinds = (MaskableSkipPolicy, MaskableSetPolicy) if masked else (SkipPolicy, SetPolicy)
+    policy, policy_kwargs = args.policy_of(env, *kinds)
     return (MaskablePPO if masked else PPO)(
-        MaskableSkipPolicy if masked else SkipPolicy,
+        policy,
         env,
         n_steps=args.n_steps,
         batch_size=args.batch_size,
@@ -45,7 +46,7 @@ def build(args: Ppo, env: Any) -> Any:
         gae_lambda=args.gae_lambda,
         learning_rate=lambda left: args.learning_rate * (0.05 + 0.95 * left),
         ent_coef=args.entropy,
-        policy_kwargs={"net_arch": [args.hidden, args.hidden]},
+        policy_kwargs=policy_kwargs,
         seed=args.seed,
         device="cpu",
     )

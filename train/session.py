@@ -112,7 +112,7 @@ def learn(args: Arguments, model: Any, environment: Environment, task: Task, out
 
     from stable_baselines3.common.logger import configure
 
-    from train.callbacks import Bar, Checkpoints, Evaluation, Metrics, Yardstick, save_model
+    from train.callbacks import Bar, Checkpoints, Evaluation, LessEntropy, Metrics, Yardstick, save_model
 
     model.set_logger(configure(str(out / "tensorboard"), ["tensorboard"]))
 
@@ -127,12 +127,15 @@ def learn(args: Arguments, model: Any, environment: Environment, task: Task, out
     evaluation = Evaluation(yardstick, lambda m: agent_of(m, args, environment, task), args.eval_every or never)
     bar = Bar(args.steps, console, lambda: evaluation.last)
     checkpoints = Checkpoints(out / "checkpoint.zip", args.checkpoint_every)
+    callbacks = [evaluation, Metrics(environment.base), checkpoints, bar]  # Metrics may write for both
+    if entropy := getattr(args, "entropy", 0.0):
+        callbacks.append(LessEntropy(entropy))
     left = args.steps - model.num_timesteps
     try:
         if left > 0:
             model.learn(
                 left,
-                callback=[evaluation, Metrics(environment.base), checkpoints, bar],  # Metrics may write for both
+                callback=callbacks,
                 reset_num_timesteps=model.num_timesteps == 0,
                 log_interval=1 if hasattr(model, "rollout_buffer") else 100,
             )
@@ -270,7 +273,11 @@ def _model(args: A, build: Build[A], task: Task, out: Path, console: Console) ->
         return model, environment
     environment = Environment(args, task, args.seed)
     model = build(args, environment.venv)
-    if rule := getattr(args, "rule", ""):
+    rule = getattr(args, "rule", "")
+    if args.network != "mlp":
+        if rule:
+            raise BadRun("--rule is for --network mlp: a network over choices has no linear path to begin with.")
+    elif rule:
         begin_as_rule(model, environment, rule, args.sharpness)  # type: ignore[attr-defined]
     else:
         prefer_staying(model, environment, getattr(args, "stay_logit", 0.0))
