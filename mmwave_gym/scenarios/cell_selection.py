@@ -28,6 +28,7 @@ Differences from the paper, and choices where it is silent:
 from __future__ import annotations
 
 import dataclasses
+import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -52,7 +53,7 @@ SLOT_S = 125e-6  # section IV
 DATA_SHARE = 24 / 30  # section IV: of 30 OFDM symbols a slot, 6 are control
 MATRICES = ("printed", "recipe", "drive_test")
 LOADS = ("present", "previous", "served")
-_MOST_ROWS = 4096  # of the table of observations: larger ones would leave the cache
+_MOST_ROWS = 2**14  # of the table of observations: larger ones would leave the cache
 
 
 @cache
@@ -241,7 +242,7 @@ class CellSelection(Scenario[CellSelectionEpisodes, CellSelectionState]):
         self._kept_bps_hz = np.append(self.rate_bps_hz, (1.0 - config.handover_cost) * self.rate_bps_hz)
         self._is_outage = (self.rate_bps_hz == 0.0).astype(np.float64)
         self._first_cell = np.empty((0, config.num_ues), np.int64)
-        self._rows = self._observation_rows() if k**cells * cells <= _MOST_ROWS else None
+        self._rows = self._observation_rows()
 
     # ------------------------------------------------------------------ the world
 
@@ -335,39 +336,48 @@ class CellSelection(Scenario[CellSelectionEpisodes, CellSelectionState]):
 
     def observe(self, episodes: CellSelectionEpisodes, state: CellSelectionState) -> NDArray[np.float32]:
         c, k = self.config, len(self.transition)
-        channel = episodes.channel[episodes.row, state.slot]
-        if self._rows is not None:
-            number = channel[..., 0].astype(np.intp)
-            for cell in range(1, c.num_cells):
-                number *= k
-                number += channel[..., cell]
-            number *= c.num_cells
-            number += state.serving
-            observation = self._rows.take(number, axis=0)
-        else:
+        n, slots = len(state.slot), episodes.channel.shape[1]
+        of_slot = episodes.channel.reshape(-1, self._links_of_slot)
+        channel = of_slot.take(episodes.row * slots + state.slot, axis=0).reshape(n, c.num_ues, c.num_cells)
+        if self._rows is None:
             observation = np.empty((*state.serving.shape, self.fields.size), np.float32)
-            self._write(observation, channel, state.serving)
-        load = state.load.astype(np.float32)
-        of_ue = observation.reshape(-1, self.fields.size)
+            self._write(observation, channel, state.serving, state.load[:, None])
+            return observation
+        load_number = np.zeros(n, np.int64)
+        for cell in range(c.num_cells - 1):
+            load_number = load_number * (c.num_ues + 1) + state.load[:, cell]
+        number = np.repeat(load_number, c.num_ues).reshape(n, c.num_ues)
         for cell in range(c.num_cells):
-            of_ue[:, -c.num_cells + cell] += np.repeat(load[:, cell], c.num_ues)
-        return observation
+            number *= k
+            number += channel[..., cell]
+        number *= c.num_cells
+        number += state.serving
+        return self._rows.take(number, axis=0)
 
-    def _write(self, observation: NDArray[np.float32], channel: NDArray[Any], serving: NDArray[Any]) -> None:
-        """Fill (…, F) from channels (…, cell) and serving cells (…), as if nobody else were at any cell."""
+    def _write(
+        self, observation: NDArray[np.float32], channel: NDArray[Any], serving: NDArray[Any], load: NDArray[Any]
+    ) -> None:
+        """Fill (…, F) from channels (…, cell), serving cells (…) and loads (…, cell), which count oneself."""
         k, cells = len(self.transition), self.config.num_cells
         for cell in range(cells):
             for state in range(k):
                 observation[..., state * cells + cell] = channel[..., cell] == state
             observation[..., k * cells + cell] = serving == cell
-            observation[..., (k + 1) * cells + cell] = np.negative(serving == cell, dtype=np.float32)  # not oneself
+            observation[..., (k + 1) * cells + cell] = load[..., cell] - (serving == cell)
 
-    def _observation_rows(self) -> NDArray[np.float32]:
-        """Every observation there can be, but for the loads: row (channels, serving cell) in lexicographic order."""
-        k, cells = len(self.transition), self.config.num_cells
-        *channel, serving = np.indices((*(k,) * cells, cells)).reshape(cells + 1, -1)
+    def _observation_rows(self) -> NDArray[np.float32] | None:
+        """Every observation there can be: row (loads but the last, channels, serving cell) in lexicographic order.
+
+        None if there are too many; rows of loads that cannot be mean nothing.
+        """
+        k, ues, cells = len(self.transition), self.config.num_ues, self.config.num_cells
+        shape = (*(ues + 1,) * (cells - 1), *(k,) * cells, cells)
+        if math.prod(shape) > _MOST_ROWS:
+            return None
+        digits = np.indices(shape).reshape(len(shape), -1)
+        load, channel, serving = digits[: cells - 1], digits[cells - 1 : -1], digits[-1]
         rows = np.empty((len(serving), self.fields.size), np.float32)
-        self._write(rows, np.stack(channel, axis=1), serving)
+        self._write(rows, channel.T, serving, np.vstack((load, ues - load.sum(axis=0))).T)
         return rows
 
     def reveal(
