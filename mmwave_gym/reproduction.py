@@ -125,7 +125,7 @@ def reproduce(
 ) -> list[Claim]:
     """Reproduce a paper and return its claims. An interrupted call resumes: finished runs and analyses are kept.
 
-    Writes below `out_dir`: `rows/` (a file a run), `tables/` (a file an analysis), `claims.json`, the page
+    Writes below `out_dir`: `rows/` (a file a run), `tables/` (a file an analysis), `claims.json`, `took.json`, the page
     `<name>.md` and its figures in `<name>/`, the name with underscores. on_plan is told the number of runs and
     analyses to do, on_done each as it ends.
     Raises ValueError for an unknown name, and where a run failed.
@@ -134,7 +134,7 @@ def reproduce(
     rows_dir, tables_dir = root / "rows", root / "tables"
     for directory in (rows_dir, tables_dir):
         directory.mkdir(parents=True, exist_ok=True)
-    began = time.monotonic()
+    began, processor_before = time.monotonic(), sum(os.times()[:4])
     jobs = paper.jobs(quick)
     wanted = {_key(job): job for job in jobs}
     finished = {_run_key(run): len(run.episodes) for run in read_rows(rows_dir)}
@@ -160,7 +160,10 @@ def reproduce(
     figures.mkdir(exist_ok=True)
     paper.figures(results, figures)
     page = paper.page(results, claims, stem)
-    (root / f"{stem}.md").write_text(f"{page}\n{_provenance(name, results, waiting, time.monotonic() - began)}")
+    processor_s = sum(os.times()[:4]) - processor_before  # with that of workers, which have ended
+    seconds = time.monotonic() - began, processor_s
+    took = _time_taken(root / "took.json", len(waiting), len(runs), seconds, workers)
+    (root / f"{stem}.md").write_text(f"{page}\n{_provenance(name, paper.budget_s, results, took)}")
     _write(root / "claims.json", [asdict(claim) for claim in claims])
     return claims
 
@@ -188,17 +191,46 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} is no JSON value.")
 
 
-def _provenance(name: str, results: Results, played: Sequence[Job], seconds: float) -> str:
+def _time_taken(path: Path, played: int, runs: int, seconds: tuple[float, float], workers: int) -> str:
+    """A sentence on what the last uninterrupted run took, kept beside the rows for a page that is drawn again.
+
+    seconds: by the clock, and of processors.
+    """
+    if played == runs:
+        minutes, processor_minutes = (round(s / 60, 1) for s in seconds)
+        told = {"minutes": minutes, "processor_minutes": processor_minutes, "workers": workers}
+        _write(path, {**told, "machine": f"{os.cpu_count()} cores ({_processor()})"})
+    elif played:
+        path.unlink(missing_ok=True)
+    if not path.exists():
+        return "This run was interrupted, so its time says nothing."
+    told = json.loads(path.read_text())
+    return (
+        f"It took {told['minutes']} minutes with {told['workers']} worker{'s' if told['workers'] > 1 else ''} on "
+        f"{told['machine']} shared with other work, and {told['processor_minutes']} minutes of processor time."
+    )
+
+
+def _provenance(name: str, budget_s: float, results: Results, took: str) -> str:
     episodes = sum(len(run.episodes) for run in results.runs)
-    whole = len(played) == len(results.runs)  # of a resumed one the time says nothing
-    took = f", {seconds:.0f} s on {os.cpu_count()} cores that it shared with other work" if whole else ""
+    budget = "" if results.quick else f" The budget is {budget_s / 60:.0f} minutes on two idle cores."
     return (
         f"## How this page was made\n\n`mmwave-gym reproduce {name} --out DIR{' --quick' if results.quick else ''}`, "
         f"mmwave-gym {__version__}, Python {platform.python_version()}, NumPy {np.__version__}: {len(results.runs)} "
-        f"runs, {episodes} episodes{took}. The rows are in `DIR/rows`, the tables of analyses in `DIR/tables`, the "
-        "verdicts in `DIR/claims.json`. Every number on this page is computed from them; the paper's values come from "
-        "one file of claims.\n"
+        f"runs, {episodes} episodes.{budget} {took} The rows are in `DIR/rows`, the tables of analyses in "
+        "`DIR/tables`, the verdicts in `DIR/claims.json`. Every number on this page is computed from them; the paper's "
+        "values come from one file of claims.\n"
     )
+
+
+def _processor() -> str:
+    """The processor's name where the system tells it, else its architecture."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
 
 
 def number(value: float | str | None, digits: int = 3) -> str:

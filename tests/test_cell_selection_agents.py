@@ -9,7 +9,14 @@ import numpy as np
 import pytest
 
 from mmwave_baselines.cell_selection.best_response import solved
-from mmwave_baselines.cell_selection.central import Genie, Myopic, Optimum, _by_loads as best_by_loads, best_seating
+from mmwave_baselines.cell_selection.central import (
+    Genie,
+    Myopic,
+    Optimum,
+    _by_loads as best_by_loads,
+    best_seating,
+    value_of_search,
+)
 from mmwave_baselines.cell_selection.joint_value import solved_joint
 from mmwave_baselines.cell_selection.mdp import Mdp, MdpNext, MdpOwnFrame
 from mmwave_baselines.cell_selection.model import Game
@@ -194,6 +201,18 @@ def test_optimum_earns_what_it_promises():
     best, greedy = play.mean(150)[0], myopic.mean(150)[0]
     assert best == pytest.approx((found.low_bps_hz + found.high_bps_hz) / 2, abs=0.012)
     assert best > greedy  # the same episodes
+
+
+def test_the_search_earns_what_its_chain_says_and_is_no_bound_where_moving_is_dear():
+    keywords = {"num_ues": 3, "rate_bps_hz": (1.0, 0.161, 0.0)}
+    dear, cheap = (Play(Myopic(), copies=256, handover_cost=cost, **keywords) for cost in (0.3, 0.1))
+    low, high = value_of_search(dear.game)
+    assert high - low < 2e-6
+    assert dear.mean(150)[0] == pytest.approx(low, abs=0.012)
+    assert high < 0.998 * solved_joint(dear.game).low_bps_hz
+    assert value_of_search(cheap.game)[1] == pytest.approx(solved_joint(cheap.game).low_bps_hz, rel=2e-5)
+    with pytest.raises(NotApplicable):
+        value_of_search(dear.game.with_ues(4))
 
 
 def test_an_optimum_out_of_reach_says_so():

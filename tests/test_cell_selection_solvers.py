@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from math import comb
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from mmwave_baselines.cell_selection.joint import measure, rule_table, table_of
 from mmwave_baselines.cell_selection.joint_value import solve_joint
 from mmwave_baselines.cell_selection.loads import FRAMES, load_law
 from mmwave_baselines.cell_selection.model import Game, swaps
+from mmwave_baselines.cell_selection.reproduce_policies import steady_state
 from mmwave_baselines.cell_selection.team_bound import DelayedSharing, local_bound, pasts_up_to_names
 from mmwave_baselines.cell_selection.team_exact import ExactTeam, mirror_descent
 from mmwave_baselines.cell_selection.team_rollouts import Observations, estimate, improve, measure_shared
@@ -172,6 +174,50 @@ def test_simultaneous_answers_oscillate():
     assert not found.converged
     assert found.cycle == 2
     assert best_response(printed(6, 0.3), seed=0).converged
+
+
+def test_algorithm_1_can_cycle_and_says_so():
+    """N = 4 at 10 % cost: whoever is asked changes, and after five rounds all is as it was."""
+    found = best_response(printed(4, 0.1), seed=0)
+    assert not found.converged
+    assert found.cycle == 5
+    rounds = found.updates // 4
+    before = best_response(printed(4, 0.1), seed=0, max_rounds=rounds - 5)
+    np.testing.assert_array_equal(found.policies, before.policies)
+    assert before.cycle == 0  # cut off before anything was repeated
+
+
+def test_ues_end_with_policies_of_their_own_and_starts_end_elsewhere():
+    first, second = (best_response(printed(6, 0.3), seed=seed) for seed in (0, 1))
+    assert first.converged
+    assert second.converged
+    assert len({policy.tobytes() for policy in first.policies}) > 1
+    assert {p.tobytes() for p in first.policies} != {p.tobytes() for p in second.policies}
+
+
+@pytest.mark.parametrize("num_ues", [1, 2, 3, 4, 5, 6])
+def test_there_are_policies_for_every_number_of_ues_present(num_ues):
+    game = printed(6).with_ues(num_ues)
+    for frame, reward in (("same", "prev"), ("own-mean", "next")):
+        found = best_response(game, frame=frame, reward=reward)
+        assert found.policies.shape == (num_ues, 27, comb(num_ues + 1, 2))
+        assert found.converged or found.cycle
+
+
+def test_stationary_law_of_a_lone_ue_is_what_it_plays():
+    """Alone, a UE's model is the world: shares of its slots by the law and by a long chain."""
+    game = printed(1, 0.1)
+    policy = best_response(game).policies[0]
+    law = policy_law(game, load_law(game, []), policy)
+    assert law.shape == (27, 1)  # nobody else, one load
+    assert law.sum() == pytest.approx(1.0)
+    told = steady_state(game, law, policy)
+    played = measure(game, table_of(game, game.to_network(policy)), slots=400, copies=2000)
+    assert told["handovers"] == pytest.approx(played.handovers, abs=0.003)
+    assert sum(told["chosen"]) == pytest.approx(1.0)
+    earned = game.reward()[policy.ravel(), np.arange(27), 0] @ law[:, 0]
+    assert earned == pytest.approx(played.sum_rate_bps_hz, abs=0.003)
+    assert told["alone"] == pytest.approx(1.0)
 
 
 def test_random_starts_are_reproduced():

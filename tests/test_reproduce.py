@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from mmwave_baselines.cell_selection import reproduce_claims
+from mmwave_baselines.cell_selection import reproduce_claims, reproduce_policies
 from mmwave_baselines.cell_selection.reproduce import CellSelectionReproduction
 from mmwave_baselines.cell_selection.reproduce_claims import judge
-from mmwave_baselines.cell_selection.reproduce_measures import all_of, paper_claims, within
+from mmwave_baselines.cell_selection.reproduce_measures import all_of, exact_value, paper_claims, within
 from mmwave_gym import reproduction
 from mmwave_gym.benchmark import Job
 from mmwave_gym.leaderboard import read_rows
@@ -88,6 +88,44 @@ def test_entry_points_load():
         assert load_reproduction(name).title
 
 
+def test_a_page_tells_the_time_of_an_uninterrupted_run_only(tmp_path):
+    path = tmp_path / "took.json"
+    assert "interrupted" in reproduction._time_taken(path, 3, 9, (60.0, 9.0), 2)
+    assert "1.5 minutes with 2 workers" in reproduction._time_taken(path, 9, 9, (90.0, 120.0), 2)
+    assert "1.5 minutes with 2 workers" in reproduction._time_taken(path, 0, 9, (5.0, 5.0), 1)  # drawn again
+    assert "interrupted" in reproduction._time_taken(path, 2, 9, (30.0, 9.0), 2)
+
+
+def test_tables_of_policies_show_what_the_page_says():
+    simultaneous = {r["num_ues"]: r for r in reproduce_policies.simultaneous_table(quick=True)}
+    assert simultaneous[3]["converged"]
+    assert simultaneous[3]["changed_share"][-1] == 0.0
+    assert simultaneous[3]["alternating_bps_hz"] is None
+    assert simultaneous[6]["cycle_rounds"] == 2
+    assert simultaneous[6]["changed_share"][-1] > 0.0
+    one, other = simultaneous[6]["alternating_bps_hz"]
+    assert abs(one - other) > 0.1
+    for row in reproduce_policies.policies_table(quick=True):
+        assert 1 <= row["distinct"] <= row["num_ues"]
+        assert (row["distinct"] == 1) == (row["differing_share"] == 0.0)
+        assert sum(row["chosen"]) == pytest.approx(1.0)
+        assert sum(row["serving"]) == pytest.approx(1.0)
+        assert row["chosen"][2] > 0.25  # it waits at cells in outage
+    assert [row["states"] for row in reproduce_policies.present_table()] == [27, 81, 162, 270, 405, 567]
+
+
+def test_bounds_shown_are_the_least_that_is_proven():
+    rows = reproduce_policies.exact_table()
+    results = Results([], {"exact": rows}, False)
+    for n in (3, 4, 5, 6):
+        bounds = [exact_value(results, "bound", n, cost) for cost in (0.1, 0.3)]
+        assert bounds[0] > bounds[1]
+        if n <= 4:
+            assert all(exact_value(results, "optimum", n, c) < b for c, b in zip((0.1, 0.3), bounds, strict=True))
+    assert exact_value(results, "local", 3, 0.1) < exact_value(results, "optimum", 3, 0.1)
+    assert exact_value(results, "local", 6, 0.1) is None
+
+
 def test_verdict_words():
     with pytest.raises(ValueError, match="verdict"):
         Claim(id="a", claim="", where="", paper=1, ours=1, interval=None, verdict="perhaps", reason="")
@@ -153,7 +191,7 @@ def test_quick_writes_everything(quick):
         assert entry["paper"] == paper_claims()[entry["id"]]["paper"]
     page = (directory / "cell_selection.md").read_text()
     images = re.findall(r"!\[.+?\]\((.+?)\)", page)
-    assert len(images) == 6
+    assert len(images) == 7
     sizes = [(directory / image).stat().st_size for image in images]
     assert min(sizes) > 5_000
     assert sum(sizes) < 1_000_000

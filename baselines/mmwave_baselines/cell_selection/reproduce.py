@@ -24,7 +24,6 @@ from pathlib import Path
 import numpy as np
 
 from mmwave_baselines.cell_selection import counting
-from mmwave_baselines.cell_selection.best_response import best_response
 from mmwave_baselines.cell_selection.loads import load_law
 from mmwave_baselines.cell_selection.model import Game
 from mmwave_baselines.cell_selection.value_iteration import value_iteration
@@ -42,6 +41,7 @@ FIGURE = (3, 0.10)  # Figs. 1 and 2
 TIES = "mmwave_baselines.cell_selection.rules"
 RULES = ("load", "rate", "rate-stay", f"{TIES}:RateLowest", "channel", "channel-stay", f"{TIES}:ChannelLowest")
 SCHEMES = (*RULES, "mdp", "mdp-next", "myopic", "optimum", "genie")
+WITH_MEMORY = (3, 6)  # numbers of UEs that `team-memory` has tables for
 MOST_UES_COUNTED = 15
 _EPISODES = 64  # one block of the evaluator
 _SLOTS = {False: 500, True: 60}
@@ -80,6 +80,7 @@ class Setting:
 
 TABLE = [Setting(n, cost) for n in NUM_UES for cost in COSTS]
 DERIVED = [Setting(n, cost, "shannon") for n in NUM_UES for cost in COSTS]
+POSSIBLE = [Setting(n, cost, "shannon") for n in NUM_UES for cost in (0.10, 0.30)]  # team policies have these rates
 ROBUST = [
     Setting(n, cost, rates, transition)
     for rates, transition in (("fitted", "recipe"), ("fitted", "drive_test"), ("capped", "printed"))
@@ -106,12 +107,15 @@ class CellSelectionReproduction:
             plan |= {(setting, agent): None for agent in agents}
         derived = [s for s in DERIVED if not quick or (s.num_ues, s.handover_cost) in CORNERS]
         plan |= {(s, agent): None for s in derived for agent in ("channel", "mdp", "mdp-next")}
+        for s in POSSIBLE:
+            if not quick or (s.num_ues, s.handover_cost) in CORNERS:
+                plan |= {(s, agent): None for agent in ("rate-stay", "channel-stay", "team", "myopic")}
+                if s.num_ues in WITH_MEMORY:
+                    plan[s, "team-memory"] = None
         plan |= {(s, agent): None for s in ROBUST for agent in ("channel", "mdp", "mdp-next", "myopic")}
         for rates in ("fitted", "shannon"):
             schemes = [a for a in SCHEMES if not quick or a not in ("optimum", "genie")]
             plan |= {(Setting(*FIGURE, rates), agent): None for agent in schemes}
-        if not quick:
-            plan[Setting(3, 0.30), "optimum"] = None
         return [
             Job(setting.task(quick), agent, seed, _EPISODES)
             for setting, agent in plan
@@ -120,10 +124,16 @@ class CellSelectionReproduction:
 
     def analyses(self, quick: bool) -> Mapping[str, Callable[[], Table]]:
         """Tables that need no play."""
+        from mmwave_baselines.cell_selection import reproduce_policies as policies  # it needs what is defined here
+
         return {
             "matrix": matrix_table,
             "states": states_table,
-            "simultaneous": partial(simultaneous_table, quick),
+            "simultaneous": partial(policies.simultaneous_table, quick),
+            "policies": partial(policies.policies_table, quick),
+            "present": policies.present_table,
+            "exact": policies.exact_table,
+            "search": partial(policies.search_table, quick),
             "scaling": partial(scaling_table, quick),
         }
 
@@ -182,28 +192,6 @@ def states_table() -> Table:
         for cells in (2, 3, 4, 5)
         for n in range(1, MOST_UES_COUNTED + 1)
     ]
-
-
-def simultaneous_table(quick: bool) -> Table:
-    """Algorithm 1 with all UEs answering at once, from the same starts as one by one."""
-    rows = []
-    for n, cost in CORNERS[1::2] if quick else CORNERS:
-        for seed in starts("mdp")[: 1 if quick else None]:
-            game = Setting(n, cost).game()
-            found = best_response(game, seed=seed or 0, simultaneous=True, max_rounds=12)
-            changes = np.array(found.changes).reshape(-1, n).sum(axis=1)
-            size = len(game.links) * len(game.loads) * n
-            rows.append(
-                {
-                    "num_ues": n,
-                    "handover_cost": cost,
-                    "start": seed,
-                    "converged": found.converged,
-                    "cycle_rounds": found.cycle,
-                    "changed_share": (changes / size).tolist(),
-                }
-            )
-    return rows
 
 
 def scaling_table(quick: bool) -> Table:

@@ -11,12 +11,23 @@ from typing import Any
 
 import numpy as np
 
-from mmwave_baselines.cell_selection.reproduce import COSTS, DERIVED, FIGURE, NUM_UES, ROBUST, RULES, TABLE, Setting
+from mmwave_baselines.cell_selection.reproduce import (
+    COSTS,
+    DERIVED,
+    FIGURE,
+    NUM_UES,
+    POSSIBLE,
+    ROBUST,
+    RULES,
+    TABLE,
+    Setting,
+)
 from mmwave_baselines.cell_selection.reproduce_measures import (
     EFFICIENCY,
     HANDOVERS,
     IMBALANCE,
     NAMES,
+    RATES,
     Found,
     Measured,
     all_of,
@@ -161,19 +172,23 @@ def _gap(m: Measured) -> Found:
 
 
 def _upper_bound(m: Measured) -> Found:
-    figure, dear = Setting(*FIGURE), Setting(3, 0.30)
-    if not m.has(figure, "optimum"):
-        return Found("not computed", None, "not comparable", "--quick does not solve the joint game")
-    near, far = (m.gain(s, "optimum", "myopic") for s in (figure, dear))
-    genie = m.gain(figure, "genie", "myopic")
-    better = [(ends(gain) or (0.0,))[0] > 0 for gain in (near, far)]
-    low, high = ends(near) or (near.mean, near.mean)
+    rows = m.results.tables["search"]
+    over = [100.0 * (sum(r["optimum_bps_hz"]) / sum(r["search_bps_hz"]) - 1.0) for r in rows]
+    holds = [percent < 0.002 for percent in over]  # the two intervals are less wide, float32 included
+    by_rates: dict[str, list[str]] = {}
+    for r, percent in zip(rows, over, strict=True):
+        by_rates.setdefault(RATES[r["rates"]], []).append(f"{percent:+.2f}")
+    costs = ", ".join(f"{100 * cost:.0f}" for cost in COSTS)
+    text = "; ".join(f"{rates} rates {', '.join(values)}" for rates, values in by_rates.items())
     reason = (
-        f"the optimum of the joint game is above the search by {near.mean:.2f} % at 10 % cost (95 %: {low:.2f} to "
-        f"{high:.2f}) and by {far.mean:.2f} % at 30 %, N = 3. The search forgets what a move costs later, so it is a "
-        f"bound in practice only; and one that knows the next channels has {genie.mean:.0f} % more"
+        f"the optimum of the joint game above the search, exactly, N = 3, in % at {costs} % cost: {text}. The search "
+        "forgets what a move costs later, which matters where it is dear"
     )
-    return Found(f"optimum {near.mean:+.2f} and {far.mean:+.2f} %", ends(far), all_of([not b for b in better]), reason)
+    if m.has(Setting(*FIGURE), "genie"):
+        reason += (
+            f"; one that knows the next channels has {m.gain(Setting(*FIGURE), 'genie', 'myopic').mean:.0f} % more"
+        )
+    return Found(f"a bound in {sum(holds)} of {len(holds)} cases", None, all_of(holds), reason)
 
 
 def _fewer_handovers(m: Measured) -> Found:
@@ -224,8 +239,45 @@ def _simultaneous(m: Measured) -> Found:
     text = ", ".join(f"N={n}: {sum(some)} of {len(some)} starts" for n, some in lost.items())
     every = [one for some in lost.values() for one in some]
     cycles = sorted({r["cycle_rounds"] for r in rows if r["cycle_rounds"]})
+    alternating = [abs(np.diff(r["alternating_bps_hz"])[0]) for r in rows if r["alternating_bps_hz"]]
     reason = text + (f"; policies repeat every {' or '.join(map(str, cycles))} rounds" if cycles else "")
+    reason += f"; what they earn then jumps by up to {max(alternating):.2f} bit/s/Hz a round" if alternating else ""
     return Found(f"{sum(every)} of {len(every)} oscillate", None, all_of(every), reason)
+
+
+def _impossible(m: Measured) -> Found:
+    solved = [r for r in m.results.tables["exact"] if r["what"] == "optimum"]
+    counts = {r["num_ues"] for r in solved}
+    last = max(solved, key=lambda r: (r["num_ues"], r["cpu_s"]))
+    bounded = sorted({r["num_ues"] for r in m.results.tables["exact"] if r["what"] == "bound"} - counts)
+    reason = (
+        f"N = {last['num_ues']} takes {last['cpu_s']:.0f} s of processor time and {last['peak_mb']} MB, for UEs and "
+        f"BSs can be renamed; for N = {' and '.join(map(str, bounded))} there is a proven bound"
+    )
+    holds = [n not in counts for n in NUM_UES]
+    return Found(
+        f"solved exactly for N = {' and '.join(str(n) for n in NUM_UES if n in counts)}", None, all_of(holds), reason
+    )
+
+
+def _distributed_optimum(m: Measured) -> Found:
+    gains = {s: m.gain(s, "team", "mdp") for s in POSSIBLE if m.has(s, "team")}
+    holds = [(ends(gain) or (0.0,))[0] > 0 for gain in gains.values()]
+    text = ", ".join(f"N={s.num_ues} {100 * s.handover_cost:.0f} %: {g.mean:+.1f}" for s, g in gains.items())
+    low, high = min(g.mean for g in gains.values()), max(g.mean for g in gains.values())
+    reason = f"the best local team policy found, which sees the same, above MDP in %, derived rates: {text}"
+    return Found(f"{low:+.1f} to {high:+.1f} %", None, all_of(holds), reason)
+
+
+def _offline(m: Measured) -> Found:
+    rows = m.results.tables["present"]
+    seconds, kilobytes = (sum(r[name] for r in rows) for name in ("solve_s", "kilobytes"))
+    settled = [r["converged"] for r in rows]
+    reason = (
+        f"Algorithm 1 for each of them in {seconds:.1f} s, policies of {kilobytes:.0f} kB in all; it settles for "
+        f"{sum(settled)} of {len(settled)}. The agents use them: each row plays the policies of the number it sees"
+    )
+    return Found(f"N = {rows[0]['num_ues']} to {rows[-1]['num_ues']}", None, all_of(settled), reason)
 
 
 def _matrices(m: Measured) -> dict[str, dict[str, Any]]:
@@ -340,6 +392,8 @@ JUDGES: dict[str, Callable[[Measured], Found]] = {
     "figure2-values": _pictured(HANDOVERS, "handovers a slot"),
     "converges": _converges,
     "simultaneous": _simultaneous,
+    "impossible": _impossible,
+    "distributed-optimum": _distributed_optimum,
     "row-order": _row_order,
     "stationary": _stationary,
     "sojourns": _sojourns,
@@ -352,5 +406,6 @@ JUDGES: dict[str, Callable[[Measured], Found]] = {
     "eq21": _eq21,
     "figure3-values": _figure3,
     "run-time": _run_time,
+    "offline": _offline,
 }
 """A judge for every claim that is not a cell of Table I."""

@@ -9,8 +9,16 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from mmwave_baselines.cell_selection.reproduce import COSTS, FIGURE, NUM_UES, ROBUST, Setting
-from mmwave_baselines.cell_selection.reproduce_measures import EFFICIENCY, HANDOVERS, NAMES, Measured, printed_gain
+from mmwave_baselines.cell_selection.reproduce import COSTS, FIGURE, NUM_UES, POSSIBLE, ROBUST, Setting
+from mmwave_baselines.cell_selection.reproduce_measures import (
+    EFFICIENCY,
+    HANDOVERS,
+    LIMITS,
+    NAMES,
+    Measured,
+    exact_value,
+    printed_gain,
+)
 from mmwave_gym.leaderboard.statistics import Interval
 from mmwave_gym.reproduction import Results
 
@@ -27,6 +35,7 @@ def draw(results: Results, directory: Path) -> None:
         "figure3": _states(results.tables["states"]),
         "robustness": _robustness(m),
         "convergence": _convergence(m),
+        "possible": _possible(m),
         "scaling": _scaling(results.tables["scaling"]),
     }
     for name, figure in made.items():
@@ -170,7 +179,7 @@ def _convergence(m: Measured) -> Figure:
     axes[0].set_ylabel("updates of Algorithm 1")
     axes[0].set_title("one UE after the other, each random start", fontsize=10)
     axes[0].legend(frameon=False, fontsize=8)
-    for n, colour in ((3, _COLOURS[0]), (6, _COLOURS[1])):
+    for n, colour in zip(NUM_UES, _COLOURS, strict=True):
         some = [r for r in m.results.tables["simultaneous"] if r["num_ues"] == n]
         for i, row in enumerate(some):
             share = 100 * np.array(row["changed_share"])
@@ -179,9 +188,39 @@ def _convergence(m: Measured) -> Figure:
     rounds = max(len(r["changed_share"]) for r in m.results.tables["simultaneous"])
     axes[1].set_xticks(range(1, rounds + 1))
     axes[1].set_xlabel("round")
+    axes[1].set_yscale("symlog", linthresh=1.0)  # what settles ends at 0, what oscillates at a few per cent
+    axes[1].set_ylim(-0.1, 120.0)
+    axes[1].set_yticks([0, 1, 3, 10, 30, 100], ["0", "1", "3", "10", "30", "100"])
+    axes[1].minorticks_off()
     axes[1].set_ylabel("entries of all policies changed (%)")
     axes[1].set_title("all UEs at once", fontsize=10)
-    axes[1].legend(frameon=False, fontsize=8)
+    axes[1].legend(frameon=False, fontsize=8, title="until settled, or repeated", title_fontsize=8)
+    return figure
+
+
+def _possible(m: Measured) -> Figure:
+    """A line for each number of UEs and cost: who earns what, below the bounds."""
+    figure, axes = _panels(1, 11, 4.4)
+    axis = axes[0]
+    settings = [s for s in POSSIBLE if m.has(s, "team")][::-1]
+    marks = dict(zip(LIMITS, ("v", "o", "s", "D", "P", "^"), strict=True))
+    colours = dict(zip(LIMITS, (_GREY, *_COLOURS, _DARK), strict=True))
+    for agent, label in LIMITS.items():
+        points = [(m.mean(s, agent).mean, at) for at, s in enumerate(settings) if m.has(s, agent)]
+        if points:
+            axis.plot(*zip(*points, strict=True), marks[agent], color=colours[agent], label=label, markersize=7)
+    for what, label, style in (
+        ("local", "proven bound, local", ":"), ("optimum", "exact optimum", "-"), ("bound", "proven bound, all", "--"),
+    ):  # fmt: skip
+        values = [(at, exact_value(m.results, what, s.num_ues, s.handover_cost)) for at, s in enumerate(settings)]
+        for at, value in values:
+            if value is not None:
+                axis.plot([value, value], [at - 0.35, at + 0.35], style, color="black", linewidth=1.6)
+        axis.plot([], [], style, color="black", linewidth=1.6, label=label)
+    names = [f"{s.num_ues} UEs, cost {100 * s.handover_cost:.0f} %" for s in settings]
+    axis.set_yticks(range(len(settings)), names)
+    axis.set_xlabel("sum spectral efficiency (bit/s/Hz)")
+    axis.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     return figure
 
 

@@ -15,6 +15,7 @@ from mmwave_gym.leaderboard.statistics import Interval, difference_interval, mea
 from mmwave_gym.reproduction import Results
 
 EFFICIENCY, HANDOVERS, IMBALANCE = "spectral_efficiency_bps_hz", "handovers_per_slot", "load_imbalance"
+OUTAGE = "outage_fraction"
 NAMES = {
     "load": "Load",
     "rate": "Rate",
@@ -28,6 +29,15 @@ NAMES = {
     "myopic": "Upper Bound (exhaustive)",
     "optimum": "centralised optimum",
     "genie": "genie",
+}
+RATES = {"fitted": "fitted", "shannon": "derived"}
+LIMITS = {
+    "rate-stay": "Rate, ties stay",
+    "mdp": "MDP",
+    "mdp-next": "MDP, expected next load",
+    "team": "best local team policy",
+    "team-memory": "the same with a slot of memory",
+    "myopic": "exhaustive search",
 }
 
 
@@ -66,6 +76,13 @@ def all_of(holds: Sequence[bool]) -> str:
 def ends(interval: Interval) -> tuple[float, float] | None:
     """The interval's ends, if it has any."""
     return None if interval.low is None or interval.high is None else (interval.low, interval.high)
+
+
+def exact_value(results: Results, what: str, num_ues: int, cost: float) -> float | None:
+    """An optimum or bound at the derived rates, bit/s/Hz: the least that is proven, for one without cost holds too."""
+    rows = [r for r in results.tables["exact"] if (r["what"], r["num_ues"], r["rates"]) == (what, num_ues, "shannon")]
+    holds = [r for r in rows if r["handover_cost"] == cost or (r["handover_cost"] == 0.0 and what != "optimum")]
+    return min((r["high_bps_hz"] for r in holds), default=None)
 
 
 class Measured:
