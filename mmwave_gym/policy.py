@@ -34,12 +34,27 @@ _SAME = 1e-4
 """Outputs this close are equal but for rounding: choices that look the same to a network that tells none apart."""
 
 
-def normalisation(fields: ObservationFields) -> tuple[Floats, Floats]:
-    """(scale, offset) with which `observation * scale + offset` lies in [-1, 1], by the declared bounds."""
-    low, high = fields.low.astype(np.float64), fields.high.astype(np.float64)
-    width = high - low
-    scale = np.divide(2.0, width, out=np.zeros_like(width), where=width > 0)
-    return scale.astype(np.float32), (-1.0 - low * scale).astype(np.float32)
+class Normalisation:
+    """Brings observations (..., features) to [-1, 1] by their declared bounds, logarithmic fields as log(1 + x)."""
+
+    def __init__(self, fields: ObservationFields):
+        low, high = fields.low.astype(np.float64), fields.high.astype(np.float64)
+        self._logarithmic = np.flatnonzero(np.concatenate([np.full(f.size, f.logarithmic) for f in fields]))
+        for bound in (low, high):
+            bound[self._logarithmic] = np.log1p(bound[self._logarithmic])
+        width = high - low
+        scale = np.divide(2.0, width, out=np.zeros_like(width), where=width > 0)
+        self.scale: Floats = scale.astype(np.float32)
+        self._offset: Floats = (-1.0 - low * scale).astype(np.float32)
+
+    def __call__(self, observation: NDArray[Any]) -> Floats:
+        """A fresh array."""
+        shown = np.array(observation, np.float32)
+        if len(self._logarithmic):
+            shown[..., self._logarithmic] = np.log1p(shown[..., self._logarithmic])
+        shown *= self.scale
+        shown += self._offset
+        return shown
 
 
 @dataclass
@@ -54,15 +69,16 @@ class _Memory:
 class Frames:
     """Normalises observations and stacks the last ones, as `make_sb3_vec_env` and SB3's VecFrameStack do."""
 
-    def __init__(self, scale: Floats, offset: Floats, frame_stack: int):
-        self.scale, self.offset, self.frame_stack = scale, offset, frame_stack
+    def __init__(self, fields: ObservationFields, normalised: bool, frame_stack: int):
+        self.size, self.frame_stack = fields.size, frame_stack
+        self._normalise = Normalisation(fields) if normalised else None
 
     def remember(self, observation: NDArray[Any], memory: Any, episode_start: Any) -> _Memory:
         """The memory after these observations; `memory.frames` is the network's input."""
         rows, size = observation.shape
-        if size != len(self.scale):
-            raise AgentError(f"the policy reads observations of {len(self.scale)} numbers, got {size}.")
-        frame = observation.astype(np.float32, copy=False) * self.scale + self.offset
+        if size != self.size:
+            raise AgentError(f"the policy reads observations of {self.size} numbers, got {size}.")
+        frame = self._normalise(observation) if self._normalise else np.array(observation, np.float32)
         absent = ~observation.any(axis=1)  # an empty place among many agents: training showed zeros for it
         if absent.any() and getattr(getattr(memory, "view", None), "num_agents", 1) > 1:
             frame[absent] = 0.0
@@ -90,16 +106,16 @@ class Policy:
     access = "local"
     kind = "learned"
 
-    def __init__(self, network: AnyNetwork, card: Mapping[str, Any], scale: Floats, offset: Floats):
+    def __init__(self, network: AnyNetwork, card: Mapping[str, Any]):
         self.network = network
         self.card = dict(card)
         self.label = str(card.get("label") or card["algorithm"])
         self.weights_sha256 = str(card.get("sha256", ""))
         self.config = _config(card)
-        self._frames = Frames(scale, offset, int(card["frame_stack"]))
+        self._frames = Frames(_fields(card), bool(card["normalised"]), int(card["frame_stack"]))
         self._action = card["action"]
         self._splits = np.cumsum(self._action.get("nvec", ()))[:-1].astype(int)
-        expected = len(scale) * self._frames.frame_stack
+        expected = self._frames.size * self._frames.frame_stack
         if network.inputs != expected:
             raise AgentError(f"the network takes {network.inputs} numbers, but its observations are {expected} long.")
         if network.symmetric and self._action["kind"] != "discrete":
@@ -185,14 +201,10 @@ class ArchivePolicy:
         episode_start: NDArray[np.bool_] | None = None,
         deterministic: bool = True,
     ) -> tuple[NDArray[Any], Any]:
-        size = np.shape(observation)[-1]
-        scale, offset = np.ones(size, np.float32), np.zeros(size, np.float32)
-        if self.card["normalised"]:
-            if state is None and "fields" not in self.card:
-                raise AgentError("begin(view, rng) must be called first: the bounds of the observation are unknown.")
-            fields = _fields(self.card) if "fields" in self.card else state.view.fields
-            scale, offset = normalisation(fields)
-        frames = Frames(scale, offset, int(self.card["frame_stack"]))
+        if state is None and "fields" not in self.card:
+            raise AgentError("begin(view, rng) must be called first: what is observed is unknown.")
+        fields = _fields(self.card) if "fields" in self.card else state.view.fields
+        frames = Frames(fields, bool(self.card["normalised"]), int(self.card["frame_stack"]))
         memory = frames.remember(np.asarray(observation), state, episode_start)
         keywords = {}
         mask = None if memory.view is None else memory.view.action_mask()
@@ -222,8 +234,8 @@ def action_card(space: spaces.Space[Any]) -> dict[str, Any]:
 
 
 def field_card(fields: ObservationFields) -> list[list[Any]]:
-    """Observation fields as JSON values: name, size, low, high."""
-    return [[f.name, f.size, f.low, f.high] for f in fields]
+    """Observation fields as JSON values: name, size, low, high, and "log" where learners are shown log(1 + x)."""
+    return [[f.name, f.size, f.low, f.high, *(["log"] if f.logarithmic else [])] for f in fields]
 
 
 def check_fits(card: Mapping[str, Any], view: View) -> None:
@@ -240,14 +252,15 @@ def check_fits(card: Mapping[str, Any], view: View) -> None:
 
 
 def _named(fields: list[tuple[Any, ...]]) -> str:
-    return ", ".join(f"{name}[{size}] in [{low:g}, {high:g}]" for name, size, low, high in fields)
+    return ", ".join(f"{name}[{size}] in [{low:g}, {high:g}]" for name, size, low, high, *_ in fields)
 
 
 def _fields(card: Mapping[str, Any]) -> ObservationFields:
     from mmwave_gym.scenario import ObservationField
 
     return ObservationFields(
-        ObservationField(name, size, low, high, "", "") for name, size, low, high in card["fields"]
+        ObservationField(name, size, low, high, "", "", "log" in shown)
+        for name, size, low, high, *shown in card["fields"]
     )
 
 
@@ -335,10 +348,7 @@ def read_policy(weights: bytes, card_text: bytes, name: str) -> Policy:
     try:
         outputs, frame_stack = _outputs(card["action"]), int(card["frame_stack"])
         network = read_network(card["network"], arrays, card["fields"], outputs, frame_stack)
-        scale, offset = normalisation(_fields(card))
-        if not card["normalised"]:
-            scale, offset = np.ones_like(scale), np.zeros_like(offset)
-        return Policy(network, card, scale, offset)
+        return Policy(network, card)
     except AgentError as error:
         raise AgentError(f"{name}: {error}") from None
     except (KeyError, TypeError, ValueError, IndexError) as error:
@@ -444,6 +454,6 @@ def _bytes_of_archive(path: Path) -> bytes:
 
 
 __all__ = [
-    "ArchivePolicy", "Network", "Policy", "SetNetwork", "action_card", "field_card", "load_policy", "normalisation",
+    "ArchivePolicy", "Network", "Normalisation", "Policy", "SetNetwork", "action_card", "field_card", "load_policy",
     "read_policy", "save_policy",
 ]  # fmt: skip

@@ -21,7 +21,7 @@ from stable_baselines3.common.vec_env import VecEnv
 from mmwave_gym.agent import AgentError
 from mmwave_gym.envs import MAX_SEED, checked_action, observation_box
 from mmwave_gym.networks import AnyNetwork, Network, SetNetwork
-from mmwave_gym.policy import normalisation
+from mmwave_gym.policy import Normalisation
 from mmwave_gym.registration import entry, make_scenario
 from mmwave_gym.scenario import Batch, EpisodeKey, Outcome, Scenario, View
 
@@ -91,7 +91,7 @@ class ScenarioVecEnv(VecEnv):
         self.scenario = scenario
         self.batch = Batch(scenario, n_envs)
         self.normalised = normalise
-        self.scale, self.offset = normalisation(scenario.fields)
+        self.normalisation = Normalisation(scenario.fields)
         self.render_mode: str | None = None
         self._copies, self._places = n_envs, scenario.num_agents
         self._first_episode = first_episode
@@ -229,8 +229,7 @@ class ScenarioVecEnv(VecEnv):
         shown = observation.reshape(self.num_envs, -1)
         if not self.normalised:
             return shown
-        shown = shown * self.scale
-        shown += self.offset
+        shown = self.normalisation(shown)
         if self._places > 1 and not self._present.all():
             shown[~self._present.reshape(-1)] = 0.0
         return shown

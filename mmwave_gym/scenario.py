@@ -32,7 +32,10 @@ ACCESS_LEVELS = ("local", "central", "trajectory", "hindsight")
 
 
 class ObservationField(NamedTuple):
-    """One named part of an agent's observation, `size` numbers between `low` and `high` in `unit`."""
+    """One named part of an agent's observation, `size` numbers between `low` and `high` in `unit`.
+
+    A field whose numbers span decades is `logarithmic`: learners are shown log(1 + x) of it.
+    """
 
     name: str
     size: int
@@ -40,6 +43,7 @@ class ObservationField(NamedTuple):
     high: float
     unit: str
     description: str
+    logarithmic: bool = False
 
 
 class ObservationFields(tuple[ObservationField, ...]):

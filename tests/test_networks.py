@@ -10,7 +10,7 @@ from hypothesis import given, settings, strategies as st
 
 from mmwave_gym.agent import AgentError, RowRng
 from mmwave_gym.networks import SetNetwork, choice_columns
-from mmwave_gym.policy import Policy, action_card, field_card, load_policy, normalisation, save_policy
+from mmwave_gym.policy import Policy, action_card, field_card, load_policy, save_policy
 from mmwave_gym.registration import make_scenario
 from mmwave_gym.scenario import Batch, EpisodeKey, View
 
@@ -182,7 +182,7 @@ def test_choices_that_look_the_same_are_drawn_among():
     fields = batch.scenario.fields
     network = random_network(choice_columns(fields, 3), fields.size)
     network = dataclasses.replace(network, layers=tuple((w * 0, b * 0) for w, b in network.layers))
-    policy = Policy(network, {**card(batch.scenario), "fields": field_card(fields)}, *normalisation(fields))
+    policy = Policy(network, {**card(batch.scenario), "fields": field_card(fields)})
     observation = batch.observe().reshape(1000, -1)
     drawn = [
         policy.predict(observation, policy.begin(View(batch, "local"), RowRng.from_seed(seed, 1000)))[0]

@@ -12,7 +12,7 @@ import pytest
 import mmwave_gym  # registers the environments
 from mmwave_gym.agent import AgentError, RowRng, load_agent
 from mmwave_gym.envs import ScenarioVectorEnv
-from mmwave_gym.policy import Network, Policy, action_card, field_card, load_policy, normalisation, save_policy
+from mmwave_gym.policy import Network, Policy, action_card, field_card, load_policy, save_policy
 from mmwave_gym.registration import make_scenario
 
 ENV = "MmwaveHandover-v0"
@@ -119,7 +119,7 @@ def test_numpy_acts_as_stable_baselines3(tmp_path, algorithm, frame_stack, skip)
 
 def test_sampling_follows_the_softmax_and_the_given_chance():
     network = Network(((np.zeros((6, 12), np.float32), np.log([1, 2, 3, 4, 5, 5]).astype(np.float32)),))
-    policy = Policy(network, {**card(), "fields": field_card(scenario().fields)}, *normalisation(scenario().fields))
+    policy = Policy(network, {**card(), "fields": field_card(scenario().fields)})
     _, observation, state = begun(policy, copies=1000)
     action, _ = policy.predict(observation, state, deterministic=False)
     share = np.bincount(action, minlength=6) / 1000
@@ -135,7 +135,7 @@ def test_masks_are_obeyed(small_scenarios):
     fields, space = env.scenario.fields, env.single_action_space
     network = random_network(fields.size, int(space.n), seed=1)
     described = {**card(), "action": action_card(space), "fields": field_card(fields)}
-    policy = Policy(network, described, *normalisation(fields))
+    policy = Policy(network, described)
     state = policy.begin(env.view(), RowRng.from_seed(0, 20))
     forbidden = 0
     for t in range(30):
@@ -155,7 +155,7 @@ def test_pairs_of_choices_and_continuous_actions():
         if output == "mean":
             network = Network(network.layers, "tanh", True, np.zeros(2, np.float32))
         described = {**card(), "action": action_card(space), "output": output, "fields": field_card(fields)}
-        policy = Policy(network, described, *normalisation(fields))
+        policy = Policy(network, described)
         observation = np.random.default_rng(0).uniform(fields.low, fields.high, (50, 12)).astype(np.float32)
         for deterministic in (True, False):
             action, _ = policy.predict(observation, deterministic=deterministic)

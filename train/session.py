@@ -153,7 +153,7 @@ def agent_of(model: Any, args: Arguments, environment: Environment, task: Task) 
     network, output = network_of(model)
     card = {**card_of(args, environment, task), "output": output}
     base = environment.base
-    return Policy(network, {**card, "fields": field_card(base.scenario.fields)}, base.scale, base.offset)
+    return Policy(network, {**card, "fields": field_card(base.scenario.fields)})
 
 
 def card_of(args: Arguments, environment: Environment, task: Task) -> dict[str, Any]:
@@ -202,7 +202,7 @@ def begin_as_rule(model: Any, environment: Environment, rule: str, sharpness: fl
         raise BadRun("--rule needs an observation with rsrq_db and serving of every choice.")
     size = environment.base.scenario.fields.size
     frames = environment.venv.observation_space.shape[0] // size
-    decibel = 1.0 / float(environment.base.scale[level])  # normalised to dB
+    decibel = 1.0 / float(environment.base.normalisation.scale[level])  # normalised to dB
     parts = [(level, sharpness * newest * decibel), (serving, sharpness * stay / 2)]
     parts += [(level - size * age, sharpness * mean * decibel / frames) for age in range(frames)]
     _add_to_skip(model, parts)
