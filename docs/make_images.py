@@ -15,7 +15,6 @@ import numpy as np
 import policy_picture
 from PIL import Image
 
-from mmwave_gym import registration
 from mmwave_gym.agent import RowRng, load_agent
 from mmwave_gym.suite import task
 
@@ -69,21 +68,21 @@ FILMS = (
 
 def episode(film: Film) -> tuple[list[np.ndarray], np.ndarray]:
     """The frames of the animation and the still. Agents that share a world all play the same."""
-    keywords = dict(film.keywords)
     agent = load_agent(film.agent, film.name, task(film.task))
-    if registration.make_scenario(film.name, **keywords).num_agents > 1:
-        keywords["others"] = agent
-    env: Any = gym.make(film.env_id, render_mode="rgb_array", **keywords)
-    observation, _ = env.reset(seed=film.seed)
-    memory = agent.begin(env.unwrapped.view(), RowRng.from_seed(0, 1))
+    env: Any = gym.make(film.env_id, render_mode="rgb_array", others=agent, **film.keywords)
+    env.reset(seed=film.seed)
+    batch = env.unwrapped.batch
+    start = np.ones(batch.scenario.num_agents, bool)
+    memory = agent.begin(env.unwrapped.view(), RowRng.from_seed(0, len(start)))
     frames, still = [], env.render()
     for slot in range(film.last_slot + 1):
         if slot % film.slots_per_frame == 0:
             frames.append(env.render())
         if slot == film.still_slot:
             still = env.render()
-        action, memory = agent.predict(observation[None], state=memory, episode_start=np.array([slot == 0]))
-        observation, _, terminated, truncated, _ = env.step(action[0])
+        action, memory = agent.predict(batch.observe()[0], state=memory, episode_start=start)
+        start[:] = False
+        _, _, terminated, truncated, _ = env.step(action[0])
         if terminated or truncated:
             break
     frames.append(env.render())

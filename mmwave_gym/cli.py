@@ -231,20 +231,21 @@ def render(
     mode = "human" if out_file is None else "rgb_array"
     player = load_agent(agent, entry.scenario)
     keywords = _settings(settings)
-    if entry.others is not None and keywords.get("control") != "all":
+    if keywords.get("control") != "all":
         keywords.setdefault("others", player)
     made: Any = gymnasium.make(env, render_mode=mode, **keywords)
-    step_s = made.unwrapped.batch.scenario.constants().get("step_s", 0.1)
+    batch = made.unwrapped.batch
+    step_s = batch.scenario.constants().get("step_s", 0.1)
     if every is None:
         every = 4 if step_s >= SHORTEST_S else 1
-    observation, _ = made.reset(seed=seed)
-    memory = None
+    made.reset(seed=seed)
+    memory, places = None, batch.scenario.num_agents
     if hasattr(player, "begin"):
-        memory = player.begin(made.unwrapped.view(sees(player)), RowRng.from_seed(seed, 1))
-    frames, start = [], np.ones(1, bool)
-    for step in range(steps):
-        action, memory = player.predict(observation[None], state=memory, episode_start=start, deterministic=True)
-        observation, _, terminated, truncated, _ = made.step(action[0])
+        memory = player.begin(made.unwrapped.view(sees(player)), RowRng.from_seed(seed, places))
+    frames, start = [], np.ones(places, bool)
+    for step in range(steps):  # the player is shown every place, as where it is evaluated
+        action, memory = player.predict(batch.observe()[0], state=memory, episode_start=start, deterministic=True)
+        _, _, terminated, truncated, _ = made.step(action[0])
         start[:] = False
         if step % every == 0 or terminated or truncated:
             frames.append(made.render())
