@@ -24,7 +24,8 @@ TOUCH_S = 1e-9
 FORESIGHT_S = 30.0
 """Routes go on this much longer than an episode, so that its last epochs foresee as much as others."""
 
-_GAUSS_NODES, _GAUSS_WEIGHTS = np.polynomial.legendre.leggauss(10)
+_GAUSS = {most: np.polynomial.legendre.leggauss(nodes) for most, nodes in ((0.7, 3), (1.6, 5), (3.0, 8), (np.inf, 13))}
+"""Nodes and weights for integrals over up to so much in the logarithm of the distance: error below 1e-5."""
 
 
 @dataclass(frozen=True)
@@ -39,38 +40,59 @@ class LinkBudget:
 
     def efficiency_bps_hz(self, distance_squared_m2: Array) -> Array:
         """From squared distances on the map."""
-        squared = np.maximum(distance_squared_m2 + self.height_m**2, 1.0)
-        return spectral_efficiency_bps_hz(self.snr_1m * squared ** (-0.5 * self.exponent))
+        return self._efficiency_bps_hz(distance_squared_m2 + self.height_m**2)
+
+    def _efficiency_bps_hz(self, squared_m2: Array) -> Array:
+        """From squared distances to the antenna."""
+        return spectral_efficiency_bps_hz(self.snr_1m * np.maximum(squared_m2, 1.0) ** (-0.5 * self.exponent))
 
     def integral(self, from_m: Array, to_m: Array, duration_s: Array) -> Array:
-        """Integral over time, in bit/Hz, along straight pieces at constant velocity, shape (...).
+        """Integral over time, in bit/Hz, along straight pieces at constant velocity, shape (pieces,).
 
-        from_m, to_m: places relative to the base station, (..., 2). Gauss's rule in the logarithm of the distance,
+        from_m, to_m: places relative to the base station, (pieces, 2). Gauss's rule in the logarithm of the distance,
         because efficiency peaks sharply near the base station; relative error below 1e-5.
         """
-        path = to_m - from_m
-        length = np.hypot(path[..., 0], path[..., 1])
+        (x, y), (dx, dy) = from_m.T, (to_m - from_m).T
+        length = np.sqrt(dx * dx + dy * dy)
         still = length < 1e-9
-        along = path / np.where(still, 1.0, length)[..., None]
-        first = (from_m * along).sum(axis=-1)
-        # Squared distance of closest approach: rounding must not make it negative.
-        beside = np.maximum((from_m**2).sum(axis=-1) - first**2, 0.0) + self.height_m**2
-        total = self._from_nearest(first + length, beside) - self._from_nearest(first, beside)
-        standing = self.efficiency_bps_hz((from_m**2).sum(axis=-1))
-        return np.where(still, standing, total / np.where(still, 1.0, length)) * duration_s
+        each = 1.0 / np.where(still, 1.0, length)
+        # Along the line, from the place nearest to the base station on the map.
+        first = (x * dx + y * dy) * each
+        last = first + length
+        beside = ((x * dy - y * dx) * each) ** 2 + self.height_m**2
+        near, far = np.abs(first), np.abs(last)
+        near, far = np.minimum(near, far), np.maximum(near, far)
+        through = np.flatnonzero((first < 0.0) & (last > 0.0))  # these pass the nearest place: twice the near part
+        whole = self._away(near, far, beside)
+        whole[through] += 2.0 * self._away(np.zeros(len(through)), near[through], beside[through])
+        mean = whole * each
+        if still.any():
+            mean[still] = self.efficiency_bps_hz(x[still] ** 2 + y[still] ** 2)
+        return mean * duration_s
 
-    def _from_nearest(self, x_m: Array, beside_m2: Array) -> Array:
-        """Integral over the way from the nearest point to `x_m` along the line, signed, in m bit/s/Hz."""
-        way = np.abs(x_m)
-        flat = np.minimum(way, np.sqrt(np.maximum(1.0 - beside_m2, 0.0)))  # within a metre of the antenna
+    def _away(self, near_m: Array, far_m: Array, beside_m2: Array) -> Array:
+        """Integral over a line from `near_m` to `far_m` beyond its place nearest to the antenna, in m bit/s/Hz.
+
+        beside_m2: squared distance of that place from the antenna.
+        """
+        flat = np.sqrt(np.maximum(1.0 - beside_m2, 0.0)).clip(near_m, far_m)  # within a metre of the antenna
         scale = np.sqrt(np.maximum(beside_m2, 1.0))
-        low, high = np.arcsinh(flat / scale), np.arcsinh(way / scale)
-        w = 0.5 * ((high + low)[..., None] + (high - low)[..., None] * _GAUSS_NODES)
-        squared = np.maximum((scale[..., None] * np.sinh(w)) ** 2 + beside_m2[..., None], 1.0)
-        value = spectral_efficiency_bps_hz(self.snr_1m * squared ** (-0.5 * self.exponent))
-        value *= np.cosh(w) * scale[..., None]
-        curved = 0.5 * (high - low) * (value @ _GAUSS_WEIGHTS)
-        return np.sign(x_m) * (flat * float(spectral_efficiency_bps_hz(np.array(self.snr_1m))) + curved)
+        low, high = np.arcsinh(flat / scale), np.arcsinh(far_m / scale)
+        half, curved = 0.5 * (high - low), np.empty(len(low))
+        least = -1.0
+        for most, (nodes, weights) in _GAUSS.items():
+            chosen = np.flatnonzero((high - low > least) & (high - low <= most))
+            least = most
+            # (node, piece), so that every operation runs along many pieces.
+            grown = np.exp(0.5 * (high + low)[chosen] + half[chosen] * nodes[:, None])
+            shrunk = 1.0 / grown
+            x = (0.5 * scale[chosen]) * (grown - shrunk)
+            value = self._efficiency_bps_hz(x * x + beside_m2[chosen]) * (grown + shrunk)
+            curved[chosen] = (
+                half[chosen] * 0.5 * scale[chosen] * sum(w * v for w, v in zip(weights, value, strict=True))
+            )
+        best = float(self._efficiency_bps_hz(np.ones(1))[0])
+        return (flat - near_m) * best + curved
 
 
 @dataclass(frozen=True)
@@ -80,6 +102,7 @@ class Routes:
     first_s: Array  # (ue,)
     knot_s: float
     knots_m: Array  # (ue, knot, 2)
+    present_s: Array | None = None  # (ue, 2): from when to when each UE is there; None: all the time
 
     def at(self, ue: Indices, time_s: Array) -> Array:
         """Places (..., 2) of UEs (...) at times (...); beyond its ends a route stands still."""
@@ -223,14 +246,19 @@ def link_integral(
     routes: Routes, bs_m: Array, budget: LinkBudget, ue: Indices, bs: Indices, begin_s: Array, end_s: Array
 ) -> Array:
     """Integral of the efficiency of links (ue, bs) from `begin_s` to `end_s`, all (links,), in bit/Hz."""
-    first_s, knot_s = routes.first_s[ue], routes.knot_s
-    first = np.floor((begin_s - first_s) / knot_s + TOUCH_S).astype(np.intp)
-    last = np.maximum(np.ceil((end_s - first_s) / knot_s - TOUCH_S).astype(np.intp), first + 1)
-    count = last - first
+    knot_s, last = routes.knot_s, routes.knots_m.shape[1] - 2
+    begin, end = ((time_s - routes.first_s.take(ue)) / knot_s for time_s in (begin_s, end_s))
+    first = np.floor(begin + TOUCH_S).astype(np.intp)
+    count = np.maximum(np.ceil(end - TOUCH_S).astype(np.intp) - first, 1)
     link = np.repeat(np.arange(len(ue)), count)
-    knot = np.arange(len(link)) - np.repeat(np.cumsum(count) - count, count) + first[link]
-    from_s = np.maximum(first_s[link] + knot * knot_s, begin_s[link])
-    to_s = np.minimum(first_s[link] + (knot + 1) * knot_s, end_s[link])
-    at = bs_m[bs[link]]
-    pieces = budget.integral(routes.at(ue[link], from_s) - at, routes.at(ue[link], to_s) - at, to_s - from_s)
+    # One piece for each leg from knot to knot that a link's time covers; both ends as shares of the leg.
+    leg = np.arange(len(link)) - np.repeat(np.cumsum(count) - count - first, count)
+    share = [np.clip(np.repeat(t, count) - leg, 0.0, 1.0) for t in (begin, end)]
+    knots_m = routes.knots_m.reshape(-1, 2)
+    at = np.repeat(ue * (last + 2), count) + np.clip(leg, 0, last)
+    start_m = knots_m.take(at, axis=0)
+    leg_m = knots_m.take(at + 1, axis=0) - start_m
+    start_m -= np.repeat(bs_m.take(bs, axis=0), count, axis=0)
+    from_m, to_m = (start_m + leg_m * s[:, None] for s in share)
+    pieces = budget.integral(from_m, to_m, (share[1] - share[0]) * knot_s)
     return np.bincount(link, weights=pieces, minlength=len(ue)).astype(np.float64, copy=False)

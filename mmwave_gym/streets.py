@@ -179,8 +179,9 @@ class StreetWorld:
         self.config = config
         rows, columns = config.crossings
         self.grid = StreetGrid(rows, columns, config.road_m, config.resolved("radius_m"))
-        self.bs_m, self.roads, self.num_ues = self.grid.node_m, self.grid.roads, config.num_ues
+        self.bs_m, self.roads, self.num_ues = self.grid.node_m, self.grid.roads, config.resolved("num_ues")
         self.knot_s = config.road_m / config.speed_mps
+        self.bandwidth_hz = config.bandwidth_hz
         self.budget = LinkBudget(float(db_to_linear(config.resolved("snr_1m_db"))), config.path_loss_exponent)
         self.num_buildings = self.grid.num_blocks
         self.until_s = config.duration_s + FORESIGHT_S

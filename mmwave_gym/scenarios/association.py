@@ -30,11 +30,16 @@ Differences from the paper, and choices where its text is lost or silent:
 8. UEs begin with their strongest candidate. Fairness is counted after `settle_s`, because the first association is
    nobody's decision.
 9. At most `max_candidates` candidates are offered, the strongest at the epoch.
+
+With `city=…` the world is a window of a real city (mmwave_gym/city.py) instead: trams and buses with their times, base
+stations in their streets, sight by the footprints of its buildings. There UEs come and go, and where no base station
+is in sight a UE has no candidate: nobody serves it.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -44,6 +49,7 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from mmwave_gym.checks import at_least, interval, one_of
+from mmwave_gym.city import City, CityWorld
 from mmwave_gym.routes import FORESIGHT_S, LinkBudget, epochs, place_m
 from mmwave_gym.scenario import EpisodeRng, Episodes, Metric, ObservationField, ObservationFields, Outcome, Scenario
 from mmwave_gym.streets import StreetWorld
@@ -55,17 +61,27 @@ GEOMETRIES: Mapping[str, Mapping[str, Any]] = {
 }
 """What `geometry` stands for: SPEC 2 (paper) and 5.3 (blocked); the SNR makes the strongest cell earn 800 Mbit/s."""
 
+PAPER_UES = 512
+STREET_KEYWORDS = (
+    *("geometry", "crossings", "road_m", "radius_m", "building_sides", "snr_1m_db"),
+    *("path_loss_exponent", "bandwidth_hz", "speed_mps"),
+)
+SHORTEST_PRESENCE_S = 5.0
+"""Fairness leaves out UEs that are there for less: ours, a mean rate of a moment tells nothing."""
 TICK_S = 0.025
 """Metrics take a link's efficiency at the middle of ticks no longer than this: 0.35 m at 50 km/h."""
 MBIT = 1e-6
+MOST_UES = 1e5
+LONGEST_S = 3600.0
+"""Bounds of what is observed."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class AssociationConfig:
     """Keywords of `MmwaveAssociation-v0`. Errors: ValueError names the keyword, the value and what is allowed."""
 
-    num_ues: int = 512
-    """UEs, each an agent in PettingZoo (paper: 512 to 2048)."""
+    num_ues: int | None = None
+    """UEs, each an agent in PettingZoo (paper: 512 to 2048). None: 512; in a city, all vehicles."""
     geometry: str = "paper"
     """"paper" (range below the length of a road) or "blocked" (above it, with large buildings): the defaults of
     `radius_m`, `building_sides` and `snr_1m_db`."""
@@ -94,9 +110,34 @@ class AssociationConfig:
     over the UE's coming interval, as far as known now)."""
     max_candidates: int | None = None
     """How many candidates are offered at an epoch; None: as many as there can be."""
+    city: str | os.PathLike[str] | City | None = None
+    """A city file (docs/city_files.md) or a source such as "gtfs:helsinki", in the place of the street grid, whose
+    keywords must then be left out; the radio is the city's."""
 
     def __post_init__(self) -> None:
-        at_least("num_ues", self.num_ues, 1, integer=True)
+        self._check_episode()
+        if self.city is None:
+            self._check_streets()
+            return
+        for field in dataclasses.fields(self):
+            if field.name in STREET_KEYWORDS and getattr(self, field.name) != field.default:
+                raise ValueError(
+                    f"{field.name} belongs to the street grid and means nothing with city=…: leave one of them out "
+                    f"(got {field.name}={getattr(self, field.name)!r})."
+                )
+
+    def _check_episode(self) -> None:
+        if self.num_ues is not None:
+            at_least("num_ues", self.num_ues, 1, integer=True)
+        at_least("duration_s", self.duration_s, 0.0, strict=True)
+        at_least("settle_s", self.settle_s, 0.0)
+        if self.settle_s >= self.duration_s:
+            raise ValueError(f"settle_s must be below duration_s ({self.duration_s}), got {self.settle_s}.")
+        one_of("reward", self.reward, REWARDS)
+        if self.max_candidates is not None:
+            at_least("max_candidates", self.max_candidates, 1, integer=True)
+
+    def _check_streets(self) -> None:
         one_of("geometry", self.geometry, GEOMETRIES)
         if not isinstance(self.crossings, Sequence) or len(self.crossings) != 2:
             raise ValueError(f"crossings must be two numbers, rows and columns, got {self.crossings!r}.")
@@ -104,7 +145,7 @@ class AssociationConfig:
             at_least(name, count, 1, integer=True)
         if self.crossings[0] * self.crossings[1] < 2:
             raise ValueError(f"crossings must make at least one road, got {self.crossings!r}.")
-        for name in ("road_m", "path_loss_exponent", "bandwidth_hz", "speed_mps", "duration_s"):
+        for name in ("road_m", "path_loss_exponent", "bandwidth_hz", "speed_mps"):
             at_least(name, getattr(self, name), 0.0, strict=True)
         at_least("radius_m", self.resolved("radius_m"), 0.5 * self.road_m)
         interval("building_sides", self.resolved("building_sides"), 0.0)
@@ -113,21 +154,19 @@ class AssociationConfig:
         snr_1m_db = self.resolved("snr_1m_db")
         if not -100.0 <= snr_1m_db <= 200.0:
             raise ValueError(f"snr_1m_db must be between -100 and 200, got {snr_1m_db!r}.")
-        at_least("settle_s", self.settle_s, 0.0)
-        one_of("reward", self.reward, REWARDS)
-        if self.max_candidates is not None:
-            at_least("max_candidates", self.max_candidates, 1, integer=True)
+        if self.duration_s > LONGEST_S / 2.0:
+            raise ValueError(f"duration_s must be at most {LONGEST_S / 2.0:g}, got {self.duration_s}.")
         if self.duration_s < (shortest := 2.0 * self.road_m / self.speed_mps):
             raise ValueError(
                 f"duration_s must be at least {shortest:.3g}, two roads at {self.speed_mps:.3g} m/s, so that every UE "
                 f"decides; got {self.duration_s}."
             )
-        if self.settle_s >= self.duration_s:
-            raise ValueError(f"settle_s must be below duration_s ({self.duration_s}), got {self.settle_s}.")
 
     def resolved(self, name: str) -> Any:
-        """A keyword's value, or that of the geometry where it is None."""
+        """A keyword's value, or where it is None that of the geometry (512 for num_ues)."""
         value = getattr(self, name)
+        if name == "num_ues":
+            return PAPER_UES if value is None else value
         return GEOMETRIES[self.geometry][name] if value is None else value
 
 
@@ -147,7 +186,8 @@ class AssociationEpisodes(Episodes):
     knots_m: NDArray[np.float32]  # (storage, ue, knot, 2): places at equal time steps
     first_serving: NDArray[np.int16]  # (storage, ue): at time 0, -1: none
     first_efficiency: NDArray[np.float64]  # (storage, ue): its mean until the UE's first epoch
-    buildings_m: NDArray[np.float32]  # (storage, building, 4): left, bottom, right, top
+    buildings_m: NDArray[np.float32]  # (storage, building, 4): left, bottom, right, top; none in a city
+    present_s: NDArray[np.float64]  # (storage, ue, 2): from when to when the UE is there
 
 
 @dataclass
@@ -168,6 +208,7 @@ class AssociationState:
     counted_s: NDArray[np.float64]  # (N,): up to when `mbit` is counted
     mbit: NDArray[np.float64]  # (N, ue): received since `settled_s`
     settled_s: NDArray[np.float64]  # (N,): since when `mbit` is counted
+    present: NDArray[np.float64]  # (N,): UEs that are there, mean over the episode
 
 
 class Association(Scenario[AssociationEpisodes, AssociationState]):
@@ -195,7 +236,13 @@ class Association(Scenario[AssociationEpisodes, AssociationState]):
 
     def __init__(self, config: AssociationConfig):
         self.config = config
-        self.world = StreetWorld(config)
+        self.world: StreetWorld | CityWorld
+        if config.city is None:
+            self.world = StreetWorld(config)
+        else:
+            from mmwave_gym.sources import open_city  # readers of files are not needed on the street grid
+
+            self.world = CityWorld(open_city(config.city), config.duration_s, config.num_ues)
         self.bs_m = self.world.bs_m
         self.num_bs = len(self.bs_m)
         self.num_ues = self.max_agent_ids = self.world.num_ues
@@ -207,18 +254,18 @@ class Association(Scenario[AssociationEpisodes, AssociationState]):
         self.action_space = spaces.Discrete(self.max_candidates)
         self._cells = self.num_bs + 1
         best = float(self.budget.efficiency_bps_hz(np.zeros(1))[0])
-        c, longest = self.max_candidates, config.duration_s + FORESIGHT_S + self.world.knot_s
-        bps_hz, others = "bit/s/Hz", float(max(self.num_ues - 1, 1))
+        c, bps_hz = self.max_candidates, "bit/s/Hz"
+        # Bounds do not depend on how many UEs there are or for how long, so that a policy runs at any density.
         self.fields = ObservationFields(
             (
-                ObservationField("efficiency", c, 0.0, best, bps_hz, "of each candidate now"),
-                ObservationField("mean_efficiency", c, 0.0, best, bps_hz, "its mean until the UE's next epoch"),
-                ObservationField("stay_efficiency", c, 0.0, best, bps_hz, "its mean while it stays a candidate"),
-                ObservationField("stay_s", c, 0.0, longest, "s", "how long it stays a candidate"),
-                ObservationField("load", c, 0.0, others, "1", "other UEs that it serves"),
-                ObservationField("cell_efficiency", c, 0.0, best, bps_hz, "their mean efficiency"),
+                ObservationField("efficiency", c, 0.0, best, bps_hz, "of each candidate now", True),
+                ObservationField("mean_efficiency", c, 0.0, best, bps_hz, "its mean until the UE's next epoch", True),
+                ObservationField("stay_efficiency", c, 0.0, best, bps_hz, "its mean while it stays a candidate", True),
+                ObservationField("stay_s", c, 0.0, LONGEST_S, "s", "how long it stays a candidate", True),
+                ObservationField("load", c, 0.0, MOST_UES, "1", "other UEs that it serves", True),
+                ObservationField("cell_efficiency", c, 0.0, best, bps_hz, "their mean efficiency", True),
                 ObservationField("serving", c, 0.0, 1.0, "1", "1 where it serves the UE"),
-                ObservationField("interval_s", 1, 0.0, longest, "s", "time until the UE's next epoch"),
+                ObservationField("interval_s", 1, 0.0, LONGEST_S, "s", "time until the UE's next epoch", True),
             )
         )
 
@@ -238,6 +285,7 @@ class Association(Scenario[AssociationEpisodes, AssociationState]):
             first_serving=np.full((n, u), -1, np.int16),
             first_efficiency=np.zeros((n, u)),
             buildings_m=np.zeros((n, self.world.num_buildings, 4), np.float32),
+            present_s=np.tile((0.0, self.config.duration_s), (n, u, 1)),
         )
         for i, rng in enumerate(rngs):
             routes, visits, buildings = self.world.draw(rng)
@@ -251,6 +299,8 @@ class Association(Scenario[AssociationEpisodes, AssociationState]):
             drawn.first_s[i], drawn.knots_m[i] = routes.first_s, routes.knots_m
             drawn.first_serving[i], drawn.first_efficiency[i] = found.first_serving, found.first_efficiency
             drawn.buildings_m[i] = buildings
+            if routes.present_s is not None:
+                drawn.present_s[i] = np.minimum(routes.present_s, self.config.duration_s)
         return drawn
 
     # ------------------------------------------------------------------ the game
@@ -278,6 +328,7 @@ class Association(Scenario[AssociationEpisodes, AssociationState]):
             counted_s=time_s.copy(),
             mbit=np.zeros((n, u)),
             settled_s=time_s.copy(),
+            present=np.ptp(episodes.present_s[row], axis=2).sum(axis=1) / self.config.duration_s,
         )
 
     def step(self, episodes: AssociationEpisodes, state: AssociationState, action: NDArray[Any]) -> Outcome:
@@ -296,7 +347,7 @@ class Association(Scenario[AssociationEpisodes, AssociationState]):
         self._touch(state, copies, cell, now_s)
         told = state.integrals[copies, before] - state.then[copies, ue]
         planned = state.planned[copies, ue]
-        mbit_hz = c.bandwidth_hz * MBIT
+        mbit_hz = self.world.bandwidth_hz * MBIT
         credit = mbit_hz * (told[:, 1] + planned * told[:, 2])
         middle_s = 0.5 * (state.counted_s + now_s)
         left = mbit_hz * told[:, 0] * self._efficiency(episodes, copies, ue, before, middle_s)
@@ -329,8 +380,9 @@ class Association(Scenario[AssociationEpisodes, AssociationState]):
             elapsed_s=elapsed_s,
             metrics={
                 "network_rate_mbps": rate,
-                "handovers_per_ue_s": ((before != cell) & (before < self.num_bs)) / self.num_ues,
-                **self._fairness(state, over),
+                "handovers_per_ue_s": ((before != cell) & (before < self.num_bs) & (cell < self.num_bs))
+                / state.present,
+                **self._fairness(episodes, state, over),
                 "credit_mbit": credit,
             },
         )
@@ -398,7 +450,7 @@ class Association(Scenario[AssociationEpisodes, AssociationState]):
             mean = efficiency[:, 0]
         else:  # one after the other, so that a copy's sum does not depend on the others' ticks
             mean = (efficiency * (tick < ticks[:, None])[..., None]).cumsum(axis=1)[:, -1] / ticks[:, None]
-        mbit = (share - state.then[envs, :, 0]) * mean * (self.config.bandwidth_hz * MBIT)
+        mbit = (share - state.then[envs, :, 0]) * mean * (self.world.bandwidth_hz * MBIT)
         state.then[envs, :, 0] = share
         state.mbit[envs] += mbit
         state.counted_s[envs] = until_s
@@ -420,12 +472,18 @@ class Association(Scenario[AssociationEpisodes, AssociationState]):
         efficiency = self.budget.efficiency_bps_hz((apart**2).sum(axis=-1))
         return np.where(cell < self.num_bs, efficiency, 0.0)
 
-    def _fairness(self, state: AssociationState, over: NDArray[np.bool_]) -> dict[str, NDArray[np.float64]]:
-        """What is told at the end only, of the UEs' mean rates."""
+    def _fairness(
+        self, episodes: AssociationEpisodes, state: AssociationState, over: NDArray[np.bool_]
+    ) -> dict[str, NDArray[np.float64]]:
+        """What is told at the end only, of the UEs' mean rates while they were there."""
         names = "p5_rate_mbps", "jain_index", "mean_log_rate"
         told = {name: np.zeros(len(over)) for name in names}
         for i in np.flatnonzero(over):
-            rate = state.mbit[i] / (state.time_s[i] - state.settled_s[i])
+            there_s = np.ptp(np.clip(episodes.present_s[episodes.row[i]], state.settled_s[i], state.time_s[i]), axis=1)
+            counts = there_s >= min(SHORTEST_PRESENCE_S, state.time_s[i] - state.settled_s[i])
+            if not counts.any():
+                continue
+            rate = state.mbit[i, counts] / there_s[counts]
             told["p5_rate_mbps"][i] = np.percentile(rate, 5)
             told["jain_index"][i] = rate.sum() ** 2 / max(len(rate) * (rate**2).sum(), 1e-300)
             told["mean_log_rate"][i] = np.log2(np.maximum(rate, LEAST_RATE_MBPS)).mean()
@@ -466,23 +524,50 @@ class Association(Scenario[AssociationEpisodes, AssociationState]):
         if access == "local":
             return {}
         row = episodes.row
+        at = row, state.epoch
         known: dict[str, Any] = {
             "epoch": state.epoch,
             "now_s": state.time_s,
+            "deciding": lambda: episodes.ue[at],
+            "offered": lambda: episodes.candidate[at],
             "serving": state.serving,
             "planned": state.planned,
+            "efficiency_now": lambda: self._efficiency_now(episodes, state),
         }
         if access in ("trajectory", "hindsight"):
-            for name in ("time_s", "ue", "interval_s", "candidate", "foreseen", "first_s", "knots_m", "buildings_m"):
+            for name in (
+                "time_s",
+                "ue",
+                "interval_s",
+                "candidate",
+                "foreseen",
+                "first_s",
+                "knots_m",
+                "buildings_m",
+                "present_s",
+            ):
                 known[name] = lambda name=name: getattr(episodes, name)[row]
         return known
 
+    def _efficiency_now(self, episodes: AssociationEpisodes, state: AssociationState) -> NDArray[np.float64]:
+        """Efficiency of every UE's link to its base station at the epoch, (N, ue)."""
+        copies, now_s = np.arange(len(state.epoch))[:, None], state.time_s[:, None]
+        return self._efficiency(episodes, copies, np.arange(self.num_ues), state.serving, now_s)
+
     def constants(self) -> Mapping[str, Any]:
         """The configuration with presets resolved, and the map: places of base stations and which share a road."""
-        names = ("radius_m", "building_sides", "snr_1m_db")
+        keywords = {field.name: getattr(self.config, field.name) for field in dataclasses.fields(self.config)}
+        if isinstance(self.world, CityWorld):
+            keywords = {name: value for name, value in keywords.items() if name not in STREET_KEYWORDS}
+            names = ("radius_m", "snr_1m_db", "path_loss_exponent", "bandwidth_hz", "attribution")
+            resolved = {name: getattr(self.world.city, name) for name in names} | {"city": self.world.city.source}
+        else:
+            resolved = {name: self.config.resolved(name) for name in ("radius_m", "building_sides", "snr_1m_db")}
         return {
-            **dataclasses.asdict(self.config),
-            **{name: self.config.resolved(name) for name in names},
+            **keywords,
+            **resolved,
+            "num_ues": self.num_ues,
+            "height_m": self.budget.height_m,
             "bs_m": tuple(map(tuple, self.bs_m.tolist())),
             "roads": tuple(map(tuple, self.world.roads.tolist())),
             "knot_s": self.world.knot_s,

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mmwave_gym.channel import read_channel, write_channel
+from mmwave_gym.city import City, CityError, read_city
 from mmwave_gym.link_matrix import ChannelError, LinkMatrix
 from mmwave_gym.sources import mssn, raytraced
 
@@ -65,3 +66,17 @@ def data_folder(wanted: str) -> Path:
 
 def _schemes() -> str:
     return ", ".join(f"{scheme}:…" for scheme in SCHEMES)
+
+
+def open_city(city: str | os.PathLike[str] | City) -> City:
+    """A city, as it is, from an .npz file, or from a source "scheme:name" that is built once and kept.
+
+    Raises CityError, a ValueError, that names the file or the source and what is wrong.
+    """
+    if isinstance(city, City):
+        return city
+    if not isinstance(city, str | os.PathLike):
+        raise CityError(
+            f"city must be the path of a city file, a source such as 'gtfs:helsinki', or a City, got {city!r}."
+        )
+    return read_city(city)
