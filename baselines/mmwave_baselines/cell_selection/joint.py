@@ -2,8 +2,8 @@
 
 A local policy is a table of chances (C, L, M, L): own channels, serving BS and others' loads in the network's names,
 then the BS chosen. All UEs share one table, or each has its own. In a slot all decide on the channels and loads of
-now; what counts is the rate of the next slot's channels (SPEC section 4 of our notes; the paper's eqs. 8-9 say the
-same of one UE), here in its expectation given the channels of now, which has the same mean and less noise.
+now; what counts is the rate of the next slot's channels (the paper's eqs. 8-9 say so of one UE), here in its
+expectation given the channels of now, which has the same mean and less noise.
 """
 
 from __future__ import annotations

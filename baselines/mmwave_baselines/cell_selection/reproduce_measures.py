@@ -35,7 +35,7 @@ LIMITS = {
     "rate-stay": "Rate, ties stay",
     "mdp": "MDP",
     "mdp-next": "MDP, expected next load",
-    "team": "best local team policy",
+    "team": "local team policy",
     "team-memory": "the same with a slot of memory",
     "myopic": "exhaustive search",
 }

@@ -66,7 +66,7 @@ class Team:
 
     access = "local"
     kind = "planner"
-    label = "best local team policy"
+    label = "local team policy"
     memory: ClassVar[bool] = False
 
     def __init__(self, folder: str | Path | None = None) -> None:
@@ -124,5 +124,5 @@ class Team:
 class TeamMemory(Team):
     """The best shared policy that also remembers one slot."""
 
-    label = "best local team policy, one slot of memory"
+    label = "local team policy, one slot of memory"
     memory = True
