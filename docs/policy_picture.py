@@ -35,7 +35,7 @@ LEFT, RIGHT, BOTTOM = -0.2, 19.4, -1.9
 
 
 def destinations() -> tuple[np.ndarray, np.ndarray]:
-    """State of the link moved to, -1 for staying, (18 links, 6 loads): of the paper's policy and of the team's."""
+    """State of the link moved to, -1 for staying, (18 links, 6 loads): of the paper's policy and of the team policy."""
     game = Game.of_constants(
         make_scenario("cell_selection", num_ues=NUM_UES, num_cells=NUM_CELLS, handover_cost=HANDOVER_COST).constants()
     )
@@ -132,7 +132,7 @@ def draw(path: Path) -> None:
         for row in range(18):
             _links(ax, row)
         _panel(ax, PANELS[0], "MDP", "the paper's: each for itself", paper, None)
-        _panel(ax, PANELS[1], "Best for the team", "one policy for all, their sum counts", team, paper)
+        _panel(ax, PANELS[1], "Team policy", "one for all UEs, learned for their sum", team, paper)
         _legend(ax)
         figure.savefig(path)
 
