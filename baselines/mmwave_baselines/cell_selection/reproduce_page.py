@@ -220,8 +220,8 @@ def _exact_cost(results: Results) -> str:
         if max(r["cpu_s"] for r in rows) >= 1.0
     ]
     return (
-        "They were found by `python -m mmwave_baselines.cell_selection.solve_exact` and are shipped; what took a "
-        "second or more, at the dearest cost:\n\n"
+        "The team's policies come from `python -m mmwave_baselines.cell_selection.solve_team`, optima and bounds from "
+        "`solve_exact` beside it; both are shipped. What took a second or more, at the dearest cost:\n\n"
         + markdown_table(("what", "N", "processor time, s", "peak memory, MB"), lines)
     )
 
