@@ -265,9 +265,8 @@ def read_city(path: str | os.PathLike[str]) -> City:
         for name, dims in {"sites": 1, "vehicles": 1, **dict.fromkeys(TEXTS, 0)}.items():
             if arrays[name].dtype.kind != "U" or arrays[name].ndim != dims:
                 raise CityError(f"{name} must be {'strings' if dims else 'a string'}, got dtype {arrays[name].dtype}.")
-        return City(
-            **{name: array.tolist() if name in ("sites", "vehicles") else array for name, array in arrays.items()}
-        )
+        names = {name: arrays[name].tolist() for name in ("sites", "vehicles")}
+        return City(**{**arrays, **names})
     except ValueError as error:
         raise CityError(f"{file}: {error}") from None
 
