@@ -132,9 +132,12 @@ def parse(kind: type[A], argv: Sequence[str] | None = None) -> A:
             parser.add_argument(flag, action="append", metavar="KEY=VALUE", default=None, help=text)
         else:
             parser.add_argument(flag, type=type(f.default), default=f.default, help=f.metadata["help"])
-    parser.set_defaults(**_preset(kind, parser.parse_args(argv)))
-    values = {k: v for k, v in vars(parser.parse_args(argv)).items() if v is not None}
-    return kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+    before = _preset(kind, parser.parse_args(argv))
+    parser.set_defaults(**{k: v for k, v in before.items() if not isinstance(v, tuple)})  # argparse would add to those
+    told = {
+        k: tuple(v) if isinstance(v, list) else v for k, v in vars(parser.parse_args(argv)).items() if v is not None
+    }
+    return kind(**{**before, **told})
 
 
 def _preset(kind: type[Arguments], told: Any) -> dict[str, Any]:

@@ -35,7 +35,17 @@ PRESETS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
         "cell_selection/n6-cost30": {**_SIX, **_DEARER},
     },
     "dqn": {
-        "cell_selection": {**_TEAM, **_SPARINGLY, "gamma": 0.6},
+        "cell_selection": {
+            **_TEAM,
+            **_SPARINGLY,
+            "steps": 1_000_000,
+            "buffer": 200_000,
+            "batch_size": 2048,
+            "gradient_steps": 2,
+            "learning_rate": 2e-3,
+            "explore": 0.05,
+            "gamma": 0.6,
+        },
         "cell_selection/n3-cost30": {**_DEARER},
         "cell_selection/n6-cost30": {**_DEARER},
     },
