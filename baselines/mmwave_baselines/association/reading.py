@@ -1,0 +1,62 @@
+"""What association agents read from an observation and from a view."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmwave_gym.agent import AgentError, RowRng
+from mmwave_gym.scenario import View
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+
+class Reading(NamedTuple):
+    """An observation's parts, (rows, candidate) each, candidates by rank; efficiencies in bit/s/Hz."""
+
+    efficiency: Floats  # now
+    mean: Floats  # over the UE's coming interval
+    load: Floats  # UEs of the candidate, this one left out
+    cell_mean: Floats  # mean efficiency of those
+    serving: NDArray[np.bool_]
+    allowed: NDArray[np.bool_]
+
+    def best(self, score: Floats) -> Ints:
+        """The rank of the highest score among the allowed, (rows,); ties go to the strongest."""
+        return np.where(self.allowed, score, -np.inf).argmax(axis=1)
+
+    def gain(self, efficiency: Floats) -> Floats:
+        """What the sum of base stations' mean efficiencies gains when a link of this efficiency joins each."""
+        return (efficiency - self.cell_mean) / (self.load + 1.0)
+
+
+def read(view: View, observation: NDArray[Any]) -> Reading:
+    """The parts of observations (rows, features)."""
+    parts = view.fields.split(observation)
+    names = "efficiency", "mean_efficiency", "load", "cell_efficiency"
+    efficiency, mean, load, cell_mean = (parts[name].astype(np.float64) for name in names)
+    allowed = view.action_mask()
+    assert allowed is not None  # the scenario is masked
+    return Reading(efficiency, mean, load, cell_mean, parts["serving"] > 0.0, allowed)
+
+
+@dataclass
+class Memory:
+    """The state of an agent without memory of its own: what `begin` was given."""
+
+    view: View
+    rng: RowRng
+
+
+def begun(state: Any, agent: object) -> Any:
+    """`state`, or an AgentError that says how to begin."""
+    if state is None:
+        raise AgentError(
+            f"{type(agent).__name__} must begin before it predicts: "
+            "state = agent.begin(env.unwrapped.view(agent.access), RowRng.from_seed(0, rows)) after each reset."
+        )
+    return state

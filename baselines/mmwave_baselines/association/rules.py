@@ -1,0 +1,192 @@
+"""Rules of one line each: the paper's SBH and RBH (Ning et al., arXiv 2201.05983, section IV), and better ones.
+
+The network brings the sum over base stations of the mean efficiency of their UEs. A link of efficiency m that joins n
+UEs of mean S therefore adds (m - S) / (n + 1), which may be less than nothing: `Msr` maximises that. It opens every
+free base station, where one weak UE later halves each strong pass. `Price` charges for that, and `Cover` keeps the base
+stations of fixed roles free for strong links. Neither is in the paper; both come from our notes on learning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import Bounds, LinearConstraint, milp
+from scipy.sparse import coo_array
+
+from mmwave_baselines.association.reading import Floats, Ints, Memory, Reading, begun, read
+from mmwave_gym.agent import RowRng
+from mmwave_gym.checks import at_least
+from mmwave_gym.scenario import View
+
+
+class Rule:
+    """The allowed candidate with the highest score."""
+
+    access: ClassVar[str] = "local"
+    kind = "rule"
+    label: ClassVar[str]
+    config: dict[str, Any]
+
+    def __init__(self) -> None:
+        self.config = {}
+
+    def begin(self, view: View, rng: RowRng) -> Any:
+        return Memory(view, rng)
+
+    def predict(
+        self,
+        observation: NDArray[Any],
+        state: Any = None,
+        episode_start: NDArray[np.bool_] | None = None,
+        deterministic: bool = True,
+    ) -> tuple[Ints, Any]:
+        memory = begun(state, self)
+        seen = read(memory.view, observation)
+        return seen.best(self.score(memory, seen)), memory
+
+    def score(self, memory: Any, seen: Reading) -> Floats:
+        """What candidates are compared by, (rows, candidate)."""
+        raise NotImplementedError
+
+
+class RandomCandidate(Rule):
+    """A candidate at random: the floor."""
+
+    kind = "floor"
+    label = "random candidate"
+
+    def predict(
+        self,
+        observation: NDArray[Any],
+        state: Any = None,
+        episode_start: NDArray[np.bool_] | None = None,
+        deterministic: bool = True,
+    ) -> tuple[Ints, Any]:
+        memory: Memory = begun(state, self)
+        return memory.rng.choice(read(memory.view, observation).allowed), memory
+
+
+class Sbh(Rule):
+    """SBH, SNR-based handover: the strongest candidate."""
+
+    kind = "paper"
+    label = "SBH (strongest)"
+
+    def score(self, memory: Memory, seen: Reading) -> Floats:
+        return seen.efficiency
+
+
+class Rbh(Rule):
+    """RBH, rate-based handover: the candidate that gives this UE the highest rate now."""
+
+    kind = "paper"
+    label = "RBH (own rate)"
+
+    def score(self, memory: Memory, seen: Reading) -> Floats:
+        return seen.efficiency / (seen.load + 1.0)
+
+
+class RbhNetwork(Rule):
+    """The other reading of the paper's "instant transmission rate": the candidate with the highest sum rate now."""
+
+    access = "central"
+    kind = "paper"
+    label = "RBH (network's rate)"
+
+    def score(self, memory: Memory, seen: Reading) -> Floats:
+        known = memory.view.look("deciding", "offered", "serving", "efficiency_now")
+        copies = np.arange(len(known["deciding"]))
+        others = known["efficiency_now"].copy()
+        others[copies, known["deciding"]] = 0.0
+        cells = len(memory.view.constants["bs_m"]) + 1  # the last is nobody's
+        flat = known["serving"] + copies[:, None] * cells
+        total = np.bincount(flat.ravel(), others.ravel(), len(copies) * cells).reshape(-1, cells)
+        total = np.take_along_axis(total, known["offered"].astype(np.intp), axis=1)  # rank -1 is not allowed anyway
+        return (seen.efficiency - total / np.maximum(seen.load, 1.0)) / (seen.load + 1.0)
+
+
+class Msr(Rule):
+    """Myopic sum rate: the candidate with which the network gains most over the UE's coming interval."""
+
+    label = "MSR (myopic sum rate)"
+
+    def score(self, memory: Memory, seen: Reading) -> Floats:
+        return seen.gain(seen.mean)
+
+
+class Price(Rule):
+    """MSR that pays for crowding: what a later strong pass through the cell will lose by one more sharer.
+
+    A pass of mean efficiency kappa adds about kappa / (n + 1) to a cell of n UEs, and kappa / (n + 2) after this UE has
+    joined; the difference is charged. kappa_bps_hz: at least 0, ValueError otherwise; of 0.3 to 10, 3 earned most.
+    """
+
+    label = "PRICE"
+
+    def __init__(self, kappa_bps_hz: float = 3.0):
+        at_least("kappa_bps_hz", kappa_bps_hz, 0.0)
+        self._kappa = float(kappa_bps_hz)
+        self.config = {"kappa_bps_hz": self._kappa}
+
+    def score(self, memory: Memory, seen: Reading) -> Floats:
+        return seen.gain(seen.mean) - self._kappa / ((seen.load + 1.0) * (seen.load + 2.0))
+
+
+@dataclass
+class CoverMemory:
+    view: View
+    free: NDArray[np.bool_]  # (base station,)
+
+
+class Cover(Rule):
+    """COVER: one end of each road, or both, serves weak links, so that the other can be kept for strong ones.
+
+    Who serves weak links is a smallest vertex cover of the graph of base stations that share a road; the rest are free
+    and take only links of a mean efficiency of at least `threshold_bps_hz` (at least 0, ValueError otherwise), unless
+    there is no other candidate. Among the candidates left MSR decides. It needs the map and the candidates' names.
+    """
+
+    access = "central"
+    label = "COVER"
+
+    def __init__(self, threshold_bps_hz: float = 2.0):
+        at_least("threshold_bps_hz", threshold_bps_hz, 0.0)
+        self._threshold = float(threshold_bps_hz)
+        self.config = {"threshold_bps_hz": self._threshold}
+
+    def begin(self, view: View, rng: RowRng) -> CoverMemory:
+        return CoverMemory(view, free=~vertex_cover(len(view.constants["bs_m"]), view.constants["roads"]))
+
+    def score(self, memory: CoverMemory, seen: Reading) -> Floats:
+        free = memory.free[memory.view.look("offered")["offered"]]  # rank -1 is not allowed anyway
+        kept = free & (seen.mean < self._threshold)
+        last_resort = 1e6 * kept  # beyond every efficiency: among those only, it changes nothing
+        return seen.gain(seen.mean) - last_resort
+
+
+def vertex_cover(num_nodes: int, edges: Sequence[Sequence[int]]) -> NDArray[np.bool_]:
+    """A smallest set of nodes that touches every edge, as marks (node,).
+
+    Exact, by an integer programme: minimise the number of marked nodes, at least one marked on every edge. Of several
+    smallest covers one is preferred by tiny weights, together below one node, so that the answer is always the same.
+    """
+    if not len(edges):
+        return np.zeros(num_nodes, bool)
+    ends = np.asarray(edges, np.intp)
+    golden = np.arange(1, num_nodes + 1) * 0.6180339887498949 % 1.0
+    edge = np.repeat(np.arange(len(ends)), 2)
+    touches = coo_array((np.ones(2 * len(ends)), (edge, ends.ravel())), shape=(len(ends), num_nodes)).tocsr()
+    found = milp(
+        c=1.0 + golden / (2.0 * num_nodes),
+        integrality=np.ones(num_nodes),
+        bounds=Bounds(0.0, 1.0),
+        constraints=LinearConstraint(touches, lb=1.0),
+        options={"mip_rel_gap": 0.0},
+    )
+    if found.x is None:
+        raise RuntimeError(f"no vertex cover of {num_nodes} base stations and {len(ends)} roads: {found.message}")
+    return found.x > 0.5
