@@ -15,58 +15,28 @@ from mmwave_gym.networks import choice_columns
 from mmwave_gym.suite import Task
 from train.presets import preset
 
-A = TypeVar("A", bound="Arguments")
+A = TypeVar("A", bound="Command")
 NETWORKS = ("mlp", "set")
 
 
 def option(default: Any, help: str) -> Any:
-    """A field of `Arguments` with its line of help."""
+    """A field of `Command` with its line of help."""
     return dataclasses.field(default=default, metadata={"help": help})
 
 
 @dataclass(kw_only=True)
-class Arguments:
-    """Options of every training script; a script adds those of its algorithm."""
+class Command:
+    """Options of every training script."""
 
     env_id: str = option("", "environment to train on; not needed with --task")
     task: str = option("", "a task of the suite: its environment and keywords")
     set: tuple[str, ...] = option((), "KEY=VALUE: a keyword of the environment")
-    train_set: tuple[str, ...] = option((), "KEY=VALUE: a keyword that only training has, e.g. start=uniform")
-    horizon: int = option(1200, "training episodes are cut to this many steps")
     seed: int = option(0, "training seed; seeds share no world")
     steps: int = option(1_000_000, "decisions to train on")
-    n_envs: int = option(128, "copies of the environment")
-    frame_stack: int = option(1, "how many of the last observations the network sees")
-    network: str = option("mlp", "mlp, or set: the same weights for every choice, in whatever order they come")
-    hidden: int = option(32, "width of both hidden layers")
-    regret: bool = option(True, "train on the regret in hindsight, where the scenario can be solved")
-    reward_scale: float = option(0.2, "training multiplies rewards by this")
-    imitate: str = option("", "an agent that the network imitates first, e.g. a3")
-    imitate_updates: int = option(1500, "gradient steps of imitation")
     out: str = option("", "directory of the run; default runs/<algorithm>-<task>-s<seed>")
     resume: bool = option(False, "continue the run in --out from its checkpoint")
-    checkpoint_every: int = option(100_000, "steps between checkpoints")
     eval_every: int = option(250_000, "steps between evaluations on the training split; 0 for none but the last")
     eval_episodes: int = option(64, "episodes of an evaluation")
-
-    def __post_init__(self) -> None:
-        if self.network not in NETWORKS:
-            raise ValueError(f"--network must be one of {', '.join(NETWORKS)}, got {self.network!r}.")
-        for name in ("steps", "n_envs", "frame_stack", "hidden", "horizon", "checkpoint_every", "eval_episodes"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"--{name.replace('_', '-')} must be at least 1, got {getattr(self, name)}.")
-        for name in ("seed", "eval_every", "imitate_updates"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"--{name.replace('_', '-')} must be at least 0, got {getattr(self, name)}.")
-
-    def policy_of(self, env: Any, skip: Any, over_choices: Any) -> tuple[Any, dict[str, Any]]:
-        """Which of two SB3 policy classes --network asks for, and its `policy_kwargs`, for a VecEnv."""
-        width = [self.hidden, self.hidden]
-        if self.network == "mlp":
-            return skip, {"net_arch": width}
-        base = env.unwrapped
-        columns = choice_columns(base.scenario.fields, base.action_space.n, self.frame_stack)
-        return over_choices, {"net_arch": width, "columns": columns.tolist()}
 
     def target(self) -> Task:
         """The task that training aims at: that of --task, or the environment with floor and ceiling of its suite."""
@@ -86,6 +56,42 @@ class Arguments:
         like = next((t for t in suite.SUITE if t.env_id == self.env_id), None)
         bounds = {n: getattr(like, n) for n in ("floor", "ceiling", "ceiling_kind", "reference")} if like else {}
         return Task(env_id=self.env_id, kwargs=settings, name=f"{scenario}/custom", **bounds)
+
+
+@dataclass(kw_only=True)
+class Arguments(Command):
+    """Options of every script that trains with Stable-Baselines3; a script adds those of its algorithm."""
+
+    train_set: tuple[str, ...] = option((), "KEY=VALUE: a keyword that only training has, e.g. start=uniform")
+    horizon: int = option(1200, "training episodes are cut to this many steps")
+    n_envs: int = option(128, "copies of the environment")
+    frame_stack: int = option(1, "how many of the last observations the network sees")
+    network: str = option("mlp", "mlp, or set: the same weights for every choice, in whatever order they come")
+    hidden: int = option(32, "width of both hidden layers")
+    regret: bool = option(True, "train on the regret in hindsight, where the scenario can be solved")
+    reward_scale: float = option(0.2, "training multiplies rewards by this")
+    imitate: str = option("", "an agent that the network imitates first, e.g. a3")
+    imitate_updates: int = option(1500, "gradient steps of imitation")
+    checkpoint_every: int = option(100_000, "steps between checkpoints")
+
+    def __post_init__(self) -> None:
+        if self.network not in NETWORKS:
+            raise ValueError(f"--network must be one of {', '.join(NETWORKS)}, got {self.network!r}.")
+        for name in ("steps", "n_envs", "frame_stack", "hidden", "horizon", "checkpoint_every", "eval_episodes"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"--{name.replace('_', '-')} must be at least 1, got {getattr(self, name)}.")
+        for name in ("seed", "eval_every", "imitate_updates"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"--{name.replace('_', '-')} must be at least 0, got {getattr(self, name)}.")
+
+    def policy_of(self, env: Any, skip: Any, over_choices: Any) -> tuple[Any, dict[str, Any]]:
+        """Which of two SB3 policy classes --network asks for, and its `policy_kwargs`, for a VecEnv."""
+        width = [self.hidden, self.hidden]
+        if self.network == "mlp":
+            return skip, {"net_arch": width}
+        base = env.unwrapped
+        columns = choice_columns(base.scenario.fields, base.action_space.n, self.frame_stack)
+        return over_choices, {"net_arch": width, "columns": columns.tolist()}
 
     def training_keywords(self, task: Task) -> dict[str, Any]:
         """Keywords of the environment in training: the task's, a shorter horizon, and --train-set."""
@@ -140,7 +146,7 @@ def parse(kind: type[A], argv: Sequence[str] | None = None) -> A:
     return kind(**{**before, **told})
 
 
-def _preset(kind: type[Arguments], told: Any) -> dict[str, Any]:
+def _preset(kind: type[Command], told: Any) -> dict[str, Any]:
     """The preset of the environment or task that `told` names; none for unknown ones, which fail elsewhere."""
     found = next((t for t in suite.SUITE if t.name == told.task), None)
     env_id = found.env_id if found else told.env_id
@@ -148,7 +154,7 @@ def _preset(kind: type[Arguments], told: Any) -> dict[str, Any]:
     return preset(kind.__name__.lower(), registered.scenario if registered else "", told.task)
 
 
-def command(args: Arguments, module: str) -> str:
+def command(args: Command, module: str) -> str:
     """The command that repeats this training, without where it is kept: what differs from the defaults of the class.
 
     So it says what a preset said, and repeats the training after the preset has changed.
