@@ -123,6 +123,11 @@ def test_rules_by_hand():
     assert set(random.tolist()) == {0, 1}
 
 
+def test_rules_are_called_by_what_matters():
+    assert [rule().label for rule in (NeverMove, RandomCell)] == ["stay", "random cell"]
+    assert [rule().label for rule in (Channel, ChannelStay)] == ["Channel (random ties)", "Channel (stay ties)"]
+
+
 def test_load_always_moves():
     """Once a cell is empty, everybody runs to an empty cell in every slot."""
     play = Play(Load(), num_ues=3, start=(0, 0, 0))

@@ -68,6 +68,10 @@ class RandomCell(Rule):
     kind = "floor"
     name = "random cell"
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.label, self.config = self.name, {}
+
     def score(self, game: Game, seen: Reading) -> Floats:
         return np.zeros(seen.others.shape)
 
@@ -140,6 +144,10 @@ class NeverMove(Rule):
 
     name = "stay"
     tie = "stay"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.label, self.config = self.name, {}
 
     def score(self, game: Game, seen: Reading) -> Floats:
         return (seen.serving[:, None] == np.arange(game.num_cells)).astype(float)
