@@ -1,0 +1,70 @@
+"""Stops on shapes: how far along its shape a trip is when it calls at a stop.
+
+The nearest point of a shape is the wrong one where a shape comes near itself (a loop, both sides of a street). Here
+the whole trip is placed at once: of each stop's few nearest points those are taken that follow each other along the
+shape and lie nearest in all (dynamic programming), with `shape_dist_traveled`, in whatever unit, to settle ties.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.floating[Any]]
+
+NEAR_M = 40.0
+"""Points of the shape this much farther from a stop than the nearest are still thought of: ours, a wide street."""
+MOST_POINTS = 12
+TOLD_WEIGHT = 0.05
+"""A metre of difference to the told distance weighs this much of a metre between stop and shape."""
+FAST_PENALTY_M = 1e4
+
+
+def along_shape(
+    stop_m: Array, shape_m: Array, least_s: Array, speed_mps: float, told: Array | None = None
+) -> tuple[Array, Array]:
+    """Places of a trip's stops along its shape, in metres from its start, not falling, and how far each is from it.
+
+    stop_m (stops, 2), shape_m (points, 2); least_s (stops - 1,): the longest that each leg may take, a leg that
+    would need more than `speed_mps` is taken only where nothing else is left; told (stops,): shares of the shape's
+    length, NaN where not told. Returns (stops,) and (stops,).
+    """
+    length = np.hypot(*np.diff(shape_m, axis=0).T)
+    start = np.concatenate(([0.0], np.cumsum(length)))
+    at, off = zip(*(_nearest(stop, shape_m, length, start) for stop in stop_m), strict=True)
+    cost = [o.copy() for o in off]
+    # Feeds exist whose two tables have different units.
+    if told is not None and not np.abs(at[-1] - told[-1] * start[-1]).min() > 0.1 * start[-1] + NEAR_M:
+        for i in np.flatnonzero(np.isfinite(told)):
+            cost[i] += TOLD_WEIGHT * np.abs(at[i] - told[i] * start[-1])
+    total, came = [cost[0]], []
+    for i in range(1, len(at)):
+        leg = at[i][None] - at[i - 1][:, None]
+        # Backwards by a few metres is rounding of the feed's; it becomes standing still.
+        back = np.maximum(-leg, 0.0)
+        fast = leg > speed_mps * least_s[i - 1] + NEAR_M
+        step = total[-1][:, None] + np.where(back > NEAR_M, np.inf, 10.0 * back) + np.where(fast, FAST_PENALTY_M, 0.0)
+        if not np.isfinite(step).any():
+            step = total[-1][:, None] + 10.0 * back
+        came.append(step.argmin(axis=0))
+        total.append(step.min(axis=0) + cost[i])
+    choice = [int(total[-1].argmin())]
+    for back_to in reversed(came):
+        choice.append(int(back_to[choice[-1]]))
+    choice.reverse()
+    places = np.array([a[c] for a, c in zip(at, choice, strict=True)])
+    return np.maximum.accumulate(places), np.array([o[c] for o, c in zip(off, choice, strict=True)])
+
+
+def _nearest(stop: Array, shape_m: Array, length: Array, start: Array) -> tuple[Array, Array]:
+    """Points where a shape comes nearest to a stop, each time it passes: along the shape and away from it."""
+    begin, step = shape_m[:-1], np.diff(shape_m, axis=0)
+    share = ((stop - begin) * step).sum(axis=1) / np.maximum(length**2, 1e-12)
+    share = share.clip(0.0, 1.0)
+    off = np.hypot(*(begin + share[:, None] * step - stop).T)
+    before, after = np.concatenate(([np.inf], off[:-1])), np.concatenate((off[1:], [np.inf]))
+    local = np.flatnonzero((off <= before) & (off <= after) & (off <= off.min() + NEAR_M))
+    local = np.sort(local[np.argsort(off[local], kind="stable")[:MOST_POINTS]])
+    return start[local] + share[local] * length[local], off[local]
