@@ -199,6 +199,14 @@ SUITE: tuple[Task, ...] = (
         ceiling_kind="best known",
         bounds={"central": 13.036},
     ),
+    _association(
+        name="association/small",
+        kwargs={"geometry": "blocked", "num_ues": 8, "crossings": (2, 3), "duration_s": 60.0},
+        description="Eight UEs among six base stations and large buildings: few enough for the optimum.",
+        ceiling="optimum",
+        ceiling_kind="hindsight-exact",
+        episodes=64,
+    ),
     _paper_streets(name="association/paper-512", kwargs={"num_ues": 512, "duration_s": 60.0}, warmup_steps=1423),
     _paper_streets(name="association/paper-2048", kwargs={"num_ues": 2048, "duration_s": 40.0}, warmup_steps=5690),
     _blocked_streets(
