@@ -112,7 +112,7 @@ class Routes:
 def place_m(first_s: Array, knot_s: float, knots_m: Array, route: Indices, time_s: Array) -> Array:
     """Places (..., 2) on routes knots_m (routes, knot, 2) at times (...); first_s (...) is when each route begins."""
     last = knots_m.shape[1] - 1
-    step = np.clip((time_s - first_s) / knot_s, 0.0, last)
+    step = np.minimum(np.maximum((time_s - first_s) / knot_s, 0.0), last)
     knot = np.minimum(step.astype(np.intp), max(last - 1, 0))
     flat = knots_m.reshape(-1, 2)
     at = route * (last + 1) + knot
@@ -256,7 +256,7 @@ def link_integral(
     link = np.repeat(np.arange(len(ue)), count)
     # One piece for each leg from knot to knot that a link's time covers; both ends as shares of the leg.
     leg = np.arange(len(link)) - np.repeat(np.cumsum(count) - count - first, count)
-    share = [np.clip(np.repeat(t, count) - leg, 0.0, 1.0) for t in (begin, end)]
+    share = [np.minimum(np.maximum(np.repeat(t, count) - leg, 0.0), 1.0) for t in (begin, end)]
     knots_m = routes.knots_m.reshape(-1, 2)
     at = np.repeat(ue * (last + 2), count) + np.clip(leg, 0, last)
     start_m = knots_m.take(at, axis=0)

@@ -50,8 +50,9 @@ from numpy.typing import NDArray
 
 from mmwave_gym.checks import at_least, interval, one_of
 from mmwave_gym.city import City, CityWorld
-from mmwave_gym.routes import FORESIGHT_S, LinkBudget, epochs, place_m
+from mmwave_gym.routes import Array, LinkBudget, epochs, place_m
 from mmwave_gym.scenario import EpisodeRng, Episodes, Metric, ObservationField, ObservationFields, Outcome, Scenario
+from mmwave_gym.sharing import LOAD, PLANNED, TOTAL, Sharing
 from mmwave_gym.streets import StreetWorld
 
 REWARDS = ("network", "marginal")
@@ -68,8 +69,8 @@ STREET_KEYWORDS = (
 )
 SHORTEST_PRESENCE_S = 5.0
 """Fairness leaves out UEs that are there for less: ours, a mean rate of a moment tells nothing."""
-TICK_S = 0.025
-"""Metrics take a link's efficiency at the middle of ticks no longer than this: 0.35 m at 50 km/h."""
+TICK_S = 0.1
+"""Metrics take a link's efficiency at the middle of ticks of about this: 1.4 m at 50 km/h."""
 MBIT = 1e-6
 MOST_UES = 1e5
 LONGEST_S = 3600.0
@@ -191,21 +192,12 @@ class AssociationEpisodes(Episodes):
 
 
 @dataclass
-class AssociationState:
-    """Cell `num_bs` is nobody's: who has no candidate is there. `load` there is infinite, so it gives no share."""
+class AssociationState(Sharing):
+    """Cell `num_bs` is nobody's: who has no candidate is there."""
 
     epoch: NDArray[np.int64]  # (N,)
     time_s: NDArray[np.float64]  # (N,) of the epoch
-    serving: NDArray[np.int64]  # (N, ue)
-    planned: NDArray[np.float64]  # (N, ue): mean efficiency over the UE's interval, 0 for nobody's
-    load: NDArray[np.float64]  # (N, cell): UEs
-    total: NDArray[np.float64]  # (N, cell): sum of their planned efficiencies
-    # Integrals over time of each cell, up to `touched_s`: of 1/n; of what its UEs lose to one of them beside its own
-    # rate, S/n - S/(n-1); and of what one of them adds per unit of its efficiency, 1/(n-1).
-    touched_s: NDArray[np.float64]  # (N, cell)
-    integrals: NDArray[np.float64]  # (N, cell, 3)
-    then: NDArray[np.float64]  # (N, ue, 3): the integrals of the UE's cell when it came; the first at the last tick
-    counted_s: NDArray[np.float64]  # (N,): up to when `mbit` is counted
+    counted_s: NDArray[np.float64]  # (N,): up to when at least `mbit` is counted
     mbit: NDArray[np.float64]  # (N, ue): received since `settled_s`
     settled_s: NDArray[np.float64]  # (N,): since when `mbit` is counted
     present: NDArray[np.float64]  # (N,): UEs that are there, mean over the episode
@@ -253,6 +245,7 @@ class Association(Scenario[AssociationEpisodes, AssociationState]):
         self.horizon = self.world.most_epochs
         self.action_space = spaces.Discrete(self.max_candidates)
         self._cells = self.num_bs + 1
+        self._cell_m = np.vstack((self.bs_m, (np.inf, np.inf)))  # nobody's is infinitely far
         best = float(self.budget.efficiency_bps_hz(np.zeros(1))[0])
         c, bps_hz = self.max_candidates, "bit/s/Hz"
         # Bounds do not depend on how many UEs there are or for how long, so that a policy runs at any density.
@@ -307,98 +300,61 @@ class Association(Scenario[AssociationEpisodes, AssociationState]):
 
     def start(self, episodes: AssociationEpisodes) -> AssociationState:
         row = episodes.row
-        n, u, cells = len(row), self.num_ues, self._cells
         serving = episodes.first_serving[row].astype(np.int64)
         serving[serving < 0] = self.num_bs
-        planned = episodes.first_efficiency[row]
-        flat = (serving + np.arange(n)[:, None] * cells).ravel()
-        load = np.bincount(flat, minlength=n * cells).reshape(n, cells).astype(np.float64)
-        load[:, -1] = np.inf
         time_s = episodes.time_s[row, 0]
         return AssociationState(
-            epoch=np.zeros(n, np.int64),
+            **vars(Sharing.begin(serving, episodes.first_efficiency[row], time_s, self._cells)),
+            epoch=np.zeros(len(row), np.int64),
             time_s=time_s,
-            serving=serving,
-            planned=planned,
-            load=load,
-            total=np.bincount(flat, planned.ravel(), n * cells).astype(np.float64, copy=False).reshape(n, cells),
-            touched_s=np.repeat(time_s[:, None], cells, axis=1),
-            integrals=np.zeros((n, cells, 3)),
-            then=np.zeros((n, u, 3)),
             counted_s=time_s.copy(),
-            mbit=np.zeros((n, u)),
+            mbit=np.zeros(serving.shape),
             settled_s=time_s.copy(),
             present=np.ptp(episodes.present_s[row], axis=2).sum(axis=1) / self.config.duration_s,
         )
 
     def step(self, episodes: AssociationEpisodes, state: AssociationState, action: NDArray[Any]) -> Outcome:
-        n, c = len(state.epoch), self.config
-        copies, row, now_s = np.arange(n), episodes.row, state.time_s.copy()
-        at = row, state.epoch
-        ue = episodes.ue[at]
-        allowed = episodes.candidate[at]
-        rank = np.where(allowed[copies, action[:, 0]] >= 0, action[:, 0], 0)
-        cell = allowed[copies, rank].astype(np.int64)
-        cell[cell < 0] = self.num_bs
-        efficiency = episodes.foreseen[*at, rank, 1].astype(np.float64)
-        before = state.serving[copies, ue]
-
-        self._touch(state, copies, before, now_s)
-        self._touch(state, copies, cell, now_s)
-        told = state.integrals[copies, before] - state.then[copies, ue]
-        planned = state.planned[copies, ue]
+        n, at, now_s = len(state.epoch), self._at(episodes, state), state.time_s.copy()
+        ue, offered = episodes.ue.take(at), at * self.max_candidates
+        rank = action[:, 0]
+        cell = episodes.candidate.take(offered + rank)
+        if (cell < 0).any():
+            rank = np.where(cell < 0, 0, rank)
+            cell = episodes.candidate.take(offered + rank) % np.int16(self._cells)  # none, -1, is nobody's, the last
+        planned = episodes.foreseen.take(4 * (offered + rank) + 1).astype(np.float64)
+        move = state.move(ue, cell, planned, now_s)
         mbit_hz = self.world.bandwidth_hz * MBIT
-        credit = mbit_hz * (told[:, 1] + planned * told[:, 2])
-        middle_s = 0.5 * (state.counted_s + now_s)
-        left = mbit_hz * told[:, 0] * self._efficiency(episodes, copies, ue, before, middle_s)
+        copies = np.arange(n)
+        middle_s = 0.5 * (move.since_s + now_s)
+        left = mbit_hz * move.share_s * self._efficiency(episodes, copies, ue, move.before, middle_s)
         state.mbit[copies, ue] += left
 
-        state.load[copies, before] -= 1.0
-        state.total[copies, before] -= planned
-        load, total = state.load[copies, cell], state.total[copies, cell]
-        mean = np.divide(total, load, out=np.zeros(n), where=load > 0.0)
-        state.load[copies, cell] += 1.0
-        state.total[copies, cell] += efficiency
-        state.serving[copies, ue] = cell
-        state.planned[copies, ue] = efficiency
-        state.then[copies, ue] = state.integrals[copies, cell]
-
         state.epoch += 1
-        state.time_s[:] = episodes.time_s[row, state.epoch]
+        state.time_s = episodes.time_s.take(at + 1)
         elapsed_s = state.time_s - now_s
-        over = (episodes.ue[row, state.epoch] < 0) | (state.epoch >= self.horizon)
-        if c.reward == "marginal":
-            gained = np.where(np.isinf(load), 0.0, (efficiency - mean) / (load + 1.0))
-            reward = mbit_hz * gained * episodes.interval_s[row, state.epoch - 1]
+        over = (episodes.ue.take(at + 1) < 0) | (state.epoch >= self.horizon)
+        if self.config.reward == "marginal":
+            mean = move.total / np.maximum(move.load, 1.0)
+            reward = mbit_hz * (planned - mean) / (move.load + 1.0) * episodes.interval_s.take(at)
         else:
-            reward = mbit_hz * elapsed_s * (state.total / np.maximum(state.load, 1.0)).sum(axis=1)
-        rate = left + self._count(episodes, state, now_s, over)
+            reward = mbit_hz * elapsed_s * state.efficiency
         return Outcome(
             reward=reward[:, None],
             terminated=np.zeros((n, 1), bool),
             truncated=over,
             elapsed_s=elapsed_s,
             metrics={
-                "network_rate_mbps": rate,
-                "handovers_per_ue_s": ((before != cell) & (before < self.num_bs) & (cell < self.num_bs))
+                "network_rate_mbps": left + self._count(episodes, state, now_s, over),
+                "handovers_per_ue_s": ((move.before != cell) & (np.maximum(move.before, cell) < self.num_bs))
                 / state.present,
                 **self._fairness(episodes, state, over),
-                "credit_mbit": credit,
+                "credit_mbit": mbit_hz * move.credit,
             },
         )
 
-    def _touch(
-        self, state: AssociationState, copies: NDArray[np.intp], cell: NDArray[np.int64], now_s: NDArray[np.float64]
-    ) -> None:
-        """Bring the integrals of one cell of each copy up to `now_s`; cells (copies,) or (copies, cell)."""
-        load, total = state.load[copies, cell], state.total[copies, cell]
-        dt = now_s - state.touched_s[copies, cell]
-        share = 1.0 / np.maximum(load, 1.0)
-        alone = load < 1.5
-        without_one = 1.0 / np.where(alone, 1.0, load - 1.0)
-        lost = np.where(alone, 0.0, total * (share - without_one))
-        state.integrals[copies, cell] += dt[..., None] * np.stack((share, lost, without_one), axis=-1)
-        state.touched_s[copies, cell] = now_s
+    def _at(self, episodes: AssociationEpisodes, state: AssociationState) -> NDArray[np.intp]:
+        """Where the present epoch of each copy stands in flat arrays of epochs."""
+        return episodes.row * (self.horizon + 1) + state.epoch
 
     def _count(
         self,
@@ -410,20 +366,19 @@ class Association(Scenario[AssociationEpisodes, AssociationState]):
         """Count what UEs received, up to the next epoch or less than a tick before it: the network's Mbit, (N,)."""
         counted = np.zeros(len(now_s))
         settles = (state.settled_s < self.config.settle_s) & (state.time_s >= self.config.settle_s)
-        long = state.time_s - now_s > TICK_S  # nothing is decided within: several ticks at once
-        if long.any():
-            before = np.flatnonzero(long & (state.counted_s < now_s))
-            counted[before] += self._tick(episodes, state, before, now_s[before])
         due = (state.time_s - state.counted_s > TICK_S) | settles | over
-        if due.any():
-            envs = np.flatnonzero(due)
-            counted[envs] += self._tick(episodes, state, envs, state.time_s[envs])
-        if settles.any():
-            state.mbit[settles] = 0.0
-            state.settled_s[settles] = state.time_s[settles]
+        if not due.any():
+            return counted
+        # Nothing is decided within a long gap: up to its beginning first, then several ticks at once.
+        before = np.flatnonzero((state.time_s - now_s > TICK_S) & (state.counted_s < now_s))
+        for envs, until_s in ((before, now_s), (np.flatnonzero(due), state.time_s)):
+            if len(envs):
+                counted[envs] += self._pay(episodes, state, envs, until_s[envs])
+        state.mbit[settles] = 0.0
+        state.settled_s[settles] = state.time_s[settles]
         return counted
 
-    def _tick(
+    def _pay(
         self,
         episodes: AssociationEpisodes,
         state: AssociationState,
@@ -434,24 +389,16 @@ class Association(Scenario[AssociationEpisodes, AssociationState]):
 
         What is longer than a tick has no decisions within, so that shares and efficiencies may be averaged apart.
         """
-        copies = envs[:, None]
-        self._touch(state, copies, np.arange(self._cells)[None], until_s[:, None])
-        serving = state.serving[envs]
-        share = state.integrals[copies, serving, 0]
-        since_s = state.counted_s[envs]
-        ticks = np.maximum(np.ceil((until_s - since_s) / TICK_S - 1.0), 1.0).astype(np.int64)
-        most = int(ticks.max(initial=1))
-        tick = np.arange(most)
-        middle_s = since_s[:, None] + (until_s - since_s)[:, None] * (tick + 0.5) / ticks[:, None]
-        efficiency = self._efficiency(
-            *(episodes, copies[..., None], np.arange(self.num_ues), serving[:, None]), middle_s[..., None]
-        )
-        if most == 1:
-            mean = efficiency[:, 0]
-        else:  # one after the other, so that a copy's sum does not depend on the others' ticks
-            mean = (efficiency * (tick < ticks[:, None])[..., None]).cumsum(axis=1)[:, -1] / ticks[:, None]
-        mbit = (share - state.then[envs, :, 0]) * mean * (self.world.bandwidth_hz * MBIT)
-        state.then[envs, :, 0] = share
+        share_s, since_s = state.pay(envs, until_s)
+        ticks = np.maximum(np.ceil((until_s - state.counted_s[envs]) / TICK_S), 1.0)
+        tick = np.arange(int(ticks.max()))[:, None]
+        middle_s = since_s[:, None] + (until_s[:, None] - since_s)[:, None] * ((tick + 0.5) / ticks[:, None, None])
+        link = episodes, envs[:, None, None], np.arange(self.num_ues), state.serving[envs][:, None]
+        efficiency = self._efficiency(*link, middle_s)
+        # One tick after the other, so that a copy's sum does not depend on the others' ticks.
+        counts = (tick < ticks[:, None, None]) / ticks[:, None, None]
+        mean = efficiency[:, 0] if len(tick) == 1 else (efficiency * counts).cumsum(axis=1)[:, -1]
+        mbit = share_s * mean * (self.world.bandwidth_hz * MBIT)
         state.mbit[envs] += mbit
         state.counted_s[envs] = until_s
         return mbit.sum(axis=1)
@@ -463,22 +410,22 @@ class Association(Scenario[AssociationEpisodes, AssociationState]):
         ue: NDArray[Any],
         cell: NDArray[np.int64],
         time_s: NDArray[np.float64],
-    ) -> NDArray[np.float64]:
+    ) -> Array:
         """Efficiency of the links (ue, cell) at times, all of one shape; 0 for nobody's cell."""
         route = episodes.row[copies] * self.num_ues + ue
         knots_m = episodes.knots_m.reshape(-1, *episodes.knots_m.shape[2:])
-        place = place_m(episodes.first_s.ravel().take(route), self.world.knot_s, knots_m, route, time_s)
-        apart = place - self.bs_m[np.minimum(cell, self.num_bs - 1)]
-        efficiency = self.budget.efficiency_bps_hz((apart**2).sum(axis=-1))
-        return np.where(cell < self.num_bs, efficiency, 0.0)
+        apart = place_m(episodes.first_s.take(route), self.world.knot_s, knots_m, route, time_s)
+        apart -= self._cell_m.take(cell, axis=0)
+        x, y = apart[..., 0], apart[..., 1]
+        return self.budget.efficiency_bps_hz(x * x + y * y)
 
     def _fairness(
         self, episodes: AssociationEpisodes, state: AssociationState, over: NDArray[np.bool_]
     ) -> dict[str, NDArray[np.float64]]:
         """What is told at the end only, of the UEs' mean rates while they were there."""
         names = "p5_rate_mbps", "jain_index", "mean_log_rate"
-        told = {name: np.zeros(len(over)) for name in names}
-        for i in np.flatnonzero(over):
+        told = dict(zip(names, np.zeros((len(names), len(over))), strict=True))
+        for i in np.flatnonzero(over) if over.any() else ():
             there_s = np.ptp(np.clip(episodes.present_s[episodes.row[i]], state.settled_s[i], state.time_s[i]), axis=1)
             counts = there_s >= min(SHORTEST_PRESENCE_S, state.time_s[i] - state.settled_s[i])
             if not counts.any():
@@ -492,33 +439,33 @@ class Association(Scenario[AssociationEpisodes, AssociationState]):
     # ------------------------------------------------------------------ what agents see
 
     def observe(self, episodes: AssociationEpisodes, state: AssociationState) -> NDArray[np.float32]:
-        n, c = len(state.epoch), self.max_candidates
-        at = episodes.row, state.epoch
-        ue = episodes.ue[at]
-        candidate = episodes.candidate[at].astype(np.int64)
-        there = candidate >= 0
-        copies = np.arange(n)[:, None]
-        serves = (candidate == state.serving[np.arange(n), ue][:, None]) & there
-        load = np.where(there, state.load[copies, candidate], 0.0) - serves
-        total = np.where(there, state.total[copies, candidate], 0.0) - serves * state.planned[np.arange(n), ue][:, None]
-        foreseen = episodes.foreseen[at]
+        n, c, at = len(state.epoch), self.max_candidates, self._at(episodes, state)
+        candidate = episodes.candidate.reshape(-1, c).take(at, axis=0)
+        copies = np.arange(n)
+        mine = copies * self.num_ues + episodes.ue.take(at)
+        serves = candidate == state.serving.take(mine)[:, None]
+        # Where there is no candidate, -1, this reads nobody's cell.
+        cells = state.cells.reshape(-1, state.cells.shape[-1])
+        shared = cells.take((copies * self._cells)[:, None] + candidate % np.int16(self._cells), axis=0)
+        load = np.where(candidate >= 0, shared[..., LOAD], 0.0) - serves
+        total = shared[..., TOTAL] - serves * state.ues.reshape(-1, state.ues.shape[-1])[mine, PLANNED][:, None]
         observation = np.empty((n, 1, 7 * c + 1), np.float32)
         by_field = observation[:, 0, : 7 * c].reshape(n, 7, c)
-        by_field[:, :4] = foreseen.transpose(0, 2, 1)
+        by_field[:, :4] = episodes.foreseen.reshape(-1, c, 4).take(at, axis=0).transpose(0, 2, 1)
         by_field[:, 4] = load
         # A rest of rounding errors must not look like an efficiency below zero.
         by_field[:, 5] = np.maximum(total, 0.0) / np.maximum(load, 1.0)
         by_field[:, 6] = serves
-        observation[:, 0, -1] = episodes.interval_s[at]
+        observation[:, 0, -1] = episodes.interval_s.take(at)
         return observation
 
     def action_mask(self, episodes: AssociationEpisodes, state: AssociationState) -> NDArray[np.bool_]:
-        allowed = episodes.candidate[episodes.row, state.epoch] >= 0
+        allowed = episodes.candidate.reshape(-1, self.max_candidates).take(self._at(episodes, state), axis=0) >= 0
         allowed[:, 0] = True
         return allowed[:, None]
 
     def agent_ids(self, episodes: AssociationEpisodes, state: AssociationState) -> NDArray[np.int64]:
-        return episodes.ue[episodes.row, state.epoch].astype(np.int64)[:, None]
+        return episodes.ue.take(self._at(episodes, state)).astype(np.int64)[:, None]
 
     def reveal(self, episodes: AssociationEpisodes, state: AssociationState, access: str) -> dict[str, Any]:
         if access == "local":
@@ -549,7 +496,7 @@ class Association(Scenario[AssociationEpisodes, AssociationState]):
                 known[name] = lambda name=name: getattr(episodes, name)[row]
         return known
 
-    def _efficiency_now(self, episodes: AssociationEpisodes, state: AssociationState) -> NDArray[np.float64]:
+    def _efficiency_now(self, episodes: AssociationEpisodes, state: AssociationState) -> Array:
         """Efficiency of every UE's link to its base station at the epoch, (N, ue)."""
         copies, now_s = np.arange(len(state.epoch))[:, None], state.time_s[:, None]
         return self._efficiency(episodes, copies, np.arange(self.num_ues), state.serving, now_s)
