@@ -38,7 +38,7 @@ PRESETS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
         "cell_selection": {
             **_TEAM,
             **_SPARINGLY,
-            "steps": 1_000_000,
+            "steps": 600_000,
             "buffer": 200_000,
             "batch_size": 2048,
             "gradient_steps": 2,
