@@ -44,6 +44,19 @@ def read(view: View, observation: NDArray[Any]) -> Reading:
     return Reading(efficiency, mean, load, cell_mean, parts["serving"] > 0.0, allowed)
 
 
+def with_cells_now(view: View, seen: Reading) -> Reading:
+    """The same with the candidates' mean efficiencies at this instant, for agents of central access."""
+    known = view.look("deciding", "offered", "serving", "efficiency_now")
+    copies = np.arange(len(known["deciding"]))
+    others = known["efficiency_now"].copy()
+    others[copies, known["deciding"]] = 0.0
+    cells = len(view.constants["bs_m"]) + 1  # the last is nobody's
+    flat = known["serving"] + copies[:, None] * cells
+    total = np.bincount(flat.ravel(), others.ravel(), len(copies) * cells).reshape(-1, cells)
+    total = np.take_along_axis(total, known["offered"].astype(np.intp), axis=1)  # rank -1 is not allowed anyway
+    return seen._replace(cell_mean=total / np.maximum(seen.load, 1.0))
+
+
 @dataclass
 class Memory:
     """The state of an agent without memory of its own: what `begin` was given."""

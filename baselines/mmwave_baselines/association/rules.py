@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import coo_array
 
-from mmwave_baselines.association.reading import Floats, Ints, Memory, Reading, begun, read
+from mmwave_baselines.association.reading import Floats, Ints, Memory, Reading, begun, read, with_cells_now
 from mmwave_gym.agent import RowRng
 from mmwave_gym.checks import at_least
 from mmwave_gym.scenario import View
@@ -98,15 +98,7 @@ class RbhNetwork(Rule):
     label = "RBH (network's rate)"
 
     def score(self, memory: Memory, seen: Reading) -> Floats:
-        known = memory.view.look("deciding", "offered", "serving", "efficiency_now")
-        copies = np.arange(len(known["deciding"]))
-        others = known["efficiency_now"].copy()
-        others[copies, known["deciding"]] = 0.0
-        cells = len(memory.view.constants["bs_m"]) + 1  # the last is nobody's
-        flat = known["serving"] + copies[:, None] * cells
-        total = np.bincount(flat.ravel(), others.ravel(), len(copies) * cells).reshape(-1, cells)
-        total = np.take_along_axis(total, known["offered"].astype(np.intp), axis=1)  # rank -1 is not allowed anyway
-        return (seen.efficiency - total / np.maximum(seen.load, 1.0)) / (seen.load + 1.0)
+        return with_cells_now(memory.view, seen).gain(seen.efficiency)
 
 
 class Msr(Rule):
@@ -182,7 +174,7 @@ def vertex_cover(num_nodes: int, edges: Sequence[Sequence[int]]) -> NDArray[np.b
     touches = coo_array((np.ones(2 * len(ends)), (edge, ends.ravel())), shape=(len(ends), num_nodes)).tocsr()
     found = milp(
         c=1.0 + golden / (2.0 * num_nodes),
-        integrality=np.ones(num_nodes),
+        integrality=np.ones(num_nodes, np.int64),
         bounds=Bounds(0.0, 1.0),
         constraints=LinearConstraint(touches, lb=1.0),
         options={"mip_rel_gap": 0.0},

@@ -1,0 +1,92 @@
+"""LBH, learning-based handover, in the world of Ning et al. (arXiv 2201.05983, section IV).
+
+There LBH learns by reinforcement which base station serves a UE best along its own route, as if it were alone. On a
+known route that learning converges to the solution of a dynamic programme, which is computed here. With T_k the UE's
+interval after its epoch k, m its mean efficiency and k' its next epoch,
+
+    V_k(b) = m_k(b) T_k + max over b' of ( V_k'(b') - c [b' is not b] )
+
+The price c of a handover is ours: 1 (bit/s/Hz) s.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmwave_baselines.association.reading import Floats, Ints, begun, read
+from mmwave_gym.agent import RowRng
+from mmwave_gym.checks import at_least
+from mmwave_gym.scenario import View
+
+
+@dataclass
+class LbhMemory:
+    view: View
+    value: Floats  # (rows, epoch, candidate): V, in bit/Hz
+    stale: NDArray[np.bool_]  # (rows,): has this row decided already?
+
+
+class Lbh:
+    """handover_cost: c in (bit/s/Hz) s, at least 0; ValueError otherwise."""
+
+    access = "trajectory"
+    kind = "paper"
+    label = "LBH (own route)"
+
+    def __init__(self, handover_cost: float = 1.0):
+        at_least("handover_cost", handover_cost, 0.0)
+        self._cost = float(handover_cost)
+        self.config: dict[str, Any] = {"handover_cost": self._cost}
+
+    def begin(self, view: View, rng: RowRng | None = None) -> LbhMemory:
+        return LbhMemory(view, self._values(view), np.zeros(view.num_rows, bool))
+
+    def predict(
+        self,
+        observation: NDArray[Any],
+        state: LbhMemory | None = None,
+        episode_start: NDArray[np.bool_] | None = None,
+        deterministic: bool = True,
+    ) -> tuple[Ints, LbhMemory]:
+        memory: LbhMemory = begun(state, self)
+        if episode_start is not None and (again := np.asarray(episode_start, bool) & memory.stale).any():
+            memory.value[again] = self._values(memory.view)[again]
+        memory.stale[:] = True
+        seen = read(memory.view, observation)
+        value = memory.value[np.arange(len(seen.allowed)), memory.view.look("epoch")["epoch"]]
+        return seen.best(value - self._cost * ~seen.serving), memory
+
+    def _values(self, view: View) -> Floats:
+        world = view.look("ue", "interval_s", "candidate", "foreseen")
+        parts = zip(world["ue"], world["interval_s"], world["candidate"], world["foreseen"][..., 1], strict=True)
+        return np.stack(
+            [alone(ue, interval_s, candidate, mean, self._cost) for ue, interval_s, candidate, mean in parts]
+        )
+
+
+def alone(ue: Ints, interval_s: Floats, candidate: Ints, mean: Floats, cost: float) -> Floats:
+    """V of the module's text, (epoch, candidate), for epochs in order of time; UE -1 marks those that are none.
+
+    All UEs at once, from each one's last epoch backwards.
+    """
+    value = mean.astype(np.float64) * interval_s[:, None]
+    order = np.argsort(ue, kind="stable")
+    order = order[ue[order] >= 0]
+    ends = np.append(ue[order][1:] != ue[order][:-1], True)
+    following = np.where(ends, -1, np.append(order[1:], -1))
+    # How many epochs of its UE follow each one.
+    place = np.arange(len(order))
+    last = np.flatnonzero(ends)
+    after = last[np.searchsorted(last, place)] - place
+    exists = candidate >= 0
+    exists[:, 0] = True  # who has no candidate has one choice, nobody
+    for steps in range(1, int(after.max(initial=0)) + 1):
+        these = after == steps
+        now, then = order[these], following[these]
+        onwards = value[then][:, None] - cost * (candidate[then][:, None] != candidate[now][:, :, None])
+        value[now] += np.where(exists[then][:, None], onwards, -np.inf).max(axis=2)
+    return value
