@@ -136,8 +136,11 @@ def uniform(random: Any) -> float:
 
 @njit(cache=True)
 def first_table(network: Any, epochs: Any, first: int, horizon: float) -> Any:
-    """Q (K, C) before any exploration: RBH plays all epochs from the first, and each candidate counts as if the sum rate with it went
-    on for `horizon` mean gaps."""
+    """Q (K, C) before any exploration.
+
+    RBH plays all epochs from the first, and each candidate counts as if the sum rate with it went on for `horizon` mean
+    gaps.
+    """
     table = np.zeros(epochs.cell.shape)
     rate = rate_of(network)
     weight = horizon * epochs.gap_s.mean()
