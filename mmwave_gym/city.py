@@ -153,7 +153,7 @@ class City:
     @property
     def blocked_share(self) -> float:
         """Share of the links in range that a building blocks, by time."""
-        return 1.0 - float((self.visit_s[:, 1] - self.visit_s[:, 0]).sum()) / self.in_range_s
+        return max(1.0 - float((self.visit_s[:, 1] - self.visit_s[:, 0]).sum()) / self.in_range_s, 0.0)
 
     @property
     def covered_share(self) -> float:

@@ -1,4 +1,4 @@
-"""The command line: `mmwave-gym list | evaluate | leaderboard | reproduce | render | channel | transition`."""
+"""The command line: `mmwave-gym list | evaluate | leaderboard | reproduce | render | channel | city | transition`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from mmwave_gym import registration, suite
+from mmwave_gym import cli_city, registration, suite
 from mmwave_gym.agent import agents, load_agent
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
@@ -283,6 +283,9 @@ def channel(
     from mmwave_gym.sources import convert
 
     out.print(convert(source, out_file), highlight=False, soft_wrap=True)
+
+
+app.command()(cli_city.city)
 
 
 @app.command()

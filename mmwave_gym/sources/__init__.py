@@ -1,7 +1,8 @@
-"""Real input: readers that turn what others measured or computed into link matrices.
+"""Real input: readers that turn what others measured or computed into link matrices and cities.
 
-`open_channel` is what the keyword `channel` of an environment means, `convert` what `mmwave-gym channel` does. Data is
-found in the folder that the environment variable MMWAVE_DATA names; docs/channel_files.md says where to get it.
+`open_channel` is what the keyword `channel` of an environment means, `convert` what `mmwave-gym channel` does;
+`open_city` is what `city` means, `city_builder.build` what `mmwave-gym city` does. Data is found in the folder that the
+environment variable MMWAVE_DATA names; docs/channel_files.md and docs/city_files.md say where to get it.
 """
 
 from __future__ import annotations
@@ -11,9 +12,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mmwave_gym.channel import read_channel, write_channel
-from mmwave_gym.city import City, CityError, read_city
+from mmwave_gym.city import City, CityError
 from mmwave_gym.link_matrix import ChannelError, LinkMatrix
-from mmwave_gym.sources import mssn, raytraced
+from mmwave_gym.sources import cities, mssn, raytraced
 
 SCHEMES: dict[str, Callable[[Path, str], LinkMatrix]] = {"mssn": mssn.open_named, "raytraced": raytraced.open_named}
 """Prefix of a source -> reader(data folder, name)."""
@@ -50,13 +51,13 @@ def convert(source: str | os.PathLike[str], out: str | os.PathLike[str]) -> str:
     return f"{os.fspath(out)}\n{matrix.describe()}"
 
 
-def data_folder(wanted: str) -> Path:
+def data_folder(wanted: str, page: str = "docs/channel_files.md") -> Path:
     """The folder that MMWAVE_DATA names; ChannelError says what to do if it names none."""
     value = os.environ.get("MMWAVE_DATA", "")
     if not value:
         raise ChannelError(
-            f"{wanted}: set the environment variable MMWAVE_DATA to the folder that holds "
-            f"{mssn.FOLDER} and {raytraced.FOLDER}; docs/channel_files.md says where to get them."
+            f"{wanted}: set the environment variable MMWAVE_DATA to the folder that holds the data; "
+            f"{page} says where to get it."
         )
     folder = Path(value)
     if not folder.is_dir():
@@ -68,7 +69,7 @@ def _schemes() -> str:
     return ", ".join(f"{scheme}:…" for scheme in SCHEMES)
 
 
-def open_city(city: str | os.PathLike[str] | City) -> City:
+def open_city(city: str | os.PathLike[str] | City, on_stage: cities.Progress = cities.silent) -> City:
     """A city, as it is, from an .npz file, or from a source "scheme:name" that is built once and kept.
 
     Raises CityError, a ValueError, that names the file or the source and what is wrong.
@@ -79,4 +80,8 @@ def open_city(city: str | os.PathLike[str] | City) -> City:
         raise CityError(
             f"city must be the path of a city file, a source such as 'gtfs:helsinki', or a City, got {city!r}."
         )
-    return read_city(city)
+    text = os.fspath(city)
+    scheme, colon, _ = text.partition(":")
+    if colon and len(scheme) > 1 and not Path(text).exists():  # one letter is a drive of Windows
+        return cities.open_named(text, lambda: data_folder(text, "docs/city_files.md"), on_stage)
+    return cities.open_file(Path(text))

@@ -99,8 +99,7 @@ def _geojson(file: Path) -> tuple[list[Array], bool, str, str]:
     outlines: list[Array] = []
     for number, feature in enumerate(features):
         geometry = feature.get("geometry") if isinstance(feature, dict) else None
-        kind = geometry.get("type") if isinstance(geometry, dict) else None
-        if kind not in ("Polygon", "MultiPolygon"):
+        if not isinstance(geometry, dict) or (kind := geometry.get("type")) not in ("Polygon", "MultiPolygon"):
             continue
         polygons = [geometry["coordinates"]] if kind == "Polygon" else geometry["coordinates"]
         for polygon in polygons:

@@ -14,7 +14,6 @@ import datetime
 import math
 import os
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -38,7 +37,7 @@ GLASS_DB = 9.0  # TR 38.901, 7.4.3.2
 BREAKPOINT_M = 4.0 * (BS_HEIGHT_M - 1.0) * (UE_HEIGHT_M - 1.0) * CARRIER_HZ / 299_792_458.0
 KNOT_S = 1.0
 RADIUS_M = 200.0  # ours: the distance between sites of UMi in TR 38.901, table 7.2-1
-SPACING_M = 150.0  # ours: every second stop or so of a tram
+SPACING_M = 100.0  # ours: with this range, from one to four candidates
 LEAST_BLOCKED = 0.2
 """A city in which buildings block less of the links in range is none for mmWave: the summary warns."""
 
@@ -127,7 +126,7 @@ def build(
     )
     if len(who) == 0:
         raise CityError(f"no vehicle ever has a base station within {radius_m:g} m and in line of sight.")
-    texts = [tracks, *([town] if town else [])]
+    texts: list[Tracks | maps.Buildings] = [tracks, *([town] if town else [])]
     without = "" if town else "There is no map of buildings: nothing is blocked."
     return City(
         bs_m=bs_m,
@@ -154,8 +153,8 @@ def build(
         in_range_s=in_range_s,
         projection=projection.text,
         source="; ".join(t.source for t in texts if t.source),
-        attribution="; ".join(t.attribution for t in reversed(texts) if t.attribution),
-        licence="; ".join(x for x in (licence, *(t.licence for t in reversed(texts))) if x),
+        attribution="; ".join(dict.fromkeys(t.attribution for t in reversed(texts) if t.attribution)),
+        licence="; ".join(dict.fromkeys(x for x in (licence, *(t.licence for t in reversed(texts))) if x)),
         notes=" ".join(x for x in (note, tracks.notes, without) if x),
     )
 
@@ -193,11 +192,3 @@ def _check_together(tracks: Tracks, bounds: Bounds | None) -> None:
 def _near(outlines: list[Array], size_m: Array) -> list[Array]:
     """Outlines that reach onto the map, where all base stations and vehicles are."""
     return [ring for ring in outlines if (ring.max(axis=0) >= 0.0).all() and (ring.min(axis=0) <= size_m).all()]
-
-
-def describe_file(path: str | os.PathLike[str], city: City) -> str:
-    """The builder's summary, with a warning where buildings hardly matter."""
-    text = f"{Path(path)}\n{city.describe()}"
-    if city.blocked_share < LEAST_BLOCKED:
-        text += f"\nwarning: buildings block less than {100 * LEAST_BLOCKED:.0f} % of the links in range."
-    return text

@@ -160,7 +160,7 @@ def _read(
         if trip.shape_id not in shapes:
             left_out[without] += 1
             continue
-        first, last = np.nanmin(call.time_s), np.nanmax(call.time_s)
+        first, last = float(np.nanmin(call.time_s)), float(np.nanmax(call.time_s))
         shift_s = [
             begin - first - later
             for later, running in services.items()

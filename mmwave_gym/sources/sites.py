@@ -70,7 +70,8 @@ def _csv(text: str, projection: Projection) -> list[tuple[int, str, tuple[float,
     if lat is None or lon is None:
         want = "latitude and longitude" if projection.degrees else "x_m and y_m"
         raise CityError(f"row 1: the columns {want} are needed, got {', '.join(header)[:200]}.")
-    label, rows = column(NAME_NAMES), []
+    label = column(NAME_NAMES)
+    rows: list[tuple[int, str, tuple[float, float]]] = []
     for values in reader:
         number = reader.line_num
         if not values:
@@ -96,7 +97,7 @@ def _geojson(text: str, projection: Projection) -> list[tuple[int, str, tuple[fl
     features = data.get("features") if isinstance(data, dict) else None
     if not isinstance(features, list):
         raise CityError("it is not GeoJSON: a FeatureCollection with a list 'features' is needed.")
-    rows = []
+    rows: list[tuple[int, str, tuple[float, float]]] = []
     for number, feature in enumerate(features):
         geometry = feature.get("geometry") if isinstance(feature, dict) else None
         if not isinstance(geometry, dict) or geometry.get("type") != "Point":
@@ -132,7 +133,8 @@ def placed(stops_m: Array, knots: Knots, size_m: Array, spacing_m: float) -> tup
     """
     inside = ((stops_m >= 0.0) & (stops_m <= size_m)).all(axis=1)
     corners_m = _corners(knots)
-    names, chosen = [], np.zeros((0, 2))
+    names: list[str] = []
+    chosen = np.zeros((0, 2))
     for kind, candidates in (("stop", stops_m[inside]), ("corner", corners_m)):
         for place in candidates:
             if (((chosen - place) ** 2).sum(axis=1) >= spacing_m**2).all():

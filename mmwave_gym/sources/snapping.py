@@ -33,12 +33,12 @@ def along_shape(
     """
     length = np.hypot(*np.diff(shape_m, axis=0).T)
     start = np.concatenate(([0.0], np.cumsum(length)))
-    at, off = zip(*(_nearest(stop, shape_m, length, start) for stop in stop_m), strict=True)
+    at, off = zip(*(_nearest(place_m, shape_m, length, start) for place_m in stop_m), strict=True)
     cost = [o.copy() for o in off]
     # Feeds exist whose two tables have different units.
     if told is not None and not np.abs(at[-1] - told[-1] * start[-1]).min() > 0.1 * start[-1] + NEAR_M:
-        for i in np.flatnonzero(np.isfinite(told)):
-            cost[i] += TOLD_WEIGHT * np.abs(at[i] - told[i] * start[-1])
+        for stop in np.flatnonzero(np.isfinite(told)):
+            cost[stop] += TOLD_WEIGHT * np.abs(at[stop] - told[stop] * start[-1])
     total, came = [cost[0]], []
     for i in range(1, len(at)):
         leg = at[i][None] - at[i - 1][:, None]
@@ -50,9 +50,9 @@ def along_shape(
             step = total[-1][:, None] + 10.0 * back
         came.append(step.argmin(axis=0))
         total.append(step.min(axis=0) + cost[i])
-    choice = [int(total[-1].argmin())]
-    for back_to in reversed(came):
-        choice.append(int(back_to[choice[-1]]))
+    choice: list[int] = [int(total[-1].argmin())]
+    for origin in reversed(came):
+        choice.append(int(origin[choice[-1]]))
     choice.reverse()
     places = np.array([a[c] for a, c in zip(at, choice, strict=True)])
     return np.maximum.accumulate(places), np.array([o[c] for o, c in zip(off, choice, strict=True)])
