@@ -14,7 +14,8 @@ over base stations (eqs. 1 to 3).
 the one action 0, nobody. A step ends just before the next epoch of any UE, `info["elapsed_s"]` later.
 
 Observations and rewards reckon with each link's mean efficiency over its UE's interval, from the UE's epoch to its
-next. The metrics are exact: shares exactly, each link's efficiency at the middle of ticks of 25 ms.
+next. The metrics are exact but for integrating each link's efficiency numerically, in
+ticks of 0.1 s: the network's rate is right to 3e-5 with 150 UEs, to 4e-4 with three.
 
 Differences from the paper, and choices where its text is lost or silent:
 
@@ -48,7 +49,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from mmwave_gym.checks import at_least, interval, one_of
+from mmwave_gym.checks import at_least, between, interval, one_of
 from mmwave_gym.city import City, CityWorld
 from mmwave_gym.routes import Array, LinkBudget, epochs, place_m
 from mmwave_gym.scenario import EpisodeRng, Episodes, Metric, ObservationField, ObservationFields, Outcome, Scenario
@@ -70,7 +71,8 @@ STREET_KEYWORDS = (
 SHORTEST_PRESENCE_S = 5.0
 """Fairness leaves out UEs that are there for less: ours, a mean rate of a moment tells nothing."""
 TICK_S = 0.1
-"""Metrics take a link's efficiency at the middle of ticks of about this: 1.4 m at 50 km/h."""
+"""Metrics take a link's efficiency twice in ticks of about this (1.4 m at 50 km/h), by Gauss's rule."""
+GAUSS = 0.5 + np.array((-0.5, 0.5)) / np.sqrt(3.0)
 MBIT = 1e-6
 MOST_UES = 1e5
 LONGEST_S = 3600.0
@@ -152,9 +154,7 @@ class AssociationConfig:
         interval("building_sides", self.resolved("building_sides"), 0.0)
         if self.resolved("building_sides")[1] > 1.0:
             raise ValueError(f"building_sides must not exceed 1, a whole block, got {self.building_sides!r}.")
-        snr_1m_db = self.resolved("snr_1m_db")
-        if not -100.0 <= snr_1m_db <= 200.0:
-            raise ValueError(f"snr_1m_db must be between -100 and 200, got {snr_1m_db!r}.")
+        between("snr_1m_db", self.resolved("snr_1m_db"), -100.0, 200.0)
         if self.duration_s > LONGEST_S / 2.0:
             raise ValueError(f"duration_s must be at most {LONGEST_S / 2.0:g}, got {self.duration_s}.")
         if self.duration_s < (shortest := 2.0 * self.road_m / self.speed_mps):
@@ -390,14 +390,13 @@ class Association(Scenario[AssociationEpisodes, AssociationState]):
         What is longer than a tick has no decisions within, so that shares and efficiencies may be averaged apart.
         """
         share_s, since_s = state.pay(envs, until_s)
-        ticks = np.maximum(np.ceil((until_s - state.counted_s[envs]) / TICK_S), 1.0)
-        tick = np.arange(int(ticks.max()))[:, None]
-        middle_s = since_s[:, None] + (until_s[:, None] - since_s)[:, None] * ((tick + 0.5) / ticks[:, None, None])
+        ticks = np.maximum(np.ceil((until_s - state.counted_s[envs]) / TICK_S), 1.0)[:, None, None]
+        node = np.arange(2 * int(ticks.max()))[:, None]
+        at = (node // 2 + GAUSS[node % 2]) / ticks
         link = episodes, envs[:, None, None], np.arange(self.num_ues), state.serving[envs][:, None]
-        efficiency = self._efficiency(*link, middle_s)
-        # One tick after the other, so that a copy's sum does not depend on the others' ticks.
-        counts = (tick < ticks[:, None, None]) / ticks[:, None, None]
-        mean = efficiency[:, 0] if len(tick) == 1 else (efficiency * counts).cumsum(axis=1)[:, -1]
+        efficiency = self._efficiency(*link, since_s[:, None] + (until_s[:, None] - since_s)[:, None] * at)
+        # One after the other, so that a copy's sum does not depend on the others' ticks.
+        mean = (efficiency * ((node < 2 * ticks) / (2 * ticks))).cumsum(axis=1)[:, -1]
         mbit = share_s * mean * (self.world.bandwidth_hz * MBIT)
         state.mbit[envs] += mbit
         state.counted_s[envs] = until_s
