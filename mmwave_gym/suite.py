@@ -227,6 +227,14 @@ SUITE: tuple[Task, ...] = (
         ceiling=None,
         description="The blocked streets, scored by proportional fairness: what the weakest get counts.",
     ),
+    _association(
+        name="association/helsinki",
+        kwargs={"city": "gtfs:helsinki"},
+        description="A morning's trams and buses in central Helsinki, sight by the footprints of its buildings.",
+        ceiling=None,
+        needs_data=True,
+        episodes=64,
+    ),
 )
 
 
