@@ -1,0 +1,302 @@
+"""A proven bound on what anybody can earn on an episode whose optimum is out of reach.
+
+A job is a UE between two of its own epochs, T seconds in which one of its candidates serves it. A base station can use
+it for a moment and pass the rest on to another; a job cannot. The bound lets jobs do so, at a price: base station b
+pays pi_jb(t) a second while it has job j, and the job gets back lambda_j = max_b (integral of pi_jb over the job). A
+real plan leaves each job with one base station all the time, so it gets back at least what is paid for it, and
+
+    int sum_b mean_b dt <= sum_j lambda_j + sum_b int ( mean_b - sum_{j on b} pi_jb ) dt
+                        <= sum_j lambda_j + sum_b max_S sum_cells [ (1/|S|) sum_{j in S} s_jbc - sum_{j in S} p_jbc ].
+
+A cell is a stretch of time in which no job that could be b's begins or ends, so that a real plan has one set S of jobs
+on b throughout it; s and p are the integrals of efficiency and price over it. S must hold the jobs that have no other
+candidate; from cell to cell its size falls by no more than the jobs that end and rises by no more than those that
+begin, and a job that is alone stays while it lasts. So each base station's best series of sets is found by backward
+induction over sizes (for each size the best set is a sort) and over jobs that are alone.
+
+All this holds for every price function. How it was found does not matter to the proof: by subgradient descent, because
+the bound is convex in the prices. At its least it is the relaxation in which a base station may mix several series of
+sets and a job may be with several base stations by halves.
+
+It bounds the true integral. The metric takes efficiencies at the middle of ticks: 0.1 % more or less (0.04 % seen).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from mmwave_baselines.association.world import Floats, Ints, KnownWorld, known_worlds
+from mmwave_gym.scenario import Batch, View
+from mmwave_gym.scenarios.association import MBIT
+from mmwave_gym.suite import Task, task as find_task
+
+compiled: Any = njit(cache=True)
+
+
+@dataclass(frozen=True)
+class Relaxation:
+    """Jobs, their links to base stations, and pieces of links, one for each cell; pieces are ordered by cell."""
+
+    job_s: Floats  # (job,): how long it takes
+    links: Floats  # (job,): how many candidates it has
+    job: Ints  # (link,)
+    link: Ints  # (piece,)
+    piece_s: Floats  # (piece,): how long its cell is
+    bits: Floats  # (piece,): integral of the efficiency, bit/Hz
+    forced: NDArray[np.bool_]  # (piece,): the job has no other candidate
+    cell: Ints  # (cells + 1,): the first piece of each cell
+    onward: Ints  # (piece,): the piece of the same link in the next cell, -1: the job has ended
+    fresh: NDArray[np.bool_]  # (piece,): the job begins with this cell
+    station: Ints  # (bs + 1,): the first cell of each base station
+    leave: Ints  # (cells,): jobs that end with it
+    join: Ints  # (cells,): jobs that begin with it
+    seconds: float
+
+    @property
+    def course(self) -> tuple[NDArray[Any], ...]:
+        """What says which sets may follow which."""
+        return self.station, self.cell, self.leave, self.join, self.onward, self.fresh
+
+
+def relaxation(world: KnownWorld, begin_s: float, end_s: float) -> Relaxation:
+    """The jobs of a world between two instants; what runs at `begin_s` may be with any of its candidates."""
+    num_ues, num_epochs, most = len(world.serving), len(world.ue), world.candidate.shape[1]
+    ue = np.concatenate((np.arange(num_ues), world.ue))
+    start = np.concatenate((np.full(num_ues, world.time_s[0]), world.time_s[:-1]))
+    order = np.lexsort((np.arange(len(ue)), ue))
+    following = np.full(len(ue), world.time_s[-1])
+    same = ue[order[1:]] == ue[order[:-1]]
+    following[order[:-1][same]] = start[order[1:][same]]
+    start, finish = np.clip(start, begin_s, end_s), np.clip(following, begin_s, end_s)
+    cells = np.full((num_ues + num_epochs, most), -1)
+    cells[:num_ues, 0] = np.where(world.serving < len(world.bs_m), world.serving, -1)
+    cells[num_ues:] = world.candidate
+    keep = (finish > start) & (cells[:, 0] >= 0)
+    ue, start, finish, cells = ue[keep], start[keep], finish[keep], cells[keep]
+    job, rank = np.nonzero(cells >= 0)
+    bs = cells[job, rank]
+    links = (cells >= 0).sum(axis=1)
+
+    pieces: list[tuple[Ints, Floats, Floats, Ints]] = []  # link, begins, ends, cell
+    station, leave, join = [0], [], []
+    for b in range(len(world.bs_m)):
+        mine = np.flatnonzero(bs == b)
+        times = np.unique(np.concatenate((start[job[mine]], finish[job[mine]])))
+        cells_here = max(len(times) - 1, 0)
+        first, last = np.searchsorted(times, start[job[mine]]), np.searchsorted(times, finish[job[mine]])
+        count = last - first
+        link = np.repeat(mine, count)
+        at = np.arange(len(link)) - np.repeat(np.cumsum(count) - count, count) + np.repeat(first, count)
+        by_cell = np.argsort(at, kind="stable")
+        link, at = link[by_cell], at[by_cell]
+        pieces.append((link, times[at], times[at + 1], at + station[-1]))
+        station.append(station[-1] + cells_here)
+        leave.append(np.bincount(last - 1, minlength=cells_here))
+        join.append(np.bincount(first, minlength=cells_here))
+    link, begins, ends, cell = (np.concatenate(part) for part in zip(*pieces, strict=True))
+    by_link = np.lexsort((cell, link))
+    goes_on = link[by_link[1:]] == link[by_link[:-1]]
+    onward, fresh = np.full(len(link), -1), np.ones(len(link), bool)
+    onward[by_link[:-1][goes_on]] = by_link[1:][goes_on]
+    fresh[by_link[1:][goes_on]] = False
+    return Relaxation(
+        job_s=finish - start,
+        links=links.astype(np.float64),
+        job=job,
+        link=link,
+        piece_s=ends - begins,
+        bits=world.bits_per_hz(ue[job[link]], bs[link], begins, ends),
+        forced=links[job[link]] == 1,
+        cell=np.searchsorted(cell, np.arange(station[-1] + 1)),
+        onward=onward,
+        fresh=fresh,
+        station=np.array(station),
+        leave=np.concatenate(leave),
+        join=np.concatenate(join),
+        seconds=end_s - begin_s,
+    )
+
+
+@compiled
+def _rank(bits, price, free, size, order, worth):
+    """Sort `order`, its first `free` pieces, by what each adds to a set of `size`; `worth` tells how much."""
+    for k in range(free):  # insertion: almost sorted already, from the size before
+        i = order[k]
+        w = bits[i] / size - price[i]
+        j = k
+        while j > 0 and worth[j - 1] < w:
+            worth[j], order[j] = worth[j - 1], order[j - 1]
+            j -= 1
+        worth[j], order[j] = w, i
+
+
+@compiled
+def best_plans(station, cell, leave, join, onward, fresh, bits, price, forced, taken):
+    """Sum over base stations of the best series of sets; `taken` (piece,) becomes whether it is in its cell's set.
+
+    Backward induction over the cells of a base station. States are the size of the set, and for a set of one the piece.
+    Sizes fall by no more than `leave[c]` jobs that end with cell c and rise by no more than `join[c + 1]` that begin
+    then; who is alone stays while its job lasts. bits, price, forced, onward, fresh: (piece,).
+    """
+    cells = len(cell) - 1
+    many = np.full(len(bits) + cells, -np.inf)  # value of a cell's set by its size, from that cell on
+    then_many = np.zeros(len(bits) + cells, np.int64)  # what follows: a size, or -1 - the piece that is alone
+    one = np.full(len(bits), -np.inf)  # the same for a set of one, by piece
+    then_one = np.zeros(len(bits), np.int64)
+    order, worth = np.zeros(len(bits), np.int64), np.zeros(len(bits))
+    must = np.zeros(cells, np.int64)
+    total = 0.0
+    for b in range(len(station) - 1):
+        for c in range(station[b + 1] - 1, station[b] - 1, -1):
+            first, last = cell[c], cell[c + 1]
+            free, must_bits, must_price = 0, 0.0, 0.0
+            for i in range(first, last):
+                if forced[i]:
+                    must[c] += 1
+                    must_bits += bits[i]
+                    must_price += price[i]
+                else:
+                    order[first + free] = i
+                    free += 1
+            if must[c] == 0:
+                many[first + c] = 0.0
+            if must[c] <= 1:
+                for i in range(first, last):
+                    if forced[i] or must[c] == 0:
+                        one[i] = bits[i] - price[i]
+            mine, its = order[first:last], worth[first:last]
+            for size in range(max(must[c], 2), last - first + 1):
+                _rank(bits, price, free, size, mine, its)
+                many[first + c + size] = must_bits / size - must_price + its[: size - must[c]].sum()
+            if c == station[b + 1] - 1:
+                continue
+            # What the next cell offers: the best piece that is alone, and the best of those that begin with it.
+            base, most = last + c + 1, cell[c + 2] - last
+            alone, newly = -1, -1
+            for i in range(last, cell[c + 2]):
+                if alone < 0 or one[i] > one[alone]:
+                    alone = i
+                if fresh[i] and (newly < 0 or one[i] > one[newly]):
+                    newly = i
+            for size in range(last - first + 1):
+                best, then = -np.inf, 0
+                for n in range(max(size - leave[c], 0), min(size + join[c + 1], most) + 1):
+                    who = newly if size == 0 else alone
+                    gain = many[base + n] if n != 1 else (one[who] if who >= 0 else -np.inf)
+                    if gain > best:
+                        best, then = gain, n if n != 1 else -1 - who
+                many[first + c + size] += best
+                then_many[first + c + size] = then
+            for i in range(first, last):
+                stays = onward[i] >= 0
+                who = onward[i] if stays else newly
+                best, then = (one[who], -1 - who) if who >= 0 else (-np.inf, 0)
+                for n in range(min(stays + join[c + 1], most) + 1):
+                    if (n >= 2 or (n == 0 and not stays)) and many[base + n] > best:
+                        best, then = many[base + n], n
+                one[i] += best
+                then_one[i] = then
+        if station[b] == station[b + 1]:
+            continue
+        first, last = cell[station[b]], cell[station[b] + 1]
+        state = int(np.argmax(many[first + station[b] : last + station[b] + 1]))
+        best = many[first + station[b] + state]
+        for i in range(first, last):
+            if one[i] > best:
+                best, state = one[i], -1 - i
+        total += best
+        for c in range(station[b], station[b + 1]):
+            first, last = cell[c], cell[c + 1]
+            for i in range(first, last):
+                taken[i] = forced[i]
+            if state < 0:
+                taken[-1 - state] = True
+                state = then_one[-1 - state]
+            else:
+                if state > 0:
+                    _rank(bits, price, last - first - must[c], state, order[first:last], worth[first:last])
+                    for k in range(first, first + state - must[c]):
+                        taken[order[k]] = True
+                state = then_many[first + c + state]
+    return total
+
+
+def bound_bits_per_hz(problem: Relaxation, price: Floats, taken: NDArray[np.bool_]) -> float:
+    """What no plan exceeds, by prices (piece,) in bit/s/Hz; `taken` (piece,) becomes what base stations would have."""
+    p, paid = problem, price * problem.piece_s
+    back = np.full(len(p.job_s), -np.inf)
+    np.maximum.at(back, p.job, np.bincount(p.link, paid, len(p.job)))
+    return float(back.sum() + best_plans(*p.course, p.bits, paid, p.forced, taken))
+
+
+def upper_bound(problem: Relaxation, steps: int = 100, first_step: float = 1.0, last_step: float = 0.02) -> float:
+    """No plan makes the network's mean rate larger than this, in bit/s/Hz: the sum over base stations.
+
+    The least of what `steps` of subgradient descent find. A step changes prices by `first_step` bit/s/Hz at first and
+    `last_step` at last; the average of the second half is tried too. See the text of the module for the proof.
+    """
+    price = np.zeros(len(problem.link))
+    move, average = np.zeros_like(price), np.zeros_like(price)
+    taken = np.empty(len(price), bool)
+    least = np.inf
+    job = problem.job[problem.link]
+    for t in range(steps):
+        least = min(least, bound_bits_per_hz(problem, price, taken))
+        share = np.bincount(problem.link, problem.piece_s * taken, len(problem.job)) / problem.job_s[problem.job]
+        served = np.bincount(problem.job, share, len(problem.job_s))
+        # Prices rise where jobs are taken, and what a job gets back changes alike with all its candidates.
+        slope = taken - share[problem.link] + ((served - 1.0) / problem.links)[job]
+        slope[problem.forced] = 0.0
+        move = 0.8 * move + 0.2 * slope
+        price = price + first_step * (last_step / first_step) ** (t / steps) * move
+        if 2 * t >= steps:
+            average += (price - average) / (t - steps // 2 + 1)
+    return min(least, bound_bits_per_hz(problem, average, taken)) / problem.seconds
+
+
+def task_bounds(task: Task, episodes: Sequence[int], steps: int) -> list[dict[str, float]]:
+    """Bounds on the network's rate over what a task scores of test episodes, in Mbit/s, with the time they took."""
+    scenario = task.scenario()
+    rows = []
+    for episode in episodes:
+        batch = Batch(scenario, 1)
+        batch.reset(task.keys([episode]))
+        view = View(batch, "hindsight")
+        (world,) = known_worlds(view)
+        began = time.perf_counter()
+        last = len(world.ue) if task.scored_steps is None else task.warmup_steps + task.scored_steps
+        problem = relaxation(world, world.time_s[task.warmup_steps], world.time_s[min(last, len(world.ue))])
+        bound = upper_bound(problem, steps) * view.constants["bandwidth_hz"] * MBIT
+        took = round(time.perf_counter() - began, 1)
+        rows.append({"episode": episode, "bound_mbps": round(bound, 2), "seconds": took})
+        print(json.dumps(rows[-1]), flush=True)
+    return rows
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Bounds on the network rate of a task's test episodes, into a file.")
+    parser.add_argument("--task", required=True, help="a task of the suite, such as association/blocked-512")
+    parser.add_argument("--episodes", type=int, help="so many (default: all of the task)")
+    parser.add_argument("--steps", type=int, default=100, help="of subgradient descent; more are tighter")
+    parser.add_argument("--out", type=Path, default=Path(__file__).with_name("bounds.json"))
+    asked = parser.parse_args()
+    task = find_task(asked.task)
+    rows = task_bounds(task, range(asked.episodes or task.episodes), asked.steps)
+    mean = sum(row["bound_mbps"] for row in rows) / len(rows)
+    known = json.loads(asked.out.read_text()) if asked.out.exists() else {}
+    known[task.name] = {"hash": task.hash, "mean_mbps": round(mean, 2), "steps": asked.steps, "rows": rows}
+    asked.out.write_text(json.dumps(dict(sorted(known.items())), indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
