@@ -454,10 +454,10 @@ def test_sqa_is_that_of_plain_python(keywords, gamma, beta):
 
 def test_draws_by_rank():
     value, weights, random = np.array([5.0, 1.0, 3.0]), 3.0 ** np.arange(3), np.array([7], np.uint64)
-    drawn = [kernels.by_rank(value, 3, weights, kernels.uniform(random)) for _ in range(20000)]
-    share = np.bincount(drawn) / len(drawn)
-    np.testing.assert_allclose(share, np.array([9.0, 1.0, 3.0]) / 13.0, atol=0.02)
-    assert kernels.by_rank(np.zeros(3), 3, weights, 0.99) == 2  # equal values share alike
+    share = np.empty(3)
+    drawn = [kernels.by_rank(value, 3, weights, kernels.uniform(random), share) for _ in range(20000)]
+    np.testing.assert_allclose(np.bincount(drawn) / len(drawn), np.array([9.0, 1.0, 3.0]) / 13.0, atol=0.02)
+    assert kernels.by_rank(np.zeros(3), 3, weights, 0.99, share) == 2  # equal values share alike
 
 
 def test_incremental_sums_are_recounts():
@@ -507,15 +507,13 @@ def test_rows_are_independent(make):
 
 
 def another_future(batch, after):
-    """Candidates and their efficiencies after epoch `after`, in reverse order."""
+    """After epoch `after` candidates exchange their efficiencies, and these are much larger."""
     e = batch.episodes
     for i in e.row:
         count = (e.candidate[i, after + 1 :] >= 0).sum(axis=1)
         for k in np.flatnonzero(count > 1):
             n = count[k]
-            for table in (e.candidate, e.foreseen):
-                table[i, after + 1 + k, :n] = table[i, after + 1 + k, :n][::-1].copy()
-            e.foreseen[i, after + 1 + k, :n, 1] *= 50.0
+            e.foreseen[i, after + 1 + k, :n, :3] = e.foreseen[i, after + 1 + k, :n, :3][::-1] * 50.0
     return batch
 
 

@@ -12,6 +12,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+compiled = njit(cache=True, error_model="numpy")  # no division here has a divisor of 0, so none is checked
+
 
 class Epochs(NamedTuple):
     """The K epochs of a world, in order of time; candidates by rank, C at most."""
@@ -33,7 +35,7 @@ class Network(NamedTuple):
     total: NDArray[np.float64]  # (cell,): sum of their planned efficiencies
 
 
-@njit(cache=True)
+@compiled
 def network_of(serving: Any, planned: Any, cells: int) -> Any:
     """The network of a state."""
     network = Network(serving.copy(), planned.copy(), np.zeros(cells), np.zeros(cells))
@@ -43,12 +45,12 @@ def network_of(serving: Any, planned: Any, cells: int) -> Any:
     return network
 
 
-@njit(cache=True)
+@compiled
 def copy_of(network: Any) -> Any:
     return Network(network.serving.copy(), network.planned.copy(), network.load.copy(), network.total.copy())
 
 
-@njit(cache=True)
+@compiled
 def rate_of(network: Any) -> float:
     """Sum over cells of the mean efficiency of their UEs, bit/s/Hz: the sum rate by the bandwidth of a cell."""
     rate = 0.0
@@ -58,7 +60,7 @@ def rate_of(network: Any) -> float:
     return rate
 
 
-@njit(cache=True)
+@compiled
 def leave(network: Any, ue: int) -> float:
     """Take a UE out, before it `join`s again; the change of `rate_of`."""
     cell = network.serving[ue]
@@ -69,14 +71,14 @@ def leave(network: Any, ue: int) -> float:
     return (rest / left if left > 0.0 else 0.0) - total / load
 
 
-@njit(cache=True)
+@compiled
 def gain(network: Any, cell: int, efficiency: float) -> float:
     """What `rate_of` would gain by one more link."""
     load, total = network.load[cell], network.total[cell]
     return (total + efficiency) / (load + 1.0) - (total / load if load > 0.0 else 0.0)
 
 
-@njit(cache=True)
+@compiled
 def join(network: Any, ue: int, cell: int, efficiency: float) -> float:
     """Give a UE that has left to a cell; the change of `rate_of`."""
     change = gain(network, cell, efficiency)
@@ -86,7 +88,7 @@ def join(network: Any, ue: int, cell: int, efficiency: float) -> float:
     return change
 
 
-@njit(cache=True)
+@compiled
 def best_gain(network: Any, epochs: Any, k: int) -> int:
     """The rank that `Msr` takes at epoch k, after its UE has left; ties go to the strongest."""
     best, most = 0, -np.inf
@@ -100,7 +102,7 @@ def best_gain(network: Any, epochs: Any, k: int) -> int:
 # ---------------------------------------------------------------------- rollout
 
 
-@njit(cache=True)
+@compiled
 def rollout(network: Any, epochs: Any, k: int, depth: int) -> int:
     """The rank at epoch k after which `depth` epochs, this one included, bring most bit/Hz when MSR goes on."""
     end = min(k + depth, len(epochs.ue))
@@ -124,7 +126,7 @@ def rollout(network: Any, epochs: Any, k: int, depth: int) -> int:
 # ---------------------------------------------------------------------- SQA
 
 
-@njit(cache=True)
+@compiled
 def uniform(random: Any) -> float:
     """A number in [0, 1) from SplitMix64 (Steele, Lea, Flood, OOPSLA 2014); random: its state, (1,) uint64."""
     random[0] += np.uint64(0x9E3779B97F4A7C15)
@@ -134,7 +136,7 @@ def uniform(random: Any) -> float:
     return np.float64((z ^ (z >> np.uint64(31))) >> np.uint64(11)) * 2.0**-53
 
 
-@njit(cache=True)
+@compiled
 def first_table(network: Any, epochs: Any, first: int, horizon: float) -> Any:
     """Q (K, C) before any exploration.
 
@@ -157,16 +159,20 @@ def first_table(network: Any, epochs: Any, first: int, horizon: float) -> Any:
     return table
 
 
-@njit(cache=True)
-def by_rank(value: Any, count: int, weights: Any, x: float) -> int:
-    """An index below `count`, index b with a chance proportional to weights[number of smaller values]; x in [0, 1)."""
-    share = np.empty(count)
+@compiled
+def by_rank(value: Any, count: int, weights: Any, x: float, share: Any) -> int:
+    """An index below `count`, index b with a chance proportional to weights[number of smaller values].
+
+    x: in [0, 1). share: somewhere to write the chances, at least `count` long.
+    """
+    total = 0.0
     for b in range(count):
         smaller = 0
         for other in range(count):
             smaller += value[other] < value[b]
         share[b] = weights[smaller]
-    x *= share.sum()
+        total += share[b]
+    x *= total
     for b in range(count - 1):
         x -= share[b]
         if x < 0.0:
@@ -174,14 +180,14 @@ def by_rank(value: Any, count: int, weights: Any, x: float) -> int:
     return count - 1
 
 
-@njit(cache=True)
+@compiled
 def explore(
     network: Any, epochs: Any, k: int, depth: int, times: int, table: Any, alpha: float, gamma: float, weights: Any,
     random: Any
 ) -> None:  # fmt: skip
     """Sample `times` series of `depth` decisions from epoch k on and learn Q (K, C) from their returns, in place."""
     end = min(k + depth, len(epochs.ue))
-    chosen, reward = np.empty(end - k, np.int64), np.empty(end - k)
+    chosen, reward, share = np.empty(end - k, np.int64), np.empty(end - k), np.empty(len(weights))
     before = rate_of(network)
     for _ in range(times):
         sampled = copy_of(network)
@@ -189,7 +195,9 @@ def explore(
         for at in range(k, end):
             ue = epochs.ue[at]
             rate += leave(sampled, ue)
-            b = by_rank(table[at], epochs.choices[at], weights, uniform(random)) if epochs.choices[at] > 1 else 0
+            b, count = 0, epochs.choices[at]
+            if count > 1:
+                b = by_rank(table[at], count, weights, uniform(random), share)
             rate += join(sampled, ue, epochs.cell[at, b], epochs.mean[at, b])
             chosen[at - k], reward[at - k] = b, rate * epochs.gap_s[at]
         to_come = 0.0
