@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
+import json
 
 import numpy as np
 import pytest
 from scipy.optimize import Bounds, LinearConstraint, milp
 
 import mmwave_gym
+from mmwave_baselines.association import bounds
 from mmwave_baselines.association.optimum import Optimum, best_plan
 from mmwave_baselines.association.world import KnownWorld, known_worlds
 from mmwave_gym.agent import AgentError, NotApplicable, RowRng, agents, load_agent
 from mmwave_gym.registration import make_scenario
 from mmwave_gym.routes import LinkBudget, Routes
 from mmwave_gym.scenario import Batch, EpisodeKey, View
-from mmwave_gym.suite import Task
+from mmwave_gym.suite import Task, task as find_task
 
 ENV = "MmwaveAssociation-v0"
 SMALL = {"num_ues": 4, "crossings": (2, 3), "duration_s": 29.0, "settle_s": 5.0}
 TICKS = 2e-3
 """The metric takes efficiencies at the middle of ticks: relative error of an episode's rate, at most (measured)."""
+INTEGRALS = 1e-6
+"""Relative error of a link's integral, which depends a little on how its time is cut."""
 
 
 def worlds_of(numbers, **keywords):
@@ -208,3 +213,66 @@ def test_what_the_optimum_cannot_do_it_says():
     (world,) = worlds_of([0], num_ues=24, geometry="blocked")
     with pytest.raises(NotApplicable, match=r"24 UEs have [0-9]+ joint associations, more than 500000"):
         best_plan(world)
+
+
+# ---------------------------------------------------------------------- the bound
+
+
+@pytest.mark.parametrize("geometry", ["blocked", "paper"])
+@pytest.mark.parametrize("first", [0, 8])
+def test_no_price_makes_the_bound_wrong(geometry, first):
+    """Prices at random, of any size: the bound stays above the optimum of what is scored."""
+    rng = np.random.default_rng(0)
+    for world in worlds_of(range(4), geometry=geometry):
+        best = value(world, best_plan(world, first), first)
+        problem = bounds.relaxation(world, world.time_s[first], world.time_s[-1])
+        taken = np.empty(len(problem.link), bool)
+        for size in (0.0, 0.1, 1.0, 10.0):
+            price = size * rng.standard_normal(len(problem.link))
+            assert bounds.bound_bits_per_hz(problem, price, taken) >= best * (1.0 - INTEGRALS)
+
+
+@pytest.mark.parametrize(("geometry", "tightness"), [("blocked", 1.03), ("paper", 1.001)])
+def test_the_bound_is_above_the_optimum_on_every_episode_and_close(geometry, tightness):
+    """True integrals on both sides, so that ticks do not matter."""
+    ratios = []
+    for world in worlds_of(range(12), geometry=geometry, num_ues=6):
+        seconds = world.time_s[-1] - world.time_s[0]
+        bound = bounds.upper_bound(bounds.relaxation(world, world.time_s[0], world.time_s[-1]), steps=300)
+        ratios.append(bound * seconds / value(world, best_plan(world)))
+    assert min(ratios) >= 1.0 - INTEGRALS
+    assert np.mean(ratios) < tightness
+
+
+def test_the_jobs_of_a_pencil_and_paper_world():
+    """Two UEs at two base stations: the first alone in its only cell, the second once forced and once free."""
+    knots = np.array([[[10.0, 0.0], [10.0, 0.0]], [[30.0, 0.0], [30.0, 0.0]]])
+    world = KnownWorld(
+        time_s=np.array([0.0, 3.0, 8.0]),
+        ue=np.array([0, 1]),
+        candidate=np.array([[0, -1], [1, 0]]),
+        serving=np.array([2, 0]),
+        routes=Routes(np.zeros(2), 100.0, knots),
+        bs_m=np.array([[0.0, 0.0], [100.0, 0.0]]),
+        budget=LinkBudget(1e6, 3.0),
+    )
+    near, far, middle = (np.log2(1 + 1e6 * d**-3.0) for d in (10.0, 30.0, 70.0))
+    problem = bounds.relaxation(world, 0.0, 8.0)
+    assert sorted(problem.job_s.tolist()) == [3.0, 5.0, 8.0]
+    assert problem.forced.sum() == 3  # UE 0 in two cells, UE 1 in the first
+    bound = bounds.upper_bound(problem, steps=400) * 8.0
+    best = 3.0 * (near + far) / 2.0 + 5.0 * (near + middle)
+    assert value(world, best_plan(world)) == pytest.approx(best, rel=1e-5)
+    assert bound == pytest.approx(best, rel=1e-3)
+
+
+def test_the_command_writes_bounds(tmp_path, monkeypatch):
+    out = tmp_path / "bounds.json"
+    arguments = ["bounds", "--task", "association/small", "--episodes", "2", "--steps", "50", "--out", str(out)]
+    monkeypatch.setattr("sys.argv", arguments)
+    bounds.main()
+    written = json.loads(out.read_text())["association/small"]
+    assert [row["episode"] for row in written["rows"]] == [0, 1]
+    assert written["mean_mbps"] == pytest.approx(np.mean([row["bound_mbps"] for row in written["rows"]]), abs=0.01)
+    best = rates("optimum", dataclasses.replace(find_task("association/small"), episodes=2))
+    assert (best <= np.array([row["bound_mbps"] for row in written["rows"]]) * (1.0 + TICKS)).all()

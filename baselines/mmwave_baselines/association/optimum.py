@@ -7,7 +7,7 @@ the joint association x as its state is therefore exact. With G_k(x) what the ne
     V_k(x without the UE of epoch k) = max_b [ G_k(x, b) + V_{k+1}((x, b) without the UE of epoch k + 1) ],
     G_k(x) = W sum_b (1 / n_b(x)) sum_{u on b} (integral of u's efficiency to b from epoch k to the next).
 
-The integrals are true ones (Gauss's rule, relative error below 1e-5). The metric takes efficiencies at the middle of
+The integrals are true ones (Gauss's rule, relative error below 1e-6). The metric takes efficiencies at the middle of
 ticks, and shares of a tick's mean; that is all by which another agent could seem better. The paper (arXiv 2201.05983)
 proves the problem NP-hard and has no optimum.
 """

@@ -45,7 +45,8 @@ def known_worlds(view: View, copies: Iterable[int] | None = None) -> list[KnownW
     """Worlds of a view of access "trajectory" or "hindsight", each from its present epoch on; None: all copies."""
     known = view.look("time_s", "ue", "candidate", "first_s", "knots_m", "serving", "epoch")
     constants = view.constants
-    budget = LinkBudget(float(db_to_linear(constants["snr_1m_db"])), constants["path_loss_exponent"], constants["height_m"])
+    snr_1m = float(db_to_linear(constants["snr_1m_db"]))
+    budget = LinkBudget(snr_1m, constants["path_loss_exponent"], constants["height_m"])
     bs_m = np.array(constants["bs_m"])
     worlds = []
     for i in range(view.num_envs) if copies is None else copies:
