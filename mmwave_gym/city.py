@@ -305,7 +305,7 @@ class CityWorld:
         self.num_buildings = 0  # no rectangles drawn for each episode: `city.buildings` are always the same
         self.num_knots = int(np.ceil(self.until_s / self.knot_s)) + 2
         at_least("duration_s", duration_s, 0.0, strict=True)
-        last = int((city.span_s - self.until_s) / self.knot_s + 1e-9)
+        last = int(np.floor((city.span_s - self.until_s) / self.knot_s + 1e-9))
         if last < 0:
             raise ValueError(
                 f"duration_s must be at most {city.span_s - FORESIGHT_S:g}: the city tells of {city.span_s:g} s, and "

@@ -77,9 +77,7 @@ def open_city(city: str | os.PathLike[str] | City, on_stage: cities.Progress = c
     if isinstance(city, City):
         return city
     if not isinstance(city, str | os.PathLike):
-        raise CityError(
-            f"city must be the path of a city file, a source such as 'gtfs:helsinki', or a City, got {city!r}."
-        )
+        raise CityError(f"city must be a city file, a source such as 'gtfs:helsinki', or a City, got {city!r}.")
     text = os.fspath(city)
     scheme, colon, _ = text.partition(":")
     if colon and len(scheme) > 1 and not Path(text).exists():  # one letter is a drive of Windows
