@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 SCENES: dict[str, str] = {
     "handover": "mmwave_gym.rendering.handover:HandoverScene",
     "cell_selection": "mmwave_gym.rendering.cell_selection:CellSelectionScene",
+    "association": "mmwave_gym.rendering.association:AssociationScene",
 }
 """Scenario name -> "module:Scene"."""
 GENERIC_SCENE = "mmwave_gym.rendering.generic:GenericScene"

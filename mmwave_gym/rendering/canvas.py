@@ -142,6 +142,9 @@ class Layer:
         left, top, width, height = (round(v * FINE) for v in box)
         pygame.draw.rect(self._surface, colour, (left, top, width, height), max(1, round(edge * FINE)) if edge else 0)
 
+    def disc(self, colour: Colour, at: Point, radius: float) -> None:
+        pygame.draw.circle(self._surface, colour, (at[0] * FINE, at[1] * FINE), radius * FINE)
+
     def ring(self, colour: Colour, at: Point, radius: float, width: float = 1.5) -> None:
         """A white disc with an edge."""
         centre = at[0] * FINE, at[1] * FINE

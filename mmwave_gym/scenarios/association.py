@@ -51,7 +51,7 @@ from numpy.typing import NDArray
 
 from mmwave_gym.checks import at_least, between, interval, one_of
 from mmwave_gym.city import City, CityWorld
-from mmwave_gym.routes import Array, LinkBudget, epochs, place_m
+from mmwave_gym.routes import Array, LinkBudget, Routes, epochs, place_m
 from mmwave_gym.scenario import EpisodeRng, Episodes, Metric, ObservationField, ObservationFields, Outcome, Scenario
 from mmwave_gym.sharing import LOAD, PLANNED, TOTAL, Sharing
 from mmwave_gym.streets import StreetWorld
@@ -478,7 +478,7 @@ class Association(Scenario[AssociationEpisodes, AssociationState]):
             "offered": lambda: episodes.candidate[at],
             "serving": state.serving,
             "planned": state.planned,
-            "efficiency_now": lambda: self._efficiency_now(episodes, state),
+            "efficiency_now": lambda: self.efficiency_now(episodes, state),
         }
         if access in ("trajectory", "hindsight"):
             for name in (
@@ -495,10 +495,16 @@ class Association(Scenario[AssociationEpisodes, AssociationState]):
                 known[name] = lambda name=name: getattr(episodes, name)[row]
         return known
 
-    def _efficiency_now(self, episodes: AssociationEpisodes, state: AssociationState) -> Array:
+    def efficiency_now(self, episodes: AssociationEpisodes, state: AssociationState) -> Array:
         """Efficiency of every UE's link to its base station at the epoch, (N, ue)."""
         copies, now_s = np.arange(len(state.epoch))[:, None], state.time_s[:, None]
         return self._efficiency(episodes, copies, np.arange(self.num_ues), state.serving, now_s)
+
+    def places(self, episodes: AssociationEpisodes, state: AssociationState) -> Array:
+        """Where everybody is at the epoch, (N, ue, 2) in metres."""
+        ue = np.arange(self.num_ues)
+        routes = (Routes(episodes.first_s[row], self.world.knot_s, episodes.knots_m[row]) for row in episodes.row)
+        return np.stack([r.at(ue, np.full(len(ue), now)) for r, now in zip(routes, state.time_s, strict=True)])
 
     def constants(self) -> Mapping[str, Any]:
         """The configuration with presets resolved, and the map: places of base stations and which share a road."""
