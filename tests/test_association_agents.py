@@ -19,7 +19,7 @@ from mmwave_baselines.association.sqa import Sqa, SqaBest
 from mmwave_gym.agent import AgentError, NotApplicable, RowRng, agents, load_agent
 from mmwave_gym.registration import make_scenario
 from mmwave_gym.scenario import Batch, EpisodeKey, View
-from mmwave_gym.suite import Task
+from mmwave_gym.suite import SUITE, Task
 
 pytest.importorskip("numba", reason="planners need the extra [baselines]")
 from mmwave_baselines.association import kernels
@@ -481,11 +481,7 @@ def test_without_numba_planners_say_what_to_install(monkeypatch):
 
 
 def test_sqa_is_expensive_where_it_takes_minutes():
-    expensive = {
-        t.name: load_agent("sqa", "association", t).expensive
-        for t in mmwave_gym.suite.SUITE
-        if t.env_id == ENV and "city" not in t.kwargs
-    }
+    expensive = {t.name: load_agent("sqa", "association", t).expensive for t in SUITE if t.env_id == ENV}
     assert not expensive["association/paper-512"]
     assert expensive["association/paper-2048"]
     assert expensive["association/blocked-2048"]

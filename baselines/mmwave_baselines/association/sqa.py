@@ -18,10 +18,11 @@ from typing import Any
 import numpy as np
 
 from mmwave_baselines.association.planner import Plan, Planner
+from mmwave_gym.agent import AgentError
 from mmwave_gym.checks import at_least
 
-EXPENSIVE_STEPS = 5e9
-"""More exploration steps than this in a task, some minutes, mark an agent as expensive."""
+EXPENSIVE_STEPS = 1.5e9
+"""More steps of exploration than this in a task, a minute or more, mark an agent as expensive."""
 
 
 class Sqa(Planner):
@@ -57,11 +58,15 @@ class Sqa(Planner):
 
     @classmethod
     def for_task(cls, task: Any = None, training_seed: int | None = None) -> Sqa:
-        """SQA, marked as expensive where it needs minutes."""
+        """SQA, marked as expensive where it takes long."""
+        if training_seed is not None:
+            raise AgentError(f"{cls.label} has no training seeds, got {training_seed}.")
         made = cls()
-        if task is not None:
-            scenario = task.scenario()
-            made.expensive = scenario.horizon * task.episodes * 50 * scenario.num_ues / 2 > EXPENSIVE_STEPS
+        if task is not None and not task.missing_data:
+            world = task.scenario()
+            # About half of the epochs that a horizon has room for come and leave a choice.
+            free = 0.5 * min(world.horizon, task.warmup_steps + (task.scored_steps or world.horizon)) * task.episodes
+            made.expensive = free * made._iterations * max(world.max_agent_ids // 2, 1) > EXPENSIVE_STEPS
         return made
 
     def decide(self, plan: Plan, network: Any, k: int) -> int:
