@@ -15,7 +15,7 @@ import numpy as np
 import policy_picture
 from PIL import Image
 
-from mmwave_gym.agent import RowRng, load_agent
+from mmwave_gym.agent import RowRng, load_agent, sees
 from mmwave_gym.suite import task
 
 IMAGES = Path(__file__).parent / "images"
@@ -63,6 +63,18 @@ FILMS = (
         still_slot=57,
         frame_ms=400,
     ),
+    Film(
+        name="association",
+        env_id="MmwaveAssociation-v0",
+        agent="cover",
+        task="association/blocked-512",
+        keywords={"geometry": "blocked", "num_ues": 150},
+        seed=3,
+        last_slot=440,
+        slots_per_frame=12,
+        still_slot=432,
+        frame_ms=200,
+    ),
 )
 
 
@@ -73,7 +85,7 @@ def episode(film: Film) -> tuple[list[np.ndarray], np.ndarray]:
     env.reset(seed=film.seed)
     batch = env.unwrapped.batch
     start = np.ones(batch.scenario.num_agents, bool)
-    memory = agent.begin(env.unwrapped.view(), RowRng.from_seed(0, len(start)))
+    memory = agent.begin(env.unwrapped.view(sees(agent)), RowRng.from_seed(0, len(start)))
     frames, still = [], env.render()
     for slot in range(film.last_slot + 1):
         if slot % film.slots_per_frame == 0:
