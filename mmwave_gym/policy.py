@@ -334,7 +334,7 @@ def load_policy(path: str | Path) -> Policy | ArchivePolicy:
     return read_policy(_bytes(weights), _bytes(path.with_suffix(".json")), str(weights))
 
 
-def read_policy(weights: bytes, card_text: bytes, name: str) -> Policy:
+def read_policy(weights: bytes, card_text: bytes, name: str, kind: type[Policy] = Policy) -> Policy:
     """The policy of a .npz and a .json that are in memory already; `name` is used in errors (AgentError)."""
     card = _card(card_text, name)
     _complete(card, name)
@@ -348,7 +348,7 @@ def read_policy(weights: bytes, card_text: bytes, name: str) -> Policy:
     try:
         outputs, frame_stack = _outputs(card["action"]), int(card["frame_stack"])
         network = read_network(card["network"], arrays, card["fields"], outputs, frame_stack)
-        return Policy(network, card)
+        return kind(network, card)
     except AgentError as error:
         raise AgentError(f"{name}: {error}") from None
     except (KeyError, TypeError, ValueError, IndexError) as error:

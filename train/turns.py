@@ -26,19 +26,20 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
+from mmwave_baselines.association.learned import ROLE, free_sites
 from mmwave_gym.networks import SetNetwork, choice_columns
 from mmwave_gym.policy import action_card, save_policy
 from mmwave_gym.registration import make_scenario
-from mmwave_gym.scenario import EpisodeKey, EpisodeRng, ObservationField, ObservationFields
+from mmwave_gym.scenario import EpisodeKey, EpisodeRng, ObservationFields
 from mmwave_gym.suite import Task
 from train.arguments import Command, command, option, parse
 
 HIDDEN = (48, 32)
 DENSITIES = (128, 256, 512, 1024, 2048)
 """UEs of the training worlds; the shortest world lasts as long as the environment allows."""
+VALIDATION = (512, 2048)
 DECISIONS_A_WORLD = 10_000
 CRITIC_RATE = 2e-3
-ROLE = ObservationField("role", 1, 0.0, 1.0, "1", "1 where the base station is outside the vertex cover")
 STREAM = "train.turns"
 
 
@@ -87,7 +88,7 @@ class Worlds:
     def __init__(self, task: Task, roles: bool, seed: int):
         self._task, self._seed = task, seed
         self.scenario = self._scenario(task.scenario().num_ues, None)  # type: ignore[attr-defined]
-        self.roles = free_sites(self.scenario.constants()) if roles else None
+        self.roles = free_sites(self.scenario.constants()).astype(np.float64) if roles else None
         self.choices = self.scenario.max_candidates
         own = self.scenario.fields
         self.fields = ObservationFields((*own, ROLE._replace(size=self.choices))) if roles else own
@@ -137,14 +138,6 @@ class Worlds:
             parts.append([a[order] for a in (seen, p.allowed, p.action, p.teacher, p.credit, p.time_s, chain)])
         seen, allowed, action, teacher, *rest = (np.concatenate(part) for part in zip(*parts, strict=True))
         return Samples(*(torch.as_tensor(a) for a in (seen, allowed, action, teacher)), *rest)
-
-
-def free_sites(constants: Any) -> NDArray[np.float64]:
-    """(bs,): 1 for base stations outside a minimum vertex cover of those that share a road."""
-    from mmwave_baselines.association.rules import vertex_cover
-
-    cover = vertex_cover(len(constants["bs_m"]), constants["roads"])
-    return 1.0 - np.asarray(cover, np.float64)
 
 
 class Learner:
@@ -280,7 +273,7 @@ class Learner:
     def validate(self, worlds: Worlds) -> dict[str, float]:
         """Rates of the greedy network on the same validation worlds every time; keeps the best network."""
         worlds.drawn = 0
-        rate = {n: float(np.mean([worlds.play(n, self.weights(), None).rate for _ in range(2)])) for n in (512, 2048)}
+        rate = {n: float(np.mean([worlds.play(n, self.weights(), None).rate for _ in range(2)])) for n in VALIDATION}
         mean = float(np.exp(np.mean(np.log(list(rate.values())))))
         if mean > self.best["rate"]:
             kept = {k: v.clone() for k, v in self.actor.state_dict().items()}

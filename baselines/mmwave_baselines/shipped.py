@@ -39,6 +39,7 @@ class Shipped:
     algorithm: str
     """How the names of its files begin, without a hyphen."""
     label: str
+    kind: type[Policy] = Policy
 
     @classmethod
     def _package(cls) -> tuple[str, str]:
@@ -46,12 +47,17 @@ class Shipped:
         return package, package.rpartition(".")[2]
 
     @classmethod
+    def trained_for(cls, task: Task) -> str:
+        """What the names of the files say of a task; a subclass whose policies play several tasks says it."""
+        return task.name.split("/", 1)[1]
+
+    @classmethod
     def training_seeds(cls, task: Task | None) -> tuple[int, ...]:
         """Seeds with weights for `task`, none for a task that nobody trained for."""
         package, scenario = cls._package()
         if task is None or not task.name.startswith(f"{scenario}/"):
             return ()
-        return _shipped(package).get((cls.algorithm, task.name.split("/", 1)[1]), ())
+        return _shipped(package).get((cls.algorithm, cls.trained_for(task)), ())
 
     @classmethod
     def for_task(cls, task: Task | None, training_seed: int | None = None) -> Policy:
@@ -70,8 +76,9 @@ class Shipped:
         seed = seeds[0] if training_seed is None else training_seed
         if seed not in seeds:
             raise AgentError(f"{cls.label} was trained for {task.name} with the seeds {seeds}, not with {seed}.")
-        policy = _policy(package, f"{cls.algorithm}-{task.name.split('/', 1)[1]}-s{seed}")
-        if policy.card["env_id"] != task.env_id or policy.card["kwargs"] != _as_json(task.kwargs):
+        policy = _policy(cls.kind, package, f"{cls.algorithm}-{cls.trained_for(task)}-s{seed}")
+        own_task = cls.trained_for.__func__ is Shipped.trained_for.__func__  # type: ignore[attr-defined]
+        if policy.card["env_id"] != task.env_id or (own_task and policy.card["kwargs"] != _as_json(task.kwargs)):
             raise NotApplicable(
                 f"{cls.label} was trained for another world that was called {task.name}: train it again."
             )
@@ -83,6 +90,7 @@ def _as_json(kwargs: Any) -> dict[str, Any]:
     return {k: list(v) if isinstance(v, tuple) else v for k, v in kwargs.items()}
 
 
-def _policy(package: str, name: str) -> Policy:
+def _policy(kind: type[Policy], package: str, name: str) -> Policy:
     folder = files(package) / _FOLDER
-    return read_policy((folder / f"{name}.npz").read_bytes(), (folder / f"{name}.json").read_bytes(), f"{name}.npz")
+    weights, card = ((folder / f"{name}.{suffix}").read_bytes() for suffix in ("npz", "json"))
+    return read_policy(weights, card, f"{name}.npz", kind)

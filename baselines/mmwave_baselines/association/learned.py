@@ -1,0 +1,127 @@
+"""Agents that were trained here and are shipped: one network for every UE, any density and any number of candidates.
+
+`python -m train.turns` makes them, several training seeds for each geometry of the streets. What a network knows of
+streets it takes along to a city.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmwave_baselines.association.rules import vertex_cover
+from mmwave_baselines.shipped import Shipped
+from mmwave_gym.agent import AgentError, RowRng
+from mmwave_gym.networks import SetNetwork, choice_columns
+from mmwave_gym.policy import Policy
+from mmwave_gym.scenario import ObservationField, ObservationFields, View
+from mmwave_gym.suite import Task
+
+ROLE = ObservationField("role", 1, 0.0, 1.0, "1", "1 where a vertex cover of the map leaves the base station free")
+
+
+def free_sites(constants: Any) -> NDArray[np.bool_]:
+    """(bs,): the base stations outside a smallest vertex cover of those that share a road."""
+    return ~vertex_cover(len(constants["bs_m"]), constants["roads"])
+
+
+class Traveller(Policy):
+    """A policy over candidates that plays wherever candidates are described alike, however many there are.
+
+    Bounds of the observation are those of its training, so that numbers mean to it what they meant there.
+    """
+
+    def __init__(self, network: Any, card: Any):
+        super().__init__(network, card)
+        self.with_roles = any(field[0] == ROLE.name for field in card["fields"])
+        self.access = "central" if self.with_roles else "local"
+
+    def begin(self, view: View, rng: RowRng) -> Any:
+        """Raises AgentError where candidates are described otherwise."""
+        here = [f.name for f in view.fields] + [ROLE.name] * self.with_roles
+        there = [field[0] for field in self.card["fields"]]
+        if here != there:
+            raise AgentError(f"this policy reads {', '.join(there)}; here an observation has {', '.join(here)}.")
+        at_home = self._for(int(view.action_space.n))  # type: ignore[attr-defined]
+        told = _Told(view, at_home, self.with_roles)
+        return _Trip(at_home, told, at_home.begin(told, rng))  # type: ignore[arg-type]
+
+    def predict(
+        self,
+        observation: NDArray[Any],
+        state: Any = None,
+        episode_start: NDArray[np.bool_] | None = None,
+        deterministic: bool = True,
+    ) -> tuple[NDArray[Any], Any]:
+        if state is None:
+            raise AgentError("begin(view, rng) must be called first: the number of candidates is unknown.")
+        seen = state.told.with_roles(observation)
+        action, state.memory = state.policy.predict(seen, state.memory, episode_start, deterministic)
+        return action, state
+
+    def _for(self, choices: int) -> Policy:
+        """The same policy for another number of candidates."""
+        trained = self._action["n"]
+        fields = [[f[0], choices if f[1] == trained else f[1], *f[2:]] for f in self.card["fields"]]
+        assert isinstance(self.network, SetNetwork)
+        network = dataclasses.replace(
+            self.network, columns=choice_columns(fields, choices), inputs=sum(f[1] for f in fields)
+        )
+        return Policy(network, {**self.card, "fields": fields, "action": {"kind": "discrete", "n": choices}})
+
+
+@dataclasses.dataclass
+class _Trip:
+    policy: Policy
+    told: _Told
+    memory: Any
+
+
+class _Told:
+    """A view whose observations have the roles, and the bounds that the policy knows."""
+
+    def __init__(self, view: View, policy: Policy, roles: bool):
+        self._view = view
+        self._free = free_sites(view.constants) if roles else None
+        self.fields = ObservationFields(
+            ObservationField(name, size, low, high, "", "", "log" in shown)
+            for name, size, low, high, *shown in policy.card["fields"]
+        )
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._view, name)
+
+    def with_roles(self, observation: NDArray[Any]) -> NDArray[Any]:
+        """(rows, features) as the policy reads them."""
+        if self._free is None:
+            return observation
+        offered = self._view.look("offered")["offered"]
+        return np.concatenate((observation, self._free[offered] & (offered >= 0)), axis=1, dtype=np.float32)
+
+
+class _OfGeometry(Shipped):
+    """Trained for a geometry of the streets; in a city those of the blocked streets play."""
+
+    kind = Traveller
+
+    @classmethod
+    def trained_for(cls, task: Task) -> str:
+        if task.kwargs.get("city") is not None:
+            return "blocked"
+        return str(task.kwargs.get("geometry", "paper"))
+
+
+class Turns(_OfGeometry):
+    """`python -m train.turns`: sees what the environment shows a UE."""
+
+    algorithm, label = "turns", "PPO by turns"
+
+
+class Roles(_OfGeometry):
+    """`python -m train.turns --roles --imitate cover`: sees which base stations a vertex cover leaves free, too."""
+
+    algorithm, label = "roles", "PPO by turns, with roles"
+    access = "central"
