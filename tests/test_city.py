@@ -238,7 +238,7 @@ def test_the_path_loss_is_that_of_the_standard():
     budget = CityWorld(city, 60.0).budget
     assert budget.efficiency_bps_hz(np.array(1e4)) == pytest.approx(np.log2(1.0 + 10 ** (snr_db / 10.0)))
     assert city_builder.range_m(snr_db) == pytest.approx(100.0)
-    assert city_builder.BREAKPOINT_M == pytest.approx(1681.0, rel=1e-3)
+    assert pytest.approx(1681.0, rel=1e-3) == city_builder.BREAKPOINT_M
 
 
 def test_a_city_is_described():

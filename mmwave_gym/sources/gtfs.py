@@ -187,6 +187,8 @@ def _read(
         for s in shift_s:
             name = f"{names[trip.route_id]} {clock(first + s)} {trip.trip_id}"
             tracks.append(Track(name, knot_s + s, way))
+    if not tracks and None in patterns.values():
+        raise CityError(f"shapes.txt: nothing that runs then touches the map {bounds} (west, south, east, north).")
     if not tracks:
         raise CityError(f"stop_times.txt: nothing runs between {clock(from_s)} and {clock(to_s)} on {day}.")
     ranked = sorted(served, key=lambda stop: (-served[stop], stop))
