@@ -117,6 +117,15 @@ CASES: tuple[Case, ...] = (
         **{**SMALL_WORLDS["association"], "geometry": "blocked", "reward": "marginal", "max_candidates": 3},
     ),
     _case(
+        "association-city",
+        "MmwaveAssociation-v0",
+        "association",
+        city=str(Path(__file__).parent / "data" / "small_city.npz"),  # that of city_worlds.py
+        num_ues=4,
+        duration_s=20.0,
+        settle_s=5.0,
+    ),
+    _case(
         "handover-channel",
         "MmwaveHandover-v0",
         "handover",

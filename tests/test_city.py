@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import gymnasium as gym
 import numpy as np
@@ -23,12 +24,19 @@ def draw(world, seed=0):
 # ---------------------------------------------------------------------- files
 
 
+def assert_same(city, other):
+    for name in FIELDS:
+        np.testing.assert_array_equal(getattr(city, name), getattr(other, name), err_msg=name)
+
+
 def test_a_file_keeps_everything(tmp_path):
     city = small_city(notes="ours", licence="MIT")
     write_city(tmp_path / "a.npz", city)
-    again = read_city(tmp_path / "a.npz")
-    for name in FIELDS:
-        np.testing.assert_array_equal(getattr(again, name), getattr(city, name), err_msg=name)
+    assert_same(read_city(tmp_path / "a.npz"), city)
+
+
+def test_files_of_this_version_stay_readable():
+    assert_same(read_city(Path(__file__).parent / "data" / "small_city.npz"), small_city())
 
 
 @pytest.mark.parametrize(

@@ -439,7 +439,7 @@ def test_what_cannot_be_built_is_said(tmp_path, keywords, message):
 def test_vehicles_and_map_with_crossed_coordinates(tmp_path):
     _, houses = town(tmp_path)
     cars = write_fcd(tmp_path / "a.xml", fcd_text([(float(t), "x", 0.001, 24.0 + 1e-4 * t) for t in range(60)]))
-    with pytest.raises(CityError, match="they do not belong together.* Latitude and longitude are swapped"):
+    with pytest.raises(CityError, match=r"they do not belong together.* Latitude and longitude are swapped"):
         city_builder.build(fcd_file=cars, buildings_file=houses)
 
 
