@@ -209,7 +209,12 @@ SUITE: tuple[Task, ...] = (
         ceiling_kind="hindsight-exact",
         episodes=64,
     ),
-    _paper_streets(name="association/paper-512", kwargs={"num_ues": 512, "duration_s": 60.0}, warmup_steps=1423),
+    _paper_streets(
+        name="association/paper-512",
+        kwargs={"num_ues": 512, "duration_s": 60.0},
+        warmup_steps=1423,
+        bounds={"hindsight": 1058.8},
+    ),
     _paper_streets(name="association/paper-2048", kwargs={"num_ues": 2048, "duration_s": 40.0}, warmup_steps=5690),
     _blocked_streets(
         name="association/blocked-512",
