@@ -6,6 +6,7 @@ direction: lane `r` goes from the lower node of road `r` to the higher one, lane
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -56,13 +57,14 @@ class StreetGrid:
     @property
     def most_candidates(self) -> int:
         """The most base stations within range of one place on a road."""
-        return int(self._starts_and_ends()[0])
+        return self._starts_and_ends[0]
 
     @property
     def most_changes(self) -> int:
         """Changes of the base stations in range along one road, without buildings, at most."""
-        return int(self._starts_and_ends()[1])
+        return self._starts_and_ends[1]
 
+    @cached_property
     def _starts_and_ends(self) -> tuple[int, int]:
         most, changes = 0, 0
         for road in range(len(self.roads)):
@@ -184,6 +186,12 @@ class StreetWorld:
         self.bandwidth_hz = config.bandwidth_hz
         self.budget = LinkBudget(float(db_to_linear(config.resolved("snr_1m_db"))), config.path_loss_exponent)
         self.num_buildings = self.grid.num_blocks
+        largest = config.resolved("building_sides")[1]
+        if self.grid.most_changes == 0 and (self.num_buildings == 0 or largest == 0.0):
+            raise ValueError(
+                f"radius_m must leave some base station out of range somewhere, got {config.resolved('radius_m'):g}: "
+                "nobody would ever have to decide."
+            )
         self.until_s = config.duration_s + FORESIGHT_S
         self.num_knots = int(np.ceil(self.until_s / self.knot_s)) + 2
 
