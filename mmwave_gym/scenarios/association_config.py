@@ -83,6 +83,8 @@ class AssociationConfig:
             at_least("num_ues", self.num_ues, 1, integer=True)
             between("num_ues", self.num_ues, 1, MOST_UES)
         at_least("duration_s", self.duration_s, 0.0, strict=True)
+        if self.duration_s > LONGEST_S / 2.0:
+            raise ValueError(f"duration_s must be at most {LONGEST_S / 2.0:g}, got {self.duration_s}.")
         at_least("settle_s", self.settle_s, 0.0)
         if self.settle_s >= self.duration_s:
             raise ValueError(f"settle_s must be below duration_s ({self.duration_s}), got {self.settle_s}.")
@@ -105,8 +107,6 @@ class AssociationConfig:
         if self.resolved("building_sides")[1] > 1.0:
             raise ValueError(f"building_sides must not exceed 1, a whole block, got {self.building_sides!r}.")
         between("snr_1m_db", self.resolved("snr_1m_db"), -100.0, 200.0)
-        if self.duration_s > LONGEST_S / 2.0:
-            raise ValueError(f"duration_s must be at most {LONGEST_S / 2.0:g}, got {self.duration_s}.")
         if self.duration_s < (shortest := 2.0 * self.road_m / self.speed_mps):
             raise ValueError(
                 f"duration_s must be at least {shortest:.3g}, two roads at {self.speed_mps:.3g} m/s, so that every UE "
