@@ -18,7 +18,7 @@ All this holds for every price function. How it was found does not matter to the
 the bound is convex in the prices. At its least it is the relaxation in which a base station may mix several series of
 sets and a job may be with several base stations by halves.
 
-How tight: in small worlds of the paper's geometry it is the optimum, up to ticks; in `association/small` 0.8 % above it,
+Tightness: in small worlds of the paper's geometry the optimum; in `association/small` 0.8 % above it,
 in small blocked worlds with 2.5 to 3.3 UEs a base station 4 to 9 %. With 512 UEs COVER reaches 99 % of it in the
 paper's geometry and 76 % in the blocked one. An episode of 512 UEs takes about half a minute for 80 steps on one core.
 
