@@ -4,7 +4,7 @@ BIN := .venv/bin
 OUT ?= runs/leaderboard
 READY := .venv/.ready
 
-.PHONY: setup test lint leaderboard train bench docs clean
+.PHONY: setup test lint leaderboard city train bench docs clean
 
 setup: $(READY)
 
@@ -30,6 +30,14 @@ lint: setup
 # MMWAVE_DATA=folder: also the tasks on measured data (docs/channel_files.md).
 leaderboard: setup
 	$(BIN)/mmwave-gym leaderboard --out $(OUT) --committed docs/leaderboard/rows $(if $(QUICK),--quick) $(if $(FULL),--full)
+
+# MMWAVE_DATA=folder make city: a morning's trams in Helsinki, every agent ranked on them, a picture and an animation.
+CITY := runs/city
+city: setup
+	@mkdir -p $(CITY)
+	$(BIN)/mmwave-gym city gtfs:helsinki --out $(CITY)/helsinki.npz --picture $(CITY)/helsinki.png
+	$(BIN)/mmwave-gym render MmwaveAssociation-v0 --agent msr --set city=$(CITY)/helsinki.npz --out $(CITY)/helsinki.gif
+	$(BIN)/mmwave-gym leaderboard --task association/helsinki --out $(CITY) $(if $(QUICK),--quick)
 
 # One seed of one agent, as an example; `python -m train.ppo --help` tells the rest.
 train: setup
