@@ -34,6 +34,7 @@ COPIES = 1024
 PPO = {"n_steps": 32, "batch_size": 2048, "n_epochs": 4}
 PPO_COPIES = 256
 CELL_SELECTION_UES = 6
+ASSOCIATION_COPIES = 64
 
 
 @dataclass
@@ -288,6 +289,62 @@ def cell_selection_rate(quick: bool) -> Row:
     )
 
 
+def association_epochs(quick: bool) -> list[Row]:
+    """Decisions of one world and of a batch, each with its observation and mask; absolute numbers."""
+    rows, steps = [], 20
+    for copies in (1, ASSOCIATION_COPIES):
+        batch = Batch(make_scenario("association", num_ues=512), copies, draws_ahead=False)
+        batch.reset([EpisodeKey(seed) for seed in range(copies)])
+        actions = np.random.default_rng(0).integers(0, 2, (64, copies, 1))
+
+        def play(batch: Batch = batch, actions: Any = actions) -> None:
+            for t in range(steps):
+                batch.step(actions[t % 64])
+                batch.observe()
+                batch.action_mask()
+
+        cost = min(seconds(play) for _ in range(50 if quick else 200)) / (steps * copies)
+        rows.append(
+            Row(
+                f"association, epochs/s of {'one world' if copies == 1 else f'{copies} copies'}",
+                1.0 / cost,
+                ">= 5000" if copies == 1 else ">= 40000",
+                f"512 UEs, paper geometry, one core: {1e6 * cost:.1f} us an epoch with observation and mask",
+            )
+        )
+    return rows
+
+
+def association_worlds(quick: bool) -> list[Row]:
+    """Building a world of 100 s: routes, visits, epochs, what is foreseen."""
+    rows = []
+    for num_ues, goal in ((2048, "<= 0.5"), (10_000, "<= 3")):
+        scenario = make_scenario("association", num_ues=num_ues, geometry="blocked")
+
+        def build(scenario: Any = scenario) -> None:
+            scenario.draw([EpisodeRng(EpisodeKey(0))])
+
+        cost = min(seconds(build) for _ in range(1 if quick else 4))
+        setup = f"blocked geometry, {scenario.config.duration_s:g} s, one core"
+        rows.append(Row(f"association, seconds for a world of {num_ues:,} UEs", cost, goal, setup))
+    return rows
+
+
+def sqa_speed(quick: bool) -> Row:
+    """The exploration of the paper's planner, compiled."""
+    what, goal, num_ues = "SQA, million exploration steps/s", ">= 10", 2048
+    try:
+        from mmwave_baselines.association.sqa_cost import sqa_cost
+    except ImportError as error:
+        return Row(what, None, goal, f"not measured: {error}")
+    cost = sqa_cost(num_ues, planned=5 if quick else 30)
+    setup = (
+        f"{num_ues} UEs, {cost.iterations} iterations of {cost.depth_epochs} epochs: {cost.epoch_ms:.1f} ms a decision; "
+        f"one comes every {cost.gap_ms:.1f} ms"
+    )
+    return Row(what, 1e3 / cost.step_ns, goal, setup)
+
+
 def ppo_share(quick: bool) -> Row:
     what, goal = "the env's share of SB3 PPO's time", "<= 8 %"
     setup = f"{PPO_COPIES} copies, {PPO}, 64x64, one torch thread"
@@ -403,7 +460,11 @@ def main() -> int:
     arguments = parser.parse_args()
     with threadpool_limits(1):
         rows = []
-        for measure in (against_peer, against_chance, worst_step, cell_selection_rate, ppo_share):
+        measures = (
+            *(against_peer, against_chance, worst_step, cell_selection_rate),
+            *(association_epochs, association_worlds, sqa_speed, ppo_share),
+        )
+        for measure in measures:
             print(f"{measure.__name__} …", file=sys.stderr, flush=True)
             measured = measure(arguments.quick)
             rows += measured if isinstance(measured, list) else [measured]
