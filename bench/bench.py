@@ -339,8 +339,8 @@ def sqa_speed(quick: bool) -> Row:
         return Row(what, None, goal, f"not measured: {error}")
     cost = sqa_cost(num_ues, planned=5 if quick else 30)
     setup = (
-        f"{num_ues} UEs, {cost.iterations} iterations of {cost.depth_epochs} epochs: {cost.epoch_ms:.1f} ms a decision; "
-        f"one comes every {cost.gap_ms:.1f} ms"
+        f"{num_ues} UEs, {cost.iterations} times {cost.depth_epochs} epochs: {cost.epoch_ms:.1f} ms a decision, "
+        f"one every {cost.gap_ms:.1f} ms"
     )
     return Row(what, 1e3 / cost.step_ns, goal, setup)
 
