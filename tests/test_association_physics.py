@@ -495,6 +495,17 @@ def test_an_episode_through_pettingzoo() -> None:
     assert not env.agents
 
 
+def test_pettingzoo_steps_512_ues() -> None:
+    """Two entries of each dictionary change a step, whatever the number of agents."""
+    env = association_v0.raw_env(num_ues=512)
+    env.reset(seed=0)
+    for _ in range(300):
+        agent = env.agent_selection
+        env.step(0)
+        assert [a for a, reward in env.rewards.items() if reward] in ([agent], [])
+    assert len(env.agents) == 512
+
+
 def test_maskable_ppo_trains() -> None:
     """MaskablePPO of sb3-contrib meets the masks and learns for some hundred steps."""
     contrib = pytest.importorskip("sb3_contrib", reason="needs the extra [train]")
