@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import zipfile
 from pathlib import Path
@@ -116,3 +117,8 @@ def fcd_text(rows: list[tuple[float, str, float, float]]) -> str:
         for time, name, x, y in rows
     )
     return f"<fcd-export>\n{steps}\n</fcd-export>\n"
+
+
+def write_fcd(path: Path, text: str) -> Path:
+    path.write_bytes(gzip.compress(text.encode()) if path.suffix == ".gz" else text.encode())
+    return path
