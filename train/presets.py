@@ -16,6 +16,27 @@ _DEARER = {"gamma": 0.8}  # a handover pays back over more slots
 
 PRESETS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "ppo": {
+        "association": {
+            # One policy for any density. Several, because what pays at 512 UEs is not yet worth it at 128.
+            "vary": ("num_ues=[128, 256, 512, 1024]",),
+            "train_set": ("duration_s=50.0",),
+            "n_envs": 1,
+            "n_steps": 8192,  # 22 s of the densest world: a UE decides once in 12 s on a road, and twice is needed
+            "steps": 327_680,
+            "network": "set",
+            "hidden": 48,
+            "frame_stack": 1,
+            "imitate": "price",
+            "imitate_updates": 800,
+            "horizon": 8000,
+            "learning_rate": 3e-4,  # it begins good, and higher rates spoil that
+            "gae_lambda": 0.9,
+            "entropy": 0.005,
+            "reward_scale": 0.2,
+            "eval_every": 32_768,
+            "eval_episodes": 2,
+            "keep_best": True,
+        },
         "cell_selection": {
             **_TEAM,
             **_SPARINGLY,
@@ -31,7 +52,7 @@ PRESETS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
             "entropy": 0.003,
         },
         "cell_selection/n3-cost30": {**_DEARER},
-        "cell_selection/n6-cost10": {**_SIX},
+        "cell_selection/n6-cost10": {**_SIX, "steps": 3_000_000},
         "cell_selection/n6-cost30": {**_SIX, **_DEARER},
     },
     "dqn": {
