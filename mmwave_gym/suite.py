@@ -108,7 +108,8 @@ class Task:
         """Why this task cannot run here, or None."""
         if not self.needs_data or os.environ.get("MMWAVE_DATA"):
             return None
-        return "it runs on measured data: set MMWAVE_DATA to the folder that holds it (docs/channel_files.md, docs/city_files.md)"
+        folder = "set MMWAVE_DATA to the folder that holds it (docs/channel_files.md, docs/city_files.md)"
+        return f"it runs on measured data: {folder}"
 
 
 _handover = partial(
