@@ -107,6 +107,7 @@ class ScenarioVecEnv(VecEnv):
         self._told = np.zeros(len(self._ever))  # the same, over all, when `recent_metrics` was last asked
         self._present = np.ones(shape, bool)
         self._actions: NDArray[Any] | None = None
+        self.outcome: Outcome  # of the last step
         self._began = time.time()
         self._started = False
         self._new_seed: int | None = self._checked_seed(secrets.randbits(40) if seed is None else seed)
@@ -136,7 +137,7 @@ class ScenarioVecEnv(VecEnv):
     def step_wait(self) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_], list[dict[str, Any]]]:
         if self._actions is None:
             raise ResetNeeded("step_async() must come before step_wait().")
-        outcome = self.batch.step(self._actions)
+        self.outcome = outcome = self.batch.step(self._actions)
         self._actions = None
         was = self._present
         self._count(outcome, was)

@@ -63,6 +63,7 @@ class Arguments(Command):
     """Options of every script that trains with Stable-Baselines3; a script adds those of its algorithm."""
 
     train_set: tuple[str, ...] = option((), "KEY=VALUE: a keyword that only training has, e.g. start=uniform")
+    vary: tuple[str, ...] = option((), "KEY=[…]: one value for each part of the copies, in turn-based worlds only")
     horizon: int = option(1200, "training episodes are cut to this many steps")
     n_envs: int = option(128, "copies of the environment")
     frame_stack: int = option(1, "how many of the last observations the network sees")
@@ -70,6 +71,9 @@ class Arguments(Command):
     hidden: int = option(32, "width of both hidden layers")
     regret: bool = option(True, "train on the regret in hindsight, where the scenario can be solved")
     reward_scale: float = option(0.2, "training multiplies rewards by this")
+    keep_best: bool = option(
+        False, "save the network of the best evaluation, not the last; --resume forgets earlier ones"
+    )
     imitate: str = option("", "an agent that the network imitates first, e.g. a3")
     imitate_updates: int = option(1500, "gradient steps of imitation")
     checkpoint_every: int = option(100_000, "steps between checkpoints")
@@ -101,6 +105,23 @@ class Arguments(Command):
         if "horizon" in {f.name for f in dataclasses.fields(config)}:
             chosen["horizon"] = min(self.horizon, task.scenario().horizon)
         return {**chosen, **keywords(self.train_set)}
+
+    def varied_keywords(self, task: Task) -> list[dict[str, Any]]:
+        """`training_keywords` of each part of the copies: one, or as many as --vary lists values.
+
+        A keyword given by --set is not varied. Raises ValueError for lists that are none or of different lengths.
+        """
+        common, given = self.training_keywords(task), keywords(self.set)
+        varied = {k: v for k, v in keywords(self.vary).items() if k not in given}
+        for name, values in varied.items():
+            if not isinstance(values, tuple) or not values:
+                raise ValueError(
+                    f"--vary takes a keyword and a list, such as num_ues=[128,512], got {name}={values!r}."
+                )
+        if len({len(values) for values in varied.values()}) > 1:
+            raise ValueError(f"--vary needs lists of one length, got {varied}.")
+        parts = [dict(zip(varied, values, strict=True)) for values in zip(*varied.values(), strict=True)]
+        return [{**common, **part} for part in parts or [{}]]
 
 
 def keywords(pairs: Sequence[str]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import math
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from rich.console import Console
@@ -78,14 +78,26 @@ class Yardstick:
         return {n: float(np.mean(column)) for n, column in columns.items() if column}
 
 
-class Evaluation(BaseCallback):
-    """Plays the training split every so often: eval/reward, eval/reference_reward, eval/score, and every metric."""
+class Kept(NamedTuple):
+    """A network and how it played."""
 
-    def __init__(self, yardstick: Callable[[], Yardstick], agent: Callable[[Any], Any], every: int):
+    steps: int
+    scores: dict[str, float]
+    policy: dict[str, Any]  # its state_dict
+
+
+class Evaluation(BaseCallback):
+    """Plays the training split every so often: eval/reward, eval/reference_reward, eval/score, and every metric.
+
+    keep: the metric by which the best network is kept in `best`; empty for none.
+    """
+
+    def __init__(self, yardstick: Callable[[], Yardstick], agent: Callable[[Any], Any], every: int, keep: str = ""):
         super().__init__()
-        self._make, self._agent, self._every = yardstick, agent, every
+        self._make, self._agent, self._every, self._keep = yardstick, agent, every, keep
         self._due = every
         self.last: dict[str, float] = {}
+        self.best: Kept | None = None
 
     def _on_training_start(self) -> None:
         self._due = (self.num_timesteps // self._every + 1) * self._every
@@ -100,6 +112,9 @@ class Evaluation(BaseCallback):
         self.last = self._make().score(self._agent(self.model))
         for name, value in self.last.items():
             self.logger.record(f"eval/{name}", value)
+        if self._keep and (self.best is None or self.last[self._keep] > self.best.scores[self._keep]):
+            weights = {name: value.clone() for name, value in self.model.policy.state_dict().items()}
+            self.best = Kept(self.num_timesteps, self.last, weights)
 
 
 class LessEntropy(BaseCallback):

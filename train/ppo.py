@@ -20,11 +20,18 @@ class Ppo(Arguments):
     n_epochs: int = option(4, "passes over the samples of an update")
     gamma: float = option(0.998, "discount a step")
     gae_lambda: float = option(0.95, "of the advantage estimate")
+    chains: bool = option(True, "turn-based worlds: credit along each agent's own decisions, where it is told")
+    horizon_s: float = option(10.0, "time constant of the discount along these decisions; --gamma is not used there")
     learning_rate: float = option(1e-3, "at the beginning; it falls to a twentieth linearly")
     entropy: float = option(0.0, "weight of the entropy in the loss at the beginning; it falls to 0 linearly")
     stay_logit: float = option(4.0, "initial preference of an mlp for the last choice")
     rule: str = option("", "newest,mean,stay: an mlp begins as this rule on RSRQ in dB, see docs/training.md")
     sharpness: float = option(3.0, "logits a decibel of that rule")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.horizon_s <= 0.0:
+            raise ValueError(f"--horizon-s must be above 0, got {self.horizon_s}.")
 
 
 def build(args: Ppo, env: Any) -> Any:
@@ -32,23 +39,29 @@ def build(args: Ppo, env: Any) -> Any:
     from stable_baselines3 import PPO
 
     from mmwave_gym.sb3_networks import MaskableSetPolicy, MaskableSkipPolicy, SetPolicy, SkipPolicy
+    from train.chains import ChainedPpo, ChainedRolloutBuffer, tells_credit
 
     masked = env.unwrapped.scenario.masked
+    algorithm, particular = (MaskablePPO if masked else PPO), {"gamma": args.gamma}
+    if args.chains and tells_credit(env.unwrapped.scenario):
+        # SB3 adds gamma times the value of a cut episode's end to the last reward, which is an earlier decision's here.
+        particular = {"gamma": 0.0, "rollout_buffer_class": ChainedRolloutBuffer}
+        algorithm, particular["rollout_buffer_kwargs"] = ChainedPpo, {"horizon_s": args.horizon_s}
     kinds = (MaskableSkipPolicy, MaskableSetPolicy) if masked else (SkipPolicy, SetPolicy)
     policy, policy_kwargs = args.policy_of(env, *kinds)
-    return (MaskablePPO if masked else PPO)(
+    return algorithm(
         policy,
         env,
         n_steps=args.n_steps,
         batch_size=args.batch_size,
         n_epochs=args.n_epochs,
-        gamma=args.gamma,
         gae_lambda=args.gae_lambda,
         learning_rate=lambda left: args.learning_rate * (0.05 + 0.95 * left),
         ent_coef=args.entropy,
         policy_kwargs=policy_kwargs,
         seed=args.seed,
         device="cpu",
+        **particular,
     )
 
 

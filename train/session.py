@@ -29,6 +29,8 @@ Build = Callable[[A, Any], Any]
 EXTRA = ("torch", "stable_baselines3", "sb3_contrib", "tensorboard")
 MAY_CHANGE = ("resume", "out", "eval_every", "eval_episodes", "checkpoint_every")  # by the command that resumes
 IMITATION_RATE = 0.01
+PART_SPACING = 2**26
+"""Episodes between those of parts with other keywords, which else would share their routes and buildings."""
 
 
 def main(kind: type[A], build: Build[A], argv: Sequence[str] | None = None) -> None:
@@ -75,12 +77,20 @@ class Environment:
         from stable_baselines3.common.vec_env import VecFrameStack
 
         from mmwave_gym.sb3 import make_sb3_vec_env
+        from train.chains import TurnVecEnv, tells_credit
         from train.rewards import TrainingReward
 
-        keywords = args.training_keywords(task)
-        self.base = make_sb3_vec_env(task.env_id, args.n_envs, seed, first_episode=first_episode, **keywords)
+        parts = [
+            make_sb3_vec_env(task.env_id, args.n_envs, seed, first_episode=first_episode + i * PART_SPACING, **keywords)
+            for i, keywords in enumerate(args.varied_keywords(task))
+        ]
+        self.base: Any = parts[0]
+        self.venv: Any
+        if tells_credit(parts[0].scenario):
+            self.base = self.venv = TurnVecEnv(parts, args.reward_scale, getattr(args, "chains", False))
+            return
         rewarded = TrainingReward(self.base, args.reward_scale, args.regret)
-        self.venv: Any = VecFrameStack(rewarded, args.frame_stack) if args.frame_stack > 1 else rewarded
+        self.venv = VecFrameStack(rewarded, args.frame_stack) if args.frame_stack > 1 else rewarded
 
     @staticmethod
     def check(args: Arguments, task: Task) -> None:
@@ -88,7 +98,18 @@ class Environment:
         from mmwave_gym.registration import entry, make_scenario
 
         registered = entry(task.env_id)
-        make_scenario(registered.scenario, **{**registered.overrides, **args.training_keywords(task)})
+        varied = args.varied_keywords(task)
+        scenarios = [make_scenario(registered.scenario, **{**registered.overrides, **k}) for k in varied]
+        if len(scenarios) == 1 and args.frame_stack == 1:
+            return
+        from train.chains import tells_credit  # which needs Stable-Baselines3
+
+        if len(scenarios) > 1 and not tells_credit(scenarios[0]):
+            raise ValueError(
+                f"--vary is for worlds where agents take turns and are told their credit, not {task.env_id}."
+            )
+        if args.frame_stack > 1 and tells_credit(scenarios[0]):
+            raise ValueError("--frame-stack must be 1 where agents take turns: the last frame was somebody else's.")
 
 
 def train(args: A, build: Build[A], console: Console) -> Path:
@@ -124,7 +145,8 @@ def learn(args: Arguments, model: Any, environment: Environment, task: Task, out
         return made
 
     never = 2**62
-    evaluation = Evaluation(yardstick, lambda m: agent_of(m, args, environment, task), args.eval_every or never)
+    best = task.primary if args.keep_best else ""
+    evaluation = Evaluation(yardstick, lambda m: agent_of(m, args, environment, task), args.eval_every or never, best)
     bar = Bar(args.steps, console, lambda: evaluation.last)
     checkpoints = Checkpoints(out / "checkpoint.zip", args.checkpoint_every)
     callbacks = [evaluation, Metrics(environment.base), checkpoints, bar]  # Metrics may write for both
@@ -143,6 +165,11 @@ def learn(args: Arguments, model: Any, environment: Environment, task: Task, out
         bar.stop()
         save_model(model, out / "checkpoint.zip")
     model.last_scores = yardstick().score(agent_of(model, args, environment, task))
+    kept = evaluation.best
+    if kept is not None and kept.scores[best] > model.last_scores[best]:
+        model.policy.load_state_dict(kept.policy)
+        model.last_scores = {**kept.scores, "steps": kept.steps}
+        console.print(f"kept the network of {kept.steps:,} steps", highlight=False)
 
 
 def agent_of(model: Any, args: Arguments, environment: Environment, task: Task) -> Policy:
@@ -286,7 +313,8 @@ def _model(args: A, build: Build[A], task: Task, out: Path, console: Console) ->
 
         venv = Environment(args, task, args.seed, first_episode=2**30).venv  # worlds that learning will not meet
         try:
-            loss = imitate(model, venv, args.imitate, task, args.imitate_updates, args.seed, IMITATION_RATE)
+            how = args.imitate, task, args.imitate_updates, args.seed, IMITATION_RATE, args.horizon
+            loss = imitate(model, venv, *how)
         except AgentError as error:
             raise BadRun(str(error)) from error
         console.print(f"imitated {args.imitate}: cross-entropy {loss:.4f}", highlight=False)

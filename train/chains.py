@@ -1,0 +1,181 @@
+"""MaskablePPO where agents take turns: credit along each agent's own decisions, discounts in seconds.
+
+A step of a turn-based world is the decision of one agent, and the next step is somebody else's, milliseconds later.
+The usual rollout buffer would chain them all: of what follows a decision hardly anything is due to it. Here the next
+state of a decision is the same agent's next decision, seconds later, and its reward is the credit that the environment
+tells then: what the network would have lost without the decision, with everybody's true later moves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from sb3_contrib import MaskablePPO
+from sb3_contrib.common.maskable.buffers import MaskableRolloutBuffer
+from stable_baselines3.common.vec_env import VecEnv
+
+from mmwave_gym.sb3 import ScenarioVecEnv
+from mmwave_gym.scenario import Scenario
+
+CREDIT = "credit_mbit"
+"""The metric of a step that tells what the same agent's decision before it added to the network."""
+LARGEST = 5.0
+"""Advantages beyond so many standard deviations are cut: a pass close by a base station is worth a hundred others."""
+
+
+def tells_credit(scenario: Scenario[Any, Any]) -> bool:
+    """Whether decisions of a scenario can be chained by agent."""
+    return scenario.turn_based and any(m.name == CREDIT for m in scenario.metrics)
+
+
+class Turn(NamedTuple):
+    """The last step of every copy."""
+
+    agent: NDArray[np.int64]  # (num_envs,): whose decision it was
+    elapsed_s: NDArray[np.float64]  # (num_envs,): from it to the next decision of anybody
+
+
+class TurnVecEnv(VecEnv):
+    """Copies of turn-based worlds as one vector environment; each part may have other keywords, such as more agents.
+
+    Where `credit`, the reward of a step is the credit of the same agent's decision before; else it is the
+    environment's. Either is multiplied by `scale`. `turn` is the `Turn` of the last step.
+    Raises ValueError where the parts' spaces or fields differ.
+    """
+
+    turn: Turn
+
+    def __init__(self, parts: Sequence[ScenarioVecEnv], scale: float = 1.0, credit: bool = True):
+        first = parts[0]
+        for part in parts[1:]:
+            if (part.action_space, part.scenario.fields) != (first.action_space, first.scenario.fields):
+                raise ValueError("copies of different worlds need the same observations and actions to train together.")
+        self.parts, self._scale, self._credit = tuple(parts), scale, credit
+        self.scenario, self.normalisation = first.scenario, first.normalisation
+        self.render_mode: str | None = None
+        self._ends = np.cumsum([part.num_envs for part in parts])
+        super().__init__(int(self._ends[-1]), first.observation_space, first.action_space)
+
+    def reset(self) -> NDArray[np.float32]:
+        return np.concatenate([part.reset() for part in self.parts])
+
+    def step_async(self, actions: NDArray[Any]) -> None:
+        for part, own in zip(self.parts, np.split(np.asarray(actions), self._ends[:-1]), strict=True):
+            part.step_async(own)
+
+    def step_wait(self) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_], list[dict[str, Any]]]:
+        agent = np.concatenate([part.batch.agent_ids()[:, 0] for part in self.parts])
+        steps = [part.step_wait() for part in self.parts]
+        outcomes = [part.outcome for part in self.parts]
+        self.turn = Turn(agent, np.concatenate([o.elapsed_s for o in outcomes]))
+        reward = np.concatenate([o.metrics[CREDIT] if self._credit else o.reward[:, 0] for o in outcomes])
+        observation, _, done, infos = zip(*steps, strict=True)
+        told = [info for part in infos for info in part]
+        return np.concatenate(observation), (self._scale * reward).astype(np.float32), np.concatenate(done), told
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+    def seed(self, seed: int | None = None) -> Sequence[int | None]:
+        """The next `reset` begins anew with this training seed."""
+        return [s for part in self.parts for s in part.seed(seed)]
+
+    def recent_metrics(self) -> dict[str, float]:
+        """As `ScenarioVecEnv.recent_metrics`, the mean over parts."""
+        told = [part.recent_metrics() for part in self.parts]
+        return {name: float(np.mean([t[name] for t in told])) for name in told[0]}
+
+    # ------------------------------------------------------------------ SB3's remote access to single environments
+
+    def get_attr(self, attr_name: str, indices: Any = None) -> list[Any]:
+        return self._chosen((v for part in self.parts for v in part.get_attr(attr_name)), indices)
+
+    def set_attr(self, attr_name: str, value: Any, indices: Any = None) -> None:
+        for i in self._get_indices(indices):
+            part = int(np.searchsorted(self._ends, i, side="right"))
+            own = int(i - self._ends[part]) + self.parts[part].num_envs
+            self.parts[part].set_attr(attr_name, value, own)
+
+    def env_method(self, method_name: str, *method_args: Any, indices: Any = None, **method_kwargs: Any) -> list[Any]:
+        every = (v for part in self.parts for v in part.env_method(method_name, *method_args, **method_kwargs))
+        return self._chosen(every, indices)
+
+    def env_is_wrapped(self, wrapper_class: type[Any], indices: Any = None) -> list[bool]:
+        return self._chosen((v for part in self.parts for v in part.env_is_wrapped(wrapper_class)), indices)
+
+    def _chosen(self, every: Iterable[Any], indices: Any) -> list[Any]:
+        values = list(every)
+        return values if indices is None else [values[i] for i in self._get_indices(indices)]
+
+
+class ChainedRolloutBuffer(MaskableRolloutBuffer):
+    """Advantages and returns along each agent's own decisions, with discount exp(-dt / `horizon_s`).
+
+    The reward of step k must be the credit of the same agent's decision before it. An agent's last decision in the
+    buffer (or in its episode) has an unknown outcome: advantage 0, and its value is what the critic learns. So has a
+    decision without a choice, but the critic learns from it. The others' advantages have mean 0, so that 0 pushes
+    nowhere when MaskablePPO standardises them.
+    """
+
+    venv: TurnVecEnv
+    """Asked at each step whose decision it was; `ChainedPpo` sets it."""
+
+    def __init__(self, *args: Any, horizon_s: float = 10.0, **kwargs: Any):
+        self.horizon_s = horizon_s
+        super().__init__(*args, **kwargs)
+
+    def reset(self) -> None:
+        super().reset()
+        self.agent = np.zeros((self.buffer_size, self.n_envs), np.int64)
+        self.elapsed_s = np.zeros((self.buffer_size, self.n_envs))
+
+    def add(self, *args: Any, **kwargs: Any) -> None:
+        self.agent[self.pos], self.elapsed_s[self.pos] = self.venv.turn
+        super().add(*args, **kwargs)
+
+    def compute_returns_and_advantage(self, last_values: Any, dones: NDArray[np.bool_]) -> None:
+        """GAE (Schulman et al. 2016) along each agent's decisions; what follows the last step is not needed."""
+        column = np.broadcast_to(np.arange(self.n_envs), self.agent.shape)
+        episode = np.cumsum(self.episode_starts, axis=0)
+        order = np.lexsort((self.agent.ravel(), episode.ravel(), column.ravel()))  # stable: by time within a chain
+        chain = np.stack((column.ravel(), episode.ravel(), self.agent.ravel()))[:, order]
+        known = np.zeros(len(order), bool)  # the same agent decides once more
+        known[:-1] = (chain[:, 1:] == chain[:, :-1]).all(axis=0)
+
+        time_s = (np.cumsum(self.elapsed_s, axis=0) - self.elapsed_s).ravel()[order]
+        value, credit = self.values.ravel()[order].astype(float), self.rewards.ravel()[order].astype(float)
+        discount = np.exp(-np.diff(time_s, append=0.0).clip(0.0) / self.horizon_s) * known
+        error = np.where(known, np.roll(credit, -1) + discount * np.roll(value, -1) - value, 0.0)
+        advantage, later = np.zeros(len(order)), 0.0
+        for i, kept in reversed(list(enumerate((self.gae_lambda * discount).tolist()))):
+            advantage[i] = later = error[i] + kept * later
+
+        free = (self.action_masks.sum(axis=-1) > 1.0).ravel()[order]
+        counted = known & free
+        self._put(self.returns, order, advantage + value)
+        spread = advantage[counted]
+        if len(spread):
+            within = LARGEST * spread.std()
+            advantage = np.clip(advantage - spread.mean(), -within, within)
+            advantage -= advantage[counted].mean()
+        self._put(self.advantages, order, advantage * counted)
+
+    @staticmethod
+    def _put(into: NDArray[Any], order: NDArray[np.intp], values: NDArray[np.float64]) -> None:
+        into.reshape(-1)[order] = values
+
+
+class ChainedPpo(MaskablePPO):
+    """MaskablePPO on a `TurnVecEnv`, whose rollout buffer learns whose decision each step was."""
+
+    rollout_buffer: ChainedRolloutBuffer  # type: ignore[assignment]
+
+    def collect_rollouts(self, env: VecEnv, *args: Any, **kwargs: Any) -> bool:
+        self.rollout_buffer.venv = env  # type: ignore[assignment]
+        return super().collect_rollouts(env, *args, **kwargs)
+
+
+__all__ = ["ChainedPpo", "ChainedRolloutBuffer", "Turn", "TurnVecEnv", "tells_credit"]
