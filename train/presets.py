@@ -17,12 +17,11 @@ _DEARER = {"gamma": 0.8}  # a handover pays back over more slots
 PRESETS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "ppo": {
         "association": {
-            # One policy for any density. Several, because what pays at 512 UEs is not yet worth it at 128.
-            "vary": ("num_ues=[128, 256, 512, 1024]",),
+            "vary": ("num_ues=[256,512,1024]",),  # one policy for any density
             "train_set": ("duration_s=50.0",),
-            "n_envs": 1,
-            "n_steps": 8192,  # 22 s of the densest world: a UE decides once in 12 s on a road, and twice is needed
-            "steps": 327_680,
+            "n_envs": 2,
+            "n_steps": 10_240,  # 27 s of the densest world: on a road a UE decides every 13 s, and twice is needed
+            "steps": 307_200,
             "network": "set",
             "hidden": 48,
             "frame_stack": 1,
@@ -33,7 +32,7 @@ PRESETS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
             "gae_lambda": 0.9,
             "entropy": 0.005,
             "reward_scale": 0.2,
-            "eval_every": 32_768,
+            "eval_every": 61_440,
             "eval_episodes": 2,
             "keep_best": True,
         },

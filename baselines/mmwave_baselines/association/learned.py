@@ -120,6 +120,12 @@ class Turns(_OfGeometry):
     algorithm, label = "turns", "PPO by turns"
 
 
+class MaskablePpo(_OfGeometry):
+    """`python -m train.ppo`: sb3-contrib's MaskablePPO on the same credit; sees what the environment shows a UE."""
+
+    algorithm, label = "maskable_ppo", "MaskablePPO"
+
+
 class Roles(_OfGeometry):
     """`python -m train.turns --roles --imitate cover`: sees which base stations a vertex cover leaves free, too."""
 
