@@ -26,7 +26,7 @@ lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# QUICK=1: a few episodes and one training seed each. FULL=1: also agents that are marked as expensive.
+# QUICK=1: a few episodes and one training seed each. FULL=1: also tasks and agents that are marked as expensive.
 # MMWAVE_DATA=folder: also the tasks on measured data (docs/channel_files.md).
 leaderboard: setup
 	$(BIN)/mmwave-gym leaderboard --out $(OUT) --committed docs/leaderboard/rows $(if $(QUICK),--quick) $(if $(FULL),--full)

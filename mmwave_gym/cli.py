@@ -146,7 +146,7 @@ def leaderboard(
     quick: Annotated[
         bool, typer.Option("--quick", help="a few episodes and one training seed each: to see that it works")
     ] = False,
-    full: Annotated[bool, typer.Option("--full", help="also agents marked as expensive")] = False,
+    full: Annotated[bool, typer.Option("--full", help="also tasks and agents marked as expensive")] = False,
     committed: Annotated[Path | None, typer.Option(help="rows to show for what is not run here")] = None,
     jobs: Annotated[int, typer.Option(help="processes; 0 is one a core")] = 0,
 ) -> None:
@@ -158,6 +158,9 @@ def leaderboard(
     for absent in [t for t in chosen if t.missing_data]:
         err.print(f"{absent.name} is not played: {absent.missing_data}.", highlight=False, soft_wrap=True)
         chosen.remove(absent)
+    for dear in [t for t in chosen if t.expensive and not full and not task]:
+        err.print(f"{dear.name} is not played: it takes long; --full, or its name, plays it.", highlight=False)
+        chosen.remove(dear)
     work = suite_jobs(
         chosen, agent or (), also or (), 8 if quick and not episodes else episodes, full, 1 if quick else None
     )
