@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import FormatStrFormatter, LogLocator, NullFormatter
 
 from mmwave_baselines.association.reproduce import FIVE, SETTLE_S
 from mmwave_baselines.association.reproduce_measures import NAMES, Measured, printed
@@ -17,6 +18,7 @@ from mmwave_gym.reproduction import Results
 COLOURS = {
     "sbh": "#9aa5b1",
     "rbh": "#edae49",
+    "rbh-network": "#b8860b",
     "lbh": "#3c896d",
     "smart": "#7b5ea7",
     "sqa": "#1b6ca8",
@@ -24,6 +26,12 @@ COLOURS = {
     "msr": "#27323f",
 }
 _PAPER = "#d1495b"
+_TITLES = {
+    "rbh": "RBH, own rate",
+    "rbh-network": "RBH,\nnetwork's rate",
+    "sqa-best": "SQA,\nbest setting",
+    "msr": "MSR\n(not in the paper)",
+}
 
 
 def draw(results: Results, directory: Path) -> None:
@@ -52,19 +60,20 @@ def _errors(intervals: Sequence[Interval]) -> np.ndarray:
 
 def _table(m: Measured) -> Figure:
     """A panel a column of Table I, rates above and times below."""
-    agents = (*FIVE, "sqa-best", "msr")
-    figure, axes = _panels(2, len(agents), 12.5, 5.0, sharey="row", sharex=True)
+    agents = ("sbh", "rbh", "rbh-network", "lbh", "smart", "sqa", "sqa-best", "msr")
+    figure, axes = _panels(2, len(agents), 13.5, 5.0, sharey="row", sharex=True)
     for at, agent in enumerate(agents):
         for row, values in enumerate(
             ([m.mean(n, agent) for n in m.densities], [m.time(n, agent) for n in m.densities])
         ):
             axis, means = axes[row * len(agents) + at], [v.mean for v in values]
             axis.errorbar(m.densities, means, _errors(values), fmt="o-", color=COLOURS[agent], capsize=3, label="ours")
-            if agent in FIVE:
-                paper = [printed(("rate", "time")[row], n, agent) for n in m.densities]
+            column = "rbh" if agent == "rbh-network" else agent
+            if column in FIVE:
+                paper = [printed(("rate", "time")[row], n, column) for n in m.densities]
                 axis.plot(m.densities, paper, "D", color=_PAPER, markerfacecolor="none", markersize=7, label="paper")
             axis.set_xticks(m.densities, [str(n) for n in m.densities], rotation=45, fontsize=8)
-        axes[at].set_title(NAMES[agent] + ("" if agent in FIVE else "\n(not in the paper)"), fontsize=10)
+        axes[at].set_title(_TITLES.get(agent, NAMES[agent]), fontsize=10)
         axes[len(agents) + at].set_xlabel("UEs", fontsize=9)
     axes[0].set_ylabel("network's rate (10 Mbit/s)")
     axes[len(agents)].set_ylabel("time between\nhandovers (s)")
@@ -79,11 +88,15 @@ def _series(m: Measured) -> Figure:
     rows = -(-len(m.densities) // columns)
     figure, axes = _panels(rows, columns, 11, 3.1 * rows, sharex=True, sharey=True)
     for axis, n in zip(axes, m.densities, strict=True):
-        for agent, rate in m.series(n).items():
+        series = m.series(n)
+        for agent, rate in series.items():
+            same = [other for other in series if np.array_equal(series[other], rate)]
+            if agent != same[0]:
+                continue
             smooth = np.convolve(rate, np.ones(width) / width, mode="valid")
             second = np.arange(len(smooth)) + width / 2.0
             wide = {"linewidth": 2.2 if agent == "sqa" else 1.3, "linestyle": ":" if agent == "msr" else "-"}
-            label = NAMES[agent] + (" (not in the paper)" if agent == "msr" else "")
+            label = " = ".join(NAMES[other] for other in same) + (" (not in the paper)" if agent == "msr" else "")
             axis.plot(second, smooth, color=COLOURS[agent], label=label, **wide)
         axis.axvline(SETTLE_S, color="#c3ccd5", linewidth=1.0, linestyle="--")
         axis.set_title(f"{n} UEs", fontsize=10)
@@ -108,6 +121,9 @@ def _cost(rows: Sequence[dict[str, Any]]) -> Figure:
         axis.loglog([r[name] for r in some], line, ":", color="black", label="proportional")
         axis.set_xlabel(label)
         axis.set_ylabel("planning a decision (ms)")
+        axis.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axis.yaxis.set_minor_formatter(NullFormatter())
+        axis.yaxis.set_major_formatter(FormatStrFormatter("%g"))
         axis.set_title("512 UEs", fontsize=10)
         axis.legend(frameon=False, fontsize=8)
     for geometry, mark in (("paper", "o-"), ("blocked", "s--")):
@@ -117,6 +133,8 @@ def _cost(rows: Sequence[dict[str, Any]]) -> Figure:
         axes[2].loglog(n, [r["gap_ms"] for r in some], mark, color=_PAPER, label=f"time there is, {geometry}")
     axes[2].set_xticks([512, 1024, 2048], ["512", "1024", "2048"])
     axes[2].minorticks_off()
+    axes[2].yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes[2].yaxis.set_major_formatter(FormatStrFormatter("%g"))
     axes[2].set_xlabel("UEs")
     axes[2].set_ylabel("ms a decision")
     axes[2].set_title("planning against time, one core", fontsize=10)
@@ -152,6 +170,7 @@ def _search(m: Measured) -> Figure:
     for axis in axes[max(0, len(found) - columns) : len(found)]:
         axis.set_xlabel("time between handovers (s)")
         axis.tick_params(labelbottom=True)
+    axes[0].plot([], [], "D", color="black", markerfacecolor="none", label="paper")
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncol=len(labels), frameon=False, fontsize=9)
     return figure
