@@ -145,7 +145,7 @@ def test_plain_rewards_can_be_asked_for() -> None:
 
 def test_it_trains_and_what_it_saves_plays_at_any_density(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two densities in one run; the better of two evaluations is kept."""
-    scores = iter([3.0, 9.0, 1.0])
+    scores = iter([3.0, 9.0, 1.0, 2.0])
     monkeypatch.setattr(Yardstick, "__init__", lambda self, task, episodes: setattr(self, "missing", []))
     monkeypatch.setattr(Yardstick, "score", lambda self, agent: {"reward": next(scores)})
     words = ["--vary", "num_ues=[8,16]", "--steps", "512", "--n-steps", "64", "--eval-every", "256"]
@@ -159,6 +159,8 @@ def test_it_trains_and_what_it_saves_plays_at_any_density(tmp_path: Any, monkeyp
     for num_ues, most in ((6, None), (20, 3)):
         task = Task(env_id=ENV, kwargs={**SMALL, "num_ues": num_ues, "max_candidates": most}, episodes=1)
         assert all(row["network_rate_mbps"] > 0.0 for row in evaluate(policy, task))
+    assert train(parse_checked(Ppo, [*WORDS, *words, "--resume"]), build, Console(quiet=True)) == path
+    assert json.loads(path.with_suffix(".json").read_text())["results"]["reward"] == 2.0  # the last network's
 
 
 def test_what_is_built() -> None:
