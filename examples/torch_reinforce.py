@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 import mmwave_gym
-from mmwave_gym.policy import normalisation
+from mmwave_gym.policy import Normalisation
 
 ENV = "MmwaveHandover-v0"
 WORLD = {"mobility": "A1", "beta": 5.0, "boundary": "stay", "horizon": 200}
@@ -22,11 +22,11 @@ COPIES, STEPS, DISCOUNT = 64, 32, 0.9
 class TorchAgent:
     """Anything with `predict` is an agent; this one is what the evaluator plays."""
 
-    def __init__(self, network: torch.nn.Module, scale: np.ndarray, offset: np.ndarray):
-        self.network, self.scale, self.offset = network, scale, offset
+    def __init__(self, network: torch.nn.Module, normalise: Normalisation):
+        self.network, self.normalise = network, normalise
 
     def logits(self, observation: np.ndarray) -> torch.Tensor:
-        return self.network(torch.as_tensor(observation * self.scale + self.offset))
+        return self.network(torch.as_tensor(self.normalise(observation)))
 
     @torch.no_grad()
     def predict(self, observation, state=None, episode_start=None, deterministic=True):
@@ -39,7 +39,7 @@ def train(updates: int, seed: int = 0) -> TorchAgent:
     env = gym.make_vec(ENV, num_envs=COPIES, autoreset_mode=gym.vector.AutoresetMode.SAME_STEP, **WORLD)
     features, actions = env.single_observation_space.shape[0], env.single_action_space.n
     network = torch.nn.Linear(features, actions)
-    agent = TorchAgent(network, *normalisation(env.unwrapped.scenario.fields))
+    agent = TorchAgent(network, Normalisation(env.unwrapped.scenario.fields))
     optimizer = torch.optim.Adam(network.parameters(), lr=0.1)
 
     observation, _ = env.reset(seed=seed)

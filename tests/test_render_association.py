@@ -53,7 +53,7 @@ def test_the_record_has_the_environment_s_numbers() -> None:
 @pytest.mark.parametrize(
     "keywords",
     [
-        {"num_ues": 1, "crossings": (1, 2)},
+        {"num_ues": 1, "crossings": (1, 2), "geometry": "paper"},
         {"num_ues": 300, "crossings": (8, 8), "geometry": "paper"},
         {"crossings": (20, 20), "num_ues": 50},
     ],
