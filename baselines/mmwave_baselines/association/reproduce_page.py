@@ -95,9 +95,8 @@ def _summary(m: Measured) -> str:
 
 
 def _with_interval(value: Interval, digits: int = 1) -> str:
-    if value.low is None or value.high is None:
-        return f"{value.mean:.{digits}f}"
-    return f"{value.mean:.{digits}f} ({value.low:.{digits}f} to {value.high:.{digits}f})"
+    mean, *interval = (None if v is None else f"{round(v, digits) + 0.0:.{digits}f}" for v in vars(value).values())
+    return f"{mean}" if None in interval else f"{mean} ({interval[0]} to {interval[1]})"
 
 
 def _density(m: Measured, num_ues: int) -> str:
