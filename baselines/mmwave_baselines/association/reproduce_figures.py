@@ -138,7 +138,7 @@ def _cost(rows: Sequence[dict[str, Any]]) -> Figure:
     axes[2].set_xlabel("UEs")
     axes[2].set_ylabel("ms a decision")
     axes[2].set_title("planning against time, one core", fontsize=10)
-    axes[2].legend(frameon=False, fontsize=8)
+    axes[2].legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     return figure
 
 
