@@ -27,7 +27,7 @@ BESIDE = ("rbh-network", "sqa-best", "msr", "rollout", "price", "cover")
 SETTLE_S = search.SETTLE_S
 _EPOCHS_PER_UE_S = 2.0 / 14.4  # in the paper's geometry a UE has two epochs on a road, which takes it 14.4 s
 _LENGTH = {512: (50.0, 4), 1024: (40.0, 3), 1536: (30.0, 3), 2048: (30.0, 3)}  # seconds, worlds
-_QUICK_LENGTH = (40.0, 2)
+_QUICK_LENGTH = (30.0, 2)
 
 _OTHERS = "mmwave_baselines.association.reproduce_agents"
 READINGS: Mapping[str, tuple[str, ...]] = {
