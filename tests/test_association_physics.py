@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import shapely
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, reject, settings, strategies as st
 from scipy.integrate import quad
 
 from mmwave_gym import association_v0, routes as rt
@@ -25,6 +25,16 @@ def scenario(**keywords: Any) -> Association:
     made = make_scenario("association", **keywords)
     assert isinstance(made, Association)
     return made
+
+
+def some_scenario(keywords: dict[str, Any]) -> Association:
+    """The scenario of drawn keywords, unless nobody would ever decide in it, which is refused."""
+    try:
+        return scenario(**keywords)
+    except ValueError as error:
+        if "nobody would ever have to decide" in str(error):
+            reject()
+        raise
 
 
 def batch_of(num_envs: int = 1, seed: int = 0, **keywords: Any) -> Batch:
@@ -98,7 +108,7 @@ WORLDS = st.fixed_dictionaries(
 @given(WORLDS, st.integers(0, 10**6))
 def test_candidates_are_those_in_range_and_in_sight(keywords: dict[str, Any], seed: int) -> None:
     """Between a UE's epochs its candidates are what the reference sees at every sampled instant."""
-    world = scenario(**{**SMALL, "num_ues": 2, "duration_s": 32.0, **keywords})
+    world = some_scenario({**SMALL, "num_ues": 2, "duration_s": 32.0, **keywords})
     reference = Reference(world, seed)
     drawn = reference.drawn
     for ue in range(world.num_ues):
@@ -126,7 +136,7 @@ def test_candidates_are_those_in_range_and_in_sight(keywords: dict[str, Any], se
 @given(WORLDS, st.integers(0, 10**6))
 def test_an_epoch_is_where_the_candidates_change(keywords: dict[str, Any], seed: int) -> None:
     """The sampled candidates change between two samples if and only if there is an epoch between them."""
-    world = scenario(**{**SMALL, "num_ues": 2, "duration_s": 30.0, **keywords, "max_candidates": None})
+    world = some_scenario({**SMALL, "num_ues": 2, "duration_s": 30.0, **keywords, "max_candidates": None})
     reference = Reference(world, seed)
     samples_s = np.arange(0.0, 30.0, 0.03)
     for ue in range(2):
@@ -144,7 +154,7 @@ def test_an_epoch_is_where_the_candidates_change(keywords: dict[str, Any], seed:
 @settings(max_examples=6, deadline=None)
 @given(WORLDS, st.integers(0, 10**6), st.sampled_from((2.0, 3.0, 4.0)))
 def test_efficiencies_are_those_of_scipy(keywords: dict[str, Any], seed: int, exponent: float) -> None:
-    world = scenario(**{**SMALL, "num_ues": 2, "path_loss_exponent": exponent, **keywords})
+    world = some_scenario({**SMALL, "num_ues": 2, "path_loss_exponent": exponent, **keywords})
     reference = Reference(world, seed)
     drawn = reference.drawn
     for k in np.random.default_rng(seed).integers(0, reference.count, 6):
