@@ -160,8 +160,21 @@ def _markdown_task(board: TaskBoard) -> list[str]:
         "",
         *(f"- {_md(e.label)}: {_md(' '.join(e.notes))}" for e in board.entries if e.notes and e.status == "scored"),
     ]
-    lines += ["", "≈: not distinguishable from the rank above.", ""]
+    lines += ["", "≈: not distinguishable from the rank above.", "", *_all_metrics(board)]
     return lines
+
+
+def _all_metrics(board: TaskBoard) -> list[str]:
+    """The other metrics of every scored agent: what a high score was bought with."""
+    names = [name for name in board.units if name != board.task["primary"]]
+    lines = ["<details><summary>All metrics</summary>", "", "| agent | " + " | ".join(map(_md, names)) + " |"]
+    lines.append("|---|" + "---:|" * len(names))
+    for e in board.entries:
+        if e.status == "scored":
+            values = (e.metrics.get(name) for name in names)
+            shown = " | ".join("–" if value is None else number(value.mean, value) for value in values)
+            lines.append(f"| {_md(e.label)} | {shown} |")
+    return [*lines, "", "</details>", ""]
 
 
 def _episodes(entry: Entry) -> str:
