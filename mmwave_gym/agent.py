@@ -91,6 +91,16 @@ class RowRng:
         return (allowed.cumsum(axis=1) > rank[:, None]).argmax(axis=1)
 
 
+def begun(state: Any, agent: object) -> Any:
+    """`state`, or an AgentError that says how to begin: for agents that need `begin` first."""
+    if state is None:
+        raise AgentError(
+            f"{type(agent).__name__} must begin before it predicts: "
+            "state = agent.begin(env.unwrapped.view(agent.access), RowRng.from_seed(0, rows)) after each reset."
+        )
+    return state
+
+
 @lru_cache(maxsize=1)
 def _found() -> dict[str, EntryPoint]:
     return {e.name: e for e in sorted(entry_points(group=GROUP), key=lambda e: e.name)}

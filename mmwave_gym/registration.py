@@ -58,12 +58,20 @@ TABLE: list[Entry] = [
         summary="UEs on known routes choose a base station whenever the ones in reach and in sight change",
         history=("v0: first version",),
     ),
+    Entry(
+        id="MmwavePowerAllocation-v0",
+        scenario="power_allocation",
+        summary="base stations choose their powers, each for its one UE, and disturb each other",
+        history=("v0: first version",),
+        others="full-power",
+    ),
 ]
 
 SCENARIOS: dict[str, str] = {
     "handover": "mmwave_gym.scenarios.handover:Handover:HandoverConfig",
     "cell_selection": "mmwave_gym.scenarios.cell_selection:CellSelection:CellSelectionConfig",
     "association": "mmwave_gym.scenarios.association:Association:AssociationConfig",
+    "power_allocation": "mmwave_gym.scenarios.power_allocation:PowerAllocation:PowerAllocationConfig",
 }
 """Scenario name -> "module:Scenario:Config"; `add` puts others here."""
 

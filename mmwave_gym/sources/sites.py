@@ -59,7 +59,39 @@ def read(path: str | os.PathLike[str], projection: Projection) -> tuple[tuple[st
         raise CityError(f"{file}: {error}") from None
 
 
-def _csv(text: str, projection: Projection) -> list[tuple[int, str, tuple[float, float]]]:
+class _Anywhere:
+    """Stands for the map of a file of sites that has none: all places are on it."""
+
+    size_m = math.inf
+
+    def __init__(self, degrees: bool):
+        self.degrees = degrees
+
+    def metres(self, place: Array) -> Array:
+        return np.zeros_like(place)
+
+
+def read_alone(path: str | os.PathLike[str]) -> tuple[tuple[str, ...], Array, str]:
+    """Names, places (S, 2) in metres and a note of the sites in a file that is the whole map; see `read`."""
+    file = Path(path)
+    try:
+        text = read_bytes(file).decode("utf-8-sig")
+        header = text.partition("\n")[0].lower()
+        anywhere = _Anywhere(degrees=file.suffix != ".csv" or not all(name in header for name in METRE_NAMES))
+        rows = _csv(text, anywhere) if file.suffix == ".csv" else _geojson(text, anywhere)
+    except UnicodeDecodeError as error:
+        raise CityError(f"{file}: it is not UTF-8 text: byte {error.start} is no part of a character.") from None
+    except ValueError as error:
+        raise CityError(f"{file}: {error}") from None
+    if not rows:
+        raise CityError(f"{file}: it has no site.")
+    place = np.array([row[2] for row in rows])
+    (west, south), (east, north) = place.min(axis=0), place.max(axis=0)
+    names, place_m, note = read(file, Projection((west, south, east, north), degrees=anywhere.degrees))
+    return names, place_m, note
+
+
+def _csv(text: str, projection: Projection | _Anywhere) -> list[tuple[int, str, tuple[float, float]]]:
     reader = csv.reader(text.splitlines())
     header = [name.strip().lower() for name in next(reader, [])]
 
@@ -92,7 +124,7 @@ def _csv(text: str, projection: Projection) -> list[tuple[int, str, tuple[float,
     return rows
 
 
-def _geojson(text: str, projection: Projection) -> list[tuple[int, str, tuple[float, float]]]:
+def _geojson(text: str, projection: Projection | _Anywhere) -> list[tuple[int, str, tuple[float, float]]]:
     data = json.loads(text)
     features = data.get("features") if isinstance(data, dict) else None
     if not isinstance(features, list):
@@ -116,7 +148,7 @@ def _geojson(text: str, projection: Projection) -> list[tuple[int, str, tuple[fl
     return rows
 
 
-def _check_swapped(where: str, place: list[float], projection: Projection) -> None:
+def _check_swapped(where: str, place: list[float], projection: Projection | _Anywhere) -> None:
     """A site that lies on the map only with latitude and longitude exchanged is a mistake, not a site elsewhere."""
     if abs(place[0]) > 90.0:
         return

@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmwave_baselines.association.reading import Floats, Ints, begun, read
-from mmwave_gym.agent import RowRng
+from mmwave_baselines.association.reading import Floats, Ints, read
+from mmwave_gym.agent import RowRng, begun
 from mmwave_gym.checks import at_least
 from mmwave_gym.scenario import View
 

@@ -20,9 +20,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmwave_baselines.association.reading import begun
 from mmwave_baselines.association.world import Floats, Ints, KnownWorld, known_worlds
-from mmwave_gym.agent import AgentError, NotApplicable, RowRng
+from mmwave_gym.agent import AgentError, NotApplicable, RowRng, begun
 from mmwave_gym.checks import at_least
 from mmwave_gym.scenario import View
 

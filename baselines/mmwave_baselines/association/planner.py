@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmwave_baselines.association.reading import Ints, begun
-from mmwave_gym.agent import NotApplicable, RowRng
+from mmwave_baselines.association.reading import Ints
+from mmwave_gym.agent import NotApplicable, RowRng, begun
 from mmwave_gym.scenario import View
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mmwave_gym.agent import AgentError, RowRng
+from mmwave_gym.agent import RowRng
 from mmwave_gym.scenario import View
 
 Ints = NDArray[np.int64]
@@ -63,13 +63,3 @@ class Memory:
 
     view: View
     rng: RowRng
-
-
-def begun(state: Any, agent: object) -> Any:
-    """`state`, or an AgentError that says how to begin."""
-    if state is None:
-        raise AgentError(
-            f"{type(agent).__name__} must begin before it predicts: "
-            "state = agent.begin(env.unwrapped.view(agent.access), RowRng.from_seed(0, rows)) after each reset."
-        )
-    return state

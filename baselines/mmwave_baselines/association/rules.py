@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import coo_array
 
-from mmwave_baselines.association.reading import Floats, Ints, Memory, Reading, begun, read, with_cells_now
-from mmwave_gym.agent import RowRng
+from mmwave_baselines.association.reading import Floats, Ints, Memory, Reading, read, with_cells_now
+from mmwave_gym.agent import RowRng, begun
 from mmwave_gym.checks import at_least
 from mmwave_gym.scenario import View
 

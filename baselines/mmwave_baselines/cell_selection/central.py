@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from mmwave_baselines.cell_selection.joint_value import JointGame, Seatings, seatings_of, solved_joint
 from mmwave_baselines.cell_selection.loads import one_more
 from mmwave_baselines.cell_selection.model import Floats, Game, Ints, compositions
-from mmwave_baselines.cell_selection.reading import Memory, begun, game_of_task, needs_present_load
-from mmwave_gym.agent import NotApplicable, RowRng
+from mmwave_baselines.cell_selection.reading import Memory, game_of_task, needs_present_load
+from mmwave_gym.agent import NotApplicable, RowRng, begun
 from mmwave_gym.scenario import View
 
 _MOST_PLAYED = 5_000_000  # states, a minute or so: 4 UEs at 3 BSs have 2 M

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmwave_baselines.cell_selection.model import Game, Ints
-from mmwave_gym.agent import AgentError, NotApplicable, RowRng
+from mmwave_gym.agent import NotApplicable, RowRng
 from mmwave_gym.scenario import View
 
 
@@ -32,16 +32,6 @@ class Memory:
     def places(self, rows: int) -> Ints:
         """Which UE of its copy each row is, (rows,)."""
         return np.arange(rows) % self.view.num_agents
-
-
-def begun(state: Any, agent: object) -> Any:
-    """`state`, or an AgentError that says how to begin."""
-    if state is None:
-        raise AgentError(
-            f"{type(agent).__name__} must begin before it predicts: "
-            "state = agent.begin(env.unwrapped.view(agent.access), RowRng.from_seed(0, rows)) after each reset."
-        )
-    return state
 
 
 def read(view: View, observation: NDArray[Any]) -> Reading:

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmwave_baselines.cell_selection.model import Floats, Game, Ints
-from mmwave_baselines.cell_selection.reading import Memory, Reading, begun, read
-from mmwave_gym.agent import RowRng
+from mmwave_baselines.cell_selection.reading import Memory, Reading, read
+from mmwave_gym.agent import RowRng, begun
 from mmwave_gym.checks import one_of
 from mmwave_gym.scenario import View
 

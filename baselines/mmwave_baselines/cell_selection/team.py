@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmwave_baselines.cell_selection.model import Game, Ints
-from mmwave_baselines.cell_selection.reading import begun, game_of_task, needs_present_load, read
+from mmwave_baselines.cell_selection.reading import game_of_task, needs_present_load, read
 from mmwave_baselines.cell_selection.team_rollouts import Observations
-from mmwave_gym.agent import AgentError, NotApplicable, RowRng
+from mmwave_gym.agent import AgentError, NotApplicable, RowRng, begun
 from mmwave_gym.scenario import View
 
 TABLES = Path(__file__).parent
