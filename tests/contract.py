@@ -14,6 +14,7 @@ import gymnasium
 import numpy as np
 from gymnasium import spaces
 from gymnasium.vector import AutoresetMode
+from scipy import sparse
 
 from mmwave_gym import multiagent, registration
 from mmwave_gym.scenario import Batch, EpisodeKey, Outcome, Scenario
@@ -308,6 +309,8 @@ def same(one: Any, other: Any) -> bool:
         return len(one) == len(other) and all(same(a, b) for a, b in zip(one, other, strict=True))
     if isinstance(one, str):
         return one == other
+    if sparse.issparse(one):
+        return same([one.data, one.indices, one.indptr], [other.data, other.indices, other.indptr])
     a, b = np.asarray(one), np.asarray(other)
     return a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()
 

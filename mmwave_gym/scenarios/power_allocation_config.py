@@ -111,6 +111,9 @@ class PowerAllocationConfig:
             at_least(name, getattr(self, name), 0.0)
         at_least("ue_radius_m", self.ue_radius_m, NEAREST_UE_M)
         between("noise_dbm", self.noise_dbm, -200.0, 50.0)
+        between("nlos_intercept_db", self.nlos_intercept_db, 0.0, 300.0)
+        if not isinstance(self.authors, bool):
+            raise ValueError(f"authors must be False or True, got {self.authors!r}.")
         at_least("horizon", self.horizon, 1, integer=True)
         at_least("changes", self.changes, 0, integer=True)
         interval("power_dbm", self.power_dbm, -200.0)
@@ -148,9 +151,8 @@ class PowerAllocationConfig:
                 )
         elif not isinstance(self.layout, str | os.PathLike):
             check_places("layout", self.layout)
-        if self.layout == "rows":
-            between("num_bs", self.num_bs, 1, len(ROWS_M))
-            at_least("num_bs", self.num_bs, 1, integer=True)
+        at_least("num_bs", self.num_bs, 1, integer=True)
+        between("num_bs", self.num_bs, 1, len(ROWS_M))
         if self.interference_range_m is not None:
             at_least("interference_range_m", self.interference_range_m, NEAREST_UE_M + self.ue_radius_m)
             if not self.is_network or self.interference != "network":

@@ -62,10 +62,8 @@ def read(path: str | os.PathLike[str], projection: Projection) -> tuple[tuple[st
 class _Anywhere:
     """Stands for the map of a file of sites that has none: all places are on it."""
 
-    size_m = math.inf
-
     def __init__(self, degrees: bool):
-        self.degrees = degrees
+        self.degrees, self.size_m = degrees, np.full(2, np.inf)
 
     def metres(self, place: Array) -> Array:
         return np.zeros_like(place)
@@ -153,7 +151,7 @@ def _check_swapped(where: str, place: list[float], projection: Projection | _Any
     if abs(place[0]) > 90.0:
         return
     there = projection.metres(np.array([place, place[::-1]]))
-    inside = ((there >= 0.0) & (there <= projection.size_m)).all(axis=1)
+    inside = np.logical_and.reduce((there >= 0.0) & (there <= projection.size_m), axis=1)
     if inside[1] and not inside[0]:
         raise CityError(f"{where}: latitude {place[1]:g} and longitude {place[0]:g} are swapped.")
 
