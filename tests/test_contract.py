@@ -199,8 +199,8 @@ def test_unseeded_resets_go_on_with_the_next_episode(case: Case) -> None:
     for _ in range(4):
         single, batched = env.reset()[0], vector.reset()[0]
         assert same(single, batched[1])
-        observation, reward, *_ = env.step(contract.Script(env.action_space, 0, 1)(0))
-        firsts.append((single.tobytes(), observation.tobytes(), reward))
+        observation, _, _, _, info = env.step(contract.Script(env.action_space, 0, 1)(0))
+        firsts.append((single.tobytes(), observation.tobytes(), str(info)))
         vector.step(vector.action_space.sample())
     assert len(set(firsts)) == 4
     assert env.unwrapped.batch.keys == (EpisodeKey(31, 4),)
