@@ -321,6 +321,13 @@ SUITE: tuple[Task, ...] = (
         episodes=16,
         description="120 base stations of which eight leave or arrive; clusters and powers have to heal.",
     ),
+    _settle_first(
+        name="power_allocation/melbourne",
+        kwargs={**_HARD, **_CONTINUOUS, "layout": "sites:melbourne", "scope": "network", "interference": "network"},
+        description="The 125 sites of one operator in Melbourne's centre, some twelve metres from the next.",
+        needs_data=True,
+        episodes=16,
+    ),
 )
 
 

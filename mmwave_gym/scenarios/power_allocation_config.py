@@ -43,7 +43,8 @@ class PowerAllocationConfig:
 
     layout: Layout = "rows"
     """Where base stations are: "rows" (sixteen places of the authors' code, of which `num_bs` are taken), "poisson"
-    (section V), a .csv or .geojson file of sites (longitude and latitude, or x_m and y_m), or places in metres."""
+    (section V), a .csv or .geojson file of sites (longitude and latitude, or x_m and y_m), known ones such as
+    "sites:melbourne" (from the folder MMWAVE_DATA), or places in metres."""
     num_bs: int = 14
     """Base stations that `layout="rows"` takes (paper: 2 to 14)."""
     scope: str = "cluster"
@@ -144,10 +145,10 @@ class PowerAllocationConfig:
 
     def _check_layout(self) -> None:
         if isinstance(self.layout, str) and not self.layout.endswith((".csv", ".geojson")):
-            if self.layout not in LAYOUTS:
+            if self.layout not in LAYOUTS and not self.layout.startswith("sites:"):
                 words = ", ".join(map(repr, LAYOUTS))
                 raise ValueError(
-                    f"layout must be one of {words}, a .csv or .geojson file or places, got {self.layout!r}."
+                    f"layout must be one of {words}, a .csv or .geojson file, sites:… or places, got {self.layout!r}."
                 )
         elif not isinstance(self.layout, str | os.PathLike):
             check_places("layout", self.layout)

@@ -228,7 +228,7 @@ def layout_m(config: PowerAllocationConfig) -> Floats:
     if layout == "rows":
         return np.array(ROWS_M)
     if not isinstance(layout, tuple):
-        from mmwave_gym.sources import sites  # readers of files are not needed in the paper's world
+        from mmwave_gym.sources import open_sites  # readers of files are not needed in the paper's world
 
-        return sites.read_alone(layout)[1]
+        return open_sites(layout)[1]
     return np.array(layout, np.float64)
