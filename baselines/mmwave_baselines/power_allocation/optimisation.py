@@ -568,17 +568,18 @@ def penalty_optimum(
 def repair(network: Network, power_mw: Floats) -> Floats:
     """Powers (N, A) mW near the given ones at which more users reach q: all of them wherever that is feasible.
 
-    First `repair_local`, everywhere. Where that leaves somebody short in a feasible network: the nearest point on the
-    line in ln p to the least powers for q, or for somewhat more than q. The satisfying powers are convex in ln p, so
-    a bisection always ends in them, but everybody pays for one; never do it for a set that is infeasible. It is tried
-    as it is and after repairing locally at any loss, which is better the larger the network; the greatest sum rate
-    stays.
+    Infeasible networks: `repair_local`. Feasible ones: the nearest point on the line in ln p to the least powers for
+    q, or for somewhat more than q. The satisfying powers are convex in ln p, so a bisection always ends in them, but
+    everybody pays for one; never do it for a set that is infeasible. It starts from the powers as they are and from
+    those repaired locally, without loss and at any (better the larger the network); the greatest sum rate stays.
+    Powers that satisfy all are returned as they are.
     """
-    power = repair_local(network, power_mw)
+    given = np.clip(power_mw, network.least, network.greatest)
+    power = repair_local(network, given)
     target, least, possible = _aim(network, network.present)
-    todo = np.flatnonzero(possible & (network.present & ~satisfied(network, power)).any(axis=1))
+    todo = np.flatnonzero(possible & (network.present & ~satisfied(network, given)).any(axis=1))
     rows, target = network.take(todo), target[todo]
-    starts = (power[todo], repair_local(rows, power[todo], loss=1.0))
+    starts = (given[todo], power[todo], repair_local(rows, power[todo], loss=1.0))
     best, greatest = least[todo], capacity_bps_hz(rows, least[todo]).sum(axis=1)
     for margin in MARGINS:
         anchor, possible = least_powers(rows, target * (1.0 + margin))
