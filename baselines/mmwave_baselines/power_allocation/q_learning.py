@@ -254,129 +254,99 @@ def _now(count: int, levels: int) -> Now:
 
 
 # ---------------------------------------------------------------------- compiled
+# Kernels take arrays one by one: numba counts references at every access to an array in a tuple, which costs more than
+# the arithmetic.
 
 
 @compiled
-def settle(row: Any, best: int, a: int, value: float) -> int:
-    """Write `value` to a table's level `a`; the level that is best now, the lowest of equals. `best` was so before."""
-    before = row[a]
-    row[a] = value
-    value = row[a]  # as it is stored, which may be rounded
+def settle(table: Any, k: int, best: int, a: int, value: float) -> int:
+    """Write `value` to level `a` of row k; the level that is best now, the lowest of equals. `best` was so before."""
+    before = table[k, a]
+    table[k, a] = value
+    value = table[k, a]  # as it is stored, which may be rounded
     if a != best:
-        top = row[best]
+        top = table[k, best]
         return a if value > top or (value == top and a < best) else best
     if value >= before:
         return best
-    best = 0
-    for other in range(1, len(row)):
-        if row[other] > row[best]:
-            best = other
+    best, top = 0, table[k, 0]
+    for other in range(1, table.shape[1]):
+        if table[k, other] > top:
+            best, top = other, table[k, other]
     return best
 
 
 @compiled
-def choose(air: Any, tables: Any, now: Any, uniform: Any, epsilon: float, shares: bool) -> None:
-    """Levels and powers of a step: a number below epsilon stands for a random level."""
-    levels = len(air.levels_mw)
-    for k in range(len(uniform)):
-        u = uniform[k]
-        if u < epsilon:
-            a = min(int(u / epsilon * levels), levels - 1)
-        elif shares:
-            a = tables.chosen[tables.group[k]]
-        else:
-            a = tables.best[k]
-        now.level[k] = a
-        now.power_mw[k] = air.levels_mw[a]
-
-
-@compiled
-def transmit(air: Any, now: Any) -> None:
+def transmit(
+    first: Any, who: Any, gain: Any, own_gain: Any, far_gain: Any, noise_mw: Any, summed: bool, power_mw: Any,
+    heard_mw: Any, capacity: Any
+) -> None:  # fmt: skip
     """What UEs hear and what capacity they have."""
-    count = len(now.power_mw)
     mean_mw = 0.0
-    for k in range(count):
-        mean_mw += now.power_mw[k]
-    mean_mw /= count
+    for k in range(len(power_mw)):
+        mean_mw += power_mw[k]
+    mean_mw /= len(power_mw)
     total = 0.0
-    for i in range(count):
-        heard = air.far_gain[i] * mean_mw
-        for e in range(air.first[i], air.first[i + 1]):
-            heard += air.gain[e] * now.power_mw[air.who[e]]
-        if air.summed:
+    for i in range(len(power_mw)):
+        heard = far_gain[i] * mean_mw
+        for e in range(first[i], first[i + 1]):
+            heard += gain[e] * power_mw[who[e]]
+        if summed:
             total += heard
             heard = total
-        heard += air.noise_mw[i]
-        now.heard_mw[i] = heard
-        now.capacity[i] = math.log2(1.0 + now.power_mw[i] * air.own_gain[i] / heard)
+        heard += noise_mw[i]
+        heard_mw[i] = heard
+        capacity[i] = math.log2(1.0 + power_mw[i] * own_gain[i] / heard)
 
 
 @compiled
-def count_harm(air: Any, now: Any, needed: float, penalty: float) -> None:
+def count_harm(
+    first: Any, who: Any, gain: Any, own_gain: Any, power_mw: Any, heard_mw: Any, capacity: Any, harm: Any,
+    least_mw: float, needed: float, penalty: float
+) -> None:  # fmt: skip
     """What the utilities of others lose because a base station does not transmit the least power."""
-    least = air.levels_mw[0]
-    now.harm[:] = 0.0
-    for i in range(len(now.harm)):
-        heard, capacity = now.heard_mw[i], now.capacity[i]
-        signal = now.power_mw[i] * air.own_gain[i]
-        missing = max(needed - capacity, 0.0)
-        for e in range(air.first[i], air.first[i + 1]):
-            j = air.who[e]
-            less = air.gain[e] * (now.power_mw[j] - least)
-            t = less / heard
+    for i in range(len(harm)):
+        harm[i] = 0.0
+    for i in range(len(harm)):
+        both = heard_mw[i] + power_mw[i] * own_gain[i]
+        missing = max(needed - capacity[i], 0.0)
+        per_heard, per_both = 1.0 / heard_mw[i], 1.0 / both
+        for e in range(first[i], first[i + 1]):
+            less = gain[e] * (power_mw[who[e]] - least_mw)
+            t = less * per_heard
             if t < _FEW:  # most interferers are weak, and a logarithm costs more than a few products
-                s = less / (heard + signal)
+                s = less * per_both
                 more = t * (1.0 + t * (0.5 + t * (1.0 / 3.0 + t * (0.25 + t * 0.2))))
                 more -= s * (1.0 + s * (0.5 + s * (1.0 / 3.0 + s * (0.25 + s * 0.2))))
                 more *= 1.4426950408889634  # 1 / ln 2
             else:
-                more = math.log2(1.0 + signal / (heard - less)) - capacity
-            now.harm[j] += more + penalty * (missing - max(needed - capacity - more, 0.0))
+                more = math.log2((both - less) / (heard_mw[i] - less)) - capacity[i]
+            harm[who[e]] += more + penalty * (missing - max(missing - more, 0.0) if missing > 0.0 else 0.0)
 
 
 @compiled
-def learn(
-    air: Any, tables: Any, now: Any, kind: int, qos_sinr: float, penalty: float, alpha: float, gamma: float
-) -> None:
-    """Each base station learns from its own reward."""
-    line, needed = math.log2(qos_sinr), math.log2(1.0 + qos_sinr)
-    for k in range(len(now.level)):
-        capacity = now.capacity[k]
-        if kind == 0:  # (C - |C - 2 L|) / (2 L), written so that it is exactly 1 where it saturates
-            reward = min(capacity, 2.0 * line) / line - 1.0
-        elif kind == 1:
-            reward = math.exp(-((capacity - needed) ** 2))
-        else:
-            reward = capacity - penalty * max(needed - capacity, 0.0) - now.harm[k]
-        a, best = now.level[k], tables.best[k]
-        row = tables.q[k]
-        before = row[a]
-        tables.best[k] = settle(row, best, a, before + alpha * (reward + gamma * row[best] - before))
-        now.stopping[0, a] += row[a] - before
-
-
-@compiled
-def share(tables: Any, now: Any) -> None:
+def share(q: Any, level: Any, group: Any, first: Any, member: Any, shared: Any, chosen: Any) -> None:
     """Groups hear what their members have learnt."""
-    for k in range(len(now.level)):
-        g, a = tables.group[k], now.level[k]
+    for k in range(len(level)):
+        g, a = group[k], level[k]
         total = 0.0
-        for m in range(tables.first[g], tables.first[g + 1]):
-            total += tables.q[tables.member[m], a]
-        tables.chosen[g] = settle(tables.shared[g], tables.chosen[g], a, total)
+        for m in range(first[g], first[g + 1]):
+            total += q[member[m], a]
+        chosen[g] = settle(shared, g, chosen[g], a, total)
 
 
 @compiled
-def is_over(now: Any) -> bool:
+def has_settled(stopping: Any, unchanged: Any) -> bool:
     """Have the tables not changed for long? As in the authors' code."""
     change = 0.0
-    for a in range(now.stopping.shape[1]):
-        change += abs(now.stopping[0, a] - now.stopping[1, a])
+    for a in range(stopping.shape[1]):
+        change += abs(stopping[0, a] - stopping[1, a])
     if change < UNCHANGED:
-        now.unchanged[0] += 1
-        return now.unchanged[0] > UNCHANGED_STEPS
-    now.unchanged[0] = 0
-    now.stopping[1] = now.stopping[0]
+        unchanged[0] += 1
+        return unchanged[0] > UNCHANGED_STEPS
+    unchanged[0] = 0
+    for a in range(stopping.shape[1]):
+        stopping[1, a] = stopping[0, a]
     return False
 
 
@@ -386,21 +356,46 @@ def advance(
     qos_sinr: float, alpha: float, gamma: float, stops: bool, shares: bool
 ) -> int:  # fmt: skip
     """Play as many steps as there are rows of `uniform` (steps, A), or until it is over; how many were played."""
+    first, who, gain, own_gain, far_gain, noise_mw, levels_mw, summed = air
+    q, best, group, group_first, member, shared, chosen = tables
+    level, power_mw, heard_mw, capacity, harm, stopping, unchanged = now
+    line, needed = math.log2(qos_sinr), math.log2(1.0 + qos_sinr)
     enough = qos_sinr * (1.0 - 1e-9)  # a requirement that is met exactly is met
-    needed = math.log2(1.0 + qos_sinr)
+    levels = len(levels_mw)
     for t in range(len(uniform)):
-        choose(air, tables, now, uniform[t], epsilon[t], shares)
-        transmit(air, now)
+        for k in range(len(level)):
+            u = uniform[t, k]
+            if u < epsilon[t]:  # a small number stands for a random level
+                a = min(int(u / epsilon[t] * levels), levels - 1)
+            else:
+                a = chosen[group[k]] if shares else best[k]
+            level[k] = a
+            power_mw[k] = levels_mw[a]
+        transmit(first, who, gain, own_gain, far_gain, noise_mw, summed, power_mw, heard_mw, capacity)
         if kind == 2:
-            count_harm(air, now, needed, penalty[t])
-        learn(air, tables, now, kind, qos_sinr, penalty[t], alpha, gamma)
+            count_harm(
+                first, who, gain, own_gain, power_mw, heard_mw, capacity, harm, levels_mw[0], needed, penalty[t]
+            )
+        rate = satisfied = satisfied_rate = 0.0
+        for k in range(len(level)):
+            c = capacity[k]
+            rate += c
+            if power_mw[k] * own_gain[k] >= enough * heard_mw[k]:
+                satisfied += 1.0
+                satisfied_rate += c
+            if kind == 0:  # (C - |C - 2 L|) / (2 L), written so that it is exactly 1 where it saturates
+                reward = min(c, 2.0 * line) / line - 1.0
+            elif kind == 1:
+                reward = math.exp(-((c - needed) ** 2))
+            else:
+                reward = c - penalty[t] * max(needed - c, 0.0) - harm[k]
+            a = level[k]
+            before = q[k, a]
+            best[k] = settle(q, k, best[k], a, before + alpha * (reward + gamma * q[k, best[k]] - before))
+            stopping[0, a] += q[k, a] - before
+        series[0, t], series[1, t], series[2, t] = rate, satisfied, satisfied_rate
         if shares:
-            share(tables, now)
-        for i in range(len(now.level)):
-            series[0, t] += now.capacity[i]
-            if now.power_mw[i] * air.own_gain[i] >= enough * now.heard_mw[i]:
-                series[1, t] += 1.0
-                series[2, t] += now.capacity[i]
-        if stops and is_over(now):
+            share(q, level, group, group_first, member, shared, chosen)
+        if stops and has_settled(stopping, unchanged):
             return t + 1
     return len(uniform)
