@@ -162,7 +162,17 @@ def test_feasible_agrees_with_linear_programming(size, radius_m, qos):
         assert answer[n] == (program.status == 0), (n, program.message)
 
 
-@pytest.mark.parametrize(("size", "count"), [(3, 12), (4, 6)])
+@pytest.mark.parametrize("share", [1e-6, 1e-3])
+def test_feasible_ends_at_the_max_min_sinr(share):
+    network = draw(20, 8, 30.0, seed=16)
+    for n, least in enumerate(opt.max_min_sinr(network)[1]):
+        for qos, answer in ((least * (1 - share), True), (least * (1 + share), False)):
+            one = replace(network.take([n]), qos_sinr=float(qos))
+            assert opt.feasible(one)[0] == answer
+            assert n > 2 or opt.satisfied(one, opt.sca(one, starts=1)).all() == answer
+
+
+@pytest.mark.parametrize(("size", "count"), [(3, 12), (4, 4)])
 @pytest.mark.parametrize("radius_m", [10.0, 30.0, 50.0])
 def test_sca_reaches_brute_force(size, count, radius_m):
     network = feasible_draw(count, size, radius_m, seed=6)
