@@ -22,8 +22,8 @@ Array = NDArray[np.floating[Any]]
 LAT_NAMES, LON_NAMES = ("lat", "latitude"), ("lon", "lng", "long", "longitude")
 METRE_NAMES = ("x_m", "y_m")
 NAME_NAMES = ("name", "site", "site_id", "id")
-SITES = {"sites:melbourne": "cells_melbourne/site-optus-melbCBD.csv"}
-"""Name -> file in the data folder."""
+SITES = {"sites:melbourne": ("cells_melbourne/site-optus-melbCBD.csv", "© Commonwealth of Australia (ACMA), CC BY")}
+"""Name -> file in the data folder, and what a picture of it must say."""
 CORNER_M = 10.0
 """A corner is where ways turn within twice this."""
 CORNER_RAD = math.radians(30.0)
@@ -108,7 +108,7 @@ def read_named(name: str, folder: Callable[[], Path]) -> tuple[tuple[str, ...], 
     """What `read_alone` gives of a file of `SITES`; `folder()` is the data folder. Raises CityError."""
     if name not in SITES:
         raise CityError(f"{name}: there is no such file, and the known sites are {', '.join(SITES)}.")
-    return read_alone(folder() / SITES[name])
+    return read_alone(folder() / SITES[name][0])
 
 
 def _csv(text: str, projection: Projection | _Anywhere) -> list[tuple[int, str, tuple[float, float]]]:
