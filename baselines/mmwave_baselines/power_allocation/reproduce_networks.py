@@ -15,7 +15,6 @@ from mmwave_gym.reproduction import Table
 from mmwave_gym.scenario import EpisodeKey, EpisodeRng
 from mmwave_gym.scenarios.power_allocation import PowerAllocation
 from mmwave_gym.scenarios.power_allocation_config import PowerAllocationConfig
-from mmwave_gym.scenarios.power_allocation_world import CAUSES
 from mmwave_gym.suite import SUITE_SEED
 
 FIGURE_DENSITIES = (120, 148)
@@ -66,9 +65,9 @@ def floc_table(density: int, quick: bool) -> Table:
 
 def _drawn(rng: EpisodeRng, density: int) -> tuple[np.ndarray, np.ndarray]:
     """Places (A, 2) and heads (A,) of a drawn world."""
-    world = _scenario(density).worlds.draw({cause: rng[cause] for cause in CAUSES})
-    there = np.flatnonzero(world.present[0])  # the first places
-    return world.place_m[there], world.head[0, there]
+    episodes = _scenario(density).draw([rng])
+    there = np.flatnonzero(episodes.present[0, 0])  # the first places
+    return episodes.place_m[0, there], episodes.head[0, 0, there]
 
 
 def scale_table(quick: bool) -> Table:
