@@ -40,18 +40,20 @@ EXPLORING = 0.8
 UNCHANGED, UNCHANGED_STEPS = 1e-3, 1000
 """The authors' code stops when the sum of all tables has changed by less than that for more than so many steps."""
 _CHUNK = 1 << 16  # random numbers drawn at a time: half a megabyte
+_DENSE = 64  # so many columns of gains lie in the nearest cache
 _FEW = 0.02  # up to here five terms of the series of a logarithm are exact to 1e-11
 
 F = TypeVar("F", bound=Callable[..., Any])
-compiled: Callable[[F], F]
 try:
     from numba import njit
-
-    compiled = njit(cache=True, error_model="numpy")  # no division here has a divisor of 0, so none is checked
 except ImportError:
+    njit = None
 
-    def compiled(function: F) -> F:
-        return function
+
+def compiled(function: F) -> F:
+    """The function as machine code, or as it is where numba is missing."""
+    # No division here has a divisor of 0, so none is checked.
+    return function if njit is None else njit(function, cache=True, error_model="numpy")
 
 
 class Uniform(Protocol):
@@ -72,6 +74,7 @@ class Air(NamedTuple):
     noise_mw: Floats  # (A,)
     levels_mw: Floats  # (L,)
     summed: bool  # the authors' fault: UE i is charged with the interference of UEs 1 to i
+    column: Floats  # (A, A): from j to i at [j, i], where few base stations all hear each other; else (0, 0)
 
 
 class Tables(NamedTuple):
@@ -138,10 +141,11 @@ def run(
     reward: str = "paper",
     qos_sinr: float = 2.83,
     steps: int = 50_000,
-    alpha: float = 0.5,
+    alpha: ArrayLike = 0.5,
     gamma: float = 0.9,
     epsilon: ArrayLike = 0.1,
     penalty: ArrayLike = 5.0,
+    aimed_sinr: float | None = None,
     authors: bool = False,
     stop: bool = False,
     first_q: float = 0.0,
@@ -154,8 +158,9 @@ def run(
     counts times the mean power. levels_mw (L,), rising.
     ring (A,) and cluster (A,): any integers; who shares both chooses together with rule "code", who shares the
     cluster with "eq6"; all are in one cluster by default.
-    epsilon: chance of a random level, for the first 80 % of the steps; or (steps,). penalty: what a missing bit/s/Hz
-    weighs in the difference reward; or (steps,). authors: their fault in the interference. stop: their early stop.
+    alpha: one or (steps,). epsilon: chance of a random level, for the first 80 % of the steps; or (steps,).
+    penalty: what a bit/s/Hz that is missing to log2(1 + aimed_sinr) weighs in the difference reward, one or (steps,);
+    aimed_sinr is qos_sinr unless given. authors: their fault in the interference. stop: their early stop.
     rng: one number a step and base station; the same numbers make the same run.
     ValueError: rule or reward is not one of `RULES` and `REWARDS`.
     """
@@ -172,7 +177,8 @@ def run(
     now = _now(count, len(levels))
     explores = _by_step(np.where(np.arange(steps) < EXPLORING * steps, epsilon, 0.0) if np.ndim(epsilon) == 0
                         else epsilon, steps)  # fmt: skip
-    weighs = _by_step(penalty, steps)
+    rate, weighs = _by_step(alpha, steps), _by_step(penalty, steps)
+    aimed = math.log2(1.0 + (qos_sinr if aimed_sinr is None else aimed_sinr))
     series = np.zeros((3, steps))
     kind, played = REWARDS.index(reward), 0
     chunk = max(1, _CHUNK // count)
@@ -180,8 +186,8 @@ def run(
         part = slice(played, min(played + chunk, steps))
         uniform = rng.random((part.stop - part.start, count))
         done = advance(
-            air, tables, now, uniform, explores[part], weighs[part], series[:, part],
-            kind, float(qos_sinr), float(alpha), float(gamma), stop, rule != "independent",
+            air, tables, now, uniform, rate[part], explores[part], weighs[part], series[:, part],
+            kind, float(qos_sinr), aimed, float(gamma), stop, rule != "independent",
         )  # fmt: skip
         played += done
         if done < part.stop - part.start:
@@ -229,6 +235,9 @@ def _air(
         noise_mw=np.broadcast_to(np.asarray(noise_mw, np.float64), (count,)).copy(),
         levels_mw=levels_mw,
         summed=summed,
+        column=links.toarray().T.copy()
+        if count <= _DENSE and 2 * counts.sum() > count**2 - count
+        else np.zeros((0, 0)),
     )
 
 
@@ -279,18 +288,24 @@ def settle(table: Any, k: int, best: int, a: int, value: float) -> int:
 @compiled
 def transmit(
     first: Any, who: Any, gain: Any, own_gain: Any, far_gain: Any, noise_mw: Any, summed: bool, power_mw: Any,
-    heard_mw: Any, capacity: Any
+    heard_mw: Any, capacity: Any, column: Any
 ) -> None:  # fmt: skip
     """What UEs hear and what capacity they have."""
     mean_mw = 0.0
     for k in range(len(power_mw)):
         mean_mw += power_mw[k]
     mean_mw /= len(power_mw)
+    for i in range(len(power_mw)):
+        heard_mw[i] = far_gain[i] * mean_mw
+    for j in range(len(column)):  # the same sums in the same order, for all UEs side by side
+        for i in range(len(power_mw)):
+            heard_mw[i] += column[j, i] * power_mw[j]
     total = 0.0
     for i in range(len(power_mw)):
-        heard = far_gain[i] * mean_mw
-        for e in range(first[i], first[i + 1]):
-            heard += gain[e] * power_mw[who[e]]
+        heard = heard_mw[i]
+        if len(column) == 0:
+            for e in range(first[i], first[i + 1]):
+                heard += gain[e] * power_mw[who[e]]
         if summed:
             total += heard
             heard = total
@@ -302,14 +317,14 @@ def transmit(
 @compiled
 def count_harm(
     first: Any, who: Any, gain: Any, own_gain: Any, power_mw: Any, heard_mw: Any, capacity: Any, harm: Any,
-    least_mw: float, needed: float, penalty: float
+    least_mw: float, aimed: float, penalty: float
 ) -> None:  # fmt: skip
     """What the utilities of others lose because a base station does not transmit the least power."""
     for i in range(len(harm)):
         harm[i] = 0.0
     for i in range(len(harm)):
         both = heard_mw[i] + power_mw[i] * own_gain[i]
-        missing = max(needed - capacity[i], 0.0)
+        missing = max(aimed - capacity[i], 0.0)
         per_heard, per_both = 1.0 / heard_mw[i], 1.0 / both
         for e in range(first[i], first[i + 1]):
             less = gain[e] * (power_mw[who[e]] - least_mw)
@@ -341,6 +356,8 @@ def has_settled(stopping: Any, unchanged: Any) -> bool:
     change = 0.0
     for a in range(stopping.shape[1]):
         change += abs(stopping[0, a] - stopping[1, a])
+        if change >= UNCHANGED:
+            break
     if change < UNCHANGED:
         unchanged[0] += 1
         return unchanged[0] > UNCHANGED_STEPS
@@ -352,11 +369,11 @@ def has_settled(stopping: Any, unchanged: Any) -> bool:
 
 @compiled
 def advance(
-    air: Any, tables: Any, now: Any, uniform: Any, epsilon: Any, penalty: Any, series: Any, kind: int,
-    qos_sinr: float, alpha: float, gamma: float, stops: bool, shares: bool
+    air: Any, tables: Any, now: Any, uniform: Any, alpha: Any, epsilon: Any, penalty: Any, series: Any, kind: int,
+    qos_sinr: float, aimed: float, gamma: float, stops: bool, shares: bool
 ) -> int:  # fmt: skip
     """Play as many steps as there are rows of `uniform` (steps, A), or until it is over; how many were played."""
-    first, who, gain, own_gain, far_gain, noise_mw, levels_mw, summed = air
+    first, who, gain, own_gain, far_gain, noise_mw, levels_mw, summed, column = air
     q, best, group, group_first, member, shared, chosen = tables
     level, power_mw, heard_mw, capacity, harm, stopping, unchanged = now
     line, needed = math.log2(qos_sinr), math.log2(1.0 + qos_sinr)
@@ -371,11 +388,9 @@ def advance(
                 a = chosen[group[k]] if shares else best[k]
             level[k] = a
             power_mw[k] = levels_mw[a]
-        transmit(first, who, gain, own_gain, far_gain, noise_mw, summed, power_mw, heard_mw, capacity)
+        transmit(first, who, gain, own_gain, far_gain, noise_mw, summed, power_mw, heard_mw, capacity, column)
         if kind == 2:
-            count_harm(
-                first, who, gain, own_gain, power_mw, heard_mw, capacity, harm, levels_mw[0], needed, penalty[t]
-            )
+            count_harm(first, who, gain, own_gain, power_mw, heard_mw, capacity, harm, levels_mw[0], aimed, penalty[t])
         rate = satisfied = satisfied_rate = 0.0
         for k in range(len(level)):
             c = capacity[k]
@@ -388,10 +403,10 @@ def advance(
             elif kind == 1:
                 reward = math.exp(-((c - needed) ** 2))
             else:
-                reward = c - penalty[t] * max(needed - c, 0.0) - harm[k]
+                reward = c - penalty[t] * max(aimed - c, 0.0) - harm[k]
             a = level[k]
             before = q[k, a]
-            best[k] = settle(q, k, best[k], a, before + alpha * (reward + gamma * q[k, best[k]] - before))
+            best[k] = settle(q, k, best[k], a, before + alpha[t] * (reward + gamma * q[k, best[k]] - before))
             stopping[0, a] += q[k, a] - before
         series[0, t], series[1, t], series[2, t] = rate, satisfied, satisfied_rate
         if shares:
