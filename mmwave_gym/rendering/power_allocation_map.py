@@ -72,12 +72,13 @@ def draw(
         inside, rim = ([colour(n, pale) for n in number[order]] for pale in (0.75, 0.5))
         discs(place_m[order], radius_m, 1, facecolors=inside, edgecolors=rim, linewidths=0.5)
     member = head != np.arange(len(head))
-    lines = np.stack((place_m[member], place_m[head[member]]), axis=1)
+    lines = list(np.stack((place_m[member], place_m[head[member]]), axis=1))
     axes.add_collection(
         LineCollection(lines, colors=[colour(n, 0.2) for n in number[member]], linewidths=0.8, zorder=2)
     )
     if ue_m is not None:
-        axes.add_collection(LineCollection(np.stack((place_m, ue_m), axis=1), colors=GREY, linewidths=0.4, zorder=2))
+        lines = list(np.stack((place_m, ue_m), axis=1))
+        axes.add_collection(LineCollection(lines, colors=GREY, linewidths=0.4, zorder=2))
     strong = np.array([colour(n, 0.0) for n in number])
     discs(place_m[member], mark_m, 3, facecolors="white", edgecolors=strong[member], linewidths=1.1)
     discs(place_m[~member], 1.35 * mark_m, 4, facecolors=strong[~member], edgecolors=INK, linewidths=0.7)

@@ -226,7 +226,7 @@ class PowerAllocationPicture:
         rate, known = record.mean(record.sum_rate), record.counted > 0
         high = float(rate[known].max(initial=1.0)) * 1.04
         least = float(record.mean(record.satisfied_rate)[known].min(initial=high))
-        low = 0.0 if least < 0.6 * high else least - 0.25 * (high - least)
+        low = 0.0 if least < 0.6 * high or not known.any() else least - 0.25 * (high - least)
         box = (CURVE_LEFT, top + 82, RIGHT - CURVE_LEFT, CURVE_HEIGHT)
         self._draw_axis(box, low, high, "{:,.6g}", 1.0)
         self._draw_curve(box, rate, low, high, GREY)
