@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,13 +12,25 @@ from numpy.typing import NDArray
 from mmwave_gym import interference
 from mmwave_gym.clustering import Clusters, floc
 from mmwave_gym.radio import db_to_linear
+from mmwave_gym.scenario import EpisodeRng
 from mmwave_gym.scenarios.power_allocation_config import NEAREST_UE_M, ROWS_M, PowerAllocationConfig
 
 Floats = NDArray[np.floating[Any]]
-Chance = Mapping[str, np.random.Generator]
-
-CAUSES = ("sites", "clusters", "changes", "ues", "shadowing")
 MOST_DRAWS = 10_000
+
+
+class Chance(dict[str, np.random.Generator]):
+    """Generators of an episode by cause, each made when it is first asked for and kept while worlds are refused.
+
+    The causes are "sites", "clusters", "changes", "ues" and "shadowing".
+    """
+
+    def __init__(self, rng: EpisodeRng):
+        self._rng = rng
+
+    def __missing__(self, cause: str) -> np.random.Generator:
+        self[cause] = self._rng[cause]
+        return self[cause]
 
 
 @dataclass
@@ -48,7 +59,7 @@ class Worlds:
         self.noise_mw = float(db_to_linear(config.noise_dbm))
 
     def draw(self, chance: Chance) -> World:
-        """A world of the kind that is asked for; `chance` has a generator for each of `CAUSES`."""
+        """A world of the kind that is asked for."""
         c = self.config
         for _ in range(MOST_DRAWS):
             world = self._world(chance)
@@ -77,8 +88,8 @@ class Worlds:
         place_m[: len(site_m)] = site_m
         present = np.zeros((c.changes + 1, self.num_places), bool)
         present[0, : len(site_m)] = True
-        last = self._come_and_go(chance["changes"], place_m, present, len(site_m))
-        head = self._heads(chance["clusters"], place_m, present, clusters)
+        last = self._come_and_go(chance, place_m, present, len(site_m)) if c.changes else len(site_m)
+        head = self._heads(chance, place_m, present, clusters)
         ue_m = np.zeros_like(place_m)
         if c.authors:
             ue_m[:last] = place_m[:last] + np.array((0.0, c.ue_radius_m))
@@ -89,7 +100,9 @@ class Worlds:
             ue_m[:last] = place_m[:last] + apart_m[:, None] * np.stack((np.cos(angle), np.sin(angle)), axis=1)
         own_gain, far_gain = np.zeros((2, self.num_places))
         gain = self._gains(chance["shadowing"], place_m, ue_m, last, own_gain, far_gain)
-        slots = np.sort(chance["changes"].permutation(c.horizon - 1)[: c.changes] + 1)
+        slots = np.empty(0, np.int64)
+        if c.changes:
+            slots = np.sort(chance["changes"].permutation(c.horizon - 1)[: c.changes] + 1)
         return World(place_m, ue_m, own_gain, gain, far_gain, present, head, slots)
 
     def _base_stations(self, chance: Chance) -> tuple[Floats, Clusters | None]:
@@ -116,12 +129,12 @@ class Worlds:
                     f"cluster_bs={c.cluster_bs}: the layout's clusters have sizes {sorted(set(size.tolist()))}."
                 )
 
-    def _come_and_go(self, rng: np.random.Generator, place_m: Floats, present: NDArray[np.bool_], last: int) -> int:
+    def _come_and_go(self, chance: Chance, place_m: Floats, present: NDArray[np.bool_], last: int) -> int:
         """Fill `present` phase by phase and the places of who arrives; how many places are ever used.
 
         A change is a departure or an arrival with equal odds. The base station in place 0 stays.
         """
-        c = self.config
+        c, rng = self.config, chance["changes"]
         for phase in range(1, len(present)):
             now = present[phase - 1].copy()
             free = np.empty((0, 2))
@@ -140,14 +153,14 @@ class Worlds:
         return last
 
     def _heads(
-        self, rng: np.random.Generator, place_m: Floats, present: NDArray[np.bool_], clusters: Clusters | None
+        self, chance: Chance, place_m: Floats, present: NDArray[np.bool_], clusters: Clusters | None
     ) -> NDArray[np.int64]:
         """(phase, place): the head of each one's cluster."""
         head = np.full(present.shape, -1)
         if clusters is None:  # all are one cluster, whose head is the one in the middle
             for phase, there in enumerate(present):
-                off_m = np.hypot(*(place_m - place_m[there].mean(axis=0)).T)
-                head[phase, there] = np.where(there, off_m, np.inf).argmin()
+                off_m = place_m - place_m[there].mean(axis=0)
+                head[phase, there] = np.where(there, (off_m**2).sum(axis=1), np.inf).argmin()
             return head
         missing = len(place_m) - len(clusters.head)
         clusters = dataclasses.replace(
@@ -157,7 +170,7 @@ class Worlds:
         )
         for phase, there in enumerate(present):
             if phase:
-                clusters = floc(place_m, rng, unit_m=self.config.unit_m, before=clusters, present=there)
+                clusters = floc(place_m, chance["clusters"], unit_m=self.config.unit_m, before=clusters, present=there)
             head[phase, there] = clusters.head[there]
         return head
 
