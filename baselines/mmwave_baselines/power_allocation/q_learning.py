@@ -22,6 +22,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
@@ -44,16 +45,19 @@ _DENSE = 64  # so many columns of gains lie in the nearest cache
 _FEW = 0.02  # up to here five terms of the series of a logarithm are exact to 1e-11
 
 F = TypeVar("F", bound=Callable[..., Any])
-try:
+
+
+def _compiler() -> Callable[[F], F]:
+    """numba's, or where it is missing what leaves functions as they are."""
+    if find_spec("numba") is None:
+        return lambda function: function
     from numba import njit
-except ImportError:
-    njit = None
+
+    compile_: Any = njit(cache=True, error_model="numpy")  # no division here has a divisor of 0, so none is checked
+    return compile_  # type: ignore[no-any-return]
 
 
-def compiled(function: F) -> F:
-    """The function as machine code, or as it is where numba is missing."""
-    # No division here has a divisor of 0, so none is checked.
-    return function if njit is None else njit(function, cache=True, error_model="numpy")
+compiled = _compiler()
 
 
 class Uniform(Protocol):
