@@ -89,7 +89,7 @@ class PowerAllocationState:
     sinr: Floats  # (N, A)
     capacity_bps_hz: Floats  # (N, A)
     pressure: Floats  # (N, A)
-    healing: NDArray[np.bool_]  # (N, A): whose cluster changed and has not recovered
+    healing: NDArray[np.bool_]  # (N, changes, A): whom a change touched that has not been recovered from
 
 
 class PowerAllocation(Scenario[PowerAllocationEpisodes, PowerAllocationState]):
@@ -225,7 +225,7 @@ class PowerAllocation(Scenario[PowerAllocationEpisodes, PowerAllocationState]):
             sinr=zeros.copy(),
             capacity_bps_hz=zeros.copy(),
             pressure=zeros.copy(),
-            healing=np.zeros((n, a), bool),
+            healing=np.zeros((n, self.config.changes, a), bool),
         )
         for env in range(n):
             self._enter(episodes, state, env)
@@ -245,8 +245,8 @@ class PowerAllocation(Scenario[PowerAllocationEpisodes, PowerAllocationState]):
         if self.config.is_network and self.config.interference == "cluster":
             gain = state.gain[env] = interference.within(gain, head)
         if self.config.observation == "local":
-            which, how = interference.strongest(gain, NEIGHBOURS)
-            how = how * there[which]
+            heard = interference.within(gain, there) if self.config.changes else gain
+            which, how = interference.strongest(heard, NEIGHBOURS)
             state.neighbour[env] = np.where(how > 0.0, which, self.num_agents)
             state.neighbour_gain_db[env] = linear_to_db(np.maximum(how, _NO_GAIN))
 
@@ -310,9 +310,9 @@ class PowerAllocation(Scenario[PowerAllocationEpisodes, PowerAllocationState]):
         """(N,): 1 for every change while who it touched is not satisfied, over the number of changes."""
         if not self.config.changes:
             return np.zeros(len(satisfied))
-        hurt = np.logical_or.reduce(state.healing & state.present & ~satisfied, axis=1)
-        state.healing &= hurt[:, None]
-        return hurt / self.config.changes
+        hurt = (state.healing & (state.present & ~satisfied)[:, None]).any(axis=2)
+        state.healing &= hurt[..., None]
+        return hurt.sum(axis=1) / self.config.changes
 
     def _change(self, episodes: PowerAllocationEpisodes, state: PowerAllocationState) -> NDArray[np.bool_]:
         """Base stations leave and arrive; who left."""
@@ -330,7 +330,7 @@ class PowerAllocation(Scenario[PowerAllocationEpisodes, PowerAllocationState]):
             state.pressure[env, ~there | arrived] = 0.0
             moved = state.head[env] != head
             touched = np.union1d(head[moved], state.head[env, moved])  # clusters that lost or won somebody
-            state.healing[env] |= there & np.isin(state.head[env], touched)
+            state.healing[env, state.phase[env] - 1] = there & np.isin(state.head[env], touched)
             one = self._only(state, env)
             self._measure(one, one.power_mw)
             for name in ("interference_mw", "sinr", "capacity_bps_hz"):
