@@ -54,7 +54,7 @@ def _compiler() -> Callable[[F], F]:
     from numba import njit
 
     compile_: Any = njit(cache=True, error_model="numpy")  # no division here has a divisor of 0, so none is checked
-    return compile_  # type: ignore[no-any-return]
+    return compile_
 
 
 compiled = _compiler()
@@ -183,20 +183,20 @@ def run(
                         else epsilon, steps)  # fmt: skip
     rate, weighs = _by_step(alpha, steps), _by_step(penalty, steps)
     aimed = math.log2(1.0 + (qos_sinr if aimed_sinr is None else aimed_sinr))
-    series = np.zeros((3, steps))
+    series = np.zeros((steps, 3))  # parts of it are contiguous, so that numba compiles once
     kind, played = REWARDS.index(reward), 0
     chunk = max(1, _CHUNK // count)
     while played < steps:
         part = slice(played, min(played + chunk, steps))
         uniform = rng.random((part.stop - part.start, count))
         done = advance(
-            air, tables, now, uniform, rate[part], explores[part], weighs[part], series[:, part],
+            air, tables, now, uniform, rate[part], explores[part], weighs[part], series[part],
             kind, float(qos_sinr), aimed, float(gamma), stop, rule != "independent",
         )  # fmt: skip
         played += done
         if done < part.stop - part.start:
             break
-    series = series[:, :played]
+    series = series[:played].T
     return Learned(
         level=now.level,
         power_mw=now.power_mw,
@@ -412,7 +412,7 @@ def advance(
             before = q[k, a]
             best[k] = settle(q, k, best[k], a, before + alpha[t] * (reward + gamma * q[k, best[k]] - before))
             stopping[0, a] += q[k, a] - before
-        series[0, t], series[1, t], series[2, t] = rate, satisfied, satisfied_rate
+        series[t, 0], series[t, 1], series[t, 2] = rate, satisfied, satisfied_rate
         if shares:
             share(q, level, group, group_first, member, shared, chosen)
         if stops and has_settled(stopping, unchanged):
