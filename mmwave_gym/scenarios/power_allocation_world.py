@@ -16,7 +16,9 @@ from mmwave_gym.scenario import EpisodeRng
 from mmwave_gym.scenarios.power_allocation_config import NEAREST_UE_M, ROWS_M, PowerAllocationConfig
 
 Floats = NDArray[np.floating[Any]]
-MOST_DRAWS = 10_000
+MOST_DRAWS, MOST_SWEEPS = 2_000, 10_000
+MOST_PLACES, MOST_DENSE, MOST_LINKS = 2_000_000, 10_000, 300_000_000
+"""Larger networks do not fit most memories: 10,000 that all interfere with each other take 800 MB a copy."""
 
 
 class Chance(dict[str, np.random.Generator]):
@@ -54,6 +56,7 @@ class Worlds:
         self.config = config
         self.sites_m = layout_m(config)
         self.num_places = self._num_places()
+        self._check_size()
         low, high = config.power_dbm
         self.power_mw = (float(db_to_linear(low)), float(db_to_linear(high)))
         self.noise_mw = float(db_to_linear(config.noise_dbm))
@@ -80,6 +83,27 @@ class Worlds:
             return len(self.sites_m) + c.changes
         mean = c.density_per_km2 * 1e-6 * c.side_m**2
         return int(mean + 6.0 * mean**0.5) + 1 + c.changes
+
+    def _check_size(self) -> None:
+        """ValueError for networks that no memory holds."""
+        c, places = self.config, self.num_places
+        if places > MOST_PLACES:
+            raise ValueError(
+                f"density_per_km2={c.density_per_km2:g} and side_m={c.side_m:g} make {places:,} base stations, at most "
+                f"{MOST_PLACES:,} are allowed: lower one of them."
+            )
+        if not c.is_sparse and places > MOST_DENSE:
+            raise ValueError(
+                f"interference_range_m=None: {places:,} base stations would all interfere with each other one by one, "
+                f"which is for at most {MOST_DENSE:,}. Give a range of 200 to 400 m, or fewer base stations."
+            )
+        if c.interference_range_m is not None and c.layout == "poisson":
+            near = c.density_per_km2 * 1e-6 * np.pi * c.interference_range_m**2
+            if places * min(places, near) > MOST_LINKS:
+                raise ValueError(
+                    f"interference_range_m={c.interference_range_m:g}: {places:,} base stations would have more than "
+                    f"{MOST_LINKS:,} interferers nearer than that. Lower it, or give fewer base stations."
+                )
 
     def _world(self, chance: Chance) -> World:
         c = self.config
@@ -110,7 +134,7 @@ class Worlds:
         c, rng = self.config, chance["sites"]
         if c.layout == "rows":
             return rng.permutation(self.sites_m)[: c.num_bs], None
-        while True:
+        for _ in range(MOST_DRAWS):
             site_m = self.sites_m
             if c.layout == "poisson":
                 number = rng.poisson(c.density_per_km2 * 1e-6 * c.side_m**2)
@@ -125,9 +149,13 @@ class Worlds:
             if len(fitting):
                 return site_m[clusters.number == rng.choice(fitting)], None
             if c.layout != "poisson":
-                raise ValueError(
-                    f"cluster_bs={c.cluster_bs}: the layout's clusters have sizes {sorted(set(size.tolist()))}."
-                )
+                break
+        tried = (
+            f"none of {MOST_DRAWS} networks had one of those sizes, the last had" if c.layout == "poisson" else "it has"
+        )
+        raise ValueError(
+            f"cluster_bs={c.cluster_bs} does not fit the layout's clusters: {tried} {sorted(set(size.tolist()))}."
+        )
 
     def _come_and_go(self, chance: Chance, place_m: Floats, present: NDArray[np.bool_], last: int) -> int:
         """Fill `present` phase by phase and the places of who arrives; how many places are ever used.
@@ -216,7 +244,7 @@ class Worlds:
             need = self.config.qos_sinr / world.own_gain[at]
             gain, noise = need[:, None] * world.gain[np.ix_(at, at)], need * self.noise_mw
             power = np.full(len(at), low)
-            for _ in range(MOST_DRAWS):
+            for _ in range(MOST_SWEEPS):
                 more = np.maximum(gain @ power + noise, low)
                 if (more > high).any():
                     return False
