@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -144,7 +145,7 @@ def _draw(path: Path, source: str, player: Any, agent: str, found: Any) -> None:
     from mmwave_gym.rendering.power_allocation_map import save
     from mmwave_gym.sources.sites import SITES
 
-    record = played(player, found)
+    record = last_record(player, found)
     there = record.present
     title = (
         f"{Path(source).name}: {record.setting}\n{agent}: {record.rate_now:,.1f} bit/s/Hz, "
@@ -164,26 +165,40 @@ def _draw(path: Path, source: str, player: Any, agent: str, found: Any) -> None:
     )
 
 
-def played(player: Any, found: Any, episode: int = 0) -> Any:
-    """A `Record` of one episode of a task after its last slot, played by one agent on all places."""
-    from mmwave_gym.agent import RowRng, learns, sees
+def last_record(player: Any, found: Any, episode: int = 0) -> Any:
+    """A `Record` of a task's episode after its last slot."""
     from mmwave_gym.rendering.power_allocation import Record
+
+    records: list[Any] = []
+
+    def watch(batch: Any, outcome: Any) -> None:
+        if outcome is None:
+            records.append(Record(batch))
+        else:
+            records[0].add(outcome)
+
+    play(player, found, watch, episode)
+    return records[0]
+
+
+def play(player: Any, found: Any, watch: Callable[[Any, Any], None], episode: int = 0) -> None:
+    """Play a task's episode, one agent on all places; `watch(batch, outcome)` sees every slot, None first."""
+    from mmwave_gym.agent import RowRng, learns, sees
     from mmwave_gym.scenario import Batch, View
 
     batch = Batch(found.scenario(), 1)
     batch.reset(found.keys([episode]))
-    record, places = Record(batch), batch.scenario.num_agents
-    memory = None
+    watch(batch, None)
+    places, memory = batch.scenario.num_agents, None
     if hasattr(player, "begin"):
         memory = player.begin(View(batch, sees(player)), RowRng.from_seed(0, places))
     started, seen = np.ones(places, bool), batch.observe()
     for _ in range(found.warmup_steps + (found.scored_steps or batch.scenario.horizon)):
         action, memory = player.predict(seen[0], state=memory, episode_start=started, deterministic=True)
         outcome = batch.step(np.asarray(action)[None])
-        record.add(outcome)
+        watch(batch, outcome)
         following = batch.observe()
         if learns(player):
             done, info = outcome.terminated[0] | outcome.truncated, {"elapsed_s": np.repeat(outcome.elapsed_s, places)}
             memory = player.learn(memory, seen[0], action, outcome.reward[0], following[0], done, info)
         started, seen = outcome.terminated[0], following
-    return record

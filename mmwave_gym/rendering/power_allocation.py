@@ -110,10 +110,14 @@ class Record:
         return np.asarray(self._batch.state.head[0])
 
     @property
+    def power_mw(self) -> Array:
+        """(A,): 0 for who is not there."""
+        return np.asarray(self._batch.state.power_mw[0])
+
+    @property
     def power_dbm(self) -> Array:
         """(A,): the least power for who is not there."""
-        least_mw = self.world.power_mw[0]
-        return np.asarray(linear_to_db(np.maximum(self._batch.state.power_mw[0], least_mw)))
+        return np.asarray(linear_to_db(np.maximum(self.power_mw, self.world.power_mw[0])))
 
     @property
     def power_share(self) -> Array:
