@@ -103,11 +103,12 @@ def episode(film: Film) -> tuple[list[np.ndarray], np.ndarray]:
     return frames, still
 
 
-def write(name: str, frames: list[np.ndarray], still: np.ndarray, frame_ms: int) -> None:
-    """Write the still and the animation, whose last frame stays for two seconds."""
-    Image.fromarray(still).save(IMAGES / f"{name}.png", optimize=True)
+def write(name: str, frames: list[np.ndarray], still: np.ndarray | None, frame_ms: int) -> None:
+    """Write the still, if there is one, and the animation, whose last frame stays for two seconds."""
+    if still is not None:
+        Image.fromarray(still).save(IMAGES / f"{name}.png", optimize=True)
     # One palette for all frames: otherwise unchanged pixels flicker and the file grows.
-    palette = Image.fromarray(still).quantize(COLOURS, dither=Image.Dither.NONE)
+    palette = Image.fromarray(frames[-1] if still is None else still).quantize(COLOURS, dither=Image.Dither.NONE)
     entries = palette.getpalette() or []
     palette.putpalette([255 if value >= 250 else value for value in entries])  # the mean of its bin, not quite white
     small = [Image.fromarray(frame).resize((800, 600), Image.Resampling.LANCZOS) for frame in frames]

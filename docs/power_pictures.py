@@ -26,7 +26,7 @@ AGENT, LEARNER = "sca", "difference-q"
 HARD = {"ue_radius_m": 30.0, "reward": "difference", "observation": "local"}
 NETWORK = {**HARD, "layout": "poisson", "scope": "network", "interference": "network", "levels": None}
 CLUSTER = {**HARD, "feasible": "only"}
-Write = Callable[[str, list[np.ndarray], np.ndarray, int], None]
+Write = Callable[[str, list[np.ndarray], np.ndarray | None, int], None]
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def draw(images: Path, write: Write) -> None:
     powers(images / "power_allocation_powers.png")
     for film in FILMS:
         frames = shoot(film)
-        write(film.name, frames, frames[-1], film.frame_ms)
+        write(film.name, frames, frames[-1] if film is FILMS[0] else None, film.frame_ms)
 
 
 def shoot(film: Film) -> list[np.ndarray]:
@@ -100,7 +100,7 @@ def powers(path: Path) -> None:
     panels = []
     for name in ("full-power", AGENT):
         found = _task({**NETWORK, "horizon": SLOTS}, SLOTS)
-        record = last_record(load_agent(name, found.scenario_name, found), found)
+        record = last_record(load_agent(name, found.scenario_name, found), found, episode=1)
         there = record.present
         unhappy = int((there & ~record.satisfied).sum())
         title = (

@@ -21,7 +21,7 @@ Array = NDArray[np.float64]
 BINS = 100  # of slots, in the curves
 POWER_BINS = 15  # in the histogram of powers
 NEWS_SLOTS = 12  # for so long a change stands out
-NEAR_UNITS = 3.5  # clusters whose heads are nearer must not have the same colour
+NEAR_UNITS = 4.2  # clusters whose heads are nearer must not have the same colour
 MAP_COLUMNS, MAP_ROWS = 42, 19
 TEXT_WIDTH = 79
 TEXT_BAR = 12
@@ -156,6 +156,11 @@ class Record:
         stations = "1 base station" if count == 1 else f"{count:,} base stations"
         groups = "1 cluster" if clusters == 1 else f"{clusters:,} clusters"
         return f"{stations}, {groups}, UEs within {c.ue_radius_m:g} m"
+
+
+def disc_share(power_share: Any) -> Any:
+    """The radius of a power's disc over that of the greatest; steeper where powers mostly are, near the greatest."""
+    return 0.3 + 0.7 * power_share**2
 
 
 def colours(head_m: Array, unit_m: float, before: NDArray[np.int64] | None = None) -> NDArray[np.int64]:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmwave_gym.rendering.power_allocation import colours
+from mmwave_gym.rendering.power_allocation import colours, disc_share
 
 INCHES = 9.0
 GREY, INK = "#6e6e6e", "#222222"
@@ -68,7 +68,7 @@ def draw(
     mark_m = 0.085 * apart_m
     if power_share is not None:
         order = np.argsort(-power_share, kind="stable")
-        radius_m = 0.42 * apart_m * (0.33 + 0.67 * power_share[order])
+        radius_m = 0.42 * apart_m * disc_share(power_share[order])
         inside, rim = ([colour(n, pale) for n in number[order]] for pale in (0.75, 0.5))
         discs(place_m[order], radius_m, 1, facecolors=inside, edgecolors=rim, linewidths=0.5)
     member = head != np.arange(len(head))

@@ -27,7 +27,7 @@ from mmwave_gym.rendering.canvas import (
     nice_step,
     series_colour,
 )
-from mmwave_gym.rendering.power_allocation import NEWS_SLOTS, POWER_BINS, Record
+from mmwave_gym.rendering.power_allocation import NEWS_SLOTS, POWER_BINS, Record, disc_share
 
 LEFT, RIGHT = 20, 940
 MAP: Box = (20, 56, 636, 636)
@@ -85,7 +85,7 @@ class PowerAllocationPicture:
 
     def _radius(self, share: float) -> float:
         """Of a power's disc, from the least power to the greatest."""
-        return self._most * (0.33 + 0.67 * share)
+        return self._most * disc_share(share)
 
     def _colour(self, bs: int) -> Colour:
         """Of a base station's cluster."""
