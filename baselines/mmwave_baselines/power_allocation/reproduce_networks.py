@@ -21,7 +21,7 @@ FIGURE_DENSITIES = (120, 148)
 """Of Figs. 2 and 3, a square kilometre: the authors' code has the first, and a set of nodes named after the second."""
 NETWORK_DENSITIES = (120, 480)
 DRAWS = {False: 100, True: 10}
-NETWORK_DRAWS = {120: 12, 480: 6}
+NETWORK_DRAWS = {120: 8, 480: 4}
 NETWORK_STEPS = {120: 20_000, 480: 6_000}
 NETWORK_RULES = {120: RULES, 480: RULES[:1]}
 _QUICK_DRAWS, _QUICK_STEPS = 2, 2_000

@@ -64,7 +64,7 @@ class Accumulated(Network):
     on the UEs before it included, so the diagonal counts. For `coordinate_ascent` only."""
 
     @cached_property
-    def coupling(self) -> Floats:  # type: ignore[override]
+    def coupling(self) -> Floats:
         heard = np.where(np.eye(self.gain.shape[1], dtype=bool), 0.0, self.gain)
         return np.asarray(np.cumsum(heard, axis=1) / self.own_gain[:, :, None])
 
