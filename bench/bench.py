@@ -338,7 +338,7 @@ def association_worlds(quick: bool) -> list[Row]:
 
 
 def plain_power_slot(batch: Batch) -> float:
-    """CPU seconds that one copy's SINRs and rewards take where Python does it link by link, without observations and metrics."""
+    """CPU seconds for one copy's SINRs and rewards alone where Python goes link by link."""
     state, noise_mw = batch.state, batch.scenario.constants()["noise_mw"]
     gain = state.gain[0]
     links = (
@@ -402,7 +402,8 @@ def power_rates(quick: bool) -> list[Row]:
             plain = plain_power_slot(batch) / int(batch.state.present[0].sum())
             setup = (
                 f"everybody's {observation} observation, 32 levels; {cost * 1e3:.3g} ms a slot, "
-                f"{plain * live / cost:.0f} times plain Python that only measures; drawn in {drawn_s:.2g} s, {megabytes(batch):,.0f} MB"
+                f"{plain * live / cost:.0f} times plain Python that only measures; "
+                f"drawn in {drawn_s:.2g} s, {megabytes(batch):,.0f} MB"
             )
             rows.append(Row(f"power, {name}, {observation}: million agent-steps/s", million, goal, setup))
     return rows

@@ -310,7 +310,7 @@ class PowerAllocation(Scenario[PowerAllocationEpisodes, PowerAllocationState]):
         """(N,): 1 for every change while who it touched is not satisfied, over the number of changes."""
         if not self.config.changes:
             return np.zeros(len(satisfied))
-        hurt = (state.healing & (state.present & ~satisfied)[:, None]).any(axis=2)
+        hurt = np.logical_or.reduce(state.healing & (state.present & ~satisfied)[:, None], axis=2)
         state.healing &= hurt[..., None]
         return hurt.sum(axis=1) / self.config.changes
 

@@ -226,7 +226,7 @@ def check_places(name: str, places: Any) -> None:
         if (
             not isinstance(place, Sequence)
             or len(place) != 2
-            or not all(isinstance(x, Real) and abs(x) <= FARTHEST_M for x in place)
+            or not all(isinstance(x, Real) and abs(float(x)) <= FARTHEST_M for x in place)
         ):
             raise ValueError(f"{name}[{i}] must be a pair of finite numbers in metres, got {place!r}.")
     seen: dict[tuple[float, float], int] = {}
