@@ -42,7 +42,7 @@ UNCHANGED, UNCHANGED_STEPS = 1e-3, 1000
 """The authors' code stops when the sum of all tables has changed by less than that for more than so many steps."""
 _CHUNK = 1 << 16  # random numbers drawn at a time: half a megabyte
 _DENSE = 64  # so many columns of gains lie in the nearest cache
-_FEW = 0.02  # up to here five terms of the series of a logarithm are exact to 1e-11
+_WEAK = 1 / 3  # up to there six terms of the series are exact to 1e-9
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -333,11 +333,12 @@ def count_harm(
         for e in range(first[i], first[i + 1]):
             less = gain[e] * (power_mw[who[e]] - least_mw)
             t = less * per_heard
-            if t < _FEW:  # most interferers are weak, and a logarithm costs more than a few products
+            if t < _WEAK:  # ln((1 - s) / (1 - t)) = 2 artanh(w), and a logarithm costs more than a few products
                 s = less * per_both
-                more = t * (1.0 + t * (0.5 + t * (1.0 / 3.0 + t * (0.25 + t * 0.2))))
-                more -= s * (1.0 + s * (0.5 + s * (1.0 / 3.0 + s * (0.25 + s * 0.2))))
-                more *= 1.4426950408889634  # 1 / ln 2
+                w = (t - s) / (2.0 - t - s)
+                z = w * w
+                more = w * (1.0 + z * (1 / 3 + z * (1 / 5 + z * (1 / 7 + z * (1 / 9 + z * (1 / 11))))))
+                more *= 2.8853900817779268  # 2 / ln 2
             else:
                 more = math.log2((both - less) / (heard_mw[i] - less)) - capacity[i]
             harm[who[e]] += more + penalty * (missing - max(missing - more, 0.0) if missing > 0.0 else 0.0)

@@ -187,7 +187,7 @@ def draw_map(result: Result, path: Path, name: str = "difference-q") -> None:
     there = world.present[0]
     place_m, head = world.place_m[there], (np.cumsum(there) - 1)[world.head[0][there]]
     power_dbm = linear_to_db(run.power_mw)
-    figure = Figure(figsize=(14.0, 7.0), layout="constrained")
+    figure = Figure(figsize=(14.0, 6.6), layout="constrained")
     FigureCanvasAgg(figure)
     whole, part = figure.subplots(1, 2)
     size = float(np.clip(3e4 / result.count, 0.35, 30.0))
@@ -210,7 +210,7 @@ def draw_map(result: Result, path: Path, name: str = "difference-q") -> None:
         ue_m=world.ue_m[there][inside],
         satisfied=run.sinr[inside] >= result.config.qos_sinr,
     )
-    part.set_title("in the middle: clusters, powers (size of the discs), UEs (cross: not satisfied)")
+    part.set_title("in the middle: clusters, powers (discs), UEs (cross: not satisfied)", fontsize=11)
     corner = 1e-3 * (middle - 0.5 * WINDOW_M)
     from matplotlib.patches import Rectangle
 

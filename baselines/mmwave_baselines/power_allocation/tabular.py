@@ -258,7 +258,7 @@ class DifferenceQ(Tabular):
     label = "Q on the difference reward"
     kind = "rule"
     needs_gains = True
-    PENALTY: ClassVar[float] = 5.0
+    PENALTY: ClassVar[float] = 4.0
     MARGIN: ClassVar[float] = 0.3
     first_q = 10.0
     _defaults = (0.1, 0.0, 0.3)
