@@ -19,12 +19,24 @@ from mmwave_baselines.power_allocation.optimisation.feasibility import (
     least_powers,
     max_min_sinr,
 )
-from mmwave_baselines.power_allocation.optimisation.large import penalty_optimum
+from mmwave_baselines.power_allocation.optimisation.large import (
+    Large,
+    foschini_miljanic_large,
+    full_power_large,
+    max_min_large,
+    penalty_optimum,
+    selected_large,
+    wmmse_large,
+)
 from mmwave_baselines.power_allocation.optimisation.levels import (
     brute_force,
     coordinate_ascent,
+    least_levels,
     levels_mw,
+    on_levels,
+    penalised,
     penalised_sum,
+    served,
 )
 from mmwave_baselines.power_allocation.optimisation.network import (
     LN2,
@@ -37,9 +49,11 @@ from mmwave_baselines.power_allocation.optimisation.network import (
     full_power,
     interference,
     satisfied,
+    satisfied_rate,
     sinr,
 )
-from mmwave_baselines.power_allocation.optimisation.repair import MARGINS, repair, repair_local
+from mmwave_baselines.power_allocation.optimisation.repairs import MARGINS, repair, repair_local
+from mmwave_baselines.power_allocation.optimisation.selection import selected
 from mmwave_baselines.power_allocation.optimisation.sum_rate import sca, wmmse
 
 __all__ = [
@@ -49,6 +63,7 @@ __all__ = [
     "SLACK",
     "Bools",
     "Floats",
+    "Large",
     "Network",
     "admitted",
     "brute_force",
@@ -57,17 +72,28 @@ __all__ = [
     "coordinate_ascent",
     "feasible",
     "foschini_miljanic",
+    "foschini_miljanic_large",
     "full_power",
+    "full_power_large",
     "interference",
+    "least_levels",
     "least_powers",
     "levels_mw",
+    "max_min_large",
     "max_min_sinr",
+    "on_levels",
+    "penalised",
     "penalised_sum",
     "penalty_optimum",
     "repair",
     "repair_local",
     "satisfied",
+    "satisfied_rate",
     "sca",
+    "selected",
+    "selected_large",
+    "served",
     "sinr",
     "wmmse",
+    "wmmse_large",
 ]

@@ -62,13 +62,14 @@ def feasible(network: Network) -> Bools:
 def clipped_fixed_point(network: Network, target: Floats, iterations: int = 5000, tolerance: float = 1e-10) -> Floats:
     """Fixed point of p = clip(target (F p + eta), Pmin, Pmax), (N, A) mW; unique, whatever the targets (Yates)."""
     power = full_power(network)
-    todo = np.arange(len(network))
+    rows, todo = network, np.arange(len(network))
     for _ in range(iterations):
-        rows = network.take(todo)
         new = np.clip(target[todo] * interference(rows, power[todo]), rows.least, rows.greatest)
         moved = (np.abs(new - power[todo]) > tolerance * new).any(axis=1)
         power[todo] = new
-        todo = todo[moved]
+        if not moved.all():
+            todo = todo[moved]
+            rows = network.take(todo)
         if not len(todo):
             break
     return power

@@ -91,6 +91,12 @@ def satisfied(network: Network, power_mw: Floats) -> Bools:
     return network.present & reached
 
 
+def satisfied_rate(network: Network, power_mw: Floats) -> Floats:
+    """Sum of log2(1 + SINR) of those who reach q, (N,) bit/s/Hz."""
+    rate: Floats = (capacity_bps_hz(network, power_mw) * satisfied(network, power_mw)).sum(axis=1)
+    return rate
+
+
 def full_power(network: Network) -> Floats:
     """Everybody at Pmax, (N, A) mW."""
     return network.greatest.copy()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from mmwave_baselines.power_allocation.optimisation.feasibility import (
@@ -20,20 +22,36 @@ def wmmse(network: Network, iterations: int = 200) -> Floats:
 
     Shi, Razaviyayn, Luo and He, IEEE Trans. Signal Processing 2011, one antenna; amplitudes clipped to the box.
     """
+    back = network.coupling.swapaxes(1, 2)
     low, high = np.sqrt(network.least), np.sqrt(network.greatest)
-    back, amplitude = network.coupling.swapaxes(1, 2), high
+
+    def charged(heard: Floats) -> Floats:
+        return np.asarray((back @ heard[..., None])[..., 0])
+
+    return wmmse_iteration(lambda power: interference(network, power), charged, low, high, iterations)
+
+
+def wmmse_iteration(
+    interference: Callable[[Floats], Floats],
+    charged: Callable[[Floats], Floats],
+    low: Floats,
+    high: Floats,
+    iterations: int,
+) -> Floats:
+    """Powers after updates from the amplitudes `high`, given p to F p + eta, x to F' x, and the amplitudes allowed."""
+    amplitude = high
     for _ in range(iterations):
         power = amplitude**2
-        total = power + interference(network, power)
+        total = power + interference(power)
         receiver = amplitude / total
         weight = total / (total - power)  # 1 / MSE
         heard = weight * receiver**2
-        price = heard + (back @ heard[..., None])[..., 0]
+        price = heard + charged(heard)
         amplitude = np.clip(weight * receiver / np.maximum(price, 1e-300), low, high)
     return amplitude**2
 
 
-def sca(network: Network, starts: int | None = None) -> Floats:
+def sca(network: Network, starts: int | None = None, chosen: Bools | None = None) -> Floats:
     """Powers (N, A) mW of the largest sum rate found with SINR >= q for all, or for those `admitted` where it must be.
 
     Successive convex approximation (SCALE, Papandriopoulos and Evans, IEEE Trans. Information Theory 2009): ln(1 +
@@ -42,24 +60,27 @@ def sca(network: Network, starts: int | None = None) -> Floats:
     under a strong barrier that fades slowly: that path alone ends, measured on 14 BSs, within 1e-5 of the best of
     hundreds of runs. The others (nearly max-min, full power, WMMSE, then random powers, drawn into the feasible set)
     begin with a weaker one, which helps in small networks: 16 starts up to 6 BSs, else 6, where `starts` is None.
-    Rates of those not admitted count nothing.
+    Rates of those not admitted count nothing. `chosen` (N, A) says who is to be satisfied instead; rows in which they
+    cannot be hold NaN.
     """
     power = np.empty(network.present.shape)
     starts = starts or (16 if network.present.shape[1] <= 6 else 6)
+    chosen = admitted(network) if chosen is None else chosen
     block = max(1, 200_000 // (starts * network.present.shape[1] ** 2))  # ours: stay in cache
     for first in range(0, len(network), block):
         rows = slice(first, first + block)
-        power[rows] = _sca(network.take(rows), starts)
+        power[rows] = _sca(network.take(rows), starts, chosen[rows])
     return power
 
 
-def _sca(network: Network, starts: int) -> Floats:
-    target, power, _ = aim(network, admitted(network))
-    middle, edge, roomy = _middle(network, target)
-    rows = np.flatnonzero(roomy)
+def _sca(network: Network, starts: int, chosen: Bools) -> Floats:
+    target, power, possible = aim(network, chosen)
+    rows = np.flatnonzero(possible & chosen.any(axis=1))
+    middle, edge, roomy = _middle(network.take(rows), target[rows])
+    rows, middle, edge = rows[roomy], middle[roomy], edge[roomy]
     if not len(rows):
         return power
-    network, target, middle, edge = network.take(rows), target[rows], middle[rows], edge[rows]
+    network, target = network.take(rows), target[rows]
     low, high = np.log(network.power_mw)
     uniform = np.random.default_rng(0).random((max(0, starts - 4), network.present.shape[1]))
     others = [edge, network.greatest, wmmse(network, 30)]
