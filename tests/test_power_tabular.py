@@ -50,7 +50,8 @@ def batch_of(copies: int = 1, seed: int = 0, **keywords: Any) -> Batch:
 
 def air(batch: Batch, copy: int = 0) -> dict[str, Any]:
     """What the kernel needs of a copy's world."""
-    state, scenario = batch.state, batch.scenario
+    state: Any = batch.state
+    scenario: Any = batch.scenario
     return {
         "gain": state.gain[copy],
         "own_gain": state.own_gain[copy],
