@@ -22,7 +22,7 @@ from mmwave_gym.suite import Task
 SIDE_M = 1000.0
 DENSITIES_PER_KM2 = (60, 180)
 SLOTS = 20
-AGENT, LEARNER = "sca", "difference-q"
+AGENT, LEARNER = "ppo@0", "difference-q"
 HARD = {"ue_radius_m": 30.0, "reward": "difference", "observation": "local"}
 NETWORK = {**HARD, "layout": "poisson", "scope": "network", "interference": "network", "levels": None}
 CLUSTER = {**HARD, "feasible": "only"}
@@ -103,8 +103,9 @@ def powers(path: Path) -> None:
         record = last_record(load_agent(name, found.scenario_name, found), found, episode=1)
         there = record.present
         unhappy = int((there & ~record.satisfied).sum())
+        played = name.partition("@")[0]
         title = (
-            f"{name}, slot {SLOTS}: {record.rate_now:,.0f} bit/s/Hz, {unhappy} of {there.sum()} UEs not satisfied\n"
+            f"{played}, slot {SLOTS}: {record.rate_now:,.0f} bit/s/Hz, {unhappy} of {there.sum()} UEs not satisfied\n"
             f"{1e-3 * float(record.power_mw[there].mean()):.2f} W a base station"
         )
         network = {

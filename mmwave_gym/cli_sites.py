@@ -120,7 +120,7 @@ def _print(results: dict[str, list[dict[str, Any]]], episodes: int, warmup: int,
         padding=(0, 2, 0, 0),
     )
     for column in ("agent", "sum rate, bit/s/Hz", "of satisfied UEs", "satisfied UEs", "W a base station"):
-        table.add_column(column)
+        table.add_column(column, overflow="fold")
     for name, rows in results.items():
         columns = ("sum_rate_bps_hz", "satisfied_rate_bps_hz", "qos_satisfaction", "power_w")
         mean, half = np.array([_mean([row[c] for row in rows]) for c in columns]).T

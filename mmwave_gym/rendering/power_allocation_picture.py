@@ -224,9 +224,11 @@ class PowerAllocationPicture:
         words = f"{record.satisfied_rate_now:,.1f} without UEs that are not satisfied" if lost > 0.05 else ""
         frame.text(words, (PANEL, top + 60), 12, GREY, room=RIGHT - PANEL)
         rate, known = record.mean(record.sum_rate), record.counted > 0
-        high = float(rate[known].max(initial=1.0)) * 1.04
-        least = float(record.mean(record.satisfied_rate)[known].min(initial=high))
-        low = 0.0 if least < 0.6 * high or not known.any() else least - 0.25 * (high - least)
+        low, high = 0.0, 1.0
+        if known.any():
+            most, least = float(rate[known].max()), float(record.mean(record.satisfied_rate)[known].min())
+            high = most + max(0.1 * (most - least), 0.01 * most, 1e-3)
+            low = 0.0 if least < 0.6 * most else least - (high - most)
         box = (CURVE_LEFT, top + 82, RIGHT - CURVE_LEFT, CURVE_HEIGHT)
         self._draw_axis(box, low, high, "{:,.6g}", 1.0)
         self._draw_curve(box, rate, low, high, GREY)
