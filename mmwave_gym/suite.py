@@ -135,13 +135,14 @@ _association = partial(
 _paper_streets = partial(_association, description="Buses in a grid of streets with 64 base stations, as in the paper.")
 _blocked_streets = partial(_association, description="The same streets with large buildings: line of sight matters.")
 
-# Rates of UEs that are not satisfied do not count, so that starving one never raises a rank.
+# Rates of UEs that are not satisfied do not count. A few left out can still raise the sum of the others' by more, which
+# the ceiling does: on hard-14 it has 89 % satisfied and 4 % more than "sca", which satisfies all whom it can.
 _power = partial(
     Task,
     env_id="MmwavePowerAllocation-v0",
     primary="satisfied_rate_bps_hz",
     reference="full-power",
-    ceiling="sca",
+    ceiling="sca-selected",
     episodes=64,
 )
 # Who has learned elsewhere, or computes, has 20 slots to settle; who learns in the very world has 5,000.

@@ -21,7 +21,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 from mmwave_baselines.power_allocation import optimisation as opt
 from mmwave_baselines.power_allocation.acting import Floats, actions
@@ -117,7 +116,7 @@ def networks(view: View, copies: Places) -> Iterator[tuple[tuple[Places, Places]
         yield (
             (rows, place),
             Network(
-                gain=np.stack([g.toarray() if sparse.issparse(g) else g for g in gain]),
+                gain=np.stack([g if isinstance(g, np.ndarray) else g.toarray() for g in gain]),
                 own_gain=seen["own_gain"][rows, place],
                 noise_mw=np.full(place.shape, constants["noise_mw"]),
                 present=np.ones(place.shape, dtype=bool),

@@ -36,7 +36,9 @@ class Large:
     def coupling(self) -> Any:
         """F (A, A) with an empty diagonal, of the form of `gain`."""
         if sparse.issparse(self.gain):
-            scaled = sparse.csr_array(sparse.diags_array(1.0 / self.own_gain) @ sparse.csr_array(self.gain))
+            scaled = sparse.csr_array(
+                sparse.diags_array(1.0 / self.own_gain) @ sparse.csr_array(self.gain, dtype=float)
+            )
             return (scaled - sparse.diags_array(scaled.diagonal())).tocsr()
         scaled = self.gain / self.own_gain[:, None]
         np.fill_diagonal(scaled, 0.0)
