@@ -35,7 +35,8 @@ class Large:
     @cached_property
     def coupling(self) -> Any:
         """F (A, A) with an empty diagonal, of the form of `gain`."""
-        if sparse.issparse(self.gain):
+        is_sparse: bool = sparse.issparse(self.gain)  # by a name, or the type checker narrows `gain`
+        if is_sparse:
             scaled = sparse.csr_array(
                 sparse.diags_array(1.0 / self.own_gain) @ sparse.csr_array(self.gain, dtype=float)
             )
