@@ -21,7 +21,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from mmwave_gym.agent import AgentError, RowRng
+from mmwave_gym.agent import AgentError, RowRng, policy_class
 from mmwave_gym.networks import AnyNetwork, Floats, Network, SetNetwork, read_network
 from mmwave_gym.scenario import ObservationFields, View
 
@@ -365,7 +365,9 @@ def read_policy(weights: bytes, card_text: bytes, name: str, kind: type[Policy] 
 
 
 def kind_of(card: Mapping[str, Any]) -> type[Policy]:
-    """The class of the agent that a card describes."""
+    """The class of the agent that a card describes, or that of the installed agent that it names."""
+    if agent := card.get("agent"):
+        return policy_class(str(agent))
     from mmwave_gym.power_policy import ChangePolicy, says_changes  # which is a Policy itself
 
     return ChangePolicy if says_changes(card) else Policy

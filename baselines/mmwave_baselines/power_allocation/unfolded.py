@@ -26,9 +26,11 @@ from numpy.typing import NDArray
 
 from mmwave_baselines.power_allocation import optimisation
 from mmwave_baselines.power_allocation.acting import Floats, actions
+from mmwave_baselines.power_allocation.learned import repaired
+from mmwave_baselines.power_allocation.planners import networks
 from mmwave_baselines.shipped import Shipped
 from mmwave_gym import interference
-from mmwave_gym.agent import AgentError, NotApplicable, RowRng, begun
+from mmwave_gym.agent import AgentError, RowRng, begun
 from mmwave_gym.networks import AnyNetwork
 from mmwave_gym.policy import Policy
 from mmwave_gym.scenario import ObservationField, ObservationFields, View
@@ -44,9 +46,12 @@ LEVEL_MARGIN, ROUND_UP, PRESSED = 0.3, 0.2, 1e-3
 """With levels: the margin, and who is under pressure takes the next level above unless it is so near below."""
 NO_PRICE = 1e-12
 """What a mW costs where it disturbs nobody, 1 / mW."""
-REPAIR_AFTER, MOST_REPAIRED = 18, 3000
-"""Slots from the start or a change until powers are repaired, and how many base stations at most."""
-MEASURED = ("power_mw", "interference_mw", "sinr", "present", "phase", "own_gain", "far_gain")
+SETTLING, SLOWING = 20, 8
+"""After so many slots, since the start or a change, steps shrink as (SETTLING / slot)^SLOWING: the network learned to
+arrive rather than to stay, and between levels it would go back and forth."""
+REPAIR_AFTER = 18
+"""Slots from the start or a change until powers are repaired."""
+MEASURED = ("power_mw", "interference_mw", "sinr", "present", "phase")
 
 FIELDS = ObservationFields(
     (
@@ -163,13 +168,18 @@ class UnfoldedPolicy(Policy):
         low, high = np.log(constants["power_mw"]).tolist()
         log_target = float(np.log(constants["qos_sinr"] * (1.0 + margin)))
         before = life.kept
-        life.wanted, life.kept = step(self.network, told, life.kept, log_target, (low, high))
-        life.allowed = life.wanted if levels is None else on_levels(life.wanted, life.kept.pressure, levels)
         life.age += 1
-        self._finish(life, seen, before)
+        wanted, kept = step(self.network, told, before, log_target, (low, high))
+        part = np.minimum(1.0, (SETTLING / life.age) ** SLOWING)[:, None]
+        life.wanted = told.log_mw + part * (wanted - told.log_mw)
+        pressure = before.pressure + part * (kept.pressure - before.pressure)
+        memory = before.memory + part[..., None].astype(np.float32) * (kept.memory - before.memory)
+        life.kept = Kept(pressure, memory)
+        life.allowed = life.wanted if levels is None else on_levels(life.wanted, life.kept.pressure, levels)
+        self._finish(life, before)
         return actions(view, np.where(life.present, np.exp(life.allowed), 0.0)), life
 
-    def _finish(self, life: _Life, seen: dict[str, Any], before: Kept) -> None:
+    def _finish(self, life: _Life, before: Kept) -> None:
         """A last word on `life.allowed`."""
 
     @staticmethod
@@ -179,8 +189,9 @@ class UnfoldedPolicy(Policy):
         fresh = present & ~life.present
         if episode_start is not None:
             # An episode begins for all of a copy; somebody's place alone is marked where he has left it.
-            fresh |= present & np.asarray(episode_start, bool).reshape(present.shape).all(axis=1)[:, None]
-        changed = np.asarray((phase != life.phase) | fresh.any(axis=1))
+            marked = np.asarray(episode_start, bool).reshape(present.shape)
+            fresh |= present & np.logical_and.reduce(marked, axis=1)[:, None]
+        changed = (phase != life.phase) | np.logical_or.reduce(fresh, axis=1)
         if changed.any():
             life.gain = life.view.look("gain")["gain"]
             life.age[changed] = 0
@@ -213,56 +224,29 @@ def on_levels(log_mw: Floats, pressure: Floats, levels_mw: Any) -> Floats:
 class RepairedPolicy(UnfoldedPolicy):
     """The same; once powers have settled they are repaired with all gains known, and kept until a change.
 
-    In a cluster that can satisfy all, all are satisfied (`optimisation.repair`). Where not all can be, and in a whole
-    network, where everybody would pay for one, powers move only if more are satisfied and the satisfied together lose
-    nothing (`repair_local`). Levels are climbed one base station at a time, from where they are.
+    In a cluster that can satisfy all, all are satisfied. Where not all can be, and in a whole network, where everybody
+    would pay for one, powers move only if more are satisfied and the satisfied together lose nothing.
     """
 
     access = "central"
 
-    def begin(self, view: View, rng: RowRng) -> Any:
-        if view.num_agents > MOST_REPAIRED:
-            raise NotApplicable(f"repair solves equations of all base stations, at most {MOST_REPAIRED} at once.")
-        return super().begin(view, rng)
-
-    def _finish(self, life: _Life, seen: dict[str, Any], before: Kept) -> None:
-        for env in np.flatnonzero(life.age == REPAIR_AFTER + 1).tolist():
-            life.held[env] = self._repaired(life, seen, env)
+    def _finish(self, life: _Life, before: Kept) -> None:
+        due = np.flatnonzero(life.age == REPAIR_AFTER + 1)
+        if len(due):
+            constants, power_mw = life.view.constants, np.where(life.present, np.exp(life.allowed), 0.0)
+            whole = constants["scope"] == "network" and constants["layout"] != "rows"
+            for at, network in networks(life.view, due):
+                if whole and constants["levels"] is None and isinstance(network, optimisation.Network):
+                    better = optimisation.repair_local(network, power_mw[at])
+                else:
+                    better = repaired(network, power_mw[at], constants["levels"])
+                life.held[at] = np.log(better)
         still = life.age > REPAIR_AFTER
         life.allowed = np.where(still[:, None], life.held, life.allowed)
         life.wanted = np.where(still[:, None], life.held, life.wanted)
         # What was learned on the way here stays as it is until it is needed again.
         life.kept.pressure[still] = before.pressure[still]
         life.kept.memory[still] = before.memory[still]
-
-    @staticmethod
-    def _repaired(life: _Life, seen: dict[str, Any], env: int) -> Floats:
-        """ln mW (A,) of one copy."""
-        constants, at = life.view.constants, np.flatnonzero(life.present[env])
-        gain = life.gain[env][np.ix_(at, at)] if life.gain.ndim > 1 else life.gain[env][at][:, at].toarray()
-        power = np.exp(life.allowed[env, at])
-        noise = np.full(len(at), constants["noise_mw"])
-        if constants["is_sparse"] and constants["interference"] == "network":
-            noise += seen["far_gain"][env, at] * power.mean()
-        network = optimisation.Network(
-            gain=gain[None],
-            own_gain=seen["own_gain"][env, at][None],
-            noise_mw=noise[None],
-            qos_sinr=constants["qos_sinr"],
-            power_mw=constants["power_mw"],
-            present=np.ones((1, len(at)), bool),
-        )
-        if constants["levels"] is None:
-            whole = constants["scope"] == "network" and constants["layout"] != "rows"
-            repaired = (optimisation.repair_local if whole else optimisation.repair)(network, power[None])
-        else:
-            can = bool(optimisation.feasible(network)[0])
-            worth = optimisation.penalised if can else optimisation.served
-            start = (power[None],)
-            repaired = optimisation.coordinate_ascent(network, constants["levels"], 0, starts=start, worth=worth)
-        held = life.allowed[env].copy()
-        held[at] = np.log(repaired[0])
-        return held
 
 
 class Unfolded(Shipped):
