@@ -36,6 +36,7 @@ Floats = NDArray[np.floating[Any]]
 RANGE_M = 200.0  # ours: 15 interferers on average; the rest is left to their mean
 UE_RADIUS_M = 30.0
 WINDOW_M = 1500.0  # side of the part that is drawn large
+DOTS = 5000  # most base stations that are drawn one by one
 LABELS = {"cdpq": "CDP-Q", "difference-q": "Q on the difference reward"}
 
 
@@ -187,15 +188,25 @@ def draw_map(result: Result, path: Path, name: str = "difference-q") -> None:
     there = world.present[0]
     place_m, head = world.place_m[there], (np.cumsum(there) - 1)[world.head[0][there]]
     power_dbm = linear_to_db(run.power_mw)
-    figure = Figure(figsize=(14.0, 6.6), layout="constrained")
+    figure = Figure(figsize=(14.0, 7.2))
     FigureCanvasAgg(figure)
     whole, part = figure.subplots(1, 2)
-    size = float(np.clip(3e4 / result.count, 0.35, 30.0))
-    dots = whole.scatter(
-        *(1e-3 * place_m.T), c=power_dbm, s=size, lw=0, cmap="viridis", vmin=low_dbm, vmax=high_dbm, rasterized=True
-    )
-    whole.set(aspect="equal", xlabel="km", ylabel="km", title=f"power of {result.count:,} base stations")
-    figure.colorbar(dots, ax=whole, label="dBm", shrink=0.8)
+    figure.subplots_adjust(left=0.05, right=0.99, bottom=0.09, top=0.93, wspace=0.08)
+    if result.count > DOTS:  # dots would be smaller than the picture's
+        square_m = 250.0
+        edges = np.arange(0.0, result.config.side_m + square_m, square_m)
+        many = np.histogram2d(place_m[:, 0], place_m[:, 1], bins=(edges, edges))[0]
+        total = np.histogram2d(place_m[:, 0], place_m[:, 1], bins=(edges, edges), weights=power_dbm)[0]
+        with np.errstate(invalid="ignore"):
+            shown = whole.pcolormesh(1e-3 * edges, 1e-3 * edges, (total / many).T, cmap="viridis", rasterized=True)
+        shown.set_clim(*np.nanpercentile(total[many > 0] / many[many > 0], (1, 99)))
+        title = f"{result.count:,} base stations: mean power on squares of {square_m:g} m"
+    else:
+        dots = float(np.clip(3e4 / result.count, 6.0, 30.0))
+        shown = whole.scatter(*(1e-3 * place_m.T), c=power_dbm, s=dots, lw=0, vmin=low_dbm, vmax=high_dbm)
+        title = f"power of {result.count:,} base stations"
+    whole.set(aspect="equal", xlabel="km", ylabel="km", title=title)
+    figure.colorbar(shown, ax=whole, label="dBm", shrink=0.8)
 
     middle = place_m.mean(axis=0)
     inside = np.flatnonzero((np.abs(place_m[head] - middle) < 0.5 * WINDOW_M).all(axis=1))
