@@ -13,7 +13,7 @@ from train.session import BadRun, main
 
 @dataclass(kw_only=True)
 class Sac(Arguments):
-    """Soft actor-critic (Haarnoja et al. 2018), the weight of the entropy tuned by itself."""
+    """Soft actor-critic (Haarnoja et al. 2018), the temperature tuned by itself."""
 
     steps: int = option(400_000, "decisions to train on")
     network: str = option("plain", "plain, the only one for SAC")
@@ -23,12 +23,15 @@ class Sac(Arguments):
     gradient_steps: int = option(4, "gradient steps of an update")
     gamma: float = option(0.95, "discount a step")
     learning_rate: float = option(1e-3, "at the beginning; it falls to a twentieth linearly")
+    temperature: float = option(0.01, "weight of the entropy at the beginning, in scaled reward")
     tau: float = option(0.01, "share by which target networks follow in a gradient step")
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.network != "plain":
             raise ValueError(f"--network must be plain for SAC, got {self.network!r}.")
+        if self.temperature <= 0.0:
+            raise ValueError(f"--temperature must be above 0, got {self.temperature}.")
 
 
 def build(args: Sac, env: Any) -> Any:
@@ -47,6 +50,7 @@ def build(args: Sac, env: Any) -> Any:
         gradient_steps=args.gradient_steps,
         gamma=args.gamma,
         tau=args.tau,
+        ent_coef=f"auto_{args.temperature}",
         learning_rate=lambda left: args.learning_rate * (0.05 + 0.95 * left),
         policy_kwargs=policy_kwargs,
         seed=args.seed,
