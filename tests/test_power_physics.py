@@ -145,6 +145,7 @@ class Reference:
         self.unhealed = [who if (who & set(self.there)) - satisfied else set() for who in self.unhealed]
         told = {
             "reward": self.rewards(),
+            "qos_rate_bps_hz": sum(self.capacity[i] if i in satisfied else -10.0 for i in self.there),
             "satisfied_rate_bps_hz": sum(self.capacity[i] for i in satisfied),
             "sum_rate_bps_hz": sum(c),
             "qos_satisfaction": {i: float(i in satisfied) for i in self.there},
