@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Mapping
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,9 +27,10 @@ from mmwave_baselines.power_allocation.reproduce_claims import judge
 from mmwave_baselines.power_allocation.reproduce_measures import Measured, all_of, jackknife, jain, paper_claims, within
 from mmwave_baselines.power_allocation.reproduce_worlds import SETTINGS, Clusters
 from mmwave_gym.leaderboard.statistics import Interval
-from mmwave_gym.reproduction import Results, load_reproduction
+from mmwave_gym.reproduction import VERDICTS, Results, load_reproduction
 from mmwave_gym.scenarios.power_allocation_config import ROWS_M
 
+DOCS = Path(__file__).parents[1] / "docs" / "reproductions"
 Capacities = Mapping[str, tuple[float, ...]]
 
 # ---------------------------------------------------------------------- worlds
@@ -346,3 +349,17 @@ def test_every_claim_is_judged_and_states_its_place():
     assert list(entries) == list(reproduce_claims.JUDGES)
     for entry in entries.values():
         assert all(str(entry[key]) for key in ("claim", "where", "paper"))
+
+
+def test_committed_page_is_of_these_claims():
+    written = json.loads((DOCS / "power_allocation" / "claims.json").read_text())
+    entries = paper_claims()
+    assert [entry["id"] for entry in written] == list(entries)
+    page = (DOCS / "power_allocation.md").read_text()
+    for entry in written:
+        assert entry["verdict"] in VERDICTS
+        assert entry["claim"] == entries[entry["id"]]["claim"]
+        assert entry["reason"].replace("|", "\\|") in page
+    with (DOCS / "power_allocation" / "points.csv").open() as file:
+        points = list(csv.DictReader(file))
+    assert {int(p["size"]) for p in points} == set(learning.SIZES)

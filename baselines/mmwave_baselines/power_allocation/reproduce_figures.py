@@ -254,7 +254,7 @@ def _networks(m: Measured) -> Figure:
                 axis.set_ylabel(label)
             if not row:
                 axis.set_title(f"{density} base stations per km²", fontsize=10)
-        axes[len(NETWORK_DENSITIES) + column].set_ylim(bottom=0.0)
+    axes[-1].set_ylim(bottom=0.0)
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncol=2, frameon=False, fontsize=9, title="interference")
     return figure

@@ -43,6 +43,9 @@ NAMES = {
 TITLES = {"authors": "the authors' code", "repaired": "the same worlds, repaired", "text": "as the text says"}
 
 
+BOUNDED = ("jain", "satisfied", "all", "rests", "steady_satisfied")
+
+
 class Found(NamedTuple):
     """What a judge says: our value, its interval, the verdict and why."""
 
@@ -126,7 +129,11 @@ class Measured:
         return np.array([row[metric] for row in rows], np.float64)
 
     def mean(self, setting: str, num_bs: int, method: str, metric: str = "sum") -> Interval:
-        return mean_interval(self.values(setting, num_bs, method, metric)[None])
+        """Over runs; the interval of a share or an index ends at 0 and 1."""
+        found = mean_interval(self.values(setting, num_bs, method, metric)[None])
+        if metric not in BOUNDED or found.low is None or found.high is None:
+            return found
+        return Interval(found.mean, max(found.low, 0.0), min(found.high, 1.0))
 
     def difference(self, setting: str, num_bs: int, one: str, other: str, metric: str = "sum") -> Interval:
         """Paired by run, over the runs that both have."""

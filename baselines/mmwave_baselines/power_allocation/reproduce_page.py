@@ -81,7 +81,8 @@ def page(results: Results, claims: Sequence[Claim], figures: str) -> str:
         _readings(m),
         "## Without bootstrapping\n",
         "A base station's state never changes, so Q-learning here is a bandit's problem and a discount has nothing to "
-        f"look ahead to. Repaired worlds, independent tables, {FEWER_RUNS[quick]} runs.\n",
+        f"look ahead to. Repaired worlds, independent tables, {FEWER_RUNS[quick]} runs with gamma 0. A run is at rest "
+        "if powers stay the same for the last 500 steps, which they do not in one that the authors' stop ends early.\n",
         _variants(m),
         "## Whole networks\n",
         f"![Capacity and missed QoS with and without interference of other clusters]({figures}/networks.png)\n",
