@@ -39,10 +39,10 @@ city: setup
 	$(BIN)/mmwave-gym render MmwaveAssociation-v0 --agent msr --set city=$(CITY)/helsinki.npz --out $(CITY)/helsinki.gif
 	$(BIN)/mmwave-gym leaderboard --task association/helsinki --out $(CITY) $(if $(QUICK),--quick)
 
-# MMWAVE_DATA=folder make melbourne: the real sites of one operator clustered, powered (AGENT=sca) and drawn.
+# MMWAVE_DATA=folder make melbourne: the real sites of one operator clustered, powered (AGENT=unfolded) and drawn.
 melbourne: setup
 	@mkdir -p runs
-	$(BIN)/mmwave-gym sites sites:melbourne --agent $(or $(AGENT),sca) --out runs/melbourne.png
+	$(BIN)/mmwave-gym sites sites:melbourne --agent $(or $(AGENT),unfolded) --out runs/melbourne.png
 
 # One seed of one agent, as an example; `python -m train.ppo --help` tells the rest.
 train: setup

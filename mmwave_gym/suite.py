@@ -283,6 +283,7 @@ SUITE: tuple[Task, ...] = (
         kwargs={**_HARD, "observation": "local", "feasible": "only", "horizon": 5100},
         warmup_steps=5000,
         scored_steps=100,
+        expensive=True,
         description="The same with 32 levels, and time to learn in the very world.",
     ),
     _settle_first(
@@ -304,6 +305,7 @@ SUITE: tuple[Task, ...] = (
         warmup_steps=20,
         scored_steps=30,
         episodes=4,
+        expensive=True,
         description="A thousand base stations that all disturb each other.",
     ),
     _power(
