@@ -15,7 +15,8 @@ import pytest
 from mmwave_baselines.cell_selection import reproduce_claims, reproduce_policies
 from mmwave_baselines.cell_selection.reproduce import CellSelectionReproduction
 from mmwave_baselines.cell_selection.reproduce_claims import judge
-from mmwave_baselines.cell_selection.reproduce_measures import all_of, exact_value, paper_claims, within
+from mmwave_baselines.cell_selection.reproduce_measures import exact_value, paper_claims
+from mmwave_baselines.verdicts import all_of, within
 from mmwave_gym import reproduction
 from mmwave_gym.benchmark import Job
 from mmwave_gym.leaderboard import read_rows

@@ -14,7 +14,8 @@ import pytest
 from mmwave_baselines.association import reproduce_claims, reproduce_search as search, reproduce_series as series
 from mmwave_baselines.association.reproduce import BESIDE, FIVE, NUM_UES, AssociationReproduction, Setting, search_task
 from mmwave_baselines.association.reproduce_claims import judge
-from mmwave_baselines.association.reproduce_measures import Measured, all_of, inverse, paper_claims, printed, within
+from mmwave_baselines.association.reproduce_measures import Measured, inverse, paper_claims, printed
+from mmwave_baselines.verdicts import all_of, within
 from mmwave_gym.evaluation import evaluate
 from mmwave_gym.leaderboard.rows import Run
 from mmwave_gym.leaderboard.statistics import Interval

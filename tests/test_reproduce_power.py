@@ -24,8 +24,9 @@ from mmwave_baselines.power_allocation.optimisation import coordinate_ascent
 from mmwave_baselines.power_allocation.q_learning import run as q_learning
 from mmwave_baselines.power_allocation.reproduce import SETTINGS as NAMES, PowerAllocationReproduction
 from mmwave_baselines.power_allocation.reproduce_claims import judge
-from mmwave_baselines.power_allocation.reproduce_measures import Measured, all_of, jackknife, jain, paper_claims, within
+from mmwave_baselines.power_allocation.reproduce_measures import Measured, jackknife, jain, paper_claims
 from mmwave_baselines.power_allocation.reproduce_worlds import SETTINGS, Clusters
+from mmwave_baselines.verdicts import all_of, within
 from mmwave_gym.leaderboard.statistics import Interval
 from mmwave_gym.reproduction import VERDICTS, Results, load_reproduction
 from mmwave_gym.scenarios.power_allocation_config import ROWS_M

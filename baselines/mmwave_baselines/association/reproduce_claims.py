@@ -13,18 +13,8 @@ from typing import Any
 import numpy as np
 
 from mmwave_baselines.association.reproduce import FIVE
-from mmwave_baselines.association.reproduce_measures import (
-    HANDOVERS,
-    NAMES,
-    Found,
-    Measured,
-    above,
-    all_of,
-    ends,
-    paper_claims,
-    printed,
-    within,
-)
+from mmwave_baselines.association.reproduce_measures import HANDOVERS, NAMES, Measured, paper_claims, printed
+from mmwave_baselines.verdicts import Found, above, all_of, ends, within
 from mmwave_gym.reproduction import Claim, Results
 
 OTHERS = tuple(agent for agent in FIVE if agent != "sqa")

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from importlib.resources import files
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from mmwave_baselines.association import reproduce_search as search
 from mmwave_baselines.association.reproduce import READINGS, SETTLE_S, Setting, densities, search_task
+from mmwave_baselines.verdicts import claims_of
 from mmwave_gym.leaderboard.statistics import Interval, Values, difference_interval, mean_interval, score_interval
 from mmwave_gym.reproduction import Results
 
@@ -34,46 +32,14 @@ NAMES = {
 }
 
 
-class Found(NamedTuple):
-    """What a judge says: our value, its interval, the verdict and why."""
-
-    ours: float | str
-    interval: tuple[float, float] | None
-    verdict: str
-    reason: str
-
-
-@lru_cache(maxsize=1)
 def paper_claims() -> dict[str, dict[str, Any]]:
     """The file of claims by id."""
-    text = files("mmwave_baselines.association").joinpath("claims.json").read_text()
-    return {entry["id"]: entry for entry in json.loads(text)}
+    return claims_of(__package__)
 
 
 def printed(what: str, num_ues: int, agent: str) -> float:
     """A cell of Table I: what is "rate" (10 Mbit/s) or "time" (s)."""
     return float(paper_claims()[f"{what}-{num_ues}-{agent}"]["paper"])
-
-
-def within(distance: float, tolerance: float) -> str:
-    """Reproduced up to the tolerance, partly up to twice it."""
-    size = abs(distance)
-    return "reproduced" if size <= tolerance else "partly" if size <= 2 * tolerance else "not reproduced"
-
-
-def all_of(holds: Sequence[bool]) -> str:
-    """Reproduced where it always holds, not reproduced where it never does."""
-    return "reproduced" if all(holds) else "partly" if any(holds) else "not reproduced"
-
-
-def ends(interval: Interval) -> tuple[float, float] | None:
-    """The interval's ends, if it has any."""
-    return None if interval.low is None or interval.high is None else (interval.low, interval.high)
-
-
-def above(difference: Interval) -> bool:
-    """Is the whole interval above 0?"""
-    return difference.low is not None and difference.low > 0.0
 
 
 def inverse(interval: Interval) -> Interval:

@@ -28,14 +28,11 @@ from mmwave_baselines.cell_selection.reproduce_measures import (
     IMBALANCE,
     NAMES,
     RATES,
-    Found,
     Measured,
-    all_of,
-    ends,
     paper_claims,
     printed_gain,
-    within,
 )
+from mmwave_baselines.verdicts import Found, all_of, ends, within
 from mmwave_gym.leaderboard.statistics import score_interval
 from mmwave_gym.reproduction import Claim, Results
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from functools import lru_cache
-from importlib.resources import files
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from mmwave_baselines.cell_selection.reproduce import TABLE, TIES, Setting
+from mmwave_baselines.verdicts import claims_of
 from mmwave_gym.leaderboard.statistics import Interval, difference_interval, mean_interval, score_interval
 from mmwave_gym.reproduction import Results
 
@@ -41,41 +39,14 @@ LIMITS = {
 }
 
 
-class Found(NamedTuple):
-    """What a judge says: our value, its interval, the verdict and why."""
-
-    ours: float | str
-    interval: tuple[float, float] | None
-    verdict: str
-    reason: str
-
-
-@lru_cache(maxsize=1)
 def paper_claims() -> dict[str, dict[str, Any]]:
     """The file of claims by id."""
-    text = files("mmwave_baselines.cell_selection").joinpath("claims.json").read_text()
-    return {entry["id"]: entry for entry in json.loads(text)}
+    return claims_of(__package__)
 
 
 def printed_gain(num_ues: int, cost: float) -> dict[str, Any]:
     """The entry of a cell of Table I."""
     return paper_claims()[f"table1-n{num_ues}-oh{round(100 * cost)}"]
-
-
-def within(distance: float, tolerance: float) -> str:
-    """Reproduced up to the tolerance, partly up to twice it."""
-    size = abs(distance)
-    return "reproduced" if size <= tolerance else "partly" if size <= 2 * tolerance else "not reproduced"
-
-
-def all_of(holds: Sequence[bool]) -> str:
-    """Reproduced where it always holds, not reproduced where it never does."""
-    return "reproduced" if all(holds) else "partly" if any(holds) else "not reproduced"
-
-
-def ends(interval: Interval) -> tuple[float, float] | None:
-    """The interval's ends, if it has any."""
-    return None if interval.low is None or interval.high is None else (interval.low, interval.high)
 
 
 def exact_value(results: Results, what: str, num_ues: int, cost: float) -> float | None:

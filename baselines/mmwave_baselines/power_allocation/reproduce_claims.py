@@ -14,19 +14,9 @@ import numpy as np
 from mmwave_baselines.power_allocation.q_learning import EXPLORING
 from mmwave_baselines.power_allocation.reproduce import SETTINGS
 from mmwave_baselines.power_allocation.reproduce_learning import RADII_M, STEADY, STEPS
-from mmwave_baselines.power_allocation.reproduce_measures import (
-    LINES,
-    NAMES,
-    TITLES,
-    Found,
-    Measured,
-    above,
-    all_of,
-    ends,
-    paper_claims,
-    within,
-)
+from mmwave_baselines.power_allocation.reproduce_measures import LINES, NAMES, TITLES, Measured, paper_claims
 from mmwave_baselines.power_allocation.reproduce_networks import FIGURE_DENSITIES, NETWORK_DENSITIES, SCOPES
+from mmwave_baselines.verdicts import Found, above, all_of, ends, within
 from mmwave_gym.leaderboard.statistics import Interval, mean_interval
 from mmwave_gym.reproduction import Claim, Results
 

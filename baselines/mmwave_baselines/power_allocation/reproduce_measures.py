@@ -5,17 +5,14 @@ Intervals are of runs, of which each is one order of the sixteen places with lin
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
-from functools import lru_cache
-from importlib.resources import files
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from scipy import stats
 
 from mmwave_baselines.power_allocation.reproduce import SETTINGS, VARIANT_SIZES
 from mmwave_baselines.power_allocation.reproduce_learning import RADII_M, sizes
+from mmwave_baselines.verdicts import claims_of
 from mmwave_gym.leaderboard.statistics import LEVEL, Interval, Values, difference_interval, mean_interval
 from mmwave_gym.reproduction import Results
 
@@ -46,41 +43,9 @@ TITLES = {"authors": "the authors' code", "repaired": "the same worlds, repaired
 BOUNDED = ("jain", "satisfied", "all", "rests", "steady_satisfied")
 
 
-class Found(NamedTuple):
-    """What a judge says: our value, its interval, the verdict and why."""
-
-    ours: float | str
-    interval: tuple[float, float] | None
-    verdict: str
-    reason: str
-
-
-@lru_cache(maxsize=1)
 def paper_claims() -> dict[str, dict[str, Any]]:
     """The file of claims by id."""
-    text = files("mmwave_baselines.power_allocation").joinpath("claims.json").read_text()
-    return {entry["id"]: entry for entry in json.loads(text)}
-
-
-def within(distance: float, tolerance: float) -> str:
-    """Reproduced up to the tolerance, partly up to twice it."""
-    size = abs(distance)
-    return "reproduced" if size <= tolerance else "partly" if size <= 2 * tolerance else "not reproduced"
-
-
-def all_of(holds: Sequence[bool]) -> str:
-    """Reproduced where it always holds, not reproduced where it never does."""
-    return "reproduced" if all(holds) else "partly" if any(holds) else "not reproduced"
-
-
-def ends(interval: Interval) -> tuple[float, float] | None:
-    """The interval's ends, if it has any."""
-    return None if interval.low is None or interval.high is None else (interval.low, interval.high)
-
-
-def above(difference: Interval) -> bool:
-    """Is the whole interval above 0?"""
-    return difference.low is not None and difference.low > 0.0
+    return claims_of(__package__)
 
 
 def jain(capacity: Values) -> Values:
