@@ -22,7 +22,7 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from mmwave_gym.agent import AgentError, RowRng
-from mmwave_gym.networks import AnyNetwork, Floats, Network, SetNetwork, read_network
+from mmwave_gym.networks import AnyNetwork, Floats, LstmNetwork, Network, SetNetwork, read_network
 from mmwave_gym.scenario import ObservationFields, View
 
 FORMAT = 1
@@ -64,6 +64,7 @@ class _Memory:
     frames: Floats
     rng: RowRng | None = None
     view: View | None = None
+    recurrent: tuple[Floats, Floats] | None = None  # hidden and cell values of an LSTM
 
 
 class Frames:
@@ -92,7 +93,7 @@ class Frames:
         if episode_start is not None:
             frames[np.asarray(episode_start, bool)] = 0.0
         frames[:, -size:] = frame
-        return _Memory(frames, memory.rng, memory.view)
+        return _Memory(frames, memory.rng, memory.view, memory.recurrent)
 
 
 class Policy:
@@ -145,12 +146,25 @@ class Policy:
         if not deterministic and memory.rng is None:
             memory.rng = RowRng.from_seed(0, len(observation))
         mask = None if memory.view is None else memory.view.action_mask()
-        output = self.network(memory.frames, mask)
+        output = self._output(memory, episode_start, mask)
         if mask is not None:
             output = np.where(mask, output, -np.inf)
         if self.network.symmetric and deterministic and memory.rng is not None:
             return memory.rng.choice(output >= output.max(axis=1, keepdims=True) - _SAME), memory
         return self._act(output, None if deterministic else memory.rng), memory
+
+    def _output(
+        self, memory: _Memory, episode_start: NDArray[np.bool_] | None, mask: NDArray[np.bool_] | None
+    ) -> Floats:
+        """What the network says; one that remembers forgets the rows whose episode starts."""
+        if not isinstance(self.network, LstmNetwork):
+            return self.network(memory.frames, mask)
+        before = memory.recurrent or self.network.start(len(memory.frames))
+        if episode_start is not None:
+            goes_on = ~np.asarray(episode_start, bool)[:, None]
+            before = (before[0] * goes_on, before[1] * goes_on)
+        output, memory.recurrent = self.network.step(memory.frames, before)
+        return output
 
     def _act(self, output: Floats, rng: RowRng | None) -> NDArray[Any]:
         if self._action["kind"] == "box":
@@ -454,6 +468,6 @@ def _bytes_of_archive(path: Path) -> bytes:
 
 
 __all__ = [
-    "ArchivePolicy", "Network", "Normalisation", "Policy", "SetNetwork", "action_card", "field_card", "load_policy",
-    "read_policy", "save_policy",
+    "ArchivePolicy", "LstmNetwork", "Network", "Normalisation", "Policy", "SetNetwork", "action_card", "field_card",
+    "load_policy", "read_policy", "save_policy",
 ]  # fmt: skip
