@@ -237,7 +237,7 @@ def learn(
     told = np.zeros((*traces.efficiency.shape[:2], 5))
     delays = np.zeros(len(traces.efficiency), np.int64)
     a3c_kernel.learn(
-        server.weights, server.mean_square, tuple(server.shape), *traces, _potential(traces, mode, price),
+        server.weights, server.mean_square, tuple(server.shape), *traces, potential(traces, mode, price),
         rng.random(traces.efficiency.shape[:2]), BLOCK, max(mode.warmup - before, 0), mode.averaged, mode.stale, False,
         (*price, mode.offset, mode.scale), mode.gamma, mode.entropy,
         mode.learning_rate * (1.0 + (mode.final_rate - 1.0) * share), mode.decay, mode.epsilon, told, delays,
@@ -245,7 +245,7 @@ def learn(
     return Learned(server, _curve(told[:, : count * BLOCK], traces.begins, mode, price[0]), delays)
 
 
-def _potential(traces: Traces, mode: Mode, price: tuple[float, float]) -> Array:
+def potential(traces: Traces, mode: Mode, price: tuple[float, float]) -> Array:
     """Viterbi's value of every slot and serving cell (ues, slots + 1, cells), or nothing without `regret`.
 
     At the begin of an episode all is the value of the cell that serves first: a UE may not choose it.
@@ -266,7 +266,7 @@ def _potential(traces: Traces, mode: Mode, price: tuple[float, float]) -> Array:
 def _curve(told: Array, begins: NDArray[np.bool_], mode: Mode, cost: float) -> Curve:
     ues, slots, _ = told.shape
     shown = (ues, slots // BLOCK, BLOCK)
-    value, fed, rate, handover = (told[..., i].reshape(shown) for i in range(4))
+    value, rate, handover = (told[..., i].reshape(shown) for i in (0, 2, 3))
     # The tail goes on as the last block did, so that the last returns are not too small.
     follows = told[:, -BLOCK:, 1].mean(axis=1) / (1.0 - mode.gamma) if mode.gamma < 1.0 else np.zeros(ues)
     returns = np.empty((ues, slots))
@@ -311,7 +311,7 @@ def act(
         fetched, one = server.copy(), slice(i, i + 1)
         a3c_kernel.learn(
             fetched.weights, fetched.mean_square, tuple(server.shape), *traces.of(one),
-            _potential(traces.of(one), mode, price), uniform[one], BLOCK, 0, False, True, greedy,
+            potential(traces.of(one), mode, price), uniform[one], BLOCK, 0, False, True, greedy,
             (*price, mode.offset, mode.scale), mode.gamma, mode.entropy, rates, mode.decay, mode.epsilon,
             told[one], delays,
         )  # fmt: skip

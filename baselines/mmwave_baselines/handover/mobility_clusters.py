@@ -122,7 +122,7 @@ class MobilityClusters:
         return distance.argmin(axis=1)
 
     def of_group(self, member: Sequence[bool] | NDArray[np.bool_]) -> int:
-        """The cluster of most of these UEs: that which "controls the area" where they are, for a UE not yet observed."""
+        """The cluster of most of these UEs, which "controls the area" where they are: for a UE not yet observed."""
         chosen = self.labels[np.asarray(member, bool)]
         if not len(chosen):
             raise ValueError("none of the observed UEs is a member.")
