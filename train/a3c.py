@@ -81,6 +81,8 @@ class A3c(Command):
         changed: dict[str, Any] = {name: value for name, value in given.items() if value}
         if self.mode != "paper":
             changed["final_rate"] = self.final_rate
+        if self.regret:
+            changed["offset"] = 0.0  # regrets are centred by themselves
         return a3c.with_settings(self.mode, regret=self.regret, **changed)
 
 

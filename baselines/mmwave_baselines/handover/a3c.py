@@ -124,7 +124,7 @@ def draw_traces(keywords: Mapping[str, Any], numbers: Sequence[int], slots: int,
     begins = np.zeros((len(numbers), slots + 1), bool)
     filled = np.zeros(len(numbers), np.int64)
     visit = 0
-    while (left := np.flatnonzero(filled < slots)).size:
+    while left := np.flatnonzero(filled < slots).tolist():
         drawn = scenario.draw([EpisodeRng(EpisodeKey(seed, numbers[i] + visit * SPACING, stream)) for i in left])
         for at, i in enumerate(left):
             start, lived = filled[i], min(int(drawn.departure[at, 0]), slots - filled[i])
@@ -167,7 +167,16 @@ class World:
     @cached_property
     def price(self) -> tuple[float, float]:
         """Price of a handover in bit/s/Hz, and the share of its slot that is left."""
-        return price_of(make_scenario("handover", **self.keywords("A1")).constants())
+        return price_of(self._constants)
+
+    @cached_property
+    def shape(self) -> Shape:
+        """The network of this world."""
+        return Shape.of(self._constants["num_cells"])
+
+    @cached_property
+    def _constants(self) -> Mapping[str, Any]:
+        return make_scenario("handover", **self.keywords("A1")).constants()
 
 
 def price_of(constants: Mapping[str, Any]) -> tuple[float, float]:
@@ -329,6 +338,22 @@ def a3_actions(traces: Traces, hysteresis_db: float, wait: int) -> NDArray[np.in
     return actions
 
 
+def follow(traces: Traces, price: tuple[float, float], hysteresis_db: float, wait: int) -> Played:
+    """What event A3 earns on each trace."""
+    return earned(traces, price, a3_actions(traces, hysteresis_db, wait))
+
+
+def earned(traces: Traces, price: tuple[float, float], actions: NDArray[np.int64]) -> Played:
+    """What actions (ues, slots) earn; a UE is first served by the strongest cell, which costs nothing."""
+    first = traces.rsrq_db[:, :-1].argmax(axis=-1)
+    served = np.where(traces.begins[:, :-1], first, np.roll(actions, 1, axis=1))
+    handover = (actions != served).astype(np.float64)
+    rate = np.take_along_axis(traces.efficiency, actions[..., None], axis=-1)[..., 0].astype(np.float64)
+    rate *= np.where(handover > 0.0, price[1], 1.0)
+    columns = rate - price[0] * handover, rate, handover
+    return Played(*(column.mean(axis=1) for column in columns))
+
+
 def imitate(
     server: Server,
     traces: Traces,
@@ -395,7 +420,7 @@ def train(
         count = clusters.count
         home = clusters.of_group([a == area for a, _ in observed])
         members = [m for m, h in zip(observed, clusters.labels, strict=True) if h == home]
-    server = begun = Server.fresh(Shape.of(make_scenario("handover", **world.keywords(area)).config.num_cells), seed)
+    server = begun = Server.fresh(world.shape, seed)
     if supervised:
         server, _ = imitate(server, world.traces(area, len(A3_PAIRS), 1000, "imitation"))
         begun = server

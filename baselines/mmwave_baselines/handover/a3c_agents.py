@@ -115,13 +115,24 @@ class OnlineA3c(Policy):
         check_fits(self.card, view)
         rows, shape = view.num_rows, self._server.shape
         weights, squares = (np.repeat(a[None], rows, axis=0) for a in self._server[1:])
+        still = np.zeros((rows, shape.units))
+        flags = np.zeros((3, BLOCK, rows), bool)
         return OnlineMemory(
-            *(view, rng, weights, squares, weights.copy()),
-            *(np.zeros((rows, shape.units)) for _ in range(4)),
-            np.zeros((BLOCK, rows, shape.inputs)),
-            np.zeros((BLOCK, rows), np.int64),
-            np.zeros((BLOCK, rows)),
-            *(np.zeros((BLOCK, rows), bool) for _ in range(3)),
+            view=view,
+            rng=rng,
+            server=weights,
+            mean_square=squares,
+            fetched=weights.copy(),
+            hidden=still,
+            cell=still,
+            hidden_first=still,
+            cell_first=still,
+            x=np.zeros((BLOCK, rows, shape.inputs)),
+            action=np.zeros((BLOCK, rows), np.int64),
+            reward=np.zeros((BLOCK, rows)),
+            goes_on=flags[0],
+            ends=flags[1],
+            present=flags[2],
         )
 
     def predict(

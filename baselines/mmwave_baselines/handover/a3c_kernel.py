@@ -178,7 +178,7 @@ def block(
     slots: int,
     hidden: Any,
     cell: Any,
-    serving: int,
+    serving: Any,
     reward_of: Any,
     gamma: float,
     entropy: float,
