@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from mmwave_baselines.handover import a3c, a3c_agents, a3c_kernel, lstm
 from mmwave_baselines.handover.a3c import BLOCK, PAPER, STABLE, Server, World, with_settings
@@ -19,6 +20,8 @@ from mmwave_gym.policy import Policy, action_card, load_policy, save_policy
 from mmwave_gym.registration import make_scenario
 from mmwave_gym.scenario import Batch, EpisodeKey, View
 from mmwave_gym.suite import Task
+from train import a3c as script
+from train.arguments import parse
 
 SHAPE = Shape()
 
@@ -246,11 +249,12 @@ def test_regrets_add_up_to_the_reward_less_what_was_possible():
         potential = a3c.potential(traces, mode, world.price)
         uniform = np.random.default_rng(1).random(told.shape[:2])
         for i in range(2):
+            shaped = potential[i] if len(potential) else np.zeros((0, 0))
+            still, paid = np.zeros((2, SHAPE.units)), (*world.price, 0.0, 1.0)
             a3c_kernel.block(
-                server().weights, tuple(SHAPE), *(a[i] for a in traces),
-                potential[i] if len(potential) else np.zeros((0, 0)), uniform[i], 0, traces.slots, np.zeros(8), np.zeros(8), 0, (*world.price, 0.0, 1.0), 0.9, 0.0, False,
-                np.zeros(0), told[i],
-            )  # fmt: skip
+                *(server().weights, tuple(SHAPE), *(a[i] for a in traces), shaped, uniform[i], 0, traces.slots, *still),
+                *(0, paid, 0.9, 0.0, False, np.zeros(0), told[i]),
+            )
         rewards.append(told[..., 1])
     regret, reward = rewards
     assert (regret < 1e-9).all()
@@ -429,7 +433,7 @@ class Told:
 
 def test_the_online_agent_learns_as_the_simulation_does(tmp_path):
     """Three UEs, each with its own server, four blocks in which some leave: the weights are the compiled learner's."""
-    world, mode = World(8, 25.0, area_side_m=3.0), with_settings(STABLE, gamma=0.8)
+    world, mode = World(8, 25.0, area_side_m=1.0), with_settings(STABLE, gamma=0.8)
     trained = server(8)._replace(mean_square=np.full(SHAPE.size, 0.5))
     policy = load_policy(saved(tmp_path, trained, mode))
     agent = a3c_agents.OnlineA3c(policy.network, policy.card)
@@ -523,3 +527,120 @@ def test_policies_that_cannot_learn_are_refused(tmp_path):
     path.with_suffix(".json").write_text(json.dumps(text))
     with pytest.raises(AgentError, match="this version knows 'lstm'"):
         load_policy(path)
+
+
+# ---------------------------------------------------------------------- training
+
+
+def arguments(out, *words):
+    return parse(script.A3c, ["MmwaveHandover-v0", "--eval-episodes", "2", "--out", str(out), *words])
+
+
+SMALL = ("--ues", "4", "--eval-every", "0", "--imitate-episodes", "2", "--imitate-epochs", "1")
+
+
+def test_the_simulation_repeats_and_resumes_to_the_bit(tmp_path, monkeypatch):
+    monkeypatch.setattr(script, "ERA_BLOCKS", 5)
+    words = (*SMALL, "--steps", "3200")  # eight UEs share the server: four eras
+    one, other = (script.train(arguments(tmp_path / n, *words), Console(quiet=True)) for n in ("one", "other"))
+    assert one.read_bytes() == other.read_bytes()
+    card = json.loads(one.with_suffix(".json").read_text())
+    assert card["steps"] == 3200
+    assert card["cluster"]["clusters"] == 2
+    assert card["cluster"]["ues"] == {"A1": 4, "A2": 4, "A3": 0}
+    assert "train.a3c MmwaveHandover-v0" in card["command"]
+
+    recorded = script.Run.record
+
+    def interrupted(run, scalars):
+        recorded(run, scalars)
+        if run.steps == 1600:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(script.Run, "record", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        script.train(arguments(tmp_path / "cut", *words), Console(quiet=True))
+    monkeypatch.setattr(script.Run, "record", recorded)
+    with pytest.raises(ValueError, match="--resume continues it"):
+        script.train(arguments(tmp_path / "cut", *words), Console(quiet=True))
+    with pytest.raises(ValueError, match="--seed was 0, is 3"):
+        script.train(arguments(tmp_path / "cut", *words, "--seed", "3", "--resume"), Console(quiet=True))
+    with np.load(tmp_path / "cut" / script.CHECKPOINT) as saved:
+        assert saved["steps"] == 1600
+    resumed = script.train(arguments(tmp_path / "cut", *words, "--resume"), Console(quiet=True))
+    assert resumed.read_bytes() == one.read_bytes()
+    with pytest.raises(ValueError, match="nothing to resume"):
+        script.train(arguments(tmp_path / "new", *words, "--resume"), Console(quiet=True))
+
+
+def scalars(folder):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(folder / "tensorboard"))
+    events.Reload()
+    return events
+
+
+@pytest.mark.slow
+def test_workers_interleave_and_learn(tmp_path):
+    """Two processes, no locks: gradients are late, in both directions, and the reward grows all the same.
+
+    From random weights with free handovers; random choice earns about 21, the strongest cell about 27.
+    """
+    words = ("--ues", "8", "--eval-every", "0", "--no-imitate", "--set", "beta=0.0", "--learning-rate", "0.003")
+    path = script.train(
+        arguments(tmp_path, *words, "--no-simulate", "--workers", "2", "--steps", "600000"), Console(quiet=True)
+    )
+    with np.load(tmp_path / script.CHECKPOINT) as saved:
+        delays, eras, steps = saved["delays"], saved["eras"], saved["steps"]
+    assert steps >= 600_000
+    assert (eras > 0).all(), "both workers worked"
+    # All pushes are counted; a delay above 0 is a push of the other worker between a fetch and a push of this one.
+    pushes = delays.sum()
+    assert pushes == pytest.approx(600_000 / (8 * BLOCK), rel=0.02)
+    assert delays[1:].sum() > 0.05 * pushes
+    events = scalars(tmp_path)
+    assert events.Histograms("train/gradient_delay")[-1].histogram_value.num == pushes
+    card = json.loads(path.with_suffix(".json").read_text())
+    assert "--no-simulate" in card["command"]
+    policy = load_policy(path)
+    task = Task(env_id="MmwaveHandover-v0", kwargs={"beta": 0.0, "horizon": 300}, episodes=20)
+    trained, random = (np.mean([row["reward"] for row in evaluate(agent, task)]) for agent in (policy, "random"))
+    assert trained > random + 1.0  # about 2.5 on a busy machine
+
+
+def test_a_resumed_asynchronous_run_goes_on_with_other_worlds(tmp_path):
+    words = (*SMALL, "--no-simulate", "--workers", "2")
+    run = script.Run(arguments(tmp_path, *words), Console(quiet=True))
+    run.steps, run.eras[:], run.delays[:3] = 5000, (2, 3), (4, 1, 1)
+    run.save()
+    again = script.Run(arguments(tmp_path, *words, "--resume"), Console(quiet=True))
+    assert again.steps == 5000
+    assert again.eras.tolist() == [2, 3]
+    assert again.delays[:3].tolist() == [4, 1, 1]
+    np.testing.assert_array_equal(again.server.weights, run.server.weights)
+    member = again.cluster.members[:1]
+    one, other = (again.worlds.traces(member, era, 20, "worker 0 of 2") for era in (2, 3))
+    assert (one.rsrq_db != other.rsrq_db).any()
+
+
+@pytest.mark.parametrize(
+    ("words", "fault"),
+    [
+        (["MmwaveHandover-v0", "--mode", "fast"], "--mode must be one of paper, stable, got 'fast'"),
+        (["MmwaveHandover-v0", "--workers", "0"], "--workers must be at least 1, got 0"),
+        (["MmwaveHandover-v0", "--ues", "1"], "--ues must be at least 2 to be clustered"),
+        (["MmwaveHandover-v0", "--seed", "-1"], "--seed must be at least 0, got -1"),
+        (["MmwaveHandover-v0", "--gamma", "1.5"], "--gamma in"),
+        (["MmwaveCellSelection-v0"], "train.a3c plays handover only"),
+        (["MmwaveHandover-v0", "--set", "mobility=A9"], "mobility must be one of"),
+        ([], "name an environment"),
+    ],
+)
+def test_bad_input_ends_with_one_line(tmp_path, capsys, words, fault):
+    with pytest.raises(SystemExit) as ended:
+        script.main([*words, "--out", str(tmp_path / "run")])
+    assert ended.value.code == 2
+    told = capsys.readouterr().err
+    assert fault in told
+    assert len(told.strip().splitlines()) == 1
