@@ -142,6 +142,7 @@ class Policy:
         if observation.ndim == 1:
             action, state = self.predict(observation[None], state, episode_start, deterministic)
             return action[0], state
+        deterministic = deterministic and not self.card.get("sampled", False)  # a policy may be meant to draw
         memory = self._frames.remember(observation, state, episode_start)
         if not deterministic and memory.rng is None:
             memory.rng = RowRng.from_seed(0, len(observation))
@@ -296,8 +297,9 @@ def save_policy(path: str | Path, network: AnyNetwork, fields: ObservationFields
     """Write `path` (.npz: weights) and the .json beside it (what they are), each at once or not at all.
 
     `card` must say: env_id, kwargs, algorithm, action (`action_card`), output ("logits", "q" or "mean"), normalised,
-    frame_stack; and should say command, seed, steps, results. The rest is filled in: format, package_version,
-    fields, network, sha256. Returns the path of the weights.
+    frame_stack; may say sampled (true: it draws its actions even where others would not); and should say command,
+    seed, steps, results. The rest is filled in: format, package_version, fields, network, sha256. Returns the path
+    of the weights.
     """
     from mmwave_gym.version import __version__
 

@@ -504,7 +504,7 @@ def test_rows_of_agents_do_not_depend_on_their_neighbours(tmp_path):
     task = Task(env_id="MmwaveHandover-v0", kwargs={"horizon": 50, "num_ues": 2, "area_side_m": 2.0}, episodes=70)
     for agent in (
         policy,
-        a3c_agents.SampledPolicy(policy.network, policy.card),
+        Policy(policy.network, {**policy.card, "sampled": True}),
         a3c_agents.OnlineA3c(policy.network, policy.card),
     ):
         all_rows = evaluate(agent, task)

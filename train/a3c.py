@@ -38,6 +38,7 @@ from train.arguments import Command, command, option, parse
 ERA_BLOCKS = 60
 """Blocks for which worlds are drawn at once; a checkpoint is between two eras."""
 STREAM = "train.a3c"
+REGRET_SCALE = 0.2  # ours, as in train.ppo
 MOST_DELAY = 256  # of the histogram: the last place counts all above
 MAY_CHANGE = ("resume", "out", "eval_every", "eval_episodes")
 CHECKPOINT = "checkpoint.npz"
@@ -57,6 +58,9 @@ class A3c(Command):
     learning_rate: float = option(0.0, "of RMSProp; 0 for the mode's")
     final_rate: float = option(0.05, "the rate falls linearly to this share of it (paper mode: 1)")
     gamma: float = option(0.0, "discount a slot; 0 for the mode's")
+    offset: float = option(26.0, "stable mode: what is taken off rewards, bit/s/Hz, about their mean")
+    online_rate: float = option(1e-5, "step size of UEs that go on learning with what was trained (stable mode)")
+    sampled: bool = option(True, "the saved policy draws its actions, as the paper's does; otherwise the likeliest")
     regret: bool = option(False, "learn from regrets in hindsight instead of rewards, in training only")
     simulate: bool = option(True, "play asynchrony in a fixed order; --async is --no-simulate")
     workers: int = option(2, "processes of --async")
@@ -81,9 +85,17 @@ class A3c(Command):
         changed: dict[str, Any] = {name: value for name, value in given.items() if value}
         if self.mode != "paper":
             changed["final_rate"] = self.final_rate
+            changed["offset"] = self.offset
         if self.regret:
-            changed["offset"] = 0.0  # regrets are centred by themselves
+            changed |= {"offset": 0.0, "scale": REGRET_SCALE}  # regrets are centred by themselves
         return a3c.with_settings(self.mode, regret=self.regret, **changed)
+
+    def online_settings(self) -> Mode:
+        """How a UE goes on learning by itself: from rewards, for nobody tells it regrets."""
+        if self.mode == "paper":
+            return self.settings()
+        plain = dataclasses.replace(self, regret=False).settings()
+        return a3c.with_settings(plain, learning_rate=self.online_rate, final_rate=1.0)
 
 
 class Cluster(NamedTuple):
@@ -283,17 +295,18 @@ def card_of(run: Run) -> dict[str, Any]:
         "normalised": False,
         "frame_stack": 1,
         "cluster": run.cluster.found,
-        "online": mode_card(run.mode, run.server),
+        "sampled": run.args.sampled or run.args.mode == "paper",
+        "online": mode_card(run.args.online_settings(), run.server),
     }
 
 
 def policy_of(run: Run) -> Any:
     """The agent that the weights are now: the very one that will be saved."""
-    from mmwave_baselines.handover.a3c_agents import SampledPolicy, as_network
+    from mmwave_baselines.handover.a3c_agents import as_network
     from mmwave_gym.policy import Policy, field_card
 
-    kind = Policy if run.args.mode == "stable" else SampledPolicy
-    return kind(as_network(run.server), {**card_of(run), "fields": field_card(run.worlds.scenario.fields)})
+    card = {**card_of(run), "fields": field_card(run.worlds.scenario.fields)}
+    return Policy(as_network(run.server), card)
 
 
 def train(args: A3c, console: Console) -> Path:

@@ -53,19 +53,10 @@ def mode_card(mode: Mode, server: Server) -> dict[str, Any]:
     return {"mode": dataclasses.asdict(mode), "mean_square": squares}
 
 
-class SampledPolicy(Policy):
-    """A policy that draws its actions, as the paper's does: "chosen according to the policy" (section IV-C)."""
+class PaperPolicy(Policy):
+    """The paper's own."""
 
     kind = "paper"
-
-    def predict(
-        self,
-        observation: NDArray[Any],
-        state: Any = None,
-        episode_start: NDArray[np.bool_] | None = None,
-        deterministic: bool = True,
-    ) -> tuple[NDArray[Any], Any]:
-        return super().predict(observation, state, episode_start, deterministic=False)
 
 
 @dataclass
@@ -195,7 +186,7 @@ class OnlineA3c(Policy):
 
 
 class A3c(Shipped):
-    """`python -m train.a3c`, stable mode, offline: the likeliest cell by the weights of the UE's cluster."""
+    """`python -m train.a3c`, stable mode, offline: frozen weights of the UE's cluster, drawn actions (section IV-C)."""
 
     algorithm, label = "a3c", "A3C"
 
@@ -209,4 +200,4 @@ class OnlineA3cAgent(Shipped):
 class PaperA3c(Shipped):
     """`python -m train.a3c --mode paper`: 119 s of eight UEs after imitation, offline, with drawn actions."""
 
-    algorithm, label, kind = "a3c_paper", "A3C as in the paper", SampledPolicy
+    algorithm, label, kind = "a3c_paper", "A3C as in the paper", PaperPolicy
