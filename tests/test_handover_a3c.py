@@ -376,6 +376,9 @@ def test_speed_is_told_by_rows():
     needed = [(2, 40), (2, None), (2, 20), (8, 10), (8, 10), (8, None), (16, None), (16, None), (16, 5)]
     table = speed_up([{"ues": n, "blocks_to_target": b} for n, b in needed])
     assert table == {2: 1.0, 8: 4.0, 16: None}
+    assert speed_up(
+        [{"ues": 2, "blocks_to_target": None}, *({"ues": n, "blocks_to_target": b} for n, b in needed[3:])]
+    ) == {2: None, 8: 1.0, 16: None}
 
 
 # ---------------------------------------------------------------------- agents

@@ -124,21 +124,18 @@ def _of_seed(
 
 
 def speed_up(rows: Sequence[Row]) -> dict[int, float | None]:
-    """By the number of UEs: how many times fewer blocks than with the fewest UEs, at the median over seeds.
+    """By the number of UEs: how many times fewer blocks than the fewest UEs that reach the reward, at the median.
 
-    A run that never reached the reward counts as longer than any; None where the median run is one of these.
+    A run that never reached the reward counts as longer than any; None where the median run over seeds is one of
+    these, or needed no block at all.
     """
-    counts = sorted({row["ues"] for row in rows})
-    median = {
-        n: float(
-            np.median(
-                [np.inf if r["blocks_to_target"] is None else r["blocks_to_target"] for r in rows if r["ues"] == n]
-            )
-        )
-        for n in counts
-    }
-    first = median[counts[0]]
-    return {n: first / m if 0.0 < m < np.inf and first < np.inf else None for n, m in median.items()}
+    median: dict[int, float] = {}
+    for count in sorted({row["ues"] for row in rows}):
+        needed = [row["blocks_to_target"] for row in rows if row["ues"] == count]
+        median[count] = float(np.median([np.inf if n is None else n for n in needed]))
+    reached = {count: m for count, m in median.items() if 0.0 < m < np.inf}
+    first = next(iter(reached.values()), np.inf)
+    return {count: first / reached[count] if count in reached else None for count in median}
 
 
 __all__ = ["UES", "speed_curve", "speed_up"]
