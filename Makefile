@@ -4,7 +4,7 @@ BIN := .venv/bin
 OUT ?= runs/leaderboard
 READY := .venv/.ready
 
-.PHONY: setup test lint leaderboard city train bench docs clean
+.PHONY: setup test lint leaderboard city melbourne train bench docs clean
 
 setup: $(READY)
 
@@ -38,6 +38,11 @@ city: setup
 	$(BIN)/mmwave-gym city gtfs:helsinki --out $(CITY)/helsinki.npz --picture $(CITY)/helsinki.png
 	$(BIN)/mmwave-gym render MmwaveAssociation-v0 --agent msr --set city=$(CITY)/helsinki.npz --out $(CITY)/helsinki.gif
 	$(BIN)/mmwave-gym leaderboard --task association/helsinki --out $(CITY) $(if $(QUICK),--quick)
+
+# MMWAVE_DATA=folder make melbourne: the real sites of one operator clustered, powered (AGENT=sca) and drawn.
+melbourne: setup
+	@mkdir -p runs
+	$(BIN)/mmwave-gym sites sites:melbourne --agent $(or $(AGENT),sca) --out runs/melbourne.png
 
 # One seed of one agent, as an example; `python -m train.ppo --help` tells the rest.
 train: setup

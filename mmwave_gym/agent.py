@@ -158,6 +158,14 @@ def _named(name: str, scenario: str | None) -> Any:
         raise AgentError(f"the agent {full!r} ({found[full].value}) cannot be loaded: {error}.") from error
 
 
+def policy_class(name: str) -> Any:
+    """The class that plays the networks of an installed, shipped agent, "<scenario>/<agent>"."""
+    kind = getattr(_named(name, None), "kind", None)
+    if not isinstance(kind, type):
+        raise AgentError(f"the agent {name!r} has no networks.")
+    return kind
+
+
 def _imported(name: str) -> Any:
     module, _, attribute = name.partition(":")
     try:
@@ -207,6 +215,7 @@ __all__ = [
     "agents",
     "learns",
     "load_agent",
+    "policy_class",
     "sees",
     "training_seeds",
 ]

@@ -1,4 +1,4 @@
-"""The command line: `mmwave-gym list | evaluate | leaderboard | reproduce | render | channel | city | transition`."""
+"""The command line: `mmwave-gym list | evaluate | leaderboard | reproduce | render | channel | city | sites | …`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from mmwave_gym import cli_city, registration, suite
+from mmwave_gym import cli_city, cli_sites, registration, suite
 from mmwave_gym.agent import agents, load_agent
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
@@ -289,6 +289,7 @@ def channel(
 
 
 app.command()(cli_city.city)
+app.command()(cli_sites.sites)
 
 
 @app.command()

@@ -21,12 +21,12 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from mmwave_gym.agent import AgentError, RowRng
+from mmwave_gym.agent import AgentError, RowRng, policy_class
 from mmwave_gym.networks import AnyNetwork, Floats, LstmNetwork, Network, SetNetwork, read_network
 from mmwave_gym.scenario import ObservationFields, View
 
-FORMAT = 1
-"""Version of the files. It goes up when an old reader would misread a new file."""
+FORMAT, SQUASHED_FORMAT = 1, 2
+"""Versions of the files. It goes up when an old reader would misread a new file: 2 has squashed outputs."""
 
 _LARGEST_BYTES = 256 * 2**20  # of the unpacked arrays: a file from elsewhere must not fill the memory
 
@@ -124,9 +124,13 @@ class Policy:
         if network.outputs != _outputs(self._action):
             raise AgentError(f"the network gives {network.outputs} numbers for the action {self._action}.")
 
-    def begin(self, view: View, rng: RowRng) -> _Memory:
+    def begin(self, view: View, rng: RowRng) -> Any:
         """Fresh memory for `view.num_rows` rows. Raises AgentError where the environment is another one."""
         check_fits(self.card, view)
+        return self.fresh(view, rng)
+
+    def fresh(self, view: View, rng: RowRng) -> _Memory:
+        """Memory before the first observation."""
         width = view.fields.size * self._frames.frame_stack
         return _Memory(np.zeros((view.num_rows, width), np.float32), rng, view)
 
@@ -177,6 +181,8 @@ class Policy:
 
     def _continuous(self, mean: Floats, rng: RowRng | None) -> NDArray[Any]:
         low, high = (np.array(self._action[k], np.float32) for k in ("low", "high"))
+        if self.card["output"] == "squashed":
+            return (low.ravel() + 0.5 * (np.tanh(mean) + 1.0) * (high - low).ravel()).reshape(-1, *low.shape)
         if rng is not None and self.network.log_std is not None:
             columns = range(mean.shape[1])
             radius = np.stack([np.sqrt(-2.0 * np.log1p(-rng.random())) for _ in columns], axis=1)
@@ -296,10 +302,10 @@ def _config(card: Mapping[str, Any]) -> dict[str, Any]:
 def save_policy(path: str | Path, network: AnyNetwork, fields: ObservationFields, card: Mapping[str, Any]) -> Path:
     """Write `path` (.npz: weights) and the .json beside it (what they are), each at once or not at all.
 
-    `card` must say: env_id, kwargs, algorithm, action (`action_card`), output ("logits", "q" or "mean"), normalised,
-    frame_stack; may say sampled (true: it draws its actions even where others would not); and should say command,
-    seed, steps, results. The rest is filled in: format, package_version, fields, network, sha256. Returns the path
-    of the weights.
+    `card` must say: env_id, kwargs, algorithm, action (`action_card`), output ("logits", "q", "mean", or "squashed":
+    a mean before its hyperbolic tangent), normalised, frame_stack; may say sampled (true: it draws its actions even
+    where others would not); and should say command, seed, steps, results. The rest is filled in: format,
+    package_version, fields, network, sha256. Returns the path of the weights.
     """
     from mmwave_gym.version import __version__
 
@@ -308,7 +314,7 @@ def save_policy(path: str | Path, network: AnyNetwork, fields: ObservationFields
     if network.log_std is not None:
         arrays["log_std"] = network.log_std
     full = {
-        "format": FORMAT,
+        "format": SQUASHED_FORMAT if card.get("output") == "squashed" else FORMAT,
         "package_version": __version__,
         **card,
         "fields": field_card(fields),
@@ -350,8 +356,11 @@ def load_policy(path: str | Path) -> Policy | ArchivePolicy:
     return read_policy(_bytes(weights), _bytes(path.with_suffix(".json")), str(weights))
 
 
-def read_policy(weights: bytes, card_text: bytes, name: str, kind: type[Policy] = Policy) -> Policy:
-    """The policy of a .npz and a .json that are in memory already; `name` is used in errors (AgentError)."""
+def read_policy(weights: bytes, card_text: bytes, name: str, kind: type[Policy] | None = None) -> Policy:
+    """The policy of a .npz and a .json that are in memory already; `name` is used in errors (AgentError).
+
+    kind: the class of agent, by default the one that the card asks for.
+    """
     card = _card(card_text, name)
     _complete(card, name)
     sha256 = hashlib.sha256(weights).hexdigest()
@@ -364,11 +373,20 @@ def read_policy(weights: bytes, card_text: bytes, name: str, kind: type[Policy] 
     try:
         outputs, frame_stack = _outputs(card["action"]), int(card["frame_stack"])
         network = read_network(card["network"], arrays, card["fields"], outputs, frame_stack)
-        return kind(network, card)
+        return (kind or kind_of(card))(network, card)
     except AgentError as error:
         raise AgentError(f"{name}: {error}") from None
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise AgentError(f"{name} and its .json do not fit together: {type(error).__name__} {error}.") from error
+
+
+def kind_of(card: Mapping[str, Any]) -> type[Policy]:
+    """The class of the agent that a card describes, or that of the installed agent that it names."""
+    if agent := card.get("agent"):
+        return policy_class(str(agent))
+    from mmwave_gym.power_policy import ChangePolicy, says_changes  # which is a Policy itself
+
+    return ChangePolicy if says_changes(card) else Policy
 
 
 def _bytes(path: Path) -> bytes:
@@ -388,9 +406,10 @@ def _card(text: bytes, name: str) -> dict[str, Any]:
         raise AgentError(f"the .json of {name} is not JSON: {error}.") from None
     if not isinstance(card, dict):
         raise AgentError(f"the .json of {name} must hold an object, got {type(card).__name__}.")
-    if card.get("format") != FORMAT:
+    if card.get("format") not in (FORMAT, SQUASHED_FORMAT):
         raise AgentError(
-            f"{name} has format {card.get('format')!r}, this version of mmwave-gym reads {FORMAT}: "
+            f"{name} has format {card.get('format')!r}, this version of mmwave-gym reads {FORMAT} and "
+            f"{SQUASHED_FORMAT}: "
             "train it again or install the version named in its .json."
         )
     return card
@@ -471,5 +490,5 @@ def _bytes_of_archive(path: Path) -> bytes:
 
 __all__ = [
     "ArchivePolicy", "LstmNetwork", "Network", "Normalisation", "Policy", "SetNetwork", "action_card", "field_card",
-    "load_policy", "read_policy", "save_policy",
+    "kind_of", "load_policy", "read_policy", "save_policy",
 ]  # fmt: skip

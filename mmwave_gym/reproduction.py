@@ -162,7 +162,8 @@ def reproduce(
     page = paper.page(results, claims, stem)
     processor_s = sum(os.times()[:4]) - processor_before  # with that of workers, which have ended
     seconds = time.monotonic() - began, processor_s
-    took = _time_taken(root / "took.json", len(waiting), len(runs), seconds, workers)
+    done, wanted_in_all = len(waiting) + len(missing), len(runs) + len(analyses)
+    took = _time_taken(root / "took.json", done, wanted_in_all, seconds, workers)
     (root / f"{stem}.md").write_text(f"{page}\n{_provenance(name, paper.budget_s, results, took)}")
     _write(root / "claims.json", [asdict(claim) for claim in claims])
     return claims
@@ -191,16 +192,16 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} is no JSON value.")
 
 
-def _time_taken(path: Path, played: int, runs: int, seconds: tuple[float, float], workers: int) -> str:
+def _time_taken(path: Path, done: int, wanted: int, seconds: tuple[float, float], workers: int) -> str:
     """A sentence on what the last uninterrupted run took, kept beside the rows for a page that is drawn again.
 
-    seconds: by the clock, and of processors.
+    done and wanted: runs and analyses. seconds: by the clock, and of processors.
     """
-    if played == runs:
+    if done == wanted:
         minutes, processor_minutes = (round(s / 60, 1) for s in seconds)
         told = {"minutes": minutes, "processor_minutes": processor_minutes, "workers": workers}
         _write(path, {**told, "machine": f"{os.cpu_count()} cores ({_processor()})"})
-    elif played:
+    elif done:
         path.unlink(missing_ok=True)
     if not path.exists():
         return "This run was interrupted, so its time says nothing."
@@ -212,12 +213,13 @@ def _time_taken(path: Path, played: int, runs: int, seconds: tuple[float, float]
 
 
 def _provenance(name: str, budget_s: float, results: Results, took: str) -> str:
-    episodes = sum(len(run.episodes) for run in results.runs)
+    episodes, tables = sum(len(run.episodes) for run in results.runs), list(results.tables.values())
+    played = f"{len(results.runs)} runs, {episodes} episodes; " if results.runs else ""
     budget = "" if results.quick else f" The budget is {budget_s / 60:.0f} minutes on two idle cores."
     return (
         f"## How this page was made\n\n`mmwave-gym reproduce {name} --out DIR{' --quick' if results.quick else ''}`, "
-        f"mmwave-gym {__version__}, Python {platform.python_version()}, NumPy {np.__version__}: {len(results.runs)} "
-        f"runs, {episodes} episodes.{budget} {took} The rows are in `DIR/rows`, the tables of analyses in "
+        f"mmwave-gym {__version__}, Python {platform.python_version()}, NumPy {np.__version__}: {played}{len(tables)} "
+        f"tables, {sum(map(len, tables))} rows.{budget} {took} The runs are in `DIR/rows`, the tables of analyses in "
         "`DIR/tables`, the verdicts in `DIR/claims.json`. Every number on this page is computed from them; the paper's "
         "values come from one file of claims.\n"
     )

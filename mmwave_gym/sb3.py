@@ -284,14 +284,19 @@ class ScenarioVecEnv(VecEnv):
 def network_of(model: Any) -> tuple[AnyNetwork, str]:
     """The network that a Stable-Baselines3 model acts with, and what it gives out: "logits", "mean" or "q".
 
-    PPO, A2C and MaskablePPO give their actor, DQN its Q-network; each a multi-layer perceptron, or a network over
-    choices of `mmwave_gym.sb3_networks`. Raises AgentError for others.
+    PPO, A2C, MaskablePPO and SAC give their actor, DQN its Q-network; each a multi-layer perceptron, or a network over
+    choices of `mmwave_gym.sb3_networks`. SAC's gives out "squashed": the hyperbolic tangent of its output is the action
+    in the range [-1, 1]. Raises AgentError for others.
     """
     from torch import nn
 
     policy = model.policy
+    actor = getattr(policy, "actor", None)
+    squashed = hasattr(actor, "latent_pi") and hasattr(actor, "log_std")  # SAC's
     if hasattr(policy, "q_net"):
         body, output = policy.q_net.q_net, "q"
+    elif squashed:
+        body, output = actor, "squashed"
     elif hasattr(policy, "mlp_extractor") and hasattr(policy, "action_net"):
         body, output = policy.mlp_extractor, "mean" if isinstance(policy.action_space, spaces.Box) else "logits"
     else:
@@ -303,16 +308,19 @@ def network_of(model: Any) -> tuple[AnyNetwork, str]:
     elif output == "q":
         skip = not isinstance(body, nn.Sequential)
         modules = [*(body.hidden if skip else body), *([body.last] if skip else [])]
+    elif squashed:
+        skip, modules = False, [*body.latent_pi, body.mu]
     else:
         skip = getattr(body, "skip", False)
-        modules = [*body.policy_net, policy.action_net]
+        last = policy.action_net
+        modules = [*body.policy_net, getattr(last, "linear", last)]
     linear = [m for m in modules if isinstance(m, nn.Linear)]
     others = {type(m) for m in modules if not isinstance(m, nn.Linear)}
     known = {nn.Tanh: "tanh", nn.ReLU: "relu"}
     if len(others) > 1 or not others <= set(known):
         raise AgentError(f"only networks of linear layers with tanh or ReLU can be saved, got {others}.")
     activation = known[next(iter(others))] if others else "tanh"
-    layers = [(_array(m.weight), _array(m.bias)) for m in linear]
+    layers: list[Any] = [(_array(m.weight), _array(m.bias)) for m in linear]
     if over_choices:
         inputs = int(policy.observation_space.shape[0])
         return SetNetwork(tuple(layers), body.columns.cpu().numpy(), inputs, activation), output
@@ -320,6 +328,12 @@ def network_of(model: Any) -> tuple[AnyNetwork, str]:
         from mmwave_gym.sb3_networks import SKIP_GAIN
 
         layers[-1][0][:, -linear[0].in_features :] *= SKIP_GAIN  # a saved network sees its input as it is
+    if hasattr(getattr(policy, "action_net", None), "unit"):
+        layers[-1] = tuple(part * np.float32(policy.action_net.unit) for part in layers[-1])
+    seen: Any = getattr(actor if squashed else policy, "features_extractor", None)
+    if hasattr(seen, "scale"):
+        weight = layers[0][0] * _array(seen.scale)
+        layers[0] = (weight, layers[0][1] - weight @ _array(seen.mean))
     log_std = _array(policy.log_std) if output == "mean" else None
     return Network(tuple(layers), activation, skip, log_std), output
 

@@ -1,13 +1,15 @@
 """Networks for Stable-Baselines3: those whose last layer sees the input too, and those that score every choice alike.
 
 Choosing among cells is nearly linear in their levels in dB, so a linear path beside the hidden layers (`Skip…`) learns
-fast and the hidden layers refine it; ours. Where choices differ only in what is seen of them, a network over choices
+fast and the hidden layers refine it; ours. `Plain…` has no such path and sees chosen inputs in units of their spread.
+Where choices differ only in what is seen of them, a network over choices
 (`Set…`, `mmwave_gym.networks.SetNetwork`) need not learn the same thing for each. Archives saved with these classes
 need mmwave-gym to be read.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
@@ -15,7 +17,7 @@ from typing import Any
 import torch
 from sb3_contrib.common.maskable.policies import MaskableActorCriticPolicy
 from stable_baselines3.common.policies import ActorCriticPolicy
-from stable_baselines3.common.torch_layers import MlpExtractor
+from stable_baselines3.common.torch_layers import BaseFeaturesExtractor, MlpExtractor
 from stable_baselines3.dqn.policies import DQNPolicy, QNetwork
 from torch import nn
 
@@ -80,6 +82,41 @@ class SkipDqnPolicy(DQNPolicy):
     def make_q_net(self) -> QNetwork:
         arguments = self._update_features_extractor(self.net_args, features_extractor=None)
         return SkipQNetwork(**arguments).to(self.device)
+
+
+class Standardised(BaseFeaturesExtractor):
+    """The inputs less their `mean`, times `scale`; a scale of 0 hides an input."""
+
+    mean: torch.Tensor
+    scale: torch.Tensor
+
+    def __init__(self, observation_space: Any, mean: Sequence[float], scale: Sequence[float]):
+        super().__init__(observation_space, len(mean))
+        self.register_buffer("mean", torch.tensor(mean, dtype=torch.float32))
+        self.register_buffer("scale", torch.tensor(scale, dtype=torch.float32))
+
+    def forward(self, observations: torch.Tensor) -> torch.Tensor:
+        return (observations.flatten(1) - self.mean) * self.scale
+
+
+class InUnits(nn.Module):
+    """A linear layer whose outputs are in multiples of `unit`."""
+
+    def __init__(self, linear: nn.Linear, unit: float):
+        super().__init__()
+        self.linear, self.unit = linear, unit
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.unit * self.linear(x)
+
+
+class PlainPolicy(ActorCriticPolicy):
+    """For PPO and A2C: a perceptron; what it says of a continuous action is in units of its first deviation."""
+
+    def _build(self, lr_schedule: Any) -> None:
+        super()._build(lr_schedule)
+        if hasattr(self, "log_std"):
+            self.action_net = InUnits(self.action_net, math.exp(self.log_std_init))  # type: ignore[arg-type]
 
 
 class SetMlp(nn.Module):
@@ -210,6 +247,6 @@ def last_layer(model: Any) -> nn.Linear:
 
 
 __all__ = [
-    "SKIP_GAIN", "MaskableSetPolicy", "MaskableSkipPolicy", "SetDqnPolicy", "SetMlp", "SetPolicy", "SkipDqnPolicy",
-    "SkipPolicy", "last_layer",
+    "SKIP_GAIN", "InUnits", "MaskableSetPolicy", "MaskableSkipPolicy", "PlainPolicy", "SetDqnPolicy", "SetMlp",
+    "SetPolicy", "SkipDqnPolicy", "SkipPolicy", "Standardised", "last_layer",
 ]  # fmt: skip

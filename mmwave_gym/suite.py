@@ -135,11 +135,12 @@ _association = partial(
 _paper_streets = partial(_association, description="Buses in a grid of streets with 64 base stations, as in the paper.")
 _blocked_streets = partial(_association, description="The same streets with large buildings: line of sight matters.")
 
-# Rates of UEs that are not satisfied do not count, so that starving one never raises a rank.
+# Rates of UEs that are not satisfied do not count, and each of them costs more than giving it up can bring the others.
+# By satisfied rate alone "sca-selected" would lead, with 89 % of the UEs of hard-14 satisfied.
 _power = partial(
     Task,
     env_id="MmwavePowerAllocation-v0",
-    primary="satisfied_rate_bps_hz",
+    primary="qos_rate_bps_hz",
     reference="full-power",
     ceiling="sca",
     episodes=64,
@@ -320,6 +321,13 @@ SUITE: tuple[Task, ...] = (
         scored_steps=180,
         episodes=16,
         description="120 base stations of which eight leave or arrive; clusters and powers have to heal.",
+    ),
+    _settle_first(
+        name="power_allocation/melbourne",
+        kwargs={**_HARD, **_CONTINUOUS, "layout": "sites:melbourne", "scope": "network", "interference": "network"},
+        description="The 125 sites of one operator in Melbourne's centre, some twelve metres from the next.",
+        needs_data=True,
+        episodes=16,
     ),
 )
 

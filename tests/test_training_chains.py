@@ -190,6 +190,19 @@ def test_bad_arguments_are_named(words: list[str], fault: str) -> None:
         parse_checked(Ppo, [*WORDS, *words])
 
 
-def test_other_worlds_do_not_vary() -> None:
-    with pytest.raises(BadRun, match="--vary is for worlds where agents take turns"):
-        parse_checked(Ppo, ["MmwaveHandover-v0", "--vary", "beta=[1.0,2.0]"])
+def test_other_worlds_vary_too() -> None:
+    """Side by side, each with its own keyword; observations are normalised alike."""
+    from train.parts import PartsVecEnv
+    from train.session import Environment
+
+    words = ["MmwaveHandover-v0", "--vary", "beta=[1.0,2.0]", "--n-envs", "3", "--frame-stack", "2"]
+    args = parse_checked(Ppo, words)
+    environment = Environment(args, args.target(), 0)
+    base = environment.base
+    assert isinstance(base, PartsVecEnv)
+    assert [part.unwrapped.scenario.config.beta for part in base.parts] == [1.0, 2.0]
+    assert environment.venv.num_envs == 6
+    assert environment.venv.reset().shape == (6, 2 * base.scenario.fields.size)
+    reward = environment.venv.step(np.zeros(6, np.int64))[1]
+    assert reward.shape == (6,)
+    assert set(base.recent_metrics()) >= {"reward", "throughput_bps_hz"}

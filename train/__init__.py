@@ -1,1 +1,1 @@
-"""Training scripts, run from a checkout: python -m train.ppo, train.dqn, train.a2c. See docs/training.md."""
+"""Training scripts, run from a checkout: python -m train.ppo, train.dqn, train.a2c, train.sac. See docs/training.md."""

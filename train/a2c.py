@@ -28,9 +28,9 @@ class A2c(Arguments):
 def build(args: A2c, env: Any) -> Any:
     from stable_baselines3 import A2C
 
-    from mmwave_gym.sb3_networks import SetPolicy, SkipPolicy
+    from mmwave_gym.sb3_networks import PlainPolicy, SetPolicy, SkipPolicy
 
-    policy, policy_kwargs = args.policy_of(env, SkipPolicy, SetPolicy)
+    policy, policy_kwargs = args.policy_of(env, SkipPolicy, SetPolicy, PlainPolicy)
     return A2C(
         policy,
         env,

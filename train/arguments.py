@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import copy
 import dataclasses
 import json
 import shlex
@@ -10,13 +11,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from mmwave_gym import registration, suite
 from mmwave_gym.networks import choice_columns
+from mmwave_gym.scenario import ObservationFields
 from mmwave_gym.suite import Task
 from train.presets import preset
 
 A = TypeVar("A", bound="Command")
-NETWORKS = ("mlp", "set")
+NETWORKS = ("mlp", "plain", "set")
 
 
 def option(default: Any, help: str) -> Any:
@@ -63,11 +68,12 @@ class Arguments(Command):
     """Options of every script that trains with Stable-Baselines3; a script adds those of its algorithm."""
 
     train_set: tuple[str, ...] = option((), "KEY=VALUE: a keyword that only training has, e.g. start=uniform")
-    vary: tuple[str, ...] = option((), "KEY=[…]: one value for each part of the copies, in turn-based worlds only")
+    vary: tuple[str, ...] = option((), "KEY=[…]: one value for each part of the copies")
     horizon: int = option(1200, "training episodes are cut to this many steps")
     n_envs: int = option(128, "copies of the environment")
     frame_stack: int = option(1, "how many of the last observations the network sees")
-    network: str = option("mlp", "mlp, or set: the same weights for every choice, in whatever order they come")
+    network: str = option("mlp", "mlp; plain: without a linear path; set: the same weights for every choice")
+    see: str = option("", "fields of the observation, with commas, that a plain network sees; default: all")
     hidden: int = option(32, "width of both hidden layers")
     regret: bool = option(True, "train on the regret in hindsight, where the scenario can be solved")
     reward_scale: float = option(0.2, "training multiplies rewards by this")
@@ -88,12 +94,21 @@ class Arguments(Command):
             if getattr(self, name) < 0:
                 raise ValueError(f"--{name.replace('_', '-')} must be at least 0, got {getattr(self, name)}.")
 
-    def policy_of(self, env: Any, skip: Any, over_choices: Any) -> tuple[Any, dict[str, Any]]:
-        """Which of two SB3 policy classes --network asks for, and its `policy_kwargs`, for a VecEnv."""
+    def policy_of(self, env: Any, skip: Any, over_choices: Any, plain: Any = "MlpPolicy") -> tuple[Any, dict[str, Any]]:
+        """Which of SB3's policy classes --network asks for, and its `policy_kwargs`, for a VecEnv."""
         width = [self.hidden, self.hidden]
         if self.network == "mlp":
             return skip, {"net_arch": width}
         base = env.unwrapped
+        if self.network == "plain":
+            from mmwave_gym.sb3_networks import Standardised
+
+            hidden = ~np.tile(seen_columns(base.scenario.fields, self.see), self.frame_stack)
+            mean, scale = spread(env, self.seed)
+            scale[hidden] = 0.0
+            known = {"mean": mean.tolist(), "scale": scale.tolist()}
+            extractor = {"features_extractor_class": Standardised, "features_extractor_kwargs": known}
+            return plain, {"net_arch": width, **extractor}
         columns = choice_columns(base.scenario.fields, base.action_space.n, self.frame_stack)
         return over_choices, {"net_arch": width, "columns": columns.tolist()}
 
@@ -122,6 +137,28 @@ class Arguments(Command):
             raise ValueError(f"--vary needs lists of one length, got {varied}.")
         parts = [dict(zip(varied, values, strict=True)) for values in zip(*varied.values(), strict=True)]
         return [{**common, **part} for part in parts or [{}]]
+
+
+def seen_columns(fields: ObservationFields, names: str) -> NDArray[np.bool_]:
+    """Which numbers of an observation belong to the named fields, all for ""; ValueError for unknown names."""
+    chosen = names.split(",") if names else [f.name for f in fields]
+    known = [f.name for f in fields]
+    if unknown := [name for name in chosen if name not in known]:
+        raise ValueError(f"--see names {', '.join(unknown)}, but an observation has: {', '.join(known)}.")
+    return np.concatenate([np.full(f.size, f.name in chosen) for f in fields])
+
+
+def spread(env: Any, seed: int, steps: int = 20) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Means of what a VecEnv shows while all act at random, and the inverses of the deviations, 0 for constants."""
+    space = copy.deepcopy(env.action_space)
+    space.seed(seed)
+    seen = [env.reset()]
+    for _ in range(steps):
+        seen.append(env.step(np.stack([space.sample() for _ in range(env.num_envs)]))[0])
+    shown = np.concatenate(seen).astype(np.float64)
+    shown = shown[shown.any(axis=1)]  # empty places show zeros
+    deviation = shown.std(axis=0)
+    return shown.mean(axis=0), np.divide(1.0, deviation, out=np.zeros_like(deviation), where=deviation > 1e-6)
 
 
 def keywords(pairs: Sequence[str]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ tells then: what the network would have lost without the decision, with everybod
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,6 +19,7 @@ from stable_baselines3.common.vec_env import VecEnv
 
 from mmwave_gym.sb3 import ScenarioVecEnv
 from mmwave_gym.scenario import Scenario
+from train.parts import PartsVecEnv
 
 CREDIT = "credit_mbit"
 """The metric of a step that tells what the same agent's decision before it added to the network."""
@@ -38,7 +39,7 @@ class Turn(NamedTuple):
     elapsed_s: NDArray[np.float64]  # (num_envs,): from it to the next decision of anybody
 
 
-class TurnVecEnv(VecEnv):
+class TurnVecEnv(PartsVecEnv):
     """Copies of turn-based worlds as one vector environment; each part may have other keywords, such as more agents.
 
     Where `credit`, the reward of a step is the credit of the same agent's decision before; else it is the
@@ -49,66 +50,16 @@ class TurnVecEnv(VecEnv):
     turn: Turn
 
     def __init__(self, parts: Sequence[ScenarioVecEnv], scale: float = 1.0, credit: bool = True):
-        first = parts[0]
-        for part in parts[1:]:
-            if (part.action_space, part.scenario.fields) != (first.action_space, first.scenario.fields):
-                raise ValueError("copies of different worlds need the same observations and actions to train together.")
-        self.parts, self._scale, self._credit = tuple(parts), scale, credit
-        self.scenario, self.normalisation = first.scenario, first.normalisation
-        self.render_mode: str | None = None
-        self._ends = np.cumsum([part.num_envs for part in parts])
-        super().__init__(int(self._ends[-1]), first.observation_space, first.action_space)
-
-    def reset(self) -> NDArray[np.float32]:
-        return np.concatenate([part.reset() for part in self.parts])
-
-    def step_async(self, actions: NDArray[Any]) -> None:
-        for part, own in zip(self.parts, np.split(np.asarray(actions), self._ends[:-1]), strict=True):
-            part.step_async(own)
+        super().__init__(parts)
+        self._scale, self._credit = scale, credit
 
     def step_wait(self) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_], list[dict[str, Any]]]:
         agent = np.concatenate([part.batch.agent_ids()[:, 0] for part in self.parts])
-        steps = [part.step_wait() for part in self.parts]
+        observation, _, done, infos = super().step_wait()
         outcomes = [part.outcome for part in self.parts]
         self.turn = Turn(agent, np.concatenate([o.elapsed_s for o in outcomes]))
         reward = np.concatenate([o.metrics[CREDIT] if self._credit else o.reward[:, 0] for o in outcomes])
-        observation, _, done, infos = zip(*steps, strict=True)
-        told = [info for part in infos for info in part]
-        return np.concatenate(observation), (self._scale * reward).astype(np.float32), np.concatenate(done), told
-
-    def close(self) -> None:
-        """Nothing to close."""
-
-    def seed(self, seed: int | None = None) -> Sequence[int | None]:
-        """The next `reset` begins anew with this training seed."""
-        return [s for part in self.parts for s in part.seed(seed)]
-
-    def recent_metrics(self) -> dict[str, float]:
-        """As `ScenarioVecEnv.recent_metrics`, the mean over parts."""
-        told = [part.recent_metrics() for part in self.parts]
-        return {name: float(np.mean([t[name] for t in told])) for name in told[0]}
-
-    # ------------------------------------------------------------------ SB3's remote access to single environments
-
-    def get_attr(self, attr_name: str, indices: Any = None) -> list[Any]:
-        return self._chosen((v for part in self.parts for v in part.get_attr(attr_name)), indices)
-
-    def set_attr(self, attr_name: str, value: Any, indices: Any = None) -> None:
-        for i in self._get_indices(indices):
-            part = int(np.searchsorted(self._ends, i, side="right"))
-            own = int(i - self._ends[part]) + self.parts[part].num_envs
-            self.parts[part].set_attr(attr_name, value, own)
-
-    def env_method(self, method_name: str, *method_args: Any, indices: Any = None, **method_kwargs: Any) -> list[Any]:
-        every = (v for part in self.parts for v in part.env_method(method_name, *method_args, **method_kwargs))
-        return self._chosen(every, indices)
-
-    def env_is_wrapped(self, wrapper_class: type[Any], indices: Any = None) -> list[bool]:
-        return self._chosen((v for part in self.parts for v in part.env_is_wrapped(wrapper_class)), indices)
-
-    def _chosen(self, every: Iterable[Any], indices: Any) -> list[Any]:
-        values = list(every)
-        return values if indices is None else [values[i] for i in self._get_indices(indices)]
+        return observation, (self._scale * reward).astype(np.float32), done, infos
 
 
 class ChainedRolloutBuffer(MaskableRolloutBuffer):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
+
+from gymnasium import spaces
 
 from train.arguments import Arguments, option
 from train.session import main
@@ -27,28 +30,36 @@ class Ppo(Arguments):
     stay_logit: float = option(4.0, "initial preference of an mlp for the last choice")
     rule: str = option("", "newest,mean,stay: an mlp begins as this rule on RSRQ in dB, see docs/training.md")
     sharpness: float = option(3.0, "logits a decibel of that rule")
+    deviation: float = option(1.0, "standard deviation of a continuous action at the beginning")
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.horizon_s <= 0.0:
-            raise ValueError(f"--horizon-s must be above 0, got {self.horizon_s}.")
+        for name in ("horizon_s", "deviation"):
+            if getattr(self, name) <= 0.0:
+                raise ValueError(f"--{name.replace('_', '-')} must be above 0, got {getattr(self, name)}.")
 
 
 def build(args: Ppo, env: Any) -> Any:
     from sb3_contrib import MaskablePPO
     from stable_baselines3 import PPO
 
-    from mmwave_gym.sb3_networks import MaskableSetPolicy, MaskableSkipPolicy, SetPolicy, SkipPolicy
+    from mmwave_gym.sb3_networks import MaskableSetPolicy, MaskableSkipPolicy, PlainPolicy, SetPolicy, SkipPolicy
     from train.chains import ChainedPpo, ChainedRolloutBuffer, tells_credit
+    from train.ends import QuickEnds, QuickPpo
 
     masked = env.unwrapped.scenario.masked
-    algorithm, particular = (MaskablePPO if masked else PPO), {"gamma": args.gamma}
+    particular: dict[str, Any] = {"gamma": args.gamma}
+    algorithm: Any = MaskablePPO if masked else PPO
     if args.chains and tells_credit(env.unwrapped.scenario):
         # SB3 adds gamma times the value of a cut episode's end to the last reward, which is an earlier decision's here.
         particular = {"gamma": 0.0, "rollout_buffer_class": ChainedRolloutBuffer}
         algorithm, particular["rollout_buffer_kwargs"] = ChainedPpo, {"horizon_s": args.horizon_s}
-    kinds = (MaskableSkipPolicy, MaskableSetPolicy) if masked else (SkipPolicy, SetPolicy)
+    elif not masked and env.unwrapped.scenario.num_agents > 1:
+        algorithm, env = QuickPpo, QuickEnds(env, args.gamma)
+    kinds = (MaskableSkipPolicy, MaskableSetPolicy) if masked else (SkipPolicy, SetPolicy, PlainPolicy)
     policy, policy_kwargs = args.policy_of(env, *kinds)
+    if isinstance(env.action_space, spaces.Box):
+        policy_kwargs["log_std_init"] = math.log(args.deviation)
     return algorithm(
         policy,
         env,

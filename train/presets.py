@@ -13,6 +13,16 @@ _TEAM = {"network": "set", "train_set": ("reward=team",), "stay_logit": 0.0, "ho
 _SPARINGLY = {"eval_every": 1_000_000, "checkpoint_every": 1_000_000}  # a million decisions take a quarter of a minute
 _SIX = {"n_envs": 192}  # as many UEs in all as with three UEs a copy
 _DEARER = {"gamma": 0.8}  # a handover pays back over more slots
+_POWERS = {
+    "set": ("ue_radius_m=30.0", "levels=null", "observation=local", "reward=difference", "feasible=only"),
+    "train_set": ("action=change", "penalty=10.0", "levels=null", "observation=local", "reward=difference"),
+    "see": "power_dbm,interference_dbm,margin_db,balance_db,pressure",
+    "network": "plain",
+    "hidden": 64,
+    "frame_stack": 1,
+    "horizon": 20,
+    "reward_scale": 0.1,
+}
 
 PRESETS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "ppo": {
@@ -50,6 +60,19 @@ PRESETS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
             "gae_lambda": 0.8,
             "entropy": 0.003,
         },
+        "power_allocation": {
+            **_POWERS,
+            "vary": ("num_bs=[14,14,10,6]", 'start=["max","random","random","max"]'),
+            "n_envs": 24,
+            "n_steps": 20,
+            "steps": 4_012_800,  # 190 rollouts
+            "batch_size": 5280,  # a quarter of a rollout
+            "n_epochs": 3,
+            "gamma": 0.5,
+            "gae_lambda": 0.9,
+            "deviation": 2.2,
+            **_SPARINGLY,
+        },
         "cell_selection/n3-cost30": {**_DEARER},
         "cell_selection/n6-cost10": {**_SIX, "steps": 3_000_000},
         "cell_selection/n6-cost30": {**_SIX, **_DEARER},
@@ -68,6 +91,15 @@ PRESETS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
         },
         "cell_selection/n3-cost30": {**_DEARER},
         "cell_selection/n6-cost30": {**_DEARER},
+    },
+    "sac": {
+        "power_allocation": {
+            **_POWERS,
+            "vary": ("num_bs=[14,10,6]", 'start=["max","random","max"]'),
+            "n_envs": 4,
+            "gamma": 0.5,
+            "eval_every": 100_000,
+        }
     },
 }
 

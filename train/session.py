@@ -19,7 +19,7 @@ from rich.console import Console
 from mmwave_gym.agent import AgentError
 from mmwave_gym.policy import action_card, save_policy, write_text
 from mmwave_gym.suite import Task
-from train.arguments import Arguments, command, parse
+from train.arguments import Arguments, command, parse, seen_columns
 
 if TYPE_CHECKING:
     from mmwave_gym.policy import Policy
@@ -78,6 +78,7 @@ class Environment:
 
         from mmwave_gym.sb3 import make_sb3_vec_env
         from train.chains import TurnVecEnv, tells_credit
+        from train.parts import PartsVecEnv
         from train.rewards import TrainingReward
 
         parts = [
@@ -89,8 +90,11 @@ class Environment:
         if tells_credit(parts[0].scenario):
             self.base = self.venv = TurnVecEnv(parts, args.reward_scale, getattr(args, "chains", False))
             return
-        rewarded = TrainingReward(self.base, args.reward_scale, args.regret)
-        self.venv = VecFrameStack(rewarded, args.frame_stack) if args.frame_stack > 1 else rewarded
+        rewarded: Any = [TrainingReward(part, args.reward_scale, args.regret) for part in parts]
+        if len(parts) > 1:
+            self.base = PartsVecEnv(rewarded)
+        alike = self.base if len(parts) > 1 else rewarded[0]
+        self.venv = VecFrameStack(alike, args.frame_stack) if args.frame_stack > 1 else alike
 
     @staticmethod
     def check(args: Arguments, task: Task) -> None:
@@ -100,15 +104,13 @@ class Environment:
         registered = entry(task.env_id)
         varied = args.varied_keywords(task)
         scenarios = [make_scenario(registered.scenario, **{**registered.overrides, **k}) for k in varied]
-        if len(scenarios) == 1 and args.frame_stack == 1:
+        if args.network == "plain":
+            seen_columns(scenarios[0].fields, args.see)
+        if args.frame_stack == 1:
             return
         from train.chains import tells_credit  # which needs Stable-Baselines3
 
-        if len(scenarios) > 1 and not tells_credit(scenarios[0]):
-            raise ValueError(
-                f"--vary is for worlds where agents take turns and are told their credit, not {task.env_id}."
-            )
-        if args.frame_stack > 1 and tells_credit(scenarios[0]):
+        if tells_credit(scenarios[0]):
             raise ValueError("--frame-stack must be 1 where agents take turns: the last frame was somebody else's.")
 
 
@@ -174,13 +176,13 @@ def learn(args: Arguments, model: Any, environment: Environment, task: Task, out
 
 def agent_of(model: Any, args: Arguments, environment: Environment, task: Task) -> Policy:
     """The agent that a model is now: the very one that will be saved."""
-    from mmwave_gym.policy import Policy, field_card
+    from mmwave_gym.policy import field_card, kind_of
     from mmwave_gym.sb3 import network_of
 
     network, output = network_of(model)
     card = {**card_of(args, environment, task), "output": output}
     base = environment.base
-    return Policy(network, {**card, "fields": field_card(base.scenario.fields)})
+    return kind_of(card)(network, {**card, "fields": field_card(base.scenario.fields)})
 
 
 def card_of(args: Arguments, environment: Environment, task: Task) -> dict[str, Any]:
@@ -303,7 +305,7 @@ def _model(args: A, build: Build[A], task: Task, out: Path, console: Console) ->
     rule = getattr(args, "rule", "")
     if args.network != "mlp":
         if rule:
-            raise BadRun("--rule is for --network mlp: a network over choices has no linear path to begin with.")
+            raise BadRun("--rule is for --network mlp: others have no linear path to begin with.")
     elif rule:
         begin_as_rule(model, environment, rule, args.sharpness)  # type: ignore[attr-defined]
     else:

@@ -39,7 +39,7 @@ class Shipped:
     algorithm: str
     """How the names of its files begin, without a hyphen."""
     label: str
-    kind: type[Policy] = Policy
+    kind: type[Policy] | None = None  # that of the card
 
     @classmethod
     def _package(cls) -> tuple[str, str]:
@@ -90,7 +90,7 @@ def _as_json(kwargs: Any) -> dict[str, Any]:
     return {k: list(v) if isinstance(v, tuple) else v for k, v in kwargs.items()}
 
 
-def _policy(kind: type[Policy], package: str, name: str) -> Policy:
+def _policy(kind: type[Policy] | None, package: str, name: str) -> Policy:
     folder = files(package) / _FOLDER
     weights, card = ((folder / f"{name}.{suffix}").read_bytes() for suffix in ("npz", "json"))
     return read_policy(weights, card, f"{name}.npz", kind)

@@ -6,11 +6,12 @@ import math
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import pdtrc
 
 from mmwave_gym.checks import at_least, between, interval, one_of
 
@@ -23,6 +24,8 @@ ACTIONS = ("power", "change")
 STARTS = ("max", "random")
 FEASIBLE = ("any", "only", "not")
 NEAREST_UE_M = 1.0
+MOST_DBM, MOST_SHADOWING_DB, MOST_LEVELS, FARTHEST_M = 100.0, 60.0, 10_000, 1e7
+"""What is beyond these is a mistake in the units."""
 ROWS_M = tuple(
     (x0 + step * i, y)
     for x0, step, y, count in (
@@ -43,7 +46,8 @@ class PowerAllocationConfig:
 
     layout: Layout = "rows"
     """Where base stations are: "rows" (sixteen places of the authors' code, of which `num_bs` are taken), "poisson"
-    (section V), a .csv or .geojson file of sites (longitude and latitude, or x_m and y_m), or places in metres."""
+    (section V), a .csv or .geojson file of sites (longitude and latitude, or x_m and y_m), known ones such as
+    "sites:melbourne" (from the folder MMWAVE_DATA), or places in metres."""
     num_bs: int = 14
     """Base stations that `layout="rows"` takes (paper: 2 to 14)."""
     scope: str = "cluster"
@@ -116,10 +120,16 @@ class PowerAllocationConfig:
             raise ValueError(f"authors must be False or True, got {self.authors!r}.")
         at_least("horizon", self.horizon, 1, integer=True)
         at_least("changes", self.changes, 0, integer=True)
+        between("shadowing_db", self.shadowing_db, 0.0, MOST_SHADOWING_DB)
         interval("power_dbm", self.power_dbm, -200.0)
+        if self.power_dbm[0] == self.power_dbm[1] or self.power_dbm[1] > MOST_DBM:
+            raise ValueError(f"power_dbm must be lowest < highest <= {MOST_DBM:g}, got {self.power_dbm!r}.")
         interval("cluster_bs", self.cluster_bs, 1)
+        if not all(isinstance(size, Integral) for size in self.cluster_bs):
+            raise ValueError(f"cluster_bs must be a pair of integers, got {self.cluster_bs!r}.")
         if self.levels is not None:
             at_least("levels", self.levels, 2, integer=True)
+            between("levels", self.levels, 2, MOST_LEVELS)
         one_of("scope", self.scope, SCOPES)
         one_of("interference", self.interference, SCOPES)
         one_of("observation", self.observation, OBSERVATIONS)
@@ -144,10 +154,10 @@ class PowerAllocationConfig:
 
     def _check_layout(self) -> None:
         if isinstance(self.layout, str) and not self.layout.endswith((".csv", ".geojson")):
-            if self.layout not in LAYOUTS:
+            if self.layout not in LAYOUTS and not self.layout.startswith("sites:"):
                 words = ", ".join(map(repr, LAYOUTS))
                 raise ValueError(
-                    f"layout must be one of {words}, a .csv or .geojson file or places, got {self.layout!r}."
+                    f"layout must be one of {words}, a .csv or .geojson file, sites:… or places, got {self.layout!r}."
                 )
         elif not isinstance(self.layout, str | os.PathLike):
             check_places("layout", self.layout)
@@ -166,10 +176,25 @@ class PowerAllocationConfig:
             )
         if self.changes and not (self.layout == "rows" or self.is_network):
             raise ValueError("changes needs scope='network' or layout='rows': a drawn cluster would split and merge.")
+        if self.layout == "poisson" and not self.is_network:
+            self._check_clusters()
         if self.is_network and self.feasible != "any":
             raise ValueError(f"feasible must be 'any' for a whole network, got {self.feasible!r}.")
         if self.authors and self.layout != "rows":
             raise ValueError(f"authors=True is for layout='rows', on which the authors evaluate, got {self.layout!r}.")
+
+    def _check_clusters(self) -> None:
+        """ValueError where a Poisson network hardly ever has a cluster of the least size that is asked for."""
+        network = self.density_per_km2 * 1e-6 * self.side_m**2
+        reach = min(self.density_per_km2 * 1e-6 * math.pi * (2.0 * self.unit_m) ** 2, network)
+        least = self.cluster_bs[0]
+        so_large = 1.0 if least == 1 else float(pdtrc(least - 2, reach))
+        if network * so_large < 0.1:
+            raise ValueError(
+                f"cluster_bs={self.cluster_bs}: with density_per_km2={self.density_per_km2:g}, side_m={self.side_m:g} "
+                f"and unit_m={self.unit_m:g} a head reaches {reach:.3g} base stations on average and a cluster of "
+                f"{least} hardly ever forms. Lower cluster_bs or raise one of these."
+            )
 
     def _check_qos(self) -> None:
         if isinstance(self.reward, str):
@@ -194,14 +219,14 @@ class PowerAllocationConfig:
 
 
 def check_places(name: str, places: Any) -> None:
-    """ValueError unless `places` are pairs of finite numbers, no two alike."""
+    """ValueError unless `places` are pairs of finite numbers (up to 10,000 km), no two alike."""
     if not isinstance(places, Sequence) or len(places) < 1:
         raise ValueError(f"{name} must be places (x, y) in metres, at least one, got {places!r}.")
     for i, place in enumerate(places):
         if (
             not isinstance(place, Sequence)
             or len(place) != 2
-            or not all(isinstance(x, Real) and math.isfinite(x) for x in place)
+            or not all(isinstance(x, Real) and abs(float(x)) <= FARTHEST_M for x in place)
         ):
             raise ValueError(f"{name}[{i}] must be a pair of finite numbers in metres, got {place!r}.")
     seen: dict[tuple[float, float], int] = {}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,13 +12,27 @@ from numpy.typing import NDArray
 from mmwave_gym import interference
 from mmwave_gym.clustering import Clusters, floc
 from mmwave_gym.radio import db_to_linear
+from mmwave_gym.scenario import EpisodeRng
 from mmwave_gym.scenarios.power_allocation_config import NEAREST_UE_M, ROWS_M, PowerAllocationConfig
 
 Floats = NDArray[np.floating[Any]]
-Chance = Mapping[str, np.random.Generator]
+MOST_DRAWS, MOST_SWEEPS = 2_000, 10_000
+MOST_PLACES, MOST_DENSE, MOST_LINKS = 2_000_000, 10_000, 300_000_000
+"""Larger networks do not fit most memories: 10,000 that all interfere with each other take 800 MB a copy."""
 
-CAUSES = ("sites", "clusters", "changes", "ues", "shadowing")
-MOST_DRAWS = 10_000
+
+class Chance(dict[str, np.random.Generator]):
+    """Generators of an episode by cause, each made when it is first asked for and kept while worlds are refused.
+
+    The causes are "sites", "clusters", "changes", "ues" and "shadowing".
+    """
+
+    def __init__(self, rng: EpisodeRng):
+        self._rng = rng
+
+    def __missing__(self, cause: str) -> np.random.Generator:
+        self[cause] = self._rng[cause]
+        return self[cause]
 
 
 @dataclass
@@ -43,12 +56,13 @@ class Worlds:
         self.config = config
         self.sites_m = layout_m(config)
         self.num_places = self._num_places()
+        self._check_size()
         low, high = config.power_dbm
         self.power_mw = (float(db_to_linear(low)), float(db_to_linear(high)))
         self.noise_mw = float(db_to_linear(config.noise_dbm))
 
     def draw(self, chance: Chance) -> World:
-        """A world of the kind that is asked for; `chance` has a generator for each of `CAUSES`."""
+        """A world of the kind that is asked for."""
         c = self.config
         for _ in range(MOST_DRAWS):
             world = self._world(chance)
@@ -70,6 +84,27 @@ class Worlds:
         mean = c.density_per_km2 * 1e-6 * c.side_m**2
         return int(mean + 6.0 * mean**0.5) + 1 + c.changes
 
+    def _check_size(self) -> None:
+        """ValueError for networks that no memory holds."""
+        c, places = self.config, self.num_places
+        if places > MOST_PLACES:
+            raise ValueError(
+                f"density_per_km2={c.density_per_km2:g} and side_m={c.side_m:g} make {places:,} base stations, at most "
+                f"{MOST_PLACES:,} are allowed: lower one of them."
+            )
+        if not c.is_sparse and places > MOST_DENSE:
+            raise ValueError(
+                f"interference_range_m=None: {places:,} base stations would all interfere with each other one by one, "
+                f"which is for at most {MOST_DENSE:,}. Give a range of 200 to 400 m, or fewer base stations."
+            )
+        if c.interference_range_m is not None and c.layout == "poisson":
+            near = c.density_per_km2 * 1e-6 * np.pi * c.interference_range_m**2
+            if places * min(places, near) > MOST_LINKS:
+                raise ValueError(
+                    f"interference_range_m={c.interference_range_m:g}: {places:,} base stations would have more than "
+                    f"{MOST_LINKS:,} interferers nearer than that. Lower it, or give fewer base stations."
+                )
+
     def _world(self, chance: Chance) -> World:
         c = self.config
         site_m, clusters = self._base_stations(chance)
@@ -77,8 +112,8 @@ class Worlds:
         place_m[: len(site_m)] = site_m
         present = np.zeros((c.changes + 1, self.num_places), bool)
         present[0, : len(site_m)] = True
-        last = self._come_and_go(chance["changes"], place_m, present, len(site_m))
-        head = self._heads(chance["clusters"], place_m, present, clusters)
+        last = self._come_and_go(chance, place_m, present, len(site_m)) if c.changes else len(site_m)
+        head = self._heads(chance, place_m, present, clusters)
         ue_m = np.zeros_like(place_m)
         if c.authors:
             ue_m[:last] = place_m[:last] + np.array((0.0, c.ue_radius_m))
@@ -89,7 +124,9 @@ class Worlds:
             ue_m[:last] = place_m[:last] + apart_m[:, None] * np.stack((np.cos(angle), np.sin(angle)), axis=1)
         own_gain, far_gain = np.zeros((2, self.num_places))
         gain = self._gains(chance["shadowing"], place_m, ue_m, last, own_gain, far_gain)
-        slots = np.sort(chance["changes"].permutation(c.horizon - 1)[: c.changes] + 1)
+        slots = np.empty(0, np.int64)
+        if c.changes:
+            slots = np.sort(chance["changes"].permutation(c.horizon - 1)[: c.changes] + 1)
         return World(place_m, ue_m, own_gain, gain, far_gain, present, head, slots)
 
     def _base_stations(self, chance: Chance) -> tuple[Floats, Clusters | None]:
@@ -97,7 +134,7 @@ class Worlds:
         c, rng = self.config, chance["sites"]
         if c.layout == "rows":
             return rng.permutation(self.sites_m)[: c.num_bs], None
-        while True:
+        for _ in range(MOST_DRAWS):
             site_m = self.sites_m
             if c.layout == "poisson":
                 number = rng.poisson(c.density_per_km2 * 1e-6 * c.side_m**2)
@@ -112,16 +149,20 @@ class Worlds:
             if len(fitting):
                 return site_m[clusters.number == rng.choice(fitting)], None
             if c.layout != "poisson":
-                raise ValueError(
-                    f"cluster_bs={c.cluster_bs}: the layout's clusters have sizes {sorted(set(size.tolist()))}."
-                )
+                break
+        tried = (
+            f"none of {MOST_DRAWS} networks had one of those sizes, the last had" if c.layout == "poisson" else "it has"
+        )
+        raise ValueError(
+            f"cluster_bs={c.cluster_bs} does not fit the layout's clusters: {tried} {sorted(set(size.tolist()))}."
+        )
 
-    def _come_and_go(self, rng: np.random.Generator, place_m: Floats, present: NDArray[np.bool_], last: int) -> int:
+    def _come_and_go(self, chance: Chance, place_m: Floats, present: NDArray[np.bool_], last: int) -> int:
         """Fill `present` phase by phase and the places of who arrives; how many places are ever used.
 
         A change is a departure or an arrival with equal odds. The base station in place 0 stays.
         """
-        c = self.config
+        c, rng = self.config, chance["changes"]
         for phase in range(1, len(present)):
             now = present[phase - 1].copy()
             free = np.empty((0, 2))
@@ -140,14 +181,14 @@ class Worlds:
         return last
 
     def _heads(
-        self, rng: np.random.Generator, place_m: Floats, present: NDArray[np.bool_], clusters: Clusters | None
+        self, chance: Chance, place_m: Floats, present: NDArray[np.bool_], clusters: Clusters | None
     ) -> NDArray[np.int64]:
         """(phase, place): the head of each one's cluster."""
         head = np.full(present.shape, -1)
         if clusters is None:  # all are one cluster, whose head is the one in the middle
             for phase, there in enumerate(present):
-                off_m = np.hypot(*(place_m - place_m[there].mean(axis=0)).T)
-                head[phase, there] = np.where(there, off_m, np.inf).argmin()
+                off_m = place_m - place_m[there].mean(axis=0)
+                head[phase, there] = np.where(there, (off_m**2).sum(axis=1), np.inf).argmin()
             return head
         missing = len(place_m) - len(clusters.head)
         clusters = dataclasses.replace(
@@ -157,7 +198,7 @@ class Worlds:
         )
         for phase, there in enumerate(present):
             if phase:
-                clusters = floc(place_m, rng, unit_m=self.config.unit_m, before=clusters, present=there)
+                clusters = floc(place_m, chance["clusters"], unit_m=self.config.unit_m, before=clusters, present=there)
             head[phase, there] = clusters.head[there]
         return head
 
@@ -203,7 +244,7 @@ class Worlds:
             need = self.config.qos_sinr / world.own_gain[at]
             gain, noise = need[:, None] * world.gain[np.ix_(at, at)], need * self.noise_mw
             power = np.full(len(at), low)
-            for _ in range(MOST_DRAWS):
+            for _ in range(MOST_SWEEPS):
                 more = np.maximum(gain @ power + noise, low)
                 if (more > high).any():
                     return False
@@ -228,7 +269,7 @@ def layout_m(config: PowerAllocationConfig) -> Floats:
     if layout == "rows":
         return np.array(ROWS_M)
     if not isinstance(layout, tuple):
-        from mmwave_gym.sources import sites  # readers of files are not needed in the paper's world
+        from mmwave_gym.sources import open_sites  # readers of files are not needed in the paper's world
 
-        return sites.read_alone(layout)[1]
+        return open_sites(layout)[1]
     return np.array(layout, np.float64)

@@ -1,8 +1,9 @@
 """Real input: readers that turn what others measured or computed into link matrices and cities.
 
 `open_channel` is what the keyword `channel` of an environment means, `convert` what `mmwave-gym channel` does;
-`open_city` is what `city` means, `city_builder.build` what `mmwave-gym city` does. Data is found in the folder that the
-environment variable MMWAVE_DATA names; docs/channel_files.md and docs/city_files.md say where to get it.
+`open_city` is what `city` means, `city_builder.build` what `mmwave-gym city` does; `open_sites` is what `layout` means.
+Data is found in the folder that the environment variable MMWAVE_DATA names; docs/channel_files.md and
+docs/city_files.md say where to get it.
 """
 
 from __future__ import annotations
@@ -10,11 +11,15 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from mmwave_gym.channel import read_channel, write_channel
 from mmwave_gym.city import City, CityError
 from mmwave_gym.link_matrix import ChannelError, LinkMatrix
-from mmwave_gym.sources import cities, mssn, raytraced
+from mmwave_gym.sources import cities, mssn, raytraced, sites
 
 SCHEMES: dict[str, Callable[[Path, str], LinkMatrix]] = {"mssn": mssn.open_named, "raytraced": raytraced.open_named}
 """Prefix of a source -> reader(data folder, name)."""
@@ -83,3 +88,14 @@ def open_city(city: str | os.PathLike[str] | City, on_stage: cities.Progress = c
     if colon and len(scheme) > 1 and not Path(text).exists():  # one letter is a drive of Windows
         return cities.open_named(text, lambda: data_folder(text, "docs/city_files.md"), on_stage)
     return cities.open_file(Path(text))
+
+
+def open_sites(layout: str | os.PathLike[str]) -> tuple[tuple[str, ...], NDArray[np.floating[Any]], str]:
+    """Names, places (S, 2) in metres and a note of a .csv or .geojson file of sites, or of a known "sites:name".
+
+    Raises CityError, a ValueError, that names the file or the source and what is wrong.
+    """
+    text = os.fspath(layout)
+    if text.startswith("sites:"):
+        return sites.read_named(text, lambda: data_folder(text, "docs/environments/power_allocation.md"))
+    return sites.read_alone(text)

@@ -6,6 +6,7 @@ import csv
 import json
 import math
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ Array = NDArray[np.floating[Any]]
 LAT_NAMES, LON_NAMES = ("lat", "latitude"), ("lon", "lng", "long", "longitude")
 METRE_NAMES = ("x_m", "y_m")
 NAME_NAMES = ("name", "site", "site_id", "id")
+SITES = {"sites:melbourne": ("cells_melbourne/site-optus-melbCBD.csv", "© Commonwealth of Australia (ACMA), CC BY")}
+"""Name -> file in the data folder, and what a picture of it must say."""
 CORNER_M = 10.0
 """A corner is where ways turn within twice this."""
 CORNER_RAD = math.radians(30.0)
@@ -70,7 +73,10 @@ class _Anywhere:
 
 
 def read_alone(path: str | os.PathLike[str]) -> tuple[tuple[str, ...], Array, str]:
-    """Names, places (S, 2) in metres and a note of the sites in a file that is the whole map; see `read`."""
+    """Names, places (S, 2) in metres and a note of the sites in a file that is the whole map; see `read`.
+
+    Raises CityError also for a site more than 5 degrees from the median one: one UTM zone makes metres of all.
+    """
     file = Path(path)
     try:
         text = read_bytes(file).decode("utf-8-sig")
@@ -84,9 +90,25 @@ def read_alone(path: str | os.PathLike[str]) -> tuple[tuple[str, ...], Array, st
     if not rows:
         raise CityError(f"{file}: it has no site.")
     place = np.array([row[2] for row in rows])
+    if anywhere.degrees:
+        lon, lat = np.median(place, axis=0)
+        unit = "row" if file.suffix == ".csv" else "feature"
+        for number, _, at in rows:
+            check_degrees(f"{file}: {unit} {number}", *at, near=(lon, lat, lon, lat))
     (west, south), (east, north) = place.min(axis=0), place.max(axis=0)
-    names, place_m, note = read(file, Projection((west, south, east, north), degrees=anywhere.degrees))
-    return names, place_m, note
+    edge = 1e-4 if anywhere.degrees else 1.0  # a map in whole metres must not cut off the outermost
+    bounds = (west - edge, south - edge, east + edge, north + edge)
+    names, place_m, _ = read(file, Projection(bounds, degrees=anywhere.degrees))
+    alike = len(rows) - len(names)
+    note = f"{len(names)} sites of {len(rows)} rows in {file.name}"
+    return names, place_m, note + (f": {alike} at the place of another are left out." if alike else ".")
+
+
+def read_named(name: str, folder: Callable[[], Path]) -> tuple[tuple[str, ...], Array, str]:
+    """What `read_alone` gives of a file of `SITES`; `folder()` is the data folder. Raises CityError."""
+    if name not in SITES:
+        raise CityError(f"{name}: there is no such file, and the known sites are {', '.join(SITES)}.")
+    return read_alone(folder() / SITES[name][0])
 
 
 def _csv(text: str, projection: Projection | _Anywhere) -> list[tuple[int, str, tuple[float, float]]]:

@@ -23,12 +23,12 @@ SHORTEST_PIECE_S = 5.0
 """A shorter way across the map is left out: ours, nothing is decided in it."""
 
 
-def library(name: str) -> Any:
+def library(name: str, wanted_for: str = "building a city") -> Any:
     """A library of the extra [real]; ImportError says how to get it."""
     try:
         return importlib.import_module(name)
     except ImportError as error:
-        raise ImportError(f"building a city needs {name}: pip install 'mmwave-gym[real]' ({error}).") from None
+        raise ImportError(f"{wanted_for} needs {name}: pip install 'mmwave-gym[real]' ({error}).") from None
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Projection:
         west, south, east, north = bounds
         self.degrees, self.origin_m, self.text = degrees, np.zeros(2), "metres as given"
         if degrees:
-            pyproj = library("pyproj")
+            pyproj = library("pyproj", "making metres of latitude and longitude")
             zone = int((0.5 * (west + east) + 180.0) // 6.0) + 1
             epsg = (32600 if south + north >= 0.0 else 32700) + zone
             self._utm = pyproj.Transformer.from_crs(4326, epsg, always_xy=True)

@@ -12,7 +12,7 @@ from matplotlib.ticker import FormatStrFormatter, LogLocator, NullFormatter
 
 from mmwave_baselines.association.reproduce import FIVE, SETTLE_S
 from mmwave_baselines.association.reproduce_measures import NAMES, Measured, printed
-from mmwave_gym.leaderboard.statistics import Interval
+from mmwave_baselines.figures import errors, panels
 from mmwave_gym.reproduction import Results
 
 COLOURS = {
@@ -42,32 +42,16 @@ def draw(results: Results, directory: Path) -> None:
         figure.savefig(directory / f"{name}.png", dpi=110, bbox_inches="tight")
 
 
-def _panels(rows: int, columns: int, width: float, height: float, **shared: Any) -> tuple[Figure, list[Any]]:
-    figure = Figure(figsize=(width, height), layout="constrained")
-    axes = np.atleast_1d(figure.subplots(rows, columns, **shared)).ravel().tolist()
-    for axis in axes:
-        axis.spines[["top", "right"]].set_visible(False)
-        axis.grid(axis="y", color="#e4e8ec", linewidth=0.8)
-        axis.set_axisbelow(True)
-    return figure, axes
-
-
-def _errors(intervals: Sequence[Interval]) -> np.ndarray:
-    """(2, n): lengths of error bars."""
-    pairs = [(i.mean - (i.mean if i.low is None else i.low), (i.high or i.mean) - i.mean) for i in intervals]
-    return np.maximum(np.array(pairs).T, 0.0)
-
-
 def _table(m: Measured) -> Figure:
     """A panel a column of Table I, rates above and times below."""
     agents = ("sbh", "rbh", "rbh-network", "lbh", "smart", "sqa", "sqa-best", "msr")
-    figure, axes = _panels(2, len(agents), 13.5, 5.0, sharey="row", sharex=True)
+    figure, axes = panels(2, len(agents), 13.5, 5.0, sharey="row", sharex=True)
     for at, agent in enumerate(agents):
         for row, values in enumerate(
             ([m.mean(n, agent) for n in m.densities], [m.time(n, agent) for n in m.densities])
         ):
             axis, means = axes[row * len(agents) + at], [v.mean for v in values]
-            axis.errorbar(m.densities, means, _errors(values), fmt="o-", color=COLOURS[agent], capsize=3, label="ours")
+            axis.errorbar(m.densities, means, errors(values), fmt="o-", color=COLOURS[agent], capsize=3, label="ours")
             column = "rbh" if agent == "rbh-network" else agent
             if column in FIVE:
                 paper = [printed(("rate", "time")[row], n, column) for n in m.densities]
@@ -86,7 +70,7 @@ def _series(m: Measured) -> Figure:
     width = 5
     columns = min(2, len(m.densities))
     rows = -(-len(m.densities) // columns)
-    figure, axes = _panels(rows, columns, 11, 3.1 * rows, sharex=True, sharey=True)
+    figure, axes = panels(rows, columns, 11, 3.1 * rows, sharex=True, sharey=True)
     for axis, n in zip(axes, m.densities, strict=True):
         series = m.series(n)
         for agent, rate in series.items():
@@ -110,7 +94,7 @@ def _series(m: Measured) -> Figure:
 
 
 def _cost(rows: Sequence[dict[str, Any]]) -> Figure:
-    figure, axes = _panels(1, 3, 11, 3.3)
+    figure, axes = panels(1, 3, 11, 3.3)
     first = [r for r in rows if r["case"] == {"num_ues": 512}]
     for axis, name, label in (
         (axes[0], "iterations", "series sampled for a decision"), (axes[1], "depth_epochs", "epochs in a series"),
@@ -147,7 +131,7 @@ def _search(m: Measured) -> Figure:
     found = m.found()
     columns = min(3, len(found))
     rows = -(-len(found) // columns)
-    figure, axes = _panels(rows, columns, 11, 3.0 * rows, sharex=True, sharey=True)
+    figure, axes = panels(rows, columns, 11, 3.0 * rows, sharex=True, sharey=True)
     for axis, result in zip(axes, found, strict=False):
         for agent in FIVE:
             paper = printed("time", 512, agent), printed("rate", 512, agent)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from mmwave_baselines.cell_selection.reproduce_measures import (
     exact_value,
     printed_gain,
 )
-from mmwave_gym.leaderboard.statistics import Interval
+from mmwave_baselines.figures import errors, panels
 from mmwave_gym.reproduction import Results
 
 _COLOURS = ("#1b6ca8", "#d1495b", "#edae49", "#3c896d")
@@ -42,29 +41,13 @@ def draw(results: Results, directory: Path) -> None:
         figure.savefig(directory / f"{name}.png", dpi=110, bbox_inches="tight")
 
 
-def _panels(count: int, width: float, height: float, share_y: bool = False) -> tuple[Figure, list[Any]]:
-    figure = Figure(figsize=(width, height), layout="constrained")
-    axes = np.atleast_1d(figure.subplots(1, count, sharey=share_y)).ravel().tolist()
-    for axis in axes:
-        axis.spines[["top", "right"]].set_visible(False)
-        axis.grid(axis="y", color="#e4e8ec", linewidth=0.8)
-        axis.set_axisbelow(True)
-    return figure, axes
-
-
-def _errors(intervals: Iterable[Interval]) -> np.ndarray:
-    """(2, n): lengths of error bars."""
-    pairs = [(i.mean - (i.mean if i.low is None else i.low), (i.high or i.mean) - i.mean) for i in intervals]
-    return np.maximum(np.array(pairs).T, 0.0)
-
-
 def _table(m: Measured) -> Figure:
-    figure, axes = _panels(len(NUM_UES), 11, 3.4, share_y=True)
+    figure, axes = panels(1, len(NUM_UES), 11, 3.4, sharey=True)
     costs = [100 * cost for cost in COSTS]
     for axis, n in zip(axes, NUM_UES, strict=True):
         gains = [m.gain(Setting(n, cost)) for cost in COSTS]
         means = [g.mean for g in gains]
-        axis.errorbar(costs, means, _errors(gains), fmt="o-", color=_COLOURS[0], capsize=3, label="ours, fitted rates")
+        axis.errorbar(costs, means, errors(gains), fmt="o-", color=_COLOURS[0], capsize=3, label="ours, fitted rates")
         if all(m.has(Setting(n, cost, "shannon"), "mdp") for cost in COSTS):
             for agent, label, colour in (
                 ("mdp", "derived rates", _COLOURS[2]),
@@ -72,9 +55,7 @@ def _table(m: Measured) -> Figure:
             ):
                 gains = [m.gain(Setting(n, cost, "shannon"), agent) for cost in COSTS]
                 means = [g.mean for g in gains]
-                axis.errorbar(
-                    costs, means, _errors(gains), fmt=".--", color=colour, linewidth=1, capsize=2, label=label
-                )
+                axis.errorbar(costs, means, errors(gains), fmt=".--", color=colour, linewidth=1, capsize=2, label=label)
         paper = [printed_gain(n, cost)["paper"] for cost in COSTS]
         axis.plot(costs, paper, "D", color=_COLOURS[1], markerfacecolor="none", markersize=8, label="paper")
         axis.set_title(f"{n} UEs", fontsize=10)
@@ -85,7 +66,7 @@ def _table(m: Measured) -> Figure:
 
 
 def _schemes(m: Measured) -> Figure:
-    figure, axes = _panels(2, 11, 4.2, share_y=True)
+    figure, axes = panels(1, 2, 11, 4.2, sharey=True)
     setting = Setting(*FIGURE)
     schemes = [agent for agent in NAMES if m.has(setting, agent)][::-1]
     for axis, metric in zip(axes, (EFFICIENCY, HANDOVERS), strict=True):
@@ -95,7 +76,7 @@ def _schemes(m: Measured) -> Figure:
             _COLOURS[0] if a == "mdp" else _DARK if a in ("myopic", "optimum", "genie") else _GREY for a in schemes
         ]
         axis.barh(range(len(schemes)), values, color=colours, height=0.65)
-        axis.errorbar(values, range(len(schemes)), xerr=_errors(means), fmt="none", ecolor="black", capsize=2)
+        axis.errorbar(values, range(len(schemes)), xerr=errors(means), fmt="none", ecolor="black", capsize=2)
         for at, i in enumerate(means):
             end = (i.mean if i.high is None else i.high, at)
             axis.annotate(f"{i.mean:.2f}", end, (5, 0), textcoords="offset points", va="center", fontsize=8)
@@ -110,7 +91,7 @@ def _schemes(m: Measured) -> Figure:
 
 
 def _states(rows: list[dict[str, Any]]) -> Figure:
-    figure, axes = _panels(1, 10, 4.2)
+    figure, axes = panels(1, 1, 10, 4.2)
     axis = axes[0]
     for cells, colour in zip((2, 3, 4, 5), _COLOURS, strict=True):
         some = [r for r in rows if r["num_cells"] == cells and r["num_ues"] <= 10]
@@ -134,7 +115,7 @@ def _robustness(m: Measured) -> Figure:
         "capped printed": "(14), capped rates",
     }
     corners = [(s.num_ues, s.handover_cost) for s in ROBUST[:4]]
-    figure, axes = _panels(len(corners), 11, 3.8, share_y=True)
+    figure, axes = panels(1, len(corners), 11, 3.8, sharey=True)
     for axis, (n, cost) in zip(axes, corners, strict=True):
         for at, kind in enumerate(kinds):
             setting = Setting(n, cost, *kind.split())
@@ -145,7 +126,7 @@ def _robustness(m: Measured) -> Figure:
             ):
                 if m.has(setting, agent):
                     gain = m.gain(setting, agent)
-                    axis.errorbar([at + offset], [gain.mean], _errors([gain]), fmt="o", color=colour, capsize=3)
+                    axis.errorbar([at + offset], [gain.mean], errors([gain]), fmt="o", color=colour, capsize=3)
         paper = printed_gain(n, cost)["paper"]
         axis.plot([-0.25], [paper], "D", color=_COLOURS[1], markerfacecolor="none", markersize=9)
         axis.axhline(0, color="black", linewidth=0.8)
@@ -163,7 +144,7 @@ def _robustness(m: Measured) -> Figure:
 
 
 def _convergence(m: Measured) -> Figure:
-    figure, axes = _panels(2, 11, 3.6)
+    figure, axes = panels(1, 2, 11, 3.6)
     shift = np.linspace(-0.2, 0.2, len(COSTS))
     for cost, colour, off in zip(COSTS, _COLOURS, shift, strict=True):
         ended = [(s.num_ues + off, c) for s, c in m.configs() if s.handover_cost == cost]
@@ -200,7 +181,7 @@ def _convergence(m: Measured) -> Figure:
 
 def _possible(m: Measured) -> Figure:
     """A line for each number of UEs and cost: who earns what, below the bounds."""
-    figure, axes = _panels(1, 11, 4.4)
+    figure, axes = panels(1, 1, 11, 4.4)
     axis = axes[0]
     settings = [s for s in POSSIBLE if m.has(s, "team")][::-1]
     marks = dict(zip(LIMITS, ("v", "o", "s", "D", "P", "^"), strict=True))
@@ -225,7 +206,7 @@ def _possible(m: Measured) -> Figure:
 
 
 def _scaling(rows: list[dict[str, Any]]) -> Figure:
-    figure, axes = _panels(3, 11, 3.6)
+    figure, axes = panels(1, 3, 11, 3.6)
     columns = (
         ("states", "states of the tables", lambda r: r["states"]),
         ("time", "processor time of one UE's solution (s)", lambda r: r["solve_s"] + r["law_s"]),
