@@ -178,6 +178,10 @@ class LstmNetwork:
         """Hidden and cell values (rows, units) when an episode begins."""
         return np.zeros((rows, self.units), np.float32), np.zeros((rows, self.units), np.float32)
 
+    def __call__(self, x: Floats, mask: NDArray[np.bool_] | None = None) -> Floats:
+        """(rows, inputs) to (rows, outputs) where an episode begins; `step` goes on."""
+        return self.step(x, self.start(len(x)))[0]
+
     def step(self, x: Floats, memory: tuple[Floats, Floats]) -> tuple[Floats, tuple[Floats, Floats]]:
         """(rows, inputs) to (rows, outputs), and the memory after it."""
         after = lstm_step(self.layers[0], self.layers[1], x, *memory)

@@ -102,7 +102,7 @@ class OnlineA3c(Policy):
         self._fetch_every = fetch_every
         self.config = {**self.config, "online": True, "fetch_every": fetch_every, "online_rate": self._rate}
 
-    def begin(self, view: View, rng: RowRng) -> OnlineMemory:  # type: ignore[override]
+    def begin(self, view: View, rng: RowRng) -> OnlineMemory:
         check_fits(self.card, view)
         rows, shape = view.num_rows, self._server.shape
         weights, squares = (np.repeat(a[None], rows, axis=0) for a in self._server[1:])
