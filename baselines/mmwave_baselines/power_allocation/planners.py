@@ -161,6 +161,7 @@ class Wmmse(Planner):
 class Sca(Planner):
     """The largest sum rate found with everybody satisfied who can be."""
 
+    kind = "ceiling"
     label = "SCA (sum rate with QoS)"
 
     def powers(self, network: Network | Large, levels: int | None) -> Floats:
@@ -185,10 +186,17 @@ class LevelAscent(Planner):
 
 
 class Selected(Planner):
-    """The largest rate of satisfied users found: the metric itself, which leaves some users out for the others."""
+    """The largest rate of satisfied users found, which leaves some users out for the others; dear on networks."""
 
-    kind = "ceiling"
     label = "SCA, users selected"
+    expensive = False
+
+    @classmethod
+    def for_task(cls, task: Any = None, training_seed: int | None = None) -> Selected:
+        """The same everywhere, marked as expensive on networks, where an episode takes many seconds."""
+        made = cls()
+        made.expensive = task is not None and task.kwargs.get("scope") == "network"
+        return made
 
     def powers(self, network: Network | Large, levels: int | None) -> Floats:
         if isinstance(network, Large):
