@@ -78,7 +78,7 @@ def test_unknown_paper(tmp_path):
     command = [sys.executable, "-m", "mmwave_gym.cli", "reproduce", "no-paper", "--out", str(tmp_path / "x")]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 2
-    assert done.stderr.strip() == "mmwave-gym: unknown paper 'no-paper'; known are association, cell-selection, power-allocation."
+    assert done.stderr.strip() == "mmwave-gym: unknown paper 'no-paper'; known are association, cell-selection, handover, power-allocation."
     assert not (tmp_path / "x").exists()
 
 
