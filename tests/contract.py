@@ -140,8 +140,16 @@ CASES: tuple[Case, ...] = (
         "street-weak",  # lost commands, failed accesses and T310 within seconds
         "MmwaveStreet-v0",
         "street",
-        **{"street": "canyon", "users": "pedestrian", "maps": (3, 4), "duration_s": 4.0, "arm_m": 60.0, "isd_m": 60.0},
-        **{"link_budget_db": 95.0, "t310_s": 0.3, "interruption_s": 0.08, "measurement_s": 0.2},
+        street="canyon",
+        users="pedestrian",
+        maps=(3, 4),
+        duration_s=4.0,
+        arm_m=60.0,
+        isd_m=60.0,
+        link_budget_db=95.0,
+        t310_s=0.3,
+        interruption_s=0.08,
+        measurement_s=0.2,
     ),
     _case(
         "power-cluster",

@@ -223,16 +223,16 @@ class Street(Scenario[StreetEpisodes, StreetState]):
         self._stay(episodes, state, np.flatnonzero(~moves), received, silent, failed_at)
         self._move(episodes, state, np.flatnonzero(moves), target, received, silent, failed_at)
 
-        lost = failed_at >= 0
+        lost = (failed_at >= 0) & (failed_at < self.ticks)
         if lost.any():
             at = np.flatnonzero(lost)
             ready = failed_at[at] + self._reestablishment
             end[at] = -(-ready // DECISION_TICKS) * DECISION_TICKS
-            silent[at] += end[at] - failed_at[at]
+            silent[at] += self._within(failed_at[at], end[at] - failed_at[at])
             state.serving[at] = episodes.rsrp_dbm[episodes.row[at], end[at]].argmax(axis=1)
             state.previous[at], state.handover_tick[at], state.out_ticks[at] = -1, end[at], 0
         state.window[np.arange(n), state.tick // WINDOW_TICKS] += received
-        took_s = np.float64(TICK_S) * (end - state.tick)
+        took_s = np.float64(TICK_S) * self._within(state.tick, end - state.tick)
         state.tick = end
         now_db = episodes.sinr_db[episodes.row, end, state.serving]
         state.past_sinr_db = np.concatenate((now_db[:, None], state.past_sinr_db[:, :-1]), axis=1)
@@ -268,14 +268,14 @@ class Street(Scenario[StreetEpisodes, StreetState]):
             return
         ticks = state.tick[at, None] + np.arange(DECISION_TICKS)
         sinr_db = episodes.sinr_db[episodes.row[at, None], ticks, state.serving[at, None]]
-        rate = self.rate_bps_hz(sinr_db)
+        rate = self.rate_bps_hz(sinr_db) * (ticks < self.ticks)
         out, alive = state.out_ticks[at], np.ones(len(at), bool)
         for i in range(DECISION_TICKS):
             level_db = sinr_db[:, i]
             runs = (level_db < self.config.out_db) | ((out > 0) & (level_db <= self.config.in_db))
             out = np.where(runs, out + 1, 0)
             received[at] += np.where(alive, rate[:, i], 0.0)
-            silent[at] += alive & (rate[:, i] == 0.0)
+            silent[at] += alive & (rate[:, i] == 0.0) & (ticks[:, i] < self.ticks)
             fails = alive & (out >= self._t310)
             failed_at[at] = np.where(fails, ticks[:, i] + 1, failed_at[at])
             alive &= ~fails
@@ -300,7 +300,8 @@ class Street(Scenario[StreetEpisodes, StreetState]):
 
         def over(first: NDArray[np.int64], count: int, cell: NDArray[np.int64], less_db: float) -> Floats:
             ticks = first[:, None] + np.arange(count)
-            return self.rate_bps_hz(episodes.sinr_db[row[:, None], ticks, cell[:, None]] - less_db)
+            rate = self.rate_bps_hz(episodes.sinr_db[row[:, None], ticks, cell[:, None]] - less_db)
+            return np.where(ticks < self.ticks, rate, -1.0)  # what comes after the end is told apart from nothing
 
         before = over(begin, self._preparation, old, 0.0)
         wide = over(accessed, self._refinement, new, self.config.refinement_db)
@@ -310,14 +311,19 @@ class Street(Scenario[StreetEpisodes, StreetState]):
         access_fails = ~command_lost & (episodes.sinr_db[row, accessed, new] < self.config.in_db)
         good = ~command_lost & ~access_fails
         after = np.concatenate((wide, fine), axis=1)
-        received[at] = before.sum(axis=1) + np.where(good, after.sum(axis=1), 0.0)
-        silent[at] = (before == 0.0).sum(axis=1) + np.where(command_lost, 0, self._interruption)
+        received[at] = np.maximum(before, 0.0).sum(axis=1) + np.where(good, np.maximum(after, 0.0).sum(axis=1), 0.0)
+        interrupted = self._within(commanded, np.full(len(at), self._interruption))
+        silent[at] = (before == 0.0).sum(axis=1) + np.where(command_lost, 0, interrupted)
         silent[at] += np.where(good, (after == 0.0).sum(axis=1), 0)
         failed_at[at] = np.where(command_lost, commanded, np.where(access_fails, accessed, -1))
         state.out_ticks[at] = 0
         state.previous[at] = old
         state.serving[at] = new
         state.handover_tick[at] = accessed
+
+    def _within(self, first: NDArray[np.int64], count: NDArray[np.int64]) -> NDArray[np.int64]:
+        """How many of so many ticks come before the end of the episode."""
+        return np.minimum(first + count, self.ticks) - np.minimum(first, self.ticks)
 
     def rate_bps_hz(self, sinr_db: Floats) -> Floats:
         """Shannon's rate up to that of the best code, nothing below `out_db`."""
@@ -351,7 +357,11 @@ class Street(Scenario[StreetEpisodes, StreetState]):
         if access == "local":
             return {}
         now = (episodes.row, state.tick)
-        known: dict[str, Any] = {"rsrp_dbm": episodes.rsrp_dbm[now], "sinr_db": episodes.sinr_db[now]}
+        known: dict[str, Any] = {
+            "tick": state.tick,
+            "rsrp_dbm": episodes.rsrp_dbm[now],
+            "sinr_db": episodes.sinr_db[now],
+        }
         if access != "central":
             known |= {"place_m": lambda: episodes.place_m[episodes.row], "map_seed": episodes.map_seed[episodes.row]}
         if access == "hindsight":
