@@ -36,6 +36,18 @@ PRESETS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
             "eval_episodes": 2,
             "keep_best": True,
         },
+        "street": {
+            "steps": 2_500_000,
+            "n_envs": 64,
+            "n_steps": 64,
+            "batch_size": 1024,
+            "hidden": 128,
+            "frame_stack": 1,  # the observation holds eight measurements
+            "learning_rate": 5e-4,
+            "gamma": 0.95,
+            "gae_lambda": 0.9,
+            "entropy": 0.003,
+        },
         "cell_selection": {
             **_TEAM,
             **_SPARINGLY,

@@ -356,11 +356,10 @@ class Street(Scenario[StreetEpisodes, StreetState]):
         """ "central": every cell's power and SINR now; "trajectory" and "hindsight": the whole way."""
         if access == "local":
             return {}
-        now = (episodes.row, state.tick)
         known: dict[str, Any] = {
             "tick": state.tick,
-            "rsrp_dbm": episodes.rsrp_dbm[now],
-            "sinr_db": episodes.sinr_db[now],
+            "rsrp_dbm": lambda: episodes.rsrp_dbm[episodes.row, state.tick],
+            "sinr_db": lambda: episodes.sinr_db[episodes.row, state.tick],
         }
         if access != "central":
             known |= {"place_m": lambda: episodes.place_m[episodes.row], "map_seed": episodes.map_seed[episodes.row]}
