@@ -251,7 +251,7 @@ class Street(Scenario[StreetEpisodes, StreetState]):
             terminated=np.zeros((n, 1), bool),
             truncated=truncated,
             elapsed_s=took_s,
-            metrics={**columns, "window_p5_bps_hz": np.where(truncated, self._low_windows(state), 0.0)},
+            metrics={**columns, "window_p5_bps_hz": self._low_windows(state, truncated)},
         )
 
     def _stay(
@@ -330,10 +330,13 @@ class Street(Scenario[StreetEpisodes, StreetState]):
         rate = np.minimum(spectral_efficiency_bps_hz(db_to_linear(sinr_db)), self.config.most_bps_hz)
         return np.where(sinr_db >= self.config.out_db, rate, 0.0)
 
-    def _low_windows(self, state: StreetState) -> Floats:
-        """(N,): 5th percentile of whole seconds; what a step received counts where it began."""
-        whole = max(self.ticks // WINDOW_TICKS, 1)
-        return np.percentile(state.window[:, :whole] / WINDOW_TICKS, 5.0, axis=1)
+    def _low_windows(self, state: StreetState, truncated: NDArray[np.bool_]) -> Floats:
+        """(N,): 5th percentile of whole seconds, told at the end; what a step received counts where it began."""
+        low = np.zeros(len(truncated))
+        if truncated.any():
+            whole = max(self.ticks // WINDOW_TICKS, 1)
+            low[truncated] = np.percentile(state.window[truncated, :whole] / WINDOW_TICKS, 5.0, axis=1)
+        return low
 
     # ------------------------------------------------------------------ what agents see
 
