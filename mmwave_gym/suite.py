@@ -344,12 +344,12 @@ SUITE: tuple[Task, ...] = (
     ),
     _street(
         name="street/walk-sparse",
-        kwargs={"users": "pedestrian", "cells": "sparse"},
+        kwargs={"users": "pedestrian", "cells": "sparse", "decision_s": 0.4},
         description="Pedestrians whose links are blocked by bodies, a cell every 200 m.",
     ),
     _street(
         name="street/walk-dense",
-        kwargs={"users": "pedestrian", "cells": "dense"},
+        kwargs={"users": "pedestrian", "cells": "dense", "decision_s": 0.4},
         description="Pedestrians, a cell every 50 m.",
     ),
     _street(

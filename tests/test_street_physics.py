@@ -185,7 +185,7 @@ class SlowUe:
         c, begin, end = self.s.config, self.tick, self.s.ticks
         received, failed_at = 0.0, None
         if cell == self.serving:
-            for _ in range(5):
+            for _ in range(self.s.decision_ticks):
                 level = self.sinr[self.tick, cell]
                 if level < -8.0 or (self.out > 0 and level <= -6.0):
                     self.out += 1
@@ -214,14 +214,14 @@ class SlowUe:
         lost = failed_at is not None and failed_at < end
         if failed_at is not None:
             ready = failed_at + round(c.reestablishment_s / 0.02)
-            self.tick = 5 * math.ceil(ready / 5)
+            self.tick = self.s.decision_ticks * math.ceil(ready / self.s.decision_ticks)
             if lost:
                 self.serving, self.out = int(self.rsrp[self.tick].argmax()), 0
         return received, min(self.tick, end) - begin, lost
 
 
 @pytest.mark.parametrize(
-    "keywords", [{}, SMALL, WEAK, {**WEAK, "interruption_s": 0.08}, {**WEAK, "interruption_s": 0.48}]
+    "keywords", [{}, SMALL, WEAK, {**WEAK, "interruption_s": 0.08}, {**WEAK, "interruption_s": 0.48, "decision_s": 0.4}]
 )
 def test_steps_against_a_tick_by_tick_loop(keywords: dict[str, Any]) -> None:
     losses = moves = 0
@@ -236,7 +236,7 @@ def test_steps_against_a_tick_by_tick_loop(keywords: dict[str, Any]) -> None:
             moves += cell != slow.serving
             received, ticks, lost = slow.step(cell)
             losses += lost
-            assert outcome.reward[0, 0] == pytest.approx(received / 5.0, abs=1e-6)
+            assert outcome.reward[0, 0] == pytest.approx(received / scenario.decision_ticks, abs=1e-6)
             assert outcome.elapsed_s[0] == pytest.approx(0.02 * ticks)
             assert outcome.metrics["failures_per_min"][0] == 60.0 * lost
             if outcome.truncated[0]:

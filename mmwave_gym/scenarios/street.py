@@ -5,7 +5,7 @@ The world is 3GPP's: path loss, line of sight and shadowing of TR 38.901's UMi s
 interruption and beam refinement, lost commands, failed access, radio-link failure and re-establishment with the
 thresholds of TR 36.839. A map is fixed by its seed, so a policy may learn its street; an episode is a way through it.
 
-A decision every 100 ms names the cell that is to serve. The serving one: stay for 100 ms. Another:
+A decision every `decision_s` (100 ms) names the cell that is to serve. The serving one: stay till the next. Another:
 
 1. `preparation_s` on the old cell; then the command is lost, and with it the link, if the old SINR is below `out_db`.
 2. `interruption_s` without data; then access fails, and the link is lost, if the new SINR is below `in_db`.
@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 
 from mmwave_gym.radio import db_to_linear, linear_to_db, spectral_efficiency_bps_hz
 from mmwave_gym.scenario import EpisodeRng, Episodes, Metric, ObservationField, ObservationFields, Outcome, Scenario
-from mmwave_gym.scenarios.street_config import DECISION_TICKS, TICK_S, StreetConfig
+from mmwave_gym.scenarios.street_config import TICK_S, StreetConfig
 from mmwave_gym.street_map import routes, street_map
 
 Floats = NDArray[np.floating[Any]]
@@ -77,8 +77,10 @@ class Street(Scenario[StreetEpisodes, StreetState]):
     name = "street"
     agent_noun = "ue"
     action_meaning = "the cell that is to serve; another than the serving one is a handover"
-    reward_meaning = "what the step received: spectral efficiency, summed over the decisions (100 ms) that it took"
-    reward_unit = "bit/s/Hz x 100 ms"
+    reward_meaning = (
+        "spectral efficiency received, summed over the decisions that the step took; a failed handover takes several"
+    )
+    reward_unit = "bit/s/Hz"
     num_agents = max_agent_ids = 1
     metrics = (
         Metric("rate_bps_hz", "bit/s/Hz", "second", "mean spectral efficiency received"),
@@ -94,15 +96,15 @@ class Street(Scenario[StreetEpisodes, StreetState]):
         self.config = c = config
         self.geometry = c.geometry
         self.num_cells = len(self.geometry.sites_m())
-        self.ticks = c.ticks("duration_s")
-        self.horizon = -(-self.ticks // DECISION_TICKS)
+        self.ticks, self.decision_ticks = c.ticks("duration_s"), c.ticks("decision_s")
+        self.horizon = -(-self.ticks // self.decision_ticks)
         self.action_space = spaces.Discrete(self.num_cells)
         self._preparation, self._interruption = c.ticks("preparation_s"), c.ticks("interruption_s")
         self._refinement, self._t310 = c.ticks("refinement_s"), c.ticks("t310_s")
         self._reestablishment, self._measurement = c.ticks("reestablishment_s"), c.ticks("measurement_s")
         takes = self._preparation + self._interruption + self._refinement
-        self.handover_ticks = -(-max(takes, 1) // DECISION_TICKS) * DECISION_TICKS
-        self._after = self.handover_ticks + self._reestablishment + 2 * DECISION_TICKS
+        self.handover_ticks = -(-max(takes, 1) // self.decision_ticks) * self.decision_ticks
+        self._after = self.handover_ticks + self._reestablishment + 2 * self.decision_ticks
         self._windows = -(-(self.ticks + self._after) // WINDOW_TICKS)
         self.fields = self._fields()
 
@@ -216,7 +218,7 @@ class Street(Scenario[StreetEpisodes, StreetState]):
         n = len(target)
         moves = target != state.serving
         received, silent = np.zeros(n), np.zeros(n)  # bit/s/Hz times ticks; ticks
-        end = state.tick + np.where(moves, self.handover_ticks, DECISION_TICKS)
+        end = state.tick + np.where(moves, self.handover_ticks, self.decision_ticks)
         failed_at = np.full(n, -1)  # the tick at which the link was lost
         back = moves & (target == state.previous)
         back &= (state.tick - state.handover_tick) * TICK_S <= PING_PONG_S
@@ -227,7 +229,7 @@ class Street(Scenario[StreetEpisodes, StreetState]):
         if lost.any():
             at = np.flatnonzero(lost)
             ready = failed_at[at] + self._reestablishment
-            end[at] = -(-ready // DECISION_TICKS) * DECISION_TICKS
+            end[at] = -(-ready // self.decision_ticks) * self.decision_ticks
             silent[at] += self._within(failed_at[at], end[at] - failed_at[at])
             state.serving[at] = episodes.rsrp_dbm[episodes.row[at], end[at]].argmax(axis=1)
             state.previous[at], state.handover_tick[at], state.out_ticks[at] = -1, end[at], 0
@@ -247,7 +249,7 @@ class Street(Scenario[StreetEpisodes, StreetState]):
             "handover_energy_w": self.config.handover_energy_j * moves,
         }
         return Outcome(
-            reward=received[:, None] / DECISION_TICKS,
+            reward=received[:, None] / self.decision_ticks,
             terminated=np.zeros((n, 1), bool),
             truncated=truncated,
             elapsed_s=took_s,
@@ -263,14 +265,14 @@ class Street(Scenario[StreetEpisodes, StreetState]):
         silent: Floats,
         failed_at: NDArray[np.int64],
     ) -> None:
-        """100 ms on the serving cell, T310 watched tick by tick."""
+        """Until the next decision on the serving cell, T310 watched tick by tick."""
         if not len(at):
             return
-        ticks = state.tick[at, None] + np.arange(DECISION_TICKS)
+        ticks = state.tick[at, None] + np.arange(self.decision_ticks)
         sinr_db = episodes.sinr_db[episodes.row[at, None], ticks, state.serving[at, None]]
         rate = self.rate_bps_hz(sinr_db) * (ticks < self.ticks)
         out, alive = state.out_ticks[at], np.ones(len(at), bool)
-        for i in range(DECISION_TICKS):
+        for i in range(self.decision_ticks):
             level_db = sinr_db[:, i]
             runs = (level_db < self.config.out_db) | ((out > 0) & (level_db <= self.config.in_db))
             out = np.where(runs, out + 1, 0)
@@ -378,7 +380,7 @@ class Street(Scenario[StreetEpisodes, StreetState]):
             "num_cells": self.num_cells,
             "site_m": tuple(map(tuple, self.geometry.sites_m().tolist())),
             "tick_s": TICK_S,
-            "decision_ticks": DECISION_TICKS,
+            "decision_ticks": self.decision_ticks,
             "handover_ticks": self.handover_ticks,
             "preparation_ticks": self._preparation,
             "interruption_ticks": self._interruption,

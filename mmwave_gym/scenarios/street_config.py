@@ -24,14 +24,13 @@ DURATION_S: Mapping[tuple[str, str], float] = {("car", "sparse"): 40.0, ("car", 
 STROLL_S = 60.0
 TICK_S = 0.02
 """The period of synchronisation signals: the least time between two looks at a beam (TS 38.213)."""
-DECISION_TICKS = 5
 
 
 @dataclass(frozen=True, kw_only=True)
 class StreetConfig:
     """Keywords of `MmwaveHandover-v0` with `street=…`. Errors: ValueError names keyword, value and what is allowed.
 
-    Of the times each is counted in ticks of 20 ms, and decisions are 100 ms apart.
+    Times are counted in ticks of 20 ms.
     """
 
     street: str = "crossing"
@@ -52,6 +51,8 @@ class StreetConfig:
     """Length of a street on each side of the middle, whole metres. None: 300 (sparse), 200 (dense)."""
     duration_s: float | None = None
     """Length of an episode. None: 40 (cars, sparse), 25 (cars, dense), 60 (pedestrians)."""
+    decision_s: float = 0.1
+    """From one decision to the next; with that of measurements, 0.4, nothing is decided without news of neighbours."""
     frequency_ghz: float = 28.0
     """Carrier."""
     link_budget_db: float = 130.0
@@ -113,7 +114,8 @@ class StreetConfig:
         between("in_db", self.in_db, self.out_db, 300.0)
         if self.interference_db is not None:
             between("interference_db", self.interference_db, -200.0, 0.0)
-        between("duration_s", self.resolved("duration_s"), DECISION_TICKS * TICK_S, 3600.0)
+        between("decision_s", self.decision_s, TICK_S, 10.0)
+        between("duration_s", self.resolved("duration_s"), self.decision_s, 3600.0)
         between("measurement_s", self.measurement_s, TICK_S, 60.0)
         between("t310_s", self.t310_s, TICK_S, 60.0)
         between("lane_m", self.resolved("lane_m"), 0.0, STREET_M / 2.0 - 1.0)
