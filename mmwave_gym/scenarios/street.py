@@ -332,9 +332,9 @@ class Street(Scenario[StreetEpisodes, StreetState]):
         rate = np.minimum(spectral_efficiency_bps_hz(db_to_linear(sinr_db)), self.config.most_bps_hz)
         return np.where(sinr_db >= self.config.out_db, rate, 0.0)
 
-    def _low_windows(self, state: StreetState, truncated: NDArray[np.bool_]) -> Floats:
+    def _low_windows(self, state: StreetState, truncated: NDArray[np.bool_]) -> NDArray[np.float64]:
         """(N,): 5th percentile of whole seconds, told at the end; what a step received counts where it began."""
-        low = np.zeros(len(truncated))
+        low: NDArray[np.float64] = np.zeros(len(truncated))
         if truncated.any():
             whole = max(self.ticks // WINDOW_TICKS, 1)
             low[truncated] = np.percentile(state.window[truncated, :whole] / WINDOW_TICKS, 5.0, axis=1)
