@@ -22,7 +22,7 @@ Array = NDArray[np.floating[Any]]
 
 KINDS = ("crossing", "canyon")
 STREET_M = 20.0
-"""Width; buildings fill what is between the streets (ours; ITU-R M.2135 takes as much)."""
+"""Width; buildings fill what is between the streets (ours; TR 38.901 takes as much for a mean, in RMa)."""
 POST_M = 9.0  # a lamp post's distance from the street's axis
 SITE_HEIGHT_M, UE_HEIGHT_M = 10.0, 1.5  # TR 38.901, table 7.2-1: UMi
 _EAST, _NORTH = np.array((1.0, 0.0)), np.array((0.0, 1.0))
