@@ -24,6 +24,7 @@ SCENES: dict[str, str] = {
     "handover": "mmwave_gym.rendering.handover:HandoverScene",
     "cell_selection": "mmwave_gym.rendering.cell_selection:CellSelectionScene",
     "association": "mmwave_gym.rendering.association:AssociationScene",
+    "street": "mmwave_gym.rendering.street:StreetScene",
 }
 """Scenario name -> "module:Scene"."""
 GENERIC_SCENE = "mmwave_gym.rendering.generic:GenericScene"
