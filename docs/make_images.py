@@ -13,6 +13,7 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import policy_picture
+import street_pictures
 from PIL import Image
 
 from mmwave_gym.agent import RowRng, load_agent, sees
@@ -102,17 +103,19 @@ def episode(film: Film) -> tuple[list[np.ndarray], np.ndarray]:
     return frames, still
 
 
-def write(film: Film) -> None:
-    frames, still = episode(film)
-    Image.fromarray(still).save(IMAGES / f"{film.name}.png", optimize=True)
+def write(name: str, frames: list[np.ndarray], still: np.ndarray | None, frame_ms: int) -> None:
+    """Write the still, if there is one, and the animation, whose last frame stays for two seconds."""
+    if still is not None:
+        Image.fromarray(still).save(IMAGES / f"{name}.png", optimize=True)
     # One palette for all frames: otherwise unchanged pixels flicker and the file grows.
-    palette = Image.fromarray(still).quantize(COLOURS, dither=Image.Dither.NONE)
+    palette = Image.fromarray(frames[-1] if still is None else still).quantize(COLOURS, dither=Image.Dither.NONE)
     entries = palette.getpalette() or []
     palette.putpalette([255 if value >= 250 else value for value in entries])  # the mean of its bin, not quite white
-    small = [Image.fromarray(frame).resize((800, 600), Image.Resampling.LANCZOS) for frame in frames]
+    size = 800, round(800 * frames[0].shape[0] / frames[0].shape[1])
+    small = [Image.fromarray(frame).resize(size, Image.Resampling.LANCZOS) for frame in frames]
     pictures = [picture.quantize(palette=palette, dither=Image.Dither.NONE) for picture in small]
-    durations = [film.frame_ms] * (len(pictures) - 1) + [2000]
-    path = IMAGES / f"{film.name}.gif"
+    durations = [frame_ms] * (len(pictures) - 1) + [2000]
+    path = IMAGES / f"{name}.gif"
     pictures[0].save(
         path, save_all=True, append_images=pictures[1:], duration=durations, loop=0, optimize=True, disposal=1
     )
@@ -122,8 +125,9 @@ def write(film: Film) -> None:
 def main() -> None:
     IMAGES.mkdir(exist_ok=True)
     for film in FILMS:
-        write(film)
+        write(film.name, *episode(film), film.frame_ms)
     policy_picture.draw(IMAGES / "cell_selection_policy.png")
+    street_pictures.draw(IMAGES, write)
 
 
 if __name__ == "__main__":

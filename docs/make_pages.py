@@ -10,14 +10,18 @@ import dataclasses
 import inspect
 import sys
 from collections.abc import Iterable
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
+from mmwave_gym.agent import sees
 from mmwave_gym.registration import TABLE, Entry, make_scenario, scenario_classes
 from mmwave_gym.scenario import Scenario
 from mmwave_gym.suite import SUITE, Task
 
 PAGES = Path(__file__).parent / "environments"
+VARIANTS = {"power_allocation": {"observation": "local"}}
+"""Keywords with which an environment shows its agents other things, told too."""
 PER = {"step": "mean over steps", "second": "a second", "all": "sum over the episode"}
 
 
@@ -33,10 +37,8 @@ def page(entry: Entry) -> str:
         f'```python\nimport gymnasium as gym, mmwave_gym\n\nenv = gym.make("{entry.id}")\n'
         f'envs = gym.make_vec("{entry.id}", num_envs=1024)\n```',
         "## Observation\n\nOne float32 vector, the fields in this order.",
-        _table(
-            ("field", "size", "range", "unit", "what it is"),
-            ((f"`{f.name}`", f.size, f"{f.low:g} to {f.high:g}", f.unit, f.description) for f in scenario.fields),
-        ),
+        _fields(scenario),
+        *_variant(entry),
         "## Action",
         _table(("space", "what it is"), [(f"`{scenario.action_space}`", scenario.action_meaning)]),
         "## Reward and metrics\n\n`info` holds a step's metrics, a row of the leaderboard what the last column says.",
@@ -61,9 +63,41 @@ def page(entry: Entry) -> str:
                 if t.env_id == entry.id
             ),
         ),
+        *_part(entry),
         "## Versions\n\n" + "\n".join(f"- {line}" for line in entry.history),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _fields(scenario: Scenario[Any, Any]) -> str:
+    return _table(
+        ("field", "size", "range", "unit", "what it is"),
+        ((f"`{f.name}`", f.size, f"{f.low:g} to {f.high:g}", f.unit, f.description) for f in scenario.fields),
+    )
+
+
+def _variant(entry: Entry) -> list[str]:
+    """The observation with the keywords of `VARIANTS`."""
+    keywords = VARIANTS.get(entry.scenario)
+    if not keywords:
+        return []
+    said = ", ".join(f"`{name}={value!r}`" for name, value in keywords.items())
+    return [f"With {said}:", _fields(make_scenario(entry.scenario, **{**entry.overrides, **keywords}))]
+
+
+def _part(entry: Entry) -> list[str]:
+    """Who plays, and what is told by hand in docs/parts, of an environment that has such a part."""
+    part = PAGES.parent / "parts" / f"{entry.scenario}.md"
+    if not part.exists():
+        return []
+    rows = []
+    for point in sorted(entry_points(group="mmwave_gym.agents"), key=lambda point: point.name):
+        scenario, _, name = point.name.partition("/")
+        if scenario == entry.scenario:
+            agent = point.load()
+            player = agent if hasattr(agent, "access") else getattr(agent, "kind", agent)  # of weights: who has them
+            rows.append((f"`{name}`", sees(player), " ".join((agent.__doc__ or "").split())))
+    return ["## Agents", _table(("name", "access", "what it is"), rows), part.read_text().strip()]
 
 
 def _picture(entry: Entry) -> str:

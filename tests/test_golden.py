@@ -14,6 +14,7 @@ GOLDEN = {
     "MmwaveHandover-v0": (31774.812519, -178873.227858),
     "MmwaveCellSelection-v0": (3023.363846, 9648.000000),
     "MmwaveAssociation-v0": (16100.923359, 74481.313222),
+    "MmwaveStreet-v0": (5648.458470, -5657453.834529),
 }
 STEPS = 200
 

@@ -5,8 +5,8 @@ a recursion over decisions and serving cells, with the environment's own times, 
 
     V_d(s) = max( what 100 ms on s bring + V_{d+1}(s),  the best handover from s and what follows it )
 
-T310 is left out, and re-establishment may be asked for at any decision, so V_0 is a bound for everybody; `Oracle`
-plays by V and may lose a little where T310 runs out.
+T310 is left out, and re-establishment may be asked for at any decision, so V_0 is a bound for everybody. Nobody can ask
+for it, and it would cost less than a handover: `Oracle` plays by values without it, and is a little below the bound.
 """
 
 from __future__ import annotations
@@ -46,8 +46,11 @@ class Values:
         return value
 
 
-def values(sinr_db: NDArray[Any], rsrp_dbm: NDArray[Any], constants: Mapping[str, Any]) -> Values:
-    """Solve ways (copy, tick, cell) backwards; `constants` are those of the environment."""
+def values(sinr_db: NDArray[Any], rsrp_dbm: NDArray[Any], constants: Mapping[str, Any], at_will: bool = True) -> Values:
+    """Solve ways (copy, tick, cell) backwards; `constants` are those of the environment.
+
+    at_will: re-establishment may be asked for, which makes the values a bound.
+    """
     c = constants
     each, end = int(c["decision_ticks"]), int(c["ticks"])
     copies, ticks, cells = sinr_db.shape
@@ -78,7 +81,7 @@ def values(sinr_db: NDArray[Any], rsrp_dbm: NDArray[Any], constants: Mapping[str
 
     best = np.zeros((copies, decisions + ahead + 1, cells))
     after, lost = np.zeros((copies, decisions, cells)), np.zeros((copies, decisions))
-    copy, cell = np.arange(copies), np.arange(cells)
+    copy = np.arange(copies)
     solved = Values(best[:, : decisions + 1], stay, before, after, commanded, lost)
 
     def again(decision: int) -> Floats:
@@ -94,8 +97,9 @@ def values(sinr_db: NDArray[Any], rsrp_dbm: NDArray[Any], constants: Mapping[str
         failed = again(int(back["access"][d]))[:, None]
         after[:, d] = np.where(accessible[:, d], gained[:, d] + best[:, d + handover], failed)
         move = solved.handovers(d).max(axis=2) if cells > 1 else np.full((copies, 1), -np.inf)
-        asked = again(int(back["now"][d]))[:, None]
-        best[:, d] = np.maximum(np.maximum(stay[:, d] + best[:, d + 1], move), asked + 0.0 * cell)
+        best[:, d] = np.maximum(stay[:, d] + best[:, d + 1], move)
+        if at_will:
+            best[:, d] = np.maximum(best[:, d], again(int(back["now"][d]))[:, None])
     return solved
 
 
@@ -127,7 +131,8 @@ class Oracle:
         started = np.zeros(len(observation), bool) if episode_start is None else np.asarray(episode_start, bool)
         if plan.solved is None or started.any():
             seen = plan.view.look("sinr_ahead_db", "rsrp_ahead_dbm")
-            plan = Plan(plan.view, values(seen["sinr_ahead_db"], seen["rsrp_ahead_dbm"], plan.view.constants))
+            ways = seen["sinr_ahead_db"], seen["rsrp_ahead_dbm"]
+            plan = Plan(plan.view, values(*ways, plan.view.constants, at_will=False))
         solved = plan.solved
         assert solved is not None
         c = plan.view.constants
