@@ -85,7 +85,7 @@ class StreetConfig:
     reestablishment_s: float = 0.3
     """From a failure until the strongest cell serves (ours; 0.1 to 0.5 is common)."""
     blocked_s: float | None = None
-    """Mean time that a body blocks a link; 0: never. None: 0 (car), 0.28 (pedestrian; arXiv 1709.05883: 0.26 to 0.3)."""
+    """Mean time that a body blocks a link; 0: never. None: 0 (car), 0.28 (walker; arXiv 1709.05883: 0.26 to 0.3)."""
     clear_s: float = 2.0
     """Mean time between blockages (ours)."""
     blockage_db: float = 14.0
