@@ -172,8 +172,8 @@ def _figure10(m: Measured) -> Figure:
 
 
 def _ues(m: Measured) -> Figure:
-    """Blocks to the target beside the bound, and the reward at the end."""
-    figure, axes = panels(1, 2, 11, 4.2)
+    """Blocks to the target, the reward at the end, and delays beside the bound."""
+    figure, axes = panels(1, 3, 13, 4.2)
     for name, (label, style, colour) in _SPEEDS.items():
         rows = m.speed(name)
         counts = sorted({row["ues"] for row in rows})
@@ -185,15 +185,19 @@ def _ues(m: Measured) -> Figure:
         )
     rows = m.speed("delayed")
     counts = sorted({row["ues"] for row in rows})
-    bound = [next(r["bound_ues"] for r in rows if r["ues"] == n) for n in counts]
-    axes[0].plot(counts, bound, "-", color="#c3ccd5", label="square root of the updates (UEs)")
-    axes[0].plot(counts, counts, ":", color="#c3ccd5", label="as many UEs")
-    axes[0].set_yscale("log")
+    first = [next(r for r in rows if r["ues"] == n) for n in counts]
+    axes[2].plot(counts, [r["bound_ues"] for r in first], "^-", color="#27323f", label="square root of all updates")
+    axes[2].plot(counts, counts, "k:", label="UEs")
+    axes[2].plot(counts, [r["mean_delay"] for r in first], "o-", color="#1b6ca8", label="mean delay, updates")
     axes[0].set_ylabel("median blocks to half of the way to A3\n(missing: never reached)")
     axes[1].set_ylabel("reward at the end less A3's (bit/s/Hz)")
+    axes[2].set_ylabel("pushes in turn")
+    axes[2].set_yscale("log")
     for axis in axes:
         axis.set_xscale("log", base=2)
         axis.set_xticks(counts, [str(n) for n in counts])
         axis.set_xlabel("UEs that share a server")
+    axes[0].set_ylim(bottom=0.0)
     axes[0].legend(frameon=False, fontsize=8)
+    axes[2].legend(frameon=False, fontsize=8)
     return figure

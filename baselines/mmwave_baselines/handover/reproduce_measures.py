@@ -24,6 +24,7 @@ A3C_MODES = ("paper", "stable")
 NAMES = {
     "oracle": "oracle",
     "a3": "A3, tuned",
+    "a3-room": "A3, tuned in each room",
     "stay": "never hand over",
     "imitation": "imitation only",
     "a3c-paper": "A3C, paper",
@@ -88,6 +89,9 @@ class Measured:
         for beta, pair in self.pairs.items():
             windows = ("first", "last", "whole")
             self._played["a3", beta] = [{w: [None, *row[w]] for w in windows} for row in a3[pair]]
+            best = [self._tune({p: [rows[i]] for p, rows in a3.items()}, beta) for i in range(len(self.worlds))]
+            own = [a3[p][i] for i, p in enumerate(best)]
+            self._played["a3-room", beta] = [{w: [None, *row[w]] for w in windows} for row in own]
         for beta in BETAS:  # these know no price
             for method in ("imitation", "stay"):
                 self._played.setdefault((method, beta), self._played[method, BETAS[-1]])

@@ -52,7 +52,7 @@ WHOLE_SLOTS = LEARNING_SLOTS + TEST_SLOTS  # 121 s
 WINDOWS = {"first": (0, TEST_SLOTS), "last": (LEARNING_SLOTS, WHOLE_SLOTS), "whole": (0, WHOLE_SLOTS)}
 """A UE's first 2 s, its last 2 s and all 121 s. Except for UCB, which has learned since, it is as new in each."""
 BETA = 25.0
-HYSTERESES_DB = tuple(float(h) for h in range(9))
+HYSTERESES_DB = tuple(float(h) for h in range(11))
 WAITS = (0, 1, 2, 3, 4, 6)  # slots
 BANDITS: dict[str, Callable[[], Ucb]] = {"ucb": Ucb, "ucb-30": NormalisedUcb}
 
