@@ -128,8 +128,11 @@ class A3:
         self.offset_db = tuple(float(x) for x in offset_db)
         self.label = f"{self.named} ({self.hysteresis_db:g} dB, wait {self.wait}, k {self.filter_k:g})"
         self.config: dict[str, Any] = {
-            "hysteresis_db": self.hysteresis_db, "wait": self.wait, "filter_k": self.filter_k,
-            "offset_db": list(self.offset_db), "tuned_on": None,
+            "hysteresis_db": self.hysteresis_db,
+            "wait": self.wait,
+            "filter_k": self.filter_k,
+            "offset_db": list(self.offset_db),
+            "tuned_on": None,
         }
 
     named = "A3"
