@@ -93,10 +93,10 @@ def _two(m: Measured) -> Found:
     for n in total_ues():
         two, three = (m.clusters("preset", n, f"index{h}") for h in (2, 3))
         shares.append(f"in {100 * (two > three).mean():.0f} % of runs with {n} UEs")
-    two, three = (m.index("global", 12, h).mean for h in (2, 3))
+    mean_two, mean_three = (m.index("global", 12, h).mean for h in (2, 3))
     holds = [above(gap) for gap in gaps.values()]
     reason = (
-        f"{', '.join(shares)}. With places counted across areas three would win ({three:.0f} against {two:.0f} with "
+        f"{', '.join(shares)}. With places counted across areas three would win ({mean_three:.0f} against {mean_two:.0f} with "
         "12 UEs), so the paper's places must be local"
     )
     return Found(f"at {sum(holds)} of {len(holds)} sizes", None, all_of(holds), reason)

@@ -8,6 +8,7 @@ Prices of handovers change no walk and no channel, so all of Figs. 8 to 10 is pa
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -204,6 +205,10 @@ def _cut(traces: Traces, price: tuple[float, float], actions: Actions, first: in
     return Played(*((count * a - b) / (count - 1) for a, b in zip(whole, lead, strict=True)))
 
 
+def _followed(price: float, hysteresis_db: float, wait: int, episodes: Any) -> Any:
+    return follow(episodes, price, hysteresis_db, wait)
+
+
 def _a3(run: _WorldRun) -> Iterable[dict[str, Any]]:
     price = run.worlds[BETA].price
     learning = run.traces[False]
@@ -211,7 +216,7 @@ def _a3(run: _WorldRun) -> Iterable[dict[str, Any]]:
         for wait in WAITS:
             # The reward at any beta follows from throughput and handovers.
             tuning = _means(follow(learning, price, hysteresis_db, wait))[1:]
-            played = {k: v[1:] for k, v in run.test(lambda e, h=hysteresis_db, w=wait: follow(e, price, h, w)).items()}
+            played = {k: v[1:] for k, v in run.test(partial(_followed, price, hysteresis_db, wait)).items()}
             yield {
                 "kind": "a3", "world": run.seed, "hysteresis_db": hysteresis_db, "wait": wait, "tuning": tuning,
                 **played,
