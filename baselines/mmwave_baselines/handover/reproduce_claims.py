@@ -96,8 +96,8 @@ def _two(m: Measured) -> Found:
     mean_two, mean_three = (m.index("global", 12, h).mean for h in (2, 3))
     holds = [above(gap) for gap in gaps.values()]
     reason = (
-        f"{', '.join(shares)}. With places counted across areas three would win ({mean_three:.0f} against {mean_two:.0f} with "
-        "12 UEs), so the paper's places must be local"
+        f"{', '.join(shares)}. With places counted across areas three would win ({mean_three:.0f} against "
+        f"{mean_two:.0f} with 12 UEs), so the paper's places must be local"
     )
     return Found(f"at {sum(holds)} of {len(holds)} sizes", None, all_of(holds), reason)
 

@@ -205,7 +205,7 @@ def _cut(traces: Traces, price: tuple[float, float], actions: Actions, first: in
     return Played(*((count * a - b) / (count - 1) for a, b in zip(whole, lead, strict=True)))
 
 
-def _followed(price: float, hysteresis_db: float, wait: int, episodes: Any) -> Any:
+def _followed(price: tuple[float, float], hysteresis_db: float, wait: int, episodes: Any) -> Any:
     return follow(episodes, price, hysteresis_db, wait)
 
 
