@@ -14,6 +14,7 @@ import gymnasium as gym
 import numpy as np
 import policy_picture
 import power_pictures
+import street_pictures
 from PIL import Image
 
 from mmwave_gym.agent import RowRng, load_agent, sees
@@ -111,7 +112,8 @@ def write(name: str, frames: list[np.ndarray], still: np.ndarray | None, frame_m
     palette = Image.fromarray(frames[-1] if still is None else still).quantize(COLOURS, dither=Image.Dither.NONE)
     entries = palette.getpalette() or []
     palette.putpalette([255 if value >= 250 else value for value in entries])  # the mean of its bin, not quite white
-    small = [Image.fromarray(frame).resize((800, 600), Image.Resampling.LANCZOS) for frame in frames]
+    size = 800, round(800 * frames[0].shape[0] / frames[0].shape[1])
+    small = [Image.fromarray(frame).resize(size, Image.Resampling.LANCZOS) for frame in frames]
     pictures = [picture.quantize(palette=palette, dither=Image.Dither.NONE) for picture in small]
     durations = [frame_ms] * (len(pictures) - 1) + [2000]
     path = IMAGES / f"{name}.gif"
@@ -127,6 +129,7 @@ def main() -> None:
         write(film.name, *episode(film), film.frame_ms)
     policy_picture.draw(IMAGES / "cell_selection_policy.png")
     power_pictures.draw(IMAGES, write)
+    street_pictures.draw(IMAGES, write)
 
 
 if __name__ == "__main__":

@@ -2,13 +2,14 @@
 
 `Network` is a multi-layer perceptron. `SetNetwork` scores every choice with the same weights, so it does not matter
 in which order choices come, and there may be any number of them. Both are trained by `mmwave_gym.sb3_networks`.
+`LstmNetwork` remembers: a linear encoding, one LSTM layer, and linear heads for actor and critic.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -113,7 +114,91 @@ class SetNetwork:
         return (hidden @ weight.T + bias)[..., 0]
 
 
-AnyNetwork = Network | SetNetwork
+class LstmStep(NamedTuple):
+    """One step of an LSTM for every row; gradients need all of it."""
+
+    encoded: Any  # (rows, encoder)
+    gates: Any  # (4, rows, units): forget, input, cell, output, after their squashing
+    cell: Any  # (rows, units)
+    hidden: Any  # (rows, units)
+
+
+def lstm_step(encoder: tuple[Any, Any], gate: tuple[Any, Any], x: Any, hidden: Any, cell: Any) -> LstmStep:
+    """x (rows, inputs) through a linear encoding and an LSTM layer (Hochreiter and Schmidhuber with forget gates).
+
+    Weights are (out, in), or (rows, out, in) where every row has its own; biases (out,) or (rows, out). The gates'
+    outputs are stacked as forget, input, cell, output and see the encoding, then the last hidden values.
+    """
+    encoded = _linear(encoder, x)
+    f, i, g, o = np.split(_linear(gate, np.concatenate((encoded, hidden), axis=-1)), 4, axis=-1)
+    gates = np.stack((_sigmoid(f), _sigmoid(i), np.tanh(g), _sigmoid(o)))
+    cell = gates[0] * cell + gates[1] * gates[2]
+    return LstmStep(encoded, gates, cell, gates[3] * np.tanh(cell))
+
+
+@dataclass(frozen=True)
+class LstmNetwork:
+    """Linear encoding, LSTM, and linear heads of the actor and the critic on its hidden values.
+
+    `layers`: encoder (encoder, inputs), gates (4 * units, encoder + units) as in `lstm_step`, actor (outputs, units),
+    critic (1, units), each with its bias.
+    """
+
+    layers: Layers
+    log_std = None
+    symmetric = False
+
+    def __post_init__(self) -> None:
+        if len(self.layers) != 4:
+            raise AgentError(f"an LSTM network has 4 layers, got {len(self.layers)}.")
+        encoder, gates, actor, critic = self.layers
+        _check_layer(0, encoder, self.inputs)
+        _check_layer(1, gates, len(encoder[1]) + self.units)
+        _check_layer(2, actor, self.units)
+        _check_layer(3, critic, self.units)
+        if len(gates[1]) != 4 * self.units or len(critic[1]) != 1:
+            raise AgentError(f"4 gates and 1 value are needed, got biases of {len(gates[1])} and {len(critic[1])}.")
+
+    @property
+    def inputs(self) -> int:
+        return self.layers[0][0].shape[-1]
+
+    @property
+    def units(self) -> int:
+        return len(self.layers[1][1]) // 4
+
+    @property
+    def outputs(self) -> int:
+        return len(self.layers[2][1])
+
+    def describe(self) -> dict[str, Any]:
+        return {"recurrent": "lstm", "encoder": len(self.layers[0][1]), "units": self.units}
+
+    def start(self, rows: int) -> tuple[Floats, Floats]:
+        """Hidden and cell values (rows, units) when an episode begins."""
+        return np.zeros((rows, self.units), np.float32), np.zeros((rows, self.units), np.float32)
+
+    def __call__(self, x: Floats, mask: NDArray[np.bool_] | None = None) -> Floats:
+        """(rows, inputs) to (rows, outputs) where an episode begins; `step` goes on."""
+        return self.step(x, self.start(len(x)))[0]
+
+    def step(self, x: Floats, memory: tuple[Floats, Floats]) -> tuple[Floats, tuple[Floats, Floats]]:
+        """(rows, inputs) to (rows, outputs), and the memory after it."""
+        after = lstm_step(self.layers[0], self.layers[1], x, *memory)
+        return _linear(self.layers[2], after.hidden), (after.hidden, after.cell)
+
+
+AnyNetwork = Network | SetNetwork | LstmNetwork
+
+
+def _linear(layer: tuple[Any, Any], x: Any) -> Any:
+    weight, bias = layer
+    # A product for every row by itself: a row's result does not depend on how many others there are.
+    return np.matmul(weight, x[..., None])[..., 0] + bias
+
+
+def _sigmoid(x: Any) -> Any:
+    return 0.5 * (1.0 + np.tanh(0.5 * x))
 
 
 def pooled(hidden: Floats, mask: NDArray[np.bool_] | None) -> tuple[Floats, Floats]:
@@ -148,6 +233,10 @@ def read_network(
     described: Mapping[str, Any], arrays: Mapping[str, Floats], fields: list[Any], choices: int, frame_stack: int
 ) -> AnyNetwork:
     """The network of a file. Raises AgentError, KeyError, TypeError or ValueError where it does not fit."""
+    if "recurrent" in described:
+        if described["recurrent"] != "lstm":
+            raise AgentError(f"this network remembers by {described['recurrent']!r}; this version knows 'lstm'.")
+        return LstmNetwork(tuple((arrays[f"{i}.w"], arrays[f"{i}.b"]) for i in range(4)))
     over_choices = "over" in described
     if over_choices and described["over"] != "choices":
         raise AgentError(f"this network is over {described['over']!r}; this version knows those over 'choices'.")
@@ -177,4 +266,7 @@ def _check_layer(i: int, layer: tuple[Floats, Floats], inputs: int) -> None:
         )
 
 
-__all__ = ["ACTIVATIONS", "AnyNetwork", "Network", "SetNetwork", "choice_columns", "pooled", "read_network"]
+__all__ = [
+    "ACTIVATIONS", "AnyNetwork", "LstmNetwork", "LstmStep", "Network", "SetNetwork", "choice_columns", "lstm_step",
+    "pooled", "read_network",
+]  # fmt: skip

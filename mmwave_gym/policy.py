@@ -22,7 +22,7 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from mmwave_gym.agent import AgentError, RowRng, policy_class
-from mmwave_gym.networks import AnyNetwork, Floats, Network, SetNetwork, read_network
+from mmwave_gym.networks import AnyNetwork, Floats, LstmNetwork, Network, SetNetwork, read_network
 from mmwave_gym.scenario import ObservationFields, View
 
 FORMAT, SQUASHED_FORMAT = 1, 2
@@ -64,6 +64,7 @@ class _Memory:
     frames: Floats
     rng: RowRng | None = None
     view: View | None = None
+    recurrent: tuple[Floats, Floats] | None = None  # hidden and cell values of an LSTM
 
 
 class Frames:
@@ -92,7 +93,7 @@ class Frames:
         if episode_start is not None:
             frames[np.asarray(episode_start, bool)] = 0.0
         frames[:, -size:] = frame
-        return _Memory(frames, memory.rng, memory.view)
+        return _Memory(frames, memory.rng, memory.view, memory.recurrent)
 
 
 class Policy:
@@ -145,16 +146,30 @@ class Policy:
         if observation.ndim == 1:
             action, state = self.predict(observation[None], state, episode_start, deterministic)
             return action[0], state
+        deterministic = deterministic and not self.card.get("sampled", False)  # a policy may be meant to draw
         memory = self._frames.remember(observation, state, episode_start)
         if not deterministic and memory.rng is None:
             memory.rng = RowRng.from_seed(0, len(observation))
         mask = None if memory.view is None else memory.view.action_mask()
-        output = self.network(memory.frames, mask)
+        output = self._output(memory, episode_start, mask)
         if mask is not None:
             output = np.where(mask, output, -np.inf)
         if self.network.symmetric and deterministic and memory.rng is not None:
             return memory.rng.choice(output >= output.max(axis=1, keepdims=True) - _SAME), memory
         return self._act(output, None if deterministic else memory.rng), memory
+
+    def _output(
+        self, memory: _Memory, episode_start: NDArray[np.bool_] | None, mask: NDArray[np.bool_] | None
+    ) -> Floats:
+        """What the network says; one that remembers forgets the rows whose episode starts."""
+        if not isinstance(self.network, LstmNetwork):
+            return self.network(memory.frames, mask)
+        before = memory.recurrent or self.network.start(len(memory.frames))
+        if episode_start is not None:
+            goes_on = ~np.asarray(episode_start, bool)[:, None]
+            before = (before[0] * goes_on, before[1] * goes_on)
+        output, memory.recurrent = self.network.step(memory.frames, before)
+        return output
 
     def _act(self, output: Floats, rng: RowRng | None) -> NDArray[Any]:
         if self._action["kind"] == "box":
@@ -288,8 +303,9 @@ def save_policy(path: str | Path, network: AnyNetwork, fields: ObservationFields
     """Write `path` (.npz: weights) and the .json beside it (what they are), each at once or not at all.
 
     `card` must say: env_id, kwargs, algorithm, action (`action_card`), output ("logits", "q", "mean", or "squashed":
-    a mean before its hyperbolic tangent), normalised, frame_stack; and should say command, seed, steps, results. The
-    rest is filled in: format, package_version, fields, network, sha256. Returns the path of the weights.
+    a mean before its hyperbolic tangent), normalised, frame_stack; may say sampled (true: it draws its actions even
+    where others would not); and should say command, seed, steps, results. The rest is filled in: format,
+    package_version, fields, network, sha256. Returns the path of the weights.
     """
     from mmwave_gym.version import __version__
 
@@ -473,6 +489,6 @@ def _bytes_of_archive(path: Path) -> bytes:
 
 
 __all__ = [
-    "ArchivePolicy", "Network", "Normalisation", "Policy", "SetNetwork", "action_card", "field_card", "kind_of",
-    "load_policy", "read_policy", "save_policy",
+    "ArchivePolicy", "LstmNetwork", "Network", "Normalisation", "Policy", "SetNetwork", "action_card", "field_card",
+    "kind_of", "load_policy", "read_policy", "save_policy",
 ]  # fmt: skip

@@ -59,6 +59,12 @@ TABLE: list[Entry] = [
         history=("v0: first version",),
     ),
     Entry(
+        id="MmwaveStreet-v0",
+        scenario="street",
+        summary="a UE passes 28 GHz cells on lamp posts; a handover takes time and may fail",
+        history=("v0: first version",),
+    ),
+    Entry(
         id="MmwavePowerAllocation-v0",
         scenario="power_allocation",
         summary="base stations choose their powers, each for its one UE, and disturb each other",
@@ -71,9 +77,13 @@ SCENARIOS: dict[str, str] = {
     "handover": "mmwave_gym.scenarios.handover:Handover:HandoverConfig",
     "cell_selection": "mmwave_gym.scenarios.cell_selection:CellSelection:CellSelectionConfig",
     "association": "mmwave_gym.scenarios.association:Association:AssociationConfig",
+    "street": "mmwave_gym.scenarios.street:Street:StreetConfig",
     "power_allocation": "mmwave_gym.scenarios.power_allocation:PowerAllocation:PowerAllocationConfig",
 }
 """Scenario name -> "module:Scenario:Config"; `add` puts others here."""
+
+VARIANTS: dict[str, dict[str, str]] = {"handover": {"street": "street"}}
+"""Scenario name -> keyword that makes it another scenario: `MmwaveHandover-v0` with a street is that of streets."""
 
 
 def scenario_classes(name: str) -> tuple[type[Scenario[Any, Any]], type]:
@@ -91,6 +101,9 @@ def make_scenario(name: str, /, **keywords: Any) -> Scenario[Any, Any]:
     Raises TypeError for an unknown keyword (with the nearest known one) and ValueError for a value out of range.
     Numbers of NumPy and arrays are welcome; the configuration holds them as Python's own numbers and tuples.
     """
+    for keyword, variant in VARIANTS.get(name, {}).items():
+        if keywords.get(keyword) is not None:
+            return make_scenario(variant, **keywords)
     scenario, config = scenario_classes(name)
     known = [f.name for f in dataclasses.fields(config)]
     for keyword in keywords:

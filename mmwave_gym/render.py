@@ -25,6 +25,7 @@ SCENES: dict[str, str] = {
     "cell_selection": "mmwave_gym.rendering.cell_selection:CellSelectionScene",
     "association": "mmwave_gym.rendering.association:AssociationScene",
     "power_allocation": "mmwave_gym.rendering.power_allocation:PowerAllocationScene",
+    "street": "mmwave_gym.rendering.street:StreetScene",
 }
 """Scenario name -> "module:Scene"."""
 GENERIC_SCENE = "mmwave_gym.rendering.generic:GenericScene"

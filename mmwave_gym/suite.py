@@ -135,6 +135,17 @@ _association = partial(
 _paper_streets = partial(_association, description="Buses in a grid of streets with 64 base stations, as in the paper.")
 _blocked_streets = partial(_association, description="The same streets with large buildings: line of sight matters.")
 
+# Streets whose map is fixed, so that a policy may learn its street; and one of maps that nobody has trained on.
+_street = partial(
+    Task,
+    env_id="MmwaveStreet-v0",
+    primary="rate_bps_hz",
+    reference="a3",
+    ceiling="oracle",
+    ceiling_kind="hindsight-exact",
+    episodes=256,
+)
+
 # Rates of UEs that are not satisfied do not count, and each of them costs more than giving it up can bring the others.
 # By satisfied rate alone "sca-selected" would lead, with 89 % of the UEs of hard-14 satisfied.
 _power = partial(
@@ -330,6 +341,41 @@ SUITE: tuple[Task, ...] = (
         description="The 125 sites of one operator in Melbourne's centre, some twelve metres from the next.",
         needs_data=True,
         episodes=16,
+    ),
+    _street(
+        name="street/car-sparse",
+        kwargs={"users": "car", "cells": "sparse"},
+        description="Cars at a crossing of two streets with a 28 GHz cell every 200 m.",
+    ),
+    _street(
+        name="street/car-dense",
+        kwargs={"users": "car", "cells": "dense"},
+        description="Cars, a cell every 50 m: three handovers in ten seconds if one listens to every measurement.",
+    ),
+    _street(
+        name="street/walk-sparse",
+        kwargs={"users": "pedestrian", "cells": "sparse", "decision_s": 0.4},
+        description="Pedestrians whose links are blocked by bodies, a cell every 200 m.",
+    ),
+    _street(
+        name="street/walk-dense",
+        kwargs={"users": "pedestrian", "cells": "dense", "decision_s": 0.4},
+        description="Pedestrians, a cell every 50 m.",
+    ),
+    _street(
+        name="street/car-sparse-2",
+        kwargs={"users": "car", "cells": "sparse", "maps": 2},
+        description="The cars of another town: a second map.",
+    ),
+    _street(
+        name="street/car-canyon",
+        kwargs={"users": "car", "cells": "sparse", "street": "canyon"},
+        description="Cars in one straight street: no corner hides a cell.",
+    ),
+    _street(
+        name="street/car-unseen",
+        kwargs={"users": "car", "cells": "sparse", "maps": (101, 102, 103, 104, 105, 106, 107, 108)},
+        description="Eight maps that are for testing only: what is learned must hold in any street.",
     ),
 )
 

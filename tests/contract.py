@@ -24,7 +24,8 @@ OTHERS = "contract:Stirring"
 SHORT = 25  # slots: several episodes fit into a test
 
 SMALL_WORLDS: dict[str, dict[str, Any]] = {
-    "association": {"num_ues": 4, "crossings": (3, 3), "duration_s": 29.0, "settle_s": 5.0}
+    "street": {"duration_s": 3.0, "arm_m": 60.0, "isd_m": 50.0},
+    "association": {"num_ues": 4, "crossings": (3, 3), "duration_s": 29.0, "settle_s": 5.0},
 }
 """Keywords that make a world of the scenario small where a short horizon does not."""
 
@@ -134,6 +135,21 @@ CASES: tuple[Case, ...] = (
         num_ues=3,
         horizon=SHORT,
         speed_mps=(3.0, 30.0),
+    ),
+    _case(
+        "street-weak",  # lost commands, failed accesses and T310 within seconds
+        "MmwaveStreet-v0",
+        "street",
+        street="canyon",
+        users="pedestrian",
+        maps=(3, 4),
+        duration_s=4.0,
+        arm_m=60.0,
+        isd_m=60.0,
+        link_budget_db=95.0,
+        t310_s=0.3,
+        interruption_s=0.08,
+        measurement_s=0.2,
     ),
     _case(
         "power-cluster",

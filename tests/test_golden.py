@@ -17,6 +17,7 @@ GOLDEN = {
     "MmwaveCellSelection-v0": (3023.363846, 9648.000000),
     "MmwaveAssociation-v0": (16100.923359, 74481.313222),
     "MmwavePowerAllocation-v0": (0.996325, 1608.000000),  # its observations are one-hot
+    "MmwaveStreet-v0": (5648.458470, -5657453.834529),
 }
 NETWORK = (-4053.557799, -750740.018163)
 STEPS = 200

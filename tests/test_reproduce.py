@@ -79,7 +79,7 @@ def test_unknown_paper(tmp_path):
     command = [sys.executable, "-m", "mmwave_gym.cli", "reproduce", "no-paper", "--out", str(tmp_path / "x")]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 2
-    known = "association, cell-selection, power-allocation"
+    known = "association, cell-selection, handover, power-allocation"
     assert done.stderr.strip() == f"mmwave-gym: unknown paper 'no-paper'; known are {known}."
     assert not (tmp_path / "x").exists()
 

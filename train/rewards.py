@@ -38,53 +38,21 @@ def hindsight_values(
     return values
 
 
-class TrainingReward(VecEnvWrapper):
-    """Scales rewards, and turns them into regrets where `regret` and the scenario can be solved in hindsight."""
+class HandoverPotential:
+    """Viterbi's values along the slots of UDN handover."""
 
-    def __init__(self, venv: ScenarioVecEnv, scale: float, regret: bool):
-        super().__init__(venv)
-        self._base, self._scale = venv, scale
-        scenario = venv.scenario
-        constants = scenario.constants()
-        self._shapes = regret and scenario.name == "handover" and all(c in constants for c in NEEDED_CONSTANTS)
-        if not self._shapes:
-            return
+    def __init__(self, base: ScenarioVecEnv):
+        constants = base.scenario.constants()
+        self._base = base
         self._price = constants["beta"] * constants["handover_energy_j"]
         self._kept = 1.0 - constants["interruption_s"] / constants["step_s"]
-        copies, ues, cells = venv.batch.num_envs, scenario.num_agents, int(venv.action_space.n)  # type: ignore[attr-defined]
-        self._values = np.zeros((copies, scenario.horizon + 1, ues, cells))
+        copies, ues, cells = base.batch.num_envs, base.scenario.num_agents, int(base.action_space.n)  # type: ignore[attr-defined]
+        self._values = np.zeros((copies, base.scenario.horizon + 1, ues, cells))
         self._at = (np.arange(copies)[:, None], np.arange(ues))
         self._slot = np.zeros((copies, 1), np.int64)
-        self._potential = np.zeros((copies, ues))  # the value of the state in which the next action is taken
-        self._action = np.zeros((copies, ues), np.int64)
 
-    def reset(self) -> NDArray[np.float32]:
-        observation: Any = self.venv.reset()
-        if self._shapes:
-            self._solve(np.ones(len(self._slot), bool))
-        return observation
-
-    def step_async(self, actions: NDArray[Any]) -> None:
-        if self._shapes:
-            self._action = np.asarray(actions).reshape(self._potential.shape)
-        self.venv.step_async(actions)
-
-    def step_wait(self) -> Any:
-        observation, reward, done, infos = self.venv.step_wait()
-        if self._shapes:
-            copy, ue = self._at
-            following = self._values[copy, self._slot + 1, ue, self._action]
-            reward = (reward.reshape(following.shape) + following - self._potential).reshape(-1).astype(np.float32)
-            self._potential = following
-            self._slot += 1
-            # A copy that begins anew shows it: the ends of all its places come together.
-            over = done.reshape(following.shape).all(axis=1)
-            if over.any():
-                self._solve(over)
-        return observation, reward * np.float32(self._scale), done, infos
-
-    def _solve(self, begun: NDArray[np.bool_]) -> None:
-        """Values of the copies whose episode has just begun."""
+    def solve(self, begun: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """Values of the copies whose episode has just begun; (copies, ues): those of all states now."""
         batch = self._base.batch
         shown = batch.scenario.reveal(batch.episodes.of(np.flatnonzero(begun)), batch.state, "hindsight")
         slots = self._values.shape[1] - 1
@@ -94,4 +62,84 @@ class TrainingReward(VecEnvWrapper):
         cells = solved.shape[-1]
         serving = batch.scenario.fields.split(batch.observe())["serving"].argmax(axis=-1) % cells
         copy, ue = self._at
-        self._potential = np.where(begun[:, None], self._values[copy, self._slot, ue, serving], self._potential)
+        return self._values[copy, self._slot, ue, serving]
+
+    def after(self, action: NDArray[np.int64], done: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """(copies, ues): the value of the state that the actions have led to."""
+        self._slot += 1
+        copy, ue = self._at
+        return self._values[copy, self._slot, ue, action]
+
+
+class StreetPotential:
+    """Values in hindsight along the decisions of a street; a handover passes several, a lost link too."""
+
+    def __init__(self, base: ScenarioVecEnv):
+        from mmwave_baselines.street.oracle import values
+
+        self._base, self._solver = base, values
+        self._constants = base.scenario.constants()
+        self._values: NDArray[np.float64] | None = None
+
+    def solve(self, begun: NDArray[np.bool_]) -> NDArray[np.float64]:
+        batch = self._base.batch
+        shown = batch.scenario.reveal(batch.episodes.of(np.flatnonzero(begun)), batch.state, "hindsight")
+        best = self._solver(shown["sinr_ahead_db"](), shown["rsrp_ahead_dbm"](), self._constants).best
+        if self._values is None:
+            self._values = np.zeros((batch.num_envs, *best.shape[1:]))
+        self._values[begun] = best
+        return self._now()
+
+    def _now(self) -> NDArray[np.float64]:
+        assert self._values is not None
+        state = self._base.batch.state
+        decision = np.minimum(state.tick // self._constants["decision_ticks"], self._values.shape[1] - 1)
+        return self._values[np.arange(len(decision)), decision, state.serving][:, None]
+
+    def after(self, action: NDArray[np.int64], done: NDArray[np.bool_]) -> NDArray[np.float64]:
+        return np.where(done[:, None], 0.0, self._now())  # a copy that is done has begun anew already
+
+
+def potential(base: ScenarioVecEnv) -> HandoverPotential | StreetPotential | None:
+    """How the scenario is solved in hindsight, None where it is not."""
+    constants = base.scenario.constants()
+    if base.scenario.name == "street":
+        return StreetPotential(base)
+    if base.scenario.name == "handover" and all(c in constants for c in NEEDED_CONSTANTS):
+        return HandoverPotential(base)
+    return None
+
+
+class TrainingReward(VecEnvWrapper):
+    """Scales rewards, and turns them into regrets where `regret` and the scenario can be solved in hindsight."""
+
+    def __init__(self, venv: ScenarioVecEnv, scale: float, regret: bool):
+        super().__init__(venv)
+        self._scale = scale
+        self._source = potential(venv) if regret else None
+        shape = (venv.batch.num_envs, venv.scenario.num_agents)
+        self._potential = np.zeros(shape)  # the value of the state in which the next action is taken
+        self._action = np.zeros(shape, np.int64)
+
+    def reset(self) -> NDArray[np.float32]:
+        observation: Any = self.venv.reset()
+        if self._source:
+            self._potential = self._source.solve(np.ones(len(self._potential), bool))
+        return observation
+
+    def step_async(self, actions: NDArray[Any]) -> None:
+        if self._source:
+            self._action = np.asarray(actions).reshape(self._potential.shape)
+        self.venv.step_async(actions)
+
+    def step_wait(self) -> Any:
+        observation, reward, done, infos = self.venv.step_wait()
+        if self._source:
+            # A copy that begins anew shows it: the ends of all its places come together.
+            over = done.reshape(self._potential.shape).all(axis=1)
+            following = self._source.after(self._action, over)
+            reward = (reward.reshape(following.shape) + following - self._potential).reshape(-1).astype(np.float32)
+            self._potential = following
+            if over.any():
+                self._potential = np.where(over[:, None], self._source.solve(over), following)
+        return observation, reward * np.float32(self._scale), done, infos

@@ -4,6 +4,8 @@
 * `ucb`: the paper's bandit, with raw and with normalised reward; it learns while it plays
 * `oracle`: Viterbi in hindsight, the exact ceiling of every episode
 * `learned`: trained policies, one for each training seed
+* `a3c`, `a3c_speed`: the paper's learner, simulated exactly; `lstm` and `a3c_kernel`: its network; `mobility_clusters`
+* `a3c_agents`: a UE that fetches its cluster's weights, offline, online, and as in the paper
 
 `tuned_a3.json` is written by `python -m train.tune_a3` from the training split.
 """

@@ -1,0 +1,167 @@
+"""The upper layer of Wang et al. (arXiv 1801.02077, section III-A): UEs that move alike share a parameter server.
+
+K-means (scikit-learn) over what was observed of each UE for T_u = 150 slots, its places and speeds, eq. 12 to 15. The
+distance weighs places with tau and speeds with 1 - tau; multiplying places by sqrt(tau) and speeds by sqrt(1 - tau)
+makes it Euclid's. The number of clusters has the largest Calinski-Harabasz index, eq. 33, and is at most that of areas.
+
+1. The paper names neither tau nor the slot of its Table I. A slot of 0.12 s and tau = 0.6 give its numbers within 4 %,
+   with UEs that begin in the centre and stop at walls (section 2 of our notes): the preset `OBSERVED`.
+2. "Re-cluster periodically" (section III-A) is skipped there. `Reclustering` keeps the last observations of the UEs and
+   clusters them anew after a period. It keeps the names of clusters: each new one has that of the old one whose UEs
+   it took over most.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmwave_gym.checks import at_least, between
+from mmwave_gym.registration import make_scenario
+from mmwave_gym.scenario import EpisodeKey, EpisodeRng
+
+Array = NDArray[np.float64]
+
+OBSERVED_SLOTS = 150  # section V-A: T_u
+TAU = 0.6  # ours, see above
+MOST_CLUSTERS = 3  # section III-A: at most as many as areas
+OBSERVED = {"step_s": 0.12, "boundary": "stay", "start": "centre", "shadowing": "none", "fading": "none"}
+"""Keywords of the environment while UEs are observed: walks as Table I needs them, and no radio."""
+STARTS = 10  # ours: K-means begins so often, and the best ends
+
+
+def observe(mobility: Any, ues: int, seed: int = 0, slots: int = OBSERVED_SLOTS, **keywords: Any) -> Array:
+    """What is observed of UEs: places and speed (ues, slots, 3) in m and m/s, from the environment's own walks.
+
+    mobility: an area or four probabilities, as the environment takes them. keywords: other settings than `OBSERVED`.
+    """
+    at_least("ues", ues, 1, integer=True)
+    at_least("slots", slots, 1, integer=True)
+    settings = {**OBSERVED, **keywords, "mobility": mobility, "horizon": slots, "num_ues": ues}
+    scenario: Any = make_scenario("handover", **settings)
+    drawn = scenario.draw([EpisodeRng(EpisodeKey(seed, stream=f"observation {mobility}"))])
+    place_m = drawn.position_m[0].swapaxes(0, 1).astype(np.float64)  # (ues, slots + 1, 2)
+    # A UE at a wall may not move although it walks, so its fastest step tells its speed (one a UE).
+    stride_m = np.hypot(*np.moveaxis(np.diff(place_m, axis=1), -1, 0))
+    if scenario.config.speed_drawn_per == "ue":
+        stride_m = np.broadcast_to(stride_m.max(axis=1, keepdims=True), stride_m.shape)
+    return np.concatenate((place_m[:, 1:], stride_m[..., None] / scenario.config.step_s), axis=-1)
+
+
+def features(observed: Array, tau: float = TAU) -> Array:
+    """Vectors (ues, 3 * slots) whose squared Euclidean distance is the paper's, from observations (ues, slots, 3)."""
+    between("tau", tau, 0.0, 1.0)
+    return (observed * np.sqrt([tau, tau, 1.0 - tau])).reshape(len(observed), -1)
+
+
+def calinski_harabasz(vectors: Array, labels: NDArray[Any]) -> float:
+    """Eq. 33: separation over compactness of a clustering of vectors (n, features). Raises ValueError for one alone."""
+    kinds = np.unique(labels)
+    n, h = len(vectors), len(kinds)
+    if not 1 < h < n:
+        raise ValueError(f"between 2 and {n - 1} clusters are needed for an index, got {h}.")
+    centre = vectors.mean(axis=0)
+    apart = within = 0.0
+    for kind in kinds:
+        own = vectors[labels == kind]
+        middle = own.mean(axis=0)
+        apart += len(own) * ((middle - centre) ** 2).sum()
+        within += ((own - middle) ** 2).sum()
+    return float(np.inf if within == 0.0 else apart / within * (n - h) / (h - 1))
+
+
+@dataclass(frozen=True)
+class MobilityClusters:
+    """UEs by the way they move."""
+
+    centroids: Array  # (clusters, 3 * slots), weighted as `features` are
+    labels: NDArray[np.int64]  # (ues,): whose cluster each UE is that was clustered
+    index: dict[int, float]  # Calinski-Harabasz by the number of clusters that was tried
+    tau: float = TAU
+
+    @classmethod
+    def fit(
+        cls, observed: Array, *, tau: float = TAU, most: int = MOST_CLUSTERS, count: int | None = None, seed: int = 0
+    ) -> MobilityClusters:
+        """Cluster UEs observed as (ues, slots, 3). count: this many clusters, instead of 2 to `most` by their index.
+
+        Raises ValueError where there are too few UEs for it.
+        """
+        from sklearn.cluster import KMeans
+
+        at_least("most", most, 2, integer=True)
+        candidates = range(2, most + 1) if count is None else (count,)
+        if len(observed) <= candidates[-1]:
+            raise ValueError(f"more than {candidates[-1]} UEs must be observed, got {len(observed)}.")
+        vectors = features(observed, tau)
+        found = {
+            h: KMeans(h, n_init=STARTS, random_state=np.random.RandomState(seed % 2**32)).fit(vectors)
+            for h in candidates
+        }
+        index = {h: calinski_harabasz(vectors, k.labels_) for h, k in found.items() if h > 1}
+        best = found[max(index, key=lambda h: index[h]) if count is None else count]
+        return cls(best.cluster_centers_.astype(np.float64), best.labels_.astype(np.int64), index, tau)
+
+    @property
+    def count(self) -> int:
+        return len(self.centroids)
+
+    def assign(self, observed: Array) -> NDArray[np.int64]:
+        """The nearest cluster of UEs (ues, slots, 3), new ones or old ones, eq. 14."""
+        vectors = features(observed, self.tau)
+        if vectors.shape[1] != self.centroids.shape[1]:
+            raise ValueError(
+                f"observations must last {self.centroids.shape[1] // 3} slots as those that were clustered, "
+                f"got {observed.shape[1]}."
+            )
+        distance = ((vectors[:, None] - self.centroids) ** 2).sum(axis=-1)
+        return distance.argmin(axis=1)
+
+    def of_group(self, member: Sequence[bool] | NDArray[np.bool_]) -> int:
+        """The cluster of most of these UEs, which "controls the area" where they are: for a UE not yet observed."""
+        chosen = self.labels[np.asarray(member, bool)]
+        if not len(chosen):
+            raise ValueError("none of the observed UEs is a member.")
+        return int(np.bincount(chosen, minlength=self.count).argmax())
+
+    def renamed_after(self, before: NDArray[Any]) -> MobilityClusters:
+        """The same clusters, each called as the old one that most of its UEs come from; `before` (ues,), -1 for new.
+
+        Names are given by the largest overlaps first; a cluster left over takes a free name.
+        """
+        from scipy.optimize import linear_sum_assignment
+
+        shared = np.array(
+            [[((self.labels == h) & (before == o)).sum() for o in range(self.count)] for h in range(self.count)]
+        )
+        _, name = linear_sum_assignment(-shared)
+        return MobilityClusters(self.centroids[np.argsort(name)], name[self.labels], self.index, self.tau)
+
+
+@dataclass
+class Reclustering:
+    """Clusters that are kept up to date: after every period, all UEs observed since are clustered anew."""
+
+    clusters: MobilityClusters
+    period_s: float
+    seed: int = 0
+    most: int = MOST_CLUSTERS
+    _due_s: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        at_least("period_s", self.period_s, 0.0, strict=True)
+        self._due_s = self.period_s
+
+    def update(self, now_s: float, observed: Array) -> NDArray[np.int64]:
+        """The clusters of the UEs that are here now, (ues, slots, 3) of their last observations; anew if it is time."""
+        labels = self.clusters.assign(observed)
+        if now_s < self._due_s:
+            return labels
+        self._due_s = now_s + self.period_s
+        fresh = MobilityClusters.fit(observed, tau=self.clusters.tau, most=self.most, seed=self.seed)
+        self.clusters = fresh.renamed_after(labels)
+        return self.clusters.labels

@@ -1,0 +1,14 @@
+"""Agents that were trained here and are shipped: PPO on the regret in hindsight, several training seeds a street.
+
+Each sees what a UE hears and begins as an imitation of the tuned A3; see docs/training.md.
+"""
+
+from __future__ import annotations
+
+from mmwave_baselines.shipped import Shipped
+
+
+class Ppo(Shipped):
+    """`python -m train.ppo`: the observation holds eight measurements, so nothing is stacked."""
+
+    algorithm, label = "ppo", "PPO"

@@ -1,0 +1,211 @@
+"""Rules for handover in a street: random, stay, strongest, and event A3 in the forms that a network can give it.
+
+A3 as the standard has it compares filtered measurements, which come every 400 ms. With per-cell offsets (TS 38.331's
+cellIndividualOffset) it knows its street a little. `A3Undelayed` hears every cell at every decision: no UE can, it is
+the reference that shows what late measurements cost.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmwave_gym.agent import AgentError, RowRng, begun
+from mmwave_gym.checks import at_least
+from mmwave_gym.scenario import View
+
+Actions = NDArray[np.int64]
+Floats = NDArray[np.floating[Any]]
+
+DEFAULT_HYSTERESIS_DB = 3.0
+
+
+@dataclass
+class Memory:
+    """The state of rules without memory of their own."""
+
+    view: View
+    rng: RowRng | None
+
+
+class _Memoryless:
+    access = "local"
+    kind = "rule"
+    label: str
+
+    def begin(self, view: View, rng: RowRng | None = None) -> Memory:
+        return Memory(view, rng)
+
+    def predict(
+        self,
+        observation: NDArray[Any],
+        state: Memory | None = None,
+        episode_start: NDArray[np.bool_] | None = None,
+        deterministic: bool = True,
+    ) -> tuple[Actions, Memory]:
+        memory: Memory = begun(state, self)
+        return self.cell(memory, memory.view.fields.split(observation)), memory
+
+    def cell(self, memory: Memory, seen: dict[str, Floats]) -> Actions:
+        raise NotImplementedError
+
+
+class RandomCell(_Memoryless):
+    """A cell at random at every decision: the floor."""
+
+    label = "random cell"
+    kind = "floor"
+
+    def cell(self, memory: Memory, seen: dict[str, Floats]) -> Actions:
+        assert memory.rng is not None
+        return memory.rng.choice(np.ones(seen["serving"].shape, bool))
+
+
+class Stay(_Memoryless):
+    """Never hands over; lost links come back on the strongest cell."""
+
+    label = "stay"
+
+    def cell(self, memory: Memory, seen: dict[str, Floats]) -> Actions:
+        return seen["serving"].argmax(axis=1)
+
+
+class Strongest(_Memoryless):
+    """The cell with the greatest measured power."""
+
+    label = "strongest measured"
+
+    def cell(self, memory: Memory, seen: dict[str, Floats]) -> Actions:
+        return seen["rsrp_0_dbm"].argmax(axis=1)
+
+
+@lru_cache(maxsize=1)
+def tuned() -> dict[str, dict[str, dict[str, Any]]]:
+    """What `python -m train.tune_street` has found: by rule, then by the task's name."""
+    stored: dict[str, Any] = json.loads(files(__package__).joinpath("tuned.json").read_text("utf-8"))
+    return stored
+
+
+@dataclass
+class A3Memory:
+    view: View
+    level_dbm: Floats  # (rows, cells): the newest measurement
+    filtered_dbm: Floats  # (rows, cells)
+    times_better: NDArray[np.int64]  # (rows, cells): measurements in a row for which the condition has held
+    serving: Actions  # (rows,): whom the counters compare with
+
+
+class A3:
+    """Event A3 (3GPP TS 38.331, 5.5.4.4) on filtered measurements (5.5.3.2), with offsets.
+
+    A cell triggers when RSRP_n + offset_n > RSRP_s + offset_s + hysteresis has held for `wait + 1` measurements in a
+    row; the one with the greatest RSRP + offset is taken. The filter is F = (1 - a) F + a M with a = 1 / 2^(k / 4).
+
+    hysteresis_db: any. wait: measurements, from 0. filter_k: from 0. offset_db: one a cell, 0 where nothing is said.
+    """
+
+    access = "local"
+    kind = "rule"
+    rule = "a3"
+
+    def __init__(
+        self,
+        hysteresis_db: float = DEFAULT_HYSTERESIS_DB,
+        wait: int = 0,
+        filter_k: float = 0.0,
+        offset_db: tuple[float, ...] = (),
+    ):
+        at_least("hysteresis_db", hysteresis_db, -100.0)
+        at_least("wait", wait, 0, integer=True)
+        at_least("filter_k", filter_k, 0.0)
+        self.hysteresis_db, self.wait, self.filter_k = float(hysteresis_db), int(wait), float(filter_k)
+        self.offset_db = tuple(float(x) for x in offset_db)
+        self.label = f"{self.named} ({self.hysteresis_db:g} dB, wait {self.wait}, k {self.filter_k:g})"
+        self.config: dict[str, Any] = {
+            "hysteresis_db": self.hysteresis_db,
+            "wait": self.wait,
+            "filter_k": self.filter_k,
+            "offset_db": list(self.offset_db),
+            "tuned_on": None,
+        }
+
+    named = "A3"
+
+    @classmethod
+    def for_task(cls, task: Any = None, training_seed: int | None = None) -> A3:
+        """The rule as it was tuned on the task's training split; 3 dB without one, and `config` says so."""
+        if training_seed is not None:
+            raise AgentError(f"{cls.rule} is a rule and has no training seeds, got {training_seed}.")
+        found = None if task is None else tuned().get(cls.rule, {}).get(task.name)
+        if found is None:
+            return cls()
+        made = cls(found["hysteresis_db"], found["wait"], found["filter_k"], tuple(found.get("offset_db", ())))
+        made.config["tuned_on"] = f"the training split of {task.name}, task hash {found['task_hash']}"
+        return made
+
+    def begin(self, view: View, rng: RowRng | None = None) -> A3Memory:
+        cells = int(view.constants["num_cells"])
+        if self.offset_db and len(self.offset_db) != cells:
+            raise AgentError(f"offset_db must have {cells} numbers, one a cell, got {len(self.offset_db)}.")
+        nothing = np.zeros((view.num_rows, cells))
+        return A3Memory(view, nothing, nothing, nothing.astype(np.int64), np.full(view.num_rows, -1))
+
+    def predict(
+        self,
+        observation: NDArray[Any],
+        state: A3Memory | None = None,
+        episode_start: NDArray[np.bool_] | None = None,
+        deterministic: bool = True,
+    ) -> tuple[Actions, A3Memory]:
+        memory: A3Memory = begun(state, self)
+        seen = memory.view.fields.split(observation)
+        serving = seen["serving"].argmax(axis=1)
+        starts = np.zeros(len(serving), bool) if episode_start is None else np.asarray(episode_start, bool)
+        starts = starts | (memory.serving < 0)
+        level_dbm = self.heard(memory, seen)
+        new = self.always_new | starts | (level_dbm != memory.level_dbm).any(axis=1)  # a step may pass over some
+        share = 0.5 ** (self.filter_k / 4.0)
+        filtered = memory.filtered_dbm + np.where(new[:, None], share, 0.0) * (level_dbm - memory.filtered_dbm)
+        filtered = np.where(starts[:, None], level_dbm, filtered)
+        row = np.arange(len(serving))
+        score = filtered + (np.array(self.offset_db) if self.offset_db else 0.0)
+        better = score > score[row, serving][:, None] + self.hysteresis_db
+        same = (serving == memory.serving) & ~starts
+        count = np.where(same[:, None], memory.times_better, 0)
+        count = np.where(new[:, None], np.where(better, count + 1, 0), count)
+        triggered = new[:, None] & (count > self.wait)
+        target = np.where(triggered, score, -np.inf).argmax(axis=1)
+        cell = np.where(triggered.any(axis=1), target, serving)
+        return cell, A3Memory(memory.view, level_dbm, filtered, count, serving)
+
+    always_new = False
+
+    def heard(self, memory: A3Memory, seen: dict[str, Floats]) -> Floats:
+        """Powers that the rule compares, (rows, cells)."""
+        return seen["rsrp_0_dbm"].astype(np.float64)
+
+
+class A3Offsets(A3):
+    """A3 with an offset for each cell, tuned for the street (cellIndividualOffset)."""
+
+    rule = "a3-offsets"
+    named = "A3 with offsets"
+
+
+class A3Undelayed(A3):
+    """A3 on every cell's true power at every decision; `wait` and the filter count decisions."""
+
+    access = "central"
+    rule = "a3-undelayed"
+    named = "A3 undelayed"
+
+    always_new = True
+
+    def heard(self, memory: A3Memory, seen: dict[str, Floats]) -> Floats:
+        return memory.view.look("rsrp_dbm")["rsrp_dbm"].astype(np.float64)

@@ -1,0 +1,86 @@
+"""Learned handover in a street: the reward it is trained on, and that what is shipped stands above the tuned A3."""
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import pytest
+
+import mmwave_gym
+from mmwave_baselines.street.learned import Ppo
+from mmwave_baselines.street.oracle import Oracle
+from mmwave_baselines.street.rules import A3
+from mmwave_gym.agent import NotApplicable, RowRng
+from mmwave_gym.suite import Task, task, tasks
+
+SHIPPED = tuple(name for name in tasks("street") if Ppo.training_seeds(task(name)))
+EPISODES = 48
+
+
+@lru_cache
+def played(agent: str, name: str) -> dict[str, Any]:
+    """Every metric in each of the first test episodes."""
+    of = task(name)
+    made: Any = {"a3": A3.for_task, "oracle": lambda _: Oracle()}.get(agent, lambda t: Ppo.for_task(t, int(agent)))(of)
+    rows = mmwave_gym.evaluate(made, of, episodes=EPISODES)
+    return {m: np.array([row[m] for row in rows]) for m in ("rate_bps_hz", "failures_per_min")}
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_every_seed_is_above_the_tuned_a3_with_no_more_failures(name: str) -> None:
+    """Paired by episode. Cars: half of what hindsight would add, in the mean over seeds."""
+    a3, oracle = played("a3", name), played("oracle", name)
+    seeds = [played(str(s), name) for s in Ppo.training_seeds(task(name))]
+    gains = np.array([s["rate_bps_hz"] - a3["rate_bps_hz"] for s in seeds])
+    assert (gains.mean(axis=1) > 0.0).all()
+    assert np.mean([s["failures_per_min"] for s in seeds]) <= a3["failures_per_min"].mean()
+    assert all((s["rate_bps_hz"] <= oracle["rate_bps_hz"] * (1 + 1e-2)).all() for s in seeds)
+    if "car" in name:
+        assert gains.mean() > 0.5 * (oracle["rate_bps_hz"] - a3["rate_bps_hz"]).mean()
+
+
+def test_shipped_agents_are_those_of_their_files() -> None:
+    assert "street/car-sparse" in SHIPPED
+    for name in SHIPPED:
+        of = task(name)
+        for seed in Ppo.training_seeds(of):
+            policy = Ppo.for_task(of, seed)
+            assert policy.card["command"].startswith(f"python -m train.ppo --task {name}")
+            assert (policy.config["seed"], policy.config["kwargs"], policy.label) == (seed, of.kwargs, "PPO")
+            assert policy.card["arguments"]["regret"]
+
+
+def test_other_streets_have_no_weights() -> None:
+    with pytest.raises(NotApplicable, match=r"no shipped PPO weights for street/own; there are some for: street/car"):
+        Ppo.for_task(Task(env_id="MmwaveStreet-v0", name="street/own"))
+
+
+@pytest.mark.parametrize("name", ["street/car-sparse", "street/walk-dense"])
+def test_regrets_of_an_episode_are_its_return_less_a_bound_of_the_episode(name: str) -> None:
+    """Three players on the same worlds: return less regrets is the same number, which no return exceeds."""
+    pytest.importorskip("stable_baselines3")
+    from mmwave_gym.sb3 import make_sb3_vec_env
+    from train.rewards import TrainingReward
+
+    of, bounds, regretted = task(name), [], []
+    for player in (A3(), A3(10.0), None):
+        base = make_sb3_vec_env(of.env_id, 6, seed=3, **of.kwargs)
+        venv = TrainingReward(base, 0.5, True)
+        observation = venv.reset()
+        memory: Any = player.begin(base.view("local"), RowRng.from_seed(0, 6)) if player else None
+        rng, started, over = np.random.default_rng(1), np.ones(6, bool), np.zeros(6, bool)
+        returns, regrets = np.zeros(6), np.zeros(6)
+        while not over.all():
+            action = rng.integers(0, base.action_space.n, 6)  # type: ignore[attr-defined]
+            if player:
+                action, memory = player.predict(base.raw_observation(), memory, started)
+            observation, regret, started, _ = venv.step(action)
+            returns += ~over * base.outcome.reward[:, 0]
+            regrets += ~over * np.asarray(regret, float) / 0.5
+            over |= started
+        assert observation.shape == (6, base.scenario.fields.size)
+        bounds.append(returns - regrets)
+        regretted.append(regrets.sum())
+    assert np.allclose(bounds[0], bounds[1], rtol=1e-4)
+    assert np.allclose(bounds[0], bounds[2], rtol=1e-4)
+    assert regretted[2] < regretted[0] < 0.0
