@@ -55,7 +55,7 @@ PRESETS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
             "n_epochs": 3,
             "hidden": 128,
             "frame_stack": 1,  # the observation holds eight measurements
-            "imitate": "mmwave_baselines.street.rules:A3",  # from random weights 1.5 M decisions ended below A3
+            "imitate": "a3",  # from random weights 1.5 M decisions ended below A3
             "imitate_updates": 500,
             "learning_rate": 5e-4,
             "gamma": 0.95,

@@ -25,7 +25,7 @@ from mmwave_baselines.handover.reproduce_measures import (
     printed,
     total_ues,
 )
-from mmwave_baselines.power_allocation.reproduce_measures import Found, above, all_of, ends, within
+from mmwave_baselines.verdicts import Found, above, all_of, ends, within
 from mmwave_gym.leaderboard.statistics import Interval, Values
 from mmwave_gym.reproduction import Claim, Results
 

@@ -5,16 +5,14 @@ Intervals are 95 % over worlds: the five UEs of a world are averaged first, and 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
-from functools import lru_cache
-from importlib.resources import files
 from typing import Any
 
 import numpy as np
 
 from mmwave_baselines.handover.reproduce import BETAS, TRADEOFF_WORLDS, chunks
 from mmwave_baselines.handover.reproduce_clusters import AREAS, CONVENTIONS, SIZES
+from mmwave_baselines.verdicts import claims_of
 from mmwave_gym.leaderboard.statistics import Interval, Values, difference_interval, mean_interval
 from mmwave_gym.reproduction import Results
 
@@ -49,11 +47,9 @@ TESTED = {
 """The four A3C of Fig. 10, by mode."""
 
 
-@lru_cache(maxsize=1)
 def paper_claims() -> dict[str, dict[str, Any]]:
     """The file of claims by id."""
-    text = files("mmwave_baselines.handover").joinpath("claims.json").read_text()
-    return {entry["id"]: entry for entry in json.loads(text)}
+    return claims_of(__package__)
 
 
 def difference(one: Values, other: Values) -> Interval:

@@ -176,6 +176,7 @@ class A3:
         row = np.arange(len(serving))
         score = filtered + (np.array(self.offset_db) if self.offset_db else 0.0)
         better = score > score[row, serving][:, None] + self.hysteresis_db
+        better[row, serving] = False  # with a hysteresis below 0 it would be better than itself
         same = (serving == memory.serving) & ~starts
         count = np.where(same[:, None], memory.times_better, 0)
         count = np.where(new[:, None], np.where(better, count + 1, 0), count)
