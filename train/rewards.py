@@ -75,16 +75,16 @@ class StreetPotential:
     """Values in hindsight along the decisions of a street; a handover passes several, a lost link too."""
 
     def __init__(self, base: ScenarioVecEnv):
-        from mmwave_baselines.street.oracle import values
+        from mmwave_baselines.street.oracle import bound
 
-        self._base, self._solver = base, values
+        self._base, self._bound = base, bound
         self._constants = base.scenario.constants()
         self._values: NDArray[np.float64] | None = None
 
     def solve(self, begun: NDArray[np.bool_]) -> NDArray[np.float64]:
         batch = self._base.batch
         shown = batch.scenario.reveal(batch.episodes.of(np.flatnonzero(begun)), batch.state, "hindsight")
-        best = self._solver(shown["sinr_ahead_db"](), shown["rsrp_ahead_dbm"](), self._constants).best
+        best = self._bound(shown["sinr_ahead_db"](), shown["rsrp_ahead_dbm"](), self._constants)
         if self._values is None:
             self._values = np.zeros((batch.num_envs, *best.shape[1:]))
         self._values[begun] = best
