@@ -176,7 +176,11 @@ class Oracle:
         constants = plan.view.constants
         if plan.solved is None or started.any():
             seen = plan.view.look("sinr_ahead_db", "rsrp_ahead_dbm")
-            plan = Plan(plan.view, solve(seen["sinr_ahead_db"], seen["rsrp_ahead_dbm"], constants))
+            new = np.ones(len(started), bool) if plan.solved is None else started
+            found = solve(seen["sinr_ahead_db"][new], seen["rsrp_ahead_dbm"][new], constants)
+            if plan.solved is not None:
+                found = Solved(*(_replaced(old, new, part) for old, part in zip(plan.solved, found, strict=True)))
+            plan = Plan(plan.view, found)
         solved = plan.solved
         assert solved is not None
         fields = plan.view.fields.split(observation)
@@ -185,3 +189,9 @@ class Oracle:
         tick = plan.view.look("tick")["tick"]
         row, d = np.arange(len(serving)), np.minimum(tick // constants["decision_ticks"], solved.moves.shape[1] - 1)
         return np.where(solved.moves[row, d, serving, t310], solved.target[row, d, serving], serving), plan
+
+
+def _replaced(old: NDArray[Any], rows: NDArray[np.bool_], new: NDArray[Any]) -> NDArray[Any]:
+    changed = old.copy()
+    changed[rows] = new
+    return changed
