@@ -22,10 +22,7 @@ from mmwave_gym.street_map import STREET_M, StreetMap, street_map
 from mmwave_gym.suite import task
 
 TASK = "street/car-sparse"
-POLICIES = (
-    ("a3", "A3, tuned"),
-    ("ppo", "PPO, trained on this street"),
-)
+POLICIES = (("a3", "A3, tuned"), ("ppo", "PPO, trained on this street"))
 SEED = 50
 FRAME_S, FRAME_MS = 0.4, 120
 WIDTH, MAP_TOP, PLOT_HEIGHT = 960, 40, 246

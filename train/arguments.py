@@ -80,6 +80,7 @@ class Arguments(Command):
     see: str = option("", "fields of the observation, with commas, that a plain network or an lstm sees; default: all")
     hidden: int = option(32, "width of both hidden layers")
     regret: bool = option(True, "train on the regret in hindsight, where the scenario can be solved")
+    usual_per_s: float = option(0.0, "what is taken off rewards a second, about what a rule gets; for --no-regret")
     reward_scale: float = option(0.2, "training multiplies rewards by this")
     keep_best: bool = option(
         False, "save the network of the best evaluation, not the last; --resume forgets earlier ones"

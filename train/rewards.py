@@ -111,11 +111,15 @@ def potential(base: ScenarioVecEnv) -> HandoverPotential | StreetPotential | Non
 
 
 class TrainingReward(VecEnvWrapper):
-    """Scales rewards, and turns them into regrets where `regret` and the scenario can be solved in hindsight."""
+    """Scales rewards, and turns them into regrets where `regret` and the scenario can be solved in hindsight.
 
-    def __init__(self, venv: ScenarioVecEnv, scale: float, regret: bool):
+    usual_per_s: what is taken off rewards for every second of a step. With steps of different lengths and a discount a
+    step, a long one otherwise looks better than several short ones in which as much is received.
+    """
+
+    def __init__(self, venv: ScenarioVecEnv, scale: float, regret: bool, usual_per_s: float = 0.0):
         super().__init__(venv)
-        self._scale = scale
+        self._scale, self._usual_per_s, self._base = scale, usual_per_s, venv
         self._source = potential(venv) if regret else None
         shape = (venv.batch.num_envs, venv.scenario.num_agents)
         self._potential = np.zeros(shape)  # the value of the state in which the next action is taken
@@ -142,4 +146,7 @@ class TrainingReward(VecEnvWrapper):
             self._potential = following
             if over.any():
                 self._potential = np.where(over[:, None], self._source.solve(over), following)
+        if self._usual_per_s:
+            usual = self._usual_per_s * self._base.outcome.elapsed_s
+            reward = (reward.reshape(self._potential.shape) - usual[:, None]).reshape(-1).astype(np.float32)
         return observation, reward * np.float32(self._scale), done, infos

@@ -90,7 +90,7 @@ class Environment:
         if tells_credit(parts[0].scenario):
             self.base = self.venv = TurnVecEnv(parts, args.reward_scale, getattr(args, "chains", False))
             return
-        rewarded: Any = [TrainingReward(part, args.reward_scale, args.regret) for part in parts]
+        rewarded: Any = [TrainingReward(part, args.reward_scale, args.regret, args.usual_per_s) for part in parts]
         if len(parts) > 1:
             self.base = PartsVecEnv(rewarded)
         alike = self.base if len(parts) > 1 else rewarded[0]
