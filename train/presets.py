@@ -63,6 +63,8 @@ PRESETS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
             "gae_lambda": 0.9,
             "entropy": 0.003,
         },
+        "street/car-sparse-80ms": {"steps": 1_000_000},  # they are there for what the interruption costs
+        "street/car-sparse-480ms": {"steps": 1_000_000},
         "street/walk-sparse": {**_STROLL},
         "street/walk-dense": {**_STROLL},
         "cell_selection": {
