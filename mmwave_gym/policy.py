@@ -227,7 +227,7 @@ class ArchivePolicy:
         fields = _fields(self.card) if "fields" in self.card else state.view.fields
         frames = Frames(fields, bool(self.card["normalised"]), int(self.card["frame_stack"]))
         memory = frames.remember(np.asarray(observation), state, episode_start)
-        keywords = {}
+        keywords: dict[str, Any] = {}
         mask = None if memory.view is None else memory.view.action_mask()
         if mask is not None and "Maskable" in type(self.model).__name__:
             keywords["action_masks"] = mask

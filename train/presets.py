@@ -101,7 +101,7 @@ PRESETS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
             "see": "rsrp_0_dbm,serving,age_s,served_s,t310_s,sinr_db",  # of eight measurements the newest
             "imitate": "a3",
             "imitate_updates": 300,
-        },
+        }
     },
     "dqn": {
         "cell_selection": {
