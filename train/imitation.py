@@ -37,9 +37,9 @@ def imitate(
     agent = load_agent(expert, task.scenario_name, task)
     parts = getattr(venv.unwrapped, "parts", (venv,))
     shown = [
-        np.concatenate(columns) for columns in zip(*(_watch(agent, v, seed, most_steps) for v in parts), strict=True)
+        np.concatenate(columns) for columns in zip(*(watch(agent, v, seed, most_steps) for v in parts), strict=True)
     ]
-    inputs, labels, masks = (torch.as_tensor(column) for column in shown)
+    inputs, labels, masks, _ = (torch.as_tensor(column) for column in shown)
     masked = {"action_masks": masks} if venv.unwrapped.scenario.masked else {}
     generator = torch.Generator().manual_seed(seed)
     optimizer = torch.optim.Adam(model.policy.parameters(), lr=learning_rate)
@@ -55,8 +55,11 @@ def imitate(
     return float(loss.detach())
 
 
-def _watch(agent: Any, venv: Any, seed: int, most_steps: int | None) -> tuple[NDArray[Any], ...]:
-    """What the agent was shown, what it did, and which actions were allowed; a row each step of each copy."""
+def watch(agent: Any, venv: Any, seed: int, most_steps: int | None) -> tuple[NDArray[Any], ...]:
+    """What a network is shown, what the agent did, what was allowed, and whether an episode began.
+
+    A row each step of each copy, all copies of a step together.
+    """
     base = venv.unwrapped
     observation = venv.reset()
     memory = None
@@ -67,6 +70,6 @@ def _watch(agent: Any, venv: Any, seed: int, most_steps: int | None) -> tuple[ND
     for _ in range(min(base.scenario.horizon, most_steps or base.scenario.horizon)):
         allowed = base.action_masks()
         action, memory = agent.predict(base.raw_observation(), state=memory, episode_start=started)
-        rows.append((np.array(observation), np.array(action), allowed))
+        rows.append((np.array(observation), np.array(action), allowed, np.array(started)))
         observation, _, started, _ = venv.step(action)
     return tuple(np.concatenate(column) for column in zip(*rows, strict=True))

@@ -96,6 +96,22 @@ PRESETS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
         "cell_selection/n6-cost10": {**_SIX, "steps": 3_000_000},
         "cell_selection/n6-cost30": {**_SIX, **_DEARER},
     },
+    "a3c": {
+        "street": {
+            "steps": 1_500_000,
+            "ues": 64,
+            "encoder": 64,
+            "units": 64,
+            "imitate_episodes": 256,
+            "learning_rate": 1e-3,
+            "gamma": 0.95,
+            "entropy": 0.003,
+            "warmup": 50,
+            "offset": 5.5,
+            "sampled": False,
+            "regret": True,
+        }
+    },
     "dqn": {
         "cell_selection": {
             **_TEAM,
