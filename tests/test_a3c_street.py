@@ -143,12 +143,13 @@ def test_regrets_are_learned_from_when_asked_for() -> None:
 
 
 def test_the_tuned_a3_is_imitated() -> None:
-    """Ten epochs on 24 episodes: most of its handovers, in episodes that were not shown, are said in the same step."""
+    """Thirty epochs of 24 episodes: in others most of its handovers are named in the very decision."""
     here = a3c_street.Street(
         Task(env_id="MmwaveStreet-v0", name="street/own", kwargs=BRIEF | {"duration_s": 12.0}), 16, 16
     )
     args = parse(script.A3c, ["MmwaveStreet-v0", "--ues", "8", "--imitate-episodes", "24", "--imitate-epochs", "30"])
-    begun, right = here.imitate(args, Server.fresh(here.shape, 0), None)
+    begun, agreed = here.imitate(args, Server.fresh(here.shape, 0), None)
+    assert agreed > 0.99
     assert not begun.mean_square.any()
     venv = here.copies(24, 99, 0)
     observation = venv.reset()
@@ -166,7 +167,6 @@ def test_the_tuned_a3_is_imitated() -> None:
         observation, _, started, _ = venv.step(action)
     done, said = np.concatenate(done), np.concatenate(said)
     assert len(done) > 30
-    print(right, (said == done).mean(), len(done))
     assert (said == done).mean() > 0.5
 
 

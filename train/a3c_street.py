@@ -54,7 +54,7 @@ SEEN = {
 """What the network sees: the middle and the unit of each field (ours)."""
 ONLY_NEWEST = "sinr_db"
 EXPERT = "a3"
-IMITATION_RATE = 3e-3  # ours; it falls to 0
+IMITATION_RATE = 0.01  # as in the paper's world; it falls to 0
 OTHER_WORLDS = 2**30  # the first of the episodes that are imitated: learning meets none of them
 RECORD_BLOCKS, SAVE_BLOCKS = 20, 200
 

@@ -108,7 +108,8 @@ def backward(
 ) -> Array:
     """Gradient (rows, size) of what has the derivatives d_logits (slots, rows, actions) and d_value (slots, rows).
 
-    summed: only the sum over the rows, (size,), which is much faster. Truncated back-propagation through time: nothing flows into the block before, nor over the begin of an episode.
+    summed: only the sum over the rows, (size,), which is much faster. Truncated back-propagation through time: nothing
+    flows into the block before, nor over the begin of an episode.
     """
     _, gates, actor, critic = shape.unpack(weights)
     gradient = np.zeros(shape.size if summed else (tape.x.shape[1], shape.size))

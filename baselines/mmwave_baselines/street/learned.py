@@ -1,4 +1,4 @@
-"""Agents that were trained here and are shipped: PPO on the regret in hindsight, several training seeds a street.
+"""Agents that were trained here and are shipped: PPO and A3C on the regret in hindsight, several seeds a street.
 
 Each sees what a UE hears and begins as an imitation of the tuned A3; see docs/training.md.
 """
@@ -12,3 +12,9 @@ class Ppo(Shipped):
     """`python -m train.ppo`: the observation holds eight measurements, so nothing is stacked."""
 
     algorithm, label = "ppo", "PPO"
+
+
+class A3c(Shipped):
+    """`python -m train.a3c`, the handover paper's learner in stable mode: the last measurement, and a memory of 64."""
+
+    algorithm, label = "a3c", "A3C"
