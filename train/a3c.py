@@ -8,7 +8,9 @@ is share a parameter server, begin by imitation of event A3, and learn by A3C wi
   4). Between a worker's fetch and its push others push: `train/gradient_delay` is the histogram of how many. No two
   such runs are the same, and an update may overwrite a part of another one, as in Hogwild (Niu et al. 2011).
 
-`mmwave_baselines.handover.a3c` has the modes and the learner.
+`mmwave_baselines.handover.a3c` has the modes and the learner. In the streets of `MmwaveStreet-v0` what follows depends
+on the actions, so the environment itself is played: `train.a3c_street` says how, stable mode only. All UEs of a street
+share one server there; nothing is clustered.
 """
 
 from __future__ import annotations
@@ -28,11 +30,12 @@ import numpy as np
 from rich.console import Console
 
 from mmwave_baselines.handover import a3c
-from mmwave_baselines.handover.a3c import AREAS, BLOCK, MODES, Mode, Server, Traces
-from mmwave_baselines.handover.lstm import Shape
+from mmwave_baselines.handover.a3c import AREAS, BLOCK, ENTROPY, MODES, STABLE, Mode, Server, Traces
+from mmwave_baselines.handover.lstm import ENCODER, UNITS, Shape
 from mmwave_baselines.handover.mobility_clusters import MobilityClusters, observe
 from mmwave_gym.policy import action_card, save_policy, write_text
 from mmwave_gym.suite import Task
+from train.a3c_street import Street, learn as learn_street
 from train.arguments import Command, command, option, parse
 
 ERA_BLOCKS = 60
@@ -50,14 +53,18 @@ class A3c(Command):
 
     steps: int = option(4_000_000, "decisions to train on, of all UEs")
     mode: str = option("stable", "stable, or paper: Algorithm 2 with its errata corrected")
-    ues: int = option(32, "UEs that are observed in each area, and learn if they are in the cluster")
+    ues: int = option(32, "UEs that are observed in each area, and learn if they are in the cluster; in a street all")
     cluster: bool = option(True, "cluster the UEs of all areas; otherwise those of the task's area learn alone")
-    imitate: bool = option(True, "begin by imitation of event A3 with five pairs of hysteresis and time-to-trigger")
+    encoder: int = option(ENCODER, "width of the network's encoding")
+    units: int = option(UNITS, "units of its LSTM")
+    imitate: bool = option(True, "begin by imitation of event A3 at five pairs of settings; in a street the tuned one")
     imitate_epochs: int = option(10, "passes over the imitated episodes")
-    imitate_episodes: int = option(5, "episodes of 1000 slots that are imitated")
+    imitate_episodes: int = option(5, "episodes of 1000 slots that are imitated; in a street whole ones")
     learning_rate: float = option(0.0, "of RMSProp; 0 for the mode's")
     final_rate: float = option(0.05, "the rate falls linearly to this share of it (paper mode: 1)")
     gamma: float = option(0.0, "discount a slot; 0 for the mode's")
+    entropy: float = option(ENTROPY, "weight of the entropy")
+    warmup: int = option(STABLE.warmup, "stable mode: blocks at first in which only the critic's head learns")
     offset: float = option(26.0, "stable mode: what is taken off rewards, bit/s/Hz, about their mean")
     online_rate: float = option(1e-5, "step size of UEs that go on learning with what was trained (stable mode)")
     sampled: bool = option(True, "the saved policy draws its actions, as the paper's does; otherwise the likeliest")
@@ -68,10 +75,11 @@ class A3c(Command):
     def __post_init__(self) -> None:
         if self.mode not in MODES:
             raise ValueError(f"--mode must be one of {', '.join(MODES)}, got {self.mode!r}.")
-        for name in ("steps", "ues", "workers", "eval_episodes", "imitate_epochs", "imitate_episodes"):
+        counts = ("steps", "ues", "encoder", "units", "workers")
+        for name in (*counts, "eval_episodes", "imitate_epochs", "imitate_episodes"):
             if getattr(self, name) < 1:
                 raise ValueError(f"--{name.replace('_', '-')} must be at least 1, got {getattr(self, name)}.")
-        for name in ("seed", "eval_every"):
+        for name in ("seed", "eval_every", "warmup", "entropy"):
             if getattr(self, name) < 0:
                 raise ValueError(f"--{name.replace('_', '-')} must be at least 0, got {getattr(self, name)}.")
         if self.learning_rate < 0.0 or not 0.0 <= self.gamma <= 1.0 or not 0.0 < self.final_rate <= 1.0:
@@ -82,10 +90,11 @@ class A3c(Command):
     def settings(self) -> Mode:
         """The mode with what the command line changes."""
         given = {"learning_rate": self.learning_rate, "gamma": self.gamma}
-        changed: dict[str, Any] = {name: value for name, value in given.items() if value}
+        changed: dict[str, Any] = {name: value for name, value in given.items() if value} | {"entropy": self.entropy}
         if self.mode != "paper":
             changed["final_rate"] = self.final_rate
             changed["offset"] = self.offset
+            changed["warmup"] = self.warmup
         if self.regret:
             changed |= {"offset": 0.0, "scale": REGRET_SCALE}  # regrets are centred by themselves
         return a3c.with_settings(self.mode, regret=self.regret, **changed)
@@ -106,7 +115,9 @@ class Cluster(NamedTuple):
 
 
 def cluster_of(args: A3c, task: Task) -> Cluster:
-    """Observe and cluster the UEs; the members of the cluster in which the task's area is."""
+    """Observe and cluster the UEs; the members of the cluster in which the task's area is. Streets: all of them."""
+    if is_street(task):
+        return Cluster([("street", i) for i in range(args.ues)], {"clustered": False})
     home = task.scenario().config.mobility  # type: ignore[attr-defined]
     areas = list(AREAS) if home in AREAS else [*AREAS, home]
     if not args.cluster:
@@ -124,13 +135,13 @@ def cluster_of(args: A3c, task: Task) -> Cluster:
 class Worlds:
     """Draws what the UEs meet, era by era; each UE is in rooms of its own, as the task's episodes are."""
 
-    def __init__(self, task: Task, seed: int):
+    def __init__(self, task: Task, seed: int, encoder: int, units: int):
         self._kwargs = {k: v for k, v in task.kwargs.items() if k != "horizon"}
         self._seed = seed
         scenario: Any = task.scenario()
         self.scenario = scenario
         self.price = a3c.price_of(scenario.constants())
-        self.shape = Shape.of(int(scenario.action_space.n))
+        self.shape = Shape.of(int(scenario.action_space.n))._replace(encoder=encoder, units=units)
 
     def traces(self, members: Sequence[tuple[Any, int]], era: int, slots: int, purpose: str = "") -> Traces:
         """Traces of these UEs in this era; nobody else draws them, whatever the number of workers."""
@@ -141,12 +152,36 @@ class Worlds:
             parts.append(a3c.draw_traces({**self._kwargs, "mobility": area}, numbers, slots, self._seed, stream))
         return a3c.joined(parts)
 
+    def imitate(self, args: A3c, server: Server, members: Sequence[tuple[Any, int]]) -> tuple[Server, float]:
+        """The start of the paper, in the areas of the members; the server, and the share of slots that agreed."""
+        shown = [members[i % len(members)][0] for i in range(args.imitate_episodes)]
+        traces = self.traces([(area, i) for i, area in enumerate(shown)], 0, 1000, "imitation")
+        return a3c.imitate(server, traces, epochs=args.imitate_epochs)
 
-def check(task: Task) -> None:
-    """ValueError where the task is not the paper's world."""
-    if task.scenario_name != "handover":
-        raise ValueError(f"train.a3c plays handover only, {task.name} is of {task.scenario_name}.")
+    def network(self, server: Server) -> Any:
+        """The weights as a saved policy has them."""
+        from mmwave_baselines.handover.a3c_agents import as_network
+
+        return as_network(server)
+
+
+def is_street(task: Task) -> bool:
+    return task.scenario().name == "street"
+
+
+def check(args: A3c, task: Task) -> None:
+    """ValueError where the task is neither the paper's world nor a street, or a street is asked for other modes."""
     scenario = task.scenario()
+    if scenario.name == "street":
+        if args.mode != "stable" or not args.simulate:
+            asked = "--async" if not args.simulate else f"--mode {args.mode}"
+            raise ValueError(
+                f"{asked} is for the paper's world: in a street all UEs play side by side, in stable mode, and the "
+                "server takes one step along the mean of their gradients."
+            )
+        return
+    if scenario.name != "handover":
+        raise ValueError(f"train.a3c plays handover only, {task.name} is of {scenario.name}.")
     if [f.name for f in scenario.fields] != ["rsrq_db", "serving"] or scenario.masked:
         raise ValueError(f"train.a3c needs RSRQ and the serving cell alone, as in the paper's world, not {task.name}.")
 
@@ -162,10 +197,11 @@ class Run:
 
         self.args, self.console = args, console
         self.task = args.target()
-        check(self.task)
+        check(args, self.task)
         name = f"a3c{'' if args.mode == 'stable' else '-' + args.mode}-{self.task.name.replace('/', '-')}-s{args.seed}"
         self.out = Path(args.out or Path("runs") / name)
-        self.worlds = Worlds(self.task, args.seed)
+        sizes = args.encoder, args.units
+        self.worlds: Any = Street(self.task, *sizes) if is_street(self.task) else Worlds(self.task, args.seed, *sizes)
         self.mode = args.settings()
         self._open()
         self.cluster = cluster_of(args, self.task)
@@ -203,11 +239,9 @@ class Run:
         server = Server.fresh(self.worlds.shape, self.args.seed)
         if not self.args.imitate:
             return server
-        members = self.cluster.members
-        shown = [members[i % len(members)][0] for i in range(self.args.imitate_episodes)]
-        traces = self.worlds.traces([(area, i) for i, area in enumerate(shown)], 0, 1000, "imitation")
-        server, right = a3c.imitate(server, traces, epochs=self.args.imitate_epochs)
-        self.console.print(f"imitated A3: {right:.1%} of {len(shown)} episodes' slots alike", highlight=False)
+        server, right = self.worlds.imitate(self.args, server, self.cluster.members)
+        episodes = self.args.imitate_episodes
+        self.console.print(f"imitated A3: {right:.1%} of {episodes} episodes' decisions alike", highlight=False)
         return server
 
     @property
@@ -263,13 +297,11 @@ class Run:
     def finish(self) -> Path:
         """Save the agent and say how to evaluate it."""
         scores = {"split": "train", "episodes": self.args.eval_episodes, **self.evaluate()}
-        from mmwave_baselines.handover.a3c_agents import as_network
-
         self.record_delays()
         self.log.close()
         path = save_policy(
             self.out / "policy.npz",
-            as_network(self.server),
+            self.worlds.network(self.server),
             self.worlds.scenario.fields,
             {**card_of(self), "results": scores},
         )
@@ -283,6 +315,8 @@ def card_of(run: Run) -> dict[str, Any]:
     """What a saved policy says of itself."""
     from mmwave_baselines.handover.a3c_agents import mode_card
 
+    # Who learns on where it plays is a UE of the paper's world; streets have frozen weights only.
+    paper = {} if is_street(run.task) else {"online": mode_card(run.args.online_settings(), run.server)}
     return {
         "algorithm": "A3C" if run.args.mode == "stable" else "A3C as in the paper",
         "command": command(run.args, "train.a3c"),
@@ -296,17 +330,16 @@ def card_of(run: Run) -> dict[str, Any]:
         "frame_stack": 1,
         "cluster": run.cluster.found,
         "sampled": run.args.sampled or run.args.mode == "paper",
-        "online": mode_card(run.args.online_settings(), run.server),
+        **paper,
     }
 
 
 def policy_of(run: Run) -> Any:
     """The agent that the weights are now: the very one that will be saved."""
-    from mmwave_baselines.handover.a3c_agents import as_network
     from mmwave_gym.policy import Policy, field_card
 
     card = {**card_of(run), "fields": field_card(run.worlds.scenario.fields)}
-    return Policy(as_network(run.server), card)
+    return Policy(run.worlds.network(run.server), card)
 
 
 def train(args: A3c, console: Console) -> Path:
@@ -316,7 +349,10 @@ def train(args: A3c, console: Console) -> Path:
         f"{len(run.cluster.members)} UEs share the server: {run.cluster.found}", highlight=False, markup=False
     )
     try:
-        (_simulate if args.simulate else _asynchronous)(run)
+        if is_street(run.task):
+            learn_street(run)
+        else:
+            (_simulate if args.simulate else _asynchronous)(run)
     finally:
         run.save()
     return run.finish()
@@ -424,7 +460,8 @@ def _work(rank: int, args: A3c, task: Task, members: list[tuple[Any, int]], begu
 
     torch.set_num_threads(1)
     server = Shared(*(tensor.numpy() for tensor in shared))
-    worlds, mode, own = Worlds(task, args.seed), args.settings(), members[rank :: args.workers]
+    worlds = Worlds(task, args.seed, args.encoder, args.units)
+    mode, own = args.settings(), members[rank :: args.workers]
     shape, price = worlds.shape, worlds.price
     reward_of, sizes = (*price, mode.offset, mode.scale), tuple(shape)
     fetched, gradient, mean = (np.zeros(shape.size) for _ in range(3))

@@ -48,7 +48,7 @@ def imitate(
         raise AgentError(f"{type(model).__name__} has no actor that could imitate.")
     agent = load_agent(expert, task.scenario_name, task)
     parts = getattr(venv.unwrapped, "parts", (venv,))
-    shown = [_watch(agent, v, seed, most_steps) for v in parts]
+    shown = [watch(agent, v, seed, most_steps) for v in parts]
     generator = torch.Generator().manual_seed(seed)
     if hasattr(model.policy, "lstm_actor"):
         losses = _along_episodes(model.policy, shown, generator)
@@ -94,7 +94,7 @@ def _along_episodes(policy: Any, shown: Sequence[Record], generator: torch.Gener
                 memory = (memory[0].detach(), memory[1].detach())
 
 
-def _watch(agent: Any, venv: Any, seed: int, most_steps: int | None) -> Record:
+def watch(agent: Any, venv: Any, seed: int, most_steps: int | None) -> Record:
     base = venv.unwrapped
     observation = venv.reset()
     memory = None

@@ -105,6 +105,23 @@ PRESETS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
             "imitate_updates": 300,
         }
     },
+    "a3c": {
+        "street": {
+            "steps": 1_000_000,
+            "ues": 64,
+            "encoder": 64,
+            "units": 64,
+            "imitate_epochs": 4,
+            "imitate_episodes": 256,
+            "learning_rate": 1e-3,
+            "gamma": 0.9,
+            "entropy": 0.003,
+            "warmup": 50,
+            "offset": 5.5,  # of plain rewards: what A3 receives in 100 ms
+            "sampled": False,
+            "regret": True,
+        }
+    },
     "dqn": {
         "cell_selection": {
             **_TEAM,

@@ -103,13 +103,16 @@ def forward(
     return Tape(x, steps, before, goes_on, np.array(logits), np.array(value))
 
 
-def backward(shape: Shape, weights: Array, tape: Tape, d_logits: Array, d_value: Array) -> Array:
+def backward(
+    shape: Shape, weights: Array, tape: Tape, d_logits: Array, d_value: Array, *, summed: bool = False
+) -> Array:
     """Gradient (rows, size) of what has the derivatives d_logits (slots, rows, actions) and d_value (slots, rows).
 
-    Truncated back-propagation through time: nothing flows into the block before, nor over the begin of an episode.
+    summed: only the sum over the rows, (size,), which is much faster. Truncated back-propagation through time: nothing
+    flows into the block before, nor over the begin of an episode.
     """
     _, gates, actor, critic = shape.unpack(weights)
-    gradient = np.zeros((tape.x.shape[1], shape.size))
+    gradient = np.zeros(shape.size if summed else (tape.x.shape[1], shape.size))
     parts = shape.unpack(gradient)
     d_hidden = np.zeros_like(tape.steps[0].hidden)
     d_cell = np.zeros_like(d_hidden)
@@ -137,8 +140,8 @@ def backward(shape: Shape, weights: Array, tape: Tape, d_logits: Array, d_value:
             (parts[2], d_logits[t], step.hidden),
             (parts[3], d_value[t, :, None], step.hidden),
         ):
-            part[0][:] += delta[:, :, None] * seen[:, None, :]
-            part[1][:] += delta
+            part[0][:] += delta.T @ seen if summed else delta[:, :, None] * seen[:, None, :]
+            part[1][:] += delta.sum(axis=0) if summed else delta
         goes_on = tape.goes_on[t, :, None]
         d_hidden, d_cell = d_joined[:, shape.encoder :] * goes_on, d_cell * f * goes_on
     return gradient
@@ -165,11 +168,14 @@ def actor_critic(tape: Tape, action: NDArray[np.int64], target: Array, entropy: 
     return d_logits, advantage
 
 
-def n_step_targets(reward: Array, ends: NDArray[np.bool_], after: Array, gamma: float) -> Array:
-    """r <- r_j + gamma r backwards through a block (slots, rows), from the value `after` it, or 0 where one ends."""
-    target = np.empty_like(reward)
+def n_step_targets(reward: Array, ends: NDArray[np.bool_], after: Array, gamma: float | Array) -> Array:
+    """r <- r_j + gamma r backwards through a block (slots, rows), from the value `after` it, or 0 where one ends.
+
+    gamma: one, or (slots, rows) where steps take different times.
+    """
+    target, discount = np.empty_like(reward), np.broadcast_to(gamma, reward.shape)
     for t in range(len(reward) - 1, -1, -1):
-        after = reward[t] + gamma * np.where(ends[t], 0.0, after)
+        after = reward[t] + discount[t] * np.where(ends[t], 0.0, after)
         target[t] = after
     return target
 

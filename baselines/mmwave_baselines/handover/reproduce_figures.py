@@ -100,8 +100,8 @@ def _figure8(m: Measured) -> Figure:
             x, y = ([i.mean for i in found[k]] for k in ("handovers", "throughput"))
             axis.plot(x, y, "o-", color=_COLOURS[method], markersize=5, label=NAMES[method])
             there: dict[tuple[float, float], list[str]] = {}
-            for beta, *at in zip(BETAS, x, y, strict=True):
-                there.setdefault((at[0], at[1]), []).append(f"{beta:g}")  # A3's pair may be that of another beta, too
+            for beta, at in zip(BETAS, zip(x, y, strict=True), strict=True):
+                there.setdefault(at, []).append(f"{beta:g}")  # A3's pair may be that of another beta, too
             lift = -11 if method == "a3" else 4
             for at, betas in there.items():
                 axis.annotate(

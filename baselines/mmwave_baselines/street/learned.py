@@ -18,3 +18,9 @@ class RecurrentPpo(Shipped):
     """`python -m train.recurrent_ppo`: an LSTM that sees the newest measurement only and remembers the others."""
 
     algorithm, label = "recurrent_ppo", "RecurrentPPO"
+
+
+class A3c(Shipped):
+    """`python -m train.a3c`, the handover paper's learner in stable mode: the last measurement, and a memory of 64."""
+
+    algorithm, label = "a3c", "A3C"
