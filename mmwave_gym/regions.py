@@ -1,7 +1,7 @@
-"""Regions of a measured world: its halves and quarters, so that one learns in some streets and is tested in others.
+"""Regions of a measured world, its halves, so that one learns in some streets and is tested in others.
 
-A region is written behind the channel, `channel="mssn:V-R10/2071667#north"`. Lines through the middle of the places'
-extent divide it; a place on a line belongs to the north or the east.
+A region is written behind the channel, `channel="mssn:V-R10/2071667#north"`, and may be divided again, "#north#west".
+The line is the middle of the places' extent; a place on it belongs to the north or the east.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from scipy.sparse.csgraph import connected_components
 
 from mmwave_gym.link_matrix import ChannelError, LinkMatrix
 
-AXIS = {"east": 0, "west": 0, "north": 1, "south": 1}
-REGIONS = (*AXIS, "north-east", "north-west", "south-east", "south-west")
+REGIONS = {"north": (1, True), "south": (1, False), "east": (0, True), "west": (0, False)}
+"""Name -> coordinate, and whether the region is where that is large."""
 ON_LINE = 1e-9
-"""Relative to the extent: a place this far below a line is on it but for rounding."""
+"""Relative to the extent: a place this far below the line is on it but for rounding."""
 
 
 def within(matrix: LinkMatrix, region: str) -> LinkMatrix:
@@ -33,8 +33,8 @@ def within(matrix: LinkMatrix, region: str) -> LinkMatrix:
     if matrix.position_m is None or matrix.edges is None:
         raise ChannelError(f"a recording over time has no streets that could be cut into regions such as {region!r}.")
     low_m, high_m = matrix.position_m.min(axis=0), matrix.position_m.max(axis=0)
-    upper = matrix.position_m >= (low_m + high_m) / 2 - ON_LINE * (high_m - low_m)
-    inside = np.all([upper[:, AXIS[w]] == (w in ("north", "east")) for w in region.split("-")], axis=0)
+    axis, upper = REGIONS[region]
+    inside = (matrix.position_m >= (low_m + high_m) / 2 - ON_LINE * (high_m - low_m))[:, axis] == upper
     edges = matrix.edges[inside[matrix.edges].all(axis=1)]
     if len(edges) == 0:
         raise ChannelError(f"no two neighbouring places lie in the {region}: there is no street to walk.")
