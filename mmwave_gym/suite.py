@@ -196,12 +196,6 @@ SUITE: tuple[Task, ...] = (
         description="The pedestrian in the north of these streets, for testing only: one learns in the south.",
         needs_data=True,
     ),
-    _handover(
-        name="handover/chicago-drive-regions",
-        kwargs={"channel": "mssn:V-R10/2071667#north", "beta": 25.0, "speed_mps": (5.0, 15.0)},
-        description="The car in the north, for testing only: one learns in the south.",
-        needs_data=True,
-    ),
     _cell_selection(
         name="cell_selection/n3-cost10",
         kwargs={"num_ues": 3, "handover_cost": 0.1},
