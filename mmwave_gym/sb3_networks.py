@@ -138,13 +138,14 @@ class SetMlp(nn.Module):
         """
         own = self.columns[0].tolist()
         most = sum(abs(value) for _, value in parts)
+        layer: Any
         with torch.no_grad():
             for i, layer in enumerate(self.hidden):
-                layer.weight[0], layer.bias[0] = 0.0, 0.0  # type: ignore[index]
+                layer.weight[0], layer.bias[0] = 0.0, 0.0
                 for column, value in parts if i == 0 else ():
-                    layer.weight[0, own.index(column)] += 0.5 * value / most  # type: ignore[index]
+                    layer.weight[0, own.index(column)] += 0.5 * value / most
                 if i > 0:
-                    layer.weight[0, 0] = 1.0  # type: ignore[index]
+                    layer.weight[0, 0] = 1.0
             self.last.weight[0, 0] = 2.0 * most
 
     def forward(self, x: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
