@@ -11,11 +11,9 @@ pytest.importorskip("sb3_contrib", reason="the extra mmwave-gym[train] is not in
 import torch
 
 import mmwave_gym
-from mmwave_baselines.street.learned import RecurrentPpo as Shipped
 from mmwave_baselines.street.rules import A3
 from mmwave_gym.agent import AgentError, load_agent
 from mmwave_gym.sb3 import network_of
-from mmwave_gym.suite import task, tasks
 from train.arguments import parse
 from train.imitation import imitate
 from train.recurrent_ppo import RecurrentPpo, build
@@ -24,7 +22,6 @@ from train.session import BadRun, Environment, main, parse_checked
 ENV = "MmwaveStreet-v0"
 ALL = "--see="
 SEE = "--see=rsrp_0_dbm,serving,age_s,served_s,t310_s,sinr_db"
-SHIPPED = [name for name in tasks("street") if Shipped.training_seeds(task(name))]
 SMALL = ["--n-envs=8", "--hidden=8", "--n-steps=8", "--batch-size=32", "--n-epochs=1", "--eval-episodes=2"]
 SHORT = ["--set", "duration_s=4.0", *SMALL]
 RUN = [ENV, "--imitate=mmwave_baselines.street.rules:A3", "--imitate-updates=2", *SHORT]
@@ -180,31 +177,3 @@ def test_only_what_an_lstm_network_can_hold_is_taken_out():
         model = RecurrentPPO("MlpLstmPolicy", environment.venv, n_steps=8, policy_kwargs=keywords, device="cpu")
         with pytest.raises(AgentError, match="only an LSTM layer between chosen inputs"):
             network_of(model)
-
-
-@pytest.mark.parametrize("name", SHIPPED)
-def test_every_shipped_seed_is_above_the_tuned_a3_with_no_more_failures(name):
-    """Paired by test episode: each seed's gain is at least twice its standard error."""
-    of, episodes = task(name), 32
-    a3, *seeds = (
-        mmwave_gym.evaluate(agent, of, episodes=episodes)
-        for agent in (A3.for_task(of), *(Shipped.for_task(of, seed) for seed in Shipped.training_seeds(of)))
-    )
-    rates, failures = (
-        np.array([[row[metric] for row in rows] for rows in (a3, *seeds)])
-        for metric in ("rate_bps_hz", "failures_per_min")
-    )
-    gains = rates[1:] - rates[0]
-    assert (gains.mean(axis=1) > 2.0 * gains.std(axis=1) / np.sqrt(episodes)).all()
-    assert failures[1:].mean() <= failures[0].mean()
-
-
-@pytest.mark.parametrize("name", SHIPPED)
-def test_shipped_agents_are_those_of_their_files(name):
-    of = task(name)
-    for seed in Shipped.training_seeds(of):
-        policy = Shipped.for_task(of, seed)
-        assert policy.card["command"].startswith(f"python -m train.recurrent_ppo --task {name}")
-        assert (policy.config["seed"], policy.config["kwargs"], policy.label) == (seed, of.kwargs, "RecurrentPPO")
-        assert policy.card["network"]["recurrent"] == "lstm"
-        assert policy.card["arguments"]["see"] == SEE.removeprefix("--see=")

@@ -1,4 +1,4 @@
-"""Agents that were trained here and are shipped: learned from the regret in hindsight, several training seeds a street.
+"""Agents that were trained here and are shipped, several training seeds a street; all but one on the regret in hindsight.
 
 Each sees what a UE hears and begins as an imitation of the tuned A3; see docs/training.md.
 """
@@ -12,6 +12,12 @@ class Ppo(Shipped):
     """`python -m train.ppo`: the observation holds eight measurements, so nothing is stacked."""
 
     algorithm, label = "ppo", "PPO"
+
+
+class PpoRewards(Shipped):
+    """`python -m train.ppo --no-regret`: as `Ppo`, but it was trained on what is received alone."""
+
+    algorithm, label = "ppo_rewards", "PPO on rewards"
 
 
 class RecurrentPpo(Shipped):
