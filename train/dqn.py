@@ -27,6 +27,11 @@ class Dqn(Arguments):
     rule: str = option("", "newest,mean,stay: an mlp begins as this rule on RSRQ in dB, see docs/training.md")
     sharpness: float = option(0.2, "scaled reward a decibel of that rule")
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.network == "relative":
+            raise ValueError("--network relative is for PPO and A2C.")
+
 
 def build(args: Dqn, env: Any) -> Any:
     from stable_baselines3 import DQN
