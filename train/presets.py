@@ -96,6 +96,13 @@ PRESETS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
         "cell_selection/n6-cost10": {**_SIX, "steps": 3_000_000},
         "cell_selection/n6-cost30": {**_SIX, **_DEARER},
     },
+    "recurrent_ppo": {
+        "street": {
+            "see": "rsrp_0_dbm,serving,age_s,served_s,t310_s,sinr_db",  # of eight measurements the newest
+            "imitate": "a3",
+            "imitate_updates": 300,
+        }
+    },
     "dqn": {
         "cell_selection": {
             **_TEAM,

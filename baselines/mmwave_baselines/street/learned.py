@@ -1,4 +1,4 @@
-"""Agents that were trained here and are shipped: PPO on the regret in hindsight, several training seeds a street.
+"""Agents that were trained here and are shipped: learned from the regret in hindsight, several training seeds a street.
 
 Each sees what a UE hears and begins as an imitation of the tuned A3; see docs/training.md.
 """
@@ -12,3 +12,9 @@ class Ppo(Shipped):
     """`python -m train.ppo`: the observation holds eight measurements, so nothing is stacked."""
 
     algorithm, label = "ppo", "PPO"
+
+
+class RecurrentPpo(Shipped):
+    """`python -m train.recurrent_ppo`: an LSTM that sees the newest measurement only and remembers the others."""
+
+    algorithm, label = "recurrent_ppo", "RecurrentPPO"
