@@ -13,6 +13,7 @@ from train.session import main
 class Dqn(Arguments):
     """Deep Q-learning (Mnih et al. 2015). Where actions are masked, only its evaluation obeys the masks."""
 
+    networks = ("mlp", "plain", "set")
     steps: int = option(200_000, "decisions to train on")
     frame_stack: int = option(8, "how many of the last observations the network sees")
     buffer: int = option(100_000, "transitions remembered")
@@ -26,11 +27,6 @@ class Dqn(Arguments):
     stay_logit: float = option(1.0, "initial preference of an mlp for the last choice, in scaled reward")
     rule: str = option("", "newest,mean,stay: an mlp begins as this rule on RSRQ in dB, see docs/training.md")
     sharpness: float = option(0.2, "scaled reward a decibel of that rule")
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.network == "relative":
-            raise ValueError("--network relative is for PPO and A2C.")
 
 
 def build(args: Dqn, env: Any) -> Any:
