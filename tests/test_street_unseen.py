@@ -150,11 +150,15 @@ def test_renamed_cells_get_renamed_answers(seed: int) -> None:
 
 
 def test_it_plays_streets_that_it_has_not_seen() -> None:
-    """Every seed on the same drives as the tuned A3, with no more lost links."""
-    episodes = 48
-    rows = mmwave_gym.evaluate(A3.for_task(TASK), TASK, episodes=episodes)
-    a3 = {m: np.array([row[m] for row in rows]) for m in ("rate_bps_hz", "failures_per_min")}
+    """Every seed on the same drives as the tuned A3: more rate from fewer handovers and less time without data."""
+
+    def means(agent: Any) -> list[float]:
+        rows = mmwave_gym.evaluate(agent, TASK, episodes=48)
+        return [float(np.mean([row[m] for row in rows])) for m in ("rate_bps_hz", "handovers_per_s", "no_data_fraction")]
+
+    a3 = means(A3.for_task(TASK))
     for seed in SEEDS:
-        rows = mmwave_gym.evaluate(Ppo.for_task(TASK, seed), TASK, episodes=episodes)
-        assert np.mean([row["rate_bps_hz"] for row in rows]) > a3["rate_bps_hz"].mean()
-        assert np.mean([row["failures_per_min"] for row in rows]) <= a3["failures_per_min"].mean()
+        rate, handovers, silent = means(Ppo.for_task(TASK, seed))
+        assert rate > a3[0]
+        assert handovers < 0.8 * a3[1]
+        assert silent < 0.9 * a3[2]
