@@ -26,7 +26,7 @@ def played(agent: str, name: str) -> dict[str, Any]:
     return {m: np.array([row[m] for row in rows]) for m in ("rate_bps_hz", "failures_per_min")}
 
 
-@pytest.mark.parametrize("name", SHIPPED)
+@pytest.mark.parametrize("name", [n for n in SHIPPED if n != "street/car-unseen"])  # see test_street_unseen
 def test_every_seed_is_above_the_tuned_a3_with_no_more_failures(name: str) -> None:
     """Paired by episode. Cars: half of what hindsight would add, in the mean over seeds."""
     a3, oracle = played("a3", name), played("oracle", name)

@@ -154,7 +154,9 @@ def test_it_plays_streets_that_it_has_not_seen() -> None:
 
     def means(agent: Any) -> list[float]:
         rows = mmwave_gym.evaluate(agent, TASK, episodes=48)
-        return [float(np.mean([row[m] for row in rows])) for m in ("rate_bps_hz", "handovers_per_s", "no_data_fraction")]
+        return [
+            float(np.mean([row[m] for row in rows])) for m in ("rate_bps_hz", "handovers_per_s", "no_data_fraction")
+        ]
 
     a3 = means(A3.for_task(TASK))
     for seed in SEEDS:
