@@ -75,21 +75,25 @@ class SetNetwork:
     Every hidden layer sees a choice's numbers of the layer before, their mean and their maximum over all choices that
     are allowed; the last layer sees only the choice's own (Zaheer et al. 2017, Deep Sets, eq. 4, with both poolings).
     `columns` (choices, features) tells where in the input the features of each choice are, see `choice_columns`.
+
+    With `marks`, where in the input the mark of each choice is, a choice's features are joined by how they differ from
+    those of the choice with the largest mark (the serving cell), and the last layer sees all of these features too.
     """
 
     layers: Layers
     columns: NDArray[np.intp]
     inputs: int
     activation: str = "tanh"
+    marks: NDArray[np.intp] | None = None  # (choices,)
     log_std = None
     symmetric = True  # choices that look the same get the same output
 
     def __post_init__(self) -> None:
         _check_activation(self.activation)
-        width = self.columns.shape[1]
+        width = features = self.columns.shape[1] * (1 if self.marks is None else 2)
         for i, layer in enumerate(self.layers):
             last = i == len(self.layers) - 1
-            _check_layer(i, layer, width if last else 3 * width)
+            _check_layer(i, layer, width + (0 if self.marks is None else features) if last else 3 * width)
             width = len(layer[1])
         if width != 1:
             raise AgentError(f"a network over choices ends in one number a choice, got {width}.")
@@ -100,17 +104,24 @@ class SetNetwork:
 
     def describe(self) -> dict[str, Any]:
         widths = [len(bias) for _, bias in self.layers[:-1]]
-        return {"over": "choices", "hidden": widths, "activation": self.activation}
+        relative = {} if self.marks is None else {"relative": True}
+        return {"over": "choices", "hidden": widths, "activation": self.activation, **relative}
 
     def __call__(self, x: Floats, mask: NDArray[np.bool_] | None = None) -> Floats:
         """(rows, inputs) to (rows, choices); mask (rows, choices): which are allowed, at least one a row."""
         hidden = x[:, self.columns]  # (rows, choices, features)
+        if self.marks is not None:
+            marked = hidden[np.arange(len(x)), x[:, self.marks].argmax(axis=1)]
+            hidden = np.concatenate((hidden, hidden - marked[:, None]), axis=2)
+        features = hidden
         for weight, bias in self.layers[:-1]:
             own, mean, largest = np.split(weight, 3, axis=1)
             seen, most = pooled(hidden, mask)
             common = seen @ mean.T + most @ largest.T + bias
             hidden = _activate(self.activation, hidden @ own.T + common[:, None])
         weight, bias = self.layers[-1]
+        if self.marks is not None:
+            hidden = np.concatenate((hidden, features), axis=2)
         return (hidden @ weight.T + bias)[..., 0]
 
 
@@ -231,6 +242,17 @@ def choice_columns(fields: Iterable[Any], choices: int, frame_stack: int = 1) ->
     return np.concatenate(parts, axis=1)
 
 
+def mark_columns(fields: Iterable[Any], choices: int, frame_stack: int = 1, name: str = "serving") -> NDArray[np.intp]:
+    """Where the newest of `frame_stack` observations marks each choice, (choices,). AgentError where none does."""
+    sizes = [(field[0], field[1]) for field in fields]
+    total, start = sum(size for _, size in sizes), 0
+    for field, size in sizes:
+        if (field, size) == (name, choices):
+            return np.arange(start, start + size) + (frame_stack - 1) * total
+        start += size
+    raise AgentError(f"a relative network needs a field {name!r} with a number for each of the {choices} choices.")
+
+
 def read_network(
     described: Mapping[str, Any], arrays: Mapping[str, Floats], fields: list[Any], choices: int, frame_stack: int
 ) -> AnyNetwork:
@@ -248,7 +270,8 @@ def read_network(
     if not over_choices:
         return Network(layers, described["activation"], bool(described["skip"]), arrays.get("log_std"))
     inputs = sum(field[1] for field in fields) * frame_stack
-    return SetNetwork(layers, choice_columns(fields, choices, frame_stack), inputs, described["activation"])
+    marks = mark_columns(fields, choices, frame_stack) if described.get("relative") else None
+    return SetNetwork(layers, choice_columns(fields, choices, frame_stack), inputs, described["activation"], marks)
 
 
 def _activate(name: str, x: Floats) -> Floats:
@@ -271,5 +294,5 @@ def _check_layer(i: int, layer: tuple[Floats, Floats], inputs: int) -> None:
 
 __all__ = [
     "ACTIVATIONS", "AnyNetwork", "LstmNetwork", "LstmStep", "Network", "SetNetwork", "choice_columns", "lstm_step",
-    "pooled", "read_network",
+    "mark_columns", "pooled", "read_network",
 ]  # fmt: skip

@@ -324,8 +324,12 @@ def network_of(model: Any) -> tuple[AnyNetwork, str]:
     activation = known[next(iter(others))] if others else "tanh"
     layers: list[Any] = [(_array(m.weight), _array(m.bias)) for m in linear]
     if over_choices:
-        inputs = int(policy.observation_space.shape[0])
-        return SetNetwork(tuple(layers), body.columns.cpu().numpy(), inputs, activation), output
+        inputs, columns = int(policy.observation_space.shape[0]), body.columns.cpu().numpy()
+        marks = None if body.marks is None else body.marks.cpu().numpy()
+        seen = getattr(policy, "features_extractor", None)
+        if hasattr(seen, "scale"):
+            _fold(layers, _array(seen.mean)[columns[0]], _array(seen.scale)[columns[0]], marks is not None)
+        return SetNetwork(tuple(layers), columns, inputs, activation, marks), output
     if skip:
         from mmwave_gym.sb3_networks import SKIP_GAIN
 
@@ -338,6 +342,18 @@ def network_of(model: Any) -> tuple[AnyNetwork, str]:
         layers[0] = (weight, layers[0][1] - weight @ _array(seen.mean))
     log_std = _array(policy.log_std) if output == "mean" else None
     return Network(tuple(layers), activation, skip, log_std), output
+
+
+def _fold(layers: list[Any], mean: NDArray[np.float32], scale: NDArray[np.float32], relative: bool) -> None:
+    """Put the units of the features, alike for all choices, into the layers over choices that see them."""
+    if relative:  # differences have no mean
+        mean, scale = np.concatenate((mean, 0.0 * mean)), np.concatenate((scale, scale))
+    weight = layers[0][0] * np.tile(scale, 3)
+    layers[0] = (weight, layers[0][1] - weight @ np.tile(mean, 3))
+    if relative:
+        weight = layers[-1][0].copy()
+        weight[:, -len(scale) :] *= scale
+        layers[-1] = (weight, layers[-1][1] - weight[:, -len(scale) :] @ mean)
 
 
 def _recurrent(policy: Any) -> LstmNetwork:

@@ -136,14 +136,22 @@ class PlainPolicy(ActorCriticPolicy):
 class SetMlp(nn.Module):
     """As `networks.SetNetwork`: (rows, inputs) to one number for each choice, (rows, choices)."""
 
-    def __init__(self, columns: Sequence[Sequence[int]], hidden: Sequence[int], activation: type[nn.Module]):
+    def __init__(
+        self,
+        columns: Sequence[Sequence[int]],
+        hidden: Sequence[int],
+        activation: type[nn.Module],
+        marks: Sequence[int] | None = None,
+    ):
         super().__init__()
         self.columns: torch.Tensor
         self.register_buffer("columns", torch.as_tensor(columns))
-        widths = [len(columns[0]), *hidden]
+        self.marks: torch.Tensor | None
+        self.register_buffer("marks", None if marks is None else torch.as_tensor(marks))
+        widths = [len(columns[0]) * (1 if marks is None else 2), *hidden]
         self.hidden = nn.ModuleList(nn.Linear(3 * a, b) for a, b in pairwise(widths))
         self.activation = activation()
-        self.last = nn.Linear(widths[-1], 1)
+        self.last = nn.Linear(widths[-1] + (0 if marks is None else widths[0]), 1)
 
     def begin_linear(self, parts: Sequence[tuple[int, float]]) -> None:
         """Begin as a sum over inputs: for each (column of the first choice, weight), its weight times that input.
@@ -165,6 +173,10 @@ class SetMlp(nn.Module):
     def forward(self, x: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
         hidden = x.T[self.columns].transpose(1, 2).contiguous()  # (choices, rows, features): pools the fastest
         choices, rows, _ = hidden.shape
+        if self.marks is not None:
+            marked = hidden[x[:, self.marks].argmax(dim=1), torch.arange(rows)]
+            hidden = torch.cat((hidden, hidden - marked), dim=2)
+        features = hidden
         layer: Any
         for layer in self.hidden:
             own, mean, largest = layer.weight.chunk(3, dim=1)
@@ -176,6 +188,8 @@ class SetMlp(nn.Module):
                 most = hidden.where(allowed, -torch.inf).amax(dim=0)
             common = layer.bias + seen @ mean.T + most @ largest.T
             hidden = self.activation((hidden.flatten(0, 1) @ own.T).view(choices, rows, -1) + common)
+        if self.marks is not None:
+            hidden = torch.cat((hidden, features), dim=2)
         return self.last(hidden).squeeze(-1).T
 
 
@@ -186,10 +200,15 @@ class SetExtractor(nn.Module):
     """
 
     def __init__(
-        self, inputs: int, columns: Sequence[Sequence[int]], hidden: Sequence[int], activation: type[nn.Module]
+        self,
+        inputs: int,
+        columns: Sequence[Sequence[int]],
+        hidden: Sequence[int],
+        activation: type[nn.Module],
+        marks: Sequence[int] | None = None,
     ):
         super().__init__()
-        self.actor = SetMlp(columns, hidden, activation)
+        self.actor = SetMlp(columns, hidden, activation, marks)
         widths = [inputs, *hidden]
         self.critic = nn.Sequential(*(m for a, b in pairwise(widths) for m in (nn.Linear(a, b), activation())))
         self.latent_dim_pi, self.latent_dim_vf = len(columns), widths[-1]
@@ -206,17 +225,19 @@ class SetExtractor(nn.Module):
 
 
 class _OverChoices:
-    """Puts a `SetExtractor` into an actor-critic policy of SB3; `columns` are those of `networks.choice_columns`."""
+    """Puts a `SetExtractor` into an actor-critic policy of SB3; `columns` and `marks` are those of `networks`."""
 
-    def __init__(self, *args: Any, columns: Sequence[Sequence[int]], **kwargs: Any):
-        self.columns = columns
+    def __init__(self, *args: Any, columns: Sequence[Sequence[int]], marks: Sequence[int] | None = None, **kwargs: Any):
+        self.columns, self.marks = columns, marks
         super().__init__(*args, **kwargs)
 
     def _get_constructor_parameters(self) -> dict[str, Any]:
-        return {**super()._get_constructor_parameters(), "columns": self.columns}  # type: ignore[misc]
+        own = {"columns": self.columns, "marks": self.marks}
+        return {**super()._get_constructor_parameters(), **own}  # type: ignore[misc]
 
     def _build_mlp_extractor(self: Any) -> None:
-        self.mlp_extractor = SetExtractor(self.features_dim, self.columns, self.net_arch, self.activation_fn)
+        shape = self.features_dim, self.columns, self.net_arch, self.activation_fn
+        self.mlp_extractor = SetExtractor(*shape, self.marks)
 
     def _build(self: Any, lr_schedule: Any) -> None:
         super()._build(lr_schedule)  # type: ignore[misc]

@@ -106,7 +106,7 @@ class StreetMap:
     los: NDArray[np.bool_]  # (lane, point, site)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=512)
 def street_map(geometry: Geometry, seed: int, frequency_ghz: float) -> StreetMap:
     """The map of a seed."""
     rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(0x57,))))

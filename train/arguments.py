@@ -16,13 +16,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmwave_gym import registration, suite
-from mmwave_gym.networks import choice_columns
+from mmwave_gym.networks import choice_columns, mark_columns
 from mmwave_gym.scenario import ObservationFields
 from mmwave_gym.suite import Task
 from train.presets import preset
 
 A = TypeVar("A", bound="Command")
-NETWORKS = ("mlp", "plain", "set")
+MOST_SCALE = 10.0
+"""What hardly varies while all act at random may vary when they do not."""
+NETWORKS = ("mlp", "plain", "set", "relative")
 
 
 def option(default: Any, help: str) -> Any:
@@ -76,7 +78,10 @@ class Arguments(Command):
     horizon: int = option(1200, "training episodes are cut to this many steps")
     n_envs: int = option(128, "copies of the environment")
     frame_stack: int = option(1, "how many of the last observations the network sees")
-    network: str = option("mlp", "mlp; plain: without a linear path; set: the same weights for every choice")
+    network: str = option(
+        "mlp",
+        "mlp; plain: no linear path; set: the same weights for every choice; relative: and what the last one is like",
+    )
     see: str = option("", "fields of the observation, with commas, that a plain network or an lstm sees; default: all")
     hidden: int = option(32, "width of both hidden layers")
     regret: bool = option(True, "train on the regret in hindsight, where the scenario can be solved")
@@ -111,7 +116,15 @@ class Arguments(Command):
             extractor = {"features_extractor_class": Standardised, "features_extractor_kwargs": self.standard(env)}
             return plain, {"net_arch": width, **extractor}
         columns = choice_columns(base.scenario.fields, base.action_space.n, self.frame_stack)
-        return over_choices, {"net_arch": width, "columns": columns.tolist()}
+        if self.network == "set":
+            return over_choices, {"net_arch": width, "columns": columns.tolist()}
+        from mmwave_gym.sb3_networks import Standardised
+
+        marks = mark_columns(base.scenario.fields, base.action_space.n, self.frame_stack)
+        mean, scale = alike(columns, *spread(env, self.seed))
+        known = {"mean": mean.tolist(), "scale": scale.tolist()}
+        extractor = {"features_extractor_class": Standardised, "features_extractor_kwargs": known}
+        return over_choices, {"net_arch": width, "columns": columns.tolist(), "marks": marks.tolist(), **extractor}
 
     def standard(self, env: Any) -> dict[str, list[float]]:
         """Mean and scale of every input of a VecEnv, the scale 0 for those that --see leaves out."""
@@ -167,6 +180,20 @@ def spread(env: Any, seed: int, steps: int = 20) -> tuple[NDArray[np.float64], N
     shown = shown[shown.any(axis=1)]  # empty places show zeros
     deviation = shown.std(axis=0)
     return shown.mean(axis=0), np.divide(1.0, deviation, out=np.zeros_like(deviation), where=deviation > 1e-6)
+
+
+def alike(
+    columns: NDArray[np.intp], mean: NDArray[np.float64], scale: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """`spread` with one mean and one scale for what is the same feature of different choices."""
+    mean, scale = mean.copy(), scale.copy()
+    deviation = np.divide(1.0, scale, out=np.zeros_like(scale), where=scale > 0.0)
+    for feature in columns.T:
+        square = (deviation[feature] ** 2 + mean[feature] ** 2).mean()
+        mean[feature] = mean[feature].mean()
+        spread_of_all = np.sqrt(max(square - mean[feature[0]] ** 2, 0.0))
+        scale[feature] = min(1.0 / spread_of_all, MOST_SCALE) if spread_of_all > 1e-6 else 0.0
+    return mean, scale
 
 
 def keywords(pairs: Sequence[str]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from train.session import main
 class Dqn(Arguments):
     """Deep Q-learning (Mnih et al. 2015). Where actions are masked, only its evaluation obeys the masks."""
 
+    networks = ("mlp", "plain", "set")
     steps: int = option(200_000, "decisions to train on")
     frame_stack: int = option(8, "how many of the last observations the network sees")
     buffer: int = option(100_000, "transitions remembered")

@@ -6,6 +6,7 @@ then a scenario's name or a task's; a task's entries come before its scenario's.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -79,6 +80,13 @@ PRESETS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
         },
         "street/car-sparse-80ms": {"steps": 1_000_000},  # they are there for what the interruption costs
         "street/car-sparse-480ms": {"steps": 1_000_000},
+        "street/car-unseen": {
+            "train_set": (f"maps={json.dumps(list(range(1001, 1129)), separators=(',', ':'))}",),  # none of the task's
+            "steps": 800_000,
+            "network": "relative",
+            "hidden": 48,
+            "imitate_updates": 250,
+        },
         "street/walk-sparse": {**_STROLL},
         "street/walk-dense": {**_STROLL},
         "cell_selection": {
