@@ -323,10 +323,10 @@ def network_of(model: Any) -> tuple[AnyNetwork, str]:
         raise AgentError(f"only networks of linear layers with tanh or ReLU can be saved, got {others}.")
     activation = known[next(iter(others))] if others else "tanh"
     layers: list[Any] = [(_array(m.weight), _array(m.bias)) for m in linear]
+    seen: Any = getattr(actor if squashed else policy, "features_extractor", None)
     if over_choices:
         inputs, columns = int(policy.observation_space.shape[0]), body.columns.cpu().numpy()
         marks = None if body.marks is None else body.marks.cpu().numpy()
-        seen = getattr(policy, "features_extractor", None)
         if hasattr(seen, "scale"):
             _fold(layers, _array(seen.mean)[columns[0]], _array(seen.scale)[columns[0]], marks is not None)
         return SetNetwork(tuple(layers), columns, inputs, activation, marks), output
@@ -336,7 +336,6 @@ def network_of(model: Any) -> tuple[AnyNetwork, str]:
         layers[-1][0][:, -linear[0].in_features :] *= SKIP_GAIN  # a saved network sees its input as it is
     if hasattr(getattr(policy, "action_net", None), "unit"):
         layers[-1] = tuple(part * np.float32(policy.action_net.unit) for part in layers[-1])
-    seen: Any = getattr(actor if squashed else policy, "features_extractor", None)
     if hasattr(seen, "scale"):
         weight = layers[0][0] * _array(seen.scale)
         layers[0] = (weight, layers[0][1] - weight @ _array(seen.mean))
