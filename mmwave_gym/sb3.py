@@ -326,9 +326,9 @@ def network_of(model: Any) -> tuple[AnyNetwork, str]:
     if over_choices:
         inputs, columns = int(policy.observation_space.shape[0]), body.columns.cpu().numpy()
         marks = None if body.marks is None else body.marks.cpu().numpy()
-        seen = getattr(policy, "features_extractor", None)
-        if hasattr(seen, "scale"):
-            _fold(layers, _array(seen.mean)[columns[0]], _array(seen.scale)[columns[0]], marks is not None)
+        units: Any = getattr(policy, "features_extractor", None)
+        if hasattr(units, "scale"):
+            _fold(layers, _array(units.mean)[columns[0]], _array(units.scale)[columns[0]], marks is not None)
         return SetNetwork(tuple(layers), columns, inputs, activation, marks), output
     if skip:
         from mmwave_gym.sb3_networks import SKIP_GAIN
