@@ -51,7 +51,7 @@ train: setup
 # The peer is installed without what it asks for: its pygame and our pygame-ce are the same module.
 bench: setup
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --no-deps mobile-env svgpath2mpl shapely pandas
-	$(BIN)/python bench/bench.py
+	$(BIN)/python -m bench
 
 docs: setup
 	$(BIN)/python docs/make_pages.py

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import ast
+import csv
 import dataclasses
 import inspect
 import sys
@@ -63,6 +64,7 @@ def page(entry: Entry) -> str:
                 if t.env_id == entry.id
             ),
         ),
+        _headroom(entry),
         *_part(entry),
         "## Versions\n\n" + "\n".join(f"- {line}" for line in entry.history),
     ]
@@ -121,6 +123,56 @@ def _limits(task: Task, scenario: Scenario[Any, Any]) -> str:
     unit = next((m.unit for m in scenario.metrics if m.name == task.primary), scenario.reward_unit)
     proven = ", ".join(f"at most {value:g} {unit} for {level} agents" for level, value in task.bounds.items())
     return f"{task.ceiling} ({task.ceiling_kind})" + (f"; proven: {proven}" if proven else "")
+
+
+def _headroom(entry: Entry) -> str:
+    """Of each task on the committed leaderboard: the best rule that a UE could play, the ceiling, the best learner."""
+    with (PAGES.parent / "leaderboard" / "leaderboard.csv").open() as file:
+        scored = [row for row in csv.DictReader(file) if row["mean"]]
+    rows = []
+    for task in (t for t in SUITE if t.env_id == entry.id):
+        here = [row for row in scored if row["task"] == task.name]
+        ceiling = next((float(row["mean"]) for row in here if row["agent"] == task.ceiling), None)
+        local = sorted((row for row in here if row["group"] == "local"), key=lambda row: -float(row["mean"]))
+        rule = next((row for row in local if row["kind"] == "rule"), None)
+        learned = next((row for row in local if row["kind"] == "learned"), None)
+        if rule is None or ceiling is None:
+            continue
+        best, unit = float(rule["mean"]), rule["unit"]
+        gain = ceiling - best
+        share = "" if unit.startswith("log") else f" ({gain / abs(best):.1%})"
+        rows.append(
+            (
+                f"`{task.name}`",
+                f"`{rule['agent']}` {_short(best)}",
+                f"`{task.ceiling}` {_short(ceiling)}",
+                f"{_short(gain, 3)} {unit}{share}",
+                "" if learned is None else f"`{learned['agent']}` {_short(float(learned['mean']))}",
+                "" if learned is None else f"{(float(learned['mean']) - best) / gain:.0%}",
+                "" if learned is None else _against(task, learned),
+            )
+        )
+    if not rows:
+        return ""
+    head = ("task", "best rule", "ceiling", "headroom", "best learned agent", "of the headroom", "less the reference")
+    return (
+        "## What a task leaves to win\n\nHeadroom is the ceiling less the best rule that needs only what an agent sees "
+        "and hears; then how much of it\nthe best learned agent of that kind takes. From the rows of the committed "
+        "[leaderboard](../leaderboard/leaderboard.md),\nwhich has all agents and intervals.\n\n" + _table(head, rows)
+    )
+
+
+def _against(task: Task, row: dict[str, str]) -> str:
+    """A row's difference to the reference of its task with its interval."""
+    if not row["difference"]:
+        return ""
+    mean, low, high = (float(row[f"difference{end}"]) for end in ("", "_low", "_high"))
+    return f"`{task.reference}` {_short(mean, 3, '+')} [{_short(low, 3, '+')}, {_short(high, 3, '+')}]"
+
+
+def _short(value: float, digits: int = 5, sign: str = "") -> str:
+    """So many digits, all those before the point."""
+    return f"{value:{sign},.0f}" if abs(value) >= 10.0 ** (digits - 1) else f"{value:{sign}.{digits}g}"
 
 
 def _policy(entry: Entry) -> str:

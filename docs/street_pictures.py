@@ -22,11 +22,8 @@ from mmwave_gym.street_map import STREET_M, StreetMap, street_map
 from mmwave_gym.suite import task
 
 TASK = "street/car-sparse"
-POLICIES = (
-    ("mmwave_baselines.street.rules:A3", "A3, tuned"),
-    ("mmwave_baselines.street.oracle:Oracle", "Oracle, which knows the way"),
-)
-SEED = 39
+POLICIES = (("a3", "A3, tuned"), ("ppo", "PPO, trained on this street"))
+SEED = 50
 FRAME_S, FRAME_MS = 0.4, 120
 WIDTH, MAP_TOP, PLOT_HEIGHT = 960, 40, 246
 NUMBERS = ("rate_bps_hz", "handovers_per_s", "failures_per_min", "no_data_fraction")

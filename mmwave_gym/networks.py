@@ -141,7 +141,7 @@ class LstmNetwork:
     """Linear encoding, LSTM, and linear heads of the actor and the critic on its hidden values.
 
     `layers`: encoder (encoder, inputs), gates (4 * units, encoder + units) as in `lstm_step`, actor (outputs, units),
-    critic (1, units), each with its bias.
+    and critic (1, units) where it shares the actor's memory; each with its bias.
     """
 
     layers: Layers
@@ -149,15 +149,17 @@ class LstmNetwork:
     symmetric = False
 
     def __post_init__(self) -> None:
-        if len(self.layers) != 4:
-            raise AgentError(f"an LSTM network has 4 layers, got {len(self.layers)}.")
-        encoder, gates, actor, critic = self.layers
+        if len(self.layers) not in (3, 4):
+            raise AgentError(f"an LSTM network has 3 layers, or 4 with a critic, got {len(self.layers)}.")
+        encoder, gates, actor, *critic = self.layers
         _check_layer(0, encoder, self.inputs)
         _check_layer(1, gates, len(encoder[1]) + self.units)
         _check_layer(2, actor, self.units)
-        _check_layer(3, critic, self.units)
-        if len(gates[1]) != 4 * self.units or len(critic[1]) != 1:
-            raise AgentError(f"4 gates and 1 value are needed, got biases of {len(gates[1])} and {len(critic[1])}.")
+        for layer in critic:
+            _check_layer(3, layer, self.units)
+        values = [len(bias) for _, bias in critic]
+        if len(gates[1]) != 4 * self.units or values not in ([], [1]):
+            raise AgentError(f"4 gates and 1 value are needed, got biases of {len(gates[1])} and {values}.")
 
     @property
     def inputs(self) -> int:
@@ -236,7 +238,8 @@ def read_network(
     if "recurrent" in described:
         if described["recurrent"] != "lstm":
             raise AgentError(f"this network remembers by {described['recurrent']!r}; this version knows 'lstm'.")
-        return LstmNetwork(tuple((arrays[f"{i}.w"], arrays[f"{i}.b"]) for i in range(4)))
+        count = 4 if "3.w" in arrays else 3
+        return LstmNetwork(tuple((arrays[f"{i}.w"], arrays[f"{i}.b"]) for i in range(count)))
     over_choices = "over" in described
     if over_choices and described["over"] != "choices":
         raise AgentError(f"this network is over {described['over']!r}; this version knows those over 'choices'.")

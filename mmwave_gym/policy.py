@@ -227,11 +227,13 @@ class ArchivePolicy:
         fields = _fields(self.card) if "fields" in self.card else state.view.fields
         frames = Frames(fields, bool(self.card["normalised"]), int(self.card["frame_stack"]))
         memory = frames.remember(np.asarray(observation), state, episode_start)
-        keywords = {}
+        keywords: dict[str, Any] = {}
         mask = None if memory.view is None else memory.view.action_mask()
         if mask is not None and "Maskable" in type(self.model).__name__:
             keywords["action_masks"] = mask
-        action, _ = self.model.predict(memory.frames, deterministic=deterministic, **keywords)
+        if isinstance(getattr(self.model, "_last_lstm_states", None), tuple):
+            keywords["state"], keywords["episode_start"] = memory.recurrent, episode_start
+        action, memory.recurrent = self.model.predict(memory.frames, deterministic=deterministic, **keywords)
         return action, memory
 
 
@@ -461,7 +463,8 @@ def _load_archive(path: Path) -> ArchivePolicy:
         raise AgentError(f"{path} is not a Stable-Baselines3 archive, or it is damaged.") from None
     module, algorithm = next(((m, a) for key, m, a in _ARCHIVES if key in data), ("", ""))
     if "sb3_contrib" in str(data.get("policy_class")) or "maskable" in str(data.get("policy_class")).lower():
-        module, algorithm = "sb3_contrib", "MaskablePPO"
+        recurrent = "recurrent" in str(data.get("policy_class")).lower()
+        module, algorithm = "sb3_contrib", "RecurrentPPO" if recurrent else "MaskablePPO"
     if not algorithm:
         raise AgentError(f"{path} holds an algorithm that is not known here: export its network with save_policy.")
     try:

@@ -20,7 +20,7 @@ from stable_baselines3.common.vec_env import VecEnv
 
 from mmwave_gym.agent import AgentError
 from mmwave_gym.envs import MAX_SEED, checked_action, observation_box
-from mmwave_gym.networks import AnyNetwork, Network, SetNetwork
+from mmwave_gym.networks import AnyNetwork, LstmNetwork, Network, SetNetwork
 from mmwave_gym.policy import Normalisation
 from mmwave_gym.registration import entry, make_scenario
 from mmwave_gym.scenario import Batch, EpisodeKey, Outcome, Scenario, View
@@ -286,11 +286,13 @@ def network_of(model: Any) -> tuple[AnyNetwork, str]:
 
     PPO, A2C, MaskablePPO and SAC give their actor, DQN its Q-network; each a multi-layer perceptron, or a network over
     choices of `mmwave_gym.sb3_networks`. SAC's gives out "squashed": the hyperbolic tangent of its output is the action
-    in the range [-1, 1]. Raises AgentError for others.
+    in the range [-1, 1]. RecurrentPPO gives its actor's LSTM. Raises AgentError for others.
     """
     from torch import nn
 
     policy = model.policy
+    if hasattr(policy, "lstm_actor"):
+        return _recurrent(policy), "logits"
     actor = getattr(policy, "actor", None)
     squashed = hasattr(actor, "latent_pi") and hasattr(actor, "log_std")  # SAC's
     if hasattr(policy, "q_net"):
@@ -336,6 +338,29 @@ def network_of(model: Any) -> tuple[AnyNetwork, str]:
         layers[0] = (weight, layers[0][1] - weight @ _array(seen.mean))
     log_std = _array(policy.log_std) if output == "mean" else None
     return Network(tuple(layers), activation, skip, log_std), output
+
+
+def _recurrent(policy: Any) -> LstmNetwork:
+    """The actor of RecurrentPPO: what it sees is selected and scaled, then comes one LSTM layer, then the logits."""
+    seen, lstm = policy.pi_features_extractor, policy.lstm_actor
+    if not hasattr(seen, "columns") or lstm.num_layers > 1 or len(policy.mlp_extractor.policy_net):
+        raise AgentError("only an LSTM layer between chosen inputs (`Selected`) and a linear actor can be saved.")
+    scale = _array(seen.scale)
+    encoder = np.zeros((len(scale), policy.observation_space.shape[0]), np.float32)
+    encoder[np.arange(len(scale)), seen.columns.cpu().numpy()] = scale
+
+    def gates(*parts: Any) -> NDArray[np.float32]:
+        """torch stacks input, forget, cell, output; `lstm_step` forget, input, cell, output."""
+        i, f, g, o = np.split(np.concatenate([_array(part) for part in parts], axis=1), 4)
+        return np.concatenate((f, i, g, o))
+
+    bias = (lstm.bias_ih_l0 + lstm.bias_hh_l0)[:, None]  # two that are always added
+    layers = (
+        (encoder, -_array(seen.mean) * scale),
+        (gates(lstm.weight_ih_l0, lstm.weight_hh_l0), gates(bias)[:, 0]),
+        (_array(policy.action_net.weight), _array(policy.action_net.bias)),
+    )
+    return LstmNetwork(layers)
 
 
 def _array(tensor: Any) -> NDArray[np.float32]:

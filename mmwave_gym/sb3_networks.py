@@ -99,6 +99,20 @@ class Standardised(BaseFeaturesExtractor):
         return (observations.flatten(1) - self.mean) * self.scale
 
 
+class Selected(Standardised):
+    """Only those of the inputs whose scale is not 0: an LSTM need not multiply the others by its weights."""
+
+    columns: torch.Tensor
+
+    def __init__(self, observation_space: Any, mean: Sequence[float], scale: Sequence[float]):
+        kept = [i for i, factor in enumerate(scale) if factor]
+        super().__init__(observation_space, [mean[i] for i in kept], [scale[i] for i in kept])
+        self.register_buffer("columns", torch.tensor(kept))
+
+    def forward(self, observations: torch.Tensor) -> torch.Tensor:
+        return super().forward(observations.flatten(1)[:, self.columns])
+
+
 class InUnits(nn.Module):
     """A linear layer whose outputs are in multiples of `unit`."""
 
@@ -247,6 +261,6 @@ def last_layer(model: Any) -> nn.Linear:
 
 
 __all__ = [
-    "SKIP_GAIN", "InUnits", "MaskableSetPolicy", "MaskableSkipPolicy", "PlainPolicy", "SetDqnPolicy", "SetMlp",
-    "SetPolicy", "SkipDqnPolicy", "SkipPolicy", "Standardised", "last_layer",
+    "SKIP_GAIN", "InUnits", "MaskableSetPolicy", "MaskableSkipPolicy", "PlainPolicy", "Selected", "SetDqnPolicy",
+    "SetMlp", "SetPolicy", "SkipDqnPolicy", "SkipPolicy", "Standardised", "last_layer",
 ]  # fmt: skip

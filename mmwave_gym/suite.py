@@ -373,6 +373,16 @@ SUITE: tuple[Task, ...] = (
         description="Cars in one straight street: no corner hides a cell.",
     ),
     _street(
+        name="street/car-sparse-80ms",
+        kwargs={"users": "car", "cells": "sparse", "interruption_s": 0.08},
+        description="The cars of the first task where a handover interrupts for 80 ms: every target is known.",
+    ),
+    _street(
+        name="street/car-sparse-480ms",
+        kwargs={"users": "car", "cells": "sparse", "interruption_s": 0.48},
+        description="The same for 480 ms: every target is searched for with three looks at each of eight beams.",
+    ),
+    _street(
         name="street/car-unseen",
         kwargs={"users": "car", "cells": "sparse", "maps": (101, 102, 103, 104, 105, 106, 107, 108)},
         description="Eight maps that are for testing only: what is learned must hold in any street.",

@@ -12,6 +12,7 @@ from scipy.sparse import csr_array
 from mmwave_baselines.power_allocation import optimisation as opt
 from mmwave_baselines.power_allocation.optimisation import Network
 from mmwave_gym.radio import db_to_linear
+from mmwave_gym.scenarios.power_allocation import MISSED_BPS_HZ
 
 BOX_MW = (float(db_to_linear(-10.0)), float(db_to_linear(35.0)))  # paper, Table I
 QOS = 2.83
@@ -222,6 +223,20 @@ def test_sca_satisfies_whom_it_admits_where_not_all_can_be():
         for ue in np.flatnonzero(~chosen[n]):
             target = np.where(chosen[n] | (np.arange(8) == ue), QOS, 0.0)[None]
             assert not opt.least_powers(network.take([n]), target)[1][0]
+
+
+def test_giving_up_a_user_never_pays_what_the_metric_charges_for_it():
+    """Satisfied rates of the best powers for all but one user, against those for all: the task's ranking is honest."""
+    network = feasible_draw(3, 14, 30.0, seed=6)
+    size = network.present.shape[1]
+    everybody = sum_rate(network, opt.sca(network, 1))
+    gain = []
+    for given_up in range(size):
+        chosen = np.ones((len(network), size), bool)
+        chosen[:, given_up] = False
+        sinr = opt.sinr(network, opt.sca(network, 1, chosen=chosen))
+        gain.append(np.where(chosen, np.log2(1.0 + sinr), 0.0).sum(axis=1) - everybody)
+    assert 0.0 < np.max(gain) < MISSED_BPS_HZ
 
 
 @pytest.mark.parametrize("start", ["full", "wmmse", "random"])

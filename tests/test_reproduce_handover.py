@@ -15,8 +15,14 @@ import pytest
 
 pytest.importorskip("numba", reason="the learner is compiled")
 
-from mmwave_baselines.handover import reproduce_claims, reproduce_clusters as clusters, reproduce_runs as runs
-from mmwave_baselines.handover.a3c import Traces, World, a3_actions, act, earned, train
+from mmwave_baselines.handover import (
+    reproduce,
+    reproduce_claims,
+    reproduce_clusters as clusters,
+    reproduce_runs as runs,
+)
+from mmwave_baselines.handover.a3c import Learned, Server, Traces, World, a3_actions, act, earned, learn, train
+from mmwave_baselines.handover.lstm import Shape
 from mmwave_baselines.handover.reproduce import BETAS, HandoverReproduction, chunks
 from mmwave_baselines.handover.reproduce_claims import STARTS, judge
 from mmwave_baselines.handover.reproduce_measures import NAMES, TESTED, Measured, paper_claims, printed, total_ues
@@ -94,6 +100,29 @@ def test_a_window_counts_the_handover_with_which_it_begins(first, last):
 # ---------------------------------------------------------------------- tables
 
 
+def test_curve_is_of_the_ues_that_are_shown():
+    traces = random_traces(3, 60, 3, seed=6)
+    traces.efficiency[:] = np.array([10.0, 20.0, 40.0])[:, None, None]
+    start = Server.fresh(Shape.of(3), 0)
+
+    def learned(shown: list[bool] | None) -> Learned:
+        return learn(start, traces, "paper", (1.5, 1.0), np.random.default_rng(0), shown=shown)
+
+    whole, some = learned(None), learned([True, False, True])
+    assert whole.curve.throughput_bps_hz == pytest.approx(np.full(3, 70.0 / 3.0))
+    assert some.curve.throughput_bps_hz == pytest.approx(np.full(3, 25.0))
+    assert (whole.server.weights == some.server.weights).all()  # all learn, whoever is shown
+    rest = learned([False, True, False]).curve
+    for all_, two, one in zip(whole.curve, some.curve, rest, strict=True):
+        assert all_ == pytest.approx((2 * two + one) / 3)
+
+
+def test_tables_of_another_edition_are_not_kept(monkeypatch):
+    before = chunks(False)
+    monkeypatch.setattr(reproduce, "EDITION", reproduce.EDITION + 1)
+    assert not set(before) & set(chunks(False))
+
+
 @pytest.fixture(scope="module")
 def world() -> list[dict[str, Any]]:
     return runs.worlds_table([3], 50)
@@ -106,6 +135,7 @@ def test_networks_are_those_that_train_gives(world):
         curve = next(r for r in world if r["kind"] == "curve" and r["method"] == method)
         assert curve["value"] == pytest.approx(trained.curve.value.tolist(), rel=1e-5)
         assert curve["ues"] == len(trained.members)
+        assert {a for a, _ in trained.members} == ({"A1", "A2"} if clustered else {"A1"})
         here = World(3)
         exam = here.traces("A1", runs.ARRIVALS, runs.WHOLE_SLOTS, "arrival").between(0, 40)
         played = act(trained.server, exam, here.price, np.random.default_rng([3, 4]))
@@ -154,6 +184,7 @@ def test_partition_accuracy_knows_no_names():
 # ---------------------------------------------------------------------- verdicts
 
 WORLDS = range(4)
+(WORLD_TABLE,) = chunks(True)
 
 
 def _played(method: str, beta: float, world: int, rate: float, handovers: float) -> dict[str, Any]:
@@ -173,8 +204,8 @@ def _levels(method: str) -> tuple[float, float]:
 @lru_cache(maxsize=1)
 def _as_printed() -> dict[str, list[dict[str, Any]]]:
     """Tables of a quick run that finds what the paper says."""
-    tables: dict[str, list[dict[str, Any]]] = {name: [] for name in chunks(True)}
-    rows = tables["worlds-0"]
+    rows: list[dict[str, Any]] = []
+    tables = {WORLD_TABLE: rows}
     for world in WORLDS:
         for method in (n for n in NAMES if n != "a3"):
             several = method in ("oracle", "a3c-paper", "a3c-stable")
@@ -213,7 +244,8 @@ def _as_printed() -> dict[str, list[dict[str, Any]]]:
 
 
 def _results(**changed: list[dict[str, Any]]) -> Results:
-    return Results([], {**_as_printed(), **{k.replace("_", "-"): v for k, v in changed.items()}}, True)
+    names = {k: WORLD_TABLE if k == "worlds" else k.replace("_", "-") for k in changed}
+    return Results([], {**_as_printed(), **{names[k]: rows for k, rows in changed.items()}}, True)
 
 
 def _verdicts(results: Results) -> dict[str, str]:
@@ -223,7 +255,7 @@ def _verdicts(results: Results) -> dict[str, str]:
 def _with(change: Any) -> list[dict[str, Any]]:
     """Rows of worlds, each changed in a copy."""
     return [
-        change({k: list(v) if isinstance(v, list) else v for k, v in row.items()}) for row in _as_printed()["worlds-0"]
+        change({k: list(v) if isinstance(v, list) else v for k, v in row.items()}) for row in _as_printed()[WORLD_TABLE]
     ]
 
 
@@ -255,7 +287,7 @@ def test_a_learner_that_beta_does_not_move():
                 row[window] = [0.0, 26.0, 0.001]
         return row
 
-    verdicts = _verdicts(_results(worlds_0=_with(flat)))
+    verdicts = _verdicts(_results(worlds=_with(flat)))
     assert verdicts["beta-handovers"] == verdicts["beta-throughput"] == "partly"  # the stable mode still moves
     assert verdicts["beta-oracle"] == "reproduced"
 
@@ -266,7 +298,7 @@ def test_values_that_are_not_returns():
             row["value"] = [0.5 * v for v in row["value"]]
         return row
 
-    verdicts = _verdicts(_results(worlds_0=_with(scaled)))
+    verdicts = _verdicts(_results(worlds=_with(scaled)))
     assert verdicts["value-true"] == "not reproduced"
     assert verdicts["supervised-value"] == "reproduced"
 
@@ -282,7 +314,7 @@ def test_a_better_bandit_a_worse_a3_and_a_lucky_stayer():
                 row[window] = [20.0 + 0.1 * row["world"], 0.0]
         return row
 
-    verdicts = _verdicts(_results(worlds_0=_with(change)))
+    verdicts = _verdicts(_results(worlds=_with(change)))
     for id_ in ("ucb-throughput", "ucb-throughput-fair", "ucb-handovers", "a3-oracle", "a3c-stay"):
         assert verdicts[id_] == "not reproduced", id_
     assert verdicts["a3c-a3"] == "reproduced"
@@ -306,7 +338,7 @@ def test_a3_is_tuned_where_a3c_learns_and_pays_beta():
             row["tuning"] = [28.0, 0.2]  # 1.5 * 0.2 less at beta 5, 7.5 * 0.2 less at beta 25
         return row
 
-    m = Measured(_results(worlds_0=_with(costly)))
+    m = Measured(_results(worlds=_with(costly)))
     assert m.pairs[5.0] == (3.0, 3)
     assert m.pairs[25.0] in ((2.0, 3), (4.0, 3))
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mmwave_baselines.street.oracle import Oracle, values
+from mmwave_baselines.street.oracle import Oracle, bound, solve
 from mmwave_baselines.street.rules import A3, A3Offsets, A3Undelayed, RandomCell, Stay, Strongest
 from mmwave_gym.agent import AgentError, RowRng
 from mmwave_gym.registration import make_scenario
@@ -213,14 +213,12 @@ def test_the_oracle_plays_what_its_values_promise_and_nobody_beats_it(world: str
     episodes, rows = batch.episodes, batch.episodes.row
     ways = episodes.sinr_db[rows], episodes.rsrp_dbm[rows], batch.scenario.constants()
     at_start = np.arange(EPISODES), 0, batch.state.serving
-    bound = values(*ways).best[at_start]
-    promised = values(*ways, at_will=False).best[at_start]
+    most = bound(*ways)[at_start]
+    promised = solve(*ways).value[np.arange(EPISODES), batch.state.serving]
     _, best = play(Oracle(), batch)
-    assert (promised <= bound).all()
-    assert (best <= bound + SUMS).all()
-    if world != "weak":  # there T310 runs out, which the values do not know
-        assert best == pytest.approx(promised, abs=SUMS)
-    assert best.sum() == pytest.approx(bound.sum(), rel=0.002)
+    assert best == pytest.approx(promised, abs=SUMS)
+    assert (best <= most + SUMS).all()
+    assert best.sum() == pytest.approx(most.sum(), rel=0.002)
     for name, rule in RULES.items():
         _, total = play(rule, batch_of(EPISODES, **keywords))
         assert (total <= best + SUMS).all(), name

@@ -84,3 +84,21 @@ def test_regrets_of_an_episode_are_its_return_less_a_bound_of_the_episode(name: 
     assert np.allclose(bounds[0], bounds[1], rtol=1e-4)
     assert np.allclose(bounds[0], bounds[2], rtol=1e-4)
     assert regretted[2] < regretted[0] < 0.0
+
+
+def test_what_is_usual_is_taken_off_by_the_second() -> None:
+    """A handover of 400 ms has four times of it taken off, a stay of 100 ms once; scaled like the reward."""
+    pytest.importorskip("stable_baselines3")
+    from mmwave_gym.sb3 import make_sb3_vec_env
+    from train.rewards import TrainingReward
+
+    base = make_sb3_vec_env("MmwaveStreet-v0", 2, seed=0)
+    venv = TrainingReward(base, 0.5, False, 50.0)
+    venv.reset()
+    serving = base.batch.state.serving
+    other = (serving[1] + 1) % base.action_space.n  # type: ignore[attr-defined]
+    _, reward, _, _ = venv.step(np.array([serving[0], other]))
+    received = base.outcome.reward[:, 0]
+    assert base.outcome.elapsed_s[0] == pytest.approx(0.1)
+    assert base.outcome.elapsed_s[1] >= 0.4 - 1e-9
+    np.testing.assert_allclose(reward, 0.5 * (received - 50.0 * base.outcome.elapsed_s), rtol=1e-5)

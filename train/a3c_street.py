@@ -8,7 +8,7 @@ what clustering tells apart, places and ways to move, is common to them.
 Other than in the paper's world:
 
 1. A decision takes 100 ms, a handover several of them, a lost link more. Values are discounted by time, gamma for each
-   decision that passed, and the mean that is taken off rewards is taken off that often.
+   decision that passed, and what is usual is taken off rewards by the second (`train.rewards`).
 2. The network sees what is new: the last measurement, who serves, ages, and the SINR of the serving link. The seven
    measurements before, which PPO is shown, it has to remember.
 3. It is larger than the paper's (`--encoder`, `--units`), and imitates the tuned A3 instead of five pairs of settings.
@@ -74,8 +74,8 @@ class Street:
         self.shape = Shape(len(self.columns), int(self.scenario.action_space.n), encoder, units)
 
     def see(self, observation: NDArray[Any]) -> Array:
-        """The network's input (rows, inputs) for raw observations."""
-        return (observation[:, self.columns] - self._middle) / self._unit
+        """The network's input (…, inputs) for raw observations (…, features)."""
+        return (observation[..., self.columns] - self._middle) / self._unit
 
     def network(self, server: Server) -> LstmNetwork:
         """The server's weights as a network that reads raw observations: choice and scaling go into the first layer."""
@@ -101,10 +101,10 @@ class Street:
 
         episodes, shape = args.imitate_episodes, self.shape
         venv = self.copies(episodes, args.seed, OTHER_WORLDS)
-        seen, action, _, began = watch(load_agent(EXPERT, "street", self.task), venv, args.seed, None)
-        x, action, goes_on = (
-            a.reshape(-1, episodes, *a.shape[1:]) for a in (self.see(seen), action, ~began)
-        )  # (decisions, episodes, …)
+        record = watch(load_agent(EXPERT, "street", self.task), venv, args.seed, None)
+        x, action, goes_on = self.see(record.inputs.numpy()), record.labels.numpy(), record.started.numpy() == 0.0
+        if len(x) < BLOCK:
+            raise ValueError(f"episodes of {len(x)} decisions are shorter than a block of {BLOCK}: try --no-imitate.")
         blocks, groups = len(x) // BLOCK, -(-episodes // args.ues)
         pushes = iter(np.linspace(IMITATION_RATE, 0.0, args.imitate_epochs * blocks * groups, endpoint=False))
         started, rng = server.copy(), np.random.default_rng([args.seed, 2])
@@ -144,7 +144,8 @@ class Player:
 
         self.street, self.mode = street, mode
         self.base = street.copies(ues, seed, first_episode)
-        self._venv = TrainingReward(self.base, mode.scale, mode.regret)
+        self._decision_s = street.scenario.config.decision_s
+        self._venv = TrainingReward(self.base, mode.scale, mode.regret, mode.offset / self._decision_s)
         self._rng = np.random.default_rng([seed, 1, first_episode])
         self._seen = street.see(self._venv.reset())
         self._goes_on = np.zeros(ues, bool)
@@ -160,9 +161,8 @@ class Player:
             below = softmax(tape.logits[0]).cumsum(axis=1)[:, :-1]
             action = (self._rng.random(len(below))[:, None] >= below).sum(axis=1)
             observation, reward, ends, _ = self._venv.step(action)
-            passed = self.base.outcome.elapsed_s / self.street.scenario.config.decision_s
             tapes.append(tape)
-            rows.append((action, reward - mode.scale * mode.offset * passed, mode.gamma**passed, ends))
+            rows.append((action, reward, mode.gamma ** (self.base.outcome.elapsed_s / self._decision_s), ends))
             self._seen, self._goes_on = self.street.see(np.asarray(observation)), ~ends
         after = forward(shape, weights, self._seen[None], self._hidden, self._cell).value[0]
         return Played(_joined(tapes), *(np.array(column) for column in zip(*rows, strict=True)), after)

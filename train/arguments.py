@@ -6,10 +6,11 @@ import argparse
 import copy
 import dataclasses
 import json
+import re
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,15 +68,19 @@ class Command:
 class Arguments(Command):
     """Options of every script that trains with Stable-Baselines3; a script adds those of its algorithm."""
 
+    networks: ClassVar[tuple[str, ...]] = NETWORKS
+    """What --network may be."""
+
     train_set: tuple[str, ...] = option((), "KEY=VALUE: a keyword that only training has, e.g. start=uniform")
     vary: tuple[str, ...] = option((), "KEY=[…]: one value for each part of the copies")
     horizon: int = option(1200, "training episodes are cut to this many steps")
     n_envs: int = option(128, "copies of the environment")
     frame_stack: int = option(1, "how many of the last observations the network sees")
     network: str = option("mlp", "mlp; plain: without a linear path; set: the same weights for every choice")
-    see: str = option("", "fields of the observation, with commas, that a plain network sees; default: all")
+    see: str = option("", "fields of the observation, with commas, that a plain network or an lstm sees; default: all")
     hidden: int = option(32, "width of both hidden layers")
     regret: bool = option(True, "train on the regret in hindsight, where the scenario can be solved")
+    usual_per_s: float = option(0.0, "what is taken off rewards a second, about what a rule gets; for --no-regret")
     reward_scale: float = option(0.2, "training multiplies rewards by this")
     keep_best: bool = option(
         False, "save the network of the best evaluation, not the last; --resume forgets earlier ones"
@@ -85,8 +90,8 @@ class Arguments(Command):
     checkpoint_every: int = option(100_000, "steps between checkpoints")
 
     def __post_init__(self) -> None:
-        if self.network not in NETWORKS:
-            raise ValueError(f"--network must be one of {', '.join(NETWORKS)}, got {self.network!r}.")
+        if self.network not in self.networks:
+            raise ValueError(f"--network must be one of {', '.join(self.networks)}, got {self.network!r}.")
         for name in ("steps", "n_envs", "frame_stack", "hidden", "horizon", "checkpoint_every", "eval_episodes"):
             if getattr(self, name) < 1:
                 raise ValueError(f"--{name.replace('_', '-')} must be at least 1, got {getattr(self, name)}.")
@@ -103,14 +108,17 @@ class Arguments(Command):
         if self.network == "plain":
             from mmwave_gym.sb3_networks import Standardised
 
-            hidden = ~np.tile(seen_columns(base.scenario.fields, self.see), self.frame_stack)
-            mean, scale = spread(env, self.seed)
-            scale[hidden] = 0.0
-            known = {"mean": mean.tolist(), "scale": scale.tolist()}
-            extractor = {"features_extractor_class": Standardised, "features_extractor_kwargs": known}
+            extractor = {"features_extractor_class": Standardised, "features_extractor_kwargs": self.standard(env)}
             return plain, {"net_arch": width, **extractor}
         columns = choice_columns(base.scenario.fields, base.action_space.n, self.frame_stack)
         return over_choices, {"net_arch": width, "columns": columns.tolist()}
+
+    def standard(self, env: Any) -> dict[str, list[float]]:
+        """Mean and scale of every input of a VecEnv, the scale 0 for those that --see leaves out."""
+        hidden = ~np.tile(seen_columns(env.unwrapped.scenario.fields, self.see), self.frame_stack)
+        mean, scale = spread(env, self.seed)
+        scale[hidden] = 0.0
+        return {"mean": mean.tolist(), "scale": scale.tolist()}
 
     def training_keywords(self, task: Task) -> dict[str, Any]:
         """Keywords of the environment in training: the task's, a shorter horizon, and --train-set."""
@@ -209,7 +217,12 @@ def _preset(kind: type[Command], told: Any) -> dict[str, Any]:
     found = next((t for t in suite.SUITE if t.name == told.task), None)
     env_id = found.env_id if found else told.env_id
     registered = next((e for e in registration.TABLE if e.id == env_id), None)
-    return preset(kind.__name__.lower(), registered.scenario if registered else "", told.task)
+    return preset(script_of(kind), registered.scenario if registered else "", told.task)
+
+
+def script_of(kind: type[Command]) -> str:
+    """The name of the module in `train` whose options `kind` holds: ppo for Ppo, recurrent_ppo for RecurrentPpo."""
+    return re.sub(r"(?<=.)(?=[A-Z])", "_", kind.__name__).lower()
 
 
 def command(args: Command, module: str) -> str:

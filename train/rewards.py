@@ -75,16 +75,16 @@ class StreetPotential:
     """Values in hindsight along the decisions of a street; a handover passes several, a lost link too."""
 
     def __init__(self, base: ScenarioVecEnv):
-        from mmwave_baselines.street.oracle import values
+        from mmwave_baselines.street.oracle import bound
 
-        self._base, self._solver = base, values
+        self._base, self._bound = base, bound
         self._constants = base.scenario.constants()
         self._values: NDArray[np.float64] | None = None
 
     def solve(self, begun: NDArray[np.bool_]) -> NDArray[np.float64]:
         batch = self._base.batch
         shown = batch.scenario.reveal(batch.episodes.of(np.flatnonzero(begun)), batch.state, "hindsight")
-        best = self._solver(shown["sinr_ahead_db"](), shown["rsrp_ahead_dbm"](), self._constants).best
+        best = self._bound(shown["sinr_ahead_db"](), shown["rsrp_ahead_dbm"](), self._constants)
         if self._values is None:
             self._values = np.zeros((batch.num_envs, *best.shape[1:]))
         self._values[begun] = best
@@ -111,11 +111,15 @@ def potential(base: ScenarioVecEnv) -> HandoverPotential | StreetPotential | Non
 
 
 class TrainingReward(VecEnvWrapper):
-    """Scales rewards, and turns them into regrets where `regret` and the scenario can be solved in hindsight."""
+    """Scales rewards, and turns them into regrets where `regret` and the scenario can be solved in hindsight.
 
-    def __init__(self, venv: ScenarioVecEnv, scale: float, regret: bool):
+    usual_per_s: what is taken off rewards for every second of a step. With steps of different lengths and a discount a
+    step, a long one otherwise looks better than several short ones in which as much is received.
+    """
+
+    def __init__(self, venv: ScenarioVecEnv, scale: float, regret: bool, usual_per_s: float = 0.0):
         super().__init__(venv)
-        self._scale = scale
+        self._scale, self._usual_per_s, self._base = scale, usual_per_s, venv
         self._source = potential(venv) if regret else None
         shape = (venv.batch.num_envs, venv.scenario.num_agents)
         self._potential = np.zeros(shape)  # the value of the state in which the next action is taken
@@ -142,4 +146,7 @@ class TrainingReward(VecEnvWrapper):
             self._potential = following
             if over.any():
                 self._potential = np.where(over[:, None], self._source.solve(over), following)
+        if self._usual_per_s:
+            usual = self._usual_per_s * self._base.outcome.elapsed_s
+            reward = (reward.reshape(self._potential.shape) - usual[:, None]).reshape(-1).astype(np.float32)
         return observation, reward * np.float32(self._scale), done, infos

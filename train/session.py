@@ -19,7 +19,7 @@ from rich.console import Console
 from mmwave_gym.agent import AgentError
 from mmwave_gym.policy import action_card, save_policy, write_text
 from mmwave_gym.suite import Task
-from train.arguments import Arguments, command, parse, seen_columns
+from train.arguments import Arguments, command, parse, script_of, seen_columns
 
 if TYPE_CHECKING:
     from mmwave_gym.policy import Policy
@@ -90,7 +90,7 @@ class Environment:
         if tells_credit(parts[0].scenario):
             self.base = self.venv = TurnVecEnv(parts, args.reward_scale, getattr(args, "chains", False))
             return
-        rewarded: Any = [TrainingReward(part, args.reward_scale, args.regret) for part in parts]
+        rewarded: Any = [TrainingReward(part, args.reward_scale, args.regret, args.usual_per_s) for part in parts]
         if len(parts) > 1:
             self.base = PartsVecEnv(rewarded)
         alike = self.base if len(parts) > 1 else rewarded[0]
@@ -104,7 +104,7 @@ class Environment:
         registered = entry(task.env_id)
         varied = args.varied_keywords(task)
         scenarios = [make_scenario(registered.scenario, **{**registered.overrides, **k}) for k in varied]
-        if args.network == "plain":
+        if args.network in ("plain", "lstm"):
             seen_columns(scenarios[0].fields, args.see)
         if args.frame_stack == 1:
             return
@@ -122,7 +122,7 @@ def train(args: A, build: Build[A], console: Console) -> Path:
     task = args.target()
     if reason := task.missing_data:
         raise BadRun(f"{task.name} cannot be trained on: {reason}.")
-    algorithm = type(args).__name__.lower()
+    algorithm = script_of(type(args))
     out = _directory(args, task, algorithm)
     model, environment = _model(args, build, task, out, console)
     learn(args, model, environment, task, out, console)
@@ -187,7 +187,7 @@ def agent_of(model: Any, args: Arguments, environment: Environment, task: Task) 
 
 def card_of(args: Arguments, environment: Environment, task: Task) -> dict[str, Any]:
     """What a saved policy says of itself."""
-    script = f"train.{type(args).__name__.lower()}"
+    script = f"train.{script_of(type(args))}"
     return {
         "algorithm": type(args).__name__.upper(),
         "command": command(args, script),

@@ -102,7 +102,10 @@ class PowerAllocation(Scenario[PowerAllocationEpisodes, PowerAllocationState]):
     agent_noun = "bs"
     reward_unit = "1"
     metrics = (
-        Metric("qos_rate_bps_hz", "bit/s/Hz", "step", "the satisfied rate less 10 for every UE that is not satisfied"),
+        Metric(
+            *("qos_rate_bps_hz", "bit/s/Hz", "step"),
+            f"the satisfied rate less {MISSED_BPS_HZ:g} for every UE that is not satisfied",
+        ),
         Metric("satisfied_rate_bps_hz", "bit/s/Hz", "step", "sum of the capacities of satisfied UEs"),
         Metric("sum_rate_bps_hz", "bit/s/Hz", "step", "sum of all UEs' capacities"),
         Metric("qos_satisfaction", "1", "step", "share of a UE's slots in which it is satisfied"),

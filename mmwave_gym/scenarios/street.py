@@ -386,6 +386,7 @@ class Street(Scenario[StreetEpisodes, StreetState]):
             "interruption_ticks": self._interruption,
             "refinement_ticks": self._refinement,
             "reestablishment_ticks": self._reestablishment,
+            "t310_ticks": self._t310,
             "measurement_ticks": self._measurement,
             "ticks": self.ticks,
         }

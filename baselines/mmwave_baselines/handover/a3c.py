@@ -185,7 +185,7 @@ def price_of(constants: Mapping[str, Any]) -> tuple[float, float]:
 
 
 class Curve(NamedTuple):
-    """Means over all UEs in each block of learning, (blocks,)."""
+    """Means over the UEs whose curve is told in each block of learning, (blocks,)."""
 
     value: Array
     """What the critic says, in units of what is learned from: (reward - offset) * scale."""
@@ -231,11 +231,12 @@ def learn(
     rng: np.random.Generator,
     *,
     blocks: tuple[int, int] | None = None,
+    shown: Sequence[bool] | NDArray[np.bool_] | None = None,
 ) -> Learned:
     """Learn on all blocks of the traces, all UEs side by side; `server` is left as it is.
 
     blocks: (how many came before, how many there will be in all), for the warm-up and the falling rate where a
-    training is cut into pieces; by default these are all.
+    training is cut into pieces; by default these are all. shown: (ues,), whose means the curve tells; by default all.
     """
     from mmwave_baselines.handover import a3c_kernel
 
@@ -251,7 +252,9 @@ def learn(
         (*price, mode.offset, mode.scale), mode.gamma, mode.entropy,
         mode.learning_rate * (1.0 + (mode.final_rate - 1.0) * share), mode.decay, mode.epsilon, told, delays,
     )  # fmt: skip
-    return Learned(server, _curve(told[:, : count * BLOCK], traces.begins, mode, price[0]), delays)
+    told = told[:, : count * BLOCK]
+    some = np.ones(len(told), bool) if shown is None else np.asarray(shown, bool)
+    return Learned(server, _curve(told[some], traces.begins[some], mode, price[0]), delays)
 
 
 def potential(traces: Traces, mode: Mode, price: tuple[float, float]) -> Array:
@@ -387,6 +390,7 @@ class Trained(NamedTuple):
     begun: Server
     """Before reinforcement."""
     curve: Curve
+    """Of the area's own UEs, as in Fig. 9."""
     members: list[tuple[str, int]]
     """The UEs of the cluster: area and number."""
     clusters: int
@@ -427,7 +431,8 @@ def train(
     traces = joined(
         world.traces(a, [i for b, i in members if b == a], blocks * BLOCK) for a in sorted({a for a, _ in members})
     )
-    learned = learn(server, traces, mode, world.price, np.random.default_rng([seed, 1]))
+    at_home = [a == area for a, _ in members]
+    learned = learn(server, traces, mode, world.price, np.random.default_rng([seed, 1]), shown=at_home)
     return Trained(learned.server, begun, learned.curve, members, count, learned.delays)
 
 

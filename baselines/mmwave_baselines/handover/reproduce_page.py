@@ -20,7 +20,7 @@ from mmwave_baselines.handover.reproduce_measures import (
     printed,
     total_ues,
 )
-from mmwave_baselines.handover.reproduce_runs import ARRIVALS, HYSTERESES_DB, SPEED_SEEDS, WAITS
+from mmwave_baselines.handover.reproduce_runs import AREA, ARRIVALS, HYSTERESES_DB, SPEED_SEEDS, WAITS
 from mmwave_gym.leaderboard.statistics import Interval
 from mmwave_gym.reproduction import VERDICTS, Claim, Results, claims_table, markdown_table
 
@@ -60,10 +60,8 @@ def page(results: Results, claims: Sequence[Claim], figures: str) -> str:
         f"![Value, return and reward against learning time]({figures}/figure9.png)\n",
         f"{worlds} runs, bands are 95 %. Value and return are in units of what is learned from: the reward in the "
         "paper's mode, (reward - 22) * 0.1 in the stable one. The paper shows the upper row. What followed is "
-        "discounted by the same 0.9 and goes on after the end as in the last block. Means are of all UEs of the "
-        "server (the paper's are of A1's): with clustering they are of A2, too, whose room is drawn like A1's but was "
-        "not imitated. So curves with and without clustering start from different levels, and whether clustering "
-        "helps A1 is judged by the last column, new UEs in A1.\n",
+        "discounted by the same 0.9 and goes on after the end as in the last block. Means are of the server's UEs in "
+        f"{AREA}, as in the paper, also where others learn with them.\n",
         _figure9(m),
         "## Fig. 10: a UE that arrives\n",
         f"![Throughput less the oracle's, and handovers]({figures}/figure10.png)\n",

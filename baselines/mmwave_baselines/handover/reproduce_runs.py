@@ -132,13 +132,14 @@ class _WorldRun:
         self.begun = {False: fresh, True: begun}
 
     def learned(self, mode: Mode, beta: float, supervised: bool, clustered: bool) -> tuple[Server, Curve]:
-        """The same as `train(mode, beta=beta, …)` of this seed gives."""
+        """The same as `train(mode, beta=beta, …)` of this seed gives; the curve is of the area's UEs."""
         found = learn(
             self.begun[supervised],
             self.traces[clustered],
             mode,
             self.worlds[beta].price,
             np.random.default_rng([self.seed, 1]),
+            shown=[area == AREA for area, _ in self.groups[clustered]],
         )
         return found.server, found.curve
 

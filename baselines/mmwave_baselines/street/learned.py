@@ -1,4 +1,4 @@
-"""Agents that were trained here and are shipped: PPO and A3C on the regret in hindsight, several seeds a street.
+"""Agents that were trained here and are shipped: learned from the regret in hindsight, several training seeds a street.
 
 Each sees what a UE hears and begins as an imitation of the tuned A3; see docs/training.md.
 """
@@ -18,3 +18,9 @@ class A3c(Shipped):
     """`python -m train.a3c`, the handover paper's learner in stable mode: the last measurement, and a memory of 64."""
 
     algorithm, label = "a3c", "A3C"
+
+
+class RecurrentPpo(Shipped):
+    """`python -m train.recurrent_ppo`: an LSTM that sees the newest measurement only and remembers the others."""
+
+    algorithm, label = "recurrent_ppo", "RecurrentPPO"

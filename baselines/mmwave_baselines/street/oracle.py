@@ -1,19 +1,21 @@
 """The best that anybody could have done in a street, and what every decision is worth in hindsight.
 
 What a UE passes does not depend on the cells it chooses, so with its whole way known the best decisions follow from
-a recursion over decisions and serving cells, with the environment's own times, lost commands and failed accesses:
+a recursion over decisions d, serving cells s and how long T310 has run, c, with the environment's own times, lost
+commands and failed accesses:
 
-    V_d(s) = max( what 100 ms on s bring + V_{d+1}(s),  the best handover from s and what follows it )
+    V_d(s, c) = max( what 100 ms on s bring and what follows them,  the best handover from s and what follows it )
 
-T310 is left out, and re-establishment may be asked for at any decision, so V_0 is a bound for everybody. Nobody can ask
-for it, and it would cost less than a handover: `Oracle` plays by values without it, and is a little below the bound.
+What follows staying is V_{d+1}(s, c') or, where T310 runs out, being re-established. A handover begins with c = 0.
+`bound` leaves T310 out and lets a link be re-established at any decision, which nobody can ask for: a tenth of the work
+for a little more than the best.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,93 +27,135 @@ from mmwave_gym.scenario import View
 Floats = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class Values:
-    """By copy, decision and serving cell, in bit/s/Hz times 100 ms."""
+class Way:
+    """Ways (copy, tick, cell) by decision: what staying and handing over bring, in bit/s/Hz times 100 ms."""
 
-    best: Floats  # (copy, decision, cell): the most from here on
-    stay: Floats  # (copy, decision, cell): what 100 ms on the serving cell bring
-    before: Floats  # (copy, decision, cell): what the serving cell brings during the preparation
-    after: Floats  # (copy, decision, target): what the target and everything after it bring, its access checked
-    commanded: NDArray[np.bool_]  # (copy, decision, cell): does the command of a handover arrive?
-    lost: Floats  # (copy, decision): what follows a lost command
+    def __init__(self, sinr_db: NDArray[Any], rsrp_dbm: NDArray[Any], constants: Mapping[str, Any]):
+        self.constants = c = constants
+        self.each = each = int(c["decision_ticks"])
+        self.sinr_db = sinr_db
+        self.copies, ticks, self.cells = sinr_db.shape
+        end = int(c["ticks"])
+        self.decisions = -(-end // each)
+        self.beyond = (ticks - self.decisions * each) // each  # decisions that a step may pass after the end
+        self._strongest = rsrp_dbm.argmax(axis=2)
+        at = each * np.arange(self.decisions)
+        commanded_at = at + int(c["preparation_ticks"])
+        accessed_at = commanded_at + int(c["interruption_ticks"])
+        refined_at = accessed_at + int(c["refinement_ticks"])
 
-    def handovers(self, decision: int) -> Floats:
+        def rates(less_db: float) -> Floats:
+            rate = np.minimum(spectral_efficiency_bps_hz(db_to_linear(sinr_db - less_db)), c["most_bps_hz"])
+            heard = (sinr_db - less_db >= c["out_db"]) & (np.arange(ticks)[:, None] < end)
+            return np.where(heard, rate, 0.0).astype(np.float64) / each
+
+        def sums(rate: Floats) -> Floats:
+            return np.concatenate((np.zeros((self.copies, 1, self.cells)), rate.cumsum(axis=1)), axis=1)
+
+        self.rate = rates(0.0)
+        fine, wide = sums(self.rate), sums(rates(float(c["refinement_db"])))
+        self.stay = fine[:, at + each] - fine[:, at]
+        """(copy, decision, cell): what 100 ms on the serving cell bring."""
+        self._before = fine[:, commanded_at] - fine[:, at]
+        gained = wide[:, refined_at] - wide[:, accessed_at]
+        self._gained = gained + fine[:, at + int(c["handover_ticks"])] - fine[:, refined_at]
+        self._commanded = sinr_db[:, commanded_at] >= c["out_db"]
+        self._accessible = sinr_db[:, accessed_at] >= c["in_db"]
+        self._commanded_at, self._accessed_at = commanded_at, accessed_at
+
+    def empty(self) -> Floats:
+        """(copy, decision, cell): values of 0, with those after the end."""
+        return np.zeros((self.copies, self.decisions + self.beyond + 1, self.cells))
+
+    def again(self, best: Floats, failed_at: int) -> Floats:
+        """(copy,): the value of being re-established after a link was lost at that tick."""
+        decision = -(-(failed_at + int(self.constants["reestablishment_ticks"])) // self.each)
+        if decision >= self.decisions:
+            return np.zeros(self.copies)
+        copy = np.arange(self.copies)
+        return best[copy, decision, self._strongest[:, decision * self.each]]
+
+    def handovers(self, best: Floats, decision: int) -> Floats:
         """(copy, cell, target): what a handover and all after it bring; -inf for none."""
-        arrives = self.commanded[:, decision, :, None]
-        value = np.where(arrives, self.after[:, decision, None, :], self.lost[:, decision, None, None])
-        value = value + self.before[:, decision, :, None]
-        cells = np.arange(value.shape[1])
+        d = decision
+        failed = self.again(best, int(self._accessed_at[d]))[:, None]
+        ended = best[:, d + int(self.constants["handover_ticks"]) // self.each]
+        after = np.where(self._accessible[:, d], self._gained[:, d] + ended, failed)
+        lost = self.again(best, int(self._commanded_at[d]))[:, None, None]
+        value = np.where(self._commanded[:, d, :, None], after[:, None, :], lost) + self._before[:, d, :, None]
+        cells = np.arange(self.cells)
         value[:, cells, cells] = -np.inf
         return value
 
+    def kept(self, best: Floats, following: Floats, decision: int) -> Floats:
+        """(copy, cell, T310 at the decision): what staying and all after it bring.
 
-def values(sinr_db: NDArray[Any], rsrp_dbm: NDArray[Any], constants: Mapping[str, Any], at_will: bool = True) -> Values:
-    """Solve ways (copy, tick, cell) backwards; `constants` are those of the environment.
+        following: (copy, cell, T310 at the next decision).
+        """
+        c, t310 = self.constants, following.shape[2]
+        runs = np.broadcast_to(np.arange(t310), following.shape)
+        failed = np.zeros(following.shape, bool)
+        value = np.zeros(following.shape)
+        for tick in range(decision * self.each, (decision + 1) * self.each):
+            level_db = self.sinr_db[:, tick, :, None]
+            goes_on = (level_db < c["out_db"]) | ((runs > 0) & (level_db <= c["in_db"]))
+            value += np.where(failed, 0.0, self.rate[:, tick, :, None])
+            runs = np.where(goes_on, runs + 1, 0)
+            fails = ~failed & (runs >= t310)
+            if fails.any():
+                value += np.where(fails, self.again(best, tick + 1)[:, None, None], 0.0)
+                failed |= fails
+        on = np.take_along_axis(following, np.minimum(runs, t310 - 1), axis=2)
+        return value + np.where(failed, 0.0, on)
 
-    at_will: re-establishment may be asked for, which makes the values a bound.
+
+def bound(sinr_db: NDArray[Any], rsrp_dbm: NDArray[Any], constants: Mapping[str, Any]) -> Floats:
+    """(copy, decision, cell): no policy gets more from a decision on, in bit/s/Hz times 100 ms.
+
+    Ways are (copy, tick, cell), `constants` those of the environment.
     """
-    c = constants
-    each, end = int(c["decision_ticks"]), int(c["ticks"])
-    copies, ticks, cells = sinr_db.shape
-    decisions = -(-end // each)
-    ahead = (ticks - decisions * each) // each  # decisions that a step may pass beyond the end
-    at = each * np.arange(decisions)
-    commanded_at = at + int(c["preparation_ticks"])
-    accessed_at = commanded_at + int(c["interruption_ticks"])
-    refined_at = accessed_at + int(c["refinement_ticks"])
+    way = Way(sinr_db, rsrp_dbm, constants)
+    best = way.empty()
+    for d in range(way.decisions - 1, -1, -1):
+        at_will = way.again(best, d * way.each)[:, None]
+        best[:, d] = np.maximum(way.stay[:, d] + best[:, d + 1], way.handovers(best, d).max(axis=2))
+        best[:, d] = np.maximum(best[:, d], at_will)
+    return best[:, : way.decisions + 1]
 
-    def sums(less_db: float) -> Floats:
-        rate = np.minimum(spectral_efficiency_bps_hz(db_to_linear(sinr_db - less_db)), c["most_bps_hz"])
-        rate = np.where((sinr_db - less_db >= c["out_db"]) & (np.arange(ticks)[:, None] < end), rate, 0.0)
-        return np.concatenate((np.zeros((copies, 1, cells)), rate.cumsum(axis=1, dtype=np.float64)), axis=1) / each
 
-    fine, wide = sums(0.0), sums(float(c["refinement_db"]))
-    stay = fine[:, at + each] - fine[:, at]
-    before = fine[:, commanded_at] - fine[:, at]
-    gained = wide[:, refined_at] - wide[:, accessed_at]
-    gained = gained + fine[:, at + int(c["handover_ticks"])] - fine[:, refined_at]
-    commanded = sinr_db[:, commanded_at] >= c["out_db"]
-    accessible = sinr_db[:, accessed_at] >= c["in_db"]
-    strongest = rsrp_dbm.argmax(axis=2)
+class Solved(NamedTuple):
+    """The best decisions of ways that are known."""
 
-    def back_at(failed_at: NDArray[np.int64]) -> NDArray[np.int64]:
-        """The decision at which a link lost at those ticks is there again."""
-        return -(-(failed_at + int(c["reestablishment_ticks"])) // each)
+    value: Floats  # (copy, cell): from the start, in bit/s/Hz times 100 ms
+    moves: NDArray[np.bool_]  # (copy, decision, cell, T310 in ticks): is a handover better than to stay?
+    target: NDArray[np.int64]  # (copy, decision, cell): to which cell
 
-    best = np.zeros((copies, decisions + ahead + 1, cells))
-    after, lost = np.zeros((copies, decisions, cells)), np.zeros((copies, decisions))
-    copy = np.arange(copies)
-    solved = Values(best[:, : decisions + 1], stay, before, after, commanded, lost)
 
-    def again(decision: int) -> Floats:
-        """(copy,): the value of being re-established then."""
-        if decision >= decisions:
-            return np.zeros(copies)
-        return best[copy, decision, strongest[:, decision * each]]
-
-    handover = int(c["handover_ticks"]) // each
-    back = {name: back_at(when) for name, when in (("now", at), ("command", commanded_at), ("access", accessed_at))}
-    for d in range(decisions - 1, -1, -1):
-        lost[:, d] = again(int(back["command"][d]))
-        failed = again(int(back["access"][d]))[:, None]
-        after[:, d] = np.where(accessible[:, d], gained[:, d] + best[:, d + handover], failed)
-        move = solved.handovers(d).max(axis=2) if cells > 1 else np.full((copies, 1), -np.inf)
-        best[:, d] = np.maximum(stay[:, d] + best[:, d + 1], move)
-        if at_will:
-            best[:, d] = np.maximum(best[:, d], again(int(back["now"][d]))[:, None])
-    return solved
+def solve(sinr_db: NDArray[Any], rsrp_dbm: NDArray[Any], constants: Mapping[str, Any]) -> Solved:
+    """The recursion of the module's text; arguments as of `bound`."""
+    way = Way(sinr_db, rsrp_dbm, constants)
+    t310 = int(constants["t310_ticks"])
+    best, following = way.empty(), np.zeros((way.copies, way.cells, t310))
+    moves = np.zeros((way.copies, way.decisions, way.cells, t310), bool)
+    target = np.zeros((way.copies, way.decisions, way.cells), np.int64)
+    for d in range(way.decisions - 1, -1, -1):
+        handovers = way.handovers(best, d)
+        move = handovers.max(axis=2)[..., None]
+        kept = way.kept(best, following, d)
+        moves[:, d], target[:, d] = move > kept, handovers.argmax(axis=2)
+        following = np.maximum(kept, move)
+        best[:, d] = following[..., 0]
+    return Solved(best[:, 0], moves, target)
 
 
 @dataclass
 class Plan:
     view: View
-    solved: Values | None = None
-    decision: NDArray[np.int64] | None = None
+    solved: Solved | None = None
 
 
 class Oracle:
-    """Plays by the values in hindsight; ties stay."""
+    """The best decisions in hindsight; ties stay."""
 
     access = "hindsight"
     kind = "ceiling"
@@ -129,20 +173,25 @@ class Oracle:
     ) -> tuple[NDArray[np.int64], Plan]:
         plan: Plan = begun(state, self)
         started = np.zeros(len(observation), bool) if episode_start is None else np.asarray(episode_start, bool)
+        constants = plan.view.constants
         if plan.solved is None or started.any():
             seen = plan.view.look("sinr_ahead_db", "rsrp_ahead_dbm")
-            ways = seen["sinr_ahead_db"], seen["rsrp_ahead_dbm"]
-            plan = Plan(plan.view, values(*ways, plan.view.constants, at_will=False))
+            new = np.ones(len(started), bool) if plan.solved is None else started
+            found = solve(seen["sinr_ahead_db"][new], seen["rsrp_ahead_dbm"][new], constants)
+            if plan.solved is not None:
+                found = Solved(*(_replaced(old, new, part) for old, part in zip(plan.solved, found, strict=True)))
+            plan = Plan(plan.view, found)
         solved = plan.solved
         assert solved is not None
-        c = plan.view.constants
+        fields = plan.view.fields.split(observation)
+        serving = fields["serving"].argmax(axis=1)
+        t310 = np.rint(fields["t310_s"][:, 0] / constants["tick_s"]).astype(np.int64)
         tick = plan.view.look("tick")["tick"]
-        serving = plan.view.fields.split(observation)["serving"].argmax(axis=1)
-        row, d = np.arange(len(serving)), np.minimum(tick // c["decision_ticks"], solved.stay.shape[1] - 1)
-        stay = solved.stay[row, d, serving] + solved.best[row, d + 1, serving]
-        arrives = solved.commanded[row, d, serving][:, None]
-        move = np.where(arrives, solved.after[row, d], solved.lost[row, d][:, None])
-        move = move + solved.before[row, d, serving][:, None]
-        move[row, serving] = -np.inf
-        target = move.argmax(axis=1)
-        return np.where(move[row, target] > stay, target, serving), plan
+        row, d = np.arange(len(serving)), np.minimum(tick // constants["decision_ticks"], solved.moves.shape[1] - 1)
+        return np.where(solved.moves[row, d, serving, t310], solved.target[row, d, serving], serving), plan
+
+
+def _replaced(old: NDArray[Any], rows: NDArray[np.bool_], new: NDArray[Any]) -> NDArray[Any]:
+    changed = old.copy()
+    changed[rows] = new
+    return changed

@@ -1,4 +1,4 @@
-"""How fast mmwave-gym is, as ratios that are measured in one run: `python bench/bench.py [--out DIR] [--quick]`.
+"""How fast mmwave-gym is, as ratios that are measured in one run: `python -m bench [--quick] [--only NAME …]`.
 
 Every ratio compares two things on one thread, in turns A B A B …, by CPU time, best of the rounds: what else runs on
 the machine then hardly matters. Speed is shown beside its goal and is no assertion; the exit code is 0. The peer is
@@ -17,7 +17,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -27,46 +27,20 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 import mmwave_gym  # noqa: F401  (registers the environments)
+from bench.measure import Row, alternate, seconds
+from bench.training import ENV_ID, a3c_updates, ppo_frames, ppo_share
 from mmwave_gym.clustering import floc
 from mmwave_gym.registration import make_scenario
 from mmwave_gym.scenario import Batch, EpisodeKey, EpisodeRng
 from mmwave_gym.scenarios.power_allocation_world import in_strips
 
-ENV_ID = "MmwaveHandover-v0"
 PEER_ID = "mobile-small-central-v0"
 COPIES = 1024
-PPO = {"n_steps": 32, "batch_size": 2048, "n_epochs": 4}
-PPO_COPIES = 256
 CELL_SELECTION_UES = 6
 ASSOCIATION_COPIES = 64
 POWER_COPIES = 512
 POWER_NETWORK = {"layout": "poisson", "scope": "network", "interference": "network", "interference_range_m": 200.0}
 BS_PER_M2 = 120e-6
-
-
-@dataclass
-class Row:
-    """One line of the table; `value` is None where something needed is not installed, and `setup` says what."""
-
-    what: str
-    value: float | bool | None
-    goal: str
-    setup: str
-
-
-def alternate(contestants: dict[str, Callable[[], float]], rounds: int) -> dict[str, float]:
-    """Run the contestants in turns; each returns a cost, and its least one counts."""
-    costs: dict[str, list[float]] = {name: [] for name in contestants}
-    for _ in range(rounds):
-        for name, run in contestants.items():
-            costs[name].append(run())
-    return {name: min(seen) for name, seen in costs.items()}
-
-
-def seconds(work: Callable[[], object]) -> float:
-    start = time.process_time()
-    work()
-    return time.process_time() - start
 
 
 # ---------------------------------------------------------------------- contestants: CPU seconds for one step
@@ -444,57 +418,9 @@ def sqa_speed(quick: bool) -> Row:
     return Row(what, 1e3 / cost.step_ns, goal, setup)
 
 
-def ppo_share(quick: bool) -> Row:
-    what, goal = "the env's share of SB3 PPO's time", "<= 8 %"
-    setup = f"{PPO_COPIES} copies, {PPO}, 64x64, one torch thread"
-    try:
-        import torch
-        from stable_baselines3 import PPO as Learner
-        from stable_baselines3.common.vec_env import VecEnvWrapper
-
-        from mmwave_gym.sb3 import make_sb3_vec_env
-    except ImportError as error:
-        return Row(what, None, goal, f"not measured: {error}")
-
-    class Timed(VecEnvWrapper):
-        """Counts the CPU time spent below it."""
-
-        spent = 0.0
-
-        def reset(self) -> Any:
-            start = time.process_time()
-            try:
-                return self.venv.reset()
-            finally:
-                self.spent += time.process_time() - start
-
-        def step_async(self, actions: Any) -> None:
-            start = time.process_time()
-            self.venv.step_async(actions)
-            self.spent += time.process_time() - start
-
-        def step_wait(self) -> Any:
-            start = time.process_time()
-            try:
-                return self.venv.step_wait()
-            finally:
-                self.spent += time.process_time() - start
-
-    torch.set_num_threads(1)
-    env = Timed(make_sb3_vec_env(ENV_ID, n_envs=PPO_COPIES, seed=0))
-    model = Learner("MlpPolicy", env, seed=0, device="cpu", policy_kwargs={"net_arch": [64, 64]}, **PPO)  # type: ignore[arg-type]
-    chunk = PPO_COPIES * PPO["n_steps"]
-    model.learn(chunk)
-    env.spent, updates = 0.0, 5 if quick else 40
-    total = seconds(lambda: model.learn(updates * chunk))
-    return Row(
-        what, 100.0 * env.spent / total, goal, f"{setup}; {updates} updates, {updates * chunk / total:,.0f} steps/s"
-    )
-
-
-def same_as_single(steps: int) -> Row:
+def same_as_single(quick: bool) -> Row:
     """Observations, rewards, ends of some copies against single environments, through autoresets."""
-    copies, seed = COPIES, 7
+    copies, seed, steps = COPIES, 7, 120
     vector, looked_at = gym.make_vec(ENV_ID, num_envs=copies, horizon=50), (0, 1, copies // 2, copies - 1)
     singles = [gym.make(ENV_ID, horizon=50) for _ in looked_at]
     observation, _ = vector.reset(seed=seed)
@@ -519,6 +445,16 @@ def same_as_single(steps: int) -> Row:
 
 
 # ---------------------------------------------------------------------- the table
+
+MEASURES: dict[str, Callable[[bool], Row | list[Row]]] = {
+    measure.__name__: measure
+    for measure in (
+        *(against_peer, against_chance, worst_step, cell_selection_rate),
+        *(association_epochs, association_worlds, sqa_speed),
+        *(ppo_share, ppo_frames, a3c_updates),
+        *(power_rates, clustering_time, same_as_single),
+    )
+}
 
 
 def machine() -> dict[str, Any]:
@@ -556,19 +492,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, help="folder for bench.json and bench.md")
     parser.add_argument("--quick", action="store_true", help="shorter and rougher")
+    parser.add_argument("--only", nargs="+", metavar="NAME", choices=list(MEASURES), help=", ".join(MEASURES))
     arguments = parser.parse_args()
+    rows: list[Row] = []
     with threadpool_limits(1):
-        rows = []
-        measures = (
-            *(against_peer, against_chance, worst_step, cell_selection_rate),
-            *(association_epochs, association_worlds, sqa_speed, ppo_share),
-            *(power_rates, clustering_time),
-        )
-        for measure in measures:
-            print(f"{measure.__name__} …", file=sys.stderr, flush=True)
-            measured = measure(arguments.quick)
+        for name in arguments.only or MEASURES:
+            print(f"{name} …", file=sys.stderr, flush=True)
+            measured = MEASURES[name](arguments.quick)
             rows += measured if isinstance(measured, list) else [measured]
-        rows.append(same_as_single(120))
     host = machine()
     print(markdown(rows, host))
     if arguments.out:

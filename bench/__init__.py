@@ -1,0 +1,1 @@
+"""How fast mmwave-gym is: `python -m bench`."""

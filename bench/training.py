@@ -1,0 +1,164 @@
+"""How fast agents learn: PPO on native copies and on SB3's DummyVecEnv, and the paper's A3C."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from bench.measure import Row, alternate, seconds
+
+ENV_ID = "MmwaveHandover-v0"
+PPO = {"n_steps": 32, "batch_size": 2048, "n_epochs": 4}
+PPO_COPIES = 256
+FRAMES = 4096
+"""Decisions of all copies between two updates of PPO, native or not: those of `train.ppo`."""
+BATCH = 2048
+DUMMY_COPIES = (8, 32, 128, 256)
+"""Users of SB3 take about 8; the fastest of these is compared."""
+PPO_WORLDS = {ENV_ID: (128, 4), "MmwaveStreet-v0": (256, 3)}
+"""Native copies and epochs, as in `train.ppo`."""
+A3C_UES = 32
+
+
+def ppo_share(quick: bool) -> Row:
+    what, goal = "the env's share of SB3 PPO's time", "<= 8 %"
+    setup = f"{PPO_COPIES} copies, {PPO}, 64x64, one torch thread"
+    try:
+        import torch
+        from stable_baselines3 import PPO as Learner
+        from stable_baselines3.common.vec_env import VecEnvWrapper
+
+        from mmwave_gym.sb3 import make_sb3_vec_env
+    except ImportError as error:
+        return Row(what, None, goal, f"not measured: {error}")
+
+    class Timed(VecEnvWrapper):
+        """Counts the CPU time spent below it."""
+
+        spent = 0.0
+
+        def reset(self) -> Any:
+            start = time.process_time()
+            try:
+                return self.venv.reset()
+            finally:
+                self.spent += time.process_time() - start
+
+        def step_async(self, actions: Any) -> None:
+            start = time.process_time()
+            self.venv.step_async(actions)
+            self.spent += time.process_time() - start
+
+        def step_wait(self) -> Any:
+            start = time.process_time()
+            try:
+                return self.venv.step_wait()
+            finally:
+                self.spent += time.process_time() - start
+
+    torch.set_num_threads(1)
+    env = Timed(make_sb3_vec_env(ENV_ID, n_envs=PPO_COPIES, seed=0))
+    model = Learner("MlpPolicy", env, seed=0, device="cpu", policy_kwargs={"net_arch": [64, 64]}, **PPO)  # type: ignore[arg-type]
+    chunk = PPO_COPIES * PPO["n_steps"]
+    model.learn(chunk)
+    env.spent, updates = 0.0, 5 if quick else 40
+    total = seconds(lambda: model.learn(updates * chunk))
+    return Row(
+        what, 100.0 * env.spent / total, goal, f"{setup}; {updates} updates, {updates * chunk / total:,.0f} steps/s"
+    )
+
+
+# ---------------------------------------------------------------------- native copies against SB3's own
+
+
+def learner(env: Any, epochs: int) -> Any:
+    """PPO with the same network, batches and updates whatever the copies are."""
+    from stable_baselines3 import PPO as Learner
+
+    return Learner(
+        "MlpPolicy", env, n_steps=FRAMES // env.num_envs, batch_size=BATCH, n_epochs=epochs, seed=0, device="cpu",
+        policy_kwargs={"net_arch": [64, 64]},
+    )  # fmt: skip
+
+
+def a_frame(model: Any, updates: int) -> Callable[[], float]:
+    """CPU seconds of learning a frame, over so many updates, from where the last ones stopped."""
+
+    def learn() -> None:
+        model.learn(updates * FRAMES, reset_num_timesteps=False)
+
+    model.learn(FRAMES)  # touches all memory once
+    return lambda: seconds(learn) / (updates * FRAMES)
+
+
+def ppo_frames(quick: bool) -> list[Row]:
+    """Native copies play a whole episode each round, so that all draws of chance are paid; the others need not."""
+    goal = ">= 5"
+    whats = {world: f"SB3 PPO, {world}: frames/s on native copies / on DummyVecEnv" for world in PPO_WORLDS}
+    try:
+        import torch
+        from stable_baselines3.common.env_util import make_vec_env
+
+        from mmwave_gym.sb3 import make_sb3_vec_env
+    except ImportError as error:
+        return [Row(what, None, goal, f"not measured: {error}") for what in whats.values()]
+    torch.set_num_threads(1)
+    rows = []
+    for world, (copies, epochs) in PPO_WORLDS.items():
+        tried = {n: learner(make_vec_env(world, n, seed=0), epochs) for n in DUMMY_COPIES}
+        first = alternate({n: a_frame(model, 1) for n, model in tried.items()}, rounds=1)
+        best = min(first, key=lambda n: first[n])
+        dummy, native = tried[best], learner(make_sb3_vec_env(world, copies, seed=0), epochs)
+        whole = 4 if quick else native.env.unwrapped.scenario.horizon // native.n_steps
+        cost = alternate(
+            {"native": a_frame(native, whole), "dummy": a_frame(dummy, 1 if quick else 4)}, rounds=1 if quick else 3
+        )
+        others = ", ".join(f"{n} ({1 / first[n]:,.0f})" for n in first)
+        setup = (
+            f"native {copies} copies x {native.n_steps} steps: {1 / cost['native']:,.0f} frames/s; DummyVecEnv "
+            f"{best} x {dummy.n_steps}: {1 / cost['dummy']:,.0f}, the fastest of {others}; both: {FRAMES} frames an "
+            f"update, {epochs} epochs, batches of {BATCH}, 64x64, one torch thread"
+        )
+        rows.append(Row(whats[world], cost["dummy"] / cost["native"], goal, setup))
+    return rows
+
+
+# ---------------------------------------------------------------------- the paper's A3C
+
+
+def a3c_updates(quick: bool) -> list[Row]:
+    """The deterministic simulation; what the UEs meet is drawn before the clock starts."""
+    whats = {mode: f"A3C, {mode} mode: updates/s" for mode in ("stable", "paper")}
+    try:
+        from mmwave_baselines.handover import a3c_kernel  # noqa: F401  (is compiled)
+        from mmwave_baselines.handover.a3c import BLOCK, LEARNING_BLOCKS, Server, World, learn
+    except ImportError as error:
+        return [Row(what, None, "-", f"not measured: {error}") for what in whats.values()]
+    world, blocks = World(0), 10 if quick else LEARNING_BLOCKS
+    server, slots = Server.fresh(world.shape, 0), A3C_UES * blocks * BLOCK
+    drawn: list[Any] = []
+    drawing_s = seconds(lambda: drawn.append(world.traces("A1", A3C_UES, blocks * BLOCK)))
+
+    updates: dict[str, int] = {}
+
+    def learning(mode: str) -> Callable[[], float]:
+        def work() -> None:
+            learned = learn(server, drawn[0], mode, world.price, np.random.default_rng(0))
+            updates[mode] = int(learned.delays.sum())
+
+        work()  # compiles
+        return lambda: seconds(work)
+
+    cost = alternate({mode: learning(mode) for mode in whats}, rounds=2 if quick else 20)
+    pushes = {"stable": "one averaged update a block", "paper": "every UE pushes in turn"}
+    return [
+        Row(
+            what, updates[mode] / cost[mode], "-",
+            f"{A3C_UES} UEs, {blocks} blocks of {BLOCK} slots, {pushes[mode]}: {slots / cost[mode]:,.0f} UE-slots/s; "
+            f"drawing their worlds, not counted, {slots / drawing_s:,.0f} UE-slots/s",
+        )
+        for mode, what in whats.items()
+    ]  # fmt: skip

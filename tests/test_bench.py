@@ -1,0 +1,92 @@
+"""What `python -m bench` counts and whom it compares; how fast is no assertion."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from bench import __main__ as bench, training
+from bench.measure import alternate
+
+
+def test_contestants_take_turns_and_the_least_cost_counts():
+    turns: list[str] = []
+    costs = {"a": iter([3.0, 1.0, 2.0]), "b": iter([5.0, 6.0, 4.0])}
+
+    def contestant(name: str) -> Callable[[], float]:
+        def run() -> float:
+            turns.append(name)
+            return next(costs[name])
+
+        return run
+
+    assert alternate({name: contestant(name) for name in costs}, rounds=3) == {"a": 1.0, "b": 4.0}
+    assert turns == ["a", "b"] * 3
+
+
+def test_updates_of_a3c_are_counted(monkeypatch):
+    pytest.importorskip("numba")
+
+    def two_seconds(work: Callable[[], object]) -> float:
+        work()
+        return 2.0
+
+    monkeypatch.setattr(training, "seconds", two_seconds)
+    stable, paper = training.a3c_updates(quick=True)
+    assert stable.value == 10 / 2.0  # one a block
+    assert paper.value == 10 * 32 / 2.0  # one a block and UE
+    assert all(
+        "32 UEs, 10 blocks of 20 slots" in row.setup and "3,200 UE-slots/s" in row.setup for row in (stable, paper)
+    )
+
+
+def test_ppo_learns_alike_from_both_kinds_of_copies(monkeypatch):
+    pytest.importorskip("stable_baselines3")
+    seen: list[Any] = []
+    build = training.learner
+
+    def learner(env: Any, epochs: int) -> Any:
+        seen.append(build(env, epochs))
+        return seen[-1]
+
+    monkeypatch.setattr(training, "learner", learner)
+    monkeypatch.setattr(training, "FRAMES", 64)
+    monkeypatch.setattr(training, "BATCH", 32)
+    monkeypatch.setattr(training, "DUMMY_COPIES", (2, 4))
+    monkeypatch.setattr(training, "PPO_WORLDS", {training.ENV_ID: (16, 2)})
+    (row,) = training.ppo_frames(quick=True)
+    assert row.value > 0
+    assert {type(model.env).__name__ for model in seen} == {"DummyVecEnv", "ScenarioVecEnv"}
+    assert {(m.n_steps * m.n_envs, m.batch_size, m.n_epochs) for m in seen} == {(64, 32, 2)}
+    sizes = {tuple(p.shape for p in model.policy.parameters()) for model in seen}
+    assert len(sizes) == 1
+    assert {model.n_envs: model.num_timesteps > 0 for model in seen} == {2: True, 4: True, 16: True}
+
+
+def test_real_settings_share_the_frames_of_an_update():
+    for copies in (*training.DUMMY_COPIES, *(copies for copies, _ in training.PPO_WORLDS.values())):
+        assert training.FRAMES % copies == 0
+    assert training.FRAMES % training.BATCH == 0
+
+
+@pytest.mark.parametrize(("measure", "package"), [("ppo_frames", "stable_baselines3"), ("a3c_updates", "numba")])
+def test_what_is_not_installed_is_said(measure, package, monkeypatch):
+    for name in [n for n in sys.modules if n.split(".")[0] == package or n.startswith("mmwave_baselines.handover")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, package, None)
+    rows = bench.MEASURES[measure](True)
+    assert {row.value for row in rows} == {None}
+    assert all("not measured" in row.setup for row in rows)
+
+
+def test_only_what_is_asked_for_is_written(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr("sys.argv", ["bench", "--quick", "--only", "same_as_single", "--out", str(tmp_path)])
+    assert bench.main() == 0
+    (row,) = json.loads((tmp_path / "bench.json").read_text())["rows"]
+    assert row["value"] is True
+    assert (tmp_path / "bench.md").read_text() in capsys.readouterr().out
+    assert bench.shown(bench.Row(**row)) == "yes"
