@@ -162,7 +162,8 @@ class Player:
             action = (self._rng.random(len(below))[:, None] >= below).sum(axis=1)
             observation, reward, ends, _ = self._venv.step(action)
             tapes.append(tape)
-            rows.append((action, reward, mode.gamma ** (self.base.outcome.elapsed_s / self._decision_s), ends))
+            passed = self.base.outcome.elapsed_s / self._decision_s
+            rows.append((action, reward.astype(np.float64), mode.gamma**passed, ends))
             self._seen, self._goes_on = self.street.see(np.asarray(observation)), ~ends
         after = forward(shape, weights, self._seen[None], self._hidden, self._cell).value[0]
         return Played(_joined(tapes), *(np.array(column) for column in zip(*rows, strict=True)), after)
