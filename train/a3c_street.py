@@ -64,14 +64,15 @@ class Street:
 
     def __init__(self, task: Task, encoder: int, units: int):
         self.task = task
-        self.scenario: Any = task.scenario()
-        where = self.scenario.fields.split(np.arange(self.scenario.fields.size))
+        scenario: Any = task.scenario()
+        self.scenario = scenario
+        where = scenario.fields.split(np.arange(scenario.fields.size))
         where[ONLY_NEWEST] = where[ONLY_NEWEST][:1]
         self.columns = np.concatenate([where[name] for name in SEEN])
         self._middle, self._unit = (
             np.concatenate([np.full(len(where[name]), told[i]) for name, told in SEEN.items()]) for i in range(2)
         )
-        self.shape = Shape(len(self.columns), int(self.scenario.action_space.n), encoder, units)
+        self.shape = Shape(len(self.columns), int(scenario.action_space.n), encoder, units)
 
     def see(self, observation: NDArray[Any]) -> Array:
         """The network's input (…, inputs) for raw observations (…, features)."""
@@ -111,11 +112,11 @@ class Street:
         right = np.zeros(args.imitate_epochs)
         for epoch in range(args.imitate_epochs):
             for rows in np.array_split(rng.permutation(episodes), groups):
-                memory = np.zeros((2, len(rows), shape.units))
+                hidden, cell = np.zeros((2, len(rows), shape.units))
                 for b in range(blocks):
                     part = slice(b * BLOCK, (b + 1) * BLOCK), rows
-                    tape = forward(shape, started.weights, x[part], *memory, goes_on[part])
-                    memory = np.array((tape.steps[-1].hidden, tape.steps[-1].cell))
+                    tape = forward(shape, started.weights, x[part], hidden, cell, goes_on[part])
+                    hidden, cell = tape.steps[-1].hidden, tape.steps[-1].cell
                     wanted = np.arange(shape.actions) == action[part][..., None]
                     d_logits = wanted - softmax(tape.logits)
                     gradient = backward(shape, started.weights, tape, d_logits, 0.0 * tape.value, summed=True)
@@ -166,7 +167,8 @@ class Player:
             rows.append((action, reward.astype(np.float64), mode.gamma**passed, ends))
             self._seen, self._goes_on = self.street.see(np.asarray(observation)), ~ends
         after = forward(shape, weights, self._seen[None], self._hidden, self._cell).value[0]
-        return Played(_joined(tapes), *(np.array(column) for column in zip(*rows, strict=True)), after)
+        action, reward, discount, ends = (np.array(column) for column in zip(*rows, strict=True))
+        return Played(_joined(tapes), action, reward, discount, ends, after)
 
 
 def _joined(tapes: list[Tape]) -> Tape:
