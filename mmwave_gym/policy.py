@@ -231,7 +231,7 @@ class ArchivePolicy:
         mask = None if memory.view is None else memory.view.action_mask()
         if mask is not None and "Maskable" in type(self.model).__name__:
             keywords["action_masks"] = mask
-        if isinstance(getattr(self.model, "_last_lstm_states", None), tuple):
+        if hasattr(self.model.policy, "lstm_actor"):
             keywords["state"], keywords["episode_start"] = memory.recurrent, episode_start
         action, memory.recurrent = self.model.predict(memory.frames, deterministic=deterministic, **keywords)
         return action, memory

@@ -145,6 +145,23 @@ class SetMlp(nn.Module):
         self.activation = activation()
         self.last = nn.Linear(widths[-1], 1)
 
+    def begin_linear(self, parts: Sequence[tuple[int, float]]) -> None:
+        """Begin as a sum over inputs: for each (column of the first choice, weight), its weight times that input.
+
+        The first unit of every layer carries it, scaled so that two layers of tanh take a seventh off the largest sum.
+        """
+        own = self.columns[0].tolist()
+        most = sum(abs(value) for _, value in parts)
+        layer: Any
+        with torch.no_grad():
+            for i, layer in enumerate(self.hidden):
+                layer.weight[0], layer.bias[0] = 0.0, 0.0
+                for column, value in parts if i == 0 else ():
+                    layer.weight[0, own.index(column)] += 0.5 * value / most
+                if i > 0:
+                    layer.weight[0, 0] = 1.0
+            self.last.weight[0, 0] = 2.0 * most
+
     def forward(self, x: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
         hidden = x.T[self.columns].transpose(1, 2).contiguous()  # (choices, rows, features): pools the fastest
         choices, rows, _ = hidden.shape

@@ -190,6 +190,12 @@ SUITE: tuple[Task, ...] = (
         description="A car on the same streets: five times faster, so links come and go within seconds.",
         needs_data=True,
     ),
+    _handover(
+        name="handover/chicago-walk-regions",
+        kwargs={"channel": "mssn:V-R10/2071667#north", "beta": 25.0},
+        description="The pedestrian in the north of these streets, for testing only: one learns in the south.",
+        needs_data=True,
+    ),
     _cell_selection(
         name="cell_selection/n3-cost10",
         kwargs={"num_ues": 3, "handover_cost": 0.1},

@@ -56,7 +56,7 @@ def test_ppo_learns_alike_from_both_kinds_of_copies(monkeypatch):
     monkeypatch.setattr(training, "learner", learner)
     monkeypatch.setattr(training, "FRAMES", 64)
     monkeypatch.setattr(training, "BATCH", 32)
-    monkeypatch.setattr(training, "DUMMY_COPIES", (2, 4))
+    monkeypatch.setattr(training, "DUMMY_COPIES", (2, 8, 4))
     monkeypatch.setattr(training, "PPO_WORLDS", {training.ENV_ID: (16, 2)})
     (row,) = training.ppo_frames(quick=True)
     assert row.value > 0

@@ -329,6 +329,19 @@ def test_delays_that_cost():
     assert verdicts["ues-faster"] == "partly"
 
 
+def test_fewer_ues_that_never_get_there_are_slower():
+    changed = {
+        f"speed_{name}": [
+            {**r, "blocks_to_target": r["blocks_to_target"] if r["ues"] == 32 else None}
+            for r in _as_printed()[f"speed-{name}"]
+        ]
+        for name in ("delayed", "averaged", "paper")
+    }
+    faster = next(claim for claim in judge(_results(**changed)) if claim.id == "ues-faster")
+    assert faster.verdict == "reproduced"
+    assert faster.ours == "only 32 UEs get there"
+
+
 def test_a3_is_tuned_where_a3c_learns_and_pays_beta():
     m = Measured(_results())
     assert set(m.pairs.values()) == {(3.0, 3)}

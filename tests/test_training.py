@@ -247,13 +247,14 @@ def test_regrets_leave_out_only_what_no_action_changes(world):
     assert regrets.min() < -10  # the last player, random, had something to regret
 
 
-def test_a_run_may_begin_as_a_rule():
+@pytest.mark.parametrize("network", ["mlp", "set"])
+def test_a_run_may_begin_as_a_rule(network):
     """As a sharp rule on the newest frame the untrained network is the strongest cell with a margin."""
     from train.arguments import parse
     from train.ppo import Ppo, build
     from train.session import BadRun, Environment, agent_of, begin_as_rule
 
-    args = parse(Ppo, [ENV, *PPO])
+    args = parse(Ppo, [ENV, *PPO, "--network", network])
     environment = Environment(args, args.target(), 0)
     model = build(args, environment.venv)
     begin_as_rule(model, environment, "1,0,5", 30.0)

@@ -220,8 +220,12 @@ def begin_as_rule(model: Any, environment: Environment, rule: str, sharpness: fl
     """Begin as a linear rule "newest,mean,stay": choose the largest newest * q + mean * (its mean over all frames),
     where q is a cell's RSRQ in dB and the serving cell has `stay` dB more; `sharpness` logits a decibel.
 
-    Raises BadRun where the observation has no RSRQ of every choice or the rule is not three numbers.
+    A network over choices carries the rule in the first unit of each layer, which bends it towards the ends of the
+    range but keeps the order of choices. Raises BadRun where the observation has no RSRQ of every choice or the rule is
+    not three numbers.
     """
+    from mmwave_gym.sb3_networks import SetMlp
+
     try:
         newest, mean, stay = (float(word) for word in rule.split(","))
     except ValueError:
@@ -234,7 +238,11 @@ def begin_as_rule(model: Any, environment: Environment, rule: str, sharpness: fl
     decibel = 1.0 / float(environment.base.normalisation.scale[level])  # normalised to dB
     parts = [(level, sharpness * newest * decibel), (serving, sharpness * stay / 2)]
     parts += [(level - size * age, sharpness * mean * decibel / frames) for age in range(frames)]
-    _add_to_skip(model, parts)
+    over_choices = next((m for m in model.policy.modules() if isinstance(m, SetMlp)), None)
+    if over_choices is None:
+        _add_to_skip(model, parts)
+    else:
+        over_choices.begin_linear([(frames * size + start, value) for start, value in parts])
 
 
 def _columns(environment: Environment, field: str) -> int | None:
@@ -303,12 +311,11 @@ def _model(args: A, build: Build[A], task: Task, out: Path, console: Console) ->
     environment = Environment(args, task, args.seed)
     model = build(args, environment.venv)
     rule = getattr(args, "rule", "")
-    if args.network != "mlp":
-        if rule:
-            raise BadRun("--rule is for --network mlp: others have no linear path to begin with.")
-    elif rule:
+    if rule and args.network == "plain":
+        raise BadRun("--rule is for --network mlp and set: a plain one has no linear path to begin with.")
+    if rule:
         begin_as_rule(model, environment, rule, args.sharpness)  # type: ignore[attr-defined]
-    else:
+    elif args.network == "mlp":
         prefer_staying(model, environment, getattr(args, "stay_logit", 0.0))
     if args.imitate:
         from train.imitation import imitate

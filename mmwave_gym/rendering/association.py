@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mmwave_gym.rendering.recorded import RecordedScene
 from mmwave_gym.rendering.track import Totals
 from mmwave_gym.scenario import Batch, Outcome
 from mmwave_gym.scenarios.association import MBIT, Association
-
-if TYPE_CHECKING:
-    from mmwave_gym.rendering.association_picture import AssociationPicture
-    from mmwave_gym.rendering.canvas import Frame
 
 Array = NDArray[np.float64]
 
@@ -135,35 +132,15 @@ class Record:
         return f"{ues}, {self.world.num_bs} base stations, {where}"
 
 
-class AssociationScene:
+class AssociationScene(RecordedScene[Record]):
     """See `mmwave_gym.render.Scene`."""
 
-    def __init__(self, batch: Batch):
-        self._batch = batch
-        self._record: Record | None = None
-        self._picture: AssociationPicture | None = None
-
-    @property
-    def _known(self) -> Record:
-        self._record = self._record or Record(self._batch)
-        return self._record
-
-    def record(self, outcome: Outcome | None) -> None:
-        if outcome is None:
-            self._known.restart()
-        else:
-            self._known.add(outcome)
-
-    def picture(self) -> Frame:
-        if self._picture is None:
-            from mmwave_gym.rendering.association_picture import AssociationPicture  # loads pygame
-
-            self._picture = AssociationPicture(self._known)
-        return self._picture.draw()
+    record_type = Record
+    picture_type = "association_picture:AssociationPicture"
 
     def text(self) -> str:
         """The map with loads, the decision and totals in ASCII, always the same number of lines of the same width."""
-        record = self._known
+        record = self._record
         beside = self._decision_lines(record)
         rows = ["+" + "-" * MAP_COLUMNS + "+", *self._map_lines(record), "+" + "-" * MAP_COLUMNS + "+"]
         beside += [""] * (len(rows) - len(beside))

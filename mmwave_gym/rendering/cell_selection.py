@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mmwave_gym.rendering.recorded import RecordedScene
 from mmwave_gym.scenario import Batch, Outcome
 from mmwave_gym.scenarios.cell_selection import STATES, CellSelection
-
-if TYPE_CHECKING:
-    from mmwave_gym.rendering.canvas import Frame
-    from mmwave_gym.rendering.cell_selection_picture import CellSelectionPicture
 
 PAGE_SLOTS = 60
 MOST_UES = 20  # shown; the totals are of all
@@ -65,8 +62,8 @@ class Record:
         self.outages = np.zeros(num_ues, np.int64)
         self.now = self._moment(None)
 
-    def add(self) -> None:
-        """Note the slot that was just played."""
+    def add(self, outcome: Outcome | None = None) -> None:
+        """Note the slot that was just played; all is read from the batch."""
         self.now = now = self._moment(self.now)
         self.slot += 1
         self.page.append(now)
@@ -103,25 +100,11 @@ class Record:
         return np.asarray(total, np.float64) / max(self.slot, 1)
 
 
-class CellSelectionScene:
+class CellSelectionScene(RecordedScene[Record]):
     """See `mmwave_gym.render.Scene`."""
 
-    def __init__(self, batch: Batch):
-        self._record = Record(batch)
-        self._picture: CellSelectionPicture | None = None
-
-    def record(self, outcome: Outcome | None) -> None:
-        if outcome is None:
-            self._record.restart()
-        else:
-            self._record.add()
-
-    def picture(self) -> Frame:
-        if self._picture is None:
-            from mmwave_gym.rendering.cell_selection_picture import CellSelectionPicture  # loads pygame
-
-            self._picture = CellSelectionPicture(self._record)
-        return self._picture.draw()
+    record_type = Record
+    picture_type = "cell_selection_picture:CellSelectionPicture"
 
     def text(self) -> str:
         """The table in ASCII, always the same number of lines of the same width."""

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from mmwave_gym.radio import linear_to_db
+from mmwave_gym.rendering.recorded import RecordedScene
 from mmwave_gym.scenario import Batch, Outcome
 from mmwave_gym.scenarios.power_allocation import MET, PowerAllocation
-
-if TYPE_CHECKING:
-    from mmwave_gym.rendering.canvas import Frame
-    from mmwave_gym.rendering.power_allocation_picture import PowerAllocationPicture
 
 Array = NDArray[np.float64]
 
@@ -176,35 +173,15 @@ def colours(head_m: Array, unit_m: float, before: NDArray[np.int64] | None = Non
     return chosen
 
 
-class PowerAllocationScene:
+class PowerAllocationScene(RecordedScene[Record]):
     """See `mmwave_gym.render.Scene`."""
 
-    def __init__(self, batch: Batch):
-        self._batch = batch
-        self._record: Record | None = None
-        self._picture: PowerAllocationPicture | None = None
-
-    @property
-    def _known(self) -> Record:
-        self._record = self._record or Record(self._batch)
-        return self._record
-
-    def record(self, outcome: Outcome | None) -> None:
-        if outcome is None:
-            self._known.restart()
-        else:
-            self._known.add(outcome)
-
-    def picture(self) -> Frame:
-        if self._picture is None:
-            from mmwave_gym.rendering.power_allocation_picture import PowerAllocationPicture  # loads pygame
-
-            self._picture = PowerAllocationPicture(self._known)
-        return self._picture.draw()
+    record_type = Record
+    picture_type = "power_allocation_picture:PowerAllocationPicture"
 
     def text(self) -> str:
         """The map of clusters, rates and powers in ASCII, always the same number of lines of the same width."""
-        record = self._known
+        record = self._record
         beside = self._lines_beside(record)
         rows = ["+" + "-" * MAP_COLUMNS + "+", *self._map_lines(record), "+" + "-" * MAP_COLUMNS + "+"]
         beside += [""] * (len(rows) - len(beside))

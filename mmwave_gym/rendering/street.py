@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mmwave_gym.rendering.recorded import RecordedScene
 from mmwave_gym.rendering.track import Scale, Totals
 from mmwave_gym.scenario import Batch, Outcome
 from mmwave_gym.scenarios.street import NOISE_DBM, Street
 from mmwave_gym.scenarios.street_config import TICK_S
 from mmwave_gym.street_map import STREET_M, StreetMap, street_map
-
-if TYPE_CHECKING:
-    from mmwave_gym.rendering.canvas import Frame
-    from mmwave_gym.rendering.street_picture import StreetPicture
 
 Floats = NDArray[np.floating[Any]]
 
@@ -203,25 +200,11 @@ class Record:
         return float(self.totals.sums[name][0])
 
 
-class StreetScene:
+class StreetScene(RecordedScene[Record]):
     """See `mmwave_gym.render.Scene`."""
 
-    def __init__(self, batch: Batch):
-        self._record = Record(batch)
-        self._picture: StreetPicture | None = None
-
-    def record(self, outcome: Outcome | None) -> None:
-        if outcome is None:
-            self._record.restart()
-        else:
-            self._record.add(outcome)
-
-    def picture(self) -> Frame:
-        if self._picture is None:
-            from mmwave_gym.rendering.street_picture import StreetPicture  # loads pygame
-
-            self._picture = StreetPicture(self._record)
-        return self._picture.draw()
+    record_type = Record
+    picture_type = "street_picture:StreetPicture"
 
     def text(self) -> str:
         """Map, cells and totals in ASCII, always the same number of lines of the same width."""

@@ -128,7 +128,8 @@ class HandoverConfig:
     layout_seed: int | None = None
     """Fixes cells and shadowing maps for all episodes; None draws new ones for every episode."""
     channel: str | os.PathLike[str] | LinkMatrix | None = None
-    """A link matrix as the world: a .npz or .csv file, "mssn:V-R10/2071667", "raytraced:sf_columbus_28ghz"."""
+    """A link matrix as the world: a .npz or .csv file, "mssn:V-R10/2071667", "raytraced:sf_columbus_28ghz"; "#north"
+    behind it means that half of its streets."""
 
     def __post_init__(self) -> None:
         if isinstance(self.mobility, str):

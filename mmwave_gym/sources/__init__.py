@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from mmwave_gym.channel import read_channel, write_channel
 from mmwave_gym.city import City, CityError
 from mmwave_gym.link_matrix import ChannelError, LinkMatrix
+from mmwave_gym.regions import within
 from mmwave_gym.sources import cities, mssn, raytraced, sites
 
 SCHEMES: dict[str, Callable[[Path, str], LinkMatrix]] = {"mssn": mssn.open_named, "raytraced": raytraced.open_named}
@@ -28,7 +29,8 @@ SCHEMES: dict[str, Callable[[Path, str], LinkMatrix]] = {"mssn": mssn.open_named
 def open_channel(channel: str | os.PathLike[str] | LinkMatrix) -> LinkMatrix:
     """A link matrix, as it is, from an .npz or .csv file, or from a source "scheme:name" in the MMWAVE_DATA folder.
 
-    Raises ChannelError, a ValueError, that names the file or the source and what is wrong.
+    "#north" behind it means that region of it, see `mmwave_gym.regions`. Raises ChannelError, a ValueError, that names
+    the file or the source and what is wrong.
     """
     if isinstance(channel, LinkMatrix):
         return channel
@@ -38,6 +40,13 @@ def open_channel(channel: str | os.PathLike[str] | LinkMatrix) -> LinkMatrix:
             f"LinkMatrix, got {channel!r}."
         )
     text = os.fspath(channel)
+    whole, mark, region = text.rpartition("#")
+    if mark and not Path(text).exists():
+        matrix = open_channel(whole)
+        try:
+            return within(matrix, region)
+        except ChannelError as error:
+            raise ChannelError(f"{text}: {error}") from None
     scheme, colon, name = text.partition(":")
     if colon and scheme in SCHEMES:
         return SCHEMES[scheme](data_folder(text), name)

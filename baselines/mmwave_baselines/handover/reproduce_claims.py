@@ -315,14 +315,16 @@ def _over(other: str, window: str) -> Callable[[Measured], Found]:
 
 def _faster(m: Measured) -> Found:
     rows = m.speed("delayed")
-    gains, reasons = [], []
+    holds, gains, reasons = [], [], []
     for name, title in (("delayed", "in turn"), ("averaged", "averaged"), ("paper", "paper mode")):
         gain = speed_up(m.speed(name))
         most = max(gain)
-        gains.append(gain[most])
-        blocks = ", ".join(_blocks(needed(m.speed(name), n)) for n in gain)
-        reasons.append(f"{title}: median blocks {blocks} with {', '.join(map(str, gain))} UEs")
-    holds = [gain is not None and gain > 1.0 for gain in gains]
+        blocks = [needed(m.speed(name), n) for n in gain]
+        holds.append(blocks[-1] < blocks[0])
+        alone = np.isfinite(blocks).sum() == 1 and gain[most] is not None  # nobody to compare with
+        gains.append(f"only {most} UEs get there" if alone else gain[most])
+        told_blocks = ", ".join(map(_blocks, blocks))
+        reasons.append(f"{title}: median blocks {told_blocks} with {', '.join(map(str, gain))} UEs")
     reason = f"{'; '.join(reasons)}; {len({r['seed'] for r in rows})} runs each, tested every 10 blocks"
     return Found("none" if gains[0] is None else gains[0], None, all_of(holds), reason)
 

@@ -99,8 +99,14 @@ def _figure8(m: Measured) -> Figure:
             found = {k: [mean(m.at_beta(method, k, b)) for b in BETAS] for k in ("handovers", "throughput")}
             x, y = ([i.mean for i in found[k]] for k in ("handovers", "throughput"))
             axis.plot(x, y, "o-", color=_COLOURS[method], markersize=5, label=NAMES[method])
-            for beta, *at in zip(BETAS, x, y, strict=True):
-                axis.annotate(f"{beta:g}", at, (4, 4), textcoords="offset points", fontsize=8, color=_COLOURS[method])
+            there: dict[tuple[float, float], list[str]] = {}
+            for beta, at in zip(BETAS, zip(x, y, strict=True), strict=True):
+                there.setdefault(at, []).append(f"{beta:g}")  # A3's pair may be that of another beta, too
+            lift = -11 if method == "a3" else 4
+            for at, betas in there.items():
+                axis.annotate(
+                    ", ".join(betas), at, (4, lift), textcoords="offset points", fontsize=8, color=_COLOURS[method]
+                )
         axis.set_xlabel("handovers a slot")
         axis.legend(frameon=False, fontsize=9)
         axis.margins(0.1)
@@ -197,7 +203,8 @@ def _ues(m: Measured) -> Figure:
         axis.set_xscale("log", base=2)
         axis.set_xticks(counts, [str(n) for n in counts])
         axis.set_xlabel("UEs that share a server")
-    axes[0].set_ylim(bottom=0.0)
+    axes[0].set_xlim(axes[1].get_xlim())
+    axes[0].set_ylim(0.0, 1.1 * max(axes[0].dataLim.y1, 1.0))
     axes[0].legend(frameon=False, fontsize=8)
     axes[2].legend(frameon=False, fontsize=8)
     return figure

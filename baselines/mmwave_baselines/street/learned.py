@@ -1,4 +1,4 @@
-"""Agents that were trained here and are shipped: learned from the regret in hindsight, several training seeds a street.
+"""Agents that were trained here and are shipped, several training seeds a street; all but one on the regret in hindsight.
 
 Each sees what a UE hears and begins as an imitation of the tuned A3; see docs/training.md.
 """
@@ -14,13 +14,19 @@ class Ppo(Shipped):
     algorithm, label = "ppo", "PPO"
 
 
-class A3c(Shipped):
-    """`python -m train.a3c`, the handover paper's learner in stable mode: the last measurement, and a memory of 64."""
+class PpoRewards(Shipped):
+    """`python -m train.ppo --no-regret`: as `Ppo`, but it was trained on what is received alone."""
 
-    algorithm, label = "a3c", "A3C"
+    algorithm, label = "ppo_rewards", "PPO on rewards"
 
 
 class RecurrentPpo(Shipped):
     """`python -m train.recurrent_ppo`: an LSTM that sees the newest measurement only and remembers the others."""
 
     algorithm, label = "recurrent_ppo", "RecurrentPPO"
+
+
+class A3c(Shipped):
+    """`python -m train.a3c`, the handover paper's learner in stable mode: the last measurement, and a memory of 64."""
+
+    algorithm, label = "a3c", "A3C"
