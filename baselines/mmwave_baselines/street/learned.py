@@ -1,4 +1,4 @@
-"""Agents that were trained here and are shipped, several training seeds a street; all but one on the regret in hindsight.
+"""Agents that were trained here and are shipped, several seeds a street; all but one on the regret in hindsight.
 
 Each sees what a UE hears and begins as an imitation of the tuned A3; see docs/training.md.
 """
