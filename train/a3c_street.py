@@ -8,7 +8,7 @@ what clustering tells apart, places and ways to move, is common to them.
 Other than in the paper's world:
 
 1. A decision takes 100 ms, a handover several of them, a lost link more. Values are discounted by time, gamma for each
-   decision that passed, and the mean that is taken off rewards is taken off that often.
+   decision that passed, and what is usual is taken off rewards by the second (`train.rewards`).
 2. The network sees what is new: the last measurement, who serves, ages, and the SINR of the serving link. The seven
    measurements before, which PPO is shown, it has to remember.
 3. It is larger than the paper's (`--encoder`, `--units`), and imitates the tuned A3 instead of five pairs of settings.
@@ -64,17 +64,18 @@ class Street:
 
     def __init__(self, task: Task, encoder: int, units: int):
         self.task = task
-        self.scenario: Any = task.scenario()
-        where = self.scenario.fields.split(np.arange(self.scenario.fields.size))
+        scenario: Any = task.scenario()
+        self.scenario = scenario
+        where = scenario.fields.split(np.arange(scenario.fields.size))
         where[ONLY_NEWEST] = where[ONLY_NEWEST][:1]
         self.columns = np.concatenate([where[name] for name in SEEN])
         self._middle, self._unit = (
             np.concatenate([np.full(len(where[name]), told[i]) for name, told in SEEN.items()]) for i in range(2)
         )
-        self.shape = Shape(len(self.columns), int(self.scenario.action_space.n), encoder, units)
+        self.shape = Shape(len(self.columns), int(scenario.action_space.n), encoder, units)
 
     def see(self, observation: NDArray[Any]) -> Array:
-        """The network's input (…, inputs) for raw observations."""
+        """The network's input (…, inputs) for raw observations (…, features)."""
         return (observation[..., self.columns] - self._middle) / self._unit
 
     def network(self, server: Server) -> LstmNetwork:
@@ -102,19 +103,20 @@ class Street:
         episodes, shape = args.imitate_episodes, self.shape
         venv = self.copies(episodes, args.seed, OTHER_WORLDS)
         record = watch(load_agent(EXPERT, "street", self.task), venv, args.seed, None)
-        x, action = self.see(record.inputs.numpy()), record.labels.numpy()  # (decisions, episodes, …)
-        goes_on = record.started.numpy() == 0.0
+        x, action, goes_on = self.see(record.inputs.numpy()), record.labels.numpy(), record.started.numpy() == 0.0
+        if len(x) < BLOCK:
+            raise ValueError(f"episodes of {len(x)} decisions are shorter than a block of {BLOCK}: try --no-imitate.")
         blocks, groups = len(x) // BLOCK, -(-episodes // args.ues)
         pushes = iter(np.linspace(IMITATION_RATE, 0.0, args.imitate_epochs * blocks * groups, endpoint=False))
         started, rng = server.copy(), np.random.default_rng([args.seed, 2])
         right = np.zeros(args.imitate_epochs)
         for epoch in range(args.imitate_epochs):
             for rows in np.array_split(rng.permutation(episodes), groups):
-                memory = np.zeros((2, len(rows), shape.units))
+                hidden, cell = np.zeros((2, len(rows), shape.units))
                 for b in range(blocks):
                     part = slice(b * BLOCK, (b + 1) * BLOCK), rows
-                    tape = forward(shape, started.weights, x[part], *memory, goes_on[part])
-                    memory = np.array((tape.steps[-1].hidden, tape.steps[-1].cell))
+                    tape = forward(shape, started.weights, x[part], hidden, cell, goes_on[part])
+                    hidden, cell = tape.steps[-1].hidden, tape.steps[-1].cell
                     wanted = np.arange(shape.actions) == action[part][..., None]
                     d_logits = wanted - softmax(tape.logits)
                     gradient = backward(shape, started.weights, tape, d_logits, 0.0 * tape.value, summed=True)
@@ -143,8 +145,8 @@ class Player:
 
         self.street, self.mode = street, mode
         self.base = street.copies(ues, seed, first_episode)
-        decision_s = street.scenario.config.decision_s
-        self._venv = TrainingReward(self.base, mode.scale, mode.regret, mode.offset / decision_s)
+        self._decision_s = street.scenario.config.decision_s
+        self._venv = TrainingReward(self.base, mode.scale, mode.regret, mode.offset / self._decision_s)
         self._rng = np.random.default_rng([seed, 1, first_episode])
         self._seen = street.see(self._venv.reset())
         self._goes_on = np.zeros(ues, bool)
@@ -160,12 +162,13 @@ class Player:
             below = softmax(tape.logits[0]).cumsum(axis=1)[:, :-1]
             action = (self._rng.random(len(below))[:, None] >= below).sum(axis=1)
             observation, reward, ends, _ = self._venv.step(action)
-            passed = self.base.outcome.elapsed_s / self.street.scenario.config.decision_s
             tapes.append(tape)
+            passed = self.base.outcome.elapsed_s / self._decision_s
             rows.append((action, reward.astype(np.float64), mode.gamma**passed, ends))
             self._seen, self._goes_on = self.street.see(np.asarray(observation)), ~ends
         after = forward(shape, weights, self._seen[None], self._hidden, self._cell).value[0]
-        return Played(_joined(tapes), *(np.array(column) for column in zip(*rows, strict=True)), after)
+        action, reward, discount, ends = (np.array(column) for column in zip(*rows, strict=True))
+        return Played(_joined(tapes), action, reward, discount, ends, after)
 
 
 def _joined(tapes: list[Tape]) -> Tape:

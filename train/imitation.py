@@ -95,6 +95,7 @@ def _along_episodes(policy: Any, shown: Sequence[Record], generator: torch.Gener
 
 
 def watch(agent: Any, venv: Any, seed: int, most_steps: int | None) -> Record:
+    """What the agent was shown and did in one horizon of every copy, and in what follows where episodes end before."""
     base = venv.unwrapped
     observation = venv.reset()
     memory = None

@@ -131,6 +131,7 @@ PRESETS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
         "street": {
             "steps": 1_000_000,
             "ues": 64,
+            "cluster": False,
             "encoder": 64,
             "units": 64,
             "imitate_epochs": 4,
