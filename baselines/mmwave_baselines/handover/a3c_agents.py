@@ -91,6 +91,8 @@ class OnlineA3c(Policy):
     fetch_every: blocks of 20 slots between two fetches. rate: of learning, None for the last one of the training.
     """
 
+    expensive = True  # half a minute of processor time a task and training seed: boards show committed rows
+
     def __init__(self, network: Any, card: Mapping[str, Any], fetch_every: int = 1, rate: float | None = None):
         super().__init__(network, card)
         if not isinstance(network, LstmNetwork) or "online" not in card:
