@@ -146,7 +146,7 @@ def test_what_the_command_line_says_comes_before_a_preset(in_the_checkout):
     assert parse(Arguments, shlex.split(command(one, "train.ppo"))[3:]) == one
     handover = parse(Arguments, ["MmwaveHandover-v0"])
     assert handover == Arguments(env_id="MmwaveHandover-v0")
-    with pytest.raises(ValueError, match="--network must be one of mlp, plain, set, got 'cnn'"):
+    with pytest.raises(ValueError, match="--network must be one of mlp, plain, set, relative, got 'cnn'"):
         parse(Arguments, [ENV, "--network=cnn"])
 
 

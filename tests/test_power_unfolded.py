@@ -377,7 +377,7 @@ def test_training_lowers_the_loss_and_saves_an_agent(tmp_path: Any, capsys: Any)
     main([*QUICK, "--steps", "80", "--late", "0", "--out", str(tmp_path / "run")])
     assert "mmwave-gym evaluate" in capsys.readouterr().out
     card = results(tmp_path / "run")
-    learner = Learner(Arguments(env_id=QUICK[0], worlds=0.01, batch_size=8, eval_episodes=20), SUITE[-1], Console())
+    learner = Learner(Arguments(env_id=QUICK[0], worlds=0.01, batch_size=8, eval_episodes=20), TASKS[-1], Console())
     rollout = learner.rollout(3)._replace(slots=20, change=20)
     with torch.no_grad():
         untrained = float(loss_of(learner.cell, rollout, 15.0, True)[0])

@@ -1,5 +1,6 @@
 """Learned handover in a street: the reward it is trained on, and that what is shipped stands above the tuned A3."""
 
+import json
 from functools import lru_cache
 from typing import Any
 
@@ -55,7 +56,8 @@ def test_shipped_agents_are_those_of_their_files(kind: Any, name: str) -> None:
         policy = kind.for_task(of, seed)
         command = policy.card["command"]
         assert command.startswith(f"python -m {COMMANDS[kind]} --task {name}")
-        assert (policy.config["seed"], policy.config["kwargs"], policy.label) == (seed, of.kwargs, kind.label)
+        kwargs = json.loads(json.dumps(of.kwargs))
+        assert (policy.config["seed"], policy.config["kwargs"], policy.label) == (seed, kwargs, kind.label)
         assert ("--no-regret" in command) == (kind is PpoRewards)
 
 

@@ -165,7 +165,7 @@ def test_bad_input_is_one_line(argv, said, tmp_path, capsys):
 def test_other_scripts_have_no_lstm():
     from train.ppo import Ppo
 
-    with pytest.raises(BadRun, match="--network must be one of mlp, plain, set, got 'lstm'"):
+    with pytest.raises(BadRun, match="--network must be one of mlp, plain, set, relative, got 'lstm'"):
         parse_checked(Ppo, [ENV, "--network=lstm"])
 
 

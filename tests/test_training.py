@@ -310,4 +310,4 @@ def test_shipped_agents_are_those_of_their_files():
 
 def test_shipped_weights_are_small():
     folder = ROOT / "baselines/mmwave_baselines/handover/weights"
-    assert sum(file.stat().st_size for file in folder.iterdir()) < 2 * 2**20
+    assert sum(file.stat().st_size for file in folder.iterdir()) < 3 * 2**20
