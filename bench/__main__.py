@@ -29,10 +29,11 @@ from threadpoolctl import threadpool_limits
 import mmwave_gym  # noqa: F401  (registers the environments)
 from bench.measure import Row, alternate, seconds
 from bench.training import ENV_ID, a3c_updates, ppo_frames, ppo_share
-from mmwave_gym.clustering import floc
-from mmwave_gym.registration import make_scenario
-from mmwave_gym.scenario import Batch, EpisodeKey, EpisodeRng
-from mmwave_gym.scenarios.power_allocation_world import in_strips
+from mmwave_gym.core.batch import Batch
+from mmwave_gym.core.registration import make_scenario
+from mmwave_gym.core.scenario import EpisodeKey, EpisodeRng
+from mmwave_gym.scenarios.power_allocation.clustering import floc
+from mmwave_gym.scenarios.power_allocation.world import in_strips
 
 PEER_ID = "mobile-small-central-v0"
 COPIES = 1024

@@ -31,7 +31,7 @@ def ppo_share(quick: bool) -> Row:
         from stable_baselines3 import PPO as Learner
         from stable_baselines3.common.vec_env import VecEnvWrapper
 
-        from mmwave_gym.sb3 import make_sb3_vec_env
+        from mmwave_gym.api.sb3 import make_sb3_vec_env
     except ImportError as error:
         return Row(what, None, goal, f"not measured: {error}")
 
@@ -102,7 +102,7 @@ def ppo_frames(quick: bool) -> list[Row]:
         import torch
         from stable_baselines3.common.env_util import make_vec_env
 
-        from mmwave_gym.sb3 import make_sb3_vec_env
+        from mmwave_gym.api.sb3 import make_sb3_vec_env
     except ImportError as error:
         return [Row(what, None, goal, f"not measured: {error}") for what in whats.values()]
     torch.set_num_threads(1)

@@ -15,31 +15,31 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
-from mmwave_gym.agent import sees
-from mmwave_gym.registration import TABLE, Entry, make_scenario, scenario_classes
-from mmwave_gym.scenario import Scenario
-from mmwave_gym.suite import SUITE, Task
+from mmwave_gym.agents.protocol import sees
+from mmwave_gym.benchmark.suite import all_tasks
+from mmwave_gym.benchmark.task import Task
+from mmwave_gym.core import rooms
+from mmwave_gym.core.registration import make_registered
+from mmwave_gym.core.rooms import Entry, Room
+from mmwave_gym.core.scenario import Scenario
 
 PAGES = Path(__file__).parent / "environments"
-VARIANTS = {"power_allocation": {"observation": "local"}}
-"""Keywords with which an environment shows its agents other things, told too."""
 PER = {"step": "mean over steps", "second": "a second", "all": "sum over the episode"}
 
 
-def page(entry: Entry) -> str:
+def page(room: Room, entry: Entry) -> str:
     """The page of one environment, Markdown."""
-    scenario = make_scenario(entry.scenario, **entry.overrides)
-    scenario_class, config_class = scenario_classes(entry.scenario)
-    text = inspect.cleandoc(sys.modules[scenario_class.__module__].__doc__ or "")
+    scenario = make_registered(entry.id)
+    text = inspect.cleandoc(sys.modules[room.load("scenario").__module__].__doc__ or "")
     intro, _, differences = text.partition("\nDifferences from the paper")
     parts = [
         f"<!-- Written by docs/make_pages.py from the code; edit the code. -->\n\n# {entry.id}\n\n{intro.strip()}",
-        _picture(entry),
+        _picture(room, entry),
         f'```python\nimport gymnasium as gym, mmwave_gym\n\nenv = gym.make("{entry.id}")\n'
         f'envs = gym.make_vec("{entry.id}", num_envs=1024)\n```',
         "## Observation\n\nOne float32 vector, the fields in this order.",
         _fields(scenario),
-        *_variant(entry),
+        *_variant(room, entry),
         "## Action",
         _table(("space", "what it is"), [(f"`{scenario.action_space}`", scenario.action_meaning)]),
         "## Reward and metrics\n\n`info` holds a step's metrics, a row of the leaderboard what the last column says.",
@@ -51,21 +51,21 @@ def page(entry: Entry) -> str:
             ],
         ),
         "## Keywords",
-        _table(("keyword", "default", "what it does"), _keywords(config_class)),
+        _table(("keyword", "default", "what it does"), _keywords(room.load("config"))),
         f"## Differences from the paper{differences}" if differences else "",
-        _policy(entry),
-        _reproduced(entry),
+        _policy(room),
+        _reproduced(room),
         "## Tasks of the suite",
         _table(
             ("task", "what it is", "warm-up", "scored", "ceiling"),
             (
                 (f"`{t.name}`", t.description, t.warmup_steps, t.scored_steps or "to the end", _limits(t, scenario))
-                for t in SUITE
+                for t in all_tasks(room.name)
                 if t.env_id == entry.id
             ),
         ),
-        _headroom(entry),
-        *_part(entry),
+        _headroom(room, entry),
+        *_part(room),
         "## Versions\n\n" + "\n".join(f"- {line}" for line in entry.history),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -78,37 +78,36 @@ def _fields(scenario: Scenario[Any, Any]) -> str:
     )
 
 
-def _variant(entry: Entry) -> list[str]:
-    """The observation with the keywords of `VARIANTS`."""
-    keywords = VARIANTS.get(entry.scenario)
-    if not keywords:
+def _variant(room: Room, entry: Entry) -> list[str]:
+    """The observation with the keywords `documented` of the room."""
+    if not room.documented:
         return []
-    said = ", ".join(f"`{name}={value!r}`" for name, value in keywords.items())
-    return [f"With {said}:", _fields(make_scenario(entry.scenario, **{**entry.overrides, **keywords}))]
+    said = ", ".join(f"`{name}={value!r}`" for name, value in room.documented.items())
+    return [f"With {said}:", _fields(make_registered(entry.id, **room.documented))]
 
 
-def _part(entry: Entry) -> list[str]:
-    """Who plays, and what is told by hand in docs/parts, of an environment that has such a part."""
-    part = PAGES.parent / "parts" / f"{entry.scenario}.md"
-    if not part.exists():
+def _part(room: Room) -> list[str]:
+    """Who plays, and the room's guide, of an environment that has one."""
+    guide = room.text()
+    if not guide:
         return []
     rows = []
     for point in sorted(entry_points(group="mmwave_gym.agents"), key=lambda point: point.name):
         scenario, _, name = point.name.partition("/")
-        if scenario == entry.scenario:
+        if scenario == room.name:
             agent = point.load()
             player = agent if hasattr(agent, "access") else getattr(agent, "kind", agent)  # of weights: who has them
             rows.append((f"`{name}`", sees(player), " ".join((agent.__doc__ or "").split())))
-    return ["## Agents", _table(("name", "access", "what it is"), rows), part.read_text().strip()]
+    return ["## Agents", _table(("name", "access", "what it is"), rows), guide.strip()]
 
 
-def _picture(entry: Entry) -> str:
-    image = PAGES.parent / "images" / f"{entry.scenario}.gif"
+def _picture(room: Room, entry: Entry) -> str:
+    image = PAGES.parent / "images" / f"{room.name}.gif"
     return f"![An episode of {entry.id}](../images/{image.name})" if image.exists() else ""
 
 
-def _reproduced(entry: Entry) -> str:
-    page = PAGES.parent / "reproductions" / f"{entry.scenario}.md"
+def _reproduced(room: Room) -> str:
+    page = PAGES.parent / "reproductions" / f"{room.name}.md"
     if not page.exists():
         return ""
     return (
@@ -125,12 +124,12 @@ def _limits(task: Task, scenario: Scenario[Any, Any]) -> str:
     return f"{task.ceiling} ({task.ceiling_kind})" + (f"; proven: {proven}" if proven else "")
 
 
-def _headroom(entry: Entry) -> str:
+def _headroom(room: Room, entry: Entry) -> str:
     """Of each task on the committed leaderboard: the best rule that a UE could play, the ceiling, the best learner."""
     with (PAGES.parent / "leaderboard" / "leaderboard.csv").open() as file:
         scored = [row for row in csv.DictReader(file) if row["mean"]]
     rows = []
-    for task in (t for t in SUITE if t.env_id == entry.id):
+    for task in (t for t in all_tasks(room.name) if t.env_id == entry.id):
         here = [row for row in scored if row["task"] == task.name]
         ceiling = next((float(row["mean"]) for row in here if row["agent"] == task.ceiling), None)
         local = sorted((row for row in here if row["group"] == "local"), key=lambda row: -float(row["mean"]))
@@ -175,8 +174,8 @@ def _short(value: float, digits: int = 5, sign: str = "") -> str:
     return f"{value:{sign},.0f}" if abs(value) >= 10.0 ** (digits - 1) else f"{value:{sign}.{digits}g}"
 
 
-def _policy(entry: Entry) -> str:
-    image = PAGES.parent / "images" / f"{entry.scenario}_policy.png"
+def _policy(room: Room) -> str:
+    image = PAGES.parent / "images" / f"{room.name}_policy.png"
     if not image.exists():
         return ""
     return (
@@ -206,8 +205,9 @@ def _table(head: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> str:
 
 def main() -> None:
     PAGES.mkdir(exist_ok=True)
-    for entry in TABLE:
-        (PAGES / f"{entry.scenario}.md").write_text(page(entry))
+    for room in rooms.rooms().values():
+        for entry in room.entries:
+            (PAGES / f"{room.name}.md").write_text(page(room, entry))
 
 
 if __name__ == "__main__":

@@ -18,8 +18,8 @@ from matplotlib.patches import Circle, Rectangle
 from mmwave_baselines.cell_selection.mdp import Mdp, network_tables
 from mmwave_baselines.cell_selection.model import Game
 from mmwave_baselines.cell_selection.team import table
-from mmwave_gym.registration import make_scenario
-from mmwave_gym.rendering.cell_selection_picture import state_colour
+from mmwave_gym.core.registration import make_scenario
+from mmwave_gym.scenarios.cell_selection.picture import state_colour
 
 NUM_UES, NUM_CELLS, HANDOVER_COST = 3, 3, 0.1
 NAMES = ("LOS", "NLOS", "outage")

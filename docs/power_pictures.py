@@ -11,13 +11,14 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
-from mmwave_gym.agent import load_agent
-from mmwave_gym.cli_sites import last_record, play
-from mmwave_gym.clustering import floc
-from mmwave_gym.render import Renderer
-from mmwave_gym.rendering import power_allocation_map
-from mmwave_gym.scenario import Batch, Outcome
-from mmwave_gym.suite import Task
+from mmwave_gym.agents.registry import load_agent
+from mmwave_gym.benchmark.task import Task
+from mmwave_gym.core.batch import Batch
+from mmwave_gym.core.scenario import Outcome
+from mmwave_gym.rendering.renderer import Renderer
+from mmwave_gym.scenarios.power_allocation import map_picture as power_allocation_map
+from mmwave_gym.scenarios.power_allocation.clustering import floc
+from mmwave_gym.scenarios.power_allocation.commands import last_record, play
 
 SIDE_M = 1000.0
 DENSITIES_PER_KM2 = (60, 180)

@@ -13,13 +13,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image, ImageDraw, ImageFont
 
-from mmwave_gym.agent import RowRng, load_agent, sees
-from mmwave_gym.registration import make_scenario
-from mmwave_gym.rendering.street_picture import MAP_AT, MAP_SIDE, PLOT_AT
-from mmwave_gym.scenarios.street import NOISE_DBM
-from mmwave_gym.scenarios.street_config import StreetConfig
-from mmwave_gym.street_map import STREET_M, StreetMap, street_map
-from mmwave_gym.suite import task
+from mmwave_gym.agents.protocol import RowRng, sees
+from mmwave_gym.agents.registry import load_agent
+from mmwave_gym.benchmark.suite import task
+from mmwave_gym.core.registration import make_scenario
+from mmwave_gym.scenarios.street.config import StreetConfig
+from mmwave_gym.scenarios.street.game import NOISE_DBM
+from mmwave_gym.scenarios.street.picture import MAP_AT, MAP_SIDE, PLOT_AT
+from mmwave_gym.scenarios.street.world import STREET_M, StreetMap, street_map
 
 TASK = "street/car-sparse"
 POLICIES = (("a3", "A3, tuned"), ("ppo", "PPO, trained on this street"))

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 import mmwave_gym
-from mmwave_gym.policy import Normalisation
+from mmwave_gym.agents.policy import Normalisation
 
 ENV = "MmwaveHandover-v0"
 WORLD = {"mobility": "A1", "beta": 5.0, "boundary": "stay", "horizon": 200}

@@ -13,21 +13,22 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from mmwave_gym.registration import register
+from mmwave_gym.core.registration import register
 from mmwave_gym.version import __version__
 
 if TYPE_CHECKING:
-    from mmwave_gym.agent import agents
-    from mmwave_gym.evaluation import evaluate
-    from mmwave_gym.suite import Task, tasks
+    from mmwave_gym.agents.registry import agents
+    from mmwave_gym.benchmark.evaluation import evaluate
+    from mmwave_gym.benchmark.suite import tasks
+    from mmwave_gym.benchmark.task import Task
 
 __all__ = ["Task", "__version__", "agents", "evaluate", "register", "tasks"]
 
 _LAZY = {
-    "Task": "mmwave_gym.suite",
-    "tasks": "mmwave_gym.suite",
-    "agents": "mmwave_gym.agent",
-    "evaluate": "mmwave_gym.evaluation",
+    "Task": "mmwave_gym.benchmark.task",
+    "tasks": "mmwave_gym.benchmark.suite",
+    "agents": "mmwave_gym.agents.registry",
+    "evaluate": "mmwave_gym.benchmark.evaluation",
 }
 
 

@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from mmwave_gym import multiagent
+from mmwave_gym.api import pettingzoo
 
-raw_env = partial(multiagent.raw_env, "association")
-env = partial(multiagent.env, "association")
+raw_env = partial(pettingzoo.raw_env, "association")
+env = partial(pettingzoo.env, "association")

@@ -2,8 +2,8 @@
 
 from functools import partial
 
-from mmwave_gym import multiagent
+from mmwave_gym.api import pettingzoo
 
-parallel_env = partial(multiagent.parallel_env, "cell_selection")
-raw_env = partial(multiagent.raw_env, "cell_selection")
-env = partial(multiagent.env, "cell_selection")
+parallel_env = partial(pettingzoo.parallel_env, "cell_selection")
+raw_env = partial(pettingzoo.raw_env, "cell_selection")
+env = partial(pettingzoo.env, "cell_selection")

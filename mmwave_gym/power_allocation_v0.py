@@ -2,8 +2,8 @@
 
 from functools import partial
 
-from mmwave_gym import multiagent
+from mmwave_gym.api import pettingzoo
 
-parallel_env = partial(multiagent.parallel_env, "power_allocation")
-raw_env = partial(multiagent.raw_env, "power_allocation")
-env = partial(multiagent.env, "power_allocation")
+parallel_env = partial(pettingzoo.parallel_env, "power_allocation")
+raw_env = partial(pettingzoo.raw_env, "power_allocation")
+env = partial(pettingzoo.env, "power_allocation")

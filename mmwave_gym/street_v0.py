@@ -2,8 +2,8 @@
 
 from functools import partial
 
-from mmwave_gym import multiagent
+from mmwave_gym.api import pettingzoo
 
-parallel_env = partial(multiagent.parallel_env, "street")
-raw_env = partial(multiagent.raw_env, "street")
-env = partial(multiagent.env, "street")
+parallel_env = partial(pettingzoo.parallel_env, "street")
+raw_env = partial(pettingzoo.raw_env, "street")
+env = partial(pettingzoo.env, "street")

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from mmwave_gym.city import City
+from mmwave_gym.scenarios.association.city import City
 
 BS_X_M = np.array((0.0, 200.0, 600.0))
 RANGE_M = 130.0

@@ -15,14 +15,11 @@ def small_scenarios():
     """The three small scenarios are registered while a module's tests run, and unknown to all other tests."""
     import small_scenarios as module
 
-    from mmwave_gym import registration
+    from mmwave_gym.core import rooms
 
-    table, scenarios = list(registration.TABLE), dict(registration.SCENARIOS)
     module.register()
     yield module
-    for entry in registration.TABLE[len(table) :]:
+    for room in module.ROOMS:
+        del rooms._added[room.name]
         for registry in (gymnasium.registry, pettingzoo.aec_registry, pettingzoo.parallel_registry):
-            registry.pop(entry.id, None)
-    registration.TABLE[:] = table
-    registration.SCENARIOS.clear()
-    registration.SCENARIOS.update(scenarios)
+            registry.pop(room.entries[0].id, None)

@@ -16,8 +16,10 @@ from gymnasium import spaces
 from gymnasium.vector import AutoresetMode
 from scipy import sparse
 
-from mmwave_gym import multiagent, registration
-from mmwave_gym.scenario import Batch, EpisodeKey, Outcome, Scenario
+from mmwave_gym.api import pettingzoo as multiagent
+from mmwave_gym.core import registration
+from mmwave_gym.core.batch import Batch
+from mmwave_gym.core.scenario import EpisodeKey, Outcome, Scenario
 
 NEXT_STEP, SAME_STEP = AutoresetMode.NEXT_STEP, AutoresetMode.SAME_STEP
 OTHERS = "contract:Stirring"
@@ -72,13 +74,14 @@ class Case:
 def _of_table() -> list[Case]:
     """One case for each row of the table, with short episodes where the scenario lets us choose."""
     cases = []
-    for entry in registration.TABLE:
-        config = registration.scenario_classes(entry.scenario)[1]
+    for entry in registration.entries():
+        room = registration.room_of(entry.id)
+        config = room.load("config")
         keywords = dict(entry.overrides)
         if "horizon" in {f.name for f in dataclasses.fields(config)}:
             keywords["horizon"] = SHORT
-        keywords |= SMALL_WORLDS.get(entry.scenario, {})
-        cases.append(Case(entry.id, entry.id, entry.scenario, keywords))
+        keywords |= SMALL_WORLDS.get(room.name, {})
+        cases.append(Case(entry.id, entry.id, room.name, keywords))
     return cases
 
 

@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
-from mmwave_gym.channel import LinkMatrix
-from mmwave_gym.scenario import EpisodeKey, EpisodeRng
+from mmwave_gym.core.scenario import EpisodeKey, EpisodeRng
+from mmwave_gym.links.files import LinkMatrix
 
 NAN = math.nan
 # Three places on a line, 10 m apart. Cell "a" fades out to the east, "b" is heard from the middle on.

@@ -14,9 +14,10 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from mmwave_gym import registration
-from mmwave_gym.checks import at_least
-from mmwave_gym.scenario import (
+from mmwave_gym.core import registration
+from mmwave_gym.core.checks import at_least
+from mmwave_gym.core.rooms import Entry, Room
+from mmwave_gym.core.scenario import (
     EpisodeRng,
     Episodes,
     Metric,
@@ -28,9 +29,8 @@ from mmwave_gym.scenario import (
 
 
 def register() -> None:
-    for scenario, summary in ((SharedCells, "UEs share cells"), (RingRoad, "events"), (Crowd, "come and go")):
-        entry = registration.Entry(id=f"{scenario.__name__}-v0", scenario=scenario.name, summary=summary)
-        registration.add(entry, f"{__name__}:{scenario.__name__}:{scenario.__name__}Config")
+    for room in ROOMS:
+        registration.add(room)
 
 
 # --------------------------------------------------------------------------------------------- coupled load
@@ -413,3 +413,15 @@ class Crowd(Scenario[CrowdEpisodes, CrowdState]):
         tenants = self._tenants(episodes, state.slot)
         place = np.arange(self.num_agents)
         return np.where(tenants[:, 0], place, np.where(tenants[:, 1], self.num_agents + place, -1))
+
+
+ROOMS = tuple(
+    Room(
+        name=scenario.name,
+        package=__name__,
+        entries=(Entry(id=f"{scenario.__name__}-v0", summary=summary),),
+        scenario=f":{scenario.__name__}",
+        config=f":{scenario.__name__}Config",
+    )
+    for scenario, summary in ((SharedCells, "UEs share cells"), (RingRoad, "events"), (Crowd, "come and go"))
+)

@@ -12,13 +12,14 @@ from rich.console import Console
 from mmwave_baselines.handover import lstm
 from mmwave_baselines.handover.a3c import BLOCK, STABLE, Server, with_settings
 from mmwave_baselines.handover.a3c_agents import OnlineA3c
+from mmwave_baselines.handover.training import a3c as script
 from mmwave_baselines.street.rules import A3
-from mmwave_gym.agent import AgentError, RowRng
-from mmwave_gym.policy import load_policy
-from mmwave_gym.sb3 import SEED_SPACING
-from mmwave_gym.suite import Task
-from train import a3c as script, a3c_street
-from train.arguments import parse
+from mmwave_baselines.street.training import a3c as a3c_street
+from mmwave_baselines.training.arguments import parse
+from mmwave_gym.agents.policy import load_policy
+from mmwave_gym.agents.protocol import AgentError, RowRng
+from mmwave_gym.api.sb3 import SEED_SPACING
+from mmwave_gym.benchmark.task import Task
 
 BRIEF = {"users": "car", "cells": "sparse", "duration_s": 2.5}
 """Episodes of 25 decisions or fewer, so that one ends in nearly every block."""

@@ -16,10 +16,13 @@ from mmwave_baselines.association.rollout import LongRollout, Rollout
 from mmwave_baselines.association.rules import Cover, Msr, Price, RandomCandidate, Rbh, RbhNetwork, Sbh, vertex_cover
 from mmwave_baselines.association.smart import Smart
 from mmwave_baselines.association.sqa import Sqa, SqaBest
-from mmwave_gym.agent import AgentError, NotApplicable, RowRng, agents, load_agent
-from mmwave_gym.registration import make_scenario
-from mmwave_gym.scenario import Batch, EpisodeKey, View
-from mmwave_gym.suite import SUITE, Task
+from mmwave_gym.agents.protocol import AgentError, NotApplicable, RowRng
+from mmwave_gym.agents.registry import agents, load_agent
+from mmwave_gym.benchmark.suite import all_tasks
+from mmwave_gym.benchmark.task import Task
+from mmwave_gym.core.batch import Batch, View
+from mmwave_gym.core.registration import make_scenario
+from mmwave_gym.core.scenario import EpisodeKey
 
 pytest.importorskip("numba", reason="planners need the extra [baselines]")
 from mmwave_baselines.association import kernels
@@ -481,7 +484,7 @@ def test_without_numba_planners_say_what_to_install(monkeypatch):
 
 
 def test_sqa_is_expensive_where_it_takes_minutes():
-    expensive = {t.name: load_agent("sqa", "association", t).expensive for t in SUITE if t.env_id == ENV}
+    expensive = {t.name: load_agent("sqa", "association", t).expensive for t in all_tasks() if t.env_id == ENV}
     assert not expensive["association/paper-512"]
     assert expensive["association/paper-2048"]
     assert expensive["association/blocked-2048"]

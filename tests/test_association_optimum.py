@@ -14,11 +14,14 @@ import mmwave_gym
 from mmwave_baselines.association import bounds
 from mmwave_baselines.association.optimum import Optimum, best_plan
 from mmwave_baselines.association.world import KnownWorld, known_worlds
-from mmwave_gym.agent import AgentError, NotApplicable, RowRng, agents, load_agent
-from mmwave_gym.registration import make_scenario
-from mmwave_gym.routes import LinkBudget, Routes
-from mmwave_gym.scenario import Batch, EpisodeKey, View
-from mmwave_gym.suite import Task, task as find_task
+from mmwave_gym.agents.protocol import AgentError, NotApplicable, RowRng
+from mmwave_gym.agents.registry import agents, load_agent
+from mmwave_gym.benchmark.suite import task as find_task
+from mmwave_gym.benchmark.task import Task
+from mmwave_gym.core.batch import Batch, View
+from mmwave_gym.core.registration import make_scenario
+from mmwave_gym.core.scenario import EpisodeKey
+from mmwave_gym.scenarios.association.routes import LinkBudget, Routes
 
 ENV = "MmwaveAssociation-v0"
 SMALL = {"num_ues": 4, "crossings": (2, 3), "duration_s": 29.0, "settle_s": 5.0}

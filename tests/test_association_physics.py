@@ -11,11 +11,13 @@ import shapely
 from hypothesis import given, reject, settings, strategies as st
 from scipy.integrate import quad
 
-from mmwave_gym import association_v0, routes as rt
-from mmwave_gym.registration import make_scenario
-from mmwave_gym.scenario import Batch, EpisodeKey, EpisodeRng
-from mmwave_gym.scenarios.association import LEAST_RATE_MBPS, Association
-from mmwave_gym.sharing import LOAD, TOTAL
+from mmwave_gym import association_v0
+from mmwave_gym.core.batch import Batch
+from mmwave_gym.core.registration import make_scenario
+from mmwave_gym.core.scenario import EpisodeKey, EpisodeRng
+from mmwave_gym.scenarios.association import routes as rt
+from mmwave_gym.scenarios.association.game import LEAST_RATE_MBPS, Association
+from mmwave_gym.scenarios.association.sharing import LOAD, TOTAL
 
 SMALL: dict[str, Any] = {"num_ues": 5, "crossings": (3, 3), "duration_s": 60.0, "settle_s": 10.0}
 ONE_ROAD: dict[str, Any] = {"num_ues": 2, "crossings": (1, 2), "duration_s": 60.0, "settle_s": 0.0}
@@ -519,7 +521,7 @@ def test_pettingzoo_steps_512_ues() -> None:
 def test_maskable_ppo_trains() -> None:
     """MaskablePPO of sb3-contrib meets the masks and learns for some hundred steps."""
     contrib = pytest.importorskip("sb3_contrib", reason="needs the extra [train]")
-    from mmwave_gym.sb3 import make_sb3_vec_env
+    from mmwave_gym.api.sb3 import make_sb3_vec_env
 
     keywords = {**SMALL, "geometry": "blocked", "reward": "marginal"}
     env = make_sb3_vec_env("MmwaveAssociation-v0", n_envs=4, seed=0, **keywords)

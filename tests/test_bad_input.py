@@ -16,10 +16,11 @@ from gymnasium.error import ResetNeeded
 from gymnasium.vector import AutoresetMode
 from hypothesis import HealthCheck, given, settings, strategies as st
 
-from mmwave_gym import checks, multiagent, registration
-from mmwave_gym.envs import MAX_SEED, checked_action, episode_seeds
-from mmwave_gym.registration import make_scenario
-from mmwave_gym.scenario import Batch
+from mmwave_gym.api import pettingzoo as multiagent
+from mmwave_gym.api.gymnasium import MAX_SEED, checked_action, episode_seeds
+from mmwave_gym.core import checks, registration
+from mmwave_gym.core.batch import Batch
+from mmwave_gym.core.registration import make_scenario
 
 pytestmark = pytest.mark.usefixtures("small_scenarios")
 quick = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -53,7 +54,7 @@ WORDS = ("start", "boundary", "speed_drawn_per", "shadowing", "fading")
 @each_case
 def test_every_field_of_every_configuration_refuses_nonsense(case: Case) -> None:
     """Where a scenario leaves one unchecked, this finds it."""
-    config = registration.scenario_classes(case.scenario)[1]
+    config = rooms.room(case.scenario).load("config")
     for field in dataclasses.fields(config):
         for wrong in (math.nan, -math.inf, "bogus", object(), (1.0, 2.0, 3.0)):
             if field.name in ("channel", "city") and isinstance(wrong, str):
@@ -184,7 +185,7 @@ def test_unknown_scenarios_and_ids_name_the_known() -> None:
 
 
 def test_configurations_are_frozen_and_take_keywords_only() -> None:
-    config = registration.scenario_classes("handover")[1]
+    config = rooms.room("handover").load("config")
     with pytest.raises(dataclasses.FrozenInstanceError):
         config().beta = 3.0
     with pytest.raises(TypeError):

@@ -11,8 +11,9 @@ import pytest
 from contract import SMALL_CASES, Case, play_batch, same
 from small_scenarios import Crowd, CrowdConfig, SharedCells, SharedCellsConfig
 
-from mmwave_gym.registration import make_scenario
-from mmwave_gym.scenario import Batch, EpisodeKey, EpisodeRng
+from mmwave_gym.core.batch import Batch
+from mmwave_gym.core.registration import make_scenario
+from mmwave_gym.core.scenario import EpisodeKey, EpisodeRng
 
 pytestmark = pytest.mark.usefixtures("small_scenarios")
 each_small = pytest.mark.parametrize("case", SMALL_CASES, ids=str)

@@ -33,10 +33,12 @@ from mmwave_baselines.cell_selection.rules import (
 )
 from mmwave_baselines.cell_selection.team import TABLES, Team, TeamMemory, table, table_key
 from mmwave_baselines.cell_selection.team_rollouts import Observations
-from mmwave_gym.agent import AgentError, NotApplicable, RowRng
-from mmwave_gym.scenario import Batch, EpisodeKey, View
-from mmwave_gym.scenarios.cell_selection import CellSelection, CellSelectionConfig
-from mmwave_gym.suite import SUITE, Task
+from mmwave_gym.agents.protocol import AgentError, NotApplicable, RowRng
+from mmwave_gym.benchmark.suite import all_tasks
+from mmwave_gym.benchmark.task import Task
+from mmwave_gym.core.batch import Batch, View
+from mmwave_gym.core.scenario import EpisodeKey
+from mmwave_gym.scenarios.cell_selection.game import CellSelection, CellSelectionConfig
 
 LOCAL = [
     RandomCell,
@@ -289,7 +291,7 @@ def test_the_suites_bounds_are_those_that_were_computed():
         kind = "optimum" if ues < 5 else "bound"
         return exact[f"{kind} N={ues} cost={cost:g} rates=shannon"]["high_bps_hz"]
 
-    found = [t for t in SUITE if t.scenario_name == "cell_selection"]
+    found = [t for t in all_tasks() if t.scenario_name == "cell_selection"]
     assert all("central" in t.bounds for t in found)
     for task in found:
         for level, bound in task.bounds.items():

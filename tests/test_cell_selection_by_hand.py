@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import mmwave_gym
-from mmwave_gym.evaluation import Task
+from mmwave_gym.benchmark.evaluation import Task
 
 PRINTED = np.array(((0.55, 0.30, 0.15), (0.01, 0.80, 0.19), (0.38, 0.40, 0.22)))  # LOS, NLOS, outage
 RATES = np.array((1.0, 0.161, 0.0))

@@ -10,11 +10,13 @@ import pytest
 
 import mmwave_gym
 from mmwave_baselines.cell_selection.learned import Dqn, Ppo, PpoMemory
-from mmwave_gym.agent import NotApplicable, RowRng
-from mmwave_gym.networks import SetNetwork
-from mmwave_gym.registration import make_scenario
-from mmwave_gym.scenario import Batch, EpisodeKey, View
-from mmwave_gym.suite import Task, task
+from mmwave_gym.agents.networks import SetNetwork
+from mmwave_gym.agents.protocol import NotApplicable, RowRng
+from mmwave_gym.benchmark.suite import task
+from mmwave_gym.benchmark.task import Task
+from mmwave_gym.core.batch import Batch, View
+from mmwave_gym.core.registration import make_scenario
+from mmwave_gym.core.scenario import EpisodeKey
 
 ROOT = Path(__file__).parents[1]
 ENV = "MmwaveCellSelection-v0"
@@ -114,8 +116,8 @@ def test_training_takes_what_is_good_for_the_scenario(script, in_the_checkout, t
     """A short run with the presets but for its length; PPO has learned something, and the command repeats the run."""
     import importlib
 
-    from train.arguments import command, parse
-    from train.session import main
+    from mmwave_baselines.training.arguments import command, parse
+    from mmwave_baselines.training.session import main
 
     module = importlib.import_module(f"train.{script}")
     kind = getattr(module, script.capitalize())
@@ -137,8 +139,8 @@ def test_training_takes_what_is_good_for_the_scenario(script, in_the_checkout, t
 
 
 def test_what_the_command_line_says_comes_before_a_preset(in_the_checkout):
-    from train.arguments import command, parse
-    from train.ppo import Ppo as Arguments
+    from mmwave_baselines.training.arguments import command, parse
+    from mmwave_baselines.training.ppo import Ppo as Arguments
 
     one = parse(Arguments, [ENV, "--gamma=0.998", "--network=mlp"])
     assert (one.gamma, one.network, one.frame_stack) == (0.998, "mlp", 1)
@@ -151,10 +153,10 @@ def test_what_the_command_line_says_comes_before_a_preset(in_the_checkout):
 
 
 def test_entropy_falls_to_nothing(in_the_checkout):
-    from train.arguments import parse
-    from train.callbacks import LessEntropy
-    from train.ppo import Ppo as Arguments, build
-    from train.session import Environment
+    from mmwave_baselines.training.arguments import parse
+    from mmwave_baselines.training.callbacks import LessEntropy
+    from mmwave_baselines.training.ppo import Ppo as Arguments, build
+    from mmwave_baselines.training.session import Environment
 
     small = ["--n-envs=4", "--n-steps=8", "--batch-size=96", "--hidden=8", "--horizon=20"]
     args = parse(Arguments, [ENV, *small])

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 import mmwave_gym  # noqa: F401  (registers)
-from mmwave_gym import markov
-from mmwave_gym.akdeniz import mean_efficiency_bps_hz, state_law, state_probabilities
-from mmwave_gym.envs import ScenarioEnv
-from mmwave_gym.scenario import Batch, EpisodeKey
-from mmwave_gym.scenarios import cell_selection as cs
+from mmwave_gym.api.gymnasium import ScenarioEnv
+from mmwave_gym.core.batch import Batch
+from mmwave_gym.core.scenario import EpisodeKey
+from mmwave_gym.radio.nyu_28ghz import mean_efficiency_bps_hz, state_law, state_probabilities
+from mmwave_gym.scenarios.cell_selection import game as cs, markov
 
 PRINTED = np.array(cs.PRINTED_MATRIX)
 LOS, NLOS, OUT = range(3)

@@ -15,13 +15,13 @@ from mmwave_baselines.cell_selection.joint import measure, rule_table, table_of
 from mmwave_baselines.cell_selection.joint_value import solve_joint
 from mmwave_baselines.cell_selection.loads import FRAMES, load_law
 from mmwave_baselines.cell_selection.model import Game, swaps
-from mmwave_baselines.cell_selection.reproduce_policies import steady_state
+from mmwave_baselines.cell_selection.reproduction.policies import steady_state
 from mmwave_baselines.cell_selection.team_bound import DelayedSharing, local_bound, pasts_up_to_names
 from mmwave_baselines.cell_selection.team_exact import ExactTeam, mirror_descent
 from mmwave_baselines.cell_selection.team_rollouts import Observations, estimate, improve, measure_shared
 from mmwave_baselines.cell_selection.value_iteration import policy_law, value_iteration
-from mmwave_gym.agent import NotApplicable
-from mmwave_gym.scenarios.cell_selection import PRINTED_MATRIX
+from mmwave_gym.agents.protocol import NotApplicable
+from mmwave_gym.scenarios.cell_selection.game import PRINTED_MATRIX
 
 TWO_STATES = ((0.7, 0.3), (0.2, 0.8))
 

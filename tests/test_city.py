@@ -11,10 +11,10 @@ import pytest
 from city_worlds import BS_X_M, RANGE_M, small_city
 
 import mmwave_gym  # noqa: F401  (registers the ids)
-from mmwave_gym.city import FIELDS, City, CityError, CityWorld, read_city, write_city
-from mmwave_gym.routes import epochs
-from mmwave_gym.scenario import EpisodeKey, EpisodeRng
-from mmwave_gym.scenarios.association import Association, AssociationConfig
+from mmwave_gym.core.scenario import EpisodeKey, EpisodeRng
+from mmwave_gym.scenarios.association.city import FIELDS, City, CityError, CityWorld, read_city, write_city
+from mmwave_gym.scenarios.association.game import Association, AssociationConfig
+from mmwave_gym.scenarios.association.routes import epochs
 
 
 def draw(world, seed=0):
@@ -237,7 +237,7 @@ def test_fairness_counts_the_time_of_presence():
 
 def test_the_path_loss_is_that_of_the_standard():
     """3GPP TR 38.901, table 7.4.1-1, UMi street canyon in line of sight, at 28 GHz and 100 m on the map."""
-    from mmwave_gym.sources import city_builder
+    from mmwave_gym.scenarios.association import city_builder
 
     path_loss_db = 32.4 + 21.0 * np.log10(np.hypot(100.0, 8.5)) + 20.0 * np.log10(28.0)
     noise_dbm = -174.0 + 90.0 + 7.0

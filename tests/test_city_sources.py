@@ -12,9 +12,10 @@ import pytest
 from city_worlds import fcd_text, feed_tables, write_fcd, write_feed, write_map
 from typer.testing import CliRunner
 
-from mmwave_gym.city import CityError, CityWorld
 from mmwave_gym.cli import app
-from mmwave_gym.sources import buildings, city_builder, gtfs, sight, sites
+from mmwave_gym.scenarios.association import city_builder
+from mmwave_gym.scenarios.association.city import CityError, CityWorld
+from mmwave_gym.sources import buildings, gtfs, sight, sites
 from mmwave_gym.sources.tracks import Knots, Projection, Track, knots_on_map
 
 for library in ("partridge", "pyrosm", "pyproj", "shapely"):
@@ -241,7 +242,7 @@ def data(tmp_path_factory):
 
 @pytest.mark.slow
 def test_a_morning_in_helsinki(data):
-    from mmwave_gym.sources import open_city
+    from mmwave_gym.scenarios.association.cities import open_city
 
     city = open_city("gtfs:helsinki")
     assert len(city.vehicles) >= 100
@@ -275,7 +276,7 @@ def test_a_morning_in_helsinki(data):
 
 @pytest.mark.slow
 def test_an_older_feed_and_simulated_cars(data):
-    from mmwave_gym.sources import open_city
+    from mmwave_gym.scenarios.association.cities import open_city
 
     cairns, ingolstadt = open_city("gtfs:cairns"), open_city("sumo:ingolstadt")
     assert len(cairns.vehicles) > 50

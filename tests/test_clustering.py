@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from numpy.typing import NDArray
 
-from mmwave_gym.clustering import HEAD, IDLE, INBOUND, OUTBOUND, Clusters, floc
+from mmwave_gym.scenarios.power_allocation.clustering import HEAD, IDLE, INBOUND, OUTBOUND, Clusters, floc
 
 UNIT_M = 100.0
 DELAYS_S = (0.0, 1e-15, 0.01, 0.3, 5.0)  # 1e-15 s: most sums with it are rounded away

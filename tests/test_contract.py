@@ -23,8 +23,9 @@ from gymnasium.error import ResetNeeded
 from gymnasium.utils.env_checker import check_env
 from gymnasium.vector import AsyncVectorEnv, AutoresetMode
 
-from mmwave_gym import registration
-from mmwave_gym.scenario import ACCESS_LEVELS, EpisodeKey, EpisodeRng, View
+from mmwave_gym.core import registration, rooms
+from mmwave_gym.core.batch import View
+from mmwave_gym.core.scenario import ACCESS_LEVELS, EpisodeKey, EpisodeRng
 
 pytestmark = pytest.mark.usefixtures("small_scenarios")
 each = pytest.mark.parametrize("case", CASES, ids=str)
@@ -311,7 +312,7 @@ def test_gymnasium_checker(case: Case) -> None:
 
 @each_small
 def test_every_declared_render_mode_works(case: Case) -> None:
-    pytest.importorskip("mmwave_gym.render", reason="the renderer is not there yet")
+    pytest.importorskip("mmwave_gym.rendering.renderer", reason="the renderer is not there yet")
     pytest.importorskip("pygame", reason="pictures need the extra [render]")
     for mode in gymnasium.make(case.env_id, **case.env_keywords).metadata["render_modes"]:
         env = case.make(render_mode=mode)
@@ -467,36 +468,35 @@ def test_environments_can_be_copied_and_sent(case: Case) -> None:
 
 def test_registering_twice_changes_nothing(small_scenarios) -> None:
     registries = (gymnasium.registry, pettingzoo.aec_registry, pettingzoo.parallel_registry)
-    before, table = [dict(r) for r in registries], list(registration.TABLE)
+    before, table = [dict(r) for r in registries], list(registration.entries())
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         registration.register()
         small_scenarios.register()
     assert [dict(r) for r in registries] == before
-    assert table == registration.TABLE
+    assert table == registration.entries()
 
 
 def test_a_taken_name_is_refused() -> None:
-    taken = registration.TABLE[0]
-    with pytest.raises(ValueError, match="is taken: ids are versioned"):
-        registration.add(dataclasses.replace(taken, summary="other"), registration.SCENARIOS[taken.scenario])
+    taken = rooms.room("handover")
+    with pytest.raises(ValueError, match="is taken by mmwave_gym.scenarios.handover: ids are versioned"):
+        registration.add(dataclasses.replace(taken, name="other"))
     with pytest.raises(ValueError, match="the scenario name 'handover' is taken by"):
-        registration.add(taken, "somewhere:Else:ElseConfig")
-    with pytest.raises(ValueError, match="classes must be 'module:Scenario:Config', got 'somewhere'"):
-        registration.add(dataclasses.replace(taken, scenario="new"), "somewhere")
+        registration.add(dataclasses.replace(taken, package="somewhere"))
 
 
 def test_ids_are_versioned_and_modules_bear_pettingzoo_s_names() -> None:
     import importlib
 
-    for entry in registration.TABLE:
+    for entry in registration.entries():
         assert entry.id.rsplit("-v", 1)[1].isdigit()
         if entry.id.startswith("Mmwave"):
             assert entry.history
-            module = importlib.import_module(f"mmwave_gym.{entry.scenario}_v0")
+            room = registration.room_of(entry.id)
+            module = importlib.import_module(f"mmwave_gym.{room.name}_v0")
             assert callable(module.env)
             assert callable(module.raw_env)
-            turns = registration.scenario_classes(entry.scenario)[0].turn_based
+            turns = registration.room_of(entry.id).load("scenario").turn_based
             assert turns or callable(module.parallel_env)
 
 
@@ -524,11 +524,12 @@ class PrefixedMake:
 
 def test_another_package_adds_a_scenario_by_being_imported(tmp_path) -> None:
     (tmp_path / "their_package.py").write_text(
-        "from mmwave_gym import registration\n"
-        "registration.add(\n"
-        "    registration.Entry(id='Theirs-v0', scenario='theirs', summary='one UE alone', overrides={'num_ues': 1}),\n"
-        "    'small_scenarios:SharedCells:SharedCellsConfig',\n"
-        ")\n"
+        "from mmwave_gym.core import registration\n"
+        "from mmwave_gym.core.rooms import Entry, Room\n"
+        "entry = Entry(id='Theirs-v0', summary='one UE alone', overrides={'num_ues': 1})\n"
+        "room = Room(name='theirs', package='small_scenarios', entries=(entry,), scenario=':SharedCells',\n"
+        "            config=':SharedCellsConfig')\n"
+        "registration.add(room)\n"
     )
     code = (
         "import sys; sys.path[:0] = sys.argv[1:]\n"

@@ -10,11 +10,13 @@ import numpy as np
 import pytest
 
 import mmwave_gym
-from mmwave_gym.agent import AgentError, RowRng, load_agent
-from mmwave_gym.evaluation import BLOCK, evaluate, metric_units
-from mmwave_gym.registration import make_scenario
-from mmwave_gym.scenario import Batch, View
-from mmwave_gym.suite import SUITE, Task, task as find_task
+from mmwave_gym.agents.protocol import AgentError, RowRng
+from mmwave_gym.agents.registry import load_agent
+from mmwave_gym.benchmark.evaluation import BLOCK, evaluate, metric_units
+from mmwave_gym.benchmark.suite import all_tasks, task as find_task
+from mmwave_gym.benchmark.task import Task
+from mmwave_gym.core.batch import Batch, View
+from mmwave_gym.core.registration import make_scenario
 
 ENV = "MmwaveHandover-v0"
 CELLS = 6
@@ -362,8 +364,8 @@ def test_a_tasks_hash_changes_with_what_rows_depend_on():
     hashes = {base.hash, *(Task(env_id=ENV, **fields).hash for fields in changed)}
     assert len(hashes) == 6
     assert Task(env_id=ENV, description="other words", episodes=7).hash == base.hash
-    assert len({task.hash for task in SUITE}) == len(SUITE)
-    assert find_task(SUITE[0].name) is SUITE[0]
+    assert len({task.hash for task in all_tasks()}) == len(all_tasks())
+    assert find_task(all_tasks()[0].name) is all_tasks()[0]
 
 
 # ---------------------------------------------------------------------- one door for all
@@ -391,8 +393,8 @@ def test_an_object_is_played_as_it_was_made():
     from mmwave_baselines.handover.rules import A3
 
     made = A3(1.0, 0.1)
-    assert load_agent(made, "handover", SUITE[0]) is made
-    assert load_agent(A3, "handover", SUITE[0]).config["tuned_on"] is not None
+    assert load_agent(made, "handover", all_tasks()[0]) is made
+    assert load_agent(A3, "handover", all_tasks()[0]).config["tuned_on"] is not None
 
 
 def test_a_stable_baselines3_model_walks_in():

@@ -14,14 +14,15 @@ from mmwave_baselines.handover.a3c_speed import speed_curve, speed_up
 from mmwave_baselines.handover.lstm import Shape
 from mmwave_baselines.handover.oracle import Oracle
 from mmwave_baselines.handover.rules import A3
-from mmwave_gym.agent import AgentError, RowRng
-from mmwave_gym.evaluation import evaluate
-from mmwave_gym.policy import Policy, action_card, load_policy, save_policy
-from mmwave_gym.registration import make_scenario
-from mmwave_gym.scenario import Batch, EpisodeKey, View
-from mmwave_gym.suite import Task
-from train import a3c as script
-from train.arguments import parse
+from mmwave_baselines.handover.training import a3c as script
+from mmwave_baselines.training.arguments import parse
+from mmwave_gym.agents.policy import Policy, action_card, load_policy, save_policy
+from mmwave_gym.agents.protocol import AgentError, RowRng
+from mmwave_gym.benchmark.evaluation import evaluate
+from mmwave_gym.benchmark.task import Task
+from mmwave_gym.core.batch import Batch, View
+from mmwave_gym.core.registration import make_scenario
+from mmwave_gym.core.scenario import EpisodeKey
 
 SHAPE = Shape()
 

@@ -16,11 +16,14 @@ import mmwave_gym
 from mmwave_baselines.handover.oracle import Oracle
 from mmwave_baselines.handover.rules import A3, RandomCell, Stay, StrongestCell, tuned_pairs
 from mmwave_baselines.handover.ucb import NormalisedUcb, Ucb
-from mmwave_gym.agent import AgentError, NotApplicable, RowRng, load_agent
-from mmwave_gym.link_matrix import LinkMatrix
-from mmwave_gym.registration import make_scenario
-from mmwave_gym.scenario import Batch, EpisodeKey, EpisodeRng, ObservationField, ObservationFields, View
-from mmwave_gym.suite import SUITE, Task
+from mmwave_gym.agents.protocol import AgentError, NotApplicable, RowRng
+from mmwave_gym.agents.registry import load_agent
+from mmwave_gym.benchmark.suite import all_tasks
+from mmwave_gym.benchmark.task import Task
+from mmwave_gym.core.batch import Batch, View
+from mmwave_gym.core.registration import make_scenario
+from mmwave_gym.core.scenario import EpisodeKey, EpisodeRng, ObservationField, ObservationFields
+from mmwave_gym.links.matrix import LinkMatrix
 
 ENV = "MmwaveHandover-v0"
 CAUSAL = (RandomCell, Stay, StrongestCell, A3, Ucb, NormalisedUcb)
@@ -183,7 +186,7 @@ def playable(task):
     return found
 
 
-@pytest.mark.parametrize("task", SUITE, ids=lambda task: task.name)
+@pytest.mark.parametrize("task", all_tasks(), ids=lambda task: task.name)
 def test_nobody_beats_the_oracle_on_any_episode_of_the_suite(task):
     if task.missing_data:
         pytest.skip(task.missing_data)
@@ -336,12 +339,14 @@ def test_a3_without_hysteresis_and_time_is_greedy():
 
 def test_a3_takes_tuned_pairs_and_says_where_from():
     for name, entry in tuned_pairs().items():
-        made = A3.for_task(mmwave_gym.suite.task(name))
+        made = A3.for_task(mmwave_gym.benchmark.suite.task(name))
         assert made.hysteresis_db == entry["hysteresis_db"]
         assert made.config["tuned_on"].startswith(f"the training split of {name}")
-        assert entry["task_hash"] == mmwave_gym.suite.task(name).hash, "python -m train.tune_a3 has to run again"
+        assert entry["task_hash"] == mmwave_gym.benchmark.suite.task(name).hash, (
+            "python -m train.tune_a3 has to run again"
+        )
         assert entry["pairs_tried"] >= 60
-    for task in SUITE:
+    for task in all_tasks():
         assert task.name in tuned_pairs() or task.needs_data or task.scenario_name != "handover"
     default = A3.for_task(Task(env_id=ENV))
     assert default.config == {"hysteresis_db": 3.0, "time_to_trigger_s": 0.15, "tuned_on": None}
@@ -492,7 +497,9 @@ def test_stay_stays_and_random_covers_every_cell():
 
 
 def test_the_oracle_of_a_task_knows_what_is_scored():
-    task = dataclasses.replace(SUITE[0], name="handover/other", kwargs={"horizon": 50}, warmup_steps=7, scored_steps=9)
+    task = dataclasses.replace(
+        all_tasks()[0], name="handover/other", kwargs={"horizon": 50}, warmup_steps=7, scored_steps=9
+    )
     assert load_agent("oracle", "handover", task).config == {"warmup_steps": 7, "scored_steps": 9}
     with pytest.raises(ValueError, match="scored_steps must be at least 1"):
         Oracle(scored_steps=0)

@@ -14,11 +14,13 @@ import pytest
 from hypothesis import given, strategies as st
 from scipy import stats
 
-from mmwave_gym import mobility, radio
-from mmwave_gym.geometry import exponential_field
-from mmwave_gym.registration import make_scenario
-from mmwave_gym.scenario import Batch, EpisodeKey, EpisodeRng
-from mmwave_gym.scenarios.handover import AREAS, Handover, HandoverEpisodes, HandoverState
+from mmwave_gym.core.batch import Batch
+from mmwave_gym.core.registration import make_scenario
+from mmwave_gym.core.scenario import EpisodeKey, EpisodeRng
+from mmwave_gym.radio import units as radio
+from mmwave_gym.radio.fields import exponential_field
+from mmwave_gym.scenarios.handover import mobility
+from mmwave_gym.scenarios.handover.game import AREAS, Handover, HandoverEpisodes, HandoverState
 
 PLAIN = {"shadowing": "none", "fading": "none"}
 

@@ -14,8 +14,13 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 FOLDERS = {"mmwave_gym": ROOT, "mmwave_baselines": ROOT / "baselines", "train": ROOT}
-PURE = ("mmwave_gym.radio", "mmwave_gym.mobility", "mmwave_gym.geometry", "mmwave_gym.clustering")
-CORE = (*PURE, "mmwave_gym.checks", "mmwave_gym.scenario")
+PURE = (
+    "mmwave_gym.radio.units",
+    "mmwave_gym.scenarios.handover.mobility",
+    "mmwave_gym.radio.fields",
+    "mmwave_gym.scenarios.power_allocation.clustering",
+)
+CORE = (*PURE, "mmwave_gym.core.checks", "mmwave_gym.core.scenario")
 ABOVE = tuple(
     f"mmwave_gym.{name}"
     for name in (
@@ -75,11 +80,15 @@ def offenders(inside: tuple[str, ...], allowed: tuple[str, ...]) -> list[str]:
 
 
 def test_the_walk_sees_imports() -> None:
-    assert "mmwave_gym.scenario" in ours("mmwave_gym.envs", modules()["mmwave_gym.envs"])
-    assert "mmwave_gym.radio" in ours("mmwave_gym.scenarios.handover", modules()["mmwave_gym.scenarios.handover"])
-    assert "mmwave_gym.agent" in ours("mmwave_gym.envs", modules()["mmwave_gym.envs"]), "lazy ones too"
-    assert {"mmwave_gym", "mmwave_gym.registration"} <= modules().keys()
-    assert offenders(("mmwave_gym.envs",), ("mmwave_gym.registration",)), "a broken rule is found"
+    assert "mmwave_gym.core.scenario" in ours("mmwave_gym.api.gymnasium", modules()["mmwave_gym.api.gymnasium"])
+    assert "mmwave_gym.radio.units" in ours(
+        "mmwave_gym.scenarios.handover.game", modules()["mmwave_gym.scenarios.handover.game"]
+    )
+    assert "mmwave_gym.agents.registry" in ours("mmwave_gym.api.gymnasium", modules()["mmwave_gym.api.gymnasium"]), (
+        "lazy ones too"
+    )
+    assert {"mmwave_gym", "mmwave_gym.core.registration"} <= modules().keys()
+    assert offenders(("mmwave_gym.api.gymnasium",), ("mmwave_gym.core.registration",)), "a broken rule is found"
 
 
 def test_packages_depend_one_way() -> None:
@@ -105,23 +114,28 @@ def test_scenarios_know_nothing_that_stands_on_them() -> None:
         used = {m for name in new if name in modules() for m in ours(name, modules()[name])}
         assert not [m for m in used if under(m, *ABOVE)], used
         new = used - reached
-    assert {"mmwave_gym.scenarios.handover", "mmwave_gym.scenario", "mmwave_gym.radio"} <= reached
+    assert {"mmwave_gym.scenarios.handover.game", "mmwave_gym.core.scenario", "mmwave_gym.radio.units"} <= reached
 
 
 def test_the_contract_knows_no_scenario() -> None:
-    contract = {n: p for n, p in modules().items() if n in ("mmwave_gym.scenario", "mmwave_gym.checks")}
+    contract = {n: p for n, p in modules().items() if n in ("mmwave_gym.core.scenario", "mmwave_gym.core.checks")}
     assert len(contract) == 2
     assert [m for name, path in contract.items() for m in ours(name, path) if m not in CORE] == []
 
 
 def test_environments_name_no_scenario() -> None:
-    for name in ("mmwave_gym.envs", "mmwave_gym.multiagent", "mmwave_gym.registration", "mmwave_gym.evaluation"):
+    for name in (
+        "mmwave_gym.api.gymnasium",
+        "mmwave_gym.api.pettingzoo",
+        "mmwave_gym.core.registration",
+        "mmwave_gym.benchmark.evaluation",
+    ):
         assert not [m for m in ours(name, modules()[name]) if under(m, "mmwave_gym.scenarios")]
 
 
 def test_the_leaderboard_knows_rows_only() -> None:
-    allowed = ("mmwave_gym.leaderboard", "mmwave_gym.version", "mmwave_gym.checks")
-    assert offenders(("mmwave_gym.leaderboard",), allowed) == []
+    allowed = ("mmwave_gym.benchmark.leaderboard", "mmwave_gym.version", "mmwave_gym.core.checks")
+    assert offenders(("mmwave_gym.benchmark.leaderboard",), allowed) == []
 
 
 @pytest.mark.parametrize("name", ["utils", "common", "helpers", "base", "manager"])
@@ -161,5 +175,5 @@ print(json.dumps({"seconds": time.perf_counter() - before, "modules": sorted(sys
     print(f"import mmwave_gym takes {seconds:.3f} s beyond gymnasium's own")
     assert loaded == []
     assert scenarios == []
-    assert "mmwave_gym.envs" not in told[0]["modules"], "environments load when one is made"
+    assert "mmwave_gym.api.gymnasium" not in told[0]["modules"], "environments load when one is made"
     assert seconds < 1.0

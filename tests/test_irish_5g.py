@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from mmwave_gym import cli, markov
-from mmwave_gym.scenarios.cell_selection import resolve_transition
-from mmwave_gym.sources import irish_5g
-from mmwave_gym.sources.irish_5g import Fit, TraceError, fit, read_fit
+from mmwave_gym import cli
+from mmwave_gym.scenarios.cell_selection import drive_test, markov
+from mmwave_gym.scenarios.cell_selection.drive_test import Fit, TraceError, fit, read_fit
+from mmwave_gym.scenarios.cell_selection.game import resolve_transition
 
 LEVEL = {"los": "12", "nlos": "3.5", "outage": "-7", "-": "-"}
 ROUND = ["los", "los", "nlos", "outage", "outage", "nlos", "los"]  # each state is left at least once
@@ -109,7 +109,7 @@ def test_estimate_finds_the_chain_that_made_the_trace(tmp_path: Path) -> None:
     rng = np.random.default_rng(8)
     states = markov.ChainSampler(truth).stationary_paths(markov.uniform_words(rng, (500, 20)))
     for run in range(20):
-        written(tmp_path, trace([irish_5g.STATES[k] for k in states[:, run]]), f"{run}.csv")
+        written(tmp_path, trace([drive_test.STATES[k] for k in states[:, run]]), f"{run}.csv")
     found = fit(tmp_path)
     assert np.abs(found.transition - truth).max() < 0.03
     assert ((found.low < truth) & (truth < found.high)).sum() >= 8
@@ -157,7 +157,7 @@ def test_files_that_are_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     (tmp_path / "binary.csv").write_bytes(b"time_s,SNR\n\xff\xfe")
     with pytest.raises(TraceError, match=r"binary\.csv: not a text in UTF-8 \(byte 11\)"):
         fit(tmp_path / "binary.csv")
-    monkeypatch.setattr(irish_5g, "LARGEST_FILE_BYTES", 10)
+    monkeypatch.setattr(drive_test, "LARGEST_FILE_BYTES", 10)
     with pytest.raises(TraceError, match=r"binary\.csv: 13 bytes, more than the 10 that are read"):
         fit(tmp_path / "binary.csv")
     for keywords, message in (({"level": "cqi"}, "level must be one of"), ({"slot_s": 0.0}, "slot_s must be above 0")):
@@ -206,11 +206,11 @@ def test_fits_that_are_none(tmp_path: Path, text: str, message: str) -> None:
 
 def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run, out = written(tmp_path, trace(ROUND)), tmp_path / "fit.json"
-    irish_5g.main([str(run), "--out", str(out), "--thresholds", "-5", "10"])
+    drive_test.main([str(run), "--out", str(out), "--thresholds", "-5", "10"])
     assert "1 runs, slots of 1 s, snr thresholds (-5.0, 10.0) dB" in capsys.readouterr().out
     assert json.loads(out.read_text())["states"] == ["los", "nlos", "outage"]
     with pytest.raises(SystemExit) as caught:
-        irish_5g.main([str(tmp_path / "nowhere")])
+        drive_test.main([str(tmp_path / "nowhere")])
     assert caught.value.code == 2
     assert "there is no such file" in capsys.readouterr().err
 
@@ -269,7 +269,7 @@ def test_shipped_fit_is_that_of_the_irish_runs() -> None:
         pytest.skip("the Irish runs are not here: set MMWAVE_DATA to the folder with irish_5g (docs/channel_files.md)")
     found: Fit = fit(source)
     assert found.num_runs == 83
-    shipped = json.loads(Path(irish_5g.__file__).with_suffix(".json").read_text())
+    shipped = json.loads(Path(drive_test.__file__).with_name("irish_5g.json").read_text())
     assert found.counts.tolist() == shipped["counts"]
     assert found.transition == pytest.approx(np.array(shipped["transition"]))
     assert found.low == pytest.approx(np.array(shipped["low"]), abs=0.01)

@@ -17,9 +17,18 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from mmwave_gym.leaderboard import RowsError, RowWriter, Run, read_rows, row_path, statistics, summarise, write
-from mmwave_gym.leaderboard.page import html as page_html
-from mmwave_gym.leaderboard.tables import limits, markdown, number
+from mmwave_gym.benchmark.leaderboard import (
+    RowsError,
+    RowWriter,
+    Run,
+    read_rows,
+    row_path,
+    statistics,
+    summarise,
+    write,
+)
+from mmwave_gym.benchmark.leaderboard.page import html as page_html
+from mmwave_gym.benchmark.leaderboard.tables import limits, markdown, number
 
 METRICS = {"reward": "1/slot", "handovers_per_s": "1/s"}
 
@@ -213,7 +222,7 @@ def test_a_full_disk_loses_no_row_and_leaves_no_half_one(tmp_path):
     size = path.stat().st_size
     script = f"""
 import json, resource, signal, sys
-from mmwave_gym.leaderboard import RowWriter, RowsError
+from mmwave_gym.benchmark.leaderboard import RowWriter, RowsError
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 head, more = json.load(sys.stdin)
 writer = RowWriter.open({str(path)!r}, head)
@@ -585,7 +594,7 @@ def test_the_interval_decides_the_digits(value, ends, text):
 
 def test_the_leaderboard_imports_no_agent_and_nothing_heavy():
     script = (
-        "import sys, mmwave_gym.leaderboard as l; "
+        "import sys, mmwave_gym.benchmark.leaderboard as l; "
         "bad = [m for m in sys.modules if m.split('.')[0] in ('torch', 'jinja2', 'matplotlib', 'mmwave_baselines')"
         " or m.startswith('mmwave_gym.scenarios')]; sys.exit(repr(bad) if bad else 0)"
     )

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from link_worlds import LINE, NAN, QUANTILES, TIME, line, measured, rng
 
-from mmwave_gym.channel import ChannelError, LinkMatrix
-from mmwave_gym.link_matrix import correlated_normals, neighbours
+from mmwave_gym.links.files import ChannelError, LinkMatrix
+from mmwave_gym.links.matrix import correlated_normals, neighbours
 
 
 def square_grid(columns, rows, side_m=50.0, cells=2):

@@ -14,8 +14,8 @@ from mmwave_baselines.handover.mobility_clusters import (
     features,
     observe,
 )
-from mmwave_gym.registration import make_scenario
-from mmwave_gym.scenario import EpisodeKey, EpisodeRng
+from mmwave_gym.core.registration import make_scenario
+from mmwave_gym.core.scenario import EpisodeKey, EpisodeRng
 
 
 def areas(ues=4, seed=0):

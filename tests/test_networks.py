@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from mmwave_gym.agent import AgentError, RowRng
-from mmwave_gym.networks import SetNetwork, choice_columns
-from mmwave_gym.policy import Policy, action_card, field_card, load_policy, save_policy
-from mmwave_gym.registration import make_scenario
-from mmwave_gym.scenario import Batch, EpisodeKey, View
+from mmwave_gym.agents.networks import SetNetwork, choice_columns
+from mmwave_gym.agents.policy import Policy, action_card, field_card, load_policy, save_policy
+from mmwave_gym.agents.protocol import AgentError, RowRng
+from mmwave_gym.core.batch import Batch, View
+from mmwave_gym.core.registration import make_scenario
+from mmwave_gym.core.scenario import EpisodeKey
 
 ENV = "MmwaveCellSelection-v0"
 FIELDS = [("level_db", 4), ("position_m", 2), ("serving", 4)]
@@ -89,7 +90,7 @@ def test_what_is_not_allowed_is_not_seen():
 def test_numpy_computes_as_torch(activation, masked):
     torch = pytest.importorskip("torch")
     pytest.importorskip("stable_baselines3")
-    from mmwave_gym.sb3_networks import SetMlp
+    from mmwave_gym.api.sb3_networks import SetMlp
 
     network = of_fields(frames=2, activation=activation)
     module = SetMlp(network.columns.tolist(), [6, 5], {"tanh": torch.nn.Tanh, "relu": torch.nn.ReLU}[activation])
@@ -139,8 +140,8 @@ def test_a_saved_policy_acts_as_the_model(algorithm, frame_stack, tmp_path):
     import torch
     from stable_baselines3.common.vec_env import VecFrameStack
 
-    from mmwave_gym.sb3 import make_sb3_vec_env, network_of
-    from mmwave_gym.sb3_networks import SetDqnPolicy, SetPolicy
+    from mmwave_gym.api.sb3 import make_sb3_vec_env, network_of
+    from mmwave_gym.api.sb3_networks import SetDqnPolicy, SetPolicy
 
     torch.set_num_threads(1)
     venv = make_sb3_vec_env(ENV, 32, 0, num_ues=4, horizon=30)
@@ -200,8 +201,8 @@ def test_masked_training_leaves_out_what_is_masked(small_scenarios):
     import torch
     from sb3_contrib import MaskablePPO
 
-    from mmwave_gym.sb3 import make_sb3_vec_env, network_of
-    from mmwave_gym.sb3_networks import MaskableSetPolicy
+    from mmwave_gym.api.sb3 import make_sb3_vec_env, network_of
+    from mmwave_gym.api.sb3_networks import MaskableSetPolicy
 
     torch.set_num_threads(1)
     venv = make_sb3_vec_env("RingRoad-v0", 8, 0)

@@ -23,7 +23,7 @@ from pettingzoo.test import (
     state_test,
 )
 
-from mmwave_gym import multiagent
+from mmwave_gym.api import pettingzoo as multiagent
 
 pytestmark = pytest.mark.usefixtures("small_scenarios")
 each = pytest.mark.parametrize("case", CASES, ids=str)
@@ -99,7 +99,7 @@ def test_max_cycles_are_the_horizon() -> None:
 
 @each_small
 def test_rendering(case: Case) -> None:
-    pytest.importorskip("mmwave_gym.render", reason="the renderer is not there yet")
+    pytest.importorskip("mmwave_gym.rendering.renderer", reason="the renderer is not there yet")
     pytest.importorskip("pygame", reason="pictures need the extra [render]")
     render_test(case.aec_env)
 

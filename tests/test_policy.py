@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 import mmwave_gym  # registers the environments
-from mmwave_gym.agent import AgentError, RowRng, load_agent
-from mmwave_gym.envs import ScenarioVectorEnv
-from mmwave_gym.policy import Network, Policy, action_card, field_card, load_policy, save_policy
-from mmwave_gym.registration import make_scenario
+from mmwave_gym.agents.policy import Network, Policy, action_card, field_card, load_policy, save_policy
+from mmwave_gym.agents.protocol import AgentError, RowRng
+from mmwave_gym.agents.registry import load_agent
+from mmwave_gym.api.gymnasium import ScenarioVectorEnv
+from mmwave_gym.core.registration import make_scenario
 
 ENV = "MmwaveHandover-v0"
 WORLD = {"horizon": 40}
@@ -66,8 +67,8 @@ def trained(algorithm, frame_stack, skip):
     import torch
     from stable_baselines3.common.vec_env import VecFrameStack
 
-    from mmwave_gym.sb3 import make_sb3_vec_env
-    from mmwave_gym.sb3_networks import SkipDqnPolicy, SkipPolicy
+    from mmwave_gym.api.sb3 import make_sb3_vec_env
+    from mmwave_gym.api.sb3_networks import SkipDqnPolicy, SkipPolicy
 
     torch.set_num_threads(1)
     venv = make_sb3_vec_env(ENV, 16, 0, **WORLD)
@@ -89,7 +90,7 @@ def trained(algorithm, frame_stack, skip):
 )
 def test_numpy_acts_as_stable_baselines3(tmp_path, algorithm, frame_stack, skip):
     """Thousands of observations of episodes that begin and end, of the saved .npz and of the .zip."""
-    from mmwave_gym.sb3 import network_of
+    from mmwave_gym.api.sb3 import network_of
 
     venv, stacked, model = trained(algorithm, frame_stack, skip)
     network, output = network_of(model)
@@ -289,7 +290,7 @@ def test_an_archive_without_description_takes_raw_observations(tmp_path):
     pytest.importorskip("stable_baselines3")
     from stable_baselines3 import PPO
 
-    from mmwave_gym.sb3 import make_sb3_vec_env
+    from mmwave_gym.api.sb3 import make_sb3_vec_env
 
     venv = make_sb3_vec_env(ENV, 2, 0, normalise=False, **WORLD)
     model = PPO("MlpPolicy", venv, n_steps=8, batch_size=16, policy_kwargs={"net_arch": [8]}, seed=0)

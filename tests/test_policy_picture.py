@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mmwave_gym.agent import RowRng, load_agent
-from mmwave_gym.registration import make_scenario
-from mmwave_gym.scenario import Batch, View
+from mmwave_gym.agents.protocol import RowRng
+from mmwave_gym.agents.registry import load_agent
+from mmwave_gym.core.batch import Batch, View
+from mmwave_gym.core.registration import make_scenario
 
 DOCS = Path(__file__).parent.parent / "docs"
 

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 import mmwave_gym  # noqa: F401 registers the environments
-from mmwave_gym.registration import make_scenario
-from mmwave_gym.scenario import EpisodeKey, EpisodeRng
-from mmwave_gym.scenarios import power_allocation_world as worlds
+from mmwave_gym.core.registration import make_scenario
+from mmwave_gym.core.scenario import EpisodeKey, EpisodeRng
+from mmwave_gym.scenarios.power_allocation import world as worlds
 
 NETWORK: dict[str, Any] = {"layout": "poisson", "scope": "network"}
 FAR: dict[str, Any] = {**NETWORK, "interference": "network"}

@@ -23,15 +23,18 @@ import mmwave_gym  # noqa: F401 - registers the environments
 from mmwave_baselines.power_allocation import optimisation
 from mmwave_baselines.power_allocation.learned import Ppo as ShippedPpo, Repaired, repaired
 from mmwave_baselines.power_allocation.planners import networks
-from mmwave_gym.agent import AgentError, NotApplicable, RowRng, load_agent, training_seeds
-from mmwave_gym.evaluation import evaluate
-from mmwave_gym.networks import Network
-from mmwave_gym.policy import Policy, action_card, field_card, load_policy
-from mmwave_gym.power_policy import ChangePolicy, to_level
-from mmwave_gym.registration import make_scenario
-from mmwave_gym.sb3 import make_sb3_vec_env, network_of
-from mmwave_gym.scenario import Batch, EpisodeKey, View
-from mmwave_gym.suite import SUITE, Task, task
+from mmwave_gym.agents.networks import Network
+from mmwave_gym.agents.policy import Policy, action_card, field_card, load_policy
+from mmwave_gym.agents.protocol import AgentError, NotApplicable, RowRng
+from mmwave_gym.agents.registry import load_agent, training_seeds
+from mmwave_gym.api.sb3 import make_sb3_vec_env, network_of
+from mmwave_gym.benchmark.evaluation import evaluate
+from mmwave_gym.benchmark.suite import all_tasks, task
+from mmwave_gym.benchmark.task import Task
+from mmwave_gym.core.batch import Batch, View
+from mmwave_gym.core.registration import make_scenario
+from mmwave_gym.core.scenario import EpisodeKey
+from mmwave_gym.scenarios.power_allocation.policy import ChangePolicy, to_level
 
 torch.set_num_threads(1)
 ROOT = Path(__file__).parents[1]
@@ -39,7 +42,9 @@ ENV = "MmwavePowerAllocation-v0"
 SEEN = {"observation": "local", "ue_radius_m": 30.0, "reward": "difference"}
 FREE = {**SEEN, "levels": None}
 SHIPPED = sorted((ROOT / "baselines/mmwave_baselines/power_allocation/weights").glob("ppo-clusters-s*.npz"))
-LEARNED = [t.name for t in SUITE if t.scenario_name == "power_allocation" and t.kwargs.get("observation") == "local"]
+LEARNED = [
+    t.name for t in all_tasks() if t.scenario_name == "power_allocation" and t.kwargs.get("observation") == "local"
+]
 SMALL_PPO = ["--n-envs=6", "--steps=52800", "--batch-size=1320", "--checkpoint-every=100000"]
 SMALL_SAC = ["--n-envs=2", "--steps=12000", "--batch-size=256", "--vary", "num_bs=[14,6]", "--hidden=32"]
 
@@ -152,7 +157,7 @@ def test_it_reads_its_own_bounds_and_refuses_other_observations() -> None:
 def trained(script: str, words: list[str], out: Path) -> Path:
     import importlib
 
-    from train.session import parse_checked, train
+    from mmwave_baselines.training.session import parse_checked, train
 
     module = importlib.import_module(f"train.{script}")
     args = parse_checked(getattr(module, script.capitalize()), [*words, "--out", str(out)])
@@ -163,7 +168,7 @@ def beginner(script: str, words: list[str]) -> Policy:
     """The agent before it learned anything."""
     import importlib
 
-    from train.session import Environment, agent_of, parse_checked
+    from mmwave_baselines.training.session import Environment, agent_of, parse_checked
 
     module = importlib.import_module(f"train.{script}")
     args = parse_checked(getattr(module, script.capitalize()), words)
@@ -193,8 +198,8 @@ def test_short_training_improves(script: str, options: list[str], others: tuple[
 
 
 def test_sac_needs_a_range() -> None:
-    from train.sac import Sac, build
-    from train.session import BadRun, Environment, parse_checked
+    from mmwave_baselines.training.sac import Sac, build
+    from mmwave_baselines.training.session import BadRun, Environment, parse_checked
 
     args = parse_checked(Sac, [ENV, "--set", "horizon=50", "--train-set", "horizon=20", "--see=ring"])
     with pytest.raises(BadRun, match="levels=null"):
@@ -227,7 +232,7 @@ def test_the_saved_network_is_the_models(script: str, tmp_path: Path) -> None:
     """Standardised inputs, units of the action and SAC's squashing are folded in; SB3 answers the same."""
     import importlib
 
-    from train.session import Environment, parse_checked
+    from mmwave_baselines.training.session import Environment, parse_checked
 
     module = importlib.import_module(f"train.{script}")
     args = parse_checked(getattr(module, script.capitalize()), [ENV, "--n-envs=2", "--seed=3", "--hidden=16"])
@@ -253,8 +258,8 @@ def test_the_saved_network_is_the_models(script: str, tmp_path: Path) -> None:
 
 
 def test_unknown_fields_are_named() -> None:
-    from train.ppo import Ppo
-    from train.session import BadRun, parse_checked
+    from mmwave_baselines.training.ppo import Ppo
+    from mmwave_baselines.training.session import BadRun, parse_checked
 
     with pytest.raises(BadRun, match=r"--see names colour, but an observation has: power_dbm"):
         parse_checked(Ppo, [ENV, "--see", "power_dbm,colour"])
@@ -264,7 +269,7 @@ def test_unknown_fields_are_named() -> None:
 
 def test_quick_ends_are_sb3s_own_ends() -> None:
     """The rollout buffer is the same whether values of last observations are added one by one or at once."""
-    from train.ends import QuickEnds, QuickPpo
+    from mmwave_baselines.training.bootstrap import QuickEnds, QuickPpo
 
     def buffer(algorithm: Any, wrap: Any) -> Any:
         keywords = {**FREE, "action": "change", "horizon": 5, "num_bs": 4}

@@ -11,8 +11,8 @@ from scipy.sparse import csr_array
 
 from mmwave_baselines.power_allocation import optimisation as opt
 from mmwave_baselines.power_allocation.optimisation import Network
-from mmwave_gym.radio import db_to_linear
-from mmwave_gym.scenarios.power_allocation import MISSED_BPS_HZ
+from mmwave_gym.radio.units import db_to_linear
+from mmwave_gym.scenarios.power_allocation.game import MISSED_BPS_HZ
 
 BOX_MW = (float(db_to_linear(-10.0)), float(db_to_linear(35.0)))  # paper, Table I
 QOS = 2.83

@@ -10,11 +10,12 @@ import pytest
 from scipy import sparse, stats
 from scipy.optimize import linprog
 
-from mmwave_gym import interference
-from mmwave_gym.registration import make_scenario
-from mmwave_gym.scenario import Batch, EpisodeKey, EpisodeRng
-from mmwave_gym.scenarios.power_allocation import PowerAllocation
-from mmwave_gym.scenarios.power_allocation_config import ROWS_M
+from mmwave_gym.core.batch import Batch
+from mmwave_gym.core.registration import make_scenario
+from mmwave_gym.core.scenario import EpisodeKey, EpisodeRng
+from mmwave_gym.radio import interference
+from mmwave_gym.scenarios.power_allocation.config import ROWS_M
+from mmwave_gym.scenarios.power_allocation.game import PowerAllocation
 
 Q = 2.83
 REQUIRED = math.log2(1.0 + Q)

@@ -18,10 +18,11 @@ from mmwave_baselines.power_allocation.planners import (
     networks,
 )
 from mmwave_baselines.power_allocation.rules import FullPower, MinimumPower, RandomPower
-from mmwave_gym.agent import NotApplicable, RowRng
-from mmwave_gym.scenario import Batch, EpisodeKey, View
-from mmwave_gym.scenarios.power_allocation import PowerAllocation
-from mmwave_gym.scenarios.power_allocation_config import PowerAllocationConfig
+from mmwave_gym.agents.protocol import NotApplicable, RowRng
+from mmwave_gym.core.batch import Batch, View
+from mmwave_gym.core.scenario import EpisodeKey
+from mmwave_gym.scenarios.power_allocation.config import PowerAllocationConfig
+from mmwave_gym.scenarios.power_allocation.game import PowerAllocation
 
 PLANNERS = [FoschiniMiljanic, MaxMin, Wmmse, Sca, Selected]
 RULES = [FullPower, MinimumPower, RandomPower]

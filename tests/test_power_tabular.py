@@ -14,10 +14,13 @@ import numpy as np
 import pytest
 
 from mmwave_baselines.power_allocation import q_learning, scale, tabular
-from mmwave_gym.agent import AgentError, NotApplicable, RowRng, load_agent
-from mmwave_gym.registration import make_scenario
-from mmwave_gym.scenario import Batch, EpisodeKey, View
-from mmwave_gym.suite import Task, task
+from mmwave_gym.agents.protocol import AgentError, NotApplicable, RowRng
+from mmwave_gym.agents.registry import load_agent
+from mmwave_gym.benchmark.suite import task
+from mmwave_gym.benchmark.task import Task
+from mmwave_gym.core.batch import Batch, View
+from mmwave_gym.core.registration import make_scenario
+from mmwave_gym.core.scenario import EpisodeKey
 
 AGENTS = {
     "cdpq": tabular.CdpQ,

@@ -15,14 +15,17 @@ from scipy import sparse
 
 from mmwave_baselines.power_allocation import optimisation, unfolded
 from mmwave_baselines.power_allocation.unfolded import MEMORY, RepairedPolicy, Unfolded, UnfoldedPolicy
-from mmwave_gym.agent import AgentError, RowRng, load_agent
-from mmwave_gym.evaluation import evaluate
-from mmwave_gym.networks import Network
-from mmwave_gym.registration import make_scenario
-from mmwave_gym.scenario import Batch, EpisodeKey, View
-from mmwave_gym.suite import SUITE, Task
+from mmwave_gym.agents.networks import Network
+from mmwave_gym.agents.protocol import AgentError, RowRng
+from mmwave_gym.agents.registry import load_agent
+from mmwave_gym.benchmark.evaluation import evaluate
+from mmwave_gym.benchmark.suite import all_tasks
+from mmwave_gym.benchmark.task import Task
+from mmwave_gym.core.batch import Batch, View
+from mmwave_gym.core.registration import make_scenario
+from mmwave_gym.core.scenario import EpisodeKey
 
-TASKS = [t for t in SUITE if t.scenario_name == "power_allocation"]
+TASKS = [t for t in all_tasks() if t.scenario_name == "power_allocation"]
 HARD = {"ue_radius_m": 30.0, "levels": None}
 POWER_MW = (0.1, 10.0**3.5)
 NOISE_MW = 1e-12
@@ -42,7 +45,7 @@ def a_network(seed: int = 0) -> Network:
 
 
 def a_policy(kind: type[UnfoldedPolicy] = UnfoldedPolicy, seed: int = 0) -> UnfoldedPolicy:
-    from mmwave_gym.policy import field_card
+    from mmwave_gym.agents.policy import field_card
 
     card = {"algorithm": "UNFOLDED", "env_id": "MmwavePowerAllocation-v0", "kwargs": {}, **unfolded.CARD}
     return kind(a_network(seed), {**card, "fields": field_card(unfolded.FIELDS)})
@@ -135,7 +138,7 @@ def drawn(count: int = 4, **keywords: Any) -> Any:
 
 def test_a_slot_is_that_of_the_network_that_was_trained() -> None:
     torch = pytest.importorskip("torch")
-    from train.unfolded import Cell, channel
+    from mmwave_baselines.power_allocation.training.unfolded import Cell, channel
 
     gain, own, present = drawn(6, layout="poisson", cluster_bs=(2, 9))
     cell = Cell(POWER_MW, (3, 4))
@@ -372,7 +375,7 @@ def test_training_lowers_the_loss_and_saves_an_agent(tmp_path: Any, capsys: Any)
     torch = pytest.importorskip("torch")
     from rich.console import Console
 
-    from train.unfolded import Learner, Unfolded as Arguments, loss_of, main
+    from mmwave_baselines.power_allocation.training.unfolded import Learner, Unfolded as Arguments, loss_of, main
 
     main([*QUICK, "--steps", "80", "--late", "0", "--out", str(tmp_path / "run")])
     assert "mmwave-gym evaluate" in capsys.readouterr().out
@@ -402,7 +405,7 @@ def learner_satisfied_at_full_power(learner: Any) -> float:
 
 def test_an_interrupted_run_goes_on_as_if_nothing_had_been(tmp_path: Any, monkeypatch: Any) -> None:
     pytest.importorskip("torch")
-    from train import unfolded as training
+    from mmwave_baselines.power_allocation.training import unfolded as training
 
     words = [*QUICK, "--steps", "8", "--eval-every", "4"]
     training.main([*words, "--out", str(tmp_path / "whole")])
@@ -424,7 +427,7 @@ def test_an_interrupted_run_goes_on_as_if_nothing_had_been(tmp_path: Any, monkey
 
 def test_seeds_side_by_side_learn_what_each_learns_alone(tmp_path: Any) -> None:
     pytest.importorskip("torch")
-    from train.unfolded import main
+    from mmwave_baselines.power_allocation.training.unfolded import main
 
     words = [*QUICK, "--steps", "6"]
     main([*words, "--together", "2", "--out", str(tmp_path / "both")])
@@ -448,7 +451,7 @@ def test_seeds_side_by_side_learn_what_each_learns_alone(tmp_path: Any) -> None:
 )
 def test_bad_arguments_are_named(tmp_path: Any, capsys: Any, words: list[str], fault: str) -> None:
     pytest.importorskip("torch")
-    from train.unfolded import main
+    from mmwave_baselines.power_allocation.training.unfolded import main
 
     with pytest.raises(SystemExit) as stop:
         main([*QUICK, *words, "--out", str(tmp_path)])

@@ -17,12 +17,12 @@ from gymnasium.utils.env_checker import check_env
 from pettingzoo.test import render_test
 
 from mmwave_gym import handover_v0
-from mmwave_gym.envs import RENDER_MODES
-from mmwave_gym.link_matrix import LinkMatrix
-from mmwave_gym.multiagent import raw_env
+from mmwave_gym.api.gymnasium import RENDER_MODES
+from mmwave_gym.api.pettingzoo import raw_env
+from mmwave_gym.core.scenario import Metric, Outcome
+from mmwave_gym.links.matrix import LinkMatrix
 from mmwave_gym.rendering.canvas import FRAME_SIZE, series_colour
 from mmwave_gym.rendering.track import Totals
-from mmwave_gym.scenario import Metric, Outcome
 
 HEIGHT_WIDTH_3 = (FRAME_SIZE[1], FRAME_SIZE[0], 3)
 
@@ -140,7 +140,7 @@ def test_an_ended_episode_renders(mode: str) -> None:
 @pytest.mark.parametrize("where", ["place", "time", "sites"])
 @pytest.mark.parametrize("mode", ["rgb_array", "ansi"])
 def test_channels_from_files_render_without_places_sites_or_signal(mode: str, where: str, tmp_path: Any) -> None:
-    from mmwave_gym.channel import write_channel
+    from mmwave_gym.links.files import write_channel
 
     rng = np.random.default_rng(0)
     rsrp_dbm = rng.uniform(-110.0, -70.0, (30, 12))

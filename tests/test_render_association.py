@@ -9,10 +9,11 @@ import gymnasium as gym
 import numpy as np
 import pytest
 
-from mmwave_gym.registration import make_scenario
-from mmwave_gym.rendering.association import Record
+from mmwave_gym.core.batch import Batch
+from mmwave_gym.core.registration import make_scenario
+from mmwave_gym.core.scenario import EpisodeKey
 from mmwave_gym.rendering.canvas import FRAME_SIZE
-from mmwave_gym.scenario import Batch, EpisodeKey
+from mmwave_gym.scenarios.association.scene import Record
 
 HEIGHT_WIDTH_3 = (FRAME_SIZE[1], FRAME_SIZE[0], 3)
 SMALL: dict[str, Any] = {"num_ues": 6, "crossings": (3, 3), "duration_s": 40.0, "settle_s": 5.0, "geometry": "blocked"}

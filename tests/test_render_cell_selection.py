@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 
 from mmwave_gym import cell_selection_v0, cli
+from mmwave_gym.core.batch import Batch
+from mmwave_gym.core.scenario import EpisodeKey
 from mmwave_gym.rendering.canvas import FRAME_SIZE
-from mmwave_gym.rendering.cell_selection import PAGE_SLOTS, Record
-from mmwave_gym.scenario import Batch, EpisodeKey
-from mmwave_gym.scenarios.cell_selection import CellSelection, CellSelectionConfig
+from mmwave_gym.scenarios.cell_selection.game import CellSelection, CellSelectionConfig
+from mmwave_gym.scenarios.cell_selection.scene import PAGE_SLOTS, Record
 
 HEIGHT_WIDTH_3 = (FRAME_SIZE[1], FRAME_SIZE[0], 3)
 PRINTED = ((0.55, 0.30, 0.15), (0.01, 0.80, 0.19), (0.38, 0.40, 0.22))

@@ -13,13 +13,14 @@ import pytest
 from contract import CASES
 
 from mmwave_gym import cli, power_allocation_v0
-from mmwave_gym.clustering import floc
-from mmwave_gym.rendering import power_allocation_map
+from mmwave_gym.core.batch import Batch
+from mmwave_gym.core.scenario import EpisodeKey
 from mmwave_gym.rendering.canvas import FRAME_SIZE
-from mmwave_gym.rendering.power_allocation import NEAR_UNITS, Record, colours
-from mmwave_gym.scenario import Batch, EpisodeKey
-from mmwave_gym.scenarios.power_allocation import PowerAllocation
-from mmwave_gym.scenarios.power_allocation_config import PowerAllocationConfig
+from mmwave_gym.scenarios.power_allocation import map_picture as power_allocation_map
+from mmwave_gym.scenarios.power_allocation.clustering import floc
+from mmwave_gym.scenarios.power_allocation.config import PowerAllocationConfig
+from mmwave_gym.scenarios.power_allocation.game import PowerAllocation
+from mmwave_gym.scenarios.power_allocation.scene import NEAR_UNITS, Record, colours
 from mmwave_gym.sources import open_sites
 
 HEIGHT_WIDTH_3 = (FRAME_SIZE[1], FRAME_SIZE[0], 3)
@@ -234,8 +235,8 @@ def test_one_command_clusters_powers_and_draws_sites(
 
 def test_the_clusters_told_are_those_of_the_environment() -> None:
     """The command forms them by itself, to count messages."""
-    from mmwave_gym.scenario import EpisodeRng
-    from mmwave_gym.suite import Task
+    from mmwave_gym.benchmark.task import Task
+    from mmwave_gym.core.scenario import EpisodeRng
 
     place = tuple(map(tuple, (np.random.default_rng(5).random((40, 2)) * 700.0).tolist()))
     found = Task(env_id="MmwavePowerAllocation-v0", kwargs={"layout": place, "scope": "network"})
@@ -322,7 +323,7 @@ def test_a_map_is_written_in_every_format_with_and_without_powers(stations: int,
 def test_melbourne_s_sites_are_all_used_and_clustered() -> None:
     if not os.environ.get("MMWAVE_DATA"):
         pytest.skip("MMWAVE_DATA is not set: point it at the folder with cells_melbourne (docs/environments)")
-    from mmwave_gym.suite import task
+    from mmwave_gym.benchmark.suite import task
 
     found = task("power_allocation/melbourne")
     batch = Batch(found.scenario(), 1)

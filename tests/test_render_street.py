@@ -8,12 +8,13 @@ import gymnasium as gym
 import numpy as np
 import pytest
 
-from mmwave_gym.registration import make_scenario
-from mmwave_gym.rendering import street as scene
+from mmwave_gym.core.batch import Batch
+from mmwave_gym.core.registration import make_scenario
+from mmwave_gym.core.scenario import EpisodeKey
 from mmwave_gym.rendering.canvas import FRAME_SIZE, INK, series_colour
-from mmwave_gym.rendering.street import Record
-from mmwave_gym.scenario import Batch, EpisodeKey
-from mmwave_gym.street_map import routes, street_map
+from mmwave_gym.scenarios.street import scene as scene
+from mmwave_gym.scenarios.street.scene import Record
+from mmwave_gym.scenarios.street.world import routes, street_map
 
 HEIGHT_WIDTH_3 = (FRAME_SIZE[1], FRAME_SIZE[0], 3)
 SMALL: dict[str, Any] = {"arm_m": 60.0, "isd_m": 50.0, "duration_s": 3.0}

@@ -12,16 +12,16 @@ from typing import Any
 
 import pytest
 
-from mmwave_baselines.cell_selection import reproduce_claims, reproduce_policies
-from mmwave_baselines.cell_selection.reproduce import CellSelectionReproduction
-from mmwave_baselines.cell_selection.reproduce_claims import judge
-from mmwave_baselines.cell_selection.reproduce_measures import exact_value, paper_claims
-from mmwave_baselines.verdicts import all_of, within
-from mmwave_gym import reproduction
-from mmwave_gym.benchmark import Job
-from mmwave_gym.leaderboard import read_rows
-from mmwave_gym.reproduction import VERDICTS, Claim, Results, load_reproduction, reproduce, reproductions
-from mmwave_gym.suite import Task
+from mmwave_baselines.cell_selection.reproduction import claims as reproduce_claims, policies as reproduce_policies
+from mmwave_baselines.cell_selection.reproduction.claims import judge
+from mmwave_baselines.cell_selection.reproduction.measures import exact_value, paper_claims
+from mmwave_baselines.cell_selection.reproduction.paper import CellSelectionReproduction
+from mmwave_baselines.reproduction.verdicts import all_of, within
+from mmwave_gym.benchmark import reproduction
+from mmwave_gym.benchmark.leaderboard import read_rows
+from mmwave_gym.benchmark.reproduction import VERDICTS, Claim, Results, load_reproduction, reproduce, reproductions
+from mmwave_gym.benchmark.runs import Job
+from mmwave_gym.benchmark.task import Task
 
 SMALL = Task(env_id="MmwaveCellSelection-v0", name="cell_selection/small", kwargs={"horizon": 5}, episodes=3)
 

@@ -11,16 +11,23 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mmwave_baselines.association import reproduce_claims, reproduce_search as search, reproduce_series as series
-from mmwave_baselines.association.reproduce import BESIDE, FIVE, NUM_UES, AssociationReproduction, Setting, search_task
-from mmwave_baselines.association.reproduce_claims import judge
-from mmwave_baselines.association.reproduce_measures import Measured, inverse, paper_claims, printed
-from mmwave_baselines.verdicts import all_of, within
-from mmwave_gym.evaluation import evaluate
-from mmwave_gym.leaderboard.rows import Run
-from mmwave_gym.leaderboard.statistics import Interval
-from mmwave_gym.reproduction import VERDICTS, Results, load_reproduction
-from mmwave_gym.suite import Task
+from mmwave_baselines.association.reproduction import claims as reproduce_claims, search as search, series as series
+from mmwave_baselines.association.reproduction.claims import judge
+from mmwave_baselines.association.reproduction.measures import Measured, inverse, paper_claims, printed
+from mmwave_baselines.association.reproduction.plan import (
+    BESIDE,
+    FIVE,
+    NUM_UES,
+    AssociationReproduction,
+    Setting,
+    search_task,
+)
+from mmwave_baselines.reproduction.verdicts import all_of, within
+from mmwave_gym.benchmark.evaluation import evaluate
+from mmwave_gym.benchmark.leaderboard.rows import Run
+from mmwave_gym.benchmark.reproduction import VERDICTS, Results, load_reproduction
+from mmwave_gym.benchmark.statistics import Interval
+from mmwave_gym.benchmark.task import Task
 
 DOCS = Path(__file__).parents[1] / "docs" / "reproductions"
 

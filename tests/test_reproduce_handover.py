@@ -15,20 +15,20 @@ import pytest
 
 pytest.importorskip("numba", reason="the learner is compiled")
 
-from mmwave_baselines.handover import (
-    reproduce,
-    reproduce_claims,
-    reproduce_clusters as clusters,
-    reproduce_runs as runs,
-)
 from mmwave_baselines.handover.a3c import Learned, Server, Traces, World, a3_actions, act, earned, learn, train
 from mmwave_baselines.handover.lstm import Shape
-from mmwave_baselines.handover.reproduce import BETAS, HandoverReproduction, chunks
-from mmwave_baselines.handover.reproduce_claims import STARTS, judge
-from mmwave_baselines.handover.reproduce_measures import NAMES, TESTED, Measured, paper_claims, printed, total_ues
+from mmwave_baselines.handover.reproduction import (
+    claims as reproduce_claims,
+    clusters as clusters,
+    plan as reproduce,
+    runs as runs,
+)
+from mmwave_baselines.handover.reproduction.claims import STARTS, judge
+from mmwave_baselines.handover.reproduction.measures import NAMES, TESTED, Measured, paper_claims, printed, total_ues
+from mmwave_baselines.handover.reproduction.plan import BETAS, HandoverReproduction, chunks
 from mmwave_baselines.handover.ucb import Ucb
-from mmwave_gym.registration import make_scenario
-from mmwave_gym.reproduction import Results
+from mmwave_gym.benchmark.reproduction import Results
+from mmwave_gym.core.registration import make_scenario
 
 DOCS = Path(__file__).parents[1] / "docs" / "reproductions"
 
@@ -400,7 +400,7 @@ def test_committed_page_is_of_these_claims():
 
 @pytest.mark.slow
 def test_quick_run_resumes(tmp_path, monkeypatch):
-    from mmwave_gym import reproduction
+    from mmwave_gym.benchmark import reproduction
 
     monkeypatch.setattr(reproduction, "load_reproduction", lambda name: HandoverReproduction())
     plans: list[int] = []

@@ -15,21 +15,21 @@ from scipy import stats
 
 pytest.importorskip("numba", reason="a learner of the reproduction takes minutes in plain Python")
 
-from mmwave_baselines.power_allocation import (
-    reproduce_claims,
-    reproduce_learning as learning,
-    reproduce_networks as networks,
-)
 from mmwave_baselines.power_allocation.optimisation import coordinate_ascent
 from mmwave_baselines.power_allocation.q_learning import run as q_learning
-from mmwave_baselines.power_allocation.reproduce import SETTINGS as NAMES, PowerAllocationReproduction
-from mmwave_baselines.power_allocation.reproduce_claims import judge
-from mmwave_baselines.power_allocation.reproduce_measures import Measured, jackknife, jain, paper_claims
-from mmwave_baselines.power_allocation.reproduce_worlds import SETTINGS, Clusters
-from mmwave_baselines.verdicts import all_of, within
-from mmwave_gym.leaderboard.statistics import Interval
-from mmwave_gym.reproduction import VERDICTS, Results, load_reproduction
-from mmwave_gym.scenarios.power_allocation_config import ROWS_M
+from mmwave_baselines.power_allocation.reproduction import (
+    claims as reproduce_claims,
+    learning as learning,
+    networks as networks,
+)
+from mmwave_baselines.power_allocation.reproduction.claims import judge
+from mmwave_baselines.power_allocation.reproduction.measures import Measured, jackknife, jain, paper_claims
+from mmwave_baselines.power_allocation.reproduction.plan import SETTINGS as NAMES, PowerAllocationReproduction
+from mmwave_baselines.power_allocation.reproduction.worlds import SETTINGS, Clusters
+from mmwave_baselines.reproduction.verdicts import all_of, within
+from mmwave_gym.benchmark.reproduction import VERDICTS, Results, load_reproduction
+from mmwave_gym.benchmark.statistics import Interval
+from mmwave_gym.scenarios.power_allocation.config import ROWS_M
 
 DOCS = Path(__file__).parents[1] / "docs" / "reproductions"
 Capacities = Mapping[str, tuple[float, ...]]

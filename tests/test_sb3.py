@@ -15,8 +15,8 @@ from stable_baselines3.common.evaluation import evaluate_policy
 from stable_baselines3.common.vec_env import VecFrameStack, VecMonitor, VecNormalize
 
 import mmwave_gym  # registers the environments
-from mmwave_gym.agent import AgentError
-from mmwave_gym.sb3 import SEED_SPACING, make_sb3_vec_env, network_of
+from mmwave_gym.agents.protocol import AgentError
+from mmwave_gym.api.sb3 import SEED_SPACING, make_sb3_vec_env, network_of
 
 torch.set_num_threads(1)
 ENV = "MmwaveHandover-v0"
@@ -273,6 +273,6 @@ def test_the_package_imports_without_stable_baselines3():
     import subprocess
     import sys
 
-    code = "import mmwave_gym, mmwave_gym.policy, sys; sys.exit('torch' in sys.modules)"
+    code = "import mmwave_gym, mmwave_gym.agents.policy, sys; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
     assert mmwave_gym.__version__

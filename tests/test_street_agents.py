@@ -10,9 +10,10 @@ import pytest
 
 from mmwave_baselines.street.oracle import Oracle, bound, solve
 from mmwave_baselines.street.rules import A3, A3Offsets, A3Undelayed, RandomCell, Stay, Strongest
-from mmwave_gym.agent import AgentError, RowRng
-from mmwave_gym.registration import make_scenario
-from mmwave_gym.scenario import Batch, EpisodeKey, ObservationField, ObservationFields, View
+from mmwave_gym.agents.protocol import AgentError, RowRng
+from mmwave_gym.core.batch import Batch, View
+from mmwave_gym.core.registration import make_scenario
+from mmwave_gym.core.scenario import EpisodeKey, ObservationField, ObservationFields
 
 EPISODES = 32
 SUMS = 1e-3  # of some 2,000: rates are float32

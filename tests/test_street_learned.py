@@ -11,8 +11,9 @@ import mmwave_gym
 from mmwave_baselines.street.learned import A3c, Ppo, PpoRewards, RecurrentPpo
 from mmwave_baselines.street.oracle import Oracle
 from mmwave_baselines.street.rules import A3
-from mmwave_gym.agent import NotApplicable, RowRng
-from mmwave_gym.suite import Task, task, tasks
+from mmwave_gym.agents.protocol import NotApplicable, RowRng
+from mmwave_gym.benchmark.suite import task, tasks
+from mmwave_gym.benchmark.task import Task
 
 UNSEEN = "street/car-unseen"
 FIXED = tuple(name for name in tasks("street") if name != UNSEEN)
@@ -70,8 +71,8 @@ def test_other_streets_have_no_weights() -> None:
 def test_regrets_of_an_episode_are_its_return_less_a_bound_of_the_episode(name: str) -> None:
     """Three players on the same worlds: return less regrets is the same number, which no return exceeds."""
     pytest.importorskip("stable_baselines3")
-    from mmwave_gym.sb3 import make_sb3_vec_env
-    from train.rewards import TrainingReward
+    from mmwave_baselines.training.shaping import TrainingReward
+    from mmwave_gym.api.sb3 import make_sb3_vec_env
 
     of, bounds, regretted = task(name), [], []
     for player in (A3(), A3(10.0), None):
@@ -100,8 +101,8 @@ def test_regrets_of_an_episode_are_its_return_less_a_bound_of_the_episode(name: 
 def test_what_is_usual_is_taken_off_by_the_second() -> None:
     """A handover of 400 ms has four times of it taken off, a stay of 100 ms once; scaled like the reward."""
     pytest.importorskip("stable_baselines3")
-    from mmwave_gym.sb3 import make_sb3_vec_env
-    from train.rewards import TrainingReward
+    from mmwave_baselines.training.shaping import TrainingReward
+    from mmwave_gym.api.sb3 import make_sb3_vec_env
 
     base = make_sb3_vec_env("MmwaveStreet-v0", 2, seed=0)
     venv = TrainingReward(base, 0.5, False, 50.0)

@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 
 from mmwave_baselines.street.oracle import bound, solve
-from mmwave_gym import umi
-from mmwave_gym.registration import make_scenario
-from mmwave_gym.scenario import Batch, EpisodeKey, EpisodeRng
-from mmwave_gym.scenarios.street import PAST_MEASUREMENTS, Street
-from mmwave_gym.street_map import STREET_M, Geometry, routes, street_map
+from mmwave_gym.core.batch import Batch
+from mmwave_gym.core.registration import make_scenario
+from mmwave_gym.core.scenario import EpisodeKey, EpisodeRng
+from mmwave_gym.radio import tr38901_umi as umi
+from mmwave_gym.scenarios.street.game import PAST_MEASUREMENTS, Street
+from mmwave_gym.scenarios.street.world import STREET_M, Geometry, routes, street_map
 
 SMALL: dict[str, Any] = {"arm_m": 60.0, "isd_m": 50.0, "duration_s": 3.0}
 WEAK: dict[str, Any] = {**SMALL, "link_budget_db": 100.0, "t310_s": 0.2}

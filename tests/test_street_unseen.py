@@ -6,17 +6,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+from mmwave_baselines.training.presets import preset
 
 import mmwave_gym
 from mmwave_baselines.street.learned import Ppo
 from mmwave_baselines.street.rules import A3
-from mmwave_gym.agent import AgentError
-from mmwave_gym.networks import SetNetwork, mark_columns
-from mmwave_gym.policy import Policy
-from mmwave_gym.registration import make_scenario
-from mmwave_gym.scenario import Batch
-from mmwave_gym.suite import task
-from train.presets import preset
+from mmwave_gym.agents.networks import SetNetwork, mark_columns
+from mmwave_gym.agents.policy import Policy
+from mmwave_gym.agents.protocol import AgentError
+from mmwave_gym.benchmark.suite import task
+from mmwave_gym.core.batch import Batch
+from mmwave_gym.core.registration import make_scenario
 
 TASK = task("street/car-unseen")
 SEEDS = Ppo.training_seeds(TASK)
@@ -51,8 +51,8 @@ def street_policy(network: str) -> tuple[Any, Any, Any]:
     pytest.importorskip("sb3_contrib")
     import torch
 
-    from train.ppo import Ppo as Arguments, build
-    from train.session import Environment
+    from mmwave_baselines.training.ppo import Ppo as Arguments, build
+    from mmwave_baselines.training.session import Environment
 
     told = {"task": "street/car-sparse", "frame_stack": 2, "n_envs": 16, "n_steps": 2, "batch_size": 32, "hidden": 8}
     args = Arguments(network=network, **told)  # type: ignore[arg-type]
@@ -72,7 +72,7 @@ def test_numpy_computes_what_was_trained(network: str) -> None:
     model, _, x = street_policy(network)
     import torch
 
-    from mmwave_gym.sb3 import network_of
+    from mmwave_gym.api.sb3 import network_of
 
     with torch.no_grad():
         expected = model.policy.get_distribution(torch.as_tensor(x)).distribution.logits.numpy()
@@ -92,7 +92,7 @@ def test_a_feature_has_one_unit_for_all_cells() -> None:
 
 
 def test_q_learning_has_no_relative_network() -> None:
-    from train.dqn import Dqn
+    from mmwave_baselines.training.dqn import Dqn
 
     with pytest.raises(ValueError, match="must be one of mlp, plain, set, got 'relative'"):
         Dqn(network="relative")

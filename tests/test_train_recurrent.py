@@ -12,12 +12,13 @@ import torch
 
 import mmwave_gym
 from mmwave_baselines.street.rules import A3
-from mmwave_gym.agent import AgentError, load_agent
-from mmwave_gym.sb3 import network_of
-from train.arguments import parse
-from train.imitation import imitate
-from train.recurrent_ppo import RecurrentPpo, build
-from train.session import BadRun, Environment, main, parse_checked
+from mmwave_baselines.training.arguments import parse
+from mmwave_baselines.training.imitation import imitate
+from mmwave_baselines.training.recurrent_ppo import RecurrentPpo, build
+from mmwave_baselines.training.session import BadRun, Environment, main, parse_checked
+from mmwave_gym.agents.protocol import AgentError
+from mmwave_gym.agents.registry import load_agent
+from mmwave_gym.api.sb3 import network_of
 
 ENV = "MmwaveStreet-v0"
 ALL = "--see="
@@ -163,7 +164,7 @@ def test_bad_input_is_one_line(argv, said, tmp_path, capsys):
 
 
 def test_other_scripts_have_no_lstm():
-    from train.ppo import Ppo
+    from mmwave_baselines.training.ppo import Ppo
 
     with pytest.raises(BadRun, match="--network must be one of mlp, plain, set, relative, got 'lstm'"):
         parse_checked(Ppo, [ENV, "--network=lstm"])

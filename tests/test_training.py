@@ -14,7 +14,8 @@ import pytest
 pytest.importorskip("stable_baselines3", reason="the extra mmwave-gym[train] is not installed")
 
 import mmwave_gym
-from mmwave_gym.agent import RowRng, load_agent
+from mmwave_gym.agents.protocol import RowRng
+from mmwave_gym.agents.registry import load_agent
 
 ROOT = Path(__file__).parents[1]
 ENV = "MmwaveHandover-v0"
@@ -28,7 +29,7 @@ def run(script, *argv, out):
 
     module = importlib.import_module(f"train.{script}")
     kind = getattr(module, script.capitalize())
-    from train.session import main
+    from mmwave_baselines.training.session import main
 
     try:
         main(kind, module.build, [*argv, "--out", str(out)])
@@ -191,9 +192,9 @@ def test_a_missing_extra_is_named(tmp_path, capsys, monkeypatch):
 
 def test_staying_is_preferred_at_the_start():
     """The untrained network with the initial preference hands over in fewer slots than one without."""
-    from train.arguments import parse
-    from train.ppo import Ppo, build
-    from train.session import Environment, agent_of, prefer_staying
+    from mmwave_baselines.training.arguments import parse
+    from mmwave_baselines.training.ppo import Ppo, build
+    from mmwave_baselines.training.session import Environment, agent_of, prefer_staying
 
     args = parse(Ppo, [ENV, *PPO])
     environment = Environment(args, args.target(), 0)
@@ -218,8 +219,8 @@ def test_staying_is_preferred_at_the_start():
 @pytest.mark.parametrize("world", [{"boundary": "stay"}, {"area_side_m": 3.0, "num_ues": 2, "interruption_s": 0.02}])
 def test_regrets_leave_out_only_what_no_action_changes(world):
     """Over an episode they are the return less one number, whoever plays; they are never positive, the oracle's 0."""
-    from mmwave_gym.sb3 import make_sb3_vec_env
-    from train.rewards import TrainingReward
+    from mmwave_baselines.training.shaping import TrainingReward
+    from mmwave_gym.api.sb3 import make_sb3_vec_env
 
     base = make_sb3_vec_env(ENV, 4, 0, horizon=30, **world)
     venv = TrainingReward(base, 0.5, True)
@@ -250,9 +251,9 @@ def test_regrets_leave_out_only_what_no_action_changes(world):
 @pytest.mark.parametrize("network", ["mlp", "set"])
 def test_a_run_may_begin_as_a_rule(network):
     """As a sharp rule on the newest frame the untrained network is the strongest cell with a margin."""
-    from train.arguments import parse
-    from train.ppo import Ppo, build
-    from train.session import BadRun, Environment, agent_of, begin_as_rule
+    from mmwave_baselines.training.arguments import parse
+    from mmwave_baselines.training.ppo import Ppo, build
+    from mmwave_baselines.training.session import BadRun, Environment, agent_of, begin_as_rule
 
     args = parse(Ppo, [ENV, *PPO, "--network", network])
     environment = Environment(args, args.target(), 0)
@@ -273,10 +274,10 @@ def test_a_run_may_begin_as_a_rule(network):
 
 
 def test_imitation_approaches_the_expert(tmp_path):
-    from train.arguments import parse
-    from train.imitation import imitate
-    from train.ppo import Ppo, build
-    from train.session import Environment
+    from mmwave_baselines.training.arguments import parse
+    from mmwave_baselines.training.imitation import imitate
+    from mmwave_baselines.training.ppo import Ppo, build
+    from mmwave_baselines.training.session import Environment
 
     args = parse(Ppo, [ENV, *PPO, "--n-envs=64"])
     environment = Environment(args, args.target(), 0)
@@ -288,8 +289,9 @@ def test_imitation_approaches_the_expert(tmp_path):
 
 def test_shipped_agents_are_those_of_their_files():
     from mmwave_baselines.handover.learned import A2c, Dqn, Ppo
-    from mmwave_gym.agent import AgentError, NotApplicable
-    from mmwave_gym.suite import Task, task
+    from mmwave_gym.agents.protocol import AgentError, NotApplicable
+    from mmwave_gym.benchmark.suite import task
+    from mmwave_gym.benchmark.task import Task
 
     for kind in (Ppo, Dqn, A2c):
         for name in mmwave_gym.tasks("handover"):

@@ -15,15 +15,15 @@ pytest.importorskip("sb3_contrib", reason="the extra mmwave-gym[train] is not in
 from rich.console import Console
 
 from mmwave_baselines.association.learned import Traveller
+from mmwave_baselines.training.arguments import parse
+from mmwave_baselines.training.callbacks import Yardstick
+from mmwave_baselines.training.per_agent_gae import ChainedPpo, ChainedRolloutBuffer, TurnVecEnv
+from mmwave_baselines.training.ppo import Ppo, build
+from mmwave_baselines.training.session import BadRun, parse_checked, train
 from mmwave_gym import evaluate
-from mmwave_gym.policy import read_policy
-from mmwave_gym.sb3 import make_sb3_vec_env
-from mmwave_gym.suite import Task
-from train.arguments import parse
-from train.callbacks import Yardstick
-from train.chains import ChainedPpo, ChainedRolloutBuffer, TurnVecEnv
-from train.ppo import Ppo, build
-from train.session import BadRun, parse_checked, train
+from mmwave_gym.agents.policy import read_policy
+from mmwave_gym.api.sb3 import make_sb3_vec_env
+from mmwave_gym.benchmark.task import Task
 
 ENV = "MmwaveAssociation-v0"
 SMALL = {"geometry": "blocked", "crossings": (3, 3), "settle_s": 5.0, "duration_s": 29.0}
@@ -165,7 +165,7 @@ def test_it_trains_and_what_it_saves_plays_at_any_density(tmp_path: Any, monkeyp
 
 def test_what_is_built() -> None:
     """Credit and chains where turns are taken, the environment's reward where they are not wanted."""
-    from train.session import Environment
+    from mmwave_baselines.training.session import Environment
 
     words = [*WORDS, "--set", "num_ues=6", "--n-steps", "64"]
     for more, kind in ([], ChainedRolloutBuffer), (["--no-chains"], None):
@@ -192,8 +192,8 @@ def test_bad_arguments_are_named(words: list[str], fault: str) -> None:
 
 def test_other_worlds_vary_too() -> None:
     """Side by side, each with its own keyword; observations are normalised alike."""
-    from train.parts import PartsVecEnv
-    from train.session import Environment
+    from mmwave_baselines.training.concatenated import PartsVecEnv
+    from mmwave_baselines.training.session import Environment
 
     words = ["MmwaveHandover-v0", "--vary", "beta=[1.0,2.0]", "--n-envs", "3", "--frame-stack", "2"]
     args = parse_checked(Ppo, words)

@@ -10,16 +10,17 @@ import pytest
 from rich.console import Console
 
 from mmwave_baselines.association.learned import Traveller, free_sites
+from mmwave_baselines.association.training import turns
+from mmwave_baselines.association.training.turns_kernel import play
+from mmwave_baselines.training.arguments import parse
 from mmwave_gym import evaluate
-from mmwave_gym.agent import AgentError, RowRng
-from mmwave_gym.networks import SetNetwork, choice_columns
-from mmwave_gym.policy import Normalisation, read_policy
-from mmwave_gym.registration import make_scenario
-from mmwave_gym.scenario import Batch, EpisodeKey, EpisodeRng, View
-from mmwave_gym.suite import Task
-from train import turns
-from train.arguments import parse
-from train.turns_kernel import play
+from mmwave_gym.agents.networks import SetNetwork, choice_columns
+from mmwave_gym.agents.policy import Normalisation, read_policy
+from mmwave_gym.agents.protocol import AgentError, RowRng
+from mmwave_gym.benchmark.task import Task
+from mmwave_gym.core.batch import Batch, View
+from mmwave_gym.core.registration import make_scenario
+from mmwave_gym.core.scenario import EpisodeKey, EpisodeRng
 
 SMALL = {"geometry": "blocked", "crossings": (3, 3), "settle_s": 5.0}
 

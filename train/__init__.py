@@ -1,1 +1,1 @@
-"""Training scripts, run from a checkout: python -m train.ppo, train.dqn, train.a2c, train.sac. See docs/training.md."""
+"""Training scripts of a checkout: `python -m train.ppo` is `mmwave-gym train ppo`. See docs/training.md."""

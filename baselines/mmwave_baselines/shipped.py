@@ -11,9 +11,9 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import Any
 
-from mmwave_gym.agent import AgentError, NotApplicable
-from mmwave_gym.policy import Policy, read_policy
-from mmwave_gym.suite import Task
+from mmwave_gym.agents.policy import Policy, read_policy
+from mmwave_gym.agents.protocol import AgentError, NotApplicable
+from mmwave_gym.benchmark.task import Task
 
 _FOLDER = "weights"
 

@@ -1,1 +1,1 @@
-"""Pictures and texts of running episodes; `mmwave_gym.render.make_renderer` is the way in."""
+"""Pictures and texts of running episodes; `mmwave_gym.rendering.renderer.make_renderer` is the way in."""

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mmwave_gym.core.batch import Batch
+from mmwave_gym.core.scenario import ObservationField, Outcome
 from mmwave_gym.rendering.track import Totals
-from mmwave_gym.scenario import Batch, ObservationField, Outcome
 
 if TYPE_CHECKING:
     from mmwave_gym.rendering.canvas import Frame
@@ -22,7 +23,7 @@ MIDDLE = 480  # of the picture, in pixels from the left
 
 
 class GenericScene:
-    """See `mmwave_gym.render.Scene`."""
+    """See `mmwave_gym.rendering.renderer.Scene`."""
 
     def __init__(self, batch: Batch):
         self._batch = batch

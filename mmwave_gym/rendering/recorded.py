@@ -6,7 +6,8 @@ import importlib
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
-from mmwave_gym.scenario import Batch, Outcome
+from mmwave_gym.core.batch import Batch
+from mmwave_gym.core.scenario import Outcome
 
 if TYPE_CHECKING:
     from mmwave_gym.rendering.canvas import Frame
@@ -28,7 +29,7 @@ R = TypeVar("R", bound=Record)
 
 
 class RecordedScene(Generic[R]):
-    """See `mmwave_gym.render.Scene`; a child names its record and its picture, and adds its text."""
+    """See `mmwave_gym.rendering.renderer.Scene`; a child names its record and its picture, and adds its text."""
 
     record_type: type[R]
     picture_type: str

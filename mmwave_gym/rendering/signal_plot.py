@@ -10,6 +10,7 @@ from functools import cache
 
 import numpy as np
 
+from mmwave_gym.core.batch import Batch
 from mmwave_gym.rendering.canvas import (
     ALARM,
     FAINT,
@@ -27,7 +28,6 @@ from mmwave_gym.rendering.canvas import (
     series_colour,
 )
 from mmwave_gym.rendering.track import Moment, Track
-from mmwave_gym.scenario import Batch
 
 LEFT = 20
 PLOT_AT, PLOT_WIDTH = (78, 484), 836

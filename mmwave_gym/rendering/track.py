@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mmwave_gym.scenario import Batch, Metric, Outcome
+from mmwave_gym.core.batch import Batch
+from mmwave_gym.core.scenario import Metric, Outcome
 
 Array = NDArray[np.float64]
 

@@ -1,0 +1,1 @@
+"""One room for each scenario: configuration, world, game, scene, tasks and the text of its docs page."""

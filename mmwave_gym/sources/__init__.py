@@ -16,11 +16,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmwave_gym.channel import read_channel, write_channel
-from mmwave_gym.city import City, CityError
-from mmwave_gym.link_matrix import ChannelError, LinkMatrix
-from mmwave_gym.regions import within
-from mmwave_gym.sources import cities, mssn, raytraced, sites
+from mmwave_gym.links.files import read_channel, write_channel
+from mmwave_gym.links.matrix import ChannelError, LinkMatrix
+from mmwave_gym.links.regions import within
+from mmwave_gym.scenarios.association import cities
+from mmwave_gym.scenarios.association.city import City, CityError
+from mmwave_gym.sources import mssn, raytraced, sites
 
 SCHEMES: dict[str, Callable[[Path, str], LinkMatrix]] = {"mssn": mssn.open_named, "raytraced": raytraced.open_named}
 """Prefix of a source -> reader(data folder, name)."""
@@ -29,7 +30,7 @@ SCHEMES: dict[str, Callable[[Path, str], LinkMatrix]] = {"mssn": mssn.open_named
 def open_channel(channel: str | os.PathLike[str] | LinkMatrix) -> LinkMatrix:
     """A link matrix, as it is, from an .npz or .csv file, or from a source "scheme:name" in the MMWAVE_DATA folder.
 
-    "#north" behind it means that region of it, see `mmwave_gym.regions`. Raises ChannelError, a ValueError, that names
+    "#north" behind it means that region of it, see `mmwave_gym.links.regions`. Raises ChannelError, a ValueError, that names
     the file or the source and what is wrong.
     """
     if isinstance(channel, LinkMatrix):

@@ -19,9 +19,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmwave_gym.channel import load_npz, read_bytes
-from mmwave_gym.link_matrix import ChannelError, LinkMatrix
-from mmwave_gym.radio import noise_dbm as thermal_noise_dbm
+from mmwave_gym.links.files import load_npz, read_bytes
+from mmwave_gym.links.matrix import ChannelError, LinkMatrix
+from mmwave_gym.radio.units import noise_dbm as thermal_noise_dbm
 
 FOLDER = "derived_examples"
 CARRIER_HZ = 28e9

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmwave_gym.channel import read_bytes
-from mmwave_gym.city import MAX_SITES, CityError
+from mmwave_gym.links.files import read_bytes
+from mmwave_gym.scenarios.association.city import MAX_SITES, CityError
 from mmwave_gym.sources.tracks import Knots, Projection, check_degrees
 
 Array = NDArray[np.floating[Any]]

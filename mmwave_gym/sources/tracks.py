@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmwave_gym.city import CityError
+from mmwave_gym.scenarios.association.city import CityError
 
 Array = NDArray[np.floating[Any]]
 
@@ -97,7 +97,7 @@ def _within(bounds: tuple[float, float, float, float], lon: float, lat: float) -
 
 @dataclass(frozen=True)
 class Knots:
-    """Vehicles on the map, as in a city file: see `mmwave_gym.city.City`."""
+    """Vehicles on the map, as in a city file: see `mmwave_gym.scenarios.association.city.City`."""
 
     vehicles: tuple[str, ...]
     first_knot: NDArray[np.intp]

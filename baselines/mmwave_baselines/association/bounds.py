@@ -40,9 +40,10 @@ from numba import njit
 from numpy.typing import NDArray
 
 from mmwave_baselines.association.world import Floats, Ints, KnownWorld, known_worlds
-from mmwave_gym.scenario import Batch, View
-from mmwave_gym.scenarios.association import MBIT
-from mmwave_gym.suite import Task, task as find_task
+from mmwave_gym.benchmark.suite import task as find_task
+from mmwave_gym.benchmark.task import Task
+from mmwave_gym.core.batch import Batch, View
+from mmwave_gym.scenarios.association.game import MBIT
 
 compiled: Any = njit(cache=True)
 

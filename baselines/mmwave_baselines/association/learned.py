@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 
 from mmwave_baselines.association.rules import vertex_cover
 from mmwave_baselines.shipped import Shipped
-from mmwave_gym.agent import AgentError, RowRng
-from mmwave_gym.networks import SetNetwork, choice_columns
-from mmwave_gym.policy import Policy
-from mmwave_gym.scenario import ObservationField, ObservationFields, View
-from mmwave_gym.suite import Task
+from mmwave_gym.agents.networks import SetNetwork, choice_columns
+from mmwave_gym.agents.policy import Policy
+from mmwave_gym.agents.protocol import AgentError, RowRng
+from mmwave_gym.benchmark.task import Task
+from mmwave_gym.core.batch import View
+from mmwave_gym.core.scenario import ObservationField, ObservationFields
 
 ROLE = ObservationField("role", 1, 0.0, 1.0, "1", "1 where a vertex cover of the map leaves the base station free")
 

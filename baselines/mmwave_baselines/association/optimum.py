@@ -21,9 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmwave_baselines.association.world import Floats, Ints, KnownWorld, known_worlds
-from mmwave_gym.agent import AgentError, NotApplicable, RowRng, begun
-from mmwave_gym.checks import at_least
-from mmwave_gym.scenario import View
+from mmwave_gym.agents.protocol import AgentError, NotApplicable, RowRng, begun
+from mmwave_gym.core.batch import View
+from mmwave_gym.core.checks import at_least
 
 MOST_STATES = 500_000
 """Joint associations at an instant; with more of them the optimum is out of reach."""

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmwave_baselines.association.reading import Ints
-from mmwave_gym.agent import NotApplicable, RowRng, begun
-from mmwave_gym.scenario import View
+from mmwave_gym.agents.protocol import NotApplicable, RowRng, begun
+from mmwave_gym.core.batch import View
 
 if TYPE_CHECKING:
     from mmwave_baselines.association.kernels import Epochs

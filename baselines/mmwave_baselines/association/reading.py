@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mmwave_gym.agent import RowRng
-from mmwave_gym.scenario import View
+from mmwave_gym.agents.protocol import RowRng
+from mmwave_gym.core.batch import View
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from mmwave_baselines.association.planner import Plan, Planner
-from mmwave_gym.checks import at_least
+from mmwave_gym.core.checks import at_least
 
 
 class Rollout(Planner):

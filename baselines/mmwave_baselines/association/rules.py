@@ -18,9 +18,9 @@ from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import coo_array
 
 from mmwave_baselines.association.reading import Floats, Ints, Memory, Reading, read, with_cells_now
-from mmwave_gym.agent import RowRng, begun
-from mmwave_gym.checks import at_least
-from mmwave_gym.scenario import View
+from mmwave_gym.agents.protocol import RowRng, begun
+from mmwave_gym.core.batch import View
+from mmwave_gym.core.checks import at_least
 
 
 class Rule:

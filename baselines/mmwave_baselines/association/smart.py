@@ -24,9 +24,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmwave_baselines.association.reading import Floats, Ints, read, with_cells_now
-from mmwave_gym.agent import RowRng, begun
-from mmwave_gym.checks import at_least
-from mmwave_gym.scenario import View
+from mmwave_gym.agents.protocol import RowRng, begun
+from mmwave_gym.core.batch import View
+from mmwave_gym.core.checks import at_least
 
 
 @dataclass

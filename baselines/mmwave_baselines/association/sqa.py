@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 
 from mmwave_baselines.association.planner import Plan, Planner
-from mmwave_gym.agent import AgentError
-from mmwave_gym.checks import at_least
+from mmwave_gym.agents.protocol import AgentError
+from mmwave_gym.core.checks import at_least
 
 EXPENSIVE_STEPS = 1.5e9
 """More steps of exploration than this in a task, a minute or more, mark an agent as expensive."""

@@ -14,8 +14,9 @@ import numpy as np
 
 from mmwave_baselines.association.planner import known_epochs
 from mmwave_baselines.association.sqa import Sqa
-from mmwave_gym.registration import make_scenario
-from mmwave_gym.scenario import Batch, EpisodeKey, View
+from mmwave_gym.core.batch import Batch, View
+from mmwave_gym.core.registration import make_scenario
+from mmwave_gym.core.scenario import EpisodeKey
 
 
 @dataclass(frozen=True)

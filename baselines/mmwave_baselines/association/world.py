@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmwave_gym.radio import db_to_linear
-from mmwave_gym.routes import LinkBudget, Routes, link_integral
-from mmwave_gym.scenario import View
+from mmwave_gym.core.batch import View
+from mmwave_gym.radio.units import db_to_linear
+from mmwave_gym.scenarios.association.routes import LinkBudget, Routes, link_integral
 
 Floats = NDArray[np.floating[Any]]
 Ints = NDArray[np.integer[Any]]

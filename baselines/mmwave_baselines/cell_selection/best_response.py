@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from mmwave_baselines.cell_selection.loads import load_law
 from mmwave_baselines.cell_selection.model import REWARDS, Game
 from mmwave_baselines.cell_selection.value_iteration import value_iteration
-from mmwave_gym.checks import one_of
+from mmwave_gym.core.checks import one_of
 
 MAX_ROUNDS = 12  # ours: what settles does so within 10 to 12 rounds
 

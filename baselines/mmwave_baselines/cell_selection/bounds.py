@@ -24,7 +24,7 @@ import numpy as np
 
 from mmwave_baselines.cell_selection.joint_value import seatings_of
 from mmwave_baselines.cell_selection.model import Floats, Game, Ints
-from mmwave_gym.agent import NotApplicable
+from mmwave_gym.agents.protocol import NotApplicable
 
 MOST_MULTISETS = 5_000_000
 _CHUNK = 20_000

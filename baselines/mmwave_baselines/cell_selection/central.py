@@ -19,8 +19,8 @@ from mmwave_baselines.cell_selection.joint_value import JointGame, Seatings, sea
 from mmwave_baselines.cell_selection.loads import one_more
 from mmwave_baselines.cell_selection.model import Floats, Game, Ints, compositions
 from mmwave_baselines.cell_selection.reading import Memory, game_of_task, needs_present_load
-from mmwave_gym.agent import NotApplicable, RowRng, begun
-from mmwave_gym.scenario import View
+from mmwave_gym.agents.protocol import NotApplicable, RowRng, begun
+from mmwave_gym.core.batch import View
 
 _MOST_PLAYED = 5_000_000  # states, a minute or so: 4 UEs at 3 BSs have 2 M
 _MOST_SEATINGS = 5000  # beyond, counting loads is faster than listing seatings

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmwave_baselines.cell_selection.model import Floats, Game, Ints
-from mmwave_gym.agent import NotApplicable
+from mmwave_gym.agents.protocol import NotApplicable
 
 LARGEST_STATES = 80_000_000  # 5 UEs at 3 BSs: 72 M values of 4 bytes, some minutes a sweep
 

@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmwave_baselines.cell_selection.model import Floats, Game, Ints, compositions, swaps
-from mmwave_gym.checks import one_of
+from mmwave_gym.core.checks import one_of
 
 FRAMES = ("same", "own-mean", "own-exact")
 

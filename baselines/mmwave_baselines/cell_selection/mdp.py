@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from mmwave_baselines.cell_selection.best_response import Solution, solved
 from mmwave_baselines.cell_selection.model import Game, Ints
 from mmwave_baselines.cell_selection.reading import Memory, game_of_task, read
-from mmwave_gym.agent import RowRng, begun
-from mmwave_gym.scenario import View
+from mmwave_gym.agents.protocol import RowRng, begun
+from mmwave_gym.core.batch import View
 
 
 @lru_cache(maxsize=64)

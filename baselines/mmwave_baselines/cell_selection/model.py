@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmwave_gym.checks import at_least, between, probabilities
+from mmwave_gym.core.checks import at_least, between, probabilities
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmwave_baselines.cell_selection.model import Game, Ints
-from mmwave_gym.agent import NotApplicable, RowRng
-from mmwave_gym.scenario import View
+from mmwave_gym.agents.protocol import NotApplicable, RowRng
+from mmwave_gym.core.batch import View
 
 
 class Reading(NamedTuple):

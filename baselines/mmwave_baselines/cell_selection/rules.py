@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from mmwave_baselines.cell_selection.model import Floats, Game, Ints
 from mmwave_baselines.cell_selection.reading import Memory, Reading, read
-from mmwave_gym.agent import RowRng, begun
-from mmwave_gym.checks import one_of
-from mmwave_gym.scenario import View
+from mmwave_gym.agents.protocol import RowRng, begun
+from mmwave_gym.core.batch import View
+from mmwave_gym.core.checks import one_of
 
 TIES = ("random", "stay", "lowest")
 _EQUAL = 1e-9

@@ -89,7 +89,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, default=TABLES, help="folder of team.npz and team.json")
     asked = parser.parse_args(arguments)
 
-    from mmwave_gym.scenarios.cell_selection import CellSelection, CellSelectionConfig
+    from mmwave_gym.scenarios.cell_selection.game import CellSelection, CellSelectionConfig
 
     for ues in asked.ues:
         start = None

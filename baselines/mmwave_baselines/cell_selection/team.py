@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from mmwave_baselines.cell_selection.model import Game, Ints
 from mmwave_baselines.cell_selection.reading import game_of_task, needs_present_load, read
 from mmwave_baselines.cell_selection.team_rollouts import Observations
-from mmwave_gym.agent import AgentError, NotApplicable, RowRng, begun
-from mmwave_gym.scenario import View
+from mmwave_gym.agents.protocol import AgentError, NotApplicable, RowRng, begun
+from mmwave_gym.core.batch import View
 
 TABLES = Path(__file__).parent
 

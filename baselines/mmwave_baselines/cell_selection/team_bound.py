@@ -31,7 +31,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mmwave_baselines.cell_selection.model import Floats, Game, Ints
-from mmwave_gym.agent import NotApplicable
+from mmwave_gym.agents.protocol import NotApplicable
 
 _CHUNK = 8192  # pairs of rules that stay in the cache
 

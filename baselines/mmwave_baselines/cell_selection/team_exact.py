@@ -20,7 +20,7 @@ import numpy as np
 from mmwave_baselines.cell_selection.joint_value import Seatings
 from mmwave_baselines.cell_selection.model import Floats, Game, Ints
 from mmwave_baselines.cell_selection.team_rollouts import softmax
-from mmwave_gym.agent import NotApplicable
+from mmwave_gym.agents.protocol import NotApplicable
 
 MOST_STATES = 1_000_000
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmwave_baselines.cell_selection.model import Floats, Game
-from mmwave_gym.checks import between, one_of
+from mmwave_gym.core.checks import between, one_of
 
 STOPS = ("norm", "span")
 

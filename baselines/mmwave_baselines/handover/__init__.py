@@ -7,5 +7,5 @@
 * `a3c`, `a3c_speed`: the paper's learner, simulated exactly; `lstm` and `a3c_kernel`: its network; `mobility_clusters`
 * `a3c_agents`: a UE that fetches its cluster's weights, offline, online, and as in the paper
 
-`tuned_a3.json` is written by `python -m train.tune_a3` from the training split.
+`tuned_a3.json` is written by `python -m mmwave_baselines.handover.training.tuning` from the training split.
 """

@@ -35,9 +35,9 @@ from numpy.typing import NDArray
 
 from mmwave_baselines.handover.lstm import Shape, initial_weights
 from mmwave_baselines.handover.mobility_clusters import MobilityClusters, observe
-from mmwave_gym.checks import at_least, one_of
-from mmwave_gym.registration import make_scenario
-from mmwave_gym.scenario import EpisodeKey, EpisodeRng
+from mmwave_gym.core.checks import at_least, one_of
+from mmwave_gym.core.registration import make_scenario
+from mmwave_gym.core.scenario import EpisodeKey, EpisodeRng
 
 Array = NDArray[np.float64]
 

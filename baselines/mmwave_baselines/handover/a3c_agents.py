@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from mmwave_baselines.handover.a3c import BLOCK, Mode, Server
 from mmwave_baselines.handover.lstm import Shape, actor_critic, backward, forward, n_step_targets, rmsprop, softmax
 from mmwave_baselines.shipped import Shipped
-from mmwave_gym.agent import AgentError, RowRng
-from mmwave_gym.networks import LstmNetwork
-from mmwave_gym.policy import Policy, check_fits
-from mmwave_gym.scenario import View
+from mmwave_gym.agents.networks import LstmNetwork
+from mmwave_gym.agents.policy import Policy, check_fits
+from mmwave_gym.agents.protocol import AgentError, RowRng
+from mmwave_gym.core.batch import View
 
 Array = NDArray[np.float64]
 

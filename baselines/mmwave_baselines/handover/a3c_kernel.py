@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from mmwave_gym.scenarios.handover import LOWEST_RSRQ_DB
+from mmwave_gym.scenarios.handover.game import LOWEST_RSRQ_DB
 
 LOWEST_INPUT, HIGHEST_INPUT = -3.0, 2.0  # ours, as (q + 15) / 10: the paper does not say how RSRQ enters the network
 

@@ -26,7 +26,7 @@ from mmwave_baselines.handover.a3c import (
     learn,
     with_settings,
 )
-from mmwave_gym.checks import at_least, between
+from mmwave_gym.core.checks import at_least, between
 
 Row = dict[str, Any]
 

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mmwave_gym.networks import LstmStep, lstm_step
+from mmwave_gym.agents.networks import LstmStep, lstm_step
 
 Array = NDArray[np.float64]
 

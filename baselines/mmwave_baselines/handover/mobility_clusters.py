@@ -20,9 +20,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmwave_gym.checks import at_least, between
-from mmwave_gym.registration import make_scenario
-from mmwave_gym.scenario import EpisodeKey, EpisodeRng
+from mmwave_gym.core.checks import at_least, between
+from mmwave_gym.core.registration import make_scenario
+from mmwave_gym.core.scenario import EpisodeKey, EpisodeRng
 
 Array = NDArray[np.float64]
 

@@ -21,9 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmwave_baselines.handover.rules import Actions, begun
-from mmwave_gym.agent import AgentError, RowRng
-from mmwave_gym.checks import at_least
-from mmwave_gym.scenario import View
+from mmwave_gym.agents.protocol import AgentError, RowRng
+from mmwave_gym.core.batch import View
+from mmwave_gym.core.checks import at_least
 
 
 @dataclass

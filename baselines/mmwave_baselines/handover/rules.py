@@ -20,9 +20,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mmwave_gym.agent import AgentError, RowRng
-from mmwave_gym.checks import at_least
-from mmwave_gym.scenario import View
+from mmwave_gym.agents.protocol import AgentError, RowRng
+from mmwave_gym.core.batch import View
+from mmwave_gym.core.checks import at_least
 
 Actions = NDArray[np.int64]
 
@@ -152,7 +152,7 @@ DEFAULT_PAIR = (
 
 @lru_cache(maxsize=1)
 def tuned_pairs() -> dict[str, dict[str, Any]]:
-    """What `python -m train.tune_a3` has found, by the task's name."""
+    """What `python -m mmwave_baselines.handover.training.tuning` has found, by the task's name."""
     stored: dict[str, dict[str, Any]] = json.loads(files(__package__).joinpath("tuned_a3.json").read_text("utf-8"))
     return stored
 

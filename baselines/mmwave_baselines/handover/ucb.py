@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmwave_baselines.handover.rules import Actions, begun, read
-from mmwave_gym.agent import RowRng
-from mmwave_gym.scenario import View
+from mmwave_gym.agents.protocol import RowRng
+from mmwave_gym.core.batch import View
 
 
 @dataclass

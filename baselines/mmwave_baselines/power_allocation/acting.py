@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmwave_gym.agent import RowRng
-from mmwave_gym.radio import linear_to_db
-from mmwave_gym.scenario import View
+from mmwave_gym.agents.protocol import RowRng
+from mmwave_gym.core.batch import View
+from mmwave_gym.radio.units import linear_to_db
 
 Floats = NDArray[np.floating[Any]]
 

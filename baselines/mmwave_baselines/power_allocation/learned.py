@@ -16,11 +16,11 @@ from mmwave_baselines.power_allocation import optimisation as opt
 from mmwave_baselines.power_allocation.acting import Floats, actions
 from mmwave_baselines.power_allocation.planners import networks
 from mmwave_baselines.shipped import Shipped
-from mmwave_gym.agent import NotApplicable, RowRng, begun
-from mmwave_gym.policy import Policy
-from mmwave_gym.power_policy import ChangePolicy
-from mmwave_gym.scenario import View
-from mmwave_gym.suite import Task
+from mmwave_gym.agents.policy import Policy
+from mmwave_gym.agents.protocol import NotApplicable, RowRng, begun
+from mmwave_gym.benchmark.task import Task
+from mmwave_gym.core.batch import View
+from mmwave_gym.scenarios.power_allocation.policy import ChangePolicy
 
 SETTLED_AFTER = 20
 """Slots that a policy settles for before it is repaired; tasks score from there on."""

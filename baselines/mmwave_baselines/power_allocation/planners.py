@@ -25,8 +25,8 @@ from numpy.typing import NDArray
 from mmwave_baselines.power_allocation import optimisation as opt
 from mmwave_baselines.power_allocation.acting import Floats, actions
 from mmwave_baselines.power_allocation.optimisation import Large, Network
-from mmwave_gym.agent import NotApplicable, RowRng, begun
-from mmwave_gym.scenario import View
+from mmwave_gym.agents.protocol import NotApplicable, RowRng, begun
+from mmwave_gym.core.batch import View
 
 Places = NDArray[np.intp]
 

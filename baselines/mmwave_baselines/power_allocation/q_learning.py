@@ -29,7 +29,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
-from mmwave_gym.checks import one_of
+from mmwave_gym.core.checks import one_of
 
 Floats = NDArray[np.floating[Any]]
 Ints = NDArray[np.int64]

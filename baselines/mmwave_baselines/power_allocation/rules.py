@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmwave_baselines.power_allocation.acting import Floats, Memory, actions
-from mmwave_gym.agent import RowRng, begun
-from mmwave_gym.radio import db_to_linear
-from mmwave_gym.scenario import View
+from mmwave_gym.agents.protocol import RowRng, begun
+from mmwave_gym.core.batch import View
+from mmwave_gym.radio.units import db_to_linear
 
 
 class Fixed:

@@ -24,12 +24,12 @@ from numpy.typing import NDArray
 
 from mmwave_baselines.power_allocation import q_learning
 from mmwave_baselines.power_allocation.tabular import DifferenceQ
-from mmwave_gym.checks import at_least
-from mmwave_gym.clustering import floc
-from mmwave_gym.radio import db_to_linear, linear_to_db
-from mmwave_gym.scenario import EpisodeKey, EpisodeRng
-from mmwave_gym.scenarios.power_allocation_config import PowerAllocationConfig
-from mmwave_gym.scenarios.power_allocation_world import Chance, World, Worlds
+from mmwave_gym.core.checks import at_least
+from mmwave_gym.core.scenario import EpisodeKey, EpisodeRng
+from mmwave_gym.radio.units import db_to_linear, linear_to_db
+from mmwave_gym.scenarios.power_allocation.clustering import floc
+from mmwave_gym.scenarios.power_allocation.config import PowerAllocationConfig
+from mmwave_gym.scenarios.power_allocation.world import Chance, World, Worlds
 
 Floats = NDArray[np.floating[Any]]
 
@@ -181,7 +181,7 @@ def draw_map(result: Result, path: Path, name: str = "difference-q") -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    from mmwave_gym.rendering.power_allocation_map import draw
+    from mmwave_gym.scenarios.power_allocation.map_picture import draw
 
     low_dbm, high_dbm = result.config.power_dbm
     run, world = result.learned[name], result.world

@@ -17,10 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmwave_baselines.power_allocation.q_learning import EXPLORING
-from mmwave_gym.agent import AgentError, NotApplicable, RowRng, begun
-from mmwave_gym.checks import at_least, between
-from mmwave_gym.radio import spectral_efficiency_bps_hz
-from mmwave_gym.scenario import View
+from mmwave_gym.agents.protocol import AgentError, NotApplicable, RowRng, begun
+from mmwave_gym.core.batch import View
+from mmwave_gym.core.checks import at_least, between
+from mmwave_gym.radio.units import spectral_efficiency_bps_hz
 
 Floats = NDArray[np.floating[Any]]
 Ints = NDArray[np.int64]

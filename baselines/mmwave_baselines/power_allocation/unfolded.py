@@ -29,12 +29,13 @@ from mmwave_baselines.power_allocation.acting import Floats, actions
 from mmwave_baselines.power_allocation.learned import repaired
 from mmwave_baselines.power_allocation.planners import networks
 from mmwave_baselines.shipped import Shipped
-from mmwave_gym import interference
-from mmwave_gym.agent import AgentError, RowRng, begun
-from mmwave_gym.networks import AnyNetwork
-from mmwave_gym.policy import Policy
-from mmwave_gym.scenario import ObservationField, ObservationFields, View
-from mmwave_gym.suite import Task
+from mmwave_gym.agents.networks import AnyNetwork
+from mmwave_gym.agents.policy import Policy
+from mmwave_gym.agents.protocol import AgentError, RowRng, begun
+from mmwave_gym.benchmark.task import Task
+from mmwave_gym.core.batch import View
+from mmwave_gym.core.scenario import ObservationField, ObservationFields
+from mmwave_gym.radio import interference
 
 HIDDEN, MEMORY = 32, 6
 MOST, FASTEST = 3.0, 4.0

@@ -20,9 +20,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mmwave_gym.agent import RowRng, begun
-from mmwave_gym.radio import db_to_linear, spectral_efficiency_bps_hz
-from mmwave_gym.scenario import View
+from mmwave_gym.agents.protocol import RowRng, begun
+from mmwave_gym.core.batch import View
+from mmwave_gym.radio.units import db_to_linear, spectral_efficiency_bps_hz
 
 Floats = NDArray[np.float64]
 

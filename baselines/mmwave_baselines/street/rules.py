@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmwave_gym.agent import AgentError, RowRng, begun
-from mmwave_gym.checks import at_least
-from mmwave_gym.scenario import View
+from mmwave_gym.agents.protocol import AgentError, RowRng, begun
+from mmwave_gym.core.batch import View
+from mmwave_gym.core.checks import at_least
 
 Actions = NDArray[np.int64]
 Floats = NDArray[np.floating[Any]]

@@ -1,0 +1,69 @@
+"""Episodes of UDN handover solved in hindsight, for rewards that are regrets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmwave_gym.api.sb3 import ScenarioVecEnv
+
+NEEDED_CONSTANTS = ("beta", "handover_energy_j", "interruption_s", "step_s")
+
+
+def hindsight_values(
+    efficiency_bps_hz: NDArray[Any], departure: NDArray[np.int64], price: float, kept: float
+) -> NDArray[np.float64]:
+    """Viterbi's values (copy, slot + 1, ue, cell): the best return from a slot on, by the cell that served before.
+
+    efficiency_bps_hz (copy, slot, ue, cell): the rate of every choice. departure (copy, ue): the first slot without
+    the UE. A handover costs `price` and keeps the share `kept` of its slot.
+    """
+    copies, slots, ues, cells = efficiency_bps_hz.shape
+    values = np.zeros((copies, slots + 1, ues, cells))
+    for t in range(slots - 1, -1, -1):
+        present = (t < departure)[..., None]
+        rate = np.where(present, efficiency_bps_hz[:, t], 0.0)
+        change = (values[:, t + 1] + kept * rate - price * present).max(axis=-1, keepdims=True)
+        values[:, t] = np.maximum(values[:, t + 1] + rate, change)
+    return values
+
+
+class HandoverPotential:
+    """Viterbi's values along the slots of UDN handover."""
+
+    def __init__(self, base: ScenarioVecEnv):
+        constants = base.scenario.constants()
+        self._base = base
+        self._price = constants["beta"] * constants["handover_energy_j"]
+        self._kept = 1.0 - constants["interruption_s"] / constants["step_s"]
+        copies, ues, cells = base.batch.num_envs, base.scenario.num_agents, int(base.action_space.n)  # type: ignore[attr-defined]
+        self._values = np.zeros((copies, base.scenario.horizon + 1, ues, cells))
+        self._at = (np.arange(copies)[:, None], np.arange(ues))
+        self._slot = np.zeros((copies, 1), np.int64)
+
+    def solve(self, begun: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """Values of the copies whose episode has just begun; (copies, ues): those of all states now."""
+        batch = self._base.batch
+        shown = batch.scenario.reveal(batch.episodes.of(np.flatnonzero(begun)), batch.state, "hindsight")
+        slots = self._values.shape[1] - 1
+        solved = hindsight_values(shown["efficiency_bps_hz"][:, :slots], shown["departure"], self._price, self._kept)
+        self._values[begun] = solved
+        self._slot[begun] = 0
+        cells = solved.shape[-1]
+        serving = batch.scenario.fields.split(batch.observe())["serving"].argmax(axis=-1) % cells
+        copy, ue = self._at
+        return self._values[copy, self._slot, ue, serving]
+
+    def after(self, action: NDArray[np.int64], done: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """(copies, ues): the value of the state that the actions have led to."""
+        self._slot += 1
+        copy, ue = self._at
+        return self._values[copy, self._slot, ue, action]
+
+
+def potential(base: ScenarioVecEnv) -> HandoverPotential | None:
+    """The values of a scenario whose handovers are priced as this one's, else None."""
+    constants = base.scenario.constants()
+    return HandoverPotential(base) if all(c in constants for c in NEEDED_CONSTANTS) else None

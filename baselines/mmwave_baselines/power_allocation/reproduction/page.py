@@ -1,0 +1,271 @@
+"""The page of the reproduction of arXiv 1804.05757."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mmwave_baselines.power_allocation.reproduction.learning import FEWER_RUNS, RADII_M, RUNS, SHARING_RUNS
+from mmwave_baselines.power_allocation.reproduction.measures import LINES, NAMES, TITLES, Measured
+from mmwave_baselines.power_allocation.reproduction.networks import NETWORK_DENSITIES, SCOPES
+from mmwave_baselines.power_allocation.reproduction.plan import SETTINGS, VARIANT_SIZES
+from mmwave_gym.benchmark.reproduction import VERDICTS, Claim, Results, claims_table, markdown_table
+from mmwave_gym.benchmark.statistics import Interval, mean_interval
+
+_OPEN = (
+    "The surviving text has no formulas, no values of most parameters and no figures. Formulas, the 32 levels, alpha "
+    "0.5, gamma 0.9, epsilon 0.1 for the first 80 % of 50,000 steps, the early stop, the required SINR of 2.83, the "
+    "axes of figures and the protocol are those of the authors' public code of the same weeks.",
+    "Their protocol: sixteen places in five rows; each of 100 runs puts them in one random order, and a cluster of n "
+    "is the first n, with shadowing drawn anew for each n. No Poisson process and no FLOC is in it.",
+    "*The authors' code*: shadowing is the mean of ten draws (2.75 dB are left of 8.7) and is on own links, too; the "
+    "UE is 10 m north of its base station; the interference of UE i is counted up over UEs 1 to i, a fault in all "
+    "versions of their code. *Repaired*: the same worlds with each UE's own interference. *As the text says*: "
+    "shadowing of 8.7 dB on interferers only, UEs anywhere within 10 m.",
+    "Another fault of theirs is left out everywhere: their loop never credits the greatest power with a reward.",
+    "Eq. 6, the rule of choice, is lost. Independent tables are what the text argues for; *tables of the ring* is what "
+    "their code does, in which all sums the others' rows of one's own ring; *all tables* sums everybody's row, so that "
+    "all choose the same level.",
+    "EXP-Q's reward is exp(-(C - log2(1 + q))^2), the last that was added to their code before the paper.",
+    "What a learner gets is the capacity of its very last step, as in their code.",
+    "Optimum: successive convex approximation with QoS, best known; with the authors' fault coordinate ascent on the "
+    "32 levels from eleven starts, as a base station then disturbs its own UE. It, full and random power are not in "
+    "the paper.",
+)
+
+
+def page(results: Results, claims: Sequence[Claim], figures: str) -> str:
+    """All of it but how it was made."""
+    m, quick = Measured(results), results.quick
+    paper = [c for c in claims if not c.id.startswith("prototype")]
+    parts = [
+        "# Self-organizing mmWave networks: a power allocation scheme based on machine learning, reproduced\n",
+        "R. Amiri, H. Mehrpouyan, GSMM 2018 ([arXiv 1804.05757](https://arxiv.org/abs/1804.05757)).\n",
+        f"{len(paper)} claims: {_counts(paper)}. {_summary(m)}\n",
+        "What the text leaves open, and how it is filled:\n",
+        "\n".join(f"{i}. {text}" for i, text in enumerate(_OPEN, 1)) + "\n",
+        "## Verdicts\n",
+        claims_table(claims),
+        "Reproduced means within the tolerance, or true at every size in every setting; partly, up to twice the "
+        "tolerance, or true at every size in some settings. An interval is of runs, 95 %. Where the text gives no "
+        "number, the bound is ours and stands in the last column. The prototype is an implementation of ours that came "
+        "before this one and shares no code with it.\n",
+        "## Fig. 1: the reward\n",
+        f"![Rewards against capacity]({figures}/figure1.png)\n",
+        "What the environment gave for random powers. CDP-Q's reward is flat from twice log2 q on: nothing is left to "
+        "win there, and of levels that have earned as much the lowest is taken.\n",
+        "## Figs. 2 and 3: clusters\n",
+        f"![Clusters at two densities]({figures}/figures2and3.png)\n",
+        "A draw of 120 and one of 148 base stations a square kilometre (the counts in the captions are lost), members "
+        "joined to their heads, which are filled.\n",
+        f"![Sizes of clusters, time to settle, messages]({figures}/clusters.png)\n",
+        _floc(m),
+        "## Figs. 4 and 5: members' capacities\n",
+        f"![Members' capacities against cluster size]({figures}/figures4and5.png)\n",
+        f"A point is a member's mean over {RUNS[quick]} runs ({FEWER_RUNS[quick]} as the text says), which is what the "
+        "paper shows: members of different runs stand at different places, so the mean says little about anyone. A "
+        "cross is the least capacity of any member in any run. A UE is satisfied from "
+        f"{LINES['log2(1 + q)']:.2f} bit/s/Hz on; the paper's line is {LINES['log2 q']:.2f}.\n",
+        _satisfied(m),
+        "## Fig. 6: fairness\n",
+        f"![Jain's index against cluster size]({figures}/figure6.png)\n",
+        "Above, the authors' way: the index of the members' mean capacities. Places are shuffled from run to run, so "
+        "that a mean evens out who had more and who less. Below, the index of each run.\n",
+        *(_fairness(m, setting) for setting in SETTINGS),
+        "## Fig. 7: sum capacity\n",
+        f"![Sum capacity against cluster size]({figures}/figure7.png)\n",
+        *(_sums(m, setting) for setting in SETTINGS),
+        _full(m),
+        "## The three readings of eq. 6\n",
+        f"![Sum capacity, fairness and satisfied members for three readings]({figures}/readings.png)\n",
+        f"{SHARING_RUNS[quick]} runs a size for those that share tables.\n",
+        _readings(m),
+        "## Without bootstrapping\n",
+        "A base station's state never changes, so Q-learning here is a bandit's problem and a discount has nothing to "
+        f"look ahead to. Repaired worlds, independent tables, {FEWER_RUNS[quick]} runs with gamma 0. A run is at rest "
+        "if powers stay the same for the last 500 steps, which they do not in one that the authors' stop ends early.\n",
+        _variants(m),
+        "## Whole networks\n",
+        f"![Capacity and missed QoS with and without interference of other clusters]({figures}/networks.png)\n",
+        "Poisson networks of a square kilometre, clustered by FLOC, as the text says; own cluster's interference "
+        "only, or everybody's. Learners play fewer steps than above (20,000 at 120 base stations a square kilometre, "
+        f"6,000 at 480{'; 2,000 here' if quick else ''}). Jain's index is the mean of clusters of two or more.\n",
+        *(_network(m, density) for density in NETWORK_DENSITIES),
+        "## Against the prototype\n",
+        "Distances in % to the numbers of the prototype are in the verdicts above; these are ours, with intervals.\n",
+        _optima(m),
+        f"`{figures}/points.csv` has every point of Figs. 4 to 7 with its interval.\n",
+    ]
+    return "\n".join(parts)
+
+
+def _counts(claims: Sequence[Claim]) -> str:
+    return ", ".join(f"{sum(c.verdict == v for c in claims)} {v}" for v in VERDICTS)
+
+
+def _with_interval(value: Interval, digits: int = 1) -> str:
+    mean, *interval = (None if v is None else f"{round(v, digits) + 0.0:.{digits}f}" for v in vars(value).values())
+    return f"{mean}" if None in interval else f"{mean} ({interval[0]} to {interval[1]})"
+
+
+def _percent(value: Interval) -> Interval:
+    low, high = (None if end is None else 100.0 * min(end, 1.0) for end in (value.low, value.high))
+    return Interval(100.0 * value.mean, low, high)
+
+
+def _summary(m: Measured) -> str:
+    last = m.sizes[-1]
+    cdp, exp = (m.share("repaired", last, a, "optimum").mean for a in ("cdp", "exp"))
+    full = m.share("repaired", last, "full", "optimum")
+    met = {a: m.mean("repaired", last, a, "satisfied").mean for a in ("cdp", "exp", "full")}
+    return (
+        f"In clusters of {last} without the fault of the authors' code, CDP-Q reaches {cdp:.0f} % of the optimal sum "
+        f"capacity with {100 * met['cdp']:.1f} % of UEs satisfied, EXP-Q {exp:.0f} % with {100 * met['exp']:.0f} %. "
+        f"**Full power, with nothing learned, has {_with_interval(full)} % with {100 * met['full']:.1f} %**"
+        f"{': in this regime there is almost nothing to allocate' if full.mean >= 95.0 else ''}."
+    )
+
+
+def _floc(m: Measured) -> str:
+    rows = []
+    for row in sorted(m.results.tables["scale"], key=lambda r: (r["side_m"], r["draw"])):
+        rows.append(
+            [
+                *(f"{row['side_m'] / 1000:g}", str(row["num_bs"]), str(row["heads"])),
+                *(
+                    f"{row['num_bs'] / row['heads']:.1f}",
+                    f"{row['settled_s']:.2f}",
+                    f"{row['messages'] / row['num_bs']:.3f}",
+                ),
+            ]
+        )
+    heads = ("side, km", "base stations", "clusters", "mean size", "settled after, s", "messages a base station")
+    return markdown_table(heads, rows)
+
+
+def _satisfied(m: Measured) -> str:
+    rows = []
+    for setting in SETTINGS:
+        for method in ("cdp", "exp", "random", "full", "optimum"):
+            cells = []
+            for n in _shown(m):
+                members, everybody = (_percent(m.mean(setting, n, method, what)) for what in ("satisfied", "all"))
+                cells.append(f"{members.mean:.1f} / {everybody.mean:.0f}")
+            rows.append([TITLES[setting], NAMES[method], *cells])
+    heads = ("setting", "satisfied members / runs with everybody satisfied, %", *(f"n = {n}" for n in _shown(m)))
+    return markdown_table(heads, rows)
+
+
+def _shown(m: Measured) -> tuple[int, ...]:
+    return tuple(n for n in m.sizes if n % 2 == 0)
+
+
+def _fairness(m: Measured, setting: str) -> str:
+    rows = []
+    for n in m.sizes:
+        cells = [_with_interval(m.jain_of_means(setting, n, a), 3) for a in ("cdp", "exp")]
+        cells += [_with_interval(m.mean(setting, n, a, "jain"), 3) for a in ("cdp", "exp", "full", "optimum")]
+        rows.append([str(n), *cells])
+    heads = ("n", "CDP-Q, of means", "EXP-Q, of means", "CDP-Q", "EXP-Q", "full power", "optimum")
+    return f"Jain's index, {TITLES[setting]}:\n\n" + markdown_table(heads, rows)
+
+
+def _sums(m: Measured, setting: str) -> str:
+    methods = ("cdp", "exp", "full", "random", "optimum")
+    rows = []
+    for n in m.sizes:
+        gap = m.difference(setting, n, "cdp", "exp")
+        cells = [_with_interval(m.mean(setting, n, a)) for a in methods]
+        rows.append([str(n), *cells, _with_interval(gap)])
+    heads = ("n", *(NAMES[a] for a in methods), "CDP-Q less EXP-Q, paired")
+    return f"Sum capacity in bit/s/Hz, {TITLES[setting]}:\n\n" + markdown_table(heads, rows)
+
+
+def _full(m: Measured) -> str:
+    """Everybody's share of the optimum, and where there is something to gain."""
+    rows = []
+    cases = [(TITLES[s], s, n) for s in SETTINGS for n in _shown(m)]
+    cases += [(f"as the text says, UEs up to {r:.0f} m away", f"radius-{r:g}", m.sizes[-1]) for r in RADII_M]
+    for title, setting, n in cases:
+        cells = [
+            f"{_with_interval(m.share(setting, n, a, 'optimum'))} / {100 * m.mean(setting, n, a, 'satisfied').mean:.1f}"
+            for a in ("full", "cdp", "exp", "random")
+        ]
+        rows.append([title, str(n), *cells, f"{100 * m.mean(setting, n, 'optimum', 'satisfied').mean:.1f}"])
+    heads = ("setting", "n", *(NAMES[a] for a in ("full", "cdp", "exp", "random")), "optimum satisfies, %")
+    return (
+        "Share of the optimum's sum capacity in %, and satisfied UEs in %, in the paper's worlds and with UEs farther "
+        "away:\n\n" + markdown_table(heads, rows)
+    )
+
+
+def _readings(m: Measured) -> str:
+    rows = []
+    for setting in m.of_settings("cdp-eq6"):
+        for n in (k for k in m.sizes if m.has(setting, k, "cdp-eq6")):
+            for suffix, reading in (("", "independent"), ("-code", "tables of the ring"), ("-eq6", "all tables")):
+                cells = []
+                for learner in ("cdp", "exp"):
+                    rate, index, met = (
+                        m.mean(setting, n, learner + suffix, what).mean for what in ("sum", "jain", "satisfied")
+                    )
+                    cells.append(f"{rate:.1f} / {index:.3f} / {100 * met:.1f}")
+                gap = _with_interval(m.difference(setting, n, f"cdp{suffix}", f"exp{suffix}"))
+                rows.append([TITLES[setting], str(n), reading, *cells, gap])
+    heads = ("setting", "n", "reading", "CDP-Q: sum / Jain / satisfied, %", "EXP-Q", "sum, CDP-Q less EXP-Q")
+    return markdown_table(heads, rows)
+
+
+def _variants(m: Measured) -> str:
+    rows = []
+    for n in VARIANT_SIZES:
+        for method in ("cdp", "cdp-gamma0", "exp", "exp-gamma0", "full"):
+            rate, index = (
+                _with_interval(m.mean("repaired", n, method, what), d) for what, d in (("sum", 1), ("jain", 3))
+            )
+            met = f"{100 * m.mean('repaired', n, method, 'satisfied').mean:.1f}"
+            rests = "" if method == "full" else f"{100 * m.mean('repaired', n, method, 'rests').mean:.0f}"
+            late = "" if method == "full" else f"{m.mean('repaired', n, method, 'steady_rate_bps_hz').mean:.1f}"
+            rows.append([str(n), NAMES[method], rate, index, met, late, rests])
+    heads = (
+        "n",
+        "method",
+        "sum, bit/s/Hz",
+        "Jain",
+        "satisfied, %",
+        "sum, mean of the last 500 steps",
+        "runs at rest, %",
+    )
+    return markdown_table(heads, rows)
+
+
+def _network(m: Measured, density: int) -> str:
+    rows = []
+    for method in m.network_methods(density):
+        cells = []
+        for scope in SCOPES:
+            rate, index, missed = (
+                mean_interval(m.network(density, scope, method, what)[None])
+                for what in ("capacity_bps_hz", "jain", "violations")
+            )
+            cells.append(f"{_with_interval(rate, 2)} / {index.mean:.3f} / {100 * missed.mean:.1f}")
+        rows.append([NAMES[method], *cells, _with_interval(m.lost(density, method))])
+    heads = ("method", "own cluster only: bit/s/Hz / Jain / QoS missed, %", "whole network", "lost, %")
+    draws = len(m.network(density, "network", "full", "jain"))
+    return f"{density} base stations per km², {draws} draws:\n\n" + markdown_table(heads, rows)
+
+
+def _optima(m: Measured) -> str:
+    methods = ("random", "minimum", "foschini-miljanic", "full", "max-min", "wmmse", "optimum", "levels")
+    rows = []
+    for n in (2, 3, 4, 8, 14):
+        if n in m.sizes:
+            rows.append(
+                [
+                    str(n),
+                    *(
+                        f"{_with_interval(m.mean('repaired', n, a))} / {m.mean('repaired', n, a, 'jain').mean:.3f}"
+                        for a in methods
+                    ),
+                ]
+            )
+    return markdown_table(("n: sum / Jain", *(NAMES[a] for a in methods)), rows)

@@ -1,0 +1,6 @@
+"""What the training scripts are told of this scenario."""
+
+from mmwave_baselines.power_allocation.training.presets import PRESETS
+from mmwave_baselines.training.recipes import Recipe
+
+RECIPE = Recipe(presets=PRESETS)

@@ -1,0 +1,1 @@
+"""What all reproductions share: verdicts on claims, and figures in one style."""

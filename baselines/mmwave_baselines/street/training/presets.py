@@ -1,0 +1,66 @@
+"""How training in streets differs from the scripts' defaults: by script, then for all (\"\") or one task."""
+
+from __future__ import annotations
+
+import json
+
+from mmwave_baselines.training.recipes import Presets
+
+_STROLL = {"gamma": 0.98, "gae_lambda": 0.95, "entropy": 0.001}  # a decision every 400 ms
+
+PRESETS: Presets = {
+    "ppo": {
+        "": {
+            "steps": 2_000_000,
+            "n_envs": 256,  # solving one copy in hindsight costs nearly what ten cost
+            "n_steps": 16,
+            "batch_size": 2048,
+            "n_epochs": 3,
+            "network": "plain",  # standardised inputs: with a linear path beside them the same decisions bring less
+            "hidden": 128,
+            "frame_stack": 1,  # the observation holds eight measurements
+            "imitate": "a3",  # from random weights 1.5 M decisions ended below A3
+            "imitate_updates": 500,
+            "learning_rate": 5e-4,
+            "gamma": 0.95,
+            "gae_lambda": 0.9,
+            "entropy": 0.003,
+        },
+        "street/car-sparse-80ms": {"steps": 1_000_000},  # they are there for what the interruption costs
+        "street/car-sparse-480ms": {"steps": 1_000_000},
+        "street/car-unseen": {
+            "train_set": (f"maps={json.dumps(list(range(1001, 1129)), separators=(',', ':'))}",),  # none of the task's
+            "steps": 800_000,
+            "network": "relative",
+            "hidden": 48,
+            "imitate_updates": 250,
+        },
+        "street/walk-sparse": {**_STROLL},
+        "street/walk-dense": {**_STROLL},
+    },
+    "recurrent_ppo": {
+        "": {
+            "see": "rsrp_0_dbm,serving,age_s,served_s,t310_s,sinr_db",  # of eight measurements the newest
+            "imitate": "a3",
+            "imitate_updates": 300,
+        }
+    },
+    "a3c": {
+        "": {
+            "steps": 1_000_000,
+            "ues": 64,
+            "cluster": False,
+            "encoder": 64,
+            "units": 64,
+            "imitate_epochs": 4,
+            "imitate_episodes": 256,
+            "learning_rate": 1e-3,
+            "gamma": 0.9,
+            "entropy": 0.003,
+            "warmup": 50,
+            "offset": 5.5,  # of plain rewards: what A3 receives in 100 ms
+            "sampled": False,
+            "regret": True,
+        }
+    },
+}

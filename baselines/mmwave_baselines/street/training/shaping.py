@@ -1,0 +1,36 @@
+"""Drives through a street solved in hindsight, for rewards that are regrets."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmwave_baselines.street.oracle import bound
+from mmwave_gym.api.sb3 import ScenarioVecEnv
+
+
+class StreetPotential:
+    """Values in hindsight along the decisions of a street; a handover passes several, a lost link too."""
+
+    def __init__(self, base: ScenarioVecEnv):
+        self._base = base
+        self._constants = base.scenario.constants()
+        self._values: NDArray[np.float64] | None = None
+
+    def solve(self, begun: NDArray[np.bool_]) -> NDArray[np.float64]:
+        batch = self._base.batch
+        shown = batch.scenario.reveal(batch.episodes.of(np.flatnonzero(begun)), batch.state, "hindsight")
+        best = bound(shown["sinr_ahead_db"](), shown["rsrp_ahead_dbm"](), self._constants)
+        if self._values is None:
+            self._values = np.zeros((batch.num_envs, *best.shape[1:]))
+        self._values[begun] = best
+        return self._now()
+
+    def _now(self) -> NDArray[np.float64]:
+        assert self._values is not None
+        state = self._base.batch.state
+        decision = np.minimum(state.tick // self._constants["decision_ticks"], self._values.shape[1] - 1)
+        return self._values[np.arange(len(decision)), decision, state.serving][:, None]
+
+    def after(self, action: NDArray[np.int64], done: NDArray[np.bool_]) -> NDArray[np.float64]:
+        return np.where(done[:, None], 0.0, self._now())  # a copy that is done has begun anew already

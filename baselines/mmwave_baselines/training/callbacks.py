@@ -1,0 +1,197 @@
+"""What happens beside learning: scalars of the network, evaluation on the training split, checkpoints, progress."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from stable_baselines3.common.callbacks import BaseCallback
+
+from mmwave_gym.agents.protocol import AgentError
+from mmwave_gym.api.sb3 import ScenarioVecEnv
+from mmwave_gym.benchmark.evaluation import evaluate
+from mmwave_gym.benchmark.task import Task
+
+METRICS_EVERY = 8192
+"""Steps between records of the metrics, for algorithms whose rollouts are shorter."""
+
+
+class Metrics(BaseCallback):
+    """Writes rollout/<metric> for every metric of the scenario, and rollout/reward, as the agent meets them."""
+
+    def __init__(self, venv: ScenarioVecEnv):
+        super().__init__()
+        self._venv = venv
+        self._due = 0
+
+    def _on_step(self) -> bool:
+        return True
+
+    def _on_rollout_end(self) -> None:
+        if self.num_timesteps < self._due:
+            return
+        self._due = self.num_timesteps + METRICS_EVERY
+        for name, value in self._venv.recent_metrics().items():
+            if not math.isnan(value):
+                self.logger.record(f"rollout/{name}", value)
+        if not hasattr(self.model, "rollout_buffer"):  # off-policy algorithms write by episodes, which may be rare
+            self.logger.dump(self.num_timesteps)
+
+
+class Yardstick:
+    """Scores agents on the same training episodes as the task's floor, reference and ceiling."""
+
+    def __init__(self, task: Task, episodes: int):
+        self._task, self._episodes = task, episodes
+        self.missing: list[str] = []
+        self._known: dict[str, float] = {}
+        for role in ("floor", "reference", "ceiling"):
+            name = getattr(task, role)
+            if name is None:
+                continue
+            try:
+                self._known[role] = self._play(name)[task.primary]
+            except AgentError as error:
+                self.missing.append(f"{role} {name!r}: {error}")
+
+    def score(self, agent: Any) -> dict[str, float]:
+        """Means of the agent's metrics, `reference_reward`, `ceiling_reward`, and `score`: 0 floor, 1 ceiling."""
+        found = self._play(agent)
+        floor, ceiling = self._known.get("floor"), self._known.get("ceiling")
+        for role in ("reference", "ceiling"):
+            if role in self._known:
+                found[f"{role}_{self._task.primary}"] = self._known[role]
+        if floor is not None and ceiling is not None and floor != ceiling:
+            found["score"] = (found[self._task.primary] - floor) / (ceiling - floor)
+        return found
+
+    def _play(self, agent: Any) -> dict[str, float]:
+        rows = evaluate(agent, self._task, episodes=self._episodes, split="train")
+        names = [n for n in rows[0] if n == "reward" or n in {m.name for m in self._task.scenario().metrics}]
+        columns = {n: [row[n] for row in rows if row[n] is not None] for n in names}
+        return {n: float(np.mean(column)) for n, column in columns.items() if column}
+
+
+class Kept(NamedTuple):
+    """A network and how it played."""
+
+    steps: int
+    scores: dict[str, float]
+    policy: dict[str, Any]  # its state_dict
+
+
+class Evaluation(BaseCallback):
+    """Plays the training split every so often: eval/reward, eval/reference_reward, eval/score, and every metric.
+
+    keep: the metric by which the best network is kept in `best`; empty for none.
+    """
+
+    def __init__(self, yardstick: Callable[[], Yardstick], agent: Callable[[Any], Any], every: int, keep: str = ""):
+        super().__init__()
+        self._make, self._agent, self._every, self._keep = yardstick, agent, every, keep
+        self._due = every
+        self.last: dict[str, float] = {}
+        self.best: Kept | None = None
+
+    def _on_training_start(self) -> None:
+        self._due = (self.num_timesteps // self._every + 1) * self._every
+
+    def _on_step(self) -> bool:
+        return True
+
+    def _on_rollout_end(self) -> None:
+        if self.num_timesteps < self._due:
+            return
+        self._due += self._every
+        self.last = self._make().score(self._agent(self.model))
+        for name, value in self.last.items():
+            self.logger.record(f"eval/{name}", value)
+        if self._keep and (self.best is None or self.last[self._keep] > self.best.scores[self._keep]):
+            weights = {name: value.clone() for name, value in self.model.policy.state_dict().items()}
+            self.best = Kept(self.num_timesteps, self.last, weights)
+
+
+class LessEntropy(BaseCallback):
+    """Lets the weight of the entropy fall to 0 linearly, so that what was learned by exploring ends decided."""
+
+    def __init__(self, weight: float):
+        super().__init__()
+        self._weight = weight
+
+    def _on_step(self) -> bool:
+        return True
+
+    def _on_rollout_end(self) -> None:
+        self.model.ent_coef = self._weight * self.model._current_progress_remaining
+
+
+class Checkpoints(BaseCallback):
+    """Saves the model so that a kill at any time leaves the last checkpoint whole."""
+
+    def __init__(self, path: Path, every: int):
+        super().__init__()
+        self._path, self._every = path, every
+        self._due = every
+
+    def _on_training_start(self) -> None:
+        self._due = self.num_timesteps + self._every
+
+    def _on_step(self) -> bool:
+        return True
+
+    def _on_rollout_start(self) -> None:  # between an update and the next rollout, all is consistent
+        if self.num_timesteps >= self._due:
+            self._due = self.num_timesteps + self._every
+            save_model(self.model, self._path)
+
+
+def save_model(model: Any, path: Path) -> None:
+    """Save a Stable-Baselines3 model at once or not at all."""
+    part = path.with_name(f"{path.stem}.part.zip")  # SB3 appends .zip to other names
+    model.save(part)
+    os.replace(part, path)
+
+
+class Bar(BaseCallback):
+    """A progress bar with the last score; without a terminal, a line every tenth."""
+
+    def __init__(self, total: int, console: Console, scores: Callable[[], dict[str, float]]):
+        super().__init__()
+        self._total, self._console, self._scores = total, console, scores
+        self._told = 0
+        self._task: TaskID | None = None
+        columns = (BarColumn(), TextColumn("{task.percentage:3.0f} %"), TimeElapsedColumn(), TimeRemainingColumn())
+        self._bar = Progress(TextColumn("{task.description}"), *columns, console=console)
+
+    def _on_training_start(self) -> None:
+        self._told = 10 * self.num_timesteps // self._total
+        if self._console.is_terminal:
+            self._bar.start()
+            self._task = self._bar.add_task("training", total=self._total, completed=self.num_timesteps)
+
+    def _on_step(self) -> bool:
+        return True
+
+    def _on_rollout_end(self) -> None:
+        if self._task is not None:
+            self._bar.update(self._task, completed=self.num_timesteps, description=f"training {self._said()}")
+        elif (tenth := 10 * self.num_timesteps // self._total) > self._told:
+            self._told = tenth
+            self._console.print(f"{self.num_timesteps:,} of {self._total:,} steps {self._said()}", highlight=False)
+
+    def _on_training_end(self) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        self._bar.stop()
+
+    def _said(self) -> str:
+        scores = self._scores()
+        told = [f"{name} {scores[name]:.3f}" for name in ("reward", "reference_reward", "score") if name in scores]
+        return ", ".join(told)

@@ -1,0 +1,83 @@
+"""PPO on any environment of the suite: python -m train.ppo --task handover/a1-beta25"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from gymnasium import spaces
+
+from mmwave_baselines.training.arguments import Arguments, option
+from mmwave_baselines.training.recipes import credit_metric
+from mmwave_baselines.training.session import main
+
+
+@dataclass(kw_only=True)
+class Ppo(Arguments):
+    """Proximal policy optimisation (Schulman et al. 2017), masked where actions are (Huang and Ontañón 2022)."""
+
+    steps: int = option(3_000_000, "decisions to train on")
+    frame_stack: int = option(16, "how many of the last observations the network sees")
+    n_steps: int = option(32, "steps of each copy between updates")
+    batch_size: int = option(2048, "samples of a gradient step")
+    n_epochs: int = option(4, "passes over the samples of an update")
+    gamma: float = option(0.998, "discount a step")
+    gae_lambda: float = option(0.95, "of the advantage estimate")
+    chains: bool = option(True, "turn-based worlds: credit along each agent's own decisions, where it is told")
+    horizon_s: float = option(10.0, "time constant of the discount along these decisions; --gamma is not used there")
+    learning_rate: float = option(1e-3, "at the beginning; it falls to a twentieth linearly")
+    entropy: float = option(0.0, "weight of the entropy in the loss at the beginning; it falls to 0 linearly")
+    stay_logit: float = option(4.0, "initial preference of an mlp for the last choice")
+    rule: str = option("", "newest,mean,stay: an mlp begins as this rule on RSRQ in dB, see docs/training.md")
+    sharpness: float = option(3.0, "logits a decibel of that rule")
+    deviation: float = option(1.0, "standard deviation of a continuous action at the beginning")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("horizon_s", "deviation"):
+            if getattr(self, name) <= 0.0:
+                raise ValueError(f"--{name.replace('_', '-')} must be above 0, got {getattr(self, name)}.")
+
+
+def build(args: Ppo, env: Any) -> Any:
+    from sb3_contrib import MaskablePPO
+    from stable_baselines3 import PPO
+
+    from mmwave_baselines.training.bootstrap import QuickEnds, QuickPpo
+    from mmwave_baselines.training.per_agent_gae import ChainedPpo, ChainedRolloutBuffer
+    from mmwave_gym.api.sb3_networks import MaskableSetPolicy, MaskableSkipPolicy, PlainPolicy, SetPolicy, SkipPolicy
+
+    masked = env.unwrapped.scenario.masked
+    particular: dict[str, Any] = {"gamma": args.gamma}
+    algorithm: Any = MaskablePPO if masked else PPO
+    if args.chains and credit_metric(env.unwrapped.scenario):
+        # SB3 adds gamma times the value of a cut episode's end to the last reward, which is an earlier decision's here.
+        particular = {"gamma": 0.0, "rollout_buffer_class": ChainedRolloutBuffer}
+        algorithm, particular["rollout_buffer_kwargs"] = ChainedPpo, {"horizon_s": args.horizon_s}
+    elif not masked and env.unwrapped.scenario.num_agents > 1:
+        algorithm, env = QuickPpo, QuickEnds(env, args.gamma)
+    kinds = (MaskableSkipPolicy, MaskableSetPolicy) if masked else (SkipPolicy, SetPolicy, PlainPolicy)
+    policy, policy_kwargs = args.policy_of(env, *kinds)
+    if isinstance(env.action_space, spaces.Box):
+        policy_kwargs["log_std_init"] = math.log(args.deviation)
+    return algorithm(
+        policy,
+        env,
+        n_steps=args.n_steps,
+        batch_size=args.batch_size,
+        n_epochs=args.n_epochs,
+        gae_lambda=args.gae_lambda,
+        learning_rate=lambda left: args.learning_rate * (0.05 + 0.95 * left),
+        ent_coef=args.entropy,
+        policy_kwargs=policy_kwargs,
+        seed=args.seed,
+        device="cpu",
+        **particular,
+    )
+
+
+def run(argv: Sequence[str] | None = None) -> None:
+    """The script: `argv` are its words, those of the command line without it."""
+    main(Ppo, build, argv)

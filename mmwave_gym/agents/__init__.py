@@ -1,0 +1,25 @@
+"""Agents: what one is, how it is found, loaded and played. Called, it lists their names:
+
+mmwave_gym.agents("handover")     # ["a2c", "a3", …]
+mmwave_gym.agents.check_agent(MyAgent())
+"""
+
+from __future__ import annotations
+
+import sys
+from types import ModuleType
+
+from mmwave_gym.agents.protocol import Agent, AgentError, NotApplicable, RowRng
+from mmwave_gym.agents.registry import agents, load_agent
+
+__all__ = ["Agent", "AgentError", "NotApplicable", "RowRng", "agents", "load_agent"]
+
+
+class _Agents(ModuleType):
+    """`mmwave_gym.agents` is this package and, for users, the function that lists agents: so the package is callable."""
+
+    def __call__(self, scenario: str | None = None) -> list[str]:
+        return agents(scenario)
+
+
+sys.modules[__name__].__class__ = _Agents

@@ -1,0 +1,1 @@
+"""The doors of other libraries: Gymnasium, PettingZoo, Stable-Baselines3."""

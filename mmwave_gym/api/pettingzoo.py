@@ -1,0 +1,248 @@
+"""The PettingZoo classes: every agent of a scenario is played from outside.
+
+`ScenarioParallelEnv` is for scenarios in which all agents act at once, `ScenarioTurnEnv` for those in which each
+step is the decision of one agent. The modules `mmwave_gym.<name>_v0` offer them under PettingZoo's usual names.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import numpy as np
+from gymnasium import spaces
+from gymnasium.error import ResetNeeded
+from numpy.typing import NDArray
+from pettingzoo import AECEnv, ParallelEnv
+from pettingzoo.utils import wrappers
+from pettingzoo.utils.conversions import parallel_to_aec
+
+from mmwave_gym.api.gymnasium import RENDER_MODES, check_render_mode, checked_action, episode_seeds, observation_box
+from mmwave_gym.core import rooms
+from mmwave_gym.core.batch import Batch
+from mmwave_gym.core.registration import make_scenario
+from mmwave_gym.core.scenario import EpisodeKey, Outcome
+
+METADATA: dict[str, Any] = {"render_modes": list(RENDER_MODES), "render_fps": 10, "is_parallelizable": True}
+
+
+class _OneCopy:
+    """What both PettingZoo classes share: a batch of one, spaces, seeding, rendering."""
+
+    metadata: dict[str, Any] = METADATA
+    agents: list[str]
+
+    def __init__(self, scenario: str, render_mode: str | None = None, **keywords: Any):
+        check_render_mode(render_mode)
+        self.scenario = make_scenario(scenario, **keywords)
+        self.batch = Batch(self.scenario, 1)
+        self.metadata = {**METADATA, "name": f"{scenario}_v0"}
+        self.render_mode = render_mode
+        self.possible_agents = [self._name(i) for i in range(self.scenario.max_agent_ids)]
+        self.agents = []
+        own = observation_box(self.scenario)
+        self.state_space = spaces.Box(
+            np.tile(own.low, self.scenario.num_agents), np.tile(own.high, self.scenario.num_agents), dtype=np.float32
+        )
+        self._masked = self.scenario.masked
+        self._own_space: spaces.Space[Any] = own
+        if self._masked:
+            actions = spaces.flatdim(self.scenario.action_space)
+            self._own_space = spaces.Dict({"observation": own, "action_mask": spaces.MultiBinary(actions)})
+        self._action_spaces: dict[str, spaces.Space[Any]] = {}
+        self._seeded = False
+        self._renderer: Any = None
+
+    def observation_space(self, agent: str) -> spaces.Space[Any]:
+        return self._own_space
+
+    def action_space(self, agent: str) -> spaces.Space[Any]:
+        """One space an agent, because each is seeded and sampled on its own."""
+        if agent not in self._action_spaces:
+            self._action_spaces[agent] = copy.deepcopy(self.scenario.action_space)
+        return self._action_spaces[agent]
+
+    def state(self) -> NDArray[np.float32]:
+        """All places' observations in one row, `fields.absent` for empty places."""
+        return self.batch.observe()[0].ravel()
+
+    def render(self) -> Any:
+        if self.render_mode is None:
+            return None
+        if not self._seeded:
+            raise ResetNeeded("nothing to render: call reset() first.")
+        return self._renderer.frame()
+
+    def close(self) -> None:
+        if self._renderer is not None:
+            self._renderer.close()
+
+    def _name(self, agent_id: int) -> str:
+        return f"{self.scenario.agent_noun}_{agent_id}"
+
+    def _begin(self, seed: int | None) -> None:
+        if seed is not None or not self._seeded:
+            self.batch.reset([EpisodeKey(s) for s in episode_seeds(seed, 1)])
+            self._seeded = True
+        else:
+            self.batch.restart(np.zeros(1, np.intp))
+        self._record(None)
+
+    def _record(self, outcome: Outcome | None) -> None:
+        if self.render_mode is None:
+            return
+        if self._renderer is None:
+            from mmwave_gym.rendering.renderer import make_renderer  # drawing libraries load only where they are used
+
+            self._renderer = make_renderer(self.batch, self.render_mode)
+        self._renderer.record(outcome)
+
+    def _observations(self, places: dict[str, int]) -> dict[str, Any]:
+        observed = self.batch.observe()[0]
+        if not self._masked:
+            return {agent: observed[place].copy() for agent, place in places.items()}
+        mask = self.batch.action_mask()
+        allowed = mask[0].astype(np.int8)  # type: ignore[index]
+        return {a: {"observation": observed[p].copy(), "action_mask": allowed[p].copy()} for a, p in places.items()}
+
+
+class ScenarioParallelEnv(_OneCopy, ParallelEnv[str, Any, Any]):
+    """One copy of a scenario whose agents act at once: PettingZoo's parallel API.
+
+    Agents are named `<noun>_<id>`; they come and go as the scenario says and never come back. Where actions are
+    masked an observation is {"observation", "action_mask"}.
+    """
+
+    def __init__(self, scenario: str, render_mode: str | None = None, **keywords: Any):
+        super().__init__(scenario, render_mode, **keywords)
+        if self.scenario.turn_based:
+            raise ValueError(f"in {scenario} one agent decides at a time: use env() or raw_env(), the AEC API.")
+        self._places: dict[str, int] = {}  # of the agents present
+
+    def reset(
+        self, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+        self._begin(seed)
+        self._places = self._seated()
+        self.agents = list(self._places)
+        return self._observations(self._places), {agent: {} for agent in self.agents}
+
+    def step(self, actions: dict[str, Any]) -> tuple[dict[str, Any], Any, Any, Any, dict[str, dict[str, Any]]]:
+        if not self.agents:
+            raise ResetNeeded("the episode has ended or was never begun: call reset() before step().")
+        outcome = self.batch.step(self._joint(actions))
+        self._record(outcome)
+        truncated = bool(outcome.truncated[0])
+        # Newcomers are told of with their first observation, but nobody arrives when all is over.
+        before, after = self._places, {} if truncated else self._seated()
+        everyone = {**before, **after}
+        over = {a: a in before and bool(outcome.terminated[0, p]) for a, p in everyone.items()}
+        observations = self._observations(everyone)
+        rewards = {a: float(outcome.reward[0, p]) if a in before else 0.0 for a, p in everyone.items()}
+        infos = {a: self._info(outcome, p) if a in before else {} for a, p in everyone.items()}
+        self._places = after
+        self.agents = list(self._places)
+        return observations, rewards, over, dict.fromkeys(everyone, truncated), infos
+
+    def _seated(self) -> dict[str, int]:
+        return {self._name(i): place for place, i in enumerate(self.batch.agent_ids()[0].tolist()) if i >= 0}
+
+    def _joint(self, actions: dict[str, Any]) -> NDArray[Any]:
+        if missing := [a for a in self.agents if a not in actions]:
+            raise ValueError(f"every agent needs an action; none was given for {', '.join(missing[:5])}.")
+        if strangers := [a for a in actions if a not in self._places]:
+            raise ValueError(f"there is no agent {strangers[0]!r} now; present are {', '.join(self.agents[:5])} ….")
+        space = self.scenario.action_space
+        kind = np.float64 if isinstance(space, spaces.Box) else np.int64
+        idle = np.zeros((self.scenario.num_agents, *(space.shape or ())), kind)  # what empty places do means nothing
+        for agent, place in self._places.items():
+            idle[place] = checked_action(space, actions[agent], ())
+        return idle[None]
+
+    def _info(self, outcome: Outcome, place: int) -> dict[str, Any]:
+        info = {n: float(v[0, place] if v.ndim == 2 else v[0]) for n, v in outcome.metrics.items()}
+        info["elapsed_s"] = float(outcome.elapsed_s[0])
+        return info
+
+
+class ScenarioTurnEnv(_OneCopy, AECEnv[str, Any, Any]):
+    """One copy of a scenario in which each step is one agent's decision: PettingZoo's AEC API.
+
+    All agents are present for the whole episode; `agent_selection` is the one whose turn it is. The reward of a
+    step goes to the agent that decided. Only two entries of each dictionary change a step, so that thousands of
+    agents cost little.
+    """
+
+    def __init__(self, scenario: str, render_mode: str | None = None, **keywords: Any):
+        super().__init__(scenario, render_mode, **keywords)
+        if not self.scenario.turn_based:
+            raise ValueError(f"in {scenario} all agents act at once: use parallel_env().")
+        self.metadata["is_parallelizable"] = False
+
+    def reset(self, seed: int | None = None, options: dict[str, Any] | None = None) -> None:
+        self._begin(seed)
+        self.agents = self.possible_agents[:]
+        self.rewards = dict.fromkeys(self.agents, 0.0)
+        self._cumulative_rewards = dict.fromkeys(self.agents, 0.0)
+        self.terminations = dict.fromkeys(self.agents, False)
+        self.truncations = dict.fromkeys(self.agents, False)
+        self.infos: dict[str, dict[str, Any]] = {agent: {} for agent in self.agents}
+        self.agent_selection = self._rewarded = self._turn()
+
+    def observe(self, agent: str) -> Any:
+        """The observation of the agent whose turn it is; the others see nobody's and may choose anything."""
+        if agent == self.agent_selection and agent in self.infos and not self._over(agent):
+            return self._observations({agent: 0})[agent]
+        nothing = self.scenario.fields.absent
+        if not self._masked:
+            return nothing
+        return {"observation": nothing, "action_mask": np.ones(spaces.flatdim(self.scenario.action_space), np.int8)}
+
+    def step(self, action: Any) -> None:
+        if not self.agents:
+            raise ResetNeeded("the episode has ended or was never begun: call reset() before step().")
+        agent = self.agent_selection
+        if self._over(agent):
+            self._was_dead_step(action)
+            return
+        self.rewards[self._rewarded] = 0.0
+        self._cumulative_rewards[agent] = 0.0
+        outcome = self.batch.step(checked_action(self.scenario.action_space, action, ())[None, None])
+        self._record(outcome)
+        self._rewarded = agent
+        self.rewards[agent] = float(outcome.reward[0, 0])
+        self._cumulative_rewards[agent] += self.rewards[agent]
+        self.infos[agent] = {n: float(v.flat[0]) for n, v in outcome.metrics.items()}
+        self.infos[agent]["elapsed_s"] = float(outcome.elapsed_s[0])
+        if outcome.truncated[0] or outcome.terminated[0, 0]:
+            self.terminations = dict.fromkeys(self.agents, bool(outcome.terminated[0, 0]))
+            self.truncations = dict.fromkeys(self.agents, bool(outcome.truncated[0]))
+            self._deads_step_first()
+        else:
+            self.agent_selection = self._turn()
+
+    def _over(self, agent: str) -> bool:
+        return self.terminations[agent] or self.truncations[agent]
+
+    def _turn(self) -> str:
+        return self._name(int(self.batch.agent_ids()[0, 0]))
+
+
+def parallel_env(scenario: str, **keywords: Any) -> ScenarioParallelEnv:
+    """All agents act at once."""
+    return ScenarioParallelEnv(scenario, **keywords)
+
+
+def raw_env(scenario: str, **keywords: Any) -> AECEnv[str, Any, Any]:
+    """The AEC environment without wrappers."""
+    if rooms.room(scenario).load("scenario").turn_based:
+        return ScenarioTurnEnv(scenario, **keywords)
+    return parallel_to_aec(ScenarioParallelEnv(scenario, **keywords))
+
+
+def env(scenario: str, **keywords: Any) -> AECEnv[str, Any, Any]:
+    """The AEC environment behind PettingZoo's usual guards."""
+    guarded: Any = raw_env(scenario, **keywords)
+    if isinstance(guarded.action_space(guarded.possible_agents[0]), spaces.Discrete):
+        guarded = wrappers.AssertOutOfBoundsWrapper(guarded)
+    return wrappers.OrderEnforcingWrapper(guarded)

@@ -1,0 +1,1 @@
+"""Tasks, evaluation, runs, statistics and the leaderboard."""

@@ -1,0 +1,29 @@
+"""The leaderboard: a pure function from per-episode rows to Markdown, CSV and one self-contained HTML page.
+
+It imports no agent and no scenario, and trains nothing::
+
+    runs = read_rows("runs/rows", committed="docs/leaderboard/rows")
+    write(summarise(runs), "runs/leaderboard")
+
+`RowWriter` is the other end: what an evaluation writes its rows with.
+"""
+
+from mmwave_gym.benchmark.leaderboard.board import Entry, Leaderboard, Overall, TaskBoard, summarise
+from mmwave_gym.benchmark.leaderboard.page import write
+from mmwave_gym.benchmark.leaderboard.rows import RowsError, RowWriter, Run, read_rows, row_path
+from mmwave_gym.benchmark.statistics import Interval
+
+__all__ = [
+    "Entry",
+    "Interval",
+    "Leaderboard",
+    "Overall",
+    "RowWriter",
+    "RowsError",
+    "Run",
+    "TaskBoard",
+    "read_rows",
+    "row_path",
+    "summarise",
+    "write",
+]

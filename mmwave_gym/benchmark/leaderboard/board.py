@@ -1,0 +1,414 @@
+"""From runs to a `Leaderboard`: which rows count, what is compared with what, and who ranks where.
+
+Everything the page shows is decided here, reasons included: a run that failed, was skipped, is of another
+version of the task or has no scored episode stays on the board with the reason.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from mmwave_gym.benchmark.leaderboard import statistics
+from mmwave_gym.benchmark.leaderboard.rows import ACCESS_LEVELS, Run
+from mmwave_gym.benchmark.statistics import Interval, Sample
+
+USUAL_SEEDS = 5  # DESIGN section 4: learned agents come with at least five training seeds
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One agent on one task.
+
+    ``status`` is "scored", "failed", "skipped" or "empty"; only a scored entry has numbers. ``group`` is the
+    level it is ranked in, or "bound" for the floor and hindsight agents, which have no rank. ``tied`` says
+    that the difference to the agent ranked just above is not distinguishable from 0. ``mean`` and
+    ``difference`` are in the primary metric's unit, ``score`` and ``iqm`` have none (0 is the floor, 1 the
+    ceiling), ``metrics`` holds the secondary metrics' means. ``left_out`` counts the episodes that have no
+    scored step, or that not all training seeds have; ``seeds`` the
+    training seeds, 0 for an agent that is not trained. ``notes`` are sentences to be shown.
+    """
+
+    agent: str
+    label: str
+    kind: str
+    access: str
+    group: str
+    status: str
+    runs: tuple[Run, ...]
+    notes: tuple[str, ...] = ()
+    roles: tuple[str, ...] = ()
+    episodes: int = 0
+    planned: int = 0
+    left_out: int = 0
+    seeds: int = 0
+    mean: Interval | None = None
+    difference: Interval | None = None
+    verdict: str = ""
+    score: Interval | None = None
+    iqm: float | None = None
+    metrics: Mapping[str, Interval] = field(default_factory=dict)
+    rank: int | None = None
+    tied: bool = False
+
+    @property
+    def committed(self) -> bool:
+        """Whether the rows are the committed ones and not from this evaluation."""
+        return any(run.committed for run in self.runs)
+
+    @property
+    def created(self) -> str:
+        """Date of the oldest run (ISO 8601)."""
+        return min((run.created for run in self.runs), default="")
+
+    @property
+    def commands(self) -> tuple[str, ...]:
+        """The commands that make the rows again, one per training seed."""
+        return tuple(str(run.header["command"]) for run in self.runs if run.header.get("command"))
+
+
+@dataclass(frozen=True)
+class TaskBoard:
+    """One task with its entries, best first within each group.
+
+    ``units`` maps each metric to its unit, the primary one first. ``no_score`` says why there are no scores,
+    or is None. ``warnings`` are sentences about the task as a whole.
+    """
+
+    task: Mapping[str, Any]
+    entries: tuple[Entry, ...]
+    units: Mapping[str, str]
+    no_score: str | None = None
+    warnings: tuple[str, ...] = ()
+    best_rule: str = ""
+    headroom: Interval | None = None
+
+    @property
+    def name(self) -> str:
+        """The task's name, such as ``handover/a1-beta25``."""
+        return str(self.task["name"])
+
+    @property
+    def scenario(self) -> str:
+        """The part of the name before the first slash."""
+        return self.name.split("/")[0]
+
+    def entry(self, agent: str | None) -> Entry | None:
+        """Return the scored entry of that agent, or None."""
+        return next((e for e in self.entries if e.agent == agent and e.status == "scored"), None)
+
+
+@dataclass(frozen=True)
+class OverallRow:
+    """One agent over all tasks of a scenario: its scores in the tasks' order, their mean and IQM."""
+
+    entry: Entry
+    label: str
+    scores: tuple[float, ...]
+    mean: float
+    iqm: float
+
+
+@dataclass(frozen=True)
+class Overall:
+    """One scenario's agents over all its tasks.
+
+    ``rows`` are the agents that have a score on every task; ``missing`` maps every other agent to
+    the tasks on which it has none.
+    """
+
+    scenario: str
+    tasks: tuple[str, ...]
+    rows: tuple[OverallRow, ...]
+    missing: Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class Leaderboard:
+    """All tasks, and one overall table per scenario that has scores on several tasks."""
+
+    tasks: tuple[TaskBoard, ...]
+    overall: tuple[Overall, ...]
+
+
+def summarise(runs: Iterable[Run]) -> Leaderboard:
+    """Return the leaderboard of ``runs``: a pure function, the same for the same rows in any order."""
+    by_task: dict[str, list[Run]] = defaultdict(list)
+    for run in runs:
+        by_task[str(run.task["name"])].append(run)
+    boards = tuple(_task_board(by_task[name]) for name in sorted(by_task))
+    scenarios = sorted({board.scenario for board in boards})
+    overall = [_overall(s, [b for b in boards if b.scenario == s]) for s in scenarios]
+    return Leaderboard(boards, tuple(o for o in overall if o.rows and len(o.tasks) > 1))
+
+
+def _seed_order(run: Run) -> tuple[str, bool, int]:
+    seed = run.agent["training_seed"]
+    return (run.agent["name"], seed is not None, seed or 0)
+
+
+def _task_board(runs: list[Run]) -> TaskBoard:
+    newest = max(runs, key=lambda run: (not run.committed, run.created, run.task["hash"], _seed_order(run)))
+    task = newest.task
+    stale = sorted((r for r in runs if r.task["hash"] != task["hash"]), key=_seed_order)
+    current = sorted((r for r in runs if r.task["hash"] == task["hash"]), key=_seed_order)
+    by_agent: dict[str, list[Run]] = defaultdict(list)
+    for run in current:
+        by_agent[run.agent["name"]].append(run)
+    samples: dict[str, Sample] = {}
+    entries = [_entry(group, task, samples) for group in by_agent.values()]
+    no_score = _why_no_score(task, entries, samples)
+    entries = [_compared(e, task, samples, no_score) if e.status == "scored" else e for e in entries]
+    warnings = [
+        f"{run.agent['name']}{_at(run)} is left out: its rows are of another version of this task "
+        f"(hash {run.task['hash']}, the board's is {task['hash']}). Evaluate it again."
+        for run in stale
+    ]
+    warnings += _ceiling_warnings(task, entries, samples) + _bound_warnings(task, entries)
+    if len({(e.episodes, e.left_out) for e in entries if e.status == "scored"}) > 1:
+        warnings.append(
+            "The agents have different numbers of episodes: differences, scores and ranks compare on the "
+            "episodes that both have; the plain means are over each agent's own."
+        )
+    units: dict[str, str] = {task["primary"]: ""}
+    for run in current:
+        for metric, unit in run.header["metrics"].items():
+            units[metric] = units.get(metric) or str(unit)  # a run that failed early may not know its units
+    rule, headroom = _headroom(task, entries, samples)
+    ranked = tuple(_ranked(entries, task, samples))
+    return TaskBoard(task, ranked, units, no_score, tuple(warnings), rule, headroom)
+
+
+def _headroom(
+    task: Mapping[str, Any], entries: Sequence[Entry], samples: Mapping[str, Sample]
+) -> tuple[str, Interval | None]:
+    """The best local heuristic, and the ceiling less it: what there is to gain."""
+    rules = [e for e in entries if e.kind == "rule" and e.access == "local" and e.mean is not None]
+    if not rules or task.get("ceiling") not in samples:
+        return "", None
+    best = max(rules, key=lambda e: e.mean.mean * _sign(task) if e.mean else 0.0)
+    ceiling, values = statistics.align(samples[task["ceiling"]], samples[best.agent])
+    return best.agent, statistics.difference_interval(ceiling, values) if values.size else None
+
+
+def _at(run: Run) -> str:
+    seed = run.agent["training_seed"]
+    return "" if seed is None else f"@{seed}"
+
+
+def _entry(runs: list[Run], task: Mapping[str, Any], samples: dict[str, Sample]) -> Entry:
+    """One agent's own numbers; its values of the primary metric go into ``samples``."""
+    agent = runs[0].agent
+    name = str(agent["name"])
+    ended = [run for run in runs if run.failed is None and run.skipped is None]
+    whole = [run for run in ended if run.episodes]
+    roles = tuple(role for role in ("floor", "reference", "ceiling") if task.get(role) == name)
+    group = "bound" if "floor" in roles or agent["access"] == "hindsight" else str(agent["access"])
+    notes = [f"{name}{_at(r)} failed: {r.failed}" for r in runs if r.failed is not None]
+    notes += [f"{name}{_at(r)} was skipped: {r.skipped}" for r in runs if r.skipped is not None]
+    notes += [f"{name}{_at(r)} has no episode yet." for r in ended if not r.episodes]
+    if whole:
+        status = "scored"
+    elif ended:
+        status = "empty"
+    else:
+        status = "failed" if any(r.failed is not None for r in runs) else "skipped"
+    label, kind = str(agent.get("label") or name), str(agent.get("kind") or "")
+    entry = Entry(name, label, kind, str(agent["access"]), group, status, tuple(runs), tuple(notes), roles)
+    if not whole:
+        return entry
+    columns = {metric: _sample(whole, metric) for metric in (task["primary"], *whole[0].header["metrics"])}
+    primary = columns[task["primary"]]
+    if not primary.episodes.size:
+        return replace(
+            entry, status="empty", notes=(*notes, "No episode has a scored step that all training seeds share.")
+        )
+    samples[name] = primary
+    seen = {row["episode"] for run in whole for row in run.episodes}
+    if kind == "learned" and len(whole) < USUAL_SEEDS:
+        notes.append(
+            f"{len(whole)} training seed{'s' if len(whole) > 1 else ''}, where {USUAL_SEEDS} are the rule: "
+            "the interval says little about the luck of training."
+        )
+    configs = [{k: v for k, v in (run.agent.get("config") or {}).items() if k != "seed"} for run in whole]
+    if kind == "learned" and any(config != configs[0] for config in configs):
+        notes.append("The training seeds were not run with one and the same configuration.")
+    return replace(
+        entry,
+        notes=tuple(notes),
+        episodes=int(primary.episodes.size),
+        planned=max(int(run.task.get("episodes") or 0) for run in whole),
+        left_out=len(seen) - int(primary.episodes.size),
+        seeds=sum(run.agent["training_seed"] is not None for run in whole),
+        mean=statistics.mean_interval(primary.values),
+        metrics={
+            metric: statistics.mean_interval(sample.values)
+            for metric, sample in columns.items()
+            if metric != task["primary"] and sample.episodes.size
+        },
+    )
+
+
+def _sample(runs: Sequence[Run], metric: str) -> Sample:
+    return Sample.of(
+        [{r["episode"]: float(r[metric]) for r in run.episodes if r.get(metric) is not None} for run in runs]
+    )
+
+
+def _why_no_score(task: Mapping[str, Any], entries: Sequence[Entry], samples: Mapping[str, Sample]) -> str | None:
+    for role in ("floor", "ceiling"):
+        name = task.get(role)
+        if name is None:
+            return f"No scores: this task names no {role}."
+        if name not in samples:
+            entry = next((e for e in entries if e.agent == name), None)
+            why = "; ".join(entry.notes) if entry and entry.notes else "there are no rows of it"
+            return f"No scores: the {role}, {name}, is missing ({why})."
+    floor, ceiling = statistics.align(samples[task["floor"]], samples[task["ceiling"]])
+    if not floor.size:
+        return "No scores: floor and ceiling have no episode in common."
+    if (ceiling.mean() - floor.mean()) * _sign(task) <= 0:
+        return f"No scores: the ceiling, {task['ceiling']}, is no better than the floor, {task['floor']}."
+    return None
+
+
+def _sign(task: Mapping[str, Any]) -> float:
+    return 1.0 if task["higher_is_better"] else -1.0
+
+
+def _compared(entry: Entry, task: Mapping[str, Any], samples: Mapping[str, Sample], no_score: str | None) -> Entry:
+    """Add the difference to the reference and the score."""
+    own = samples[entry.agent]
+    if entry.agent == task.get("reference"):
+        entry = replace(entry, verdict="reference")
+    elif task.get("reference") in samples:
+        values, other = statistics.align(own, samples[task["reference"]])
+        if values.size:
+            difference = statistics.difference_interval(values, other)
+            better = difference.mean * _sign(task) > 0
+            verdict = ("better" if better else "worse") if difference.excludes_zero else "tied"
+            entry = replace(entry, difference=difference, verdict=verdict)
+    if no_score is None:
+        values, floor, ceiling = statistics.align(own, samples[task["floor"]], samples[task["ceiling"]])
+        if values.size and (ceiling.mean() - floor.mean()) * _sign(task) > 0:
+            scores = statistics.normalised(values, floor, ceiling)
+            entry = replace(
+                entry,
+                score=statistics.score_interval(values, floor, ceiling),
+                iqm=statistics.interquartile_mean(scores),
+            )
+        else:
+            entry = replace(entry, notes=(*entry.notes, "No score: no episode in common with floor and ceiling."))
+    return entry
+
+
+def _ceiling_warnings(task: Mapping[str, Any], entries: Sequence[Entry], samples: Mapping[str, Sample]) -> list[str]:
+    """What contradicts the ceiling's claim: single episodes if it holds per episode, else the mean.
+
+    A ceiling bounds the agents that know no more than it does.
+    """
+    name, kind = task.get("ceiling"), task.get("ceiling_kind")
+    if name is None or name not in samples or kind == "best known":
+        return []
+    knows = next(ACCESS_LEVELS.index(entry.access) for entry in entries if entry.agent == name)
+    warnings = []
+    for entry in entries:
+        if entry.agent == name or entry.agent not in samples or ACCESS_LEVELS.index(entry.access) > knows:
+            continue
+        values, ceiling = statistics.align(samples[entry.agent], samples[name])
+        if not values.size:
+            continue
+        if kind == "hindsight-exact":
+            excess = statistics.above_ceiling(values, ceiling, bool(task["higher_is_better"]))
+            count = int(np.count_nonzero(excess))
+            if count:
+                warnings.append(
+                    f"{entry.agent} beats the hindsight-exact ceiling {name} in {count} of {excess.size} "
+                    f"episodes (by up to {excess.max():.3g}): the ceiling or the rows are wrong."
+                )
+        else:
+            difference = statistics.difference_interval(values, ceiling)
+            if difference.excludes_zero and difference.mean * _sign(task) > 0:
+                warnings.append(f"{entry.agent} beats the ceiling {name} ({kind}) in the mean: one of them is wrong.")
+    return warnings
+
+
+def _bound_warnings(task: Mapping[str, Any], entries: Sequence[Entry]) -> list[str]:
+    """Agents whose mean contradicts a proven bound of their access level or of one that knows more."""
+    warnings = []
+    for level, bound in dict(task.get("bounds") or {}).items():
+        for entry in entries:
+            if entry.mean is None or ACCESS_LEVELS.index(entry.access) > ACCESS_LEVELS.index(level):
+                continue
+            nearest = entry.mean.low if task["higher_is_better"] else entry.mean.high
+            if nearest is not None and (nearest - bound) * _sign(task) > 0:
+                warnings.append(f"{entry.agent} beats the proven bound {bound:g} of {level} agents: one is wrong.")
+    return warnings
+
+
+def _ranked(entries: Sequence[Entry], task: Mapping[str, Any], samples: Mapping[str, Sample]) -> list[Entry]:
+    """Order the entries, best first within each group, and rank those that are ranked.
+
+    The order is that of the paired difference to one agent (reference, else floor, else ceiling). If all have
+    the same episodes it is the order of the means; if not, an agent gains nothing from having had easy ones.
+    """
+    anchor = next((task[r] for r in ("reference", "floor", "ceiling") if task.get(r) in samples), None)
+
+    def merit(entry: Entry) -> float:
+        if anchor is None:
+            return _sign(task) * float(samples[entry.agent].values.mean())
+        own, other = statistics.align(samples[entry.agent], samples[anchor])
+        return _sign(task) * float(own.mean() - other.mean()) if own.size else float("-inf")
+
+    ordered = []
+    for group in (*ACCESS_LEVELS, "bound"):
+        members = [e for e in entries if e.group == group and e.status == "scored"]
+        members.sort(key=lambda e: (-merit(e), e.agent))
+        if group != "bound":
+            members = [
+                replace(e, rank=i + 1, tied=i > 0 and _tied(samples[e.agent], samples[members[i - 1].agent]))
+                for i, e in enumerate(members)
+            ]
+        ordered += members
+    return ordered + sorted((e for e in entries if e.status != "scored"), key=lambda e: (e.status, e.agent))
+
+
+def _tied(own: Sample, above: Sample) -> bool:
+    values, other = statistics.align(own, above)
+    return not values.size or not statistics.difference_interval(values, other).excludes_zero
+
+
+def _overall(scenario: str, boards: Sequence[TaskBoard]) -> Overall:
+    scores: dict[str, list[float]] = defaultdict(list)
+    missing: dict[str, list[str]] = defaultdict(list)
+    shown: dict[str, Entry] = {}
+    labels: dict[str, set[str]] = defaultdict(set)
+    for agent in sorted({entry.agent for board in boards for entry in board.entries}):
+        for board in boards:
+            entry = board.entry(agent)
+            if entry is None or entry.score is None:
+                missing[agent].append(board.name)
+            else:
+                shown[agent] = entry
+                labels[agent].add(entry.label)
+                scores[agent].append(entry.score.mean)
+    rows = [
+        OverallRow(
+            shown[agent],
+            labels[agent].pop() if len(labels[agent]) == 1 else agent,  # a label may tell how it was tuned for a task
+            tuple(values),
+            float(np.mean(values)),
+            statistics.interquartile_mean(np.array(values)),
+        )
+        for agent, values in scores.items()
+        if agent not in missing
+    ]
+    levels = (*ACCESS_LEVELS, "bound")
+    rows.sort(key=lambda row: (levels.index(row.entry.group), -row.mean, row.entry.agent))
+    return Overall(
+        scenario, tuple(b.name for b in boards), tuple(rows), {a: tuple(t) for a, t in sorted(missing.items())}
+    )

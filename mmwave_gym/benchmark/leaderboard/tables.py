@@ -1,0 +1,244 @@
+"""A `Leaderboard` as Markdown and as CSV, and the numbers and sentences that all forms share."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import re
+from typing import Any
+
+from mmwave_gym.benchmark.leaderboard.board import Entry, Leaderboard, TaskBoard
+from mmwave_gym.benchmark.statistics import Interval
+
+
+def number(value: float | None, interval: Interval | None = None, signed: bool = False) -> str:
+    """Return ``value`` with the digits that its interval supports: two of its half-width, else four."""
+    if value is None:
+        return "–"
+    half = None
+    if interval is not None and interval.low is not None and interval.high is not None:
+        half = (interval.high - interval.low) / 2
+    if half and half > 1e-9 * abs(value):
+        decimals = 1 - math.floor(math.log10(half))
+    else:
+        decimals = 3 - math.floor(math.log10(abs(value))) if value else 0
+    decimals = min(decimals, 9)
+    sign = "+" if signed else ""
+    if abs(value) >= 1e7 or 0 < abs(value) < 1e-5:
+        digits = max(0, min(decimals + math.floor(math.log10(abs(value))), 6))
+        mantissa, exponent = f"{value:{sign}.{digits}e}".split("e")
+        text = f"{mantissa}e{int(exponent)}"
+    else:
+        text = f"{round(value, decimals):{sign},.{max(decimals, 0)}f}"
+        if not half and "." in text:
+            text = text.rstrip("0").rstrip(".")
+    return text.replace("-", "−")
+
+
+def ends(interval: Interval | None, signed: bool = False) -> str:
+    """Return an interval's two ends in brackets, empty if it has none or no width."""
+    if interval is None or interval.low is None or interval.high is None or interval.low == interval.high:
+        return ""
+    return f"[{number(interval.low, interval, signed)}, {number(interval.high, interval, signed)}]"
+
+
+def count(value: Any) -> str:
+    """Return an integer with thousands separators."""
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def with_unit(board: TaskBoard, metric: str) -> str:
+    """Return the metric's name with its unit in brackets, if it has one."""
+    unit = board.units.get(metric)
+    return f"{metric} ({unit})" if unit else metric
+
+
+def headline(board: TaskBoard) -> list[tuple[str, str]]:
+    """Return the task's result, one sentence per access level, each as (leader's label, rest)."""
+    sentences = []
+    for leader in (e for e in board.entries if e.rank == 1):
+        peers = sorted((e for e in board.entries if e.group == leader.group and e.rank), key=lambda e: e.rank or 0)
+        tied = 0
+        while tied + 1 < len(peers) and peers[tied + 1].tied:
+            tied += 1
+        text = f"leads the {leader.group} agents" if len(peers) > 1 else f"is the only {leader.group} agent"
+        if tied:
+            text += " together with " + " and ".join(e.label for e in peers[1 : tied + 1])
+        if leader.score is not None:
+            text += f": score {number(leader.score.mean, leader.score)} {ends(leader.score)}"
+        if leader.verdict in ("better", "worse"):
+            text += f", {leader.verdict} than {board.task['reference']}"
+        elif leader.verdict == "tied":
+            text += f", tied with {board.task['reference']}"
+        sentences.append((leader.label, text.rstrip() + "."))
+    return sentences
+
+
+def limits(board: TaskBoard) -> str:
+    """Return what there is to gain above the best heuristic, and what is proven about means; empty if nothing is."""
+    unit = f" {board.units[board.task['primary']]}".rstrip()
+    sentences = []
+    if board.headroom is not None:
+        gain = f"{number(board.headroom.mean, board.headroom)}{unit} {ends(board.headroom)}".rstrip()
+        sentences.append(f"Headroom, the ceiling less the best local rule ({board.best_rule}): {gain}.")
+    bounds = dict(board.task.get("bounds") or {})
+    if bounds:
+        what = "more" if board.task["higher_is_better"] else "less"
+        proven = ", ".join(f"no {level} agent has {what} than {value:g}{unit}" for level, value in bounds.items())
+        sentences.append(f"Proven: in the mean {proven}.")
+    return " ".join(sentences)
+
+
+def markdown(leaderboard: Leaderboard) -> str:
+    """Return the Markdown form: the overall tables, then one table per task."""
+    lines = ["# mmwave-gym leaderboard", ""]
+    lines += ["Score: 0 is the floor, 1 the ceiling, on the same episodes. Brackets are 95 % intervals.", ""]
+    for overall in leaderboard.overall:
+        lines += [f"## {_md(overall.scenario)}: all {len(overall.tasks)} tasks", ""]
+        lines += ["| agent | access | mean score | IQM |", "|---|---|---:|---:|"]
+        lines += [f"| {_md(row.label)} | {row.entry.access} | {row.mean:.3f} | {row.iqm:.3f} |" for row in overall.rows]
+        lines += [
+            "",
+            *(f"- Not in this table: {_md(a)} (no score on {_md(', '.join(t))})" for a, t in overall.missing.items()),
+            "",
+        ]
+    for board in leaderboard.tasks:
+        lines += _markdown_task(board)
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _markdown_task(board: TaskBoard) -> list[str]:
+    task, primary = board.task, str(board.task["primary"])
+    lines = [
+        f"## {_md(board.name)}",
+        "",
+        _md(str(task.get("description") or "")),
+        "",
+        *(f"- **{_md(who)}** {_md(text)}" for who, text in headline(board)),
+        "",
+        *([_md(limits(board)), ""] if limits(board) else []),
+    ]
+    lines += [f"> Warning: {_md(text)}\n" for text in board.warnings]
+    if board.no_score:
+        lines += [f"> {_md(board.no_score)}", ""]
+    heads = [
+        "rank",
+        "agent",
+        "access",
+        "score",
+        "IQM",
+        with_unit(board, primary),
+        "difference to reference",
+        "",
+        "episodes",
+        "seeds",
+        "rows",
+    ]
+    lines += ["| " + " | ".join(map(_md, heads)) + " |", "|---:|---|---|---:|---:|---:|---:|---|---:|---:|---|"]
+    for e in board.entries:
+        if e.status != "scored" or e.mean is None:
+            reason = f"{e.status}: {' '.join(e.notes)}"
+            cells = ["–", e.label, e.access, reason, *[""] * 6, e.created[:10]]
+            lines.append("| " + " | ".join(map(_md, cells)) + " |")
+            continue
+        cells = [
+            "–" if e.rank is None else f"{e.rank}{' ≈' if e.tied else ''}",
+            e.label + "".join(f" ({role})" for role in e.roles),
+            e.access,
+            f"{number(e.score.mean, e.score)} {ends(e.score)}" if e.score else "–",
+            number(e.iqm, e.score),
+            f"{number(e.mean.mean, e.mean)} {ends(e.mean)}",
+            f"{number(e.difference.mean, e.difference, True)} {ends(e.difference, True)}" if e.difference else "–",
+            e.verdict,
+            _episodes(e),
+            str(e.seeds or "–"),
+            e.created[:10] + (" (committed)" if e.committed else ""),
+        ]
+        lines.append("| " + " | ".join(map(_md, cells)) + " |")
+    lines += [
+        "",
+        *(f"- {_md(e.label)}: {_md(' '.join(e.notes))}" for e in board.entries if e.notes and e.status == "scored"),
+    ]
+    lines += ["", "≈: not distinguishable from the rank above.", "", *_all_metrics(board)]
+    return lines
+
+
+def _all_metrics(board: TaskBoard) -> list[str]:
+    """The other metrics of every scored agent: what a high score was bought with."""
+    names = [name for name in board.units if name != board.task["primary"]]
+    lines = ["<details><summary>All metrics</summary>", "", "| agent | " + " | ".join(map(_md, names)) + " |"]
+    lines.append("|---|" + "---:|" * len(names))
+    for e in board.entries:
+        if e.status == "scored":
+            values = (e.metrics.get(name) for name in names)
+            shown = " | ".join("–" if value is None else number(value.mean, value) for value in values)
+            lines.append(f"| {_md(e.label)} | {shown} |")
+    return [*lines, "", "</details>", ""]
+
+
+def _episodes(entry: Entry) -> str:
+    text = str(entry.episodes)
+    if entry.episodes + entry.left_out < entry.planned:
+        text += f" of {entry.planned}"
+    return text + (f" ({entry.left_out} left out)" if entry.left_out else "")
+
+
+def _md(text: str) -> str:
+    """Escape what Markdown or the HTML inside it would read as markup."""
+    text = " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;")
+    return re.sub(r"([\\`*_\[\]|~])", r"\\\1", text)
+
+
+def table(leaderboard: Leaderboard) -> str:
+    """Return the CSV form: one line per task and agent, all digits, metrics as columns ``mean_<metric>``."""
+    metrics = list(dict.fromkeys(m for board in leaderboard.tasks for m in board.units))
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    fixed = "task,task_version,task_hash,access,group,rank,tied,agent,label,kind,status,reason"
+    fixed += ",episodes,episodes_left_out,training_seeds,primary,unit"
+    for name in ("mean", "score", "difference"):
+        fixed += f",{name},{name}_low,{name}_high"
+    writer.writerow(
+        [*fixed.split(","), "score_iqm", "verdict", "committed", "created", "command", *(f"mean_{m}" for m in metrics)]
+    )
+    for board in leaderboard.tasks:
+        for e in board.entries:
+            row: list[Any] = [
+                board.name,
+                board.task.get("version"),
+                board.task["hash"],
+                e.access,
+                e.group,
+                e.rank,
+                e.tied,
+                e.agent,
+                e.label,
+                e.kind,
+            ]
+            row += [
+                e.status,
+                " ".join(e.notes),
+                e.episodes,
+                e.left_out,
+                e.seeds,
+                board.task["primary"],
+                board.units[board.task["primary"]],
+            ]
+            for interval in (e.mean, e.score, e.difference):
+                row += [interval.mean, interval.low, interval.high] if interval else [None] * 3
+            row += [e.iqm, e.verdict, e.committed, e.created, "; ".join(e.commands)]
+            means = dict(e.metrics)
+            if e.mean is not None:
+                means[str(board.task["primary"])] = e.mean
+            row += [means[m].mean if m in means else None for m in metrics]
+            writer.writerow([_cell(value) for value in row])
+    return stream.getvalue()
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, float):
+        return f"{value:.10g}"
+    if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r"):
+        return "'" + value  # a spreadsheet would take it for a formula
+    return value

@@ -1,0 +1,257 @@
+"""Reproductions of papers: rows of runs and tables of analyses in, claims with verdicts, figures and a page out.
+
+A reproduction is found by an entry point of the group `mmwave_gym.reproductions`, so this module names no paper. It
+says which runs and analyses it needs and judges them; playing, resuming and writing are done here. The paper's values
+stand in one file of claims beside the reproduction.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from mmwave_gym.benchmark.leaderboard.rows import Run, read_rows
+from mmwave_gym.benchmark.runs import Job, header, run_all
+from mmwave_gym.benchmark.statistics import Sample, Values
+from mmwave_gym.version import __version__
+
+GROUP = "mmwave_gym.reproductions"
+VERDICTS = ("reproduced", "partly", "not reproduced", "not comparable")
+Table = list[dict[str, Any]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """What a paper says, what we measure, and whether they agree. `interval` is the 95 % interval of `ours`."""
+
+    id: str
+    claim: str
+    where: str
+    paper: float | str
+    ours: float | str
+    interval: tuple[float, float] | None
+    verdict: str
+    reason: str
+
+    def __post_init__(self) -> None:
+        if self.verdict not in VERDICTS:
+            raise ValueError(f"verdict must be one of {', '.join(VERDICTS)}, got {self.verdict!r}.")
+
+
+@dataclass(frozen=True)
+class Results:
+    """All that a reproduction judges: runs, and the tables of its analyses by name."""
+
+    runs: Sequence[Run]
+    tables: Mapping[str, Table]
+    quick: bool
+    _index: dict[tuple[str, str], list[Run]] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        for run in self.runs:
+            self._index.setdefault((run.task["name"], run.agent["name"]), []).append(run)
+
+    def runs_of(self, task: str, agent: str) -> list[Run]:
+        """One run a training seed. Raises KeyError where there is none."""
+        return self._index[task, agent]
+
+    def has(self, task: str, agent: str) -> bool:
+        """Was this agent played in this task?"""
+        return (task, agent) in self._index
+
+    def values(self, task: str, agent: str, metric: str) -> Values:
+        """(seed, episode): a metric of the episodes that all seeds played."""
+        runs = [{row["episode"]: row[metric] for row in run.episodes} for run in self.runs_of(task, agent)]
+        return Sample.of(runs).values
+
+
+class Reproduction(Protocol):
+    """What an entry point of the group names, a class without arguments."""
+
+    title: str
+    budget_s: float  # of a full run on two idle cores
+
+    def jobs(self, quick: bool) -> list[Job]:
+        """The runs."""
+
+    def analyses(self, quick: bool) -> Mapping[str, Callable[[], Table]]:
+        """What is computed and not played, each a table of JSON values."""
+
+    def claims(self, results: Results) -> list[Claim]:
+        """The verdicts."""
+
+    def figures(self, results: Results, directory: Path) -> None:
+        """Write the figures as PNG into a directory."""
+
+    def page(self, results: Results, claims: Sequence[Claim], figures: str) -> str:
+        """The Markdown page; `figures` is the figures' directory as seen from it."""
+
+
+def _found() -> dict[str, EntryPoint]:
+    return {e.name: e for e in sorted(entry_points(group=GROUP), key=lambda e: e.name)}
+
+
+def reproductions() -> list[str]:
+    """Names of the papers that can be reproduced."""
+    return list(_found())
+
+
+def load_reproduction(name: str) -> Reproduction:
+    """The reproduction of a name; ValueError with the known names otherwise."""
+    found = _found()
+    if name not in found:
+        known = ", ".join(found) or "none (is mmwave-gym installed?)"
+        raise ValueError(f"unknown paper {name!r}; known are {known}.")
+    return found[name].load()()
+
+
+def reproduce(
+    name: str,
+    out_dir: str | Path,
+    *,
+    quick: bool = False,
+    workers: int = 1,
+    on_plan: Callable[[int], None] = lambda total: None,
+    on_done: Callable[[str], None] = lambda what: None,
+) -> list[Claim]:
+    """Reproduce a paper and return its claims. An interrupted call resumes: finished runs and analyses are kept.
+
+    Writes below `out_dir`: `rows/` (a file a run), `tables/` (a file an analysis), `claims.json`, `took.json`, the page
+    `<name>.md` and its figures in `<name>/`, the name with underscores. on_plan is told the number of runs and
+    analyses to do, on_done each as it ends.
+    Raises ValueError for an unknown name, and where a run failed.
+    """
+    paper, root = load_reproduction(name), Path(out_dir)
+    rows_dir, tables_dir = root / "rows", root / "tables"
+    for directory in (rows_dir, tables_dir):
+        directory.mkdir(parents=True, exist_ok=True)
+    began, processor_before = time.monotonic(), sum(os.times()[:4])
+    jobs = paper.jobs(quick)
+    wanted = {_key(job): job for job in jobs}
+    finished = {_run_key(run): len(run.episodes) for run in read_rows(rows_dir)}
+    waiting = [job for key, job in wanted.items() if finished.get(key, 0) < job.episodes]
+    analyses = paper.analyses(quick)
+    suffix = "-quick" if quick else ""
+    paths = {what: tables_dir / f"{what}{suffix}.json" for what in analyses}
+    missing = [what for what, path in paths.items() if not path.exists()]
+    on_plan(len(waiting) + len(missing))
+    run_all(waiting, rows_dir, workers, lambda job: on_done(f"{job.task.name} {job.spec}"))
+    for what in missing:
+        _write(paths[what], {"version": __version__, "rows": analyses[what]()})
+        on_done(what)
+    tables = {what: json.loads(path.read_text())["rows"] for what, path in paths.items()}
+    runs = [run for run in read_rows(rows_dir) if _run_key(run) in wanted]
+    for run in runs:
+        if run.failed or run.skipped:
+            raise ValueError(f"{run.agent['name']} did not play {run.task['name']}: {run.failed or run.skipped}")
+    results = Results(runs, tables, quick)
+    claims = paper.claims(results)
+    stem = name.replace("-", "_")
+    figures = root / stem
+    figures.mkdir(exist_ok=True)
+    paper.figures(results, figures)
+    page = paper.page(results, claims, stem)
+    processor_s = sum(os.times()[:4]) - processor_before  # with that of workers, which have ended
+    seconds = time.monotonic() - began, processor_s
+    done, wanted_in_all = len(waiting) + len(missing), len(runs) + len(analyses)
+    took = _time_taken(root / "took.json", done, wanted_in_all, seconds, workers)
+    (root / f"{stem}.md").write_text(f"{page}\n{_provenance(name, paper.budget_s, results, took)}")
+    _write(root / "claims.json", [asdict(claim) for claim in claims])
+    return claims
+
+
+def _key(job: Job) -> tuple[Any, ...]:
+    head = header(job, None)
+    return head["task"]["name"], head["task"]["hash"], head["package_version"], job.agent, job.training_seed
+
+
+def _run_key(run: Run) -> tuple[Any, ...]:
+    agent = run.agent
+    return run.task["name"], run.task["hash"], run.header["package_version"], agent["name"], agent["training_seed"]
+
+
+def _write(path: Path, value: Any) -> None:
+    """JSON, through a second file: a kill leaves the old one or the new one."""
+    fresh = path.with_name(path.name + ".tmp")
+    fresh.write_text(json.dumps(value, indent=1, default=_plain) + "\n")
+    os.replace(fresh, path)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
+    raise TypeError(f"{type(value).__name__} is no JSON value.")
+
+
+def _time_taken(path: Path, done: int, wanted: int, seconds: tuple[float, float], workers: int) -> str:
+    """A sentence on what the last uninterrupted run took, kept beside the rows for a page that is drawn again.
+
+    done and wanted: runs and analyses. seconds: by the clock, and of processors.
+    """
+    if done == wanted:
+        minutes, processor_minutes = (round(s / 60, 1) for s in seconds)
+        told = {"minutes": minutes, "processor_minutes": processor_minutes, "workers": workers}
+        _write(path, {**told, "machine": f"{os.cpu_count()} cores ({_processor()})"})
+    elif done:
+        path.unlink(missing_ok=True)
+    if not path.exists():
+        return "This run was interrupted, so its time says nothing."
+    told = json.loads(path.read_text())
+    return (
+        f"It took {told['minutes']} minutes with {told['workers']} worker{'s' if told['workers'] > 1 else ''} on "
+        f"{told['machine']} shared with other work, and {told['processor_minutes']} minutes of processor time."
+    )
+
+
+def _provenance(name: str, budget_s: float, results: Results, took: str) -> str:
+    episodes, tables = sum(len(run.episodes) for run in results.runs), list(results.tables.values())
+    played = f"{len(results.runs)} runs, {episodes} episodes; " if results.runs else ""
+    budget = "" if results.quick else f" The budget is {budget_s / 60:.0f} minutes on two idle cores."
+    return (
+        f"## How this page was made\n\n`mmwave-gym reproduce {name} --out DIR{' --quick' if results.quick else ''}`, "
+        f"mmwave-gym {__version__}, Python {platform.python_version()}, NumPy {np.__version__}: {played}{len(tables)} "
+        f"tables, {sum(map(len, tables))} rows.{budget} {took} The runs are in `DIR/rows`, the tables of analyses in "
+        "`DIR/tables`, the verdicts in `DIR/claims.json`. Every number on this page is computed from them; the paper's "
+        "values come from one file of claims.\n"
+    )
+
+
+def _processor() -> str:
+    """The processor's name where the system tells it, else its architecture."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
+def number(value: float | str | None, digits: int = 3) -> str:
+    """A number for a page."""
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else f"{value:.{digits}g}"
+
+
+def markdown_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table; bars in cells are escaped."""
+    lines = [columns, ["---"] * len(columns), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines) + "\n"
+
+
+def claims_table(claims: Sequence[Claim]) -> str:
+    """The claims as a Markdown table."""
+    rows = []
+    for c in claims:
+        interval = "" if c.interval is None else f"{number(c.interval[0])} to {number(c.interval[1])}"
+        rows.append((c.claim, c.where, number(c.paper), number(c.ours), interval, f"**{c.verdict}**", c.reason))
+    return markdown_table(("claim", "where", "paper", "ours", "95 %", "verdict", "why"), rows)

@@ -1,0 +1,165 @@
+"""Runs of the benchmark: tasks times agents times training seeds, each into a file of rows, resumable.
+
+Nothing fails silently: an agent that cannot play a task leaves a file that says why, and the page shows it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import multiprocessing
+import os
+import traceback
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from mmwave_gym.agents.protocol import AgentError, NotApplicable, sees
+from mmwave_gym.agents.registry import agents, load_agent, training_seeds
+from mmwave_gym.benchmark.evaluation import BLOCK, evaluate, metric_units
+from mmwave_gym.benchmark.leaderboard.rows import RowWriter, row_path
+from mmwave_gym.benchmark.task import Task
+from mmwave_gym.version import __version__
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run: a task played by one agent of one training seed."""
+
+    task: Task
+    agent: str
+    training_seed: int | None
+    episodes: int
+
+    @property
+    def spec(self) -> str:
+        """The agent as the command line names it, "ppo@3"."""
+        return self.agent if self.training_seed is None else f"{self.agent}@{self.training_seed}"
+
+
+def jobs_of(task: Task, agent: str, episodes: int | None = None, full: bool = True) -> list[Job]:
+    """The runs of an agent in a task: one a training seed. Agents marked `expensive` have none unless `full`."""
+    try:
+        seeds = training_seeds(agent, task.scenario_name, task)
+        costly = not full and _is_expensive(agent, task)
+    except AgentError:
+        seeds, costly = (None,), False  # the run itself will say what is wrong, in its row
+    return [] if costly else [Job(task, agent, seed, episodes or task.episodes) for seed in seeds]
+
+
+def _is_expensive(agent: str, task: Task) -> bool:
+    return agent in agents(task.scenario_name) and getattr(
+        load_agent(agent, task.scenario_name, task), "expensive", False
+    )
+
+
+def run(job: Job, rows_dir: str | Path, num_envs: int = 2 * BLOCK) -> Path:
+    """Play the episodes that the run's file lacks and return the file.
+
+    Failures of the agent are written into the file. Raises RowsError where the file belongs to another run or
+    cannot be written, ValueError for a task that does not fit.
+    """
+    path = row_path(rows_dir, job.task.name, job.agent, job.training_seed)
+    try:
+        player = load_agent(job.spec, job.task.scenario_name, job.task)
+    except AgentError as error:
+        with RowWriter.open(path, header(job, None)) as writer:
+            (writer.skip if isinstance(error, NotApplicable) else writer.fail)(str(error))
+        return path
+    with RowWriter.open(path, header(job, player)) as writer:
+        try:
+            evaluate(
+                player,
+                job.task,
+                episodes=job.episodes,
+                num_envs=num_envs,
+                skip=frozenset(writer.done),
+                on_rows=writer.append,
+            )
+        except NotApplicable as error:
+            writer.skip(str(error))
+        except AgentError as error:
+            writer.fail(str(error))
+        except Exception as error:
+            if _raised_by_agent(error):
+                writer.fail(f"{type(error).__name__}: {error}")
+            else:
+                raise
+    return path
+
+
+def _raised_by_agent(error: BaseException) -> bool:
+    """Whether an error came from an agent's code: what passes the evaluator's call is the agent's."""
+    frames = traceback.extract_tb(error.__traceback__)
+    calls = {"predict", "learn", "begin"}
+    return any(frame.name in calls and "mmwave_gym" not in Path(frame.filename).parts for frame in frames)
+
+
+def header(job: Job, player: Any) -> dict[str, Any]:
+    """The first line of a run's file."""
+    scenario = job.task.scenario()
+    task = {**job.task.describe(), "episodes": job.episodes}
+    # The rows depend on defaults and on what a channel file holds, too, not only on the keywords that the task names.
+    constants = json.dumps(dict(scenario.constants()), sort_keys=True, default=str)
+    task["hash"] = hashlib.sha256((task["hash"] + constants).encode()).hexdigest()[:16]
+    return {
+        "task": task,
+        "package_version": __version__,
+        "agent": {
+            "name": job.agent,
+            "training_seed": job.training_seed,
+            "access": sees(player),
+            "label": getattr(player, "label", job.agent),
+            "kind": getattr(player, "kind", "other"),
+            "config": dict(getattr(player, "config", {})),
+            "weights_sha256": getattr(player, "weights_sha256", None),
+        },
+        "metrics": metric_units(scenario),
+        "command": f"mmwave-gym evaluate {job.spec} --task {job.task.name} --episodes {job.episodes}",
+        "created": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+    }
+
+
+def run_all(
+    jobs: Sequence[Job], rows_dir: str | Path, workers: int = 1, on_done: Callable[[Job], None] = lambda job: None
+) -> None:
+    """Run many jobs, `workers` at a time in processes of their own. The first error stops the rest."""
+    if workers <= 1:
+        for job in jobs:
+            run(job, rows_dir)
+            on_done(job)
+        return
+    # One thread a process: the products are small, and the threads of several processes would fight.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+        waiting = {pool.submit(run, job, rows_dir): job for job in jobs}
+        try:
+            for done in as_completed(waiting):
+                done.result()
+                on_done(waiting[done])
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def suite_jobs(
+    tasks: Iterable[Task],
+    names: Sequence[str] = (),
+    also: Sequence[str] = (),
+    episodes: int | None = None,
+    full: bool = False,
+    most_seeds: int | None = None,
+) -> list[Job]:
+    """All runs of the tasks: the agents `names` (default: all found for the scenario), and those of `also`.
+
+    `most_seeds` limits the training seeds of an agent.
+    """
+    return [
+        job
+        for task in tasks
+        for agent in (*(names or agents(task.scenario_name)), *also)
+        for job in jobs_of(task, agent, episodes, full)[:most_seeds]
+    ]

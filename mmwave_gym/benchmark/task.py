@@ -1,0 +1,112 @@
+"""A task: what is measured, on which episodes, between which floor and ceiling. Versioned, so results compare.
+
+Training and test episodes come from seed streams of their own, which no `reset(seed=…)` can reproduce.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from mmwave_gym.core.registration import make_registered, room_of
+from mmwave_gym.core.scenario import ACCESS_LEVELS, EpisodeKey, Scenario
+
+SUITE_SEED = 20261122
+SPLITS = ("test", "train")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """A measurement: an environment with its keywords, episodes, what is scored, and the floor and ceiling.
+
+    Errors: ValueError names the field. `Task(env_id=…, kwargs=…)` is a task of one's own.
+    """
+
+    env_id: str
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+    name: str = "custom/task"
+    version: int = 1
+    description: str = ""
+    episodes: int = 100
+    """Test episodes."""
+    warmup_steps: int = 0
+    """Unscored steps at the start, for agents that learn in the very world in which they are scored."""
+    scored_steps: int | None = None
+    """Steps after the warm-up that count; None: until the episode ends."""
+    carry: int = 1
+    """So many consecutive episodes share an agent's memory."""
+    primary: str = "reward"
+    """The metric that ranks."""
+    higher_is_better: bool = True
+    floor: str = "random"
+    ceiling: str | None = None
+    ceiling_kind: str = "best known"
+    """"hindsight-exact" (holds for every episode), "expectation-exact" (for means), "proven bound", "best known"."""
+    bounds: Mapping[str, float] = field(default_factory=dict)
+    """Proven: agents of an access level (or below) have no larger mean of `primary`; no row depends on it."""
+    reference: str | None = None
+    """The heuristic against which differences are paired."""
+    expensive: bool = False
+    """Played where all is asked for; boards show its committed rows otherwise."""
+    needs_data: bool = False
+    """Reads measured data from the folder that the environment variable MMWAVE_DATA names."""
+
+    def __post_init__(self) -> None:
+        room_of(self.env_id)
+        for name, low in {"episodes": 1, "warmup_steps": 0, "carry": 1, "scored_steps": 1}.items():
+            value = getattr(self, name)
+            if value is not None and (not isinstance(value, int | np.integer) or value < low):
+                raise ValueError(f"{name} must be an integer of at least {low}, got {value!r}.")
+        if unknown := set(self.bounds) - set(ACCESS_LEVELS):
+            raise ValueError(f"bounds must be by access level, {', '.join(ACCESS_LEVELS)}; got {sorted(unknown)}.")
+        if "/" not in self.name:
+            raise ValueError(f"a task's name must be '<scenario>/<name>', got {self.name!r}.")
+
+    @property
+    def scenario_name(self) -> str:
+        return room_of(self.env_id).name
+
+    def scenario(self) -> Scenario[Any, Any]:
+        """The scenario with this task's keywords. Raises ValueError where steps and horizon do not fit."""
+        made = make_registered(self.env_id, **self.kwargs)
+        if self.warmup_steps + (self.scored_steps or 1) > made.horizon:
+            raise ValueError(
+                f"{self.name}: {self.warmup_steps} warm-up and {self.scored_steps} scored steps do not fit into the "
+                f"horizon of {made.horizon}."
+            )
+        return made
+
+    def keys(self, episodes: list[int], split: str = "test") -> list[EpisodeKey]:
+        """The keys of this task's episodes; tasks that differ only in the price of things share their worlds."""
+        if split not in SPLITS:
+            raise ValueError(f"split must be one of {', '.join(SPLITS)}, got {split!r}.")
+        return [EpisodeKey(SUITE_SEED, e, f"{self.env_id} {split}") for e in episodes]
+
+    @property
+    def hash(self) -> str:
+        """Changes whenever something changes that rows depend on."""
+        numbers = (self.env_id, self.kwargs, self.version, self.warmup_steps, self.scored_steps, self.carry, SUITE_SEED)
+        text = json.dumps([dict(n) if isinstance(n, Mapping) else n for n in numbers], sort_keys=True, default=str)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def describe(self) -> dict[str, Any]:
+        """This task as JSON values, with its hash: the head of a file of rows."""
+        values = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        values["kwargs"] = json.loads(json.dumps(dict(self.kwargs), default=str))
+        values["bounds"] = dict(self.bounds)
+        return {**values, "hash": self.hash}
+
+    @property
+    def missing_data(self) -> str | None:
+        """Why this task cannot run here, or None."""
+        if not self.needs_data or os.environ.get("MMWAVE_DATA"):
+            return None
+        folder = "set MMWAVE_DATA to the folder that holds it (docs/channel_files.md, docs/city_files.md)"
+        return f"it runs on measured data: {folder}"

@@ -1,0 +1,39 @@
+"""Environments, agents and a leaderboard for mobility and resource control in mmWave cellular networks."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import gymnasium
+import typer
+
+from mmwave_gym.cli.channel import channel
+from mmwave_gym.cli.evaluate import evaluate
+from mmwave_gym.cli.leaderboard import leaderboard
+from mmwave_gym.cli.list import list_
+from mmwave_gym.cli.output import err
+from mmwave_gym.cli.render import render
+from mmwave_gym.cli.reproduce import reproduce
+from mmwave_gym.cli.train import FORWARD, train
+from mmwave_gym.core import rooms
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
+app.command("list")(list_)
+for verb in (evaluate, leaderboard, reproduce, render, channel):
+    app.command()(verb)
+app.command(context_settings=FORWARD)(train)
+for room in rooms.rooms().values():
+    for name, reference in room.commands.items():
+        app.command(name)(room.resolve(reference))
+
+
+def main() -> None:
+    """Entry point: bad input is one line on stderr and exit code 2."""
+    try:
+        app()
+    except (ValueError, TypeError, OSError, gymnasium.error.Error, ImportError) as error:
+        if os.environ.get("MMWAVE_DEBUG"):
+            raise
+        err.print(f"mmwave-gym: {error}", markup=False, highlight=False, soft_wrap=True)
+        sys.exit(2)

@@ -1,0 +1,76 @@
+"""`mmwave-gym evaluate`: play an agent in a task."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+
+from mmwave_gym.agents.registry import load_agent
+from mmwave_gym.cli.options import Agent, Settings, TaskName, chosen_task
+from mmwave_gym.cli.output import print_table, progress
+
+
+def evaluate(
+    agent: Agent,
+    task: TaskName = None,
+    env: Annotated[str | None, typer.Option(help="an environment id, for a task of your own")] = None,
+    episodes: Annotated[
+        int | None, typer.Option(help="how many test episodes; the task's own number if not given")
+    ] = None,
+    num_envs: Annotated[int, typer.Option(help="how many run at once; the rows do not depend on it")] = 128,
+    settings: Settings = None,
+    out_dir: Annotated[
+        Path | None, typer.Option("--out", help="keep the rows in this directory, for a leaderboard")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="print the result as JSON")] = False,
+) -> None:
+    """Play an agent in a task and print its means with 95 % intervals."""
+    from mmwave_gym.benchmark.evaluation import evaluate as play, metric_units
+    from mmwave_gym.benchmark.runs import Job, run
+
+    found = chosen_task(task, env, settings)
+    if reason := found.missing_data:
+        raise ValueError(f"{found.name}: {reason}.")
+    player = load_agent(agent, found.scenario_name, found)  # fail before the first row
+    count = episodes or found.episodes
+    with progress() as shown:
+        bar = shown.addchosen_task(f"{agent} in {found.name}", total=count)
+        if out_dir is None:
+            rows = play(
+                player, found, episodes=episodes, num_envs=num_envs, on_rows=lambda r: shown.advance(bar, len(r))
+            )
+        else:
+            from mmwave_gym.benchmark.leaderboard import read_rows
+
+            name, _, seed = agent.partition("@")
+            path = run(Job(found, name, int(seed) if seed else None, count), out_dir / "rows", num_envs)
+            shown.advance(bar, count)
+            written = next(r for r in read_rows(out_dir / "rows") if r.path == path)
+            if written.failed or written.skipped:
+                raise ValueError(f"{agent} did not play {found.name}: {written.failed or written.skipped}")
+            rows = [dict(row) for row in written.episodes]
+    units = metric_units(found.scenario())
+    means = {name: _mean(rows, name) for name in units}
+    if as_json:
+        result = {"task": found.describe(), "agent": agent, "episodes": len(rows), "means": means, "rows": rows}
+        print(json.dumps(result, default=str))
+        return
+    lines = [(name, *_written(means[name]), units[name]) for name in units]
+    print_table(f"{agent} in {found.name}, {len(rows)} episodes", ("metric", "mean", "95 %", "unit"), lines)
+
+
+def _mean(rows: list[dict[str, Any]], name: str) -> tuple[float, float] | None:
+    """Mean over episodes and half the width of its 95 % interval (normal)."""
+    values = np.array([row[name] for row in rows if row[name] is not None])
+    if len(values) == 0:
+        return None
+    half = 1.96 * values.std(ddof=1) / np.sqrt(len(values)) if len(values) > 1 else float("nan")
+    return float(values.mean()), float(half)
+
+
+def _written(mean: tuple[float, float] | None) -> tuple[str, str]:
+    return ("none", "") if mean is None else (f"{mean[0]:.4g}", f"± {mean[1]:.2g}")

@@ -1,0 +1,53 @@
+"""`mmwave-gym leaderboard`: play every agent in every task and write the pages."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from mmwave_gym.benchmark import suite
+from mmwave_gym.cli.output import err, out, progress
+
+
+def leaderboard(
+    out_dir: Annotated[Path, typer.Option("--out", help="where rows and pages go; an interrupted run resumes")],
+    task: Annotated[list[str] | None, typer.Option(help="only these tasks")] = None,
+    agent: Annotated[list[str] | None, typer.Option(help="only these agents")] = None,
+    also: Annotated[
+        list[str] | None, typer.Option(help="an agent of your own beside them: package:Class or a file")
+    ] = None,
+    episodes: Annotated[int | None, typer.Option(help="episodes a task, instead of the task's own number")] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="a few episodes and one training seed each: to see that it works")
+    ] = False,
+    full: Annotated[bool, typer.Option("--full", help="also tasks and agents marked as expensive")] = False,
+    committed: Annotated[Path | None, typer.Option(help="rows to show for what is not run here")] = None,
+    jobs: Annotated[int, typer.Option(help="processes; 0 is one a core")] = 0,
+) -> None:
+    """Play every agent in every task and write Markdown, CSV and an HTML page."""
+    from mmwave_gym.benchmark.leaderboard import read_rows, summarise, write
+    from mmwave_gym.benchmark.runs import run_all, suite_jobs
+
+    chosen = [suite.task(name) for name in task] if task else suite.all_tasks()
+    for absent in [t for t in chosen if t.missing_data]:
+        err.print(f"{absent.name} is not played: {absent.missing_data}.", highlight=False, soft_wrap=True)
+        chosen.remove(absent)
+    for dear in [t for t in chosen if t.expensive and not full and not task]:
+        err.print(f"{dear.name} is not played: it takes long; --full, or its name, plays it.", highlight=False)
+        chosen.remove(dear)
+    work = suite_jobs(
+        chosen, agent or (), also or (), 8 if quick and not episodes else episodes, full, 1 if quick else None
+    )
+    with progress() as shown:
+        bar = shown.addchosen_task("playing", total=len(work))
+
+        def done(job: Any) -> None:
+            shown.update(bar, advance=1, description=f"{job.task.name} {job.spec}")
+
+        run_all(work, out_dir / "rows", jobs or os.cpu_count() or 1, done)
+    pages = write(summarise(read_rows(out_dir / "rows", committed=committed)), out_dir)
+    for page in pages:
+        out.print(str(page), highlight=False, soft_wrap=True)

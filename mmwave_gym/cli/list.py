@@ -1,0 +1,25 @@
+"""`mmwave-gym list`: environments, tasks and agents."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from mmwave_gym.agents.registry import agents
+from mmwave_gym.benchmark import suite
+from mmwave_gym.cli.output import print_table
+from mmwave_gym.core import registration
+
+
+def list_(what: Annotated[str, typer.Argument(help="envs, tasks or agents; all without it")] = "all") -> None:
+    """List environments, tasks and agents."""
+    if what not in ("all", "envs", "tasks", "agents"):
+        raise ValueError(f"list takes envs, tasks or agents, got {what!r}.")
+    if what in ("all", "envs"):
+        print_table("Environments", ("id", "what it is"), [(e.id, e.summary) for e in registration.entries()])
+    if what in ("all", "tasks"):
+        rows = [(t.name, t.description + (f" [{t.missing_data}]" if t.missing_data else "")) for t in suite.all_tasks()]
+        print_table("Tasks", ("name", "what it is"), rows)
+    if what in ("all", "agents"):
+        print_table("Agents", ("name",), [(name,) for name in agents()])

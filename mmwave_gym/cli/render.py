@@ -1,0 +1,82 @@
+"""`mmwave-gym render`: an episode in a window, as an animation or as a last frame."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import gymnasium
+import numpy as np
+import typer
+
+from mmwave_gym.agents.registry import load_agent
+from mmwave_gym.cli.options import Settings
+from mmwave_gym.cli.output import out
+from mmwave_gym.core.keywords import keywords as parse
+from mmwave_gym.core.registration import room_of
+
+
+def render(
+    env: Annotated[str, typer.Argument(help="an environment id")],
+    agent: Annotated[str, typer.Option(help="who plays; in a world of several, everybody")] = "stay",
+    out_file: Annotated[Path | None, typer.Option("--out", help=".gif or .png; a window without it")] = None,
+    seed: Annotated[int, typer.Option(help="the episode's seed")] = 0,
+    steps: Annotated[int, typer.Option(help="steps at most")] = 400,
+    every: Annotated[
+        int | None, typer.Option(help="show every so many steps; 4, or 1 where steps are too short for real time")
+    ] = None,
+    settings: Settings = None,
+) -> None:
+    """Show an episode in a window, or write it as an animation or a last frame."""
+    from mmwave_gym.agents.protocol import RowRng, sees
+    from mmwave_gym.rendering.renderer import SHORTEST_S, SLOW_MOTION_S
+
+    if every is not None and every < 1:
+        raise ValueError(f"--every must be at least 1, got {every}.")
+    if out_file is not None and out_file.suffix not in (".gif", ".png"):
+        raise ValueError(f"--out must end in .gif or .png, got {str(out_file)!r}.")
+    room = room_of(env)
+    mode = "human" if out_file is None else "rgb_array"
+    player = load_agent(agent, room.name)
+    keywords = parse(settings or (), "--set")
+    if keywords.get("control") != "all":
+        keywords.setdefault("others", player)
+    made: Any = gymnasium.make(env, render_mode=mode, **keywords)
+    batch = made.unwrapped.batch
+    step_s = batch.scenario.constants().get("step_s", 0.1)
+    if every is None:
+        every = 4 if step_s >= SHORTEST_S else 1
+    made.reset(seed=seed)
+    memory, places = None, batch.scenario.num_agents
+    if hasattr(player, "begin"):
+        memory = player.begin(made.unwrapped.view(sees(player)), RowRng.from_seed(seed, places))
+    frames, start = [], np.ones(places, bool)
+    for step in range(steps):  # the player is shown every place, as where it is evaluated
+        action, memory = player.predict(batch.observe()[0], state=memory, episode_start=start, deterministic=True)
+        _, _, terminated, truncated, _ = made.step(action[0])
+        start[:] = False
+        if step % every == 0 or terminated or truncated:
+            frames.append(made.render())
+        if terminated or truncated:
+            break
+    made.close()
+    if out_file is not None:
+        _write_frames(frames, out_file, every * step_s if step_s >= SHORTEST_S else SLOW_MOTION_S)
+        out.print(str(out_file), highlight=False, soft_wrap=True)
+
+
+def _write_frames(frames: list[Any], path: Path, seconds_per_frame: float) -> None:
+    from PIL import Image  # in the extra [report]
+
+    images = [Image.fromarray(frame) for frame in frames]
+    if path.suffix == ".png":
+        images[-1].save(path)
+        return
+    images[0].save(
+        path,
+        save_all=True,
+        append_images=images[1:],
+        duration=max(20, round(1000 * seconds_per_frame)),
+        loop=0,
+        optimize=True,
+    )

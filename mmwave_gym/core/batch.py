@@ -1,0 +1,184 @@
+"""Many copies of a scenario played as one, and what an agent may look at in them."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import deque
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from gymnasium import spaces
+from numpy.typing import NDArray
+
+from mmwave_gym.core.checks import at_least
+from mmwave_gym.core.scenario import ACCESS_LEVELS, EpisodeKey, EpisodeRng, ObservationFields, Outcome, Scenario
+
+
+class View:
+    """What an agent is told when episodes begin: the form of the task, and whatever its access level grants."""
+
+    def __init__(self, batch: Batch, access: str, envs: slice = slice(None)):
+        if access not in ACCESS_LEVELS:
+            raise ValueError(f"access must be one of {', '.join(ACCESS_LEVELS)}, got {access!r}.")
+        self.access = access
+        self.fields: ObservationFields = batch.scenario.fields
+        self.action_space: spaces.Space[Any] = batch.scenario.action_space
+        self.num_envs: int = len(range(batch.num_envs)[envs])
+        self.num_agents: int = batch.scenario.num_agents
+        self.horizon: int = batch.scenario.horizon
+        self.constants: Mapping[str, Any] = batch.scenario.constants()
+        self._batch = batch
+        self._envs = envs
+
+    @property
+    def num_rows(self) -> int:
+        """Rows that `predict` gets: one for each copy and agent place, copies first."""
+        return self.num_envs * self.num_agents
+
+    def look(self, *names: str) -> dict[str, NDArray[Any]]:
+        """What may be known now, by name, leading axis `num_envs`; copies, for reading.
+
+        With `names` only these, which saves copying large worlds again and again. KeyError: it is not revealed.
+        """
+        batch = self._batch
+        revealed = batch.scenario.reveal(batch.episodes, batch.state, self.access)
+        seen = {}
+        for name in names or revealed:
+            value = revealed[name]
+            seen[name] = np.array((value() if callable(value) else value)[self._envs])
+            seen[name].flags.writeable = False
+        return seen
+
+    def action_mask(self) -> NDArray[np.bool_] | None:
+        """Allowed actions now, (num_rows, actions), or None; every access level knows its own."""
+        mask = self._batch.action_mask()
+        return None if mask is None else mask[self._envs].reshape(self.num_rows, -1)
+
+
+def _arrays(record: Any) -> list[str]:
+    return [f.name for f in dataclasses.fields(record) if f.name != "row"]
+
+
+def _assign(target: Any, at: NDArray[np.intp], source: Any) -> None:
+    for name in _arrays(target):
+        getattr(target, name)[at] = getattr(source, name)
+
+
+def _storage(like: Any, size: int) -> Any:
+    """A record as `like` with `size` unset rows in every array."""
+    arrays = {n: getattr(like, n) for n in _arrays(like)}
+    return dataclasses.replace(like, **{n: np.empty((size, *a.shape[1:]), a.dtype) for n, a in arrays.items()})
+
+
+class Batch:
+    """N copies of a scenario: it holds the episodes and states, starts episodes and draws the next ones ahead.
+
+    Storage has two rows a copy: the running episode and the next one. Each step draws a few next episodes, so that
+    a thousand copies that all end in one step wait for nothing.
+    """
+
+    def __init__(self, scenario: Scenario[Any, Any], num_envs: int, draws_ahead: bool = True):
+        at_least("num_envs", num_envs, 1, integer=True)
+        self.scenario = scenario
+        self.num_envs = num_envs = int(num_envs)
+        # Alone, nobody else is kept waiting, and many a single episode is never followed by another.
+        self._draws_ahead = draws_ahead and num_envs > 1
+        self.episodes: Any = None
+        self.state: Any = None
+        self._all = np.arange(num_envs)
+        self._first_keys = [EpisodeKey(0)] * num_envs
+        self._nth = np.zeros(num_envs, np.int64)  # which episode since `reset` each copy plays
+        self._ready = np.zeros(num_envs, bool)  # is the next episode drawn?
+        self._waiting: deque[int] = deque()  # copies whose next episode is not drawn, oldest episode first
+        self._credit = 0.0  # next episodes that should be drawn by now, beyond those that are
+        self._steps = np.zeros(num_envs, np.int64)
+        self._mean_length = float(scenario.horizon)
+
+    @property
+    def keys(self) -> tuple[EpisodeKey, ...]:
+        """Which episode each copy plays."""
+        return tuple(self.key(i) for i in range(self.num_envs))
+
+    def key(self, env: int, later: int = 0) -> EpisodeKey:
+        """Which episode copy `env` plays, or will play after `later` more."""
+        first = self._first_keys[env]
+        return first._replace(number=first.number + int(self._nth[env]) + later)
+
+    def reset(self, keys: Sequence[EpisodeKey]) -> None:
+        """Start the episodes named by `keys`, one a copy."""
+        if len(keys) != self.num_envs:
+            raise ValueError(f"one key a copy is needed: {self.num_envs}, got {len(keys)}.")
+        self._first_keys = list(keys)
+        self._nth[:] = 0
+        drawn = self.scenario.draw([EpisodeRng(key) for key in keys])
+        if self.episodes is None:
+            self.episodes = _storage(drawn, 2 * self.num_envs)
+        self.episodes.row = self._all.copy()
+        _assign(self.episodes, self._all, drawn)
+        self.state = self.scenario.start(self.episodes)
+        self._ready[:] = False
+        self._waiting = deque(range(self.num_envs))
+        self._credit = 0.0
+        self._steps[:] = 0
+
+    def restart(self, envs: NDArray[np.intp]) -> None:
+        """Start the next episode of the copies `envs`."""
+        self._draw_next(envs[~self._ready[envs]].tolist())
+        self._nth[envs] += 1
+        weight = 1.0 - 0.9 ** len(envs)  # the mean of about the last ten ends, or of all copies that end together
+        mean_length = self._mean_length + weight * (float(self._steps[envs].mean()) - self._mean_length)
+        self._mean_length = max(mean_length, 1.0)  # resets without a step between them count as nothing
+        self._steps[envs] = 0
+        self.episodes.row[envs] = self._spare(envs)
+        self._ready[envs] = False
+        self._waiting.extend(envs.tolist())
+        self.rewind(envs)
+
+    def rewind(self, envs: NDArray[np.intp]) -> None:
+        """Put the copies `envs` back to the start of their running episode."""
+        _assign(self.state, envs, self.scenario.start(self.episodes.of(envs)))
+        self._steps[envs] = 0
+
+    def step(self, action: NDArray[Any]) -> Outcome:
+        """One decision of every agent of every copy; see `Scenario.step`."""
+        outcome = self.scenario.step(self.episodes, self.state, action)
+        if self._draws_ahead:
+            self._steps += 1
+            self._draw_ahead()
+        return outcome
+
+    def observe(self) -> NDArray[np.float32]:
+        return self.scenario.observe(self.episodes, self.state)
+
+    def action_mask(self) -> NDArray[np.bool_] | None:
+        return self.scenario.action_mask(self.episodes, self.state)
+
+    def agent_ids(self) -> NDArray[np.int64]:
+        return self.scenario.agent_ids(self.episodes, self.state)
+
+    def _spare(self, envs: NDArray[np.intp]) -> NDArray[np.intp]:
+        """The storage rows that the copies `envs` do not play from."""
+        return 2 * envs + self.num_envs - self.episodes.row[envs]  # rows i and i + num_envs belong to copy i
+
+    def _draw_ahead(self) -> None:
+        # A tenth more than is needed on average: episodes do not all have the mean length.
+        self._credit = min(self._credit + 1.1 * self.num_envs / self._mean_length, self.num_envs)
+        count = int(self._credit)
+        if count == 0:
+            return
+        self._credit -= count
+        chosen: list[int] = []
+        while self._waiting and len(chosen) < count:
+            i = self._waiting.popleft()
+            if not self._ready[i] and i not in chosen:
+                chosen.append(i)
+        self._draw_next(chosen)
+
+    def _draw_next(self, chosen: list[int]) -> None:
+        if not chosen:
+            return
+        drawn = self.scenario.draw([EpisodeRng(self.key(i, later=1)) for i in chosen])
+        envs = np.array(chosen)
+        _assign(self.episodes, self._spare(envs), drawn)
+        self._ready[envs] = True

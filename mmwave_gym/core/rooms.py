@@ -1,0 +1,150 @@
+"""Rooms: all that generic code needs to know of a scenario, and how rooms are found.
+
+A room is an entry point of the group `mmwave_gym.scenarios`: its name is the scenario's, its object a `Room`. Another
+package adds one by installing, with one line in its pyproject.toml:
+
+    [project.entry-points."mmwave_gym.scenarios"]
+    relay = "their_package.relay:ROOM"
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import importlib.util
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from importlib.metadata import entry_points
+from importlib.resources import files
+from typing import Any
+
+GROUP = "mmwave_gym.scenarios"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One registered environment."""
+
+    id: str
+    summary: str
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+    """Keywords that this id sets differently from the scenario's defaults."""
+    history: tuple[str, ...] = ()
+    """One line for each version of the id: what changed the numbers."""
+    others: str | None = None
+    """With several agents: who plays all but the first where `gymnasium.make` is not told `others=…`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Room:
+    """A scenario and what belongs to it. References are "module:attribute" below `package`, loaded when needed."""
+
+    name: str
+    """The scenario's name, that of its entry point."""
+    package: str
+    """`__name__` of the package that holds the room."""
+    entries: tuple[Entry, ...]
+    """The environment ids of this scenario."""
+    scenario: str
+    """The `Scenario` class."""
+    config: str
+    """Its frozen dataclass of keywords."""
+    tasks: str | None = None
+    """A tuple of `Task`s for the suite."""
+    scene: str | None = None
+    """How an episode is drawn, see `rendering.renderer.Scene`; a generic scene without it."""
+    table: str | None = None
+    """`f(scenario, others) -> tabular model`, for scenarios with few states."""
+    policies: str | None = None
+    """`f(metadata) -> class or None`: which class plays a saved network of this scenario, None for the usual one."""
+    commands: Mapping[str, str] = field(default_factory=dict)
+    """Verbs of `mmwave-gym` that only this scenario has: name -> function."""
+    variants: Mapping[str, str] = field(default_factory=dict)
+    """Keyword -> name of the scenario that is meant where the keyword is given."""
+    documented: Mapping[str, Any] = field(default_factory=dict)
+    """Keywords with which the docs page shows the observation a second time."""
+    guide: str = "guide.md"
+    """The text of the docs page, a file of the package."""
+
+    def load(self, what: str) -> Any:
+        """The object behind a reference such as "scene", None where the room has none."""
+        reference = getattr(self, what)
+        return None if reference is None else self.resolve(reference)
+
+    def resolve(self, reference: str) -> Any:
+        """The object behind "module:attribute" of this room's package; ":attribute" is the package's own."""
+        module, _, attribute = reference.partition(":")
+        return getattr(importlib.import_module(f"{self.package}.{module}" if module else self.package), attribute)
+
+    def text(self) -> str:
+        """The guide, empty where the room has none."""
+        if importlib.util.find_spec(self.package).submodule_search_locations is None:
+            return ""  # a module alone has no files beside it
+        file = files(self.package) / self.guide
+        return file.read_text("utf-8") if file.is_file() else ""
+
+
+_added: dict[str, Room] = {}
+
+
+def add(room: Room) -> None:
+    """Add a room that no entry point names, until the process ends. A second call with the same room does nothing.
+
+    Raises ValueError where its name or one of its ids is taken by another room.
+    """
+    found = rooms()
+    if found.get(room.name, room) != room:
+        raise ValueError(f"the scenario name {room.name!r} is taken by {found[room.name].package}.")
+    if reason := _taken(room, [r for r in found.values() if r.name != room.name]):
+        raise ValueError(reason)
+    _added[room.name] = room
+
+
+def rooms() -> dict[str, Room]:
+    """All rooms by the scenario's name. A room that cannot be loaded is left out with a warning."""
+    return {**_installed(), **_added}
+
+
+def room(name: str) -> Room:
+    """The room of a scenario; ValueError with the known names otherwise."""
+    found = rooms()
+    if name not in found:
+        near = difflib.get_close_matches(name, found, n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise ValueError(f"unknown scenario {name!r}.{hint} Known are {', '.join(found)}.")
+    return found[name]
+
+
+@lru_cache(maxsize=1)
+def _installed() -> dict[str, Room]:
+    found: dict[str, Room] = {}
+    # Ours come first, so that no other package can take an id of theirs.
+    for point in sorted(entry_points(group=GROUP), key=lambda e: (not e.value.startswith("mmwave_gym."), e.name)):
+        try:
+            loaded = point.load()
+            if not isinstance(loaded, Room):
+                raise TypeError(f"a Room is needed, got {type(loaded).__name__}")
+            if loaded.name != point.name or point.name in found:
+                raise ValueError(f"its room is named {loaded.name!r}, which is another's or not the entry point's")
+            if reason := _taken(loaded, found.values()):
+                raise ValueError(reason)
+        except Exception as error:  # somebody else's package must not stop `import mmwave_gym`
+            warnings.warn(f"the scenario {point.name} ({point.value}) is left out: {error}.", stacklevel=2)
+            continue
+        found[loaded.name] = loaded
+    return found
+
+
+def _taken(room: Room, others: Any) -> str:
+    """Why a room's ids cannot be had, or an empty text."""
+    ids = {e.id: other.package for other in others for e in other.entries}
+    return next(
+        (
+            f"the id {e.id!r} is taken by {ids[e.id]}: ids are versioned, use the next version"
+            for e in room.entries
+            if e.id in ids
+        ),
+        "",
+    )

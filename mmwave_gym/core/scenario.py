@@ -1,0 +1,209 @@
+"""What a scenario is; `core.batch` runs many copies of one.
+
+Three ideas carry both files:
+
+* **The chance of an episode is drawn before its first step.** Mobility, topology and channel do not depend on
+  actions, so `Scenario.draw` makes the whole episode and `Scenario.step` is look-ups and arithmetic. Every policy
+  meets the same world, and the optimum of a drawn world can be computed.
+* **Physics is written once, for a batch.** Arrays are `(env, agent, feature)`. The Gymnasium environment is row 0
+  of a batch of one, the vector environment is the batch, the PettingZoo environment is one row split by agent.
+* **An episode is known by its key** `(seed, number)`. Copy `i` of a batch reset with seed `s` plays the episodes
+  `(s + i, 0), (s + i, 1), …` whatever the batch size, so a single environment with seed `s + i` is that copy.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import zlib
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
+
+import numpy as np
+from gymnasium import spaces
+from numpy.typing import NDArray
+
+ACCESS_LEVELS = ("local", "central", "trajectory", "hindsight")
+"""What an agent may know, least first: its own observation; everything now; future positions too; everything."""
+
+
+class ObservationField(NamedTuple):
+    """One named part of an agent's observation, `size` numbers between `low` and `high` in `unit`.
+
+    A field whose numbers span decades is `logarithmic`: learners are shown log(1 + x) of it.
+    """
+
+    name: str
+    size: int
+    low: float
+    high: float
+    unit: str
+    description: str
+    logarithmic: bool = False
+
+
+class ObservationFields(tuple[ObservationField, ...]):
+    """The ordered fields of an observation: the one declaration behind space, documentation and normalisation."""
+
+    @property
+    def size(self) -> int:
+        return sum(f.size for f in self)
+
+    @property
+    def low(self) -> NDArray[np.float32]:
+        return np.concatenate([np.full(f.size, f.low, np.float32) for f in self])
+
+    @property
+    def high(self) -> NDArray[np.float32]:
+        return np.concatenate([np.full(f.size, f.high, np.float32) for f in self])
+
+    @property
+    def absent(self) -> NDArray[np.float32]:
+        """What stands for nobody's observation: 0, or the bound nearest to it where 0 is out of bounds."""
+        return np.clip(np.zeros(self.size, np.float32), self.low, self.high)
+
+    def split(self, observation: NDArray[Any]) -> dict[str, NDArray[Any]]:
+        """Views of the last axis of `observation`, shape `(..., size)`, by field name."""
+        parts, start = {}, 0
+        for f in self:
+            parts[f.name] = observation[..., start : start + f.size]
+            start += f.size
+        return parts
+
+
+class Metric(NamedTuple):
+    """A number that `Outcome.metrics` carries every step and that a row of the leaderboard condenses.
+
+    `per` says how: "step" divides the sum over the episode by the steps lived, "second" by the seconds lived, "all"
+    leaves the sum. A metric of shape (env, agent) counts the steps or seconds of every agent, one of shape (env,)
+    those of the environment.
+    """
+
+    name: str
+    unit: str
+    per: str
+    description: str
+
+
+class EpisodeKey(NamedTuple):
+    """Names one episode. `stream` separates seed spaces: "" is that of `reset(seed=…)`, others belong to tasks."""
+
+    seed: int
+    number: int = 0
+    stream: str = ""
+
+
+class EpisodeRng:
+    """The chance of one episode: `rng["fading"]` is its generator for one physical cause.
+
+    Causes have streams of their own, so that a new cause, or more draws of one, leaves the others as they were.
+    """
+
+    def __init__(self, key: EpisodeKey):
+        self.key = key
+
+    def __getitem__(self, cause: str) -> np.random.Generator:
+        # No `reset(seed=…)` can meet a named stream: its spawn keys are one word longer.
+        stream = (zlib.crc32(self.key.stream.encode()),) if self.key.stream else ()
+        words = (*stream, self.key.number, zlib.crc32(cause.encode()))
+        return np.random.Generator(np.random.SFC64(np.random.SeedSequence(self.key.seed, spawn_key=words)))
+
+
+@dataclass
+class Episodes:
+    """Drawn episodes. Scenarios add arrays whose first axis is storage; copy `i` uses storage row `row[i]`.
+
+    The indirection lets a batch draw the next episodes ahead and start them without copying.
+    """
+
+    row: NDArray[np.intp]
+
+    def of(self, envs: NDArray[np.intp]) -> Episodes:
+        """The same storage, seen by the copies `envs` only."""
+        return dataclasses.replace(self, row=self.row[envs])
+
+
+@dataclass
+class Outcome:
+    """What one step brought, for every copy and agent. Absent agents have zeros and False."""
+
+    reward: NDArray[np.float64]  # (env, agent)
+    terminated: NDArray[np.bool_]  # (env, agent): this agent's life has really ended, for instance it left
+    truncated: NDArray[np.bool_]  # (env,): the horizon was reached
+    elapsed_s: NDArray[np.float64]  # (env,): how long the step took
+    metrics: dict[str, NDArray[np.float64]]  # (env, agent) or (env,), see `Metric`
+
+
+EpisodesT = TypeVar("EpisodesT", bound=Episodes)
+StateT = TypeVar("StateT")
+
+
+class Scenario(ABC, Generic[EpisodesT, StateT]):
+    """The physics of one scenario for any number of copies at once. It holds configuration, never an episode.
+
+    Shapes: N copies, A agent places (`num_agents`), F observation features. A place may be empty, and after its
+    agent has ended it may be given to a new one: `agent_ids` tells who sits where. A place stays empty for at
+    least one step between two agents, so that the last observation of the one is never hidden by the other. An agent
+    leaves by `Outcome.terminated`, and then its place is empty. Place 0 has an agent when an episode starts: it is
+    the one that the one-agent view controls.
+    """
+
+    name: ClassVar[str]
+    agent_noun: ClassVar[str] = "agent"
+    turn_based: ClassVar[bool] = False
+    """Each step is the decision of one agent: one place, whose agent changes from step to step and may come back.
+    `terminated` then ends the episode for all."""
+    action_meaning: ClassVar[str] = ""
+    reward_meaning: ClassVar[str] = ""
+    reward_unit: ClassVar[str] = "1"
+    metrics: ClassVar[tuple[Metric, ...]]
+    masked: bool = False  # does `action_mask` give masks?
+    num_agents: int
+    max_agent_ids: int  # ids lie in range(max_agent_ids)
+    horizon: int  # the most steps that an episode can have
+    fields: ObservationFields
+    action_space: spaces.Space[Any]  # of one agent: Discrete or MultiDiscrete from 0, or bounded Box
+
+    @abstractmethod
+    def __init__(self, config: Any):
+        """`config` is the scenario's frozen dataclass of keywords."""
+
+    @abstractmethod
+    def draw(self, rngs: Sequence[EpisodeRng]) -> EpisodesT:
+        """One episode for each rng, `row = arange(len(rngs))`. An episode must not depend on its neighbours."""
+
+    @abstractmethod
+    def start(self, episodes: EpisodesT) -> StateT:
+        """The state before the first step: a dataclass of arrays with leading axis `len(episodes.row)`."""
+
+    @abstractmethod
+    def step(self, episodes: EpisodesT, state: StateT, action: NDArray[Any]) -> Outcome:
+        """Move every copy on by one decision, changing `state` in place. `action` is (N, A) or (N, A, parts).
+
+        Actions lie in the action space, int64 or float64, but those of empty places mean nothing, and an action may
+        be one that the mask forbids: the scenario says what it then stands for and never fails.
+        """
+
+    @abstractmethod
+    def observe(self, episodes: EpisodesT, state: StateT) -> NDArray[np.float32]:
+        """Fresh observations, (N, A, F); `fields.absent` where a place is empty."""
+
+    def action_mask(self, episodes: EpisodesT, state: StateT) -> NDArray[np.bool_] | None:
+        """Which actions are allowed, (N, A, actions), at least one each, empty places too; None if all always are."""
+        return None
+
+    def agent_ids(self, episodes: EpisodesT, state: StateT) -> NDArray[np.int64]:
+        """Who sits in each place, (N, A); -1 is nobody. An id that left never comes back within an episode."""
+        return np.broadcast_to(np.arange(self.num_agents), (len(episodes.row), self.num_agents))
+
+    def reveal(self, episodes: EpisodesT, state: StateT, access: str) -> dict[str, Any]:
+        """What an agent of that access level may know beside its observation, by name, leading axis N.
+
+        Arrays, or where they are large functions that return them.
+        """
+        return {}
+
+    def constants(self) -> Mapping[str, Any]:
+        """The configuration that every agent may know, by name."""
+        return {}

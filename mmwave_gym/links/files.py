@@ -1,0 +1,301 @@
+"""Files of link matrices: what `MmwaveHandover-v0` takes as `channel=FILE`. docs/channel_files.md has examples.
+
+npz: arrays named as the fields of `LinkMatrix`, and `version` (1). `noise_dbm` may be replaced by `bandwidth_hz` and
+`noise_figure_db` (default 0): thermal noise of -174 dBm/Hz. Nothing in it is ever unpickled.
+
+csv: comma-separated UTF-8. Lines `# key: value` first (`noise_dbm` or `bandwidth_hz`, optionally `version`,
+`carrier_hz`, `source`, `licence`, `notes`), then a header with `time_s`, or `x_m` and `y_m`, or all three, then a
+column `<cell>_dbm` for each cell; an empty field is a cell that is not heard. Percentiles, sites and edges need npz.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import dataclasses
+import difflib
+import io
+import os
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mmwave_gym.links.matrix import TEXTS, ChannelError, LinkMatrix
+from mmwave_gym.radio.units import noise_dbm as thermal_noise_dbm
+
+__all__ = ["ChannelError", "LinkMatrix", "read_channel", "write_channel"]
+
+VERSION = 1
+MAX_FILE_BYTES = 256 * 2**20  # of a file, and of everything in it unpacked: 20 million values and their frame
+MAX_MEMBERS = 64
+FIELDS = tuple(field.name for field in dataclasses.fields(LinkMatrix))
+CSV_NUMBERS = ("noise_dbm", "bandwidth_hz", "noise_figure_db", "carrier_hz")
+CSV_COLUMNS = ("time_s", "x_m", "y_m")
+CELL_SUFFIX = "_dbm"
+
+
+def read_channel(path: str | os.PathLike[str], *, noise_dbm: float | None = None) -> LinkMatrix:
+    """The link matrix in an .npz or .csv file; `noise_dbm` is for a file that does not tell its noise.
+
+    Raises ChannelError, which begins with the file's name, for everything that can be wrong with it.
+    """
+    file = Path(path)
+    try:
+        if file.suffix.lower() not in (".npz", ".csv"):
+            raise ChannelError(f"a channel file ends in .npz or .csv, this one in {file.suffix or 'nothing'!r}.")
+        data = read_bytes(file)
+        fields = _npz_fields(data) if file.suffix.lower() == ".npz" else _csv_fields(data)
+        return LinkMatrix(**_with_noise(fields, noise_dbm))
+    except (ChannelError, csv.Error) as error:
+        raise ChannelError(f"{file}: {error}") from None
+
+
+def write_channel(path: str | os.PathLike[str], matrix: LinkMatrix) -> None:
+    """Write a link matrix as .npz (everything) or .csv (no percentiles, no sites; edges only where they follow).
+
+    The file appears whole or not at all. Raises ChannelError where the format cannot hold the matrix or the file
+    cannot be written.
+    """
+    file = Path(path)
+    if file.suffix.lower() == ".npz":
+        buffer = io.BytesIO()
+        values = {name: getattr(matrix, name) for name in FIELDS}
+        # Text as a fixed-width array: an object array would need pickle.
+        np.savez_compressed(buffer, version=VERSION, **{k: v for k, v in values.items() if v is not None})
+        content = buffer.getvalue()
+    elif file.suffix.lower() == ".csv":
+        content = _csv_text(file, matrix).encode()
+    else:
+        raise ChannelError(f"{file}: a channel file ends in .npz or .csv, this one in {file.suffix or 'nothing'!r}.")
+    draft = file.with_name(f".{file.name}.{os.getpid()}.part")
+    try:
+        draft.write_bytes(content)
+        os.replace(draft, file)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            draft.unlink()
+        raise ChannelError(f"{file}: it cannot be written: {error.strerror}.") from None
+
+
+def read_bytes(file: Path) -> bytes:
+    """A file's content; ChannelError if it is missing, unreadable or too large."""
+    try:
+        with file.open("rb") as stream:
+            data = stream.read(MAX_FILE_BYTES + 1)
+    except FileNotFoundError:
+        raise ChannelError("there is no such file.") from None
+    except OSError as error:
+        raise ChannelError(f"it cannot be read: {error.strerror}.") from None
+    if len(data) > MAX_FILE_BYTES:
+        raise ChannelError(f"it has more than {MAX_FILE_BYTES // 2**20} MiB.")
+    return data
+
+
+def load_npz(data: bytes) -> dict[str, np.ndarray[Any, Any]]:
+    """The arrays of an .npz file from a stranger: no pickles, no more memory than their headers admit to."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            members = archive.infolist()
+            if len(members) > MAX_MEMBERS or sum(m.file_size for m in members) > MAX_FILE_BYTES:
+                raise ChannelError(f"unpacked it has more than {MAX_FILE_BYTES // 2**20} MiB or {MAX_MEMBERS} arrays.")
+            return {m.filename.removesuffix(".npy"): _load_npy(archive.read(m), m.filename) for m in members}
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, NotImplementedError) as error:
+        raise ChannelError(f"it is not an .npz file, or it is damaged: {error}.") from None
+
+
+def _load_npy(data: bytes, name: str) -> np.ndarray[Any, Any]:
+    stream = io.BytesIO(data)
+    try:
+        version = np.lib.format.read_magic(stream)
+        read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, _, dtype = read_header(stream)
+        if dtype.hasobject:
+            raise ChannelError(
+                f"{name} holds pickled Python objects, which are never loaded: "
+                "save plain numbers, and text as a NumPy array of strings."
+            )
+        # A header may promise any shape; NumPy would allocate it before it looks at the data.
+        if int(np.prod([int(n) for n in shape], dtype=object)) * dtype.itemsize != len(data) - stream.tell():
+            raise ChannelError(f"{name} is damaged: its header says {shape} of {dtype}.")
+        stream.seek(0)
+        array: np.ndarray[Any, Any] = np.lib.format.read_array(stream, allow_pickle=False)
+        return array
+    except ChannelError:
+        raise
+    except (ValueError, SyntaxError, TypeError, OverflowError, MemoryError, EOFError) as error:
+        raise ChannelError(f"{name} is not a NumPy array, or it is damaged: {error}.") from None
+
+
+def _npz_fields(data: bytes) -> dict[str, Any]:
+    arrays = load_npz(data)
+    known = (*FIELDS, "version", "bandwidth_hz", "noise_figure_db")
+    for name in arrays:
+        _check_known(name, known)
+    for name in ("version", "rsrp_dbm", "cells"):
+        if name not in arrays:
+            raise ChannelError(f"the array {name!r} is missing; it has {', '.join(sorted(arrays)) or 'none'}.")
+    _check_version(arrays.pop("version"))
+    fields: dict[str, Any] = dict(arrays)
+    for name, array in arrays.items():
+        if name == "cells" or name in TEXTS:
+            if array.dtype.kind != "U" or array.ndim != (name == "cells"):
+                want = "one-dimensional array of strings" if name == "cells" else "string"
+                raise ChannelError(f"{name} must be a {want}, got dtype {array.dtype}, shape {array.shape}.")
+            fields[name] = tuple(array.tolist()) if name == "cells" else str(array)
+        elif name in (*CSV_NUMBERS, "correlation_m"):
+            if array.ndim or array.dtype.kind not in "fiu":
+                raise ChannelError(f"{name} must be one number, got dtype {array.dtype}, shape {array.shape}.")
+            fields[name] = float(array)
+    return fields
+
+
+def _csv_fields(data: bytes) -> dict[str, Any]:
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ChannelError(f"it is not UTF-8 text: byte {error.start} is no part of a character.") from None
+    if "\0" in text:
+        raise ChannelError("it is not a text file: it holds a zero byte.")
+    lines = text.splitlines()
+    start = next((i for i, line in enumerate(lines) if line.strip() and not line.startswith("#")), len(lines))
+    fields = _csv_comments(lines[:start])
+    if start == len(lines):
+        raise ChannelError("there is no header line.")
+    header = [name.strip() for name in next(csv.reader([lines[start]]))]
+    _check_header(header, start + 1)
+    rows = []
+    for number, line in enumerate(lines[start + 1 :], start=start + 2):
+        if line.strip():
+            rows.append(_csv_row(next(csv.reader([line])), header, number))
+    if len(rows) < 2:
+        raise ChannelError(f"it needs at least 2 rows of data, got {len(rows)}.")
+    table = np.array(rows)
+    column = {name: table[:, i] for i, name in enumerate(header)}
+    cells = [name for name in header if name not in CSV_COLUMNS]
+    fields["cells"] = tuple(name.removesuffix(CELL_SUFFIX) for name in cells)
+    fields["rsrp_dbm"] = np.stack([column[name] for name in cells], axis=1)
+    if "time_s" in column:
+        fields["time_s"] = column["time_s"]
+    if "x_m" in column:
+        fields["position_m"] = np.stack((column["x_m"], column["y_m"]), axis=1)
+    return fields
+
+
+def _csv_comments(lines: list[str]) -> dict[str, Any]:
+    """`# key: value` lines. A line without a colon, or with words before it, is a remark."""
+    fields: dict[str, Any] = {}
+    for number, line in enumerate(lines, start=1):
+        key, colon, value = line.lstrip("# ").partition(":")
+        key, value = key.strip(), value.strip()
+        if not colon or not key.isidentifier():
+            continue
+        known = (*CSV_NUMBERS, *TEXTS, "version")
+        _check_known(key, known)
+        if key in fields:
+            raise ChannelError(f"line {number}: {key} is given twice.")
+        if key in TEXTS:
+            fields[key] = value
+            continue
+        try:
+            fields[key] = float(value)
+        except ValueError:
+            raise ChannelError(f"line {number}: {key} must be a number, got {value!r}.") from None
+    _check_version(fields.pop("version", VERSION))
+    return fields
+
+
+def _check_header(header: list[str], number: int) -> None:
+    degrees = {"lat", "lon", "lng", "latitude", "longitude"}.intersection(name.lower() for name in header)
+    if degrees:
+        raise ChannelError(
+            f"line {number}: the columns {', '.join(sorted(degrees))} are degrees; give x_m and y_m in metres."
+        )
+    if "time_s" not in header and not {"x_m", "y_m"} <= set(header):
+        raise ChannelError(
+            f"line {number}: the header needs time_s, or x_m and y_m, then a column <cell>_dbm for each cell; "
+            f"got {', '.join(header)[:200]}."
+        )
+    if ("x_m" in header) != ("y_m" in header):
+        raise ChannelError(f"line {number}: the columns x_m and y_m go together.")
+    for place, name in enumerate(header, start=1):
+        if name not in CSV_COLUMNS and (not name.endswith(CELL_SUFFIX) or name == CELL_SUFFIX):
+            raise ChannelError(
+                f"line {number}, column {place}: {name!r} is none of {', '.join(CSV_COLUMNS)} and does not end "
+                f"in {CELL_SUFFIX} as a cell's column does."
+            )
+        if name in header[: place - 1]:
+            raise ChannelError(f"line {number}, column {place}: {name!r} occurs twice.")
+
+
+def _csv_row(values: list[str], header: list[str], number: int) -> list[float]:
+    if len(values) != len(header):
+        raise ChannelError(f"line {number}: {len(values)} fields where the header has {len(header)}.")
+    row = []
+    for name, value in zip(header, values, strict=True):
+        text = value.strip()
+        try:
+            row.append(float(text) if text else np.nan)
+        except ValueError:
+            raise ChannelError(
+                f"line {number}, column {name!r}: {text[:50]!r} is not a number (empty means not heard)."
+            ) from None
+    return row
+
+
+def _check_known(name: str, known: tuple[str, ...]) -> None:
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f" did you mean {near[0]!r}?" if near else f" known are {', '.join(known)}."
+        raise ChannelError(f"unknown field {name!r};{hint}")
+
+
+def _check_version(version: Any) -> None:
+    if np.ndim(version) or not np.issubdtype(np.asarray(version).dtype, np.number) or version != VERSION:
+        raise ChannelError(f"its format has version {version}; this package reads version {VERSION}.")
+
+
+def _with_noise(fields: dict[str, Any], noise_dbm: float | None) -> dict[str, Any]:
+    """`fields` with `noise_dbm`, from the file, from its bandwidth or from the keyword: one of them."""
+    bandwidth_hz = fields.pop("bandwidth_hz", None)
+    noise_figure_db = fields.pop("noise_figure_db", None)
+    given = [value for value in (fields.get("noise_dbm"), bandwidth_hz, noise_dbm) if value is not None]
+    if len(given) != 1:
+        raise ChannelError(
+            "the noise is needed once, over the bandwidth in which the RSRP is received: the field noise_dbm, or "
+            f"bandwidth_hz (and noise_figure_db), or the keyword noise_dbm; {len(given)} are given."
+        )
+    if bandwidth_hz is not None:
+        if not 1.0 <= bandwidth_hz <= 1e11:
+            raise ChannelError(f"bandwidth_hz must be between 1 and 1e11 Hz, got {bandwidth_hz:g}.")
+        noise_dbm = thermal_noise_dbm(bandwidth_hz, noise_figure_db=noise_figure_db or 0.0)
+    elif noise_figure_db is not None:
+        raise ChannelError("noise_figure_db goes with bandwidth_hz, not with noise_dbm.")
+    return fields if noise_dbm is None else {**fields, "noise_dbm": noise_dbm}
+
+
+def _csv_text(file: Path, matrix: LinkMatrix) -> str:
+    if matrix.percentiles is not None or matrix.site_m is not None:
+        raise ChannelError(f"{file}: a csv file holds no percentiles and no sites: write .npz.")
+    rows: list[np.ndarray[Any, Any]] = []
+    header = []
+    if matrix.time_s is not None:
+        header, rows = ["time_s"], [matrix.time_s]
+    if matrix.position_m is not None:
+        header, rows = [*header, "x_m", "y_m"], [*rows, *matrix.position_m.T]
+    out = io.StringIO()
+    for key in ("noise_dbm", "carrier_hz", *TEXTS):
+        value = getattr(matrix, key)
+        if value not in (None, ""):
+            out.write(f"# {key}: {' '.join(value.split()) if isinstance(value, str) else repr(value)}\n")
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow([*header, *(cell + CELL_SUFFIX for cell in matrix.cells)])
+    for row in np.column_stack([*rows, matrix.rsrp_dbm]).tolist():
+        writer.writerow(["" if np.isnan(value) else repr(value) for value in row])
+    text = out.getvalue()
+    again = LinkMatrix(**_with_noise(_csv_fields(text.encode()), None))
+    if again.kind == "place" and not np.array_equal(again.edges, matrix.edges):  # type: ignore[arg-type]
+        raise ChannelError(f"{file}: a csv file holds no edges, and these do not follow from the spacing: write .npz.")
+    return text

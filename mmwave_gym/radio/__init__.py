@@ -1,0 +1,1 @@
+"""Radio physics that no scenario owns: units, propagation laws by their names, random fields, interference."""

@@ -1,0 +1,201 @@
+"""Association as a text and as a picture: the map with everybody's link, the decision at hand, the rate so far."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmwave_gym.core.batch import Batch
+from mmwave_gym.core.scenario import Outcome
+from mmwave_gym.rendering.recorded import RecordedScene
+from mmwave_gym.rendering.track import Totals
+from mmwave_gym.scenarios.association.game import MBIT, Association
+
+Array = NDArray[np.float64]
+
+MAP_COLUMNS, MAP_ROWS = 40, 16
+MOST_CANDIDATES = 6  # shown
+TEXT_WIDTH = 79
+BINS = 100  # of time in the curve of the rate
+
+
+class Record:
+    """The running episode of copy 0: where everybody is now, who decides, and what the network brought."""
+
+    def __init__(self, batch: Batch):
+        self._batch = batch
+        scenario: Any = batch.scenario
+        self.world: Association = scenario
+        self.config = self.world.config
+        self.episode = 0
+        self.restart()
+
+    def restart(self) -> None:
+        self.episode += 1
+        self.totals = Totals(self.world.metrics, 1)
+        self.begin_s = self.time_s
+        self.mbit = np.zeros(BINS)  # by time
+        self.seconds = np.zeros(BINS)
+
+    def add(self, outcome: Outcome) -> None:
+        """Note the decision that was just made, and what followed."""
+        end_s = self.time_s
+        middle_s = end_s - 0.5 * float(outcome.elapsed_s[0])
+        bin_ = min(int(BINS * middle_s / self.config.duration_s), BINS - 1)
+        self.mbit[bin_] += outcome.metrics["network_rate_mbps"][0]
+        self.seconds[bin_] += outcome.elapsed_s[0]
+        self.totals.add(outcome, np.ones(1, bool))
+
+    @property
+    def time_s(self) -> float:
+        return float(self._batch.state.time_s[0])
+
+    @property
+    def deciding(self) -> int:
+        """The UE whose turn it is, -1 at the end."""
+        return int(self._batch.agent_ids()[0, 0])
+
+    @property
+    def candidates(self) -> list[int]:
+        """Of the UE that decides, strongest first."""
+        at = self._batch.episodes.row[0], self._batch.state.epoch[0]
+        return [int(bs) for bs in self._batch.episodes.candidate[at] if bs >= 0]
+
+    @property
+    def serving(self) -> NDArray[np.int64]:
+        """(ue,): base stations, `num_bs` is nobody."""
+        return np.array(self._batch.state.serving[0])
+
+    @property
+    def load(self) -> NDArray[np.int64]:
+        """(bs,): UEs."""
+        return self._batch.state.load[0, : self.world.num_bs].astype(np.int64)
+
+    @property
+    def present(self) -> NDArray[np.bool_]:
+        """(ue,): who is there."""
+        begin_s, end_s = self._batch.episodes.present_s[self._batch.episodes.row[0]].T
+        return (begin_s <= self.time_s) & (self.time_s <= end_s) & (begin_s < end_s)
+
+    @property
+    def place_m(self) -> Array:
+        """(ue, 2)."""
+        return self.world.places(self._batch.episodes, self._batch.state)[0]
+
+    @property
+    def efficiency_bps_hz(self) -> Array:
+        """(ue,): of each UE's link."""
+        return np.asarray(self.world.efficiency_now(self._batch.episodes, self._batch.state)[0], np.float64)
+
+    @property
+    def fields(self) -> dict[str, NDArray[Any]]:
+        """What the deciding UE observes."""
+        return self.world.fields.split(self._batch.observe()[0, 0])
+
+    @property
+    def network_mbps(self) -> float:
+        """The network's rate now, reckoned with mean efficiencies."""
+        return float(self._batch.state.efficiency[0]) * self.world.world.bandwidth_hz * MBIT
+
+    @property
+    def mean_mbps(self) -> float:
+        """Since the episode began."""
+        return float(self.mbit.sum() / max(self.seconds.sum(), 1e-9))
+
+    @property
+    def ue_rate_mbps(self) -> Array:
+        """(ue,): mean of each UE since fairness counts, as far as it is counted."""
+        state = self._batch.state
+        return np.asarray(state.mbit[0] / max(float(state.counted_s[0] - state.settled_s[0]), 1e-9))
+
+    @property
+    def buildings_m(self) -> list[Array]:
+        """Outlines, (corners, 2) each."""
+        city = getattr(self.world.world, "city", None)
+        if city is not None:
+            return list(city.buildings)
+        boxes = self._batch.episodes.buildings_m[self._batch.episodes.row[0]].astype(np.float64)
+        return [box[[[0, 1], [2, 1], [2, 3], [0, 3]]] for box in boxes if (box[2:] > box[:2]).all()]
+
+    @property
+    def attribution(self) -> str:
+        """What a picture of a real city must say."""
+        return str(getattr(getattr(self.world.world, "city", None), "attribution", ""))
+
+    @property
+    def setting(self) -> str:
+        """One line about the world."""
+        ues = "1 UE" if self.world.num_ues == 1 else f"{self.world.num_ues} UEs"
+        city = getattr(self.world.world, "city", None)
+        where = f"streets: {self.config.geometry}" if city is None else city.source or "a city"
+        return f"{ues}, {self.world.num_bs} base stations, {where}"
+
+
+class AssociationScene(RecordedScene[Record]):
+    """See `mmwave_gym.rendering.renderer.Scene`."""
+
+    record_type = Record
+    picture_type = "association_picture:AssociationPicture"
+
+    def text(self) -> str:
+        """The map with loads, the decision and totals in ASCII, always the same number of lines of the same width."""
+        record = self._record
+        beside = self._decision_lines(record)
+        rows = ["+" + "-" * MAP_COLUMNS + "+", *self._map_lines(record), "+" + "-" * MAP_COLUMNS + "+"]
+        beside += [""] * (len(rows) - len(beside))
+        lines = [
+            f"association  t = {record.time_s:7.2f} of {record.config.duration_s:g} s  epoch {record.totals.num_steps}",
+            record.setting,
+            *(f"{left} {right}" for left, right in zip(rows, beside, strict=True)),
+            "numbers: UEs of a base station, . UE, @ the UE that decides",
+        ]
+        return "\n".join(_ascii(line)[:TEXT_WIDTH].ljust(TEXT_WIDTH) for line in lines)
+
+    def _map_lines(self, record: Record) -> list[str]:
+        bs_m, place_m = record.world.bs_m, record.place_m
+        low_m, span_m = bs_m.min(axis=0), np.maximum(np.ptp(bs_m, axis=0), 1.0)
+        grid = [[" "] * MAP_COLUMNS for _ in range(MAP_ROWS)]
+
+        def cell(at_m: Array, width: int) -> tuple[int, int]:
+            share = np.clip((at_m - low_m) / span_m, 0.0, 1.0)
+            return MAP_ROWS - 1 - round(float(share[1]) * (MAP_ROWS - 1)), round(
+                float(share[0]) * (MAP_COLUMNS - width)
+            )
+
+        for at_m in place_m[record.present]:
+            row, column = cell(at_m, 1)
+            grid[row][column] = "."
+        for at_m, load in zip(bs_m, record.load.tolist(), strict=True):
+            row, column = cell(at_m, len(str(load)))
+            grid[row][column : column + len(str(load))] = str(load)
+        if record.deciding >= 0:
+            row, column = cell(place_m[record.deciding], 1)
+            grid[row][column] = "@"
+        return ["|" + "".join(row) + "|" for row in grid]
+
+    def _decision_lines(self, record: Record) -> list[str]:
+        load, fields = record.load, record.fields
+        totals = record.totals
+        handovers = totals.condensed(next(m for m in totals.metrics if m.name == "handovers_per_ue_s"))
+        lines = [
+            f"network {record.network_mbps:9.1f} Mbit/s now",
+            f"        {record.mean_mbps:9.1f} Mbit/s mean",
+            f"handovers {60.0 * handovers:7.2f} a UE and minute",
+            f"free base stations {int((load == 0).sum()):4d}",
+            "",
+            f"UE {record.deciding} decides" if record.deciding >= 0 else "the episode is over",
+            "rank  bs load  bit/s/Hz  stays",
+        ]
+        for rank, bs in enumerate(record.candidates[:MOST_CANDIDATES]):
+            mark = "*" if fields["serving"][rank] > 0 else " "
+            lines.append(
+                f"{rank:3d}{mark} {bs:4d} {load[bs]:4d} {fields['mean_efficiency'][rank]:9.2f}"
+                f" {fields['stay_s'][rank]:5.1f} s"
+            )
+        return lines
+
+
+def _ascii(line: str) -> str:
+    return line.encode("ascii", "replace").decode()

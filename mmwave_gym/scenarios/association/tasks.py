@@ -1,0 +1,66 @@
+"""The tasks of association: what the suite measures, between which floor and ceiling."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from mmwave_gym.benchmark.task import Task
+
+# Twenty seconds of epochs come before the scored ones: free cells and crowded ones settle slowly.
+# Bounds in Mbit/s hold on these test episodes, for those who know everything beforehand too. They are from
+# `python -m mmwave_baselines.association.bounds --steps 80`, and 0.1 % more for the metric's ticks.
+_association = partial(
+    Task, env_id="MmwaveAssociation-v0", primary="network_rate_mbps", reference="msr", ceiling="cover", episodes=8
+)
+_paper_streets = partial(_association, description="Buses in a grid of streets with 64 base stations, as in the paper.")
+_blocked_streets = partial(_association, description="The same streets with large buildings: line of sight matters.")
+
+TASKS: tuple[Task, ...] = (
+    _association(
+        name="association/small",
+        kwargs={"geometry": "blocked", "num_ues": 8, "crossings": (2, 3), "duration_s": 60.0},
+        description="Eight UEs among six base stations and large buildings: few enough for the optimum.",
+        ceiling="optimum",
+        ceiling_kind="hindsight-exact",
+        episodes=64,
+    ),
+    _paper_streets(
+        name="association/paper-512",
+        kwargs={"num_ues": 512, "duration_s": 60.0},
+        warmup_steps=1423,
+        bounds={"hindsight": 1058.8},
+    ),
+    _paper_streets(
+        name="association/paper-2048", kwargs={"num_ues": 2048, "duration_s": 40.0}, warmup_steps=5690, expensive=True
+    ),
+    _blocked_streets(
+        name="association/blocked-512",
+        kwargs={"geometry": "blocked", "num_ues": 512, "duration_s": 50.0},
+        warmup_steps=3700,
+        ceiling="roles",
+        bounds={"hindsight": 2302.0},
+    ),
+    _blocked_streets(
+        name="association/blocked-2048",
+        kwargs={"geometry": "blocked", "num_ues": 2048, "duration_s": 32.0},
+        warmup_steps=14800,
+        ceiling="roles",
+        episodes=4,
+        expensive=True,
+    ),
+    _association(
+        name="association/blocked-256-fair",
+        kwargs={"geometry": "blocked", "num_ues": 256, "duration_s": 50.0},
+        primary="mean_log_rate",
+        ceiling=None,
+        description="The blocked streets, scored by proportional fairness: what the weakest get counts.",
+    ),
+    _association(
+        name="association/helsinki",
+        kwargs={"city": "gtfs:helsinki"},
+        description="A morning's trams and buses in central Helsinki, sight by the footprints of its buildings.",
+        ceiling="rollout-long",
+        needs_data=True,
+        episodes=64,
+    ),
+)

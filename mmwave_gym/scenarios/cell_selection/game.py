@@ -1,0 +1,424 @@
+"""Cell selection: UEs whose links flip between line of sight, no line of sight and outage share a few cells.
+
+The paper is M. Mezzavilla, S. Goyal, S. Panwar, S. Rangan, M. Zorzi, "An MDP Model for Optimal Handover Decisions in
+mmWave Cellular Networks", EuCNC 2016 (arXiv 1507.00387), sections II and IV.
+
+A slot: every UE sees the state K(t) of its own links and how many other UEs were at each cell; all choose a cell at
+once; the links move on to K(t+1); a UE receives the rate of its link's new state, shared with the UEs that chose the
+same cell, less the share `handover_cost` of the slot if the cell is a new one (eq. 9). All links flip by one matrix,
+independently of each other and of what anybody does.
+
+Differences from the paper, and choices where it is silent:
+
+1. The matrix (14) is read in the order (LOS, NLOS, outage), not in that of eq. 1: only so its stationary law is that
+   of the paper's recipe, and its diagonal has the order of T_avg.
+2. (14) does not follow from the recipe: it has mean sojourns of 2.2, 5 and 1.3 slots instead of 5, 25 and 3.
+   `transition="recipe"` is the matrix that comes nearest to them with the recipe's stationary law.
+3. The rates are not printed. They are averages of log2(1 + SNR / 2) over a disc of 200 m with the path loss of
+   Akdeniz et al. (`mmwave_gym.radio.nyu_28ghz`), times the data symbols' share 24/30 of a slot; `rate_bps_hz` names others.
+4. A UE counts the *other* UEs at each cell. With sum U = N (eq. 4) and U + 1 in eq. 9, staying would count it twice.
+5. The slot is shared by those who are at the cell in it; the UE of the paper reckons with the loads one slot before
+   (footnote 1), which is `load="previous"`.
+6. The rate is that of the links after the decision, K(t+1), as eqs. 8 and 9 say ("R of s_j").
+7. A UE in outage keeps its share of the cell's slot; `load="served"` gives it to the others.
+8. At the start every UE is at a random cell and the links have their stationary law.
+9. A UE pays for a handover at its first decision too; who was where before an episode is known.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+from gymnasium import spaces
+from numpy.typing import NDArray
+
+from mmwave_gym.core.checks import at_least, between, one_of
+from mmwave_gym.core.scenario import (
+    EpisodeRng,
+    Episodes,
+    Metric,
+    ObservationField,
+    ObservationFields,
+    Outcome,
+    Scenario,
+)
+from mmwave_gym.radio import nyu_28ghz as akdeniz
+from mmwave_gym.scenarios.cell_selection import markov
+
+Matrix = tuple[tuple[float, ...], ...]
+
+STATES = ("los", "nlos", "outage")
+"""The order of rows, columns and rates."""
+PRINTED_MATRIX: Matrix = ((0.55, 0.30, 0.15), (0.01, 0.80, 0.19), (0.38, 0.40, 0.22))  # eq. 14
+MEAN_SOJOURN_SLOTS = (5, 25, 3)  # T_avg, section IV
+SLOT_S = 125e-6  # section IV
+DATA_SHARE = 24 / 30  # section IV: of 30 OFDM symbols a slot, 6 are control
+MATRICES = ("printed", "recipe", "drive_test")
+LOADS = ("present", "previous", "served")
+_MOST_ROWS = 2**14  # of the table of observations: larger ones would leave the cache
+
+
+@cache
+def recipe_matrix() -> Matrix:
+    """The matrix of the paper's own recipe: sojourns as near to T_avg as the stationary law of the disc allows."""
+    matrix = markov.matrix_with_sojourns(akdeniz.state_law(), MEAN_SOJOURN_SLOTS)
+    return tuple(tuple(row) for row in matrix.tolist())
+
+
+def named_rates_bps_hz() -> dict[str, tuple[float, float, float]]:
+    """Rates of (LOS, NLOS, outage) by name, in bit/s/Hz."""
+    shannon = akdeniz.mean_efficiency_bps_hz()
+    ways = {
+        "shannon": shannon,
+        "no_loss": akdeniz.mean_efficiency_bps_hz(loss_db=0.0),
+        "capped": akdeniz.mean_efficiency_bps_hz(cap_bps_hz=4.8),  # Akdeniz et al., section V: the best 64-QAM
+        "fitted": (shannon[0], 0.14 * shannon[0]),  # ours: the ratio that comes nearest to the paper's Table I
+    }
+    return {name: (DATA_SHARE * los, DATA_SHARE * nlos, 0.0) for name, (los, nlos) in ways.items()}
+
+
+RATES = ("shannon", "no_loss", "capped", "fitted")
+
+
+def resolve_transition(transition: Any) -> tuple[Matrix, float]:
+    """A name, a file written by the drive-test fit, or a matrix -> the checked matrix and its slot in seconds.
+
+    Raises ValueError.
+    """
+    slot_s = SLOT_S
+    if isinstance(transition, str | os.PathLike):
+        name = os.fspath(transition)
+        if name == "drive_test" or name.endswith(".json"):
+            from mmwave_gym.scenarios.cell_selection import (
+                drive_test,  # readers of files are not needed in the paper's world
+            )
+
+            value, slot_s = drive_test.read_fit(None if name == "drive_test" else name)
+        else:
+            if name not in MATRICES:
+                words = ", ".join(map(repr, MATRICES))
+                raise ValueError(f"transition must be one of {words}, a .json file or a matrix, got {name!r}.")
+            value = PRINTED_MATRIX if name == "printed" else recipe_matrix()
+    else:
+        value = transition
+    matrix = markov.checked_matrix("transition", value)
+    return tuple(tuple(row) for row in matrix.tolist()), slot_s
+
+
+def resolve_rates(rates: Any, num_states: int) -> tuple[float, ...]:
+    """A name or one number a state -> rates in bit/s/Hz. Raises ValueError."""
+    if isinstance(rates, str):
+        one_of("rate_bps_hz", rates, RATES)
+        if num_states != len(STATES):
+            raise ValueError(
+                f"rate_bps_hz={rates!r} has the rates of {len(STATES)} states, but transition has {num_states}: give "
+                f"{num_states} numbers."
+            )
+        return named_rates_bps_hz()[rates]
+    if not isinstance(rates, Sequence | np.ndarray) or len(rates) != num_states:
+        raise ValueError(f"rate_bps_hz must hold one rate for each of the {num_states} states, got {rates!r}.")
+    for k, rate in enumerate(rates):
+        at_least(f"rate_bps_hz[{k}]", rate, 0.0)
+    if num_states == len(STATES) and not rates[0] >= rates[1] >= rates[2]:
+        raise ValueError(f"rate_bps_hz must not rise from LOS to NLOS to outage, got {tuple(rates)}.")
+    return tuple(float(rate) for rate in rates)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CellSelectionConfig:
+    """Keywords of `MmwaveCellSelection-v0`. Errors: ValueError names the keyword, the value and what is allowed."""
+
+    num_ues: int = 3
+    """UEs, each an agent in PettingZoo (paper: 3 to 6); `gym.make` controls the first, or all with control="all"."""
+    num_cells: int = 3
+    """Cells that every UE can use (paper: 3)."""
+    transition: str | os.PathLike[str] | Matrix = "printed"
+    """Transition matrix of a link, slot to slot: "printed" (eq. 14), "recipe" (nearest to the sojourns that the paper
+    asks for), "drive_test" (fitted from runs on a real network), a .json file of such a fit, or the rows themselves;
+    order LOS, NLOS, outage; any number of states if `rate_bps_hz` has as many."""
+    rate_bps_hz: str | tuple[float, ...] = "shannon"
+    """Spectral efficiency of each state for a UE alone in its cell, in bit/s/Hz: "shannon" (3 dB below capacity),
+    "no_loss" (capacity), "capped" (at most 4.8 before overhead), "fitted" (NLOS at 0.14 of LOS), or numbers that do
+    not rise from LOS to NLOS to outage."""
+    handover_cost: float = 0.1
+    """Share of the slot that a UE loses when it changes its cell (paper: 0.03 to 0.3)."""
+    load: str = "present"
+    """Who shares a cell's slot: "present" (all who chose it), "previous" (oneself and the others of the slot before:
+    what the UE of eq. 9 reckons with), "served" (those who chose it and are not in outage)."""
+    reward: str = "own"
+    """What an agent is paid: its "own" rate, or that of the "team", the sum over UEs."""
+    horizon: int = 1000
+    """Slots until truncation."""
+    step_s: float | None = None
+    """Slot length in seconds; None: that of the matrix (125 microseconds, paper)."""
+    start: str | tuple[int, ...] = "uniform"
+    """Where UEs are before the first slot: "uniform" (at random), "spread" (UE i at cell i modulo `num_cells`), or a
+    cell for each UE."""
+
+    def __post_init__(self) -> None:
+        for name in ("num_ues", "num_cells", "horizon"):
+            at_least(name, getattr(self, name), 1, integer=True)
+        matrix, _ = resolve_transition(self.transition)
+        resolve_rates(self.rate_bps_hz, len(matrix))
+        between("handover_cost", self.handover_cost, 0.0, 1.0)
+        one_of("load", self.load, LOADS)
+        one_of("reward", self.reward, ("own", "team"))
+        if self.step_s is not None:
+            at_least("step_s", self.step_s, 0.0, strict=True)
+        if isinstance(self.start, str):
+            one_of("start", self.start, ("uniform", "spread"))
+        elif (
+            not isinstance(self.start, Sequence | np.ndarray)
+            or len(self.start) != self.num_ues
+            or not all(isinstance(cell, int | np.integer) and 0 <= cell < self.num_cells for cell in self.start)
+        ):
+            raise ValueError(
+                f"start must be 'uniform', 'spread' or a cell from 0 to {self.num_cells - 1} for each of the "
+                f"{self.num_ues} UEs, got {self.start!r}."
+            )
+
+
+@dataclass
+class CellSelectionEpisodes(Episodes):
+    """Drawn episodes; axis 0 is storage."""
+
+    channel: NDArray[np.uint8]  # (storage, slot 0..horizon, ue, cell): state of the link, an index of the matrix
+    first_cell: NDArray[np.int64]  # (storage, ue): the cell before the first slot
+
+
+@dataclass
+class CellSelectionState:
+    slot: NDArray[np.int64]  # (N,)
+    link: NDArray[np.int64]  # (N, A): where `channel`, seen flat, has each UE's first link in this slot
+    serving: NDArray[np.int64]  # (N, A): the cell of the last slot
+    load: NDArray[np.int64]  # (N, cell): UEs at each cell in the last slot
+
+
+class CellSelection(Scenario[CellSelectionEpisodes, CellSelectionState]):
+    """The scenario of the module's text: one agent a UE, one step a slot, all decide at once."""
+
+    name = "cell_selection"
+    agent_noun = "ue"
+    action_meaning = "the cell of the coming slot"
+    reward_meaning = (
+        "rate of the link after it has moved on, shared with the UEs at the same cell, less the share `handover_cost` "
+        'if the cell is a new one (eq. 9); with `reward="team"` the sum over all UEs'
+    )
+    reward_unit = "bit/s/Hz"
+    metrics = (
+        Metric("spectral_efficiency_bps_hz", "bit/s/Hz", "step", "sum over UEs of what they received"),
+        Metric("own_efficiency_bps_hz", "bit/s/Hz", "step", "what a UE received"),
+        Metric("handovers_per_slot", "1", "step", "UEs that changed their cell, in a slot"),
+        Metric("outage_fraction", "1", "step", "share of a UE's slots without a link (rate 0)"),
+        Metric("load_imbalance", "1", "step", "UEs at the fullest cell less those at the emptiest"),
+    )
+
+    def __init__(self, config: CellSelectionConfig):
+        self.config = config
+        matrix, slot_s = resolve_transition(config.transition)
+        self.transition = np.array(matrix)
+        self.rate_bps_hz = np.array(resolve_rates(config.rate_bps_hz, len(matrix)))
+        self.step_s = float(slot_s if config.step_s is None else config.step_s)
+        self.num_agents = self.max_agent_ids = config.num_ues
+        self.horizon = config.horizon
+        self.action_space = spaces.Discrete(config.num_cells)
+        k, cells = len(matrix), config.num_cells
+        states = STATES if k == len(STATES) else tuple(f"state_{i}" for i in range(k))
+        texts = {"los": "in line of sight", "nlos": "without line of sight", "outage": "in outage"}
+        self.fields = ObservationFields(
+            (
+                *(
+                    ObservationField(
+                        s, cells, 0.0, 1.0, "1", f"1 for each cell whose link is {texts.get(s, 'in ' + s)} now"
+                    )
+                    for s in states
+                ),
+                ObservationField("serving", cells, 0.0, 1.0, "1", "one-hot: the cell of the last slot"),
+                ObservationField(
+                    *("others", cells, 0.0, float(max(config.num_ues - 1, 1)), "1"),
+                    "other UEs at each cell in the last slot",
+                ),
+            )
+        )
+        self._sampler = markov.ChainSampler(self.transition)
+        self._links_of_slot = config.num_ues * cells
+        # By link state: what a UE alone keeps if it stays, then if it changed its cell; and whether that is nothing.
+        self._kept_bps_hz = np.append(self.rate_bps_hz, (1.0 - config.handover_cost) * self.rate_bps_hz)
+        self._is_outage = (self.rate_bps_hz == 0.0).astype(np.float64)
+        self._first_cell = np.empty((0, config.num_ues), np.int64)
+        self._rows = self._observation_rows()
+
+    # ------------------------------------------------------------------ the world
+
+    def draw(self, rngs: Sequence[EpisodeRng]) -> CellSelectionEpisodes:
+        c, n = self.config, len(rngs)
+        links = (c.horizon + 1, c.num_ues, c.num_cells)
+        channel = np.empty((n, *links), np.uint8)
+        first_cell = np.empty((n, c.num_ues), np.int64)
+        for i, rng in enumerate(rngs):
+            channel[i] = self._sampler.stationary_paths(markov.uniform_words(rng["channel"], links))
+            first_cell[i] = self._first_cells(rng)
+        return CellSelectionEpisodes(row=np.arange(n), channel=channel, first_cell=first_cell)
+
+    def _first_cells(self, rng: EpisodeRng) -> NDArray[np.int64]:
+        c = self.config
+        if c.start == "uniform":
+            return rng["start"].integers(0, c.num_cells, c.num_ues)
+        return np.arange(c.num_ues) % c.num_cells if c.start == "spread" else np.array(c.start, np.int64)
+
+    # ------------------------------------------------------------------ the game
+
+    def start(self, episodes: CellSelectionEpisodes) -> CellSelectionState:
+        serving = episodes.first_cell[episodes.row]
+        slot = np.zeros(len(serving), np.int64)
+        links_of_episode = episodes.channel[0].size
+        link = episodes.row[:, None] * links_of_episode + np.arange(0, self._links_of_slot, self.config.num_cells)
+        return CellSelectionState(slot=slot, link=link, serving=serving, load=self._loads(serving))
+
+    def _loads(self, cell: NDArray[np.int64]) -> NDArray[np.int64]:
+        """(N, cell): UEs at each cell, from the cells of the UEs (N, A)."""
+        n, cells = len(cell), self.config.num_cells
+        return np.bincount((cell + self._cell_of_env(n)).ravel(), minlength=n * cells).reshape(n, cells)
+
+    def step(self, episodes: CellSelectionEpisodes, state: CellSelectionState, action: NDArray[Any]) -> Outcome:
+        n, a = action.shape
+        state.slot += 1
+        state.link += self._links_of_slot
+        handover = action != state.serving
+        link_state = episodes.channel.reshape(-1).take(state.link + action)
+        load = self._loads(action)
+        own = self.received_bps_hz(link_state, action, handover, load, state.load)
+        total = _over_columns(np.add, own)
+
+        state.serving = action.copy()
+        state.load = load
+        return Outcome(
+            reward=own if self.config.reward == "own" else np.repeat(total[:, None], a, axis=1),
+            terminated=np.zeros((n, a), bool),
+            truncated=state.slot >= self.horizon,
+            elapsed_s=np.full(n, self.step_s),
+            metrics={
+                "spectral_efficiency_bps_hz": total,
+                "own_efficiency_bps_hz": own,
+                "handovers_per_slot": _over_columns(np.add, handover.astype(np.float64)),
+                "outage_fraction": self._is_outage.take(link_state),
+                "load_imbalance": (_over_columns(np.maximum, load) - _over_columns(np.minimum, load)).astype(
+                    np.float64
+                ),
+            },
+        )
+
+    def received_bps_hz(
+        self,
+        link_state: NDArray[Any],
+        cell: NDArray[np.int64],
+        handover: NDArray[np.bool_],
+        load: NDArray[np.int64],
+        load_before: NDArray[np.int64],
+    ) -> NDArray[np.float64]:
+        """What each UE receives in a slot (eq. 9), (N, A): the first three are of UEs (N, A), loads of cells (N, cell).
+
+        `link_state` is that of the link to the chosen `cell`, in the slot itself.
+        """
+        n, a = cell.shape
+        at = (cell + self._cell_of_env(n)).ravel()  # each UE's cell among the cells of all copies
+        if self.config.load == "previous":
+            sharing = load_before.ravel().take(at).reshape(n, a) + handover
+        elif self.config.load == "served":
+            served = np.bincount(at, self._is_outage.take(link_state).ravel() == 0.0, minlength=load.size)
+            sharing = np.maximum(served.take(at), 1.0).reshape(n, a)
+        else:
+            sharing = load.ravel().take(at).reshape(n, a)
+        return self._kept_bps_hz.take(handover * np.uint8(len(self.transition)) + link_state) / sharing
+
+    def _cell_of_env(self, n: int) -> NDArray[np.int64]:
+        """(n, A): number of each copy's first cell. Kept, because broadcasting over few columns is slow."""
+        if len(self._first_cell) != n:
+            first = np.arange(0, n * self.config.num_cells, self.config.num_cells)
+            self._first_cell = np.repeat(first, self.config.num_ues).reshape(n, -1)
+        return self._first_cell
+
+    def observe(self, episodes: CellSelectionEpisodes, state: CellSelectionState) -> NDArray[np.float32]:
+        c, k = self.config, len(self.transition)
+        n, slots = len(state.slot), episodes.channel.shape[1]
+        of_slot = episodes.channel.reshape(-1, self._links_of_slot)
+        channel = of_slot.take(episodes.row * slots + state.slot, axis=0).reshape(n, c.num_ues, c.num_cells)
+        if self._rows is None:
+            observation = np.empty((*state.serving.shape, self.fields.size), np.float32)
+            self._write(observation, channel, state.serving, state.load[:, None])
+            return observation
+        load_number = np.zeros(n, np.int64)
+        for cell in range(c.num_cells - 1):
+            load_number = load_number * (c.num_ues + 1) + state.load[:, cell]
+        number = np.repeat(load_number, c.num_ues).reshape(n, c.num_ues)
+        for cell in range(c.num_cells):
+            number *= k
+            number += channel[..., cell]
+        number *= c.num_cells
+        number += state.serving
+        return self._rows.take(number, axis=0)
+
+    def _write(
+        self, observation: NDArray[np.float32], channel: NDArray[Any], serving: NDArray[Any], load: NDArray[Any]
+    ) -> None:
+        """Fill (…, F) from channels (…, cell), serving cells (…) and loads (…, cell), which count oneself."""
+        k, cells = len(self.transition), self.config.num_cells
+        for cell in range(cells):
+            for state in range(k):
+                observation[..., state * cells + cell] = channel[..., cell] == state
+            observation[..., k * cells + cell] = serving == cell
+            observation[..., (k + 1) * cells + cell] = load[..., cell] - (serving == cell)
+
+    def _observation_rows(self) -> NDArray[np.float32] | None:
+        """Every observation there can be: row (loads but the last, channels, serving cell) in lexicographic order.
+
+        None if there are too many; rows of loads that cannot be mean nothing.
+        """
+        k, ues, cells = len(self.transition), self.config.num_ues, self.config.num_cells
+        shape = (*(ues + 1,) * (cells - 1), *(k,) * cells, cells)
+        if math.prod(shape) > _MOST_ROWS:
+            return None
+        digits = np.indices(shape).reshape(len(shape), -1)
+        load, channel, serving = digits[: cells - 1], digits[cells - 1 : -1], digits[-1]
+        rows = np.empty((len(serving), self.fields.size), np.float32)
+        self._write(rows, channel.T, serving, np.vstack((load, ues - load.sum(axis=0))).T)
+        return rows
+
+    def reveal(
+        self, episodes: CellSelectionEpisodes, state: CellSelectionState, access: str
+    ) -> dict[str, NDArray[Any]]:
+        if access == "local":
+            return {}
+        known: dict[str, NDArray[Any]] = {
+            "channel": episodes.channel[episodes.row, state.slot],
+            "serving": state.serving,
+            "slot": state.slot,
+        }
+        if access == "hindsight":
+            known["channels"] = episodes.channel[episodes.row]
+        return known
+
+    def constants(self) -> Mapping[str, Any]:
+        """The configuration with names resolved to numbers, and the stationary law: the model is public."""
+        return {
+            **dataclasses.asdict(self.config),
+            "transition": tuple(tuple(row) for row in self.transition.tolist()),
+            "rate_bps_hz": tuple(self.rate_bps_hz.tolist()),
+            "stationary_law": tuple(markov.stationary_law(self.transition).tolist()),
+            "step_s": self.step_s,
+        }
+
+
+def _over_columns(operation: np.ufunc, values: NDArray[Any]) -> NDArray[Any]:
+    """(N,): `operation` over the columns of (N, C), one after the other: NumPy is slow along a short last axis."""
+    result = values[:, 0].copy()
+    for column in range(1, values.shape[1]):
+        operation(result, values[:, column], out=result)
+    return result

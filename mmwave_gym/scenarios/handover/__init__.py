@@ -1,0 +1,20 @@
+"""UDN handover (Wang et al., arXiv 1801.02077): a UE walks among small cells and chooses the one that serves it."""
+
+from mmwave_gym.core.rooms import Entry, Room
+
+ROOM = Room(
+    name="handover",
+    package=__name__,
+    entries=(
+        Entry(
+            id="MmwaveHandover-v0",
+            summary="a UE walks among small cells and chooses the one that serves it",
+            history=("v0: first version",),
+        ),
+    ),
+    scenario="game:Handover",
+    config="game:HandoverConfig",
+    tasks="tasks:TASKS",
+    scene="scene:HandoverScene",
+    variants={"street": "street"},
+)

@@ -1,0 +1,235 @@
+"""The keywords of `MmwavePowerAllocation-v0` and what is allowed."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import pdtrc
+
+from mmwave_gym.core.checks import at_least, between, interval, one_of
+
+LIGHT_MPS = 3e8  # as in the authors' code
+LAYOUTS = ("rows", "poisson")
+SCOPES = ("cluster", "network")
+REWARDS = ("paper", "exponential", "team", "difference")
+OBSERVATIONS = ("ring", "local")
+ACTIONS = ("power", "change")
+STARTS = ("max", "random")
+FEASIBLE = ("any", "only", "not")
+NEAREST_UE_M = 1.0
+MOST_DBM, MOST_SHADOWING_DB, MOST_LEVELS, FARTHEST_M = 100.0, 60.0, 10_000, 1e7
+"""What is beyond these is a mistake in the units."""
+ROWS_M = tuple(
+    (x0 + step * i, y)
+    for x0, step, y, count in (
+        *((180.0, 35.0, 150.0, 3), (165.0, 30.0, 180.0, 3), (150.0, 35.0, 200.0, 4)),
+        *((160.0, 35.0, 240.0, 3), (150.0, 35.0, 280.0, 3)),
+    )
+    for i in range(count)
+)
+"""Where the authors' code puts base stations, in metres."""
+
+Layout = str | os.PathLike[str] | tuple[tuple[float, float], ...]
+Reward = Callable[[NDArray[Any], float], NDArray[Any]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PowerAllocationConfig:
+    """Keywords of `MmwavePowerAllocation-v0`. Errors: ValueError names the keyword, the value and what is allowed."""
+
+    layout: Layout = "rows"
+    """Where base stations are: "rows" (sixteen places of the authors' code, of which `num_bs` are taken), "poisson"
+    (section V), a .csv or .geojson file of sites (longitude and latitude, or x_m and y_m), known ones such as
+    "sites:melbourne" (from the folder MMWAVE_DATA), or places in metres."""
+    num_bs: int = 14
+    """Base stations that `layout="rows"` takes (paper: 2 to 14)."""
+    scope: str = "cluster"
+    """Who plays in the other layouts: one "cluster" that FLOC has formed, drawn at random, or the whole "network"."""
+    cluster_bs: tuple[int, int] = (2, 24)
+    """Sizes of the clusters that are drawn with `scope="cluster"`."""
+    density_per_km2: float = 120.0
+    """Base stations of a Poisson network per square kilometre (authors' code)."""
+    side_m: float = 1000.0
+    """Side of its square (paper: 1000)."""
+    unit_m: float = 100.0
+    """FLOC's unit: a cluster reaches two of them from its head (paper: 100)."""
+    interference: str = "cluster"
+    """Whose interference counts: that of the same "cluster" (paper) or of the whole "network"."""
+    interference_range_m: float | None = None
+    """With `scope="network"`: base stations nearer than that interfere each by itself, farther ones by their number
+    and mean power; None: all by themselves, for up to a few thousand."""
+    ue_radius_m: float = 10.0
+    """A UE is at most so far from its base station (paper)."""
+    qos_sinr: float = 2.83
+    """SINR that satisfies a UE, linear (authors' code)."""
+    shadowing_db: float = 8.7
+    """Standard deviation of the shadowing of interferers (Table I)."""
+    noise_dbm: float = -120.0
+    """Noise power (Table I)."""
+    frequency_hz: float = 28e9
+    """Carrier frequency (Table I)."""
+    nlos_intercept_db: float = 72.0
+    """Path loss of interferers at a metre (Table I: alpha)."""
+    nlos_slope_db: float = 29.2
+    """What they lose more in every decade of distance (Table I: 10 beta)."""
+    power_dbm: tuple[float, float] = (-10.0, 35.0)
+    """Least and greatest power (Table I)."""
+    levels: int | None = 32
+    """Powers to choose from, equally spaced in dBm (authors' code); None: any, a Box."""
+    action: str = "power"
+    """What an action without levels says: the "power" in dBm, or the "change" of it in dB, at most `change_db`."""
+    change_db: float = 13.0
+    """Greatest change a slot with `action="change"`."""
+    observation: str = "ring"
+    """What a base station sees: its "ring" round the cluster's head (paper), or also what is "local": own power,
+    capacity, interference, how far its UE is from satisfied, neighbours and what they ask for a mW."""
+    reward: str | Reward = "paper"
+    """"paper" (eq. 7), "exponential" (EXP-Q), "team" (the sum of utilities), "difference" (the utility less what the
+    base station takes from the others), or a function of capacities (N, A) and the required one, in bit/s/Hz."""
+    penalty: float = 5.0
+    """A utility is the capacity less `penalty` for each bit/s/Hz that is missing to the required one (ours)."""
+    feasible: str = "any"
+    """"only" draws worlds in which all UEs can be satisfied at once, "not" those in which they cannot."""
+    start: str = "max"
+    """Powers before the first slot: "max" or "random" (a level, or uniform in dBm)."""
+    changes: int = 0
+    """Base stations that leave or arrive in an episode, each at a slot of its own; clusters heal themselves."""
+    horizon: int = 100
+    """Slots until truncation."""
+    slot_s: float = 1e-3
+    """Length of a slot (ours; only `elapsed_s` knows it)."""
+    authors: bool = False
+    """The faults of the authors' code, for the reproduction (see the differences)."""
+
+    def __post_init__(self) -> None:
+        for name in ("density_per_km2", "side_m", "unit_m", "qos_sinr", "frequency_hz", "slot_s", "change_db"):
+            at_least(name, getattr(self, name), 0.0, strict=True)
+        for name in ("shadowing_db", "penalty", "nlos_slope_db"):
+            at_least(name, getattr(self, name), 0.0)
+        at_least("ue_radius_m", self.ue_radius_m, NEAREST_UE_M)
+        between("noise_dbm", self.noise_dbm, -200.0, 50.0)
+        between("nlos_intercept_db", self.nlos_intercept_db, 0.0, 300.0)
+        if not isinstance(self.authors, bool):
+            raise ValueError(f"authors must be False or True, got {self.authors!r}.")
+        at_least("horizon", self.horizon, 1, integer=True)
+        at_least("changes", self.changes, 0, integer=True)
+        between("shadowing_db", self.shadowing_db, 0.0, MOST_SHADOWING_DB)
+        interval("power_dbm", self.power_dbm, -200.0)
+        if self.power_dbm[0] == self.power_dbm[1] or self.power_dbm[1] > MOST_DBM:
+            raise ValueError(f"power_dbm must be lowest < highest <= {MOST_DBM:g}, got {self.power_dbm!r}.")
+        interval("cluster_bs", self.cluster_bs, 1)
+        if not all(isinstance(size, Integral) for size in self.cluster_bs):
+            raise ValueError(f"cluster_bs must be a pair of integers, got {self.cluster_bs!r}.")
+        if self.levels is not None:
+            at_least("levels", self.levels, 2, integer=True)
+            between("levels", self.levels, 2, MOST_LEVELS)
+        one_of("scope", self.scope, SCOPES)
+        one_of("interference", self.interference, SCOPES)
+        one_of("observation", self.observation, OBSERVATIONS)
+        one_of("action", self.action, ACTIONS)
+        one_of("start", self.start, STARTS)
+        one_of("feasible", self.feasible, FEASIBLE)
+        self._check_layout()
+        self._check_qos()
+        if self.action == "change" and self.levels is not None:
+            raise ValueError(f"action='change' is for continuous powers: it needs levels=None, got {self.levels}.")
+        if self.changes >= self.horizon:
+            raise ValueError(f"changes must be fewer than the {self.horizon} slots of the horizon, got {self.changes}.")
+
+    @property
+    def is_network(self) -> bool:
+        return self.layout != "rows" and self.scope == "network"
+
+    @property
+    def is_sparse(self) -> bool:
+        """Are only near base stations' interferences told apart? In a cluster all are near."""
+        return self.is_network and (self.interference_range_m is not None or self.interference == "cluster")
+
+    def _check_layout(self) -> None:
+        if isinstance(self.layout, str) and not self.layout.endswith((".csv", ".geojson")):
+            if self.layout not in LAYOUTS and not self.layout.startswith("sites:"):
+                words = ", ".join(map(repr, LAYOUTS))
+                raise ValueError(
+                    f"layout must be one of {words}, a .csv or .geojson file, sites:… or places, got {self.layout!r}."
+                )
+        elif not isinstance(self.layout, str | os.PathLike):
+            check_places("layout", self.layout)
+        at_least("num_bs", self.num_bs, 1, integer=True)
+        between("num_bs", self.num_bs, 1, len(ROWS_M))
+        if self.interference_range_m is not None:
+            at_least("interference_range_m", self.interference_range_m, NEAREST_UE_M + self.ue_radius_m)
+            if not self.is_network or self.interference != "network":
+                raise ValueError(
+                    "interference_range_m is for scope='network' with interference='network': inside a cluster all "
+                    f"interferers count, got {self.interference_range_m}."
+                )
+        if self.layout != "rows" and not self.is_network and self.interference == "network":
+            raise ValueError(
+                "interference='network' needs scope='network': who is outside a drawn cluster does not play."
+            )
+        if self.changes and not (self.layout == "rows" or self.is_network):
+            raise ValueError("changes needs scope='network' or layout='rows': a drawn cluster would split and merge.")
+        if self.layout == "poisson" and not self.is_network:
+            self._check_clusters()
+        if self.is_network and self.feasible != "any":
+            raise ValueError(f"feasible must be 'any' for a whole network, got {self.feasible!r}.")
+        if self.authors and self.layout != "rows":
+            raise ValueError(f"authors=True is for layout='rows', on which the authors evaluate, got {self.layout!r}.")
+
+    def _check_clusters(self) -> None:
+        """ValueError where a Poisson network hardly ever has a cluster of the least size that is asked for."""
+        network = self.density_per_km2 * 1e-6 * self.side_m**2
+        reach = min(self.density_per_km2 * 1e-6 * math.pi * (2.0 * self.unit_m) ** 2, network)
+        least = self.cluster_bs[0]
+        so_large = 1.0 if least == 1 else float(pdtrc(least - 2, reach))
+        if network * so_large < 0.1:
+            raise ValueError(
+                f"cluster_bs={self.cluster_bs}: with density_per_km2={self.density_per_km2:g}, side_m={self.side_m:g} "
+                f"and unit_m={self.unit_m:g} a head reaches {reach:.3g} base stations on average and a cluster of "
+                f"{least} hardly ever forms. Lower cluster_bs or raise one of these."
+            )
+
+    def _check_qos(self) -> None:
+        if isinstance(self.reward, str):
+            one_of("reward", self.reward, REWARDS)
+            if self.reward == "paper" and self.qos_sinr <= 1.0:
+                raise ValueError(
+                    f"reward='paper' divides by log2 of qos_sinr, which must be above 1, got {self.qos_sinr}."
+                )
+        elif not callable(self.reward):
+            raise ValueError(f"reward must be one of {', '.join(REWARDS)} or a function, got {self.reward!r}.")
+        alone_db = self.power_dbm[1] - self.friis_db(self.ue_radius_m) - self.noise_dbm
+        if 10.0 * math.log10(self.qos_sinr) > alone_db:
+            raise ValueError(
+                f"qos_sinr={self.qos_sinr:g} cannot be met: at {self.power_dbm[1]:g} dBm a UE "
+                f"{self.ue_radius_m:g} m away has an SNR of "
+                f"{10.0 ** (0.1 * alone_db):.3g} without any interference. Lower it or raise power_dbm."
+            )
+
+    def friis_db(self, distance_m: Any) -> Any:
+        """Free-space path loss of a UE's own link (section II)."""
+        return 20.0 * np.log10(4.0 * math.pi * self.frequency_hz / LIGHT_MPS * distance_m)
+
+
+def check_places(name: str, places: Any) -> None:
+    """ValueError unless `places` are pairs of finite numbers (up to 10,000 km), no two alike."""
+    if not isinstance(places, Sequence) or len(places) < 1:
+        raise ValueError(f"{name} must be places (x, y) in metres, at least one, got {places!r}.")
+    for i, place in enumerate(places):
+        if (
+            not isinstance(place, Sequence)
+            or len(place) != 2
+            or not all(isinstance(x, Real) and abs(float(x)) <= FARTHEST_M for x in place)
+        ):
+            raise ValueError(f"{name}[{i}] must be a pair of finite numbers in metres, got {place!r}.")
+    seen: dict[tuple[float, float], int] = {}
+    for i, place in enumerate(places):
+        if (first := seen.setdefault(tuple(place), i)) != i:
+            raise ValueError(f"{name}: base stations {first} and {i} are at the same place {tuple(place)}; keep one.")

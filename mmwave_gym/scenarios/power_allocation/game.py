@@ -1,0 +1,500 @@
+"""Dense-BS power allocation: base stations choose their powers, each for its one UE, and disturb each other.
+
+The paper is R. Amiri, H. Mehrpouyan, "Self-organizing mmWave networks: a power allocation scheme based on machine
+learning", GSMM 2018 (arXiv 1804.05757), sections II to V. Formulas and numbers that its text lost are the authors'
+public code's, as noted beside each.
+
+A slot: all base stations transmit at the powers they chose; UE i measures its SINR, with the other base stations of
+its cluster as interferers, or those of the whole network; its capacity is log2(1 + SINR). A UE is satisfied where its
+SINR reaches `qos_sinr` (5c). The world of an episode does not change, unless base stations come and go.
+
+Differences from the paper, and choices where it is silent:
+
+1. A UE is uniform in a disc of `ue_radius_m` round its base station, and at least 1 m from it; the authors' code puts
+   it 10 m north.
+2. Shadowing (8.7 dB) is drawn once for every link of an interferer and not added to the own link, which follows
+   Friis' law as the text says. The authors' code averages ten draws (2.75 dB are left) and shadows own links too.
+3. There is no fading: the authors average a thousand draws.
+4. `layout="rows"` is the one on which the authors evaluate: sixteen places in five rows, of which each episode takes
+   `num_bs` at random. `layout="poisson"` is the text's: a Poisson process, clustered by FLOC.
+5. The required SINR is 2.83 (authors' code), a capacity of 1.94 bit/s/Hz; their figures draw the line at log2 2.83.
+6. Ring k of the state holds those 50 k to 50 (k + 1) m from the cluster's head, the last one all beyond 150 m; in the
+   rows the head is the base station in the middle. The authors' code has rings round places where nobody is.
+7. Clusters heal themselves at once when base stations come and go: FLOC's own timers, up to 10 s, take no slots.
+8. `interference="network"` does without the paper's assumption that clusters do not disturb each other.
+9. `authors=True` has their code's faults, for the reproduction: 2, the UE due north, and the interference of UE i
+   counted up over UEs 1 to i.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from gymnasium import spaces
+from numpy.typing import NDArray
+
+from mmwave_gym.core.scenario import (
+    EpisodeRng,
+    Episodes,
+    Metric,
+    ObservationField,
+    ObservationFields,
+    Outcome,
+    Scenario,
+)
+from mmwave_gym.radio import interference
+from mmwave_gym.radio.units import db_to_linear, linear_to_db, spectral_efficiency_bps_hz
+from mmwave_gym.scenarios.power_allocation.config import PowerAllocationConfig
+from mmwave_gym.scenarios.power_allocation.world import Chance, World, Worlds
+
+Floats = NDArray[np.floating[Any]]
+
+RING_M, RINGS = 50.0, 4  # authors' code
+NEIGHBOURS = 4
+"""Strongest interferers that a base station sees."""
+PRESSURE_GAIN, PRESSURE_MARGIN, MOST_PRESSURE, MOST_SHORTFALL = 0.3, 0.05, 5.0, 3.0
+"""How what a missed requirement weighs grows from slot to slot; ours, see `PowerAllocation.pressed`."""
+MISSED_BPS_HZ = 10.0
+"""What a UE that is not satisfied costs in the metric that ranks (ours). Counting satisfied UEs' rates alone would pay
+for starving some: on 64 worlds of `hard-14` giving up any one UE never won the others more than 8.2."""
+MET = 1.0 - 1e-9  # a requirement that is met exactly is met
+_NO_GAIN = 1e-20  # stands for none where a logarithm is taken
+_ONE_HOT = np.eye(RINGS + 1, RINGS, dtype=np.float32)  # of a ring; zeros for who is not there
+
+
+@dataclass
+class PowerAllocationEpisodes(Episodes):
+    """Drawn worlds, axis 0 is storage, and the powers before the first slot."""
+
+    place_m: Floats
+    ue_m: Floats
+    own_gain: Floats
+    gain: NDArray[Any]  # (storage, A, A), or (storage,) of sparse matrices
+    far_gain: Floats
+    present: NDArray[np.bool_]
+    head: NDArray[np.int64]
+    change_slot: NDArray[np.int64]
+    first_mw: Floats  # (storage, A)
+
+
+@dataclass
+class PowerAllocationState:
+    slot: NDArray[np.int64]  # (N,)
+    phase: NDArray[np.int64]  # (N,)
+    present: NDArray[np.bool_]  # (N, A)
+    count: NDArray[np.int64]  # (N,): base stations that are there
+    head: NDArray[np.int64]  # (N, A)
+    ring: NDArray[np.int64]  # (N, A): RINGS for who is not there
+    members: NDArray[np.int64]  # (N, A): base stations in the own cluster
+    own_gain: Floats  # (N, A)
+    gain: NDArray[Any]  # (N, A, A) or (N,): those that interfere in this phase
+    far_gain: Floats  # (N, A)
+    neighbour: NDArray[np.int64]  # (N, A, NEIGHBOURS): strongest interferers; A where there are fewer
+    neighbour_gain_db: Floats  # (N, A, NEIGHBOURS)
+    power_mw: Floats  # (N, A): 0 for who is not there
+    interference_mw: Floats  # (N, A): with noise
+    sinr: Floats  # (N, A)
+    capacity_bps_hz: Floats  # (N, A)
+    pressure: Floats  # (N, A)
+    healing: NDArray[np.bool_]  # (N, changes, A): whom a change touched that has not been recovered from
+
+
+class PowerAllocation(Scenario[PowerAllocationEpisodes, PowerAllocationState]):
+    """The scenario of the module's text: one agent a base station, one step a slot, all decide at once."""
+
+    name = "power_allocation"
+    agent_noun = "bs"
+    reward_unit = "1"
+    metrics = (
+        Metric(
+            *("qos_rate_bps_hz", "bit/s/Hz", "step"),
+            f"the satisfied rate less {MISSED_BPS_HZ:g} for every UE that is not satisfied",
+        ),
+        Metric("satisfied_rate_bps_hz", "bit/s/Hz", "step", "sum of the capacities of satisfied UEs"),
+        Metric("sum_rate_bps_hz", "bit/s/Hz", "step", "sum of all UEs' capacities"),
+        Metric("qos_satisfaction", "1", "step", "share of a UE's slots in which it is satisfied"),
+        Metric("all_satisfied", "1", "step", "share of slots in which all UEs are satisfied"),
+        Metric("jain_index", "1", "step", "fairness of the capacities: 1 if all are equal, 1/n if one has all"),
+        Metric("power_w", "W", "step", "what a base station transmits"),
+        Metric("recovery_slots", "1", "all", "slots from a change until who it touched is satisfied, mean of changes"),
+    )
+
+    def __init__(self, config: PowerAllocationConfig):
+        self.config = c = config
+        self.horizon = c.horizon
+        self.worlds = Worlds(c)
+        self.num_agents = self.max_agent_ids = self.worlds.num_places
+        self.power_mw, self.noise_mw = self.worlds.power_mw, self.worlds.noise_mw
+        low, high = c.power_dbm
+        self.required_bps_hz = float(np.log2(1.0 + c.qos_sinr))
+        self.levels_mw = None if c.levels is None else db_to_linear(np.linspace(low, high, c.levels))
+        if c.levels is not None:
+            self.action_space = spaces.Discrete(c.levels)
+            self.action_meaning = (  # type: ignore[misc]
+                f"the power of the slot: level k is {low:g} + {(high - low) / (c.levels - 1):.4g} k dBm"
+            )
+        elif c.action == "power":
+            self.action_space = spaces.Box(low, high, (), np.float32)
+            self.action_meaning = "the power of the slot in dBm"  # type: ignore[misc]
+        else:
+            self.action_space = spaces.Box(-c.change_db, c.change_db, (), np.float32)
+            self.action_meaning = "how many dB the power of the slot is above that of the last"  # type: ignore[misc]
+        self.reward_meaning = self._reward_meaning()  # type: ignore[misc]
+        self.fields = self._fields()
+
+    def _reward_meaning(self) -> str:
+        named = {
+            "paper": "(C - |C - 2 L|) / (2 L) with the own capacity C and L = log2 of `qos_sinr` (eq. 7)",
+            "exponential": "exp(-(C - log2(1 + q))^2) with the own capacity C and q = `qos_sinr` (EXP-Q)",
+            "team": "sum over UEs of capacity less `penalty` times what is missing to the required one",
+            "difference": "own utility less what the others' utilities lose because the power is not the least one; a "
+            "utility is the capacity less `penalty` times what is missing to the required one",
+        }
+        reward = self.config.reward
+        return named[reward] if isinstance(reward, str) else "a function of one's own, of all capacities"
+
+    def _fields(self) -> ObservationFields:
+        ring = ObservationField(
+            "ring", RINGS, 0.0, 1.0, "1", "one-hot: distance from the cluster's head, in steps of 50 m"
+        )
+        if self.config.observation == "ring":
+            return ObservationFields((ring,))
+        low, high = self.config.power_dbm
+        quiet, loud = self.config.noise_dbm, 60.0
+        return ObservationFields(
+            (
+                ObservationField("power_dbm", 1, low, high, "dBm", "power of the last slot"),
+                ObservationField("capacity_bps_hz", 1, 0.0, 60.0, "bit/s/Hz", "capacity of the last slot"),
+                ObservationField("interference_dbm", 1, quiet, loud, "dBm", "interference and noise at the UE"),
+                ObservationField("margin_db", 1, -60.0, 120.0, "dB", "SINR above the required one"),
+                ObservationField(
+                    *("balance_db", 1, -90.0, 90.0, "dB"),
+                    "the power at which the own rate gains what the others lose, above that of the last slot",
+                ),
+                ObservationField(
+                    *("pressure", 1, 0.0, MOST_PRESSURE, "1"), "for how long and how far the SINR was short", True
+                ),
+                ObservationField("own_gain_db", 1, -200.0, 0.0, "dB", "gain of the own link"),
+                ObservationField("members", 1, 0.0, float(self.num_agents), "1", "base stations in the cluster", True),
+                ring,
+                ObservationField(
+                    *("neighbour_gain_db", NEIGHBOURS, -200.0, 60.0, "dB"),
+                    "gains from the strongest interferers to the UE, strongest first; the least if there are fewer",
+                ),
+                ObservationField("neighbour_power_dbm", NEIGHBOURS, low, high, "dBm", "their powers, or the least"),
+                ObservationField(
+                    "neighbour_capacity_bps_hz", NEIGHBOURS, 0.0, 60.0, "bit/s/Hz", "their capacities, or 0"
+                ),
+            )
+        )
+
+    # ------------------------------------------------------------------ the world
+
+    def draw(self, rngs: Sequence[EpisodeRng]) -> PowerAllocationEpisodes:
+        worlds = [self.worlds.draw(Chance(rng)) for rng in rngs]
+        names = [f.name for f in dataclasses.fields(World) if f.name != "gain"]
+        if self.config.is_sparse:
+            gain = np.empty(len(worlds), object)
+            gain[:] = [w.gain for w in worlds]
+        else:
+            gain = np.stack([w.gain for w in worlds])
+        return PowerAllocationEpisodes(
+            row=np.arange(len(rngs)),
+            gain=gain,
+            first_mw=np.stack([self._first_mw(rng) for rng in rngs]),
+            **{name: np.stack([getattr(w, name) for w in worlds]) for name in names},
+        )
+
+    def _first_mw(self, rng: EpisodeRng) -> Floats:
+        """Powers before the first slot."""
+        if self.config.start == "max":
+            return np.full(self.num_agents, self.power_mw[1])
+        if self.levels_mw is not None:
+            return self.levels_mw[rng["start"].integers(0, len(self.levels_mw), self.num_agents)]
+        return db_to_linear(rng["start"].uniform(*self.config.power_dbm, self.num_agents))
+
+    # ------------------------------------------------------------------ the game
+
+    def start(self, episodes: PowerAllocationEpisodes) -> PowerAllocationState:
+        row, n, a = episodes.row, len(episodes.row), self.num_agents
+        zeros = np.zeros((n, a))
+        state = PowerAllocationState(
+            slot=np.zeros(n, np.int64),
+            phase=np.zeros(n, np.int64),
+            present=np.zeros((n, a), bool),
+            count=np.zeros(n, np.int64),
+            head=np.full((n, a), -1),
+            ring=np.zeros((n, a), np.int64),
+            members=np.zeros((n, a), np.int64),
+            own_gain=episodes.own_gain[row],
+            gain=episodes.gain[row],
+            far_gain=episodes.far_gain[row],
+            neighbour=np.zeros((n, a, NEIGHBOURS), np.int64),
+            neighbour_gain_db=np.zeros((n, a, NEIGHBOURS)),
+            power_mw=zeros.copy(),
+            interference_mw=zeros.copy(),
+            sinr=zeros.copy(),
+            capacity_bps_hz=zeros.copy(),
+            pressure=zeros.copy(),
+            healing=np.zeros((n, self.config.changes, a), bool),
+        )
+        for env in range(n):
+            self._enter(episodes, state, env)
+        self._measure(state, np.where(state.present, episodes.first_mw[row], 0.0))
+        return state
+
+    def _enter(self, episodes: PowerAllocationEpisodes, state: PowerAllocationState, env: int) -> None:
+        """Who is there in copy `env`'s phase, in which clusters, and who disturbs whom."""
+        row, phase = episodes.row[env], state.phase[env]
+        there, head = episodes.present[row, phase], episodes.head[row, phase]
+        state.present[env], state.head[env], state.count[env] = there, head, there.sum()
+        place_m = episodes.place_m[row]
+        off_m = np.hypot(*(place_m - place_m[head]).T)
+        state.ring[env] = np.where(there, np.minimum(off_m / RING_M, RINGS - 1), RINGS).astype(np.int64)
+        state.members[env] = np.where(there, np.bincount(head[there], minlength=len(head))[head], 0)
+        gain = episodes.gain[row]
+        if self.config.is_network and self.config.interference == "cluster":
+            gain = state.gain[env] = interference.within(gain, head)
+        if self.config.observation == "local":
+            heard = interference.within(gain, there) if self.config.changes else gain
+            which, how = interference.strongest(heard, NEIGHBOURS)
+            state.neighbour[env] = np.where(how > 0.0, which, self.num_agents)
+            state.neighbour_gain_db[env] = linear_to_db(np.maximum(how, _NO_GAIN))
+
+    def _measure(self, state: PowerAllocationState, power_mw: Floats) -> None:
+        """All transmit: what every UE then gets."""
+        state.power_mw = power_mw
+        heard_mw = interference.received(state.gain, power_mw)
+        if self.config.authors:
+            heard_mw = np.cumsum(heard_mw, axis=1)
+        if self.config.is_sparse and self.config.interference == "network":
+            mean_mw = power_mw.sum(axis=1) / state.count
+            heard_mw += state.far_gain * mean_mw[:, None]
+        heard_mw += self.noise_mw
+        state.interference_mw = heard_mw
+        state.sinr = power_mw * state.own_gain / heard_mw
+        state.capacity_bps_hz = np.asarray(spectral_efficiency_bps_hz(state.sinr), np.float64)
+
+    def step(self, episodes: PowerAllocationEpisodes, state: PowerAllocationState, action: NDArray[Any]) -> Outcome:
+        present, count = state.present, state.count
+        self._measure(state, np.where(present, self.chosen_mw(action, state.power_mw), 0.0))
+        if self.config.observation == "local":
+            state.pressure = self.pressed(state)
+        satisfied = state.sinr >= self.config.qos_sinr * MET
+        capacity = state.capacity_bps_hz
+        reward = np.where(present, self._reward(state), 0.0)
+        total = capacity.sum(axis=1)
+        satisfied_rate = (capacity * satisfied).sum(axis=1)
+        missed = count - satisfied.sum(axis=1)
+        metrics = {
+            "qos_rate_bps_hz": satisfied_rate - MISSED_BPS_HZ * missed,
+            "satisfied_rate_bps_hz": satisfied_rate,
+            "sum_rate_bps_hz": total,
+            "qos_satisfaction": satisfied.astype(np.float64),
+            "all_satisfied": (missed == 0).astype(np.float64),
+            "jain_index": total**2 / (count * np.vecdot(capacity, capacity)),
+            "power_w": 1e-3 * state.power_mw,
+            "recovery_slots": self._heal(state, satisfied),
+        }
+        state.slot += 1
+        terminated = self._change(episodes, state) if self.config.changes else np.zeros(action.shape, bool)
+        return Outcome(
+            reward=reward,
+            terminated=terminated,
+            truncated=state.slot >= self.horizon,
+            elapsed_s=np.full(len(action), self.config.slot_s),
+            metrics=metrics,
+        )
+
+    def chosen_mw(self, action: NDArray[Any], before_mw: Floats) -> Floats:
+        """Powers that actions stand for, in the shape of the actions."""
+        if self.levels_mw is not None:
+            return np.asarray(self.levels_mw.take(action), np.float64)
+        if self.config.action == "power":
+            return np.asarray(db_to_linear(action), np.float64)
+        return np.clip(before_mw * db_to_linear(action), *self.power_mw)
+
+    def pressed(self, state: PowerAllocationState) -> Floats:
+        """What a missed requirement weighs against rate: a multiplier that grows while the SINR is short (ours)."""
+        short = np.log(self.config.qos_sinr * (1.0 + PRESSURE_MARGIN) / np.where(state.present, state.sinr, 1e9))
+        moved = state.pressure + PRESSURE_GAIN * np.clip(short, -MOST_SHORTFALL, MOST_SHORTFALL)
+        return np.clip(moved, 0.0, MOST_PRESSURE)
+
+    def _heal(self, state: PowerAllocationState, satisfied: NDArray[np.bool_]) -> Floats:
+        """(N,): 1 for every change while who it touched is not satisfied, over the number of changes."""
+        if not self.config.changes:
+            return np.zeros(len(satisfied))
+        hurt = np.logical_or.reduce(state.healing & (state.present & ~satisfied)[:, None], axis=2)
+        state.healing &= hurt[..., None]
+        return hurt.sum(axis=1) / self.config.changes
+
+    def _change(self, episodes: PowerAllocationEpisodes, state: PowerAllocationState) -> NDArray[np.bool_]:
+        """Base stations leave and arrive; who left."""
+        terminated = np.zeros(state.present.shape, bool)
+        due = (episodes.change_slot[episodes.row] == state.slot[:, None]).any(axis=1)
+        for env in np.flatnonzero(due).tolist():
+            before, head = state.present[env].copy(), state.head[env].copy()
+            state.phase[env] += 1
+            self._enter(episodes, state, env)
+            there = state.present[env]
+            terminated[env] = before & ~there
+            arrived = there & ~before
+            state.power_mw[env, ~there] = 0.0
+            state.power_mw[env, arrived] = episodes.first_mw[episodes.row[env], arrived]
+            state.pressure[env, ~there | arrived] = 0.0
+            moved = state.head[env] != head
+            touched = np.union1d(head[moved], state.head[env, moved])  # clusters that lost or won somebody
+            state.healing[env, state.phase[env] - 1] = there & np.isin(state.head[env], touched)
+            one = self._only(state, env)
+            self._measure(one, one.power_mw)
+            for name in ("interference_mw", "sinr", "capacity_bps_hz"):
+                getattr(state, name)[env] = getattr(one, name)[0]
+        return terminated
+
+    @staticmethod
+    def _only(state: PowerAllocationState, env: int) -> PowerAllocationState:
+        return dataclasses.replace(
+            state, **{f.name: getattr(state, f.name)[env : env + 1] for f in dataclasses.fields(state)}
+        )
+
+    # ------------------------------------------------------------------ rewards
+
+    def _reward(self, state: PowerAllocationState) -> Floats:
+        kind, capacity = self.config.reward, state.capacity_bps_hz
+        if not isinstance(kind, str):
+            reward = np.asarray(kind(capacity, self.required_bps_hz), np.float64)
+            if reward.shape != capacity.shape:
+                raise ValueError(f"reward must return shape {capacity.shape}, got {reward.shape}.")
+            return reward
+        if kind == "paper":
+            line = np.log2(self.config.qos_sinr)
+            return np.minimum(capacity / line - 1.0, 1.0)  # the same as eq. (7)
+        if kind == "exponential":
+            return np.exp(-((capacity - self.required_bps_hz) ** 2))
+        utility = self.utility(capacity)
+        if kind == "team":
+            total = np.where(state.present, utility, 0.0).sum(axis=1, keepdims=True)
+            return np.broadcast_to(total, utility.shape)
+        return utility - self._harm(state, utility)
+
+    def utility(self, capacity_bps_hz: Floats) -> Floats:
+        """Capacity less `penalty` for each bit/s/Hz below the required one."""
+        short = self.required_bps_hz - capacity_bps_hz
+        np.maximum(short, 0.0, out=short)
+        short *= -self.config.penalty
+        short += capacity_bps_hz
+        return short
+
+    def _harm(self, state: PowerAllocationState, utility: Floats) -> Floats:
+        """(N, A): what others' utilities lose because a base station transmits more than the least power."""
+        more_mw = np.maximum(state.power_mw - self.power_mw[0], 0.0)
+        signal_mw = state.power_mw * state.own_gain
+        if not self.config.is_sparse:
+            lost = state.gain * more_mw[:, None, :]
+            self._lose(lost, *(x[:, :, None] for x in (state.interference_mw, signal_mw, utility)))
+            return lost.sum(axis=1)
+        harm = np.zeros_like(utility)
+        for env, gain in enumerate(state.gain):
+            links = np.diff(gain.indptr)
+            lost = gain.data * more_mw[env].take(gain.indices)
+            self._lose(lost, *(x[env].repeat(links) for x in (state.interference_mw, signal_mw, utility)))
+            harm[env] = np.bincount(gain.indices, lost, self.num_agents)
+        return harm
+
+    def _lose(self, more_mw: Floats, interference_mw: Floats, signal_mw: Floats, utility: Floats) -> None:
+        """Replace interference that could be spared at a UE by what its utility loses for it.
+
+        In place, for these are by far the largest arrays. Who is not there has no signal and loses nothing.
+        """
+        np.subtract(interference_mw, more_mw, out=more_mw)
+        np.divide(signal_mw, more_mw, out=more_mw)
+        np.subtract(self.utility(spectral_efficiency_bps_hz(more_mw)), utility, out=more_mw)
+
+    # ------------------------------------------------------------------ what agents see
+
+    def observe(self, episodes: PowerAllocationEpisodes, state: PowerAllocationState) -> NDArray[np.float32]:
+        ring = _ONE_HOT.take(state.ring, axis=0)
+        if self.config.observation == "ring":
+            return ring
+        n, a = state.present.shape
+        low_dbm = self.config.power_dbm[0]
+        power_dbm = linear_to_db(np.maximum(state.power_mw, self.power_mw[0]))
+        neighbour = state.neighbour + (np.arange(n) * (a + 1))[:, None, None]
+
+        def theirs(value: Floats, nobody: float) -> Floats:
+            """What neighbours have; nobody's is in a column of its own behind those of all places."""
+            return np.append(value, np.full((n, 1), nobody), axis=1).take(neighbour)
+
+        values = {
+            "power_dbm": power_dbm,
+            "capacity_bps_hz": state.capacity_bps_hz,
+            "interference_dbm": linear_to_db(state.interference_mw),
+            "margin_db": linear_to_db(np.maximum(state.sinr, _NO_GAIN) / self.config.qos_sinr),
+            "balance_db": self.balance_db(state),
+            "pressure": state.pressure,
+            "own_gain_db": linear_to_db(np.maximum(state.own_gain, _NO_GAIN)),
+            "members": state.members,
+            "ring": ring,
+            "neighbour_gain_db": state.neighbour_gain_db,
+            "neighbour_power_dbm": theirs(power_dbm, low_dbm),
+            "neighbour_capacity_bps_hz": theirs(state.capacity_bps_hz, 0.0),
+        }
+        by_field = np.empty((self.fields.size, n, a), np.float32)  # long rows are filled fast
+        parts = self.fields.split(np.moveaxis(by_field, 0, -1))
+        for f in self.fields:
+            value = values[f.name]
+            parts[f.name][...] = np.clip(value if value.ndim == 3 else value[..., None], f.low, f.high)
+        seen = np.ascontiguousarray(np.moveaxis(by_field, 0, -1))
+        if not state.present.all():
+            seen[~state.present] = self.fields.absent
+        return seen
+
+    def balance_db(self, state: PowerAllocationState) -> Floats:
+        """(N, A): the power at which an own dB gains as much as it costs the others, over the present one.
+
+        UE i tells all who disturb it what a mW costs it, (SINR_i / (1 + SINR_i) + pressure_i) / interference_i; a
+        base station adds what it is asked for, times its gain to each UE. The optimum of the sum rate with QoS is
+        where the two are equal (J. Papandriopoulos, J. Evans, "SCALE", IEEE Trans. Inf. Theory 55(8), 2009).
+        """
+        worth = np.where(state.present, state.sinr / (1.0 + state.sinr) + state.pressure, 0.0)
+        price = interference.charged(state.gain, worth / state.interference_mw)
+        return linear_to_db(np.maximum(worth, 1e-12) / np.maximum(price * state.power_mw, 1e-12))
+
+    def agent_ids(self, episodes: PowerAllocationEpisodes, state: PowerAllocationState) -> NDArray[np.int64]:
+        return np.where(state.present, np.arange(self.num_agents), -1)
+
+    def reveal(self, episodes: PowerAllocationEpisodes, state: PowerAllocationState, access: str) -> dict[str, Any]:
+        """A base station learns its cluster, its gains and what it hears; "central" adds where all are.
+
+        `gain` is (A, A) a copy or, where only near ones are told apart, a sparse matrix; a local agent uses the row
+        and the column of its own base station, and what others tell it.
+        """
+        seen = {
+            "present": state.present,
+            "head": state.head,
+            "own_gain": state.own_gain,
+            "gain": state.gain,
+            "far_gain": state.far_gain,
+            "power_mw": state.power_mw,
+            "interference_mw": state.interference_mw,
+            "sinr": state.sinr,
+            "phase": state.phase,
+        }
+        if access != "local":
+            seen |= {"place_m": episodes.place_m[episodes.row], "ue_m": episodes.ue_m[episodes.row]}
+        return seen
+
+    def constants(self) -> Mapping[str, Any]:
+        """The keywords, powers and noise in mW, levels in mW, and the capacity that satisfies."""
+        return {
+            **{f.name: getattr(self.config, f.name) for f in dataclasses.fields(self.config)},
+            "power_mw": self.power_mw,
+            "noise_mw": self.noise_mw,
+            "levels_mw": None if self.levels_mw is None else tuple(self.levels_mw.tolist()),
+            "required_bps_hz": self.required_bps_hz,
+            "is_sparse": self.config.is_sparse,
+        }

@@ -1,0 +1,90 @@
+"""The tasks of power allocation: what the suite measures, between which floor and ceiling."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from mmwave_gym.benchmark.task import Task
+
+# Rates of UEs that are not satisfied do not count, and each of them costs more than giving it up can bring the others.
+# By satisfied rate alone "sca-selected" would lead, with 89 % of the UEs of hard-14 satisfied.
+_power = partial(
+    Task,
+    env_id="MmwavePowerAllocation-v0",
+    primary="qos_rate_bps_hz",
+    reference="full-power",
+    ceiling="sca",
+    episodes=64,
+)
+# Who has learned elsewhere, or computes, has 20 slots to settle; who learns in the very world has 5,000.
+_settle_first = partial(_power, warmup_steps=20, scored_steps=80)
+_HARD = {"ue_radius_m": 30.0, "reward": "difference"}
+_CONTINUOUS = {"levels": None, "observation": "local"}
+
+TASKS: tuple[Task, ...] = (
+    _power(
+        name="power_allocation/paper-14",
+        kwargs={"horizon": 5100},
+        warmup_steps=5000,
+        scored_steps=100,
+        description="Fourteen base stations as in the paper, 32 levels: full power is nearly optimal, for the record.",
+    ),
+    _settle_first(
+        name="power_allocation/hard-14",
+        kwargs={**_HARD, **_CONTINUOUS, "feasible": "only"},
+        description="UEs up to 30 m away, any power: full power leaves one UE of fourteen unsatisfied, all could be.",
+    ),
+    _power(
+        name="power_allocation/hard-14-levels",
+        kwargs={**_HARD, "observation": "local", "feasible": "only", "horizon": 5100},
+        warmup_steps=5000,
+        scored_steps=100,
+        expensive=True,
+        description="The same with 32 levels, and time to learn in the very world.",
+    ),
+    _settle_first(
+        name="power_allocation/overfull-14",
+        kwargs={**_HARD, **_CONTINUOUS, "feasible": "not"},
+        description="Draws in which not all UEs can be satisfied: somebody has to give way.",
+    ),
+    _power(
+        name="power_allocation/network-1000",
+        kwargs={
+            **_HARD,
+            **_CONTINUOUS,
+            "layout": "poisson",
+            "scope": "network",
+            "interference": "network",
+            "side_m": 2887.0,
+            "horizon": 50,
+        },
+        warmup_steps=20,
+        scored_steps=30,
+        episodes=4,
+        expensive=True,
+        description="A thousand base stations that all disturb each other.",
+    ),
+    _power(
+        name="power_allocation/changing",
+        kwargs={
+            **_HARD,
+            **_CONTINUOUS,
+            "layout": "poisson",
+            "scope": "network",
+            "interference": "network",
+            "changes": 8,
+            "horizon": 200,
+        },
+        warmup_steps=20,
+        scored_steps=180,
+        episodes=16,
+        description="120 base stations of which eight leave or arrive; clusters and powers have to heal.",
+    ),
+    _settle_first(
+        name="power_allocation/melbourne",
+        kwargs={**_HARD, **_CONTINUOUS, "layout": "sites:melbourne", "scope": "network", "interference": "network"},
+        description="The 125 sites of one operator in Melbourne's centre, some twelve metres from the next.",
+        needs_data=True,
+        episodes=16,
+    ),
+)

@@ -1,0 +1,168 @@
+"""The keywords of `MmwaveHandover-v0` with a street, what "car" and "sparse" stand for, and what is allowed."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mmwave_gym.core.checks import at_least, between, interval, one_of
+from mmwave_gym.scenarios.street.world import KINDS, STREET_M, Geometry
+
+USERS: Mapping[str, Mapping[str, Any]] = {
+    "car": {"speed_mps": (8.0, 14.0), "lane_m": 3.0, "blocked_s": 0.0},
+    "pedestrian": {"speed_mps": (0.8, 1.8), "lane_m": 8.0, "blocked_s": 0.28},
+}
+"""What `users` stands for (ours: 29 to 50 km/h, a stroll)."""
+CELLS: Mapping[str, Mapping[str, Any]] = {
+    "sparse": {"isd_m": 200.0, "arm_m": 300.0},
+    "dense": {"isd_m": 50.0, "arm_m": 200.0},
+}
+"""What `cells` stands for (ours)."""
+DURATION_S: Mapping[tuple[str, str], float] = {("car", "sparse"): 40.0, ("car", "dense"): 25.0}
+STROLL_S = 60.0
+TICK_S = 0.02
+"""The period of synchronisation signals: the least time between two looks at a beam (TS 38.213)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StreetConfig:
+    """Keywords of `MmwaveHandover-v0` with `street=…`. Errors: ValueError names keyword, value and what is allowed.
+
+    Times are counted in ticks of 20 ms.
+    """
+
+    street: str = "crossing"
+    """"crossing" (two streets, buildings at the corners) or "canyon" (one)."""
+    users: str = "car"
+    """"car" or "pedestrian": the defaults of `speed_mps`, `lane_m`, `blocked_s` and `duration_s`."""
+    cells: str = "sparse"
+    """"sparse" (every 200 m) or "dense" (every 50 m): the defaults of `isd_m` and `arm_m`."""
+    maps: int | tuple[int, ...] = 1
+    """Seed of the map, or seeds of which each episode takes one."""
+    speed_mps: tuple[float, float] | None = None
+    """Speed, constant in an episode. None: 8 to 14 (car), 0.8 to 1.8 (pedestrian)."""
+    lane_m: float | None = None
+    """A lane's distance from the street's axis, whole metres. None: 3 (car), 8 (pedestrian)."""
+    isd_m: float | None = None
+    """Distance between cells along a street. None: 200 (sparse), 50 (dense)."""
+    arm_m: float | None = None
+    """Length of a street on each side of the middle, whole metres. None: 300 (sparse), 200 (dense)."""
+    duration_s: float | None = None
+    """Length of an episode. None: 40 (cars, sparse), 25 (cars, dense), 60 (pedestrians)."""
+    decision_s: float = 0.1
+    """From one decision to the next; with that of measurements, 0.4, nothing is decided without news of neighbours."""
+    frequency_ghz: float = 28.0
+    """Carrier."""
+    link_budget_db: float = 130.0
+    """SNR less path loss (ours): 43 dBm radiated, 9 dBi at the UE, noise figure 10 dB, 400 MHz (TS 38.101-2)."""
+    interference_db: float | None = -13.0
+    """What another cell's power counts as interference (ours): half its time, a ninth of its directions. None: none."""
+    most_bps_hz: float = 7.4063
+    """Rate of the best code (TS 38.214, table 5.1.3.1-2: 256-QAM, 948/1024)."""
+    measurement_s: float = 0.4
+    """Neighbours are measured that often, each time the mean since the last (TS 38.133, FR2: at least 400 ms)."""
+    measurement_error_db: float = 1.0
+    """Standard deviation of a measurement's error (ours)."""
+    preparation_s: float = 0.06
+    """From a handover's decision to its command, still served by the old cell (TR 36.839: 50 ms, in whole ticks)."""
+    interruption_s: float = 0.24
+    """Without data after the command: 72 ms and a search of 8 x 20 ms, as for a target not known (TS 38.133, 6.1.1).
+
+    Ours is that every target is searched for: one measured lately would be known, and reached in 72 ms.
+    """
+    refinement_s: float = 0.1
+    """Then, on a wide beam (ours)."""
+    refinement_db: float = 6.0
+    """What the wide beam has less (ours)."""
+    out_db: float = -8.0
+    """Below this SINR commands are lost, nothing is received and T310 starts (Qout, TR 36.839)."""
+    in_db: float = -6.0
+    """Below this access fails; above it T310 stops (Qin, TR 36.839)."""
+    t310_s: float = 1.0
+    """The link has failed when it was out for so long (TR 36.839)."""
+    reestablishment_s: float = 0.3
+    """From a failure until the strongest cell serves (ours; 0.1 to 0.5 is common)."""
+    blocked_s: float | None = None
+    """Mean time that a body blocks a link; 0: never. None: 0 (car), 0.28 (walker; arXiv 1709.05883: 0.26 to 0.3)."""
+    clear_s: float = 2.0
+    """Mean time between blockages (ours)."""
+    blockage_db: float = 14.0
+    """What a blocked link has less (arXiv 1709.05883: 11.5 to 15.8, by beam width, at 73.5 GHz)."""
+    handover_energy_j: float = 0.3
+    """Energy of a handover, as in the paper's world; it is no part of the reward."""
+
+    def __post_init__(self) -> None:
+        one_of("street", self.street, KINDS)
+        one_of("users", self.users, USERS)
+        one_of("cells", self.cells, CELLS)
+        for seed in self.map_seeds:
+            at_least("maps", seed, 0, integer=True)
+        if not self.map_seeds:
+            raise ValueError("maps must be a seed or at least one seed, got ().")
+        interval("speed_mps", self.resolved("speed_mps"), 0.0)
+        for name in ("isd_m", "duration_s"):
+            at_least(name, self.resolved(name), 0.0, strict=True)
+        for name in ("frequency_ghz", "most_bps_hz", "t310_s", "measurement_s", "clear_s"):
+            at_least(name, getattr(self, name), 0.0, strict=True)
+        for name in ("measurement_error_db", "preparation_s", "interruption_s", "refinement_s", "refinement_db"):
+            at_least(name, getattr(self, name), 0.0)
+        for name in ("reestablishment_s", "blockage_db", "handover_energy_j"):
+            at_least(name, getattr(self, name), 0.0)
+        at_least("blocked_s", self.resolved("blocked_s"), 0.0)
+        between("frequency_ghz", self.frequency_ghz, 0.5, 100.0)
+        for name in ("link_budget_db", "out_db"):
+            between(name, getattr(self, name), -300.0, 300.0)
+        between("in_db", self.in_db, self.out_db, 300.0)
+        if self.interference_db is not None:
+            between("interference_db", self.interference_db, -200.0, 0.0)
+        between("decision_s", self.decision_s, TICK_S, 10.0)
+        between("duration_s", self.resolved("duration_s"), self.decision_s, 3600.0)
+        between("measurement_s", self.measurement_s, TICK_S, 60.0)
+        between("t310_s", self.t310_s, TICK_S, 60.0)
+        between("lane_m", self.resolved("lane_m"), 0.0, STREET_M / 2.0 - 1.0)
+        between("arm_m", self.resolved("arm_m"), STREET_M, 1000.0)
+        for name in ("lane_m", "arm_m"):
+            if self.resolved(name) != round(self.resolved(name)):
+                raise ValueError(f"{name} must be whole metres, got {self.resolved(name)}.")
+        if self.resolved("isd_m") > self.resolved("arm_m"):
+            raise ValueError(
+                f"isd_m must leave two cells a street of {2 * self.resolved('arm_m'):g} m, got "
+                f"{self.resolved('isd_m'):g}."
+            )
+        way_m = self.resolved("duration_s") * self.resolved("speed_mps")[1]
+        if way_m > 2.0 * self.resolved("arm_m") - STREET_M:
+            raise ValueError(
+                f"duration_s={self.resolved('duration_s'):g} at {self.resolved('speed_mps')[1]:g} m/s is {way_m:g} m, "
+                f"more than a street of {2.0 * self.resolved('arm_m'):g} m has: shorten duration_s or lengthen arm_m."
+            )
+
+    @property
+    def map_seeds(self) -> tuple[int, ...]:
+        return tuple(self.maps) if isinstance(self.maps, tuple | list) else (self.maps,)
+
+    def resolved(self, name: str) -> Any:
+        """A keyword's value with presets filled in."""
+        value = getattr(self, name)
+        if value is not None:
+            return value
+        if name == "duration_s":
+            return DURATION_S.get((self.users, self.cells), STROLL_S)
+        return {**USERS[self.users], **CELLS[self.cells]}[name]
+
+    @property
+    def geometry(self) -> Geometry:
+        names = ("arm_m", "isd_m", "lane_m")
+        return Geometry(self.street, **{name: float(self.resolved(name)) for name in names})
+
+    def ticks(self, name: str) -> int:
+        """A keyword's time in ticks, rounded."""
+        return round(self.resolved(name) / TICK_S)
+
+    def as_constants(self) -> dict[str, Any]:
+        """All keywords, presets filled in."""
+        return {
+            f.name: self.resolved(f.name) if f.name != "interference_db" else self.interference_db
+            for f in dataclasses.fields(self)
+        }

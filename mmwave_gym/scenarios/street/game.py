@@ -1,0 +1,400 @@
+"""Handover in a street at 28 GHz: a UE passes small cells on lamp posts; a handover takes time and may fail.
+
+The world is 3GPP's: path loss, line of sight and shadowing of TR 38.901's UMi street canyon (`mmwave_gym.radio.tr38901_umi`,
+`mmwave_gym.scenarios.street.world`), measurements of neighbours at the pace of TS 38.133 for FR2, handover with preparation,
+interruption and beam refinement, lost commands, failed access, radio-link failure and re-establishment with the
+thresholds of TR 36.839. A map is fixed by its seed, so a policy may learn its street; an episode is a way through it.
+
+A decision every `decision_s` (100 ms) names the cell that is to serve. The serving one: stay till the next. Another:
+
+1. `preparation_s` on the old cell; then the command is lost, and with it the link, if the old SINR is below `out_db`.
+2. `interruption_s` without data; then access fails, and the link is lost, if the new SINR is below `in_db`.
+3. `refinement_s` at `refinement_db` less, then the new cell as it is, up to the next decision (400 ms in all).
+
+While a cell serves with an SINR below `out_db` for `t310_s` without rising above `in_db`, the link is lost too. A lost
+link takes `reestablishment_s` and the time to the next decision without data; then the strongest cell serves. All that
+is one step, which tells how long it took. Choices of our own, beside those marked at the keywords:
+
+1. LOS and blockage begin and end abruptly; there is no small-scale fading, which wide channels average.
+2. Interference is the mean of what random beams and half-used cells give; real interference is bursty.
+3. T310 runs from a handover on anew, and does not run during one.
+4. Before the first measurement of an episode there was one like it: the history begins full.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from gymnasium import spaces
+from numpy.typing import NDArray
+
+from mmwave_gym.core.scenario import (
+    EpisodeRng,
+    Episodes,
+    Metric,
+    ObservationField,
+    ObservationFields,
+    Outcome,
+    Scenario,
+)
+from mmwave_gym.radio.units import db_to_linear, linear_to_db, spectral_efficiency_bps_hz
+from mmwave_gym.scenarios.street.config import TICK_S, StreetConfig
+from mmwave_gym.scenarios.street.world import routes, street_map
+
+Floats = NDArray[np.floating[Any]]
+
+NOISE_DBM = -78.0  # 400 MHz, noise figure 10 dB: what `link_budget_db` holds; RSRP is told above it
+PAST_MEASUREMENTS = 8
+PAST_SINRS = 4
+LEAST_DBM, MOST_DBM = -140.0, 0.0
+LEAST_SINR_DB, MOST_SINR_DB = -15.0, 60.0
+LONG_S = 10.0
+"""Times since are told up to this."""
+PING_PONG_S = 1.0  # 3GPP TR 36.839: minimum time of stay
+WINDOW_TICKS = 50  # a second
+
+
+@dataclass
+class StreetEpisodes(Episodes):
+    """Drawn ways through the map; ticks of 20 ms, from the first to a little after the end."""
+
+    map_seed: NDArray[np.int64]  # (storage,)
+    place_m: NDArray[np.float32]  # (storage, tick, 2)
+    rsrp_dbm: NDArray[np.float32]  # (storage, tick, cell): blockage in it
+    sinr_db: NDArray[np.float32]  # (storage, tick, cell)
+    measured_dbm: NDArray[np.float32]  # (storage, measurement, cell): the first at tick 0
+
+
+@dataclass
+class StreetState:
+    tick: NDArray[np.int64]  # (N,)
+    serving: NDArray[np.int64]  # (N,)
+    previous: NDArray[np.int64]  # (N,): the cell before it, -1 for none
+    handover_tick: NDArray[np.int64]  # (N,): when `serving` took over, long ago at first
+    out_ticks: NDArray[np.int64]  # (N,): how long T310 has run
+    past_sinr_db: Floats  # (N, PAST_SINRS): at this decision and those before, newest first
+    window: Floats  # (N, second): what was received in it, bit/s/Hz times ticks
+
+
+class Street(Scenario[StreetEpisodes, StreetState]):
+    """The scenario of the module's text: one UE, one step a decision."""
+
+    name = "street"
+    agent_noun = "ue"
+    action_meaning = "the cell that is to serve; another than the serving one is a handover"
+    reward_meaning = (
+        "spectral efficiency received, summed over the decisions that the step took; a failed handover takes several"
+    )
+    reward_unit = "bit/s/Hz"
+    num_agents = max_agent_ids = 1
+    metrics = (
+        Metric("rate_bps_hz", "bit/s/Hz", "second", "mean spectral efficiency received"),
+        Metric("window_p5_bps_hz", "bit/s/Hz", "all", "5th percentile of the means of whole seconds"),
+        Metric("failures_per_min", "1/min", "second", "lost links a minute: commands, accesses and T310"),
+        Metric("handovers_per_s", "1/s", "second", "handovers begun a second"),
+        Metric("ping_pongs_per_s", "1/s", "second", "returns to the previous cell within a second"),
+        Metric("no_data_fraction", "1", "second", "share of time without data"),
+        Metric("handover_energy_w", "W", "second", "energy spent on handovers, a second"),
+    )
+
+    def __init__(self, config: StreetConfig):
+        self.config = c = config
+        self.geometry = c.geometry
+        self.num_cells = len(self.geometry.sites_m())
+        self.ticks, self.decision_ticks = c.ticks("duration_s"), c.ticks("decision_s")
+        self.horizon = -(-self.ticks // self.decision_ticks)
+        self.action_space = spaces.Discrete(self.num_cells)
+        self._preparation, self._interruption = c.ticks("preparation_s"), c.ticks("interruption_s")
+        self._refinement, self._t310 = c.ticks("refinement_s"), c.ticks("t310_s")
+        self._reestablishment, self._measurement = c.ticks("reestablishment_s"), c.ticks("measurement_s")
+        takes = self._preparation + self._interruption + self._refinement
+        self.handover_ticks = -(-max(takes, 1) // self.decision_ticks) * self.decision_ticks
+        self._after = self.handover_ticks + self._reestablishment + 2 * self.decision_ticks
+        self._windows = -(-(self.ticks + self._after) // WINDOW_TICKS)
+        self.fields = self._fields()
+
+    def _fields(self) -> ObservationFields:
+        k, seconds = self.num_cells, (0.0, LONG_S, "s")
+        measured = ("newest", *(f"{i} before it" for i in range(1, PAST_MEASUREMENTS)))
+        return ObservationFields(
+            (
+                *(
+                    ObservationField(
+                        *(f"rsrp_{i}_dbm", k, LEAST_DBM, MOST_DBM, "dBm"), f"each cell's measured power, {which}"
+                    )
+                    for i, which in enumerate(measured)
+                ),
+                ObservationField("serving", k, 0.0, 1.0, "1", "one-hot: the serving cell"),
+                ObservationField("age_s", 1, 0.0, self.config.measurement_s, "s", "since the newest measurement"),
+                ObservationField("served_s", 1, *seconds, "since the serving cell took over, up to 10 s"),
+                ObservationField("t310_s", 1, 0.0, self.config.t310_s, "s", "how long T310 has run"),
+                ObservationField(
+                    *("sinr_db", PAST_SINRS, LEAST_SINR_DB, MOST_SINR_DB, "dB"),
+                    "of the serving cell at this decision and the three before, newest first",
+                ),
+            )
+        )
+
+    # ------------------------------------------------------------------ the world
+
+    def draw(self, rngs: Sequence[EpisodeRng]) -> StreetEpisodes:
+        n, ticks, k = len(rngs), self.ticks + self._after, self.num_cells
+        episodes = StreetEpisodes(
+            row=np.arange(n),
+            map_seed=np.empty(n, np.int64),
+            place_m=np.empty((n, ticks, 2), np.float32),
+            rsrp_dbm=np.empty((n, ticks, k), np.float32),
+            sinr_db=np.empty((n, ticks, k), np.float32),
+            measured_dbm=np.empty((n, ticks // self._measurement + 1, k), np.float32),
+        )
+        for i, rng in enumerate(rngs):
+            self._drive(rng, episodes, i)
+        return episodes
+
+    def _drive(self, rng: EpisodeRng, episodes: StreetEpisodes, i: int) -> None:
+        c, chance = self.config, rng["route"]
+        seeds = c.map_seeds
+        seed = seeds[chance.integers(len(seeds))]
+        here = street_map(self.geometry, seed, c.frequency_ghz)
+        ways, share = routes(self.geometry)
+        way = ways[chance.choice(len(ways), p=share)]
+        slowest, fastest = c.resolved("speed_mps")
+        speed_mps = slowest + (fastest - slowest) * chance.random()
+        room_m = len(way.lane) - 1 - speed_mps * TICK_S * self.ticks
+        ticks = len(episodes.place_m[i])
+        along = chance.random() * room_m + speed_mps * TICK_S * np.arange(ticks)
+        along = np.minimum(along, len(way.lane) - 1.001)
+        point = along.astype(np.int64)
+        part = (along - point)[:, None]
+        loss_db = here.loss_db[way.lane, way.point]
+        gain_db = -((1.0 - part) * loss_db[point] + part * loss_db[point + 1])
+        gain_db -= c.blockage_db * self._blocked(rng["blockage"], ticks)
+        snr = db_to_linear(c.link_budget_db + gain_db)
+        weight = 0.0 if c.interference_db is None else float(db_to_linear(c.interference_db))
+        others = snr.sum(axis=1, keepdims=True) - snr
+        episodes.map_seed[i] = seed
+        episodes.place_m[i] = (1.0 - part) * way.place_m[point] + part * way.place_m[point + 1]
+        episodes.rsrp_dbm[i] = c.link_budget_db + NOISE_DBM + gain_db
+        episodes.sinr_db[i] = linear_to_db(snr / (1.0 + weight * others))
+        episodes.measured_dbm[i] = self._measured(rng["measurement"], episodes.rsrp_dbm[i])
+
+    def _blocked(self, rng: np.random.Generator, ticks: int) -> Any:
+        """(tick, cell): 1 while a body blocks the link, sojourns exponential, stationary at the start."""
+        blocked_s, clear_s, k = self.config.resolved("blocked_s"), self.config.clear_s, self.num_cells
+        if blocked_s == 0.0:
+            return 0.0
+        blocked = np.empty((ticks, k))
+        for cell in range(k):  # sojourns until the end is surely passed, in pairs of a clear and a blocked one
+            pairs = rng.exponential((clear_s, blocked_s), (int(4 + 2.0 * ticks * TICK_S / clear_s), 2)) / TICK_S
+            if rng.random() < blocked_s / (blocked_s + clear_s):
+                pairs[0, 0] = 0.0
+            change = np.cumsum(pairs)
+            blocked[:, cell] = np.searchsorted(change, np.arange(ticks), side="right") % 2
+        return blocked
+
+    def _measured(self, rng: np.random.Generator, rsrp_dbm: Floats) -> Floats:
+        """(measurement, cell): means in dB over the time since the last one, with errors; the first is of one tick."""
+        period = self._measurement
+        whole = (len(rsrp_dbm) - 1) // period
+        mean = rsrp_dbm[1 : whole * period + 1].reshape(whole, period, -1).mean(axis=1, dtype=np.float64)
+        level = np.concatenate((rsrp_dbm[:1], mean))
+        if len(level) < len(rsrp_dbm) // period + 1:
+            level = np.concatenate((level, level[-1:]))
+        return level + self.config.measurement_error_db * rng.standard_normal(level.shape)
+
+    # ------------------------------------------------------------------ the game
+
+    def start(self, episodes: StreetEpisodes) -> StreetState:
+        n = len(episodes.row)
+        serving = episodes.rsrp_dbm[episodes.row, 0].argmax(axis=1)
+        sinr_db = episodes.sinr_db[episodes.row, 0, serving].astype(np.float64)
+        return StreetState(
+            tick=np.zeros(n, np.int64),
+            serving=serving,
+            previous=np.full(n, -1),
+            handover_tick=np.full(n, -(2**31)),
+            out_ticks=np.zeros(n, np.int64),
+            past_sinr_db=np.repeat(sinr_db[:, None], PAST_SINRS, axis=1),
+            window=np.zeros((n, self._windows)),
+        )
+
+    def step(self, episodes: StreetEpisodes, state: StreetState, action: NDArray[Any]) -> Outcome:
+        target = action[:, 0]
+        n = len(target)
+        moves = target != state.serving
+        received, silent = np.zeros(n), np.zeros(n)  # bit/s/Hz times ticks; ticks
+        end = state.tick + np.where(moves, self.handover_ticks, self.decision_ticks)
+        failed_at = np.full(n, -1)  # the tick at which the link was lost
+        back = moves & (target == state.previous)
+        back &= (state.tick - state.handover_tick) * TICK_S <= PING_PONG_S
+        self._stay(episodes, state, np.flatnonzero(~moves), received, silent, failed_at)
+        self._move(episodes, state, np.flatnonzero(moves), target, received, silent, failed_at)
+
+        lost = (failed_at >= 0) & (failed_at < self.ticks)
+        if lost.any():
+            at = np.flatnonzero(lost)
+            ready = failed_at[at] + self._reestablishment
+            end[at] = -(-ready // self.decision_ticks) * self.decision_ticks
+            silent[at] += self._within(failed_at[at], end[at] - failed_at[at])
+            state.serving[at] = episodes.rsrp_dbm[episodes.row[at], end[at]].argmax(axis=1)
+            state.previous[at], state.handover_tick[at], state.out_ticks[at] = -1, end[at], 0
+        state.window[np.arange(n), state.tick // WINDOW_TICKS] += received
+        took_s = np.float64(TICK_S) * self._within(state.tick, end - state.tick)
+        state.tick = end
+        now_db = episodes.sinr_db[episodes.row, end, state.serving]
+        state.past_sinr_db = np.concatenate((now_db[:, None], state.past_sinr_db[:, :-1]), axis=1)
+
+        truncated = state.tick >= self.ticks
+        columns = {
+            "rate_bps_hz": received * TICK_S,
+            "failures_per_min": 60.0 * lost,
+            "handovers_per_s": moves.astype(np.float64),
+            "ping_pongs_per_s": back.astype(np.float64),
+            "no_data_fraction": silent * TICK_S,
+            "handover_energy_w": self.config.handover_energy_j * moves,
+        }
+        return Outcome(
+            reward=received[:, None] / self.decision_ticks,
+            terminated=np.zeros((n, 1), bool),
+            truncated=truncated,
+            elapsed_s=took_s,
+            metrics={**columns, "window_p5_bps_hz": self._low_windows(state, truncated)},
+        )
+
+    def _stay(
+        self,
+        episodes: StreetEpisodes,
+        state: StreetState,
+        at: NDArray[np.intp],
+        received: Floats,
+        silent: Floats,
+        failed_at: NDArray[np.int64],
+    ) -> None:
+        """Until the next decision on the serving cell, T310 watched tick by tick."""
+        if not len(at):
+            return
+        ticks = state.tick[at, None] + np.arange(self.decision_ticks)
+        sinr_db = episodes.sinr_db[episodes.row[at, None], ticks, state.serving[at, None]]
+        rate = self.rate_bps_hz(sinr_db) * (ticks < self.ticks)
+        out, alive = state.out_ticks[at], np.ones(len(at), bool)
+        for i in range(self.decision_ticks):
+            level_db = sinr_db[:, i]
+            runs = (level_db < self.config.out_db) | ((out > 0) & (level_db <= self.config.in_db))
+            out = np.where(runs, out + 1, 0)
+            received[at] += np.where(alive, rate[:, i], 0.0)
+            silent[at] += alive & (rate[:, i] == 0.0) & (ticks[:, i] < self.ticks)
+            fails = alive & (out >= self._t310)
+            failed_at[at] = np.where(fails, ticks[:, i] + 1, failed_at[at])
+            alive &= ~fails
+        state.out_ticks[at] = out
+
+    def _move(
+        self,
+        episodes: StreetEpisodes,
+        state: StreetState,
+        at: NDArray[np.intp],
+        target: NDArray[np.int64],
+        received: Floats,
+        silent: Floats,
+        failed_at: NDArray[np.int64],
+    ) -> None:
+        """A handover: preparation, command, interruption, access, refinement."""
+        if not len(at):
+            return
+        row, begin, old, new = episodes.row[at], state.tick[at], state.serving[at], target[at]
+        commanded = begin + self._preparation
+        accessed = commanded + self._interruption
+
+        def over(first: NDArray[np.int64], count: int, cell: NDArray[np.int64], less_db: float) -> Floats:
+            ticks = first[:, None] + np.arange(count)
+            rate = self.rate_bps_hz(episodes.sinr_db[row[:, None], ticks, cell[:, None]] - less_db)
+            return np.where(ticks < self.ticks, rate, -1.0)  # what comes after the end is told apart from nothing
+
+        before = over(begin, self._preparation, old, 0.0)
+        wide = over(accessed, self._refinement, new, self.config.refinement_db)
+        rest = self.handover_ticks - self._preparation - self._interruption - self._refinement
+        fine = over(accessed + self._refinement, rest, new, 0.0)
+        command_lost = episodes.sinr_db[row, commanded, old] < self.config.out_db
+        access_fails = ~command_lost & (episodes.sinr_db[row, accessed, new] < self.config.in_db)
+        good = ~command_lost & ~access_fails
+        after = np.concatenate((wide, fine), axis=1)
+        received[at] = np.maximum(before, 0.0).sum(axis=1) + np.where(good, np.maximum(after, 0.0).sum(axis=1), 0.0)
+        interrupted = self._within(commanded, np.full(len(at), self._interruption))
+        silent[at] = (before == 0.0).sum(axis=1) + np.where(command_lost, 0, interrupted)
+        silent[at] += np.where(good, (after == 0.0).sum(axis=1), 0)
+        failed_at[at] = np.where(command_lost, commanded, np.where(access_fails, accessed, -1))
+        state.out_ticks[at] = 0
+        state.previous[at] = old
+        state.serving[at] = new
+        state.handover_tick[at] = accessed
+
+    def _within(self, first: NDArray[np.int64], count: NDArray[np.int64]) -> NDArray[np.int64]:
+        """How many of so many ticks come before the end of the episode."""
+        return np.minimum(first + count, self.ticks) - np.minimum(first, self.ticks)
+
+    def rate_bps_hz(self, sinr_db: Floats) -> Floats:
+        """Shannon's rate up to that of the best code, nothing below `out_db`."""
+        rate = np.minimum(spectral_efficiency_bps_hz(db_to_linear(sinr_db)), self.config.most_bps_hz)
+        return np.where(sinr_db >= self.config.out_db, rate, 0.0)
+
+    def _low_windows(self, state: StreetState, truncated: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """(N,): 5th percentile of whole seconds, told at the end; what a step received counts where it began."""
+        low: NDArray[np.float64] = np.zeros(len(truncated))
+        if truncated.any():
+            whole = max(self.ticks // WINDOW_TICKS, 1)
+            low[truncated] = np.percentile(state.window[truncated, :whole] / WINDOW_TICKS, 5.0, axis=1)
+        return low
+
+    # ------------------------------------------------------------------ what agents see
+
+    def observe(self, episodes: StreetEpisodes, state: StreetState) -> NDArray[np.float32]:
+        n = len(state.tick)
+        seen = np.zeros((n, 1, self.fields.size), np.float32)
+        parts = self.fields.split(seen[:, 0])
+        newest = state.tick // self._measurement
+        for i in range(PAST_MEASUREMENTS):
+            level_dbm = episodes.measured_dbm[episodes.row, np.maximum(newest - i, 0)]
+            parts[f"rsrp_{i}_dbm"][:] = np.clip(level_dbm, LEAST_DBM, MOST_DBM)
+        parts["serving"][np.arange(n), state.serving] = 1.0
+        parts["age_s"][:, 0] = (state.tick - newest * self._measurement) * TICK_S
+        parts["served_s"][:, 0] = np.minimum((state.tick - state.handover_tick) * TICK_S, LONG_S)
+        parts["t310_s"][:, 0] = state.out_ticks * TICK_S
+        parts["sinr_db"][:] = np.clip(state.past_sinr_db, LEAST_SINR_DB, MOST_SINR_DB)
+        return seen
+
+    def reveal(self, episodes: StreetEpisodes, state: StreetState, access: str) -> dict[str, Any]:
+        """ "central": every cell's power and SINR now; "trajectory" and "hindsight": the whole way."""
+        if access == "local":
+            return {}
+        known: dict[str, Any] = {
+            "tick": state.tick,
+            "rsrp_dbm": lambda: episodes.rsrp_dbm[episodes.row, state.tick],
+            "sinr_db": lambda: episodes.sinr_db[episodes.row, state.tick],
+        }
+        if access != "central":
+            known |= {"place_m": lambda: episodes.place_m[episodes.row], "map_seed": episodes.map_seed[episodes.row]}
+        if access == "hindsight":
+            known["sinr_ahead_db"] = lambda: episodes.sinr_db[episodes.row]
+            known["rsrp_ahead_dbm"] = lambda: episodes.rsrp_dbm[episodes.row]
+        return known
+
+    def constants(self) -> Mapping[str, Any]:
+        """The keywords with presets filled in, places of sites, and times in ticks."""
+        return {
+            **self.config.as_constants(),
+            "num_cells": self.num_cells,
+            "site_m": tuple(map(tuple, self.geometry.sites_m().tolist())),
+            "tick_s": TICK_S,
+            "decision_ticks": self.decision_ticks,
+            "handover_ticks": self.handover_ticks,
+            "preparation_ticks": self._preparation,
+            "interruption_ticks": self._interruption,
+            "refinement_ticks": self._refinement,
+            "reestablishment_ticks": self._reestablishment,
+            "t310_ticks": self._t310,
+            "measurement_ticks": self._measurement,
+            "ticks": self.ticks,
+        }

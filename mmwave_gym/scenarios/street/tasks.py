@@ -1,0 +1,66 @@
+"""The tasks of streets: what the suite measures, between which floor and ceiling."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from mmwave_gym.benchmark.task import Task
+
+# Streets whose map is fixed, so that a policy may learn its street; and one of maps that nobody has trained on.
+_street = partial(
+    Task,
+    env_id="MmwaveStreet-v0",
+    primary="rate_bps_hz",
+    reference="a3",
+    ceiling="oracle",
+    ceiling_kind="hindsight-exact",
+    episodes=256,
+)
+
+TASKS: tuple[Task, ...] = (
+    _street(
+        name="street/car-sparse",
+        kwargs={"users": "car", "cells": "sparse"},
+        description="Cars at a crossing of two streets with a 28 GHz cell every 200 m.",
+    ),
+    _street(
+        name="street/car-dense",
+        kwargs={"users": "car", "cells": "dense"},
+        description="Cars, a cell every 50 m: three handovers in ten seconds if one listens to every measurement.",
+    ),
+    _street(
+        name="street/walk-sparse",
+        kwargs={"users": "pedestrian", "cells": "sparse", "decision_s": 0.4},
+        description="Pedestrians whose links are blocked by bodies, a cell every 200 m.",
+    ),
+    _street(
+        name="street/walk-dense",
+        kwargs={"users": "pedestrian", "cells": "dense", "decision_s": 0.4},
+        description="Pedestrians, a cell every 50 m.",
+    ),
+    _street(
+        name="street/car-sparse-2",
+        kwargs={"users": "car", "cells": "sparse", "maps": 2},
+        description="The cars of another town: a second map.",
+    ),
+    _street(
+        name="street/car-canyon",
+        kwargs={"users": "car", "cells": "sparse", "street": "canyon"},
+        description="Cars in one straight street: no corner hides a cell.",
+    ),
+    _street(
+        name="street/car-sparse-80ms",
+        kwargs={"users": "car", "cells": "sparse", "interruption_s": 0.08},
+        description="The cars of the first task where a handover interrupts for 80 ms: every target is known.",
+    ),
+    _street(
+        name="street/car-sparse-480ms",
+        kwargs={"users": "car", "cells": "sparse", "interruption_s": 0.48},
+        description="The same for 480 ms: every target is searched for with three looks at each of eight beams.",
+    ),
+    _street(
+        name="street/car-unseen",
+        kwargs={"users": "car", "cells": "sparse", "maps": (101, 102, 103, 104, 105, 106, 107, 108)},
+        description="Eight maps that are for testing only: what is learned must hold in any street.",
+    ),
+)
