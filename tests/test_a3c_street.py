@@ -249,7 +249,7 @@ def test_a_resumed_run_goes_on_with_other_worlds(tmp_path, monkeypatch) -> None:
 )
 def test_bad_input_ends_with_one_line(tmp_path, capsys, words, fault) -> None:
     with pytest.raises(SystemExit) as ended:
-        script.main([*words, "--out", str(tmp_path / "run")])
+        script.run([*words, "--out", str(tmp_path / "run")])
     assert ended.value.code == 2
     told = capsys.readouterr().err
     assert fault in told

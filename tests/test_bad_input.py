@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 
 from mmwave_gym.api import pettingzoo as multiagent
 from mmwave_gym.api.gymnasium import MAX_SEED, checked_action, episode_seeds
-from mmwave_gym.core import checks, registration
+from mmwave_gym.core import checks, registration, rooms
 from mmwave_gym.core.batch import Batch
 from mmwave_gym.core.registration import make_scenario
 

@@ -119,7 +119,7 @@ def test_training_takes_what_is_good_for_the_scenario(script, in_the_checkout, t
     from mmwave_baselines.training.arguments import command, parse
     from mmwave_baselines.training.session import main
 
-    module = importlib.import_module(f"train.{script}")
+    module = importlib.import_module(f"mmwave_baselines.training.{script}")
     kind = getattr(module, script.capitalize())
     small = ["--n-envs=32", "--hidden=8", "--frame-stack=2", "--eval-every=0", "--eval-episodes=1"]
     length = ["--batch-size=256", "--steps=12000"] if script == "ppo" else ["--batch-size=64", "--steps=9000"]

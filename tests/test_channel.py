@@ -15,7 +15,8 @@ from hypothesis import given, settings, strategies as st
 from link_worlds import LINE, NAN, QUANTILES, TIME, line, measured
 
 import mmwave_gym  # noqa: F401  (registers the ids)
-from mmwave_gym.links.files import ChannelError, LinkMatrix, read_channel, write_channel
+from mmwave_gym.core.errors import ChannelError
+from mmwave_gym.links.files import LinkMatrix, read_channel, write_channel
 from mmwave_gym.scenarios.handover.game import LOWEST_RSRQ_DB
 
 # ---------------------------------------------------------------------- files

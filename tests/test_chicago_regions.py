@@ -12,8 +12,9 @@ import mmwave_gym  # noqa: F401  (registers the ids)
 from mmwave_baselines.training.arguments import parse
 from mmwave_baselines.training.ppo import Ppo
 from mmwave_gym.benchmark.suite import task
+from mmwave_gym.core.errors import ChannelError
 from mmwave_gym.core.scenario import EpisodeKey, EpisodeRng
-from mmwave_gym.links.files import ChannelError, LinkMatrix, read_channel, write_channel
+from mmwave_gym.links.files import LinkMatrix, read_channel, write_channel
 from mmwave_gym.links.regions import REGIONS, within
 from mmwave_gym.sources import convert, open_channel
 

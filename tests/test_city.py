@@ -11,8 +11,9 @@ import pytest
 from city_worlds import BS_X_M, RANGE_M, small_city
 
 import mmwave_gym  # noqa: F401  (registers the ids)
+from mmwave_gym.core.errors import CityError
 from mmwave_gym.core.scenario import EpisodeKey, EpisodeRng
-from mmwave_gym.scenarios.association.city import FIELDS, City, CityError, CityWorld, read_city, write_city
+from mmwave_gym.scenarios.association.city import FIELDS, City, CityWorld, read_city, write_city
 from mmwave_gym.scenarios.association.game import Association, AssociationConfig
 from mmwave_gym.scenarios.association.routes import epochs
 

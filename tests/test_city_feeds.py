@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from city_worlds import fcd_text, feed_tables, shape_rows, write_fcd, write_feed
 
-from mmwave_gym.scenarios.association.city import CityError
+from mmwave_gym.core.errors import CityError
 from mmwave_gym.sources import gtfs, sumo_fcd
 from mmwave_gym.sources.snapping import along_shape
 

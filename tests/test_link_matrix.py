@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from link_worlds import LINE, NAN, QUANTILES, TIME, line, measured, rng
 
-from mmwave_gym.links.files import ChannelError, LinkMatrix
-from mmwave_gym.links.matrix import correlated_normals, neighbours
+from mmwave_gym.core.errors import ChannelError
+from mmwave_gym.links.checks import neighbours
+from mmwave_gym.links.files import LinkMatrix
+from mmwave_gym.links.matrix import correlated_normals
 
 
 def square_grid(columns, rows, side_m=50.0, cells=2):

@@ -159,7 +159,7 @@ def trained(script: str, words: list[str], out: Path) -> Path:
 
     from mmwave_baselines.training.session import parse_checked, train
 
-    module = importlib.import_module(f"train.{script}")
+    module = importlib.import_module(f"mmwave_baselines.training.{script}")
     args = parse_checked(getattr(module, script.capitalize()), [*words, "--out", str(out)])
     return train(args, module.build, Console(quiet=True))
 
@@ -170,7 +170,7 @@ def beginner(script: str, words: list[str]) -> Policy:
 
     from mmwave_baselines.training.session import Environment, agent_of, parse_checked
 
-    module = importlib.import_module(f"train.{script}")
+    module = importlib.import_module(f"mmwave_baselines.training.{script}")
     args = parse_checked(getattr(module, script.capitalize()), words)
     environment = Environment(args, args.target(), args.seed)
     return agent_of(module.build(args, environment.venv), args, environment, args.target())
@@ -234,7 +234,7 @@ def test_the_saved_network_is_the_models(script: str, tmp_path: Path) -> None:
 
     from mmwave_baselines.training.session import Environment, parse_checked
 
-    module = importlib.import_module(f"train.{script}")
+    module = importlib.import_module(f"mmwave_baselines.training.{script}")
     args = parse_checked(getattr(module, script.capitalize()), [ENV, "--n-envs=2", "--seed=3", "--hidden=16"])
     environment = Environment(args, args.target(), 3)
     model = module.build(args, environment.venv)

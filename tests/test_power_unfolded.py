@@ -408,7 +408,7 @@ def test_an_interrupted_run_goes_on_as_if_nothing_had_been(tmp_path: Any, monkey
     from mmwave_baselines.power_allocation.training import unfolded as training
 
     words = [*QUICK, "--steps", "8", "--eval-every", "4"]
-    training.main([*words, "--out", str(tmp_path / "whole")])
+    training.run([*words, "--out", str(tmp_path / "whole")])
     update = training.Learner.update
 
     def stopped(learner: Any) -> Any:
@@ -418,16 +418,16 @@ def test_an_interrupted_run_goes_on_as_if_nothing_had_been(tmp_path: Any, monkey
 
     monkeypatch.setattr(training.Learner, "update", stopped)
     with pytest.raises(SystemExit) as stop:
-        training.main([*words, "--out", str(tmp_path / "parts")])
+        training.run([*words, "--out", str(tmp_path / "parts")])
     assert stop.value.code == 130
     monkeypatch.setattr(training.Learner, "update", update)
-    training.main([*words, "--out", str(tmp_path / "parts"), "--resume"])
+    training.run([*words, "--out", str(tmp_path / "parts"), "--resume"])
     assert results(tmp_path / "whole")["sha256"] == results(tmp_path / "parts")["sha256"]
 
 
 def test_seeds_side_by_side_learn_what_each_learns_alone(tmp_path: Any) -> None:
     pytest.importorskip("torch")
-    from mmwave_baselines.power_allocation.training.unfolded import main
+    from mmwave_baselines.power_allocation.training.unfolded import run as main
 
     words = [*QUICK, "--steps", "6"]
     main([*words, "--together", "2", "--out", str(tmp_path / "both")])
@@ -451,7 +451,7 @@ def test_seeds_side_by_side_learn_what_each_learns_alone(tmp_path: Any) -> None:
 )
 def test_bad_arguments_are_named(tmp_path: Any, capsys: Any, words: list[str], fault: str) -> None:
     pytest.importorskip("torch")
-    from mmwave_baselines.power_allocation.training.unfolded import main
+    from mmwave_baselines.power_allocation.training.unfolded import run as main
 
     with pytest.raises(SystemExit) as stop:
         main([*QUICK, *words, "--out", str(tmp_path)])

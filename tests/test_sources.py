@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 import mmwave_gym  # noqa: F401  (registers the ids)
+from mmwave_gym.core.errors import ChannelError
 from mmwave_gym.core.scenario import EpisodeKey, EpisodeRng
-from mmwave_gym.links.files import ChannelError, read_channel
+from mmwave_gym.links.files import read_channel
 from mmwave_gym.sources import convert, mssn, open_channel, raytraced
 
 HEADER = (

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from mmwave_baselines.training.presets import preset
 
 import mmwave_gym
 from mmwave_baselines.street.learned import Ppo
 from mmwave_baselines.street.rules import A3
+from mmwave_baselines.training.recipes import preset
 from mmwave_gym.agents.networks import SetNetwork, mark_columns
 from mmwave_gym.agents.policy import Policy
 from mmwave_gym.agents.protocol import AgentError

@@ -27,7 +27,7 @@ def run(script, *argv, out):
     """A script's main in this process; returns its exit code."""
     import importlib
 
-    module = importlib.import_module(f"train.{script}")
+    module = importlib.import_module(f"mmwave_baselines.training.{script}")
     kind = getattr(module, script.capitalize())
     from mmwave_baselines.training.session import main
 

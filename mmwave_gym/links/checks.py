@@ -6,25 +6,30 @@ Rows are counted from 1 in messages, as in a file after its header; indices of `
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
+from scipy.spatial import cKDTree
 
-from mmwave_gym.links import matrix as lm
-from mmwave_gym.links.matrix import ChannelError
-
-if TYPE_CHECKING:
-    from mmwave_gym.links.matrix import LinkMatrix
+from mmwave_gym.core.errors import ChannelError
 
 Array = NDArray[np.float64]
 
+LOWEST_DBM, HIGHEST_DBM = -160.0, 60.0
+"""What can be a received power. SS-RSRP is reported from -156 to -31 dBm (3GPP TS 38.133 table 10.1.6.1-1)."""
+LOWEST_NOISE_DBM, HIGHEST_NOISE_DBM = -180.0, -40.0  # thermal noise of 1 Hz is -174 dBm, of 10 GHz -74 dBm
+TEXTS = ("source", "licence", "notes")
+MAX_VALUES = 20_000_000  # 160 MB of float64
+MAX_CELLS = 4096
+NEIGHBOUR_SPACINGS = 1.5  # ours: between a grid's side (1) and a missing place (2)
+UNIFORM_TIME = 1e-3  # relative: times written with three digits of the step are still uniform
 MONOTONE_DB = 1e-6  # measured percentiles carry rounding errors of 1e-14 dB
 
 
-def checked(matrix: LinkMatrix) -> dict[str, Any]:
+def checked(matrix: Any) -> dict[str, Any]:
     """The fields of `matrix` in their final types; arrays are read-only copies."""
     out: dict[str, Any] = {}
     rsrp = _floats("rsrp_dbm", matrix.rsrp_dbm)
@@ -37,10 +42,10 @@ def checked(matrix: LinkMatrix) -> dict[str, Any]:
         )
     if rsrp.shape[0] < 2:
         raise ChannelError(f"rsrp_dbm must have at least 2 rows, got {rsrp.shape[0]}.")
-    if not 2 <= rsrp.shape[1] <= lm.MAX_CELLS:
-        raise ChannelError(f"there must be 2 to {lm.MAX_CELLS} cells to choose from, got {rsrp.shape[1]}.")
-    if rsrp.size > lm.MAX_VALUES:
-        raise ChannelError(f"rsrp_dbm may hold {lm.MAX_VALUES:,} values, got {rsrp.size:,}.")
+    if not 2 <= rsrp.shape[1] <= MAX_CELLS:
+        raise ChannelError(f"there must be 2 to {MAX_CELLS} cells to choose from, got {rsrp.shape[1]}.")
+    if rsrp.size > MAX_VALUES:
+        raise ChannelError(f"rsrp_dbm may hold {MAX_VALUES:,} values, got {rsrp.size:,}.")
     rows = rsrp.shape[0]
     out["cells"] = _cells(matrix.cells, rsrp.shape[1])
     _check_power(rsrp, out["cells"])
@@ -48,11 +53,11 @@ def checked(matrix: LinkMatrix) -> dict[str, Any]:
         _check_percentiles(percentiles, rsrp, out["cells"], matrix.time_s is not None)
         rsrp = np.maximum.accumulate(rsrp, axis=-1)
     out["rsrp_dbm"], out["percentiles"] = rsrp, percentiles
-    out["noise_dbm"] = _number("noise_dbm", matrix.noise_dbm, lm.LOWEST_NOISE_DBM, lm.HIGHEST_NOISE_DBM, "dBm")
+    out["noise_dbm"] = _number("noise_dbm", matrix.noise_dbm, LOWEST_NOISE_DBM, HIGHEST_NOISE_DBM, "dBm")
     out["correlation_m"] = _number("correlation_m", matrix.correlation_m, 1e-3, 1e6, "m")
     if matrix.carrier_hz is not None:
         out["carrier_hz"] = _number("carrier_hz", matrix.carrier_hz, 1e6, 1e13, "Hz")
-    for name in lm.TEXTS:
+    for name in TEXTS:
         if not isinstance(getattr(matrix, name), str):
             raise ChannelError(f"{name} must be text, got {getattr(matrix, name)!r}.")
     if matrix.time_s is not None:
@@ -112,7 +117,7 @@ def _check_power(rsrp: Array, cells: tuple[str, ...]) -> None:
             f"rsrp_dbm is between 0 and 1 everywhere (largest {known.max():g}): that looks like linear watts or "
             "milliwatts; the file must hold dBm, 10 log10(P / 1 mW)."
         )
-    wrong = np.argwhere((rsrp < lm.LOWEST_DBM) | (rsrp > lm.HIGHEST_DBM))
+    wrong = np.argwhere((rsrp < LOWEST_DBM) | (rsrp > HIGHEST_DBM))
     if len(wrong):
         row, cell = wrong[0, :2].tolist()
         value = rsrp[tuple(wrong[0])]
@@ -123,7 +128,7 @@ def _check_power(rsrp: Array, cells: tuple[str, ...]) -> None:
         )
         raise ChannelError(
             f"row {row + 1}, cell {cells[cell]!r}: {value:g} is no received power in dBm; allowed are "
-            f"{lm.LOWEST_DBM:g} to {lm.HIGHEST_DBM:g}; {hint}"
+            f"{LOWEST_DBM:g} to {HIGHEST_DBM:g}; {hint}"
         )
 
 
@@ -164,7 +169,7 @@ def _times(value: Any, rows: int) -> Array:
         raise ChannelError(
             f"time_s must increase: row {row} has {times[row - 1]:g} s and row {row + 1} {times[row]:g} s."
         )
-    odd = np.abs(steps - np.median(steps)) > lm.UNIFORM_TIME * np.median(steps)
+    odd = np.abs(steps - np.median(steps)) > UNIFORM_TIME * np.median(steps)
     if odd.any():
         row = int(odd.argmax()) + 1
         raise ChannelError(
@@ -192,7 +197,7 @@ def _positions(name: str, value: Any, rows: int) -> Array:
     return places
 
 
-def _edges(matrix: LinkMatrix, position_m: Array | None) -> NDArray[np.intp] | None:
+def _edges(matrix: Any, position_m: Array | None) -> NDArray[np.intp] | None:
     """Sorted, unique pairs of neighbouring places; None for a time matrix."""
     if matrix.time_s is not None:
         if matrix.edges is not None:
@@ -207,7 +212,7 @@ def _edges(matrix: LinkMatrix, position_m: Array | None) -> NDArray[np.intp] | N
         twins = np.flatnonzero((position_m == place).all(axis=1))[:2] + 1
         raise ChannelError(f"rows {twins[0]} and {twins[1]} have the same position {place.tolist()}.")
     given = matrix.edges is not None
-    edges = np.array(matrix.edges) if given else lm.neighbours(position_m)
+    edges = np.array(matrix.edges) if given else neighbours(position_m)
     if edges.ndim != 2 or edges.shape[1:] != (2,) or not np.issubdtype(edges.dtype, np.integer):
         raise ChannelError(f"edges must be integers of shape (edges, 2), got dtype {edges.dtype}, shape {edges.shape}.")
     if len(edges) and (edges.min() < 0 or edges.max() >= rows):
@@ -227,3 +232,30 @@ def _edges(matrix: LinkMatrix, position_m: Array | None) -> NDArray[np.intp] | N
             f"row {outside} is outside of it: {hint} the largest part."
         )
     return edges
+
+
+def neighbours(position_m: Array) -> NDArray[np.intp]:
+    """Edges (E, 2) of places (P, 2) that come without: pairs at most 1.5 spacings apart with nobody in between.
+
+    The spacing is the largest distance of a place from its nearest one. "In between" is a third place nearer to
+    both ends than they are to each other (the relative neighbourhood graph): it takes away the diagonals of a grid
+    and the short cuts of a bend.
+    """
+    tree = cKDTree(position_m)
+    spacing_m = float(np.asarray(tree.query(position_m, k=2)[0])[:, 1].max())
+    reach_m = NEIGHBOUR_SPACINGS * spacing_m
+    if tree.count_neighbors(tree, reach_m) > 100 * len(position_m):
+        raise ChannelError(
+            f"one place is {spacing_m:g} m from its nearest, most are far closer: give `edges` in an npz file."
+        )
+    near = tree.query_pairs(reach_m, output_type="ndarray").astype(np.intp)
+    around = tree.query_ball_point(position_m, reach_m)
+    kept = []
+    for a, b in near[np.lexsort((near[:, 1], near[:, 0]))].tolist():
+        third = np.setdiff1d(np.intersect1d(around[a], around[b]), (a, b)).astype(np.intp)
+        apart_m, to_a_m, to_b_m = (
+            np.linalg.norm(position_m[i] - position_m[j], axis=-1) for i, j in ((a, b), (third, a), (third, b))
+        )
+        if not (np.maximum(to_a_m, to_b_m) < apart_m * (1.0 - 1e-9)).any():
+            kept.append((a, b))
+    return np.array(kept, np.intp).reshape(-1, 2)

@@ -23,7 +23,8 @@ from typing import Any
 
 import numpy as np
 
-from mmwave_gym.links.matrix import TEXTS, ChannelError, LinkMatrix
+from mmwave_gym.core.errors import ChannelError
+from mmwave_gym.links.matrix import TEXTS, LinkMatrix
 from mmwave_gym.radio.units import noise_dbm as thermal_noise_dbm
 
 __all__ = ["ChannelError", "LinkMatrix", "read_channel", "write_channel"]

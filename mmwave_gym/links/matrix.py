@@ -26,26 +26,15 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 from scipy.special import ndtr
 
+from mmwave_gym.core.errors import ChannelError
 from mmwave_gym.core.scenario import EpisodeRng
+from mmwave_gym.links.checks import TEXTS, checked
 
 Array = NDArray[np.float64]
 
-LOWEST_DBM, HIGHEST_DBM = -160.0, 60.0
-"""What can be a received power. SS-RSRP is reported from -156 to -31 dBm (3GPP TS 38.133 table 10.1.6.1-1)."""
-LOWEST_NOISE_DBM, HIGHEST_NOISE_DBM = -180.0, -40.0  # thermal noise of 1 Hz is -174 dBm, of 10 GHz -74 dBm
-TEXTS = ("source", "licence", "notes")
-MAX_VALUES = 20_000_000  # 160 MB of float64
-MAX_CELLS = 4096
 MAX_LEGS = 1_000_000
-NEIGHBOUR_SPACINGS = 1.5  # ours: between a grid's side (1) and a missing place (2)
-UNIFORM_TIME = 1e-3  # relative: times written with three digits of the step are still uniform
-
-
-class ChannelError(ValueError):
-    """A link matrix, or the file that should hold one, is wrong; the text says where and what to do."""
 
 
 class Drawn(NamedTuple):
@@ -113,9 +102,7 @@ class LinkMatrix:
     """What the reader of the raw data left out or assumed."""
 
     def __post_init__(self) -> None:
-        from mmwave_gym.links import checks as link_checks
-
-        for name, value in link_checks.checked(self).items():
+        for name, value in checked(self).items():
             object.__setattr__(self, name, value)
 
     # ------------------------------------------------------------------ what it is
@@ -331,30 +318,3 @@ def correlated_normals(rng: np.random.Generator, stride: Array, slots: int, cell
     for ue, rho in enumerate(np.exp(-stride).tolist()):
         z[ue] = lfilter([1.0], [1.0, -rho], z[ue], axis=0)
     return z
-
-
-def neighbours(position_m: Array) -> NDArray[np.intp]:
-    """Edges (E, 2) of places (P, 2) that come without: pairs at most 1.5 spacings apart with nobody in between.
-
-    The spacing is the largest distance of a place from its nearest one. "In between" is a third place nearer to
-    both ends than they are to each other (the relative neighbourhood graph): it takes away the diagonals of a grid
-    and the short cuts of a bend.
-    """
-    tree = cKDTree(position_m)
-    spacing_m = float(np.asarray(tree.query(position_m, k=2)[0])[:, 1].max())
-    reach_m = NEIGHBOUR_SPACINGS * spacing_m
-    if tree.count_neighbors(tree, reach_m) > 100 * len(position_m):
-        raise ChannelError(
-            f"one place is {spacing_m:g} m from its nearest, most are far closer: give `edges` in an npz file."
-        )
-    near = tree.query_pairs(reach_m, output_type="ndarray").astype(np.intp)
-    around = tree.query_ball_point(position_m, reach_m)
-    kept = []
-    for a, b in near[np.lexsort((near[:, 1], near[:, 0]))].tolist():
-        third = np.setdiff1d(np.intersect1d(around[a], around[b]), (a, b)).astype(np.intp)
-        apart_m, to_a_m, to_b_m = (
-            np.linalg.norm(position_m[i] - position_m[j], axis=-1) for i, j in ((a, b), (third, a), (third, b))
-        )
-        if not (np.maximum(to_a_m, to_b_m) < apart_m * (1.0 - 1e-9)).any():
-            kept.append((a, b))
-    return np.array(kept, np.intp).reshape(-1, 2)

@@ -12,7 +12,8 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from mmwave_gym.links.matrix import ChannelError, LinkMatrix
+from mmwave_gym.core.errors import ChannelError
+from mmwave_gym.links.matrix import LinkMatrix
 
 REGIONS = {"north": (1, True), "south": (1, False), "east": (0, True), "west": (0, False)}
 """Name -> coordinate, and whether the region is where that is large."""

@@ -45,7 +45,8 @@ class RecordedScene(Generic[R]):
     @cached_property
     def _picture(self) -> Any:
         module, name = self.picture_type.split(":")
-        return getattr(importlib.import_module(f"mmwave_gym.rendering.{module}"), name)(self._record)
+        room = type(self).__module__.rpartition(".")[0]
+        return getattr(importlib.import_module(f"{room}.{module}"), name)(self._record)
 
     def record(self, outcome: Outcome | None) -> None:
         if outcome is None:

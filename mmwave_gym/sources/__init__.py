@@ -1,7 +1,7 @@
-"""Real input: readers that turn what others measured or computed into link matrices and cities.
+"""Readers of what others measured, computed or published: one file a format.
 
 `open_channel` is what the keyword `channel` of an environment means, `convert` what `mmwave-gym channel` does;
-`open_city` is what `city` means, `city_builder.build` what `mmwave-gym city` does; `open_sites` is what `layout` means.
+`open_sites` is what `layout` means.
 Data is found in the folder that the environment variable MMWAVE_DATA names; docs/channel_files.md and
 docs/city_files.md say where to get it.
 """
@@ -16,11 +16,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mmwave_gym.core.errors import ChannelError
 from mmwave_gym.links.files import read_channel, write_channel
-from mmwave_gym.links.matrix import ChannelError, LinkMatrix
+from mmwave_gym.links.matrix import LinkMatrix
 from mmwave_gym.links.regions import within
-from mmwave_gym.scenarios.association import cities
-from mmwave_gym.scenarios.association.city import City, CityError
 from mmwave_gym.sources import mssn, raytraced, sites
 
 SCHEMES: dict[str, Callable[[Path, str], LinkMatrix]] = {"mssn": mssn.open_named, "raytraced": raytraced.open_named}
@@ -82,22 +81,6 @@ def data_folder(wanted: str, page: str = "docs/channel_files.md") -> Path:
 
 def _schemes() -> str:
     return ", ".join(f"{scheme}:…" for scheme in SCHEMES)
-
-
-def open_city(city: str | os.PathLike[str] | City, on_stage: cities.Progress = cities.silent) -> City:
-    """A city, as it is, from an .npz file, or from a source "scheme:name" that is built once and kept.
-
-    Raises CityError, a ValueError, that names the file or the source and what is wrong.
-    """
-    if isinstance(city, City):
-        return city
-    if not isinstance(city, str | os.PathLike):
-        raise CityError(f"city must be a city file, a source such as 'gtfs:helsinki', or a City, got {city!r}.")
-    text = os.fspath(city)
-    scheme, colon, _ = text.partition(":")
-    if colon and len(scheme) > 1 and not Path(text).exists():  # one letter is a drive of Windows
-        return cities.open_named(text, lambda: data_folder(text, "docs/city_files.md"), on_stage)
-    return cities.open_file(Path(text))
 
 
 def open_sites(layout: str | os.PathLike[str]) -> tuple[tuple[str, ...], NDArray[np.floating[Any]], str]:

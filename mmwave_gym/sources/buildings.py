@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmwave_gym.scenarios.association.city import CityError
+from mmwave_gym.core.errors import CityError
 from mmwave_gym.sources.tracks import check_degrees, library
 
 Array = NDArray[np.floating[Any]]

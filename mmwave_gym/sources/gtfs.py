@@ -27,10 +27,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mmwave_gym.scenarios.association.city import CityError, clock
+from mmwave_gym.core.errors import CityError
 from mmwave_gym.sources.gtfs_rows import check_rows
 from mmwave_gym.sources.snapping import along_shape
-from mmwave_gym.sources.tracks import Projection, Track, Tracks, library
+from mmwave_gym.sources.tracks import Projection, Track, Tracks, clock, library
 
 Array = NDArray[np.floating[Any]]
 

@@ -13,7 +13,7 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from mmwave_gym.scenarios.association.city import CityError
+from mmwave_gym.core.errors import CityError
 from mmwave_gym.sources.tracks import check_degrees
 
 TIME = re.compile(r"\s*(\d{1,3}):([0-5]\d):([0-5]\d)\s*")

@@ -34,8 +34,9 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from mmwave_gym.core.errors import ChannelError
 from mmwave_gym.links.files import MAX_FILE_BYTES, read_bytes
-from mmwave_gym.links.matrix import ChannelError, LinkMatrix
+from mmwave_gym.links.matrix import LinkMatrix
 from mmwave_gym.radio.units import noise_dbm
 
 FOLDER = "mssn_5g_rss_grid"

@@ -19,8 +19,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mmwave_gym.core.errors import ChannelError
 from mmwave_gym.links.files import load_npz, read_bytes
-from mmwave_gym.links.matrix import ChannelError, LinkMatrix
+from mmwave_gym.links.matrix import LinkMatrix
 from mmwave_gym.radio.units import noise_dbm as thermal_noise_dbm
 
 FOLDER = "derived_examples"

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mmwave_gym.core.errors import CityError
 from mmwave_gym.links.files import read_bytes
-from mmwave_gym.scenarios.association.city import MAX_SITES, CityError
-from mmwave_gym.sources.tracks import Knots, Projection, check_degrees
+from mmwave_gym.sources.tracks import MAX_SITES, Knots, Projection, check_degrees
 
 Array = NDArray[np.floating[Any]]
 

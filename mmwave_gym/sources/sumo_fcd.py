@@ -20,8 +20,8 @@ from xml.parsers import expat
 
 import numpy as np
 
-from mmwave_gym.scenarios.association.city import MAX_VEHICLES, CityError
-from mmwave_gym.sources.tracks import Track, Tracks, check_degrees, library
+from mmwave_gym.core.errors import CityError
+from mmwave_gym.sources.tracks import MAX_VEHICLES, Track, Tracks, check_degrees, library
 
 MAX_BYTES = 4 * 2**30  # unpacked; nothing of it is kept but times and places
 MAX_PLACES = 20_000_000

@@ -15,12 +15,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmwave_gym.scenarios.association.city import CityError
+from mmwave_gym.core.errors import CityError
 
 Array = NDArray[np.floating[Any]]
 
+MAX_SITES = 4096
+MAX_VEHICLES = 100_000
 SHORTEST_PIECE_S = 5.0
 """A shorter way across the map is left out: ours, nothing is decided in it."""
+
+
+def clock(time_s: float) -> str:
+    """ "07:05" of a time of day; beyond midnight hours go on, as in GTFS."""
+    return f"{int(time_s) // 3600:02d}:{int(time_s) // 60 % 60:02d}"
 
 
 def library(name: str, wanted_for: str = "building a city") -> Any:

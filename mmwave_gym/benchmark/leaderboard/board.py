@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from mmwave_gym.benchmark.leaderboard import statistics
+from mmwave_gym.benchmark import statistics
 from mmwave_gym.benchmark.leaderboard.rows import ACCESS_LEVELS, Run
 from mmwave_gym.benchmark.statistics import Interval, Sample
 

@@ -14,7 +14,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from mmwave_gym.scenarios.association.city import City, CityError, read_city, write_city
+from mmwave_gym.core.errors import CityError
+from mmwave_gym.scenarios.association.city import City, read_city, write_city
+from mmwave_gym.sources import data_folder
 
 RECIPE = 1
 """Goes up when the builder makes another city of the same data."""
@@ -99,3 +101,19 @@ def cache_folder() -> Path:
     """Where built cities are kept."""
     given = os.environ.get("MMWAVE_CACHE")
     return Path(given) if given else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mmwave-gym"
+
+
+def open_city(city: str | os.PathLike[str] | City, on_stage: Progress = silent) -> City:
+    """A city, as it is, from an .npz file, or from a source "scheme:name" that is built once and kept.
+
+    Raises CityError, a ValueError, that names the file or the source and what is wrong.
+    """
+    if isinstance(city, City):
+        return city
+    if not isinstance(city, str | os.PathLike):
+        raise CityError(f"city must be a city file, a source such as 'gtfs:helsinki', or a City, got {city!r}.")
+    text = os.fspath(city)
+    scheme, colon, _ = text.partition(":")
+    if colon and len(scheme) > 1 and not Path(text).exists():  # one letter is a drive of Windows
+        return open_named(text, lambda: data_folder(text, "docs/city_files.md"), on_stage)
+    return open_file(Path(text))

@@ -20,23 +20,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmwave_gym.core.checks import at_least
+from mmwave_gym.core.errors import CityError
 from mmwave_gym.links.files import load_npz, read_bytes
 from mmwave_gym.radio.units import db_to_linear
 from mmwave_gym.scenarios.association.routes import FORESIGHT_S, LinkBudget, Routes, Visits
+from mmwave_gym.sources.tracks import MAX_SITES, MAX_VEHICLES, clock
 
 Array = NDArray[np.floating[Any]]
 
 VERSION = 1
-MAX_SITES = 4096
-MAX_VEHICLES = 100_000
 TEXTS = ("projection", "source", "attribution", "licence", "notes")
 TICKS_PER_S = 1e6
 """Visits begin and end on ticks of a microsecond, on which no two vehicles' changes coincide."""
 LONG_SHARE = 0.5  # ours: of the time that one of the two shares with its best partner
-
-
-class CityError(ValueError):
-    """A city, its file or what it should be built from is wrong; the text says where and what to do."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -191,11 +187,6 @@ class City:
             *(t for t in (self.notes, self.attribution) if t),
         )
         return "\n".join(lines)
-
-
-def clock(time_s: float) -> str:
-    """ "07:05" of a time of day; beyond midnight hours go on, as in GTFS."""
-    return f"{int(time_s) // 3600:02d}:{int(time_s) // 60 % 60:02d}"
 
 
 _SHAPES = {

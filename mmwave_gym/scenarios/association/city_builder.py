@@ -20,8 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmwave_gym.core.checks import at_least
+from mmwave_gym.core.errors import CityError
 from mmwave_gym.radio.units import noise_dbm
-from mmwave_gym.scenarios.association.city import City, CityError
+from mmwave_gym.scenarios.association.city import City
 from mmwave_gym.sources import buildings as maps, gtfs, sight, sites as site_files, sumo_fcd
 from mmwave_gym.sources.tracks import Projection, Tracks, knots_on_map
 

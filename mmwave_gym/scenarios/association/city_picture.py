@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from mmwave_gym.scenarios.association.city import City, clock
+from mmwave_gym.scenarios.association.city import City
+from mmwave_gym.sources.tracks import clock
 
 GROUND, BUILDING, ROUTE = "#f7f6f2", "#d3cec4", "#7d93ad"
 SITE, VEHICLE, SEEN, BLOCKED = "#14324f", "#d1495b", "#2a9d5c", "#c9a0a0"

@@ -137,7 +137,7 @@ class AssociationScene(RecordedScene[Record]):
     """See `mmwave_gym.rendering.renderer.Scene`."""
 
     record_type = Record
-    picture_type = "association_picture:AssociationPicture"
+    picture_type = "picture:AssociationPicture"
 
     def text(self) -> str:
         """The map with loads, the decision and totals in ASCII, always the same number of lines of the same width."""

@@ -105,7 +105,7 @@ class CellSelectionScene(RecordedScene[Record]):
     """See `mmwave_gym.rendering.renderer.Scene`."""
 
     record_type = Record
-    picture_type = "cell_selection_picture:CellSelectionPicture"
+    picture_type = "picture:CellSelectionPicture"
 
     def text(self) -> str:
         """The table in ASCII, always the same number of lines of the same width."""

@@ -178,7 +178,7 @@ class PowerAllocationScene(RecordedScene[Record]):
     """See `mmwave_gym.rendering.renderer.Scene`."""
 
     record_type = Record
-    picture_type = "power_allocation_picture:PowerAllocationPicture"
+    picture_type = "picture:PowerAllocationPicture"
 
     def text(self) -> str:
         """The map of clusters, rates and powers in ASCII, always the same number of lines of the same width."""

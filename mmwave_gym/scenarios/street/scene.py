@@ -205,7 +205,7 @@ class StreetScene(RecordedScene[Record]):
     """See `mmwave_gym.rendering.renderer.Scene`."""
 
     record_type = Record
-    picture_type = "street_picture:StreetPicture"
+    picture_type = "picture:StreetPicture"
 
     def text(self) -> str:
         """Map, cells and totals in ASCII, always the same number of lines of the same width."""
