@@ -375,7 +375,7 @@ def test_training_lowers_the_loss_and_saves_an_agent(tmp_path: Any, capsys: Any)
     torch = pytest.importorskip("torch")
     from rich.console import Console
 
-    from mmwave_baselines.power_allocation.training.unfolded import Learner, Unfolded as Arguments, loss_of, main
+    from mmwave_baselines.power_allocation.training.unfolded import Learner, Unfolded as Arguments, loss_of, run as main
 
     main([*QUICK, "--steps", "80", "--late", "0", "--out", str(tmp_path / "run")])
     assert "mmwave-gym evaluate" in capsys.readouterr().out

@@ -14,14 +14,8 @@ import pytest
 from mmwave_baselines.association.reproduction import claims as reproduce_claims, search as search, series as series
 from mmwave_baselines.association.reproduction.claims import judge
 from mmwave_baselines.association.reproduction.measures import Measured, inverse, paper_claims, printed
-from mmwave_baselines.association.reproduction.plan import (
-    BESIDE,
-    FIVE,
-    NUM_UES,
-    AssociationReproduction,
-    Setting,
-    search_task,
-)
+from mmwave_baselines.association.reproduction.paper import AssociationReproduction
+from mmwave_baselines.association.reproduction.plan import BESIDE, FIVE, NUM_UES, Setting, search_task
 from mmwave_baselines.reproduction.verdicts import all_of, within
 from mmwave_gym.benchmark.evaluation import evaluate
 from mmwave_gym.benchmark.leaderboard.rows import Run

@@ -25,7 +25,8 @@ from mmwave_baselines.handover.reproduction import (
 )
 from mmwave_baselines.handover.reproduction.claims import STARTS, judge
 from mmwave_baselines.handover.reproduction.measures import NAMES, TESTED, Measured, paper_claims, printed, total_ues
-from mmwave_baselines.handover.reproduction.plan import BETAS, HandoverReproduction, chunks
+from mmwave_baselines.handover.reproduction.paper import HandoverReproduction
+from mmwave_baselines.handover.reproduction.plan import BETAS, chunks
 from mmwave_baselines.handover.ucb import Ucb
 from mmwave_gym.benchmark.reproduction import Results
 from mmwave_gym.core.registration import make_scenario

@@ -24,7 +24,8 @@ from mmwave_baselines.power_allocation.reproduction import (
 )
 from mmwave_baselines.power_allocation.reproduction.claims import judge
 from mmwave_baselines.power_allocation.reproduction.measures import Measured, jackknife, jain, paper_claims
-from mmwave_baselines.power_allocation.reproduction.plan import SETTINGS as NAMES, PowerAllocationReproduction
+from mmwave_baselines.power_allocation.reproduction.paper import PowerAllocationReproduction
+from mmwave_baselines.power_allocation.reproduction.plan import SETTINGS as NAMES
 from mmwave_baselines.power_allocation.reproduction.worlds import SETTINGS, Clusters
 from mmwave_baselines.reproduction.verdicts import all_of, within
 from mmwave_gym.benchmark.reproduction import VERDICTS, Results, load_reproduction

@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmwave_gym.agents.protocol import AgentError
+from mmwave_gym.core.types import Float32Array
 
 ACTIVATIONS = ("tanh", "relu")
 
-Floats = NDArray[np.float32]
-Layers = tuple[tuple[Floats, Floats], ...]
+Layers = tuple[tuple[Float32Array, Float32Array], ...]
 """(weight (out, in), bias (out,)) of each layer, first layer first."""
 
 
@@ -30,7 +30,7 @@ class Network:
     layers: Layers
     activation: str = "tanh"
     skip: bool = False
-    log_std: Floats | None = None  # of the action, where it is continuous
+    log_std: Float32Array | None = None  # of the action, where it is continuous
     symmetric = False
 
     def __post_init__(self) -> None:
@@ -57,7 +57,7 @@ class Network:
     def describe(self) -> dict[str, Any]:
         return {"sizes": self.sizes, "activation": self.activation, "skip": self.skip}
 
-    def __call__(self, x: Floats, mask: NDArray[np.bool_] | None = None) -> Floats:
+    def __call__(self, x: Float32Array, mask: NDArray[np.bool_] | None = None) -> Float32Array:
         """(rows, inputs) to (rows, outputs); which choices are allowed makes no difference to it."""
         hidden = x
         for weight, bias in self.layers[:-1]:
@@ -107,7 +107,7 @@ class SetNetwork:
         relative = {} if self.marks is None else {"relative": True}
         return {"over": "choices", "hidden": widths, "activation": self.activation, **relative}
 
-    def __call__(self, x: Floats, mask: NDArray[np.bool_] | None = None) -> Floats:
+    def __call__(self, x: Float32Array, mask: NDArray[np.bool_] | None = None) -> Float32Array:
         """(rows, inputs) to (rows, choices); mask (rows, choices): which are allowed, at least one a row."""
         hidden = x[:, self.columns]  # (rows, choices, features)
         if self.marks is not None:
@@ -187,15 +187,17 @@ class LstmNetwork:
     def describe(self) -> dict[str, Any]:
         return {"recurrent": "lstm", "encoder": len(self.layers[0][1]), "units": self.units}
 
-    def start(self, rows: int) -> tuple[Floats, Floats]:
+    def start(self, rows: int) -> tuple[Float32Array, Float32Array]:
         """Hidden and cell values (rows, units) when an episode begins."""
         return np.zeros((rows, self.units), np.float32), np.zeros((rows, self.units), np.float32)
 
-    def __call__(self, x: Floats, mask: NDArray[np.bool_] | None = None) -> Floats:
+    def __call__(self, x: Float32Array, mask: NDArray[np.bool_] | None = None) -> Float32Array:
         """(rows, inputs) to (rows, outputs) where an episode begins; `step` goes on."""
         return self.step(x, self.start(len(x)))[0]
 
-    def step(self, x: Floats, memory: tuple[Floats, Floats]) -> tuple[Floats, tuple[Floats, Floats]]:
+    def step(
+        self, x: Float32Array, memory: tuple[Float32Array, Float32Array]
+    ) -> tuple[Float32Array, tuple[Float32Array, Float32Array]]:
         """(rows, inputs) to (rows, outputs), and the memory after it."""
         after = lstm_step(self.layers[0], self.layers[1], x, *memory)
         return _linear(self.layers[2], after.hidden), (after.hidden, after.cell)
@@ -214,7 +216,7 @@ def _sigmoid(x: Any) -> Any:
     return 0.5 * (1.0 + np.tanh(0.5 * x))
 
 
-def pooled(hidden: Floats, mask: NDArray[np.bool_] | None) -> tuple[Floats, Floats]:
+def pooled(hidden: Float32Array, mask: NDArray[np.bool_] | None) -> tuple[Float32Array, Float32Array]:
     """Mean and maximum over the allowed choices: (rows, choices, features) to twice (rows, features)."""
     if mask is None:
         return hidden.mean(axis=1), hidden.max(axis=1)
@@ -254,7 +256,7 @@ def mark_columns(fields: Iterable[Any], choices: int, frame_stack: int = 1, name
 
 
 def read_network(
-    described: Mapping[str, Any], arrays: Mapping[str, Floats], fields: list[Any], choices: int, frame_stack: int
+    described: Mapping[str, Any], arrays: Mapping[str, Float32Array], fields: list[Any], choices: int, frame_stack: int
 ) -> AnyNetwork:
     """The network of a file. Raises AgentError, KeyError, TypeError or ValueError where it does not fit."""
     if "recurrent" in described:
@@ -274,7 +276,7 @@ def read_network(
     return SetNetwork(layers, choice_columns(fields, choices, frame_stack), inputs, described["activation"], marks)
 
 
-def _activate(name: str, x: Floats) -> Floats:
+def _activate(name: str, x: Float32Array) -> Float32Array:
     return np.tanh(x) if name == "tanh" else np.maximum(x, 0)
 
 
@@ -283,7 +285,7 @@ def _check_activation(name: str) -> None:
         raise AgentError(f"activation must be one of {', '.join(ACTIVATIONS)}, got {name!r}.")
 
 
-def _check_layer(i: int, layer: tuple[Floats, Floats], inputs: int) -> None:
+def _check_layer(i: int, layer: tuple[Float32Array, Float32Array], inputs: int) -> None:
     weight, bias = layer
     if weight.ndim != 2 or weight.shape[1] != inputs or bias.shape != weight.shape[:1]:
         raise AgentError(

@@ -21,12 +21,13 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from mmwave_gym.agents.networks import AnyNetwork, Floats, LstmNetwork, Network, SetNetwork, read_network
+from mmwave_gym.agents.networks import AnyNetwork, LstmNetwork, Network, SetNetwork, read_network
 from mmwave_gym.agents.protocol import AgentError, RowRng
 from mmwave_gym.agents.registry import policy_class
 from mmwave_gym.core import rooms
 from mmwave_gym.core.batch import View
 from mmwave_gym.core.scenario import ObservationFields
+from mmwave_gym.core.types import Float32Array
 
 FORMAT, SQUASHED_FORMAT = 1, 2
 """Versions of the files. It goes up when an old reader would misread a new file: 2 has squashed outputs."""
@@ -47,10 +48,10 @@ class Normalisation:
             bound[self._logarithmic] = np.log1p(bound[self._logarithmic])
         width = high - low
         scale = np.divide(2.0, width, out=np.zeros_like(width), where=width > 0)
-        self.scale: Floats = scale.astype(np.float32)
-        self._offset: Floats = (-1.0 - low * scale).astype(np.float32)
+        self.scale: Float32Array = scale.astype(np.float32)
+        self._offset: Float32Array = (-1.0 - low * scale).astype(np.float32)
 
-    def __call__(self, observation: NDArray[Any]) -> Floats:
+    def __call__(self, observation: NDArray[Any]) -> Float32Array:
         """A fresh array."""
         shown = np.array(observation, np.float32)
         if len(self._logarithmic):
@@ -64,10 +65,10 @@ class Normalisation:
 class _Memory:
     """What a policy remembers: the last frames of every row, oldest first, its chance, and where masks come from."""
 
-    frames: Floats
+    frames: Float32Array
     rng: RowRng | None = None
     view: View | None = None
-    recurrent: tuple[Floats, Floats] | None = None  # hidden and cell values of an LSTM
+    recurrent: tuple[Float32Array, Float32Array] | None = None  # hidden and cell values of an LSTM
 
 
 class Frames:
@@ -163,7 +164,7 @@ class Policy:
 
     def _output(
         self, memory: _Memory, episode_start: NDArray[np.bool_] | None, mask: NDArray[np.bool_] | None
-    ) -> Floats:
+    ) -> Float32Array:
         """What the network says; one that remembers forgets the rows whose episode starts."""
         if not isinstance(self.network, LstmNetwork):
             return self.network(memory.frames, mask)
@@ -174,7 +175,7 @@ class Policy:
         output, memory.recurrent = self.network.step(memory.frames, before)
         return output
 
-    def _act(self, output: Floats, rng: RowRng | None) -> NDArray[Any]:
+    def _act(self, output: Float32Array, rng: RowRng | None) -> NDArray[Any]:
         if self._action["kind"] == "box":
             return self._continuous(output, rng)
         sampled = None if self.card["output"] == "q" else rng
@@ -182,7 +183,7 @@ class Policy:
             return _choose(output, sampled)
         return np.stack([_choose(part, sampled) for part in np.split(output, self._splits, axis=1)], axis=1)
 
-    def _continuous(self, mean: Floats, rng: RowRng | None) -> NDArray[Any]:
+    def _continuous(self, mean: Float32Array, rng: RowRng | None) -> NDArray[Any]:
         low, high = (np.array(self._action[k], np.float32) for k in ("low", "high"))
         if self.card["output"] == "squashed":
             return (low.ravel() + 0.5 * (np.tanh(mean) + 1.0) * (high - low).ravel()).reshape(-1, *low.shape)
@@ -240,7 +241,7 @@ class ArchivePolicy:
         return action, memory
 
 
-def _choose(logits: Floats, rng: RowRng | None) -> NDArray[np.int64]:
+def _choose(logits: Float32Array, rng: RowRng | None) -> NDArray[np.int64]:
     if rng is None:
         return logits.argmax(axis=1)
     weight = np.exp((logits - logits.max(axis=1, keepdims=True)).astype(np.float64))
@@ -428,7 +429,7 @@ def _complete(card: Mapping[str, Any], name: Any) -> None:
         raise AgentError(f"the .json of {name} lacks {', '.join(missing)}.")
 
 
-def _arrays(weights: bytes, name: str) -> dict[str, Floats]:
+def _arrays(weights: bytes, name: str) -> dict[str, Float32Array]:
     import io
 
     try:

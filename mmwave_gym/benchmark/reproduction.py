@@ -21,7 +21,8 @@ import numpy as np
 
 from mmwave_gym.benchmark.leaderboard.rows import Run, read_rows
 from mmwave_gym.benchmark.runs import Job, header, run_all
-from mmwave_gym.benchmark.statistics import Sample, Values
+from mmwave_gym.benchmark.statistics import Sample
+from mmwave_gym.core.types import Float64Array
 from mmwave_gym.version import __version__
 
 GROUP = "mmwave_gym.reproductions"
@@ -68,7 +69,7 @@ class Results:
         """Was this agent played in this task?"""
         return (task, agent) in self._index
 
-    def values(self, task: str, agent: str, metric: str) -> Values:
+    def values(self, task: str, agent: str, metric: str) -> Float64Array:
         """(seed, episode): a metric of the episodes that all seeds played."""
         runs = [{row["episode"]: row[metric] for row in run.episodes} for run in self.runs_of(task, agent)]
         return Sample.of(runs).values

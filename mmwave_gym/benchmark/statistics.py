@@ -1,6 +1,6 @@
 """Means, differences and scores with 95 % intervals, from per-episode values.
 
-Values are arrays ``(seed, episode)``: one row per training seed (one row for an agent that is not trained),
+Float64Array are arrays ``(seed, episode)``: one row per training seed (one row for an agent that is not trained),
 all rows over the same episodes. Chance is resampled where it arises: training seeds, then episodes, the same
 resampled episodes for every seed and every agent, because every agent met the same worlds.
 
@@ -20,13 +20,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from mmwave_gym.core.types import Float64Array
+
 LEVEL = 0.95
 RESAMPLES = 4_000  # ours: the end of an interval then moves by about 2 % of its width from seed to seed
 _BOOTSTRAP_SEED = 20_261_122
 _EPISODES, _SEEDS, _OTHER_SEEDS = range(3)  # streams of resampling; two agents' training seeds are independent
 CEILING_TOLERANCE = 1e-9
-
-Values = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Sample:
     """Per-episode values ``(seed, episode)`` with the episodes' numbers ``(episode,)``, ascending."""
 
     episodes: NDArray[np.int64]
-    values: Values
+    values: Float64Array
 
     @classmethod
     def of(cls, runs: Sequence[dict[int, float]]) -> Sample:
@@ -58,7 +58,7 @@ class Sample:
         return cls(np.array(shared, dtype=np.int64), values.reshape(len(runs), len(shared)))
 
 
-def align(*samples: Sample) -> list[Values]:
+def align(*samples: Sample) -> list[Float64Array]:
     """Return each sample's values ``(seed, episode)`` on the episodes that all samples share."""
     shared = samples[0].episodes
     for sample in samples[1:]:
@@ -66,12 +66,12 @@ def align(*samples: Sample) -> list[Values]:
     return [sample.values[:, np.searchsorted(sample.episodes, shared)] for sample in samples]
 
 
-def mean_interval(values: Values) -> Interval:
+def mean_interval(values: Float64Array) -> Interval:
     """Return the mean of ``values (seed, episode)`` with its interval, hierarchical over several seeds."""
     return _interval(float(values.mean()), _replicates(values, _SEEDS), [values], values.mean(axis=0))
 
 
-def difference_interval(values: Values, other: Values) -> Interval:
+def difference_interval(values: Float64Array, other: Float64Array) -> Interval:
     """Return the mean of ``values - other`` with its interval, paired by episode.
 
     Both are ``(seed, episode)`` over the same episodes; their numbers of seeds may differ.
@@ -81,7 +81,7 @@ def difference_interval(values: Values, other: Values) -> Interval:
     return _interval(float(values.mean() - other.mean()), replicates, [values, other], per_episode)
 
 
-def normalised(values: Values, floor: Values, ceiling: Values) -> Values:
+def normalised(values: Float64Array, floor: Float64Array, ceiling: Float64Array) -> Float64Array:
     """Return per-episode scores ``(seed, episode)``: 0 is the floor, 1 the ceiling, in the mean.
 
     The distance to the episode's own floor is divided by the task's mean distance from floor to ceiling; a
@@ -90,7 +90,7 @@ def normalised(values: Values, floor: Values, ceiling: Values) -> Values:
     return (values - floor.mean(axis=0)) / (ceiling.mean() - floor.mean())
 
 
-def score_interval(values: Values, floor: Values, ceiling: Values) -> Interval:
+def score_interval(values: Float64Array, floor: Float64Array, ceiling: Float64Array) -> Interval:
     """Return the mean score with its interval; every resample is normalised by its own floor and ceiling."""
     low, high = _replicates(floor, _OTHER_SEEDS), _replicates(ceiling, _OTHER_SEEDS)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -106,7 +106,7 @@ def interquartile_mean(scores: NDArray[np.float64]) -> float:
     return float(stats.trim_mean(scores.ravel(), 0.25))
 
 
-def above_ceiling(values: Values, ceiling: Values, higher_is_better: bool) -> NDArray[np.float64]:
+def above_ceiling(values: Float64Array, ceiling: Float64Array, higher_is_better: bool) -> NDArray[np.float64]:
     """Return by how much each episode's best seed beats the ceiling: ``(episode,)``, 0 within 1e-9."""
     sign = 1.0 if higher_is_better else -1.0
     best = (sign * values).max(axis=0)
@@ -124,14 +124,16 @@ def _weights(count: int, stream: int) -> NDArray[np.float64]:
     return weights
 
 
-def _replicates(values: Values, seed_stream: int) -> NDArray[np.float64]:
+def _replicates(values: Float64Array, seed_stream: int) -> NDArray[np.float64]:
     """Resampled means ``(resample,)``: episodes drawn once for all seeds, then the seeds."""
     seeds, episodes = values.shape
     per_seed = _weights(episodes, _EPISODES) @ values.T
     return per_seed[:, 0] if seeds == 1 else (per_seed * _weights(seeds, seed_stream)).sum(axis=1)
 
 
-def _interval(mean: float, replicates: NDArray[np.float64], samples: list[Values], per_episode: Values) -> Interval:
+def _interval(
+    mean: float, replicates: NDArray[np.float64], samples: list[Float64Array], per_episode: Float64Array
+) -> Interval:
     """Stretch the percentile interval of ``replicates`` about ``mean``.
 
     ``samples`` are the arrays whose training seeds were resampled, ``per_episode (episode,)`` the quantity's

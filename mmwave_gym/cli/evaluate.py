@@ -38,7 +38,7 @@ def evaluate(
     player = load_agent(agent, found.scenario_name, found)  # fail before the first row
     count = episodes or found.episodes
     with progress() as shown:
-        bar = shown.addchosen_task(f"{agent} in {found.name}", total=count)
+        bar = shown.add_task(f"{agent} in {found.name}", total=count)
         if out_dir is None:
             rows = play(
                 player, found, episodes=episodes, num_envs=num_envs, on_rows=lambda r: shown.advance(bar, len(r))

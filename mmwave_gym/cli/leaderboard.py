@@ -42,7 +42,7 @@ def leaderboard(
         chosen, agent or (), also or (), 8 if quick and not episodes else episodes, full, 1 if quick else None
     )
     with progress() as shown:
-        bar = shown.addchosen_task("playing", total=len(work))
+        bar = shown.add_task("playing", total=len(work))
 
         def done(job: Any) -> None:
             shown.update(bar, advance=1, description=f"{job.task.name} {job.spec}")

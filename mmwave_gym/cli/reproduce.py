@@ -25,7 +25,7 @@ def reproduce(
         minutes = found.budget_s / 60
         err.print(f"{found.title}: about {minutes:.0f} minutes on two idle cores.", highlight=False, soft_wrap=True)
     with progress() as shown:
-        bar = shown.addchosen_task("planning", total=None)
+        bar = shown.add_task("planning", total=None)
         claims = run(
             paper,
             out_dir,

@@ -15,8 +15,7 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from mmwave_gym.core.errors import ChannelError
-
-Array = NDArray[np.float64]
+from mmwave_gym.core.types import Float64Array
 
 LOWEST_DBM, HIGHEST_DBM = -160.0, 60.0
 """What can be a received power. SS-RSRP is reported from -156 to -31 dBm (3GPP TS 38.133 table 10.1.6.1-1)."""
@@ -73,7 +72,7 @@ def checked(matrix: Any) -> dict[str, Any]:
     return out
 
 
-def _floats(name: str, value: Any) -> Array:
+def _floats(name: str, value: Any) -> Float64Array:
     try:
         array = np.array(value)
     except ValueError as error:
@@ -108,7 +107,7 @@ def _cells(names: Any, count: int) -> tuple[str, ...]:
     return cells
 
 
-def _check_power(rsrp: Array, cells: tuple[str, ...]) -> None:
+def _check_power(rsrp: Float64Array, cells: tuple[str, ...]) -> None:
     known = rsrp[~np.isnan(rsrp)]
     if known.size == 0:
         raise ChannelError("no cell is heard anywhere: all of rsrp_dbm is NaN.")
@@ -132,7 +131,7 @@ def _check_power(rsrp: Array, cells: tuple[str, ...]) -> None:
         )
 
 
-def _check_percentiles(levels: Array, rsrp: Array, cells: tuple[str, ...], timed: bool) -> None:
+def _check_percentiles(levels: Float64Array, rsrp: Float64Array, cells: tuple[str, ...], timed: bool) -> None:
     if timed:
         raise ChannelError("percentiles belong to places: a matrix with time_s has one RSRP a time and cell.")
     if levels.ndim != 1 or len(levels) < 2 or len(levels) != rsrp.shape[2]:
@@ -157,7 +156,7 @@ def _check_percentiles(levels: Array, rsrp: Array, cells: tuple[str, ...], timed
         )
 
 
-def _times(value: Any, rows: int) -> Array:
+def _times(value: Any, rows: int) -> Float64Array:
     times = _floats("time_s", value)
     if times.shape != (rows,):
         raise ChannelError(f"time_s must have shape ({rows},) as rsrp_dbm has rows, got {times.shape}.")
@@ -179,7 +178,7 @@ def _times(value: Any, rows: int) -> Array:
     return times
 
 
-def _positions(name: str, value: Any, rows: int) -> Array:
+def _positions(name: str, value: Any, rows: int) -> Float64Array:
     places = _floats(name, value)
     if places.shape != (rows, 2):
         raise ChannelError(f"{name} must have shape ({rows}, 2), x and y in metres, got {places.shape}.")
@@ -197,7 +196,7 @@ def _positions(name: str, value: Any, rows: int) -> Array:
     return places
 
 
-def _edges(matrix: Any, position_m: Array | None) -> NDArray[np.intp] | None:
+def _edges(matrix: Any, position_m: Float64Array | None) -> NDArray[np.intp] | None:
     """Sorted, unique pairs of neighbouring places; None for a time matrix."""
     if matrix.time_s is not None:
         if matrix.edges is not None:
@@ -234,7 +233,7 @@ def _edges(matrix: Any, position_m: Array | None) -> NDArray[np.intp] | None:
     return edges
 
 
-def neighbours(position_m: Array) -> NDArray[np.intp]:
+def neighbours(position_m: Float64Array) -> NDArray[np.intp]:
     """Edges (E, 2) of places (P, 2) that come without: pairs at most 1.5 spacings apart with nobody in between.
 
     The spacing is the largest distance of a place from its nearest one. "In between" is a third place nearer to

@@ -30,9 +30,8 @@ from scipy.special import ndtr
 
 from mmwave_gym.core.errors import ChannelError
 from mmwave_gym.core.scenario import EpisodeRng
+from mmwave_gym.core.types import Float64Array
 from mmwave_gym.links.checks import TEXTS, checked
-
-Array = NDArray[np.float64]
 
 MAX_LEGS = 1_000_000
 
@@ -40,11 +39,11 @@ MAX_LEGS = 1_000_000
 class Drawn(NamedTuple):
     """One episode on a link matrix. A time matrix without positions gives NaN positions."""
 
-    position_m: Array  # (2, ue, slot)
+    position_m: Float64Array  # (2, ue, slot)
     cell: NDArray[np.intp]  # (k,): the cells that are heard at all, often a fraction of all K
-    rsrp_dbm: Array  # (ue, slot, k), NaN = not heard
+    rsrp_dbm: Float64Array  # (ue, slot, k), NaN = not heard
 
-    def of_all_cells(self, num_cells: int) -> Array:
+    def of_all_cells(self, num_cells: int) -> Float64Array:
         """RSRP of all cells of the matrix, (ue, slot, K)."""
         rsrp_dbm = np.full((*self.rsrp_dbm.shape[:2], num_cells), np.nan)
         rsrp_dbm[..., self.cell] = self.rsrp_dbm
@@ -56,15 +55,15 @@ class _Legs(NamedTuple):
 
     ends: NDArray[np.intp]  # (leg, 2)
     leg: NDArray[np.intp]  # (ue, slot)
-    fraction: Array  # (ue, slot)
-    stride_m: Array  # (ue,): metres walked in a slot
+    fraction: Float64Array  # (ue, slot)
+    stride_m: Float64Array  # (ue,): metres walked in a slot
 
 
 class _Streets(NamedTuple):
     """The places' graph as directed edges; edge e is followed by `successors[first[e] : first[e] + branches[e]]`."""
 
     ends: NDArray[np.intp]  # (edge, 2)
-    length_m: Array  # (edge,)
+    length_m: Float64Array  # (edge,)
     first: NDArray[np.intp]
     branches: NDArray[np.intp]
     successors: NDArray[np.intp]
@@ -77,23 +76,23 @@ class LinkMatrix:
     Errors: ChannelError names the field, the value and what is allowed.
     """
 
-    rsrp_dbm: Array
+    rsrp_dbm: Float64Array
     """(P, K), or (P, K, Q) with `percentiles`, in dBm; NaN = not heard."""
     noise_dbm: float
     """Noise power in dBm, over the bandwidth that `rsrp_dbm` is received in."""
     cells: tuple[str, ...]
     """(K,) names of the cells."""
-    time_s: Array | None = None
+    time_s: Float64Array | None = None
     """(P,) times in seconds, increasing by equal steps."""
-    position_m: Array | None = None
+    position_m: Float64Array | None = None
     """(P, 2) coordinates in metres; needed without `time_s`."""
     edges: NDArray[np.intp] | None = None
     """(E, 2) pairs of neighbouring places; None joins places by their spacing, see `neighbours`."""
-    percentiles: Array | None = None
+    percentiles: Float64Array | None = None
     """(Q,) from 0 to 100, for the last axis of `rsrp_dbm`."""
     correlation_m: float = 10.0
     """Distance over which the walk through the percentiles forgets (ours: a few parked cars, a doorway)."""
-    site_m: Array | None = None
+    site_m: Float64Array | None = None
     """(K, 2) coordinates of the cells, where they are known."""
     carrier_hz: float | None = None
     source: str = ""
@@ -249,7 +248,7 @@ class LinkMatrix:
         fraction = np.clip(1.0 - to_go_m / streets.length_m[flat][leg], 0.0, 1.0)
         return _Legs(streets.ends[flat], leg, fraction, stride_m)
 
-    def _rsrp(self, rng: EpisodeRng, legs: _Legs) -> tuple[NDArray[np.intp], Array]:
+    def _rsrp(self, rng: EpisodeRng, legs: _Legs) -> tuple[NDArray[np.intp], Float64Array]:
         """Which cells these legs hear, and their RSRP (ue, slot, k)."""
         heard = self.heard[legs.ends]  # (leg, 2, cell)
         cell = np.flatnonzero(heard.any(axis=(0, 1)))
@@ -266,7 +265,9 @@ class LinkMatrix:
         np.copyto(rsrp_dbm, np.nan, where=~heard.reshape(2 * len(heard), len(cell)).take(nearer, axis=0))
         return cell, rsrp_dbm
 
-    def _quantiles(self, rng: np.random.Generator, legs: _Legs, value: Array) -> tuple[Array, Array]:
+    def _quantiles(
+        self, rng: np.random.Generator, legs: _Legs, value: Float64Array
+    ) -> tuple[Float64Array, Float64Array]:
         """The quantile functions of both ends of a leg, `value` (leg, 2, cell, percentile), at u = Phi(z)."""
         assert self.percentiles is not None
         _, _, cells, q = value.shape
@@ -306,7 +307,7 @@ class LinkMatrix:
         )
 
 
-def correlated_normals(rng: np.random.Generator, stride: Array, slots: int, cells: int) -> Array:
+def correlated_normals(rng: np.random.Generator, stride: Float64Array, slots: int, cells: int) -> Float64Array:
     """Standard normal AR(1) processes (ue, slot, cell), exactly exp(-n stride) correlated n slots apart.
 
     `stride` (ue,) is the walked distance of a slot in correlation distances.

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.floating[Any]]
+from mmwave_gym.core.types import FloatArray
 
 
 class ExponentialField:
@@ -33,12 +32,12 @@ class ExponentialField:
         across = np.exp(-np.sqrt(2.0) * self.spacing_m / correlation_m)
         self._lost_once, self._lost_twice = float(1.0 - along), float(1.0 - 2.0 * along + across)
 
-    def draw(self, rng: np.random.Generator, count: int) -> Array:
+    def draw(self, rng: np.random.Generator, count: int) -> FloatArray:
         """`count` independent maps, (count, points * points)."""
         white = rng.standard_normal((count, len(self._root_transposed)))
         return white.astype(np.float32) @ self._root_transposed
 
-    def at(self, maps: Array, place_m: Array) -> Array:
+    def at(self, maps: FloatArray, place_m: FloatArray) -> FloatArray:
         """Values of maps (count, points * points) at places (2, *shape), clipped to the area: (count, *shape)."""
         place = np.minimum(np.maximum(place_m, 0.0), self.side_m) * (1.0 / self.spacing_m)
         corner = np.floor(place)
@@ -58,7 +57,7 @@ class ExponentialField:
         return value
 
 
-def _weighted(maps: Array, index: NDArray[np.intp], weight: Array) -> Array:
+def _weighted(maps: FloatArray, index: NDArray[np.intp], weight: FloatArray) -> FloatArray:
     # On the far edges a neighbour's index is beyond the map or its line, but then its weight is zero.
     value = maps.take(index, axis=1, mode="clip")
     value *= weight

@@ -16,26 +16,27 @@ from scipy import sparse
 from scipy.signal import fftconvolve
 from scipy.spatial import cKDTree
 
-Floats = NDArray[np.floating[Any]]
+from mmwave_gym.core.types import FloatArray
+
 Gains = NDArray[Any]
 """(N, A, A) numbers, or (N,) sparse matrices."""
 
 
-def received(gain: Gains, power_mw: Floats) -> Floats:
+def received(gain: Gains, power_mw: FloatArray) -> FloatArray:
     """What UEs get from others' base stations, (N, A) mW, from powers (N, A)."""
     if gain.dtype == object:
         return np.stack([g @ p for g, p in zip(gain, power_mw, strict=True)])
     return (gain @ power_mw[..., None])[..., 0]
 
 
-def charged(gain: Gains, price: Floats) -> Floats:
+def charged(gain: Gains, price: FloatArray) -> FloatArray:
     """The sum of prices (N, A) that UEs ask for a mW, each times the gain to that UE: the way back of `received`."""
     if gain.dtype == object:
         return np.stack([g.T @ p for g, p in zip(gain, price, strict=True)])
     return (price[:, None, :] @ gain)[:, 0]
 
 
-def strongest(gain: Any, count: int) -> tuple[NDArray[np.int64], Floats]:
+def strongest(gain: Any, count: int) -> tuple[NDArray[np.int64], FloatArray]:
     """For each UE of one network the `count` base stations with the largest gain, and that gain; (A, count) both.
 
     Where there are fewer the UE's own base station fills in, with gain 0.
@@ -64,7 +65,9 @@ def within(gain: Any, group: NDArray[np.int64]) -> Any:
     return gain * (group[:, None] == group[None, :])
 
 
-def pairs_in_range(bs_m: Floats, ue_m: Floats, range_m: float) -> tuple[NDArray[np.int64], NDArray[np.int64], Floats]:
+def pairs_in_range(
+    bs_m: FloatArray, ue_m: FloatArray, range_m: float
+) -> tuple[NDArray[np.int64], NDArray[np.int64], FloatArray]:
     """UEs, base stations (not a UE's own) and their distances in metres, of all pairs within `range_m`, UEs first."""
     found = cKDTree(ue_m).sparse_distance_matrix(cKDTree(bs_m), range_m, output_type="ndarray")
     ue, bs, apart_m = found["i"].astype(np.int64), found["j"].astype(np.int64), found["v"]
@@ -74,7 +77,7 @@ def pairs_in_range(bs_m: Floats, ue_m: Floats, range_m: float) -> tuple[NDArray[
     return ue[order], bs[order], apart_m[order]
 
 
-def csr(ue: NDArray[np.int64], bs: NDArray[np.int64], gain: Floats, places: int) -> Any:
+def csr(ue: NDArray[np.int64], bs: NDArray[np.int64], gain: FloatArray, places: int) -> Any:
     """Pairs sorted by UE as a sparse matrix (places, places)."""
     first = np.searchsorted(ue, np.arange(places + 1))
     bs, first = bs.astype(np.int32), first.astype(np.int32)  # half the memory to read in every slot
@@ -82,14 +85,14 @@ def csr(ue: NDArray[np.int64], bs: NDArray[np.int64], gain: Floats, places: int)
 
 
 def far_gain(
-    bs_m: Floats,
-    ue_m: Floats,
+    bs_m: FloatArray,
+    ue_m: FloatArray,
     range_m: float,
     intercept_db: float,
     slope_db: float,
     boost: float,
     square_m: float = 25.0,
-) -> Floats:
+) -> FloatArray:
     """What each UE gets from all base stations beyond `range_m` together if each transmits 1 mW, on average.
 
     `boost` is the mean of the shadowing, exp((sigma ln 10 / 10)^2 / 2). Base stations are counted on squares, and the

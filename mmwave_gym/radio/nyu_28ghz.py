@@ -14,11 +14,9 @@ import math
 from functools import cache
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mmwave_gym.core.types import Float64Array
 from mmwave_gym.radio import units as radio
-
-Array = NDArray[np.float64]
 
 OUTAGE_DISTANCE_M = 30.0  # 1 / a_out
 OUTAGE_OFFSET = 5.2  # b_out
@@ -29,7 +27,7 @@ CELL_RADIUS_M = 200.0  # UEs are uniform in this disc around their cell
 _NODES = 200  # of the quadrature; 50 give the same ten digits
 
 
-def state_probabilities(distance_m: Array) -> Array:
+def state_probabilities(distance_m: Float64Array) -> Float64Array:
     """(3, …): probabilities of LOS, NLOS and outage at a distance (Akdeniz et al., section III-D)."""
     outage = np.maximum(0.0, 1.0 - np.exp(OUTAGE_OFFSET - distance_m / OUTAGE_DISTANCE_M))
     los = (1.0 - outage) * np.exp(-distance_m / LOS_DISTANCE_M)
@@ -69,7 +67,7 @@ def mean_efficiency_bps_hz(
     return means[0], means[1]
 
 
-def _disc(radius_m: float) -> tuple[Array, Array]:
+def _disc(radius_m: float) -> tuple[Float64Array, Float64Array]:
     """Distances and weights of a quadrature over the area of a disc; the outage law has a kink at 156 m."""
     kink_m = OUTAGE_OFFSET * OUTAGE_DISTANCE_M
     ends = [0.0, min(kink_m, radius_m)] + [radius_m] * (radius_m > kink_m)

@@ -7,12 +7,10 @@ correlation distances of shadowing 7.5-6 and of the LOS state 7.6.3.1-2. Pure fu
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.floating[Any]]
+from mmwave_gym.core.types import FloatArray
 
 LIGHT_MPS = 299_792_458.0
 EFFECTIVE_HEIGHT_M = 1.0  # h_E of UMi: what is taken from both heights for the breakpoint
@@ -21,13 +19,15 @@ SHADOWING_CORRELATION_M = {"los": 10.0, "nlos": 13.0}
 LOS_CORRELATION_M = 50.0
 
 
-def los_probability(distance_m: Array) -> Array:
+def los_probability(distance_m: FloatArray) -> FloatArray:
     """P(LOS) at a distance on the ground, outdoor UE."""
     d = np.maximum(distance_m, 18.0)
     return 18.0 / d + np.exp(-d / 36.0) * (1.0 - 18.0 / d)
 
 
-def los_path_loss_db(distance_m: Array, site_height_m: float, ue_height_m: float, frequency_ghz: float) -> Array:
+def los_path_loss_db(
+    distance_m: FloatArray, site_height_m: float, ue_height_m: float, frequency_ghz: float
+) -> FloatArray:
     """PL_UMi-LOS at a distance on the ground: 21 dB a decade up to the breakpoint, 40 beyond."""
     rise_m = site_height_m - ue_height_m
     apart_m = np.hypot(distance_m, rise_m)
@@ -39,7 +39,9 @@ def los_path_loss_db(distance_m: Array, site_height_m: float, ue_height_m: float
     return np.where(distance_m <= break_m, near_db, far_db)
 
 
-def nlos_path_loss_db(distance_m: Array, site_height_m: float, ue_height_m: float, frequency_ghz: float) -> Array:
+def nlos_path_loss_db(
+    distance_m: FloatArray, site_height_m: float, ue_height_m: float, frequency_ghz: float
+) -> FloatArray:
     """PL_UMi-NLOS at a distance on the ground, never below that of LOS."""
     apart_m = np.hypot(distance_m, site_height_m - ue_height_m)
     alone_db = 22.4 + 35.3 * np.log10(apart_m) + 21.3 * math.log10(frequency_ghz) - 0.3 * (ue_height_m - 1.5)

@@ -11,17 +11,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-Array = NDArray[np.floating[Any]]
+from mmwave_gym.core.types import FloatArray
 
 _LN10_OVER_10 = math.log(10.0) / 10.0
 
 
-def db_to_linear(value_db: ArrayLike) -> Array:
+def db_to_linear(value_db: ArrayLike) -> FloatArray:
     """10^(x/10)."""
     return np.exp(np.multiply(value_db, _LN10_OVER_10))
 
 
-def linear_to_db(value: ArrayLike) -> Array:
+def linear_to_db(value: ArrayLike) -> FloatArray:
     """10 log10(x); x must be positive."""
     return 10.0 * np.log10(value)
 
@@ -31,11 +31,11 @@ def noise_dbm(bandwidth_hz: float, density_dbm_hz: float = -174.0, noise_figure_
     return density_dbm_hz + 10.0 * math.log10(bandwidth_hz) + noise_figure_db
 
 
-def log_distance_path_loss_db(distance_squared_m2: Array, slope_db: float, intercept_db: float) -> Array:
+def log_distance_path_loss_db(distance_squared_m2: FloatArray, slope_db: float, intercept_db: float) -> FloatArray:
     """`slope_db` log10(d) + `intercept_db` with d clamped to 1 m; takes d squared, which saves the root."""
     return intercept_db + (0.5 * slope_db) * np.log10(np.maximum(distance_squared_m2, 1.0))
 
 
-def spectral_efficiency_bps_hz(sinr: NDArray[Any]) -> Array:
+def spectral_efficiency_bps_hz(sinr: NDArray[Any]) -> FloatArray:
     """Shannon's log2(1 + SINR) of a linear SINR."""
     return np.log1p(sinr) * (1.0 / math.log(2.0))

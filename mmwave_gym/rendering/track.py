@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from mmwave_gym.core.batch import Batch
 from mmwave_gym.core.scenario import Metric, Outcome
-
-Array = NDArray[np.float64]
+from mmwave_gym.core.types import Float64Array
 
 SMOOTHING_S = 0.5  # ours: bold curves follow like 3GPP's layer-3 filter, slow enough to hide Rayleigh fading
 
@@ -25,8 +24,8 @@ class Totals:
         self.num_steps = 0
         self.steps = np.zeros(num_agents, np.int64)  # lived by each place
         self.seconds = np.zeros(num_agents)
-        self.sums: dict[str, Array] = {m.name: np.zeros(num_agents) for m in metrics}
-        self.last: dict[str, Array] = {m.name: np.zeros(num_agents) for m in metrics}
+        self.sums: dict[str, Float64Array] = {m.name: np.zeros(num_agents) for m in metrics}
+        self.last: dict[str, Float64Array] = {m.name: np.zeros(num_agents) for m in metrics}
         self.sums["reward"], self.last["reward"] = np.zeros(num_agents), np.zeros(num_agents)
         self._shared: set[str] = set()  # metrics of the environment, which stand once and not once an agent
 
@@ -63,16 +62,16 @@ class Moment:
     """One instant of the cell-choosing game. Arrays are by agent place (A,) or by cell (K,)."""
 
     time_s: float
-    position_m: Array  # (A, 2): of agents that have gone, where they went
+    position_m: Float64Array  # (A, 2): of agents that have gone, where they went
     serving: NDArray[np.int64]  # (A,)
     present: NDArray[np.bool_]  # (A,)
     handover: NDArray[np.bool_]  # (A,): in the step that led here
     ping_pong: NDArray[np.bool_]  # (A,)
     outage: NDArray[np.bool_]  # (A,)
-    rate: Array  # (A,): bit/s/Hz in the step that led here
+    rate: Float64Array  # (A,): bit/s/Hz in the step that led here
     watched: int  # the first agent present, -1 where none is
-    signal_db: Array  # (K,): of the watched agent, NaN where not heard
-    mean_db: Array  # (K,): smoothed
+    signal_db: Float64Array  # (K,): of the watched agent, NaN where not heard
+    mean_db: Float64Array  # (K,): smoothed
 
 
 class Scale(NamedTuple):
@@ -153,12 +152,12 @@ class Track:
         serving = int(moment.serving[self.watched])
         return sorted([serving, *[k for k in order if k != serving][: most - 1]])
 
-    def _last(self, outcome: Outcome | None, name: str) -> Array:
+    def _last(self, outcome: Outcome | None, name: str) -> Float64Array:
         if outcome is None or name not in outcome.metrics:
             return np.zeros(self.batch.scenario.num_agents)
         return np.array(outcome.metrics[name][0], np.float64)
 
-    def _positions(self, previous: Moment | None) -> Array:
+    def _positions(self, previous: Moment | None) -> Float64Array:
         batch = self.batch
         path = batch.episodes.position_m[batch.episodes.row[0]]  # (slot, A, 2)
         slot = min(int(np.ravel(batch.state.slot)[0]), len(path) - 1)
@@ -167,7 +166,7 @@ class Track:
             return here
         return np.where(previous.present[:, None], here, previous.position_m)
 
-    def _signals(self, watched: int, previous: Moment | None) -> tuple[Array, Array]:
+    def _signals(self, watched: int, previous: Moment | None) -> tuple[Float64Array, Float64Array]:
         batch = self.batch
         if watched < 0:
             unheard = np.full(self.scale.size, np.nan)
@@ -189,10 +188,10 @@ class Track:
 class Map:
     """Which part of the plane is shown, and what stands in it."""
 
-    low_m: Array  # (2,)
-    high_m: Array  # (2,)
+    low_m: Float64Array  # (2,)
+    high_m: Float64Array  # (2,)
     area_m: tuple[float, float, float, float] | None  # left, bottom, right, top of the border, where there is one
-    site_m: Array  # (K, 2), NaN where unknown
+    site_m: Float64Array  # (K, 2), NaN where unknown
 
 
 def episode_map(batch: Batch) -> Map:

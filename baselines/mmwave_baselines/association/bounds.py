@@ -39,10 +39,11 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from mmwave_baselines.association.world import Floats, Ints, KnownWorld, known_worlds
+from mmwave_baselines.association.world import KnownWorld, known_worlds
 from mmwave_gym.benchmark.suite import task as find_task
 from mmwave_gym.benchmark.task import Task
 from mmwave_gym.core.batch import Batch, View
+from mmwave_gym.core.types import FloatArray, IntArray
 from mmwave_gym.scenarios.association.game import MBIT
 
 compiled: Any = njit(cache=True)
@@ -52,19 +53,19 @@ compiled: Any = njit(cache=True)
 class Relaxation:
     """Jobs, their links to base stations, and pieces of links, one for each cell; pieces are ordered by cell."""
 
-    job_s: Floats  # (job,): how long it takes
-    links: Floats  # (job,): how many candidates it has
-    job: Ints  # (link,)
-    link: Ints  # (piece,)
-    piece_s: Floats  # (piece,): how long its cell is
-    bits: Floats  # (piece,): integral of the efficiency, bit/Hz
+    job_s: FloatArray  # (job,): how long it takes
+    links: FloatArray  # (job,): how many candidates it has
+    job: IntArray  # (link,)
+    link: IntArray  # (piece,)
+    piece_s: FloatArray  # (piece,): how long its cell is
+    bits: FloatArray  # (piece,): integral of the efficiency, bit/Hz
     forced: NDArray[np.bool_]  # (piece,): the job has no other candidate
-    cell: Ints  # (cells + 1,): the first piece of each cell
-    onward: Ints  # (piece,): the piece of the same link in the next cell, -1: the job has ended
+    cell: IntArray  # (cells + 1,): the first piece of each cell
+    onward: IntArray  # (piece,): the piece of the same link in the next cell, -1: the job has ended
     fresh: NDArray[np.bool_]  # (piece,): the job begins with this cell
-    station: Ints  # (bs + 1,): the first cell of each base station
-    leave: Ints  # (cells,): jobs that end with it
-    join: Ints  # (cells,): jobs that begin with it
+    station: IntArray  # (bs + 1,): the first cell of each base station
+    leave: IntArray  # (cells,): jobs that end with it
+    join: IntArray  # (cells,): jobs that begin with it
     seconds: float
 
     @property
@@ -92,7 +93,7 @@ def relaxation(world: KnownWorld, begin_s: float, end_s: float) -> Relaxation:
     bs = cells[job, rank]
     links = (cells >= 0).sum(axis=1)
 
-    pieces: list[tuple[Ints, Floats, Floats, Ints]] = []  # link, begins, ends, cell
+    pieces: list[tuple[IntArray, FloatArray, FloatArray, IntArray]] = []  # link, begins, ends, cell
     station, leave, join = [0], [], []
     for b in range(len(world.bs_m)):
         mine = np.flatnonzero(bs == b)
@@ -236,7 +237,7 @@ def best_plans(station, cell, leave, join, onward, fresh, bits, price, forced, t
     return total
 
 
-def bound_bits_per_hz(problem: Relaxation, price: Floats, taken: NDArray[np.bool_]) -> float:
+def bound_bits_per_hz(problem: Relaxation, price: FloatArray, taken: NDArray[np.bool_]) -> float:
     """What no plan exceeds, by prices (piece,) in bit/s/Hz; `taken` (piece,) becomes what base stations would have."""
     p, paid = problem, price * problem.piece_s
     back = np.full(len(p.job_s), -np.inf)

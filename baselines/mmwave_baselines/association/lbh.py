@@ -17,16 +17,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmwave_baselines.association.reading import Floats, Ints, read
+from mmwave_baselines.association.reading import read
 from mmwave_gym.agents.protocol import RowRng, begun
 from mmwave_gym.core.batch import View
 from mmwave_gym.core.checks import at_least
+from mmwave_gym.core.types import Float64Array, Int64Array
 
 
 @dataclass
 class LbhMemory:
     view: View
-    value: Floats  # (rows, epoch, candidate): V, in bit/Hz
+    value: Float64Array  # (rows, epoch, candidate): V, in bit/Hz
     stale: NDArray[np.bool_]  # (rows,): has this row decided already?
 
 
@@ -51,7 +52,7 @@ class Lbh:
         state: LbhMemory | None = None,
         episode_start: NDArray[np.bool_] | None = None,
         deterministic: bool = True,
-    ) -> tuple[Ints, LbhMemory]:
+    ) -> tuple[Int64Array, LbhMemory]:
         memory: LbhMemory = begun(state, self)
         if episode_start is not None and (again := np.asarray(episode_start, bool) & memory.stale).any():
             memory.value[again] = self._values(memory.view)[again]
@@ -60,7 +61,7 @@ class Lbh:
         value = memory.value[np.arange(len(seen.allowed)), memory.view.look("epoch")["epoch"]]
         return seen.best(value - self._cost * ~seen.serving), memory
 
-    def _values(self, view: View) -> Floats:
+    def _values(self, view: View) -> Float64Array:
         world = view.look("ue", "interval_s", "candidate", "foreseen")
         parts = zip(world["ue"], world["interval_s"], world["candidate"], world["foreseen"][..., 1], strict=True)
         return np.stack(
@@ -68,7 +69,9 @@ class Lbh:
         )
 
 
-def alone(ue: Ints, interval_s: Floats, candidate: Ints, mean: Floats, cost: float) -> Floats:
+def alone(
+    ue: Int64Array, interval_s: Float64Array, candidate: Int64Array, mean: Float64Array, cost: float
+) -> Float64Array:
     """V of the module's text, (epoch, candidate), for epochs in order of time; UE -1 marks those that are none.
 
     All UEs at once, from each one's last epoch backwards.

@@ -20,10 +20,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmwave_baselines.association.world import Floats, Ints, KnownWorld, known_worlds
+from mmwave_baselines.association.world import KnownWorld, known_worlds
 from mmwave_gym.agents.protocol import AgentError, NotApplicable, RowRng, begun
 from mmwave_gym.core.batch import View
 from mmwave_gym.core.checks import at_least
+from mmwave_gym.core.types import FloatArray, IntArray
 
 MOST_STATES = 500_000
 """Joint associations at an instant; with more of them the optimum is out of reach."""
@@ -31,7 +32,7 @@ MOST_UES = 12
 """Between crossings a UE has two candidates or more: 4,096 joint associations, and many times that at crossings."""
 
 
-def best_plan(world: KnownWorld, first: int = 0, last: int | None = None) -> Ints:
+def best_plan(world: KnownWorld, first: int = 0, last: int | None = None) -> IntArray:
     """The candidate's rank at each epoch, (K,), that brings most from epoch `first` to epoch `last` (None: the end).
 
     Of equally good candidates the strongest. Raises NotApplicable with more than `MOST_STATES` joint associations.
@@ -64,7 +65,7 @@ def best_plan(world: KnownWorld, first: int = 0, last: int | None = None) -> Int
     return rank
 
 
-def network_bits(cells: Ints, bits: Floats, shape: tuple[int, ...]) -> Floats:
+def network_bits(cells: IntArray, bits: FloatArray, shape: tuple[int, ...]) -> FloatArray:
     """What the network brings in a gap with each joint association, of `shape`, in bit/Hz.
 
     cells, bits: (ue, C), each UE's candidates and the integrals of their efficiencies over the gap.
@@ -76,7 +77,7 @@ def network_bits(cells: Ints, bits: Floats, shape: tuple[int, ...]) -> Floats:
     return (bits[ue, rank] / load).sum(axis=0).reshape(shape)
 
 
-def _latest(world: KnownWorld) -> Ints:
+def _latest(world: KnownWorld) -> IntArray:
     """(K, ue): each UE's entry from epoch k to the next."""
     num_ues = len(world.serving)
     entry = np.arange(num_ues)
@@ -87,7 +88,7 @@ def _latest(world: KnownWorld) -> Ints:
     return held
 
 
-def _gap_bits(world: KnownWorld, cells: Ints) -> Floats:
+def _gap_bits(world: KnownWorld, cells: IntArray) -> FloatArray:
     """(K, ue, C): integrals of the efficiencies of `cells` (K, ue, C) from epoch k to the next, in bit/Hz."""
     gap, ue, _ = (index.ravel() for index in np.indices(cells.shape))
     return world.bits_per_hz(ue, cells.ravel(), world.time_s[gap], world.time_s[gap + 1]).reshape(cells.shape)
@@ -98,9 +99,9 @@ class Plan:
     """What to do in every copy: `rank` (copies, epochs) at the epoch it is at, and the routes it was made for."""
 
     view: View
-    rank: Ints
-    epoch: Ints  # (copies,)
-    first_s: Floats  # (copies, ue): tells a new episode from a repetition
+    rank: IntArray
+    epoch: IntArray  # (copies,)
+    first_s: FloatArray  # (copies, ue): tells a new episode from a repetition
 
 
 class Optimum:
@@ -147,7 +148,7 @@ class Optimum:
         state: Plan | None = None,
         episode_start: NDArray[np.bool_] | None = None,
         deterministic: bool = True,
-    ) -> tuple[Ints, Plan]:
+    ) -> tuple[IntArray, Plan]:
         plan: Plan = begun(state, self)
         started = np.zeros(len(plan.epoch), bool) if episode_start is None else np.asarray(episode_start, bool)
         if (started & (plan.epoch > 0)).any():

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmwave_baselines.association.reading import Ints
 from mmwave_gym.agents.protocol import NotApplicable, RowRng, begun
 from mmwave_gym.core.batch import View
+from mmwave_gym.core.types import Int64Array
 
 if TYPE_CHECKING:
     from mmwave_baselines.association.kernels import Epochs
@@ -63,7 +63,7 @@ class Planner:
         state: Plans | None = None,
         episode_start: NDArray[np.bool_] | None = None,
         deterministic: bool = True,
-    ) -> tuple[Ints, Plans]:
+    ) -> tuple[Int64Array, Plans]:
         from mmwave_baselines.association.kernels import network_of
 
         plans: Plans = begun(state, self)

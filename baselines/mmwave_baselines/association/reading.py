@@ -10,26 +10,24 @@ from numpy.typing import NDArray
 
 from mmwave_gym.agents.protocol import RowRng
 from mmwave_gym.core.batch import View
-
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
+from mmwave_gym.core.types import Float64Array, Int64Array
 
 
 class Reading(NamedTuple):
     """An observation's parts, (rows, candidate) each, candidates by rank; efficiencies in bit/s/Hz."""
 
-    efficiency: Floats  # now
-    mean: Floats  # over the UE's coming interval
-    load: Floats  # UEs of the candidate, this one left out
-    cell_mean: Floats  # mean efficiency of those
+    efficiency: Float64Array  # now
+    mean: Float64Array  # over the UE's coming interval
+    load: Float64Array  # UEs of the candidate, this one left out
+    cell_mean: Float64Array  # mean efficiency of those
     serving: NDArray[np.bool_]
     allowed: NDArray[np.bool_]
 
-    def best(self, score: Floats) -> Ints:
+    def best(self, score: Float64Array) -> Int64Array:
         """The rank of the highest score among the allowed, (rows,); ties go to the strongest."""
         return np.where(self.allowed, score, -np.inf).argmax(axis=1)
 
-    def gain(self, efficiency: Floats) -> Floats:
+    def gain(self, efficiency: Float64Array) -> Float64Array:
         """What the sum of base stations' mean efficiencies gains when a link of this efficiency joins each."""
         return (efficiency - self.cell_mean) / (self.load + 1.0)
 

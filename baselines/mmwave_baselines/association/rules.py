@@ -17,10 +17,11 @@ from numpy.typing import NDArray
 from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import coo_array
 
-from mmwave_baselines.association.reading import Floats, Ints, Memory, Reading, read, with_cells_now
+from mmwave_baselines.association.reading import Memory, Reading, read, with_cells_now
 from mmwave_gym.agents.protocol import RowRng, begun
 from mmwave_gym.core.batch import View
 from mmwave_gym.core.checks import at_least
+from mmwave_gym.core.types import Float64Array, Int64Array
 
 
 class Rule:
@@ -43,12 +44,12 @@ class Rule:
         state: Any = None,
         episode_start: NDArray[np.bool_] | None = None,
         deterministic: bool = True,
-    ) -> tuple[Ints, Any]:
+    ) -> tuple[Int64Array, Any]:
         memory = begun(state, self)
         seen = read(memory.view, observation)
         return seen.best(self.score(memory, seen)), memory
 
-    def score(self, memory: Any, seen: Reading) -> Floats:
+    def score(self, memory: Any, seen: Reading) -> Float64Array:
         """What candidates are compared by, (rows, candidate)."""
         raise NotImplementedError
 
@@ -65,7 +66,7 @@ class RandomCandidate(Rule):
         state: Any = None,
         episode_start: NDArray[np.bool_] | None = None,
         deterministic: bool = True,
-    ) -> tuple[Ints, Any]:
+    ) -> tuple[Int64Array, Any]:
         memory: Memory = begun(state, self)
         return memory.rng.choice(read(memory.view, observation).allowed), memory
 
@@ -76,7 +77,7 @@ class Sbh(Rule):
     kind = "paper"
     label = "SBH (strongest)"
 
-    def score(self, memory: Memory, seen: Reading) -> Floats:
+    def score(self, memory: Memory, seen: Reading) -> Float64Array:
         return seen.efficiency
 
 
@@ -86,7 +87,7 @@ class Rbh(Rule):
     kind = "paper"
     label = "RBH (own rate)"
 
-    def score(self, memory: Memory, seen: Reading) -> Floats:
+    def score(self, memory: Memory, seen: Reading) -> Float64Array:
         return seen.efficiency / (seen.load + 1.0)
 
 
@@ -97,7 +98,7 @@ class RbhNetwork(Rule):
     kind = "paper"
     label = "RBH (network's rate)"
 
-    def score(self, memory: Memory, seen: Reading) -> Floats:
+    def score(self, memory: Memory, seen: Reading) -> Float64Array:
         return with_cells_now(memory.view, seen).gain(seen.efficiency)
 
 
@@ -106,7 +107,7 @@ class Msr(Rule):
 
     label = "MSR (myopic sum rate)"
 
-    def score(self, memory: Memory, seen: Reading) -> Floats:
+    def score(self, memory: Memory, seen: Reading) -> Float64Array:
         return seen.gain(seen.mean)
 
 
@@ -124,7 +125,7 @@ class Price(Rule):
         self._kappa = float(kappa_bps_hz)
         self.config = {"kappa_bps_hz": self._kappa}
 
-    def score(self, memory: Memory, seen: Reading) -> Floats:
+    def score(self, memory: Memory, seen: Reading) -> Float64Array:
         return seen.gain(seen.mean) - self._kappa / ((seen.load + 1.0) * (seen.load + 2.0))
 
 
@@ -153,7 +154,7 @@ class Cover(Rule):
     def begin(self, view: View, rng: RowRng) -> CoverMemory:
         return CoverMemory(view, free=~vertex_cover(len(view.constants["bs_m"]), view.constants["roads"]))
 
-    def score(self, memory: CoverMemory, seen: Reading) -> Floats:
+    def score(self, memory: CoverMemory, seen: Reading) -> Float64Array:
         free = memory.free[memory.view.look("offered")["offered"]]  # rank -1 is not allowed anyway
         kept = free & (seen.mean < self._threshold)
         last_resort = 1e6 * kept  # beyond every efficiency: among those only, it changes nothing

@@ -23,10 +23,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmwave_baselines.association.reading import Floats, Ints, read, with_cells_now
+from mmwave_baselines.association.reading import read, with_cells_now
 from mmwave_gym.agents.protocol import RowRng, begun
 from mmwave_gym.core.batch import View
 from mmwave_gym.core.checks import at_least
+from mmwave_gym.core.types import Float64Array, Int64Array
 
 
 @dataclass
@@ -34,10 +35,10 @@ class SmartMemory:
     """What the rows have learnt, row by row apart. An arm is a candidate in a context of a row."""
 
     view: View
-    waiting: Ints  # (rows, ue): the arm that each UE plays, -1: none
+    waiting: Int64Array  # (rows, ue): the arm that each UE plays, -1: none
     number: dict[int, int] = field(default_factory=dict)  # arms by row, context and base station
-    mean: Floats = field(default_factory=lambda: np.zeros(1024))  # (arm,) bit/s/Hz
-    plays: Floats = field(default_factory=lambda: np.zeros(1024))  # (arm,)
+    mean: Float64Array = field(default_factory=lambda: np.zeros(1024))  # (arm,) bit/s/Hz
+    plays: Float64Array = field(default_factory=lambda: np.zeros(1024))  # (arm,)
 
 
 class Smart:
@@ -62,7 +63,7 @@ class Smart:
         state: SmartMemory | None = None,
         episode_start: NDArray[np.bool_] | None = None,
         deterministic: bool = True,
-    ) -> tuple[Ints, SmartMemory]:
+    ) -> tuple[Int64Array, SmartMemory]:
         memory: SmartMemory = begun(state, self)
         if episode_start is not None:
             memory.waiting[np.asarray(episode_start, bool)] = -1
@@ -85,14 +86,14 @@ class Smart:
         memory.waiting[rows, ue] = arm[rows, action]
         return action, memory
 
-    def _learn(self, memory: SmartMemory, arm: Ints, efficiency: Floats) -> None:
+    def _learn(self, memory: SmartMemory, arm: Int64Array, efficiency: Float64Array) -> None:
         """Count what UEs have had; arms (rows,), -1: none. Rows share no arms."""
         known = arm >= 0
         arm, efficiency = arm[known], efficiency[known]
         memory.plays[arm] += 1.0
         memory.mean[arm] += (efficiency - memory.mean[arm]) / memory.plays[arm]
 
-    def _arms(self, memory: SmartMemory, offered: Ints, efficiency: Floats) -> Ints:
+    def _arms(self, memory: SmartMemory, offered: Int64Array, efficiency: Float64Array) -> Int64Array:
         """The arms of candidates (rows, candidate), -1: none. A new one starts with its efficiency now, as one play."""
         rows, candidates = offered.shape
         cells = len(memory.view.constants["bs_m"]) + 1

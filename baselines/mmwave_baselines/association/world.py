@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mmwave_gym.core.batch import View
+from mmwave_gym.core.types import FloatArray, IntArray
 from mmwave_gym.radio.units import db_to_linear
 from mmwave_gym.scenarios.association.routes import LinkBudget, Routes, link_integral
-
-Floats = NDArray[np.floating[Any]]
-Ints = NDArray[np.integer[Any]]
 
 
 @dataclass(frozen=True)
@@ -24,15 +20,15 @@ class KnownWorld:
     Between two of its own epochs nothing moves a UE, so a plan is one candidate an epoch.
     """
 
-    time_s: Floats  # (K + 1,): of the epochs, and the end of the episode
-    ue: Ints  # (K,)
-    candidate: Ints  # (K, C), -1: none
-    serving: Ints  # (ue,): before the first of these epochs; `len(bs_m)`: nobody
+    time_s: FloatArray  # (K + 1,): of the epochs, and the end of the episode
+    ue: IntArray  # (K,)
+    candidate: IntArray  # (K, C), -1: none
+    serving: IntArray  # (ue,): before the first of these epochs; `len(bs_m)`: nobody
     routes: Routes
-    bs_m: Floats  # (bs, 2)
+    bs_m: FloatArray  # (bs, 2)
     budget: LinkBudget
 
-    def bits_per_hz(self, ue: Ints, bs: Ints, begin_s: Floats, end_s: Floats) -> Floats:
+    def bits_per_hz(self, ue: IntArray, bs: IntArray, begin_s: FloatArray, end_s: FloatArray) -> FloatArray:
         """Integrals of the efficiency of links from `begin_s` to `end_s`, all (links,); 0 for nobody's."""
         bits = np.zeros(len(ue))
         link = np.flatnonzero((bs >= 0) & (bs < len(self.bs_m)) & (end_s > begin_s))

@@ -23,8 +23,9 @@ from math import comb
 import numpy as np
 
 from mmwave_baselines.cell_selection.joint_value import seatings_of
-from mmwave_baselines.cell_selection.model import Floats, Game, Ints
+from mmwave_baselines.cell_selection.model import Game
 from mmwave_gym.agents.protocol import NotApplicable
+from mmwave_gym.core.types import Float64Array, Int64Array
 
 MOST_MULTISETS = 5_000_000
 _CHUNK = 20_000
@@ -35,10 +36,10 @@ class Bound:
     """No policy earns more than `sum_rate_bps_hz` a slot; `potential` (C, L) is the w that proves it."""
 
     sum_rate_bps_hz: float
-    potential: Floats
+    potential: Float64Array
 
 
-def potential_bound(game: Game, potential: Floats) -> float:
+def potential_bound(game: Game, potential: Float64Array) -> float:
     """The bound of a potential w (C, L), bit/s/Hz. Raises NotApplicable where the sum is too long."""
     count = comb(len(game.links) + game.num_ues - 1, game.num_ues)
     if count > MOST_MULTISETS:
@@ -65,7 +66,7 @@ def _free(game: Game) -> float:
     return potential_bound(game, np.zeros((len(game.links), game.num_cells)))
 
 
-def _worth(game: Game, potential: Floats) -> tuple[Floats, Ints]:
+def _worth(game: Game, potential: Float64Array) -> tuple[Float64Array, Int64Array]:
     """phi (C, L, N) for channels, cell and number of users - 1, and the p that attains it."""
     rate = game.expected_rate_bps_hz[game.links][:, :, None] / np.arange(1, game.num_ues + 1)
     moved = 1.0 - np.eye(game.num_cells)  # (cell after, cell before)
@@ -74,7 +75,7 @@ def _worth(game: Game, potential: Floats) -> tuple[Floats, Ints]:
     return worth, before.argmax(axis=-1)
 
 
-def _seated(game: Game, worth: Floats, links: Ints) -> Floats:
+def _seated(game: Game, worth: Float64Array, links: Int64Array) -> Float64Array:
     """Worth (rows, L^N) of all seatings for UEs with channels `links` (rows, N)."""
     seatings = seatings_of(game.num_ues, game.num_cells)
     flat = worth.reshape(len(worth), -1)
@@ -85,7 +86,7 @@ def _seated(game: Game, worth: Floats, links: Ints) -> Floats:
     return total
 
 
-def _multisets(game: Game) -> Iterator[tuple[Ints, Floats]]:
+def _multisets(game: Game) -> Iterator[tuple[Int64Array, Float64Array]]:
     """All multisets of N channel vectors with their probabilities, in chunks (rows, N), (rows,)."""
     log_law = np.log(np.maximum(game.links_law, 1e-300))
     factorial = np.cumsum(np.r_[0.0, np.log(np.arange(1, game.num_ues + 1))])
@@ -99,14 +100,14 @@ def _multisets(game: Game) -> Iterator[tuple[Ints, Floats]]:
         yield links, np.exp(log_law[links].sum(axis=1) + factorial[-1] - log_repeats)
 
 
-def _names(game: Game) -> Ints:
+def _names(game: Game) -> Int64Array:
     """(C, L): one number for channels and cell that differ only in the other cells' names; w is the same for them."""
     keys = [(row[cell], *sorted(np.delete(row, cell).tolist())) for row in game.links for cell in range(game.num_cells)]
     number = {key: i for i, key in enumerate(sorted(set(keys)))}
     return np.array([number[key] for key in keys]).reshape(len(game.links), game.num_cells)
 
 
-def _descend(game: Game, steps: int, samples: int, rng: np.random.Generator) -> Floats:
+def _descend(game: Game, steps: int, samples: int, rng: np.random.Generator) -> Float64Array:
     names = _names(game)
     seatings = seatings_of(game.num_ues, game.num_cells)
     step = game.mix(np.eye(len(game.links)))

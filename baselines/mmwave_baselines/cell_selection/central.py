@@ -17,16 +17,17 @@ from numpy.typing import NDArray
 
 from mmwave_baselines.cell_selection.joint_value import JointGame, Seatings, seatings_of, solved_joint
 from mmwave_baselines.cell_selection.loads import one_more
-from mmwave_baselines.cell_selection.model import Floats, Game, Ints, compositions
+from mmwave_baselines.cell_selection.model import Game, compositions
 from mmwave_baselines.cell_selection.reading import Memory, game_of_task, needs_present_load
 from mmwave_gym.agents.protocol import NotApplicable, RowRng, begun
 from mmwave_gym.core.batch import View
+from mmwave_gym.core.types import Float64Array, Int64Array
 
 _MOST_PLAYED = 5_000_000  # states, a minute or so: 4 UEs at 3 BSs have 2 M
 _MOST_SEATINGS = 5000  # beyond, counting loads is faster than listing seatings
 
 
-def best_seating(gain: Floats) -> Ints:
+def best_seating(gain: Float64Array) -> Int64Array:
     """argmax over seatings of sum_u gain[u, cell_u] / (UEs at cell_u); gain (copies, N, L) to cells (copies, N)."""
     copies, num_ues, num_cells = gain.shape
     if num_cells**num_ues > _MOST_SEATINGS:
@@ -35,7 +36,7 @@ def best_seating(gain: Floats) -> Ints:
     return seatings.all[seating_values(gain, seatings).argmax(axis=1)]
 
 
-def seating_values(gain: Floats, seatings: Seatings) -> Floats:
+def seating_values(gain: Float64Array, seatings: Seatings) -> Float64Array:
     """Worth (copies, L^N) of every seating."""
     total = np.zeros((len(gain), len(seatings.all)))
     for ue in range(seatings.num_ues):
@@ -43,7 +44,7 @@ def seating_values(gain: Floats, seatings: Seatings) -> Floats:
     return total
 
 
-def _by_loads(gain: Floats) -> Ints:
+def _by_loads(gain: Float64Array) -> Int64Array:
     """The same for one copy, (N, L), in time N L M^2: UE by UE, for every final load at once."""
     num_ues, num_cells = gain.shape
     final = compositions(num_ues, num_cells)
@@ -70,7 +71,7 @@ def _by_loads(gain: Floats) -> Ints:
     return best
 
 
-def handover_gain(game: Game, rate_bps_hz: Floats, serving: Ints) -> Floats:
+def handover_gain(game: Game, rate_bps_hz: Float64Array, serving: Int64Array) -> Float64Array:
     """What each UE alone would get at each cell, (copies, N, L), its handover paid; ties are turned to staying."""
     stays = serving[..., None] == np.arange(game.num_cells)
     tie = 1e-9 * max(game.rate_bps_hz)
@@ -95,12 +96,12 @@ class Myopic:
         state: Memory | None = None,
         episode_start: NDArray[np.bool_] | None = None,
         deterministic: bool = True,
-    ) -> tuple[Ints, Memory]:
+    ) -> tuple[Int64Array, Memory]:
         memory: Memory = begun(state, self)
         known = memory.view.look()
         return self.seat(memory.game, known).ravel(), memory
 
-    def seat(self, game: Game, known: dict[str, NDArray[Any]]) -> Ints:
+    def seat(self, game: Game, known: dict[str, NDArray[Any]]) -> Int64Array:
         """Cells (copies, N) for what is known."""
         rate = game.expected_rate_bps_hz[known["channel"]]
         return best_seating(handover_gain(game, rate, known["serving"]))
@@ -142,7 +143,7 @@ class Genie(Myopic):
     kind = "ceiling"
     label = "genie (next channels known)"
 
-    def seat(self, game: Game, known: dict[str, NDArray[Any]]) -> Ints:
+    def seat(self, game: Game, known: dict[str, NDArray[Any]]) -> Int64Array:
         copies = np.arange(len(known["slot"]))
         last = known["channels"].shape[1] - 1
         coming = known["channels"][copies, np.minimum(known["slot"] + 1, last)]
@@ -178,7 +179,7 @@ class Optimum(Myopic):
         found = solved_joint(self._game)
         return {"optimum_bps_hz": [found.low_bps_hz, found.high_bps_hz], "sweeps": found.sweeps}
 
-    def seat(self, game: Game, known: dict[str, NDArray[Any]]) -> Ints:
+    def seat(self, game: Game, known: dict[str, NDArray[Any]]) -> Int64Array:
         return policy_tables(game).seat(known["channel"], known["serving"])
 
 
@@ -194,7 +195,7 @@ class _Policy:
         self._place = np.array([r.ue for r in renamings])
         self._cell = np.array([r.cell for r in renamings])
 
-    def seat(self, channel: Ints, serving: Ints) -> Ints:
+    def seat(self, channel: Int64Array, serving: Int64Array) -> Int64Array:
         """Cells (copies, N) for channels (copies, N, L) and serving cells (copies, N)."""
         seatings = self._joint.seatings
         index = seatings.index(serving)

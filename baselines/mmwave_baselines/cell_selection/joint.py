@@ -13,7 +13,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mmwave_baselines.cell_selection.model import Floats, Game, Ints
+from mmwave_baselines.cell_selection.model import Game
+from mmwave_gym.core.types import Float64Array, Int64Array
 
 TIE = 1e-9
 
@@ -26,12 +27,12 @@ class Measured(NamedTuple):
     error_bps_hz: float
 
 
-def table_of(game: Game, actions: NDArray[np.int8]) -> Floats:
+def table_of(game: Game, actions: NDArray[np.int8]) -> Float64Array:
     """Chances (…, L) of a deterministic table of actions (…)."""
     return (actions[..., None] == np.arange(game.num_cells)).astype(float)
 
 
-def rule_table(game: Game, rule: str, tie: str = "random") -> Floats:
+def rule_table(game: Game, rule: str, tie: str = "random") -> Float64Array:
     """Table (C, L, M, L) of the paper's Load, Rate or Channel; ties "random", "stay" (then lowest) or "lowest"."""
     rate = np.array(game.rate_bps_hz)[game.links][:, None, None, :]
     serving = np.eye(game.num_cells)[None, :, None, :]
@@ -57,32 +58,32 @@ class Chains:
         self.channel = (rng.random(shape)[..., None] > start).sum(axis=-1)
         self.serving = rng.integers(game.num_cells, size=shape[:2])
 
-    def loads(self, serving: Ints) -> Ints:
+    def loads(self, serving: Int64Array) -> Int64Array:
         """Indices (copies, N) of the others' loads that each UE sees."""
         one_hot = serving[..., None] == np.arange(self.game.num_cells)
         return self.game.index_of_loads(one_hot.sum(axis=1, keepdims=True) - one_hot)
 
-    def reward(self, channel: Ints, serving: Ints, chosen: Ints) -> Floats:
+    def reward(self, channel: Int64Array, serving: Int64Array, chosen: Int64Array) -> Float64Array:
         """Expected next rate of each UE, (copies, N), bit/s/Hz."""
         users = (chosen[..., None] == np.arange(self.game.num_cells)).sum(axis=1)
         alone = self.game.expected_rate_bps_hz[np.take_along_axis(channel, chosen[..., None], axis=-1)[..., 0]]
         kept = 1.0 - self.game.handover_cost * (chosen != serving)
         return kept * alone / np.take_along_axis(users, chosen, axis=1)
 
-    def next_channel(self, channel: Ints, uniform: Floats) -> Ints:
+    def next_channel(self, channel: Int64Array, uniform: Float64Array) -> Int64Array:
         """Channels one slot later; uniform numbers of the same shape."""
         after = channel * 0
         for bound in self._after.T:
             after += uniform >= bound[channel]
         return after
 
-    def choose(self, tables: Floats, uniform: Floats) -> Ints:
+    def choose(self, tables: Float64Array, uniform: Float64Array) -> Int64Array:
         """What all UEs choose; tables (1 or N, C, L, M, L), uniform (copies, N)."""
         ue = np.arange(self.game.num_ues) % len(tables)
         chance = tables[ue, self.game.index_of_links(self.channel), self.serving, self.loads(self.serving)]
         return (uniform[..., None] >= chance.cumsum(axis=-1)[..., :-1]).sum(axis=-1)
 
-    def move(self, chosen: Ints) -> Floats:
+    def move(self, chosen: Int64Array) -> Float64Array:
         """Let all UEs move to what they chose and the channels go on; the rewards (copies, N)."""
         earned = self.reward(self.channel, self.serving, chosen)
         self.serving = chosen
@@ -91,7 +92,7 @@ class Chains:
 
 
 def measure(
-    game: Game, tables: Floats, slots: int = 400, copies: int = 1000, seed: int = 0, warmup: int = 30
+    game: Game, tables: Float64Array, slots: int = 400, copies: int = 1000, seed: int = 0, warmup: int = 30
 ) -> Measured:
     """Sum rate and handovers a slot of local policies; tables (C, L, M, L), or (N, C, L, M, L)."""
     tables = tables if tables.ndim == 5 else tables[None]

@@ -19,8 +19,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mmwave_baselines.cell_selection.model import Floats, Game, Ints
+from mmwave_baselines.cell_selection.model import Game
 from mmwave_gym.agents.protocol import NotApplicable
+from mmwave_gym.core.types import Float64Array, Int64Array
 
 LARGEST_STATES = 80_000_000  # 5 UEs at 3 BSs: 72 M values of 4 bytes, some minutes a sweep
 
@@ -41,17 +42,17 @@ class Seatings:
     num_cells: int
 
     @cached_property
-    def all(self) -> Ints:
+    def all(self) -> Int64Array:
         """(L^N, N), lexicographic."""
         return np.array(list(itertools.product(range(self.num_cells), repeat=self.num_ues)))
 
     @cached_property
-    def users(self) -> Ints:
+    def users(self) -> Int64Array:
         """(L^N, N): how many share the BS of each UE."""
         return (self.all[:, :, None] == self.all[:, None, :]).sum(axis=2)
 
     @cached_property
-    def shapes(self) -> Ints:
+    def shapes(self) -> Int64Array:
         """(shapes, N): seatings whose UEs are ordered by the size of their group."""
         found = {self._shape(row) for row in self.all.tolist()}
         return np.array(sorted(found))
@@ -76,7 +77,7 @@ class Seatings:
             made.append(Renaming(index[self._shape(seating)], place, tuple(cell)))
         return made
 
-    def index(self, seating: Ints) -> Ints:
+    def index(self, seating: Int64Array) -> Int64Array:
         """Rows (…, N) as indices (…) of `all`."""
         return seating @ (self.num_cells ** np.arange(self.num_ues - 1, -1, -1))
 
@@ -117,7 +118,7 @@ class JointGame:
         return int(np.prod(self.size))
 
     @cached_property
-    def _renamed(self) -> dict[tuple[int, ...], Ints]:
+    def _renamed(self) -> dict[tuple[int, ...], Int64Array]:
         """Index of each channel vector when BS j is called what cell[j] was."""
         orders = itertools.permutations(range(self.game.num_cells))
         return {order: self.game.index_of_links(self.game.links[:, order]) for order in orders}
@@ -140,7 +141,7 @@ class JointGame:
             return turned
         return turned[np.ix_(*(names,) * self.game.num_ues)]
 
-    def rewards(self, seating: int, before: Ints) -> list[Floats]:
+    def rewards(self, seating: int, before: Int64Array) -> list[Float64Array]:
         """Expected next rate of each UE by its channels, N arrays (C,), for moving from `before` (N,) to a seating."""
         now, users = self.seatings.all[seating], self.seatings.users[seating]
         kept = np.where(now == before, 1.0, 1.0 - self.game.handover_cost)
@@ -168,7 +169,7 @@ class JointGame:
         return best
 
 
-def _outer_sum(terms: list[Floats]) -> NDArray[Any]:
+def _outer_sum(terms: list[Float64Array]) -> NDArray[Any]:
     """All sums of one entry each, flat; 0 for none."""
     total: NDArray[Any] = np.zeros(1, terms[0].dtype if terms else np.float32)
     for term in terms:

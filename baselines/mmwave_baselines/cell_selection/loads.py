@@ -25,13 +25,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmwave_baselines.cell_selection.model import Floats, Game, Ints, compositions, swaps
+from mmwave_baselines.cell_selection.model import Game, compositions, swaps
 from mmwave_gym.core.checks import one_of
+from mmwave_gym.core.types import Float64Array, Int64Array
 
 FRAMES = ("same", "own-mean", "own-exact")
 
 
-def choices(game: Game, policy: NDArray[Any]) -> Floats:
+def choices(game: Game, policy: NDArray[Any]) -> Float64Array:
     """Eq. 12: where a UE goes, (M, L), given the loads, averaged over its channels and the names of other BSs."""
     one_hot = policy[:, :, None] == np.arange(game.num_cells)
     named = np.tensordot(game.links_law, one_hot, axes=1)
@@ -42,7 +43,7 @@ def choices(game: Game, policy: NDArray[Any]) -> Floats:
     return chance / len(orders)
 
 
-def load_law(game: Game, others: Sequence[NDArray[Any]], frame: str = "same") -> Floats:
+def load_law(game: Game, others: Sequence[NDArray[Any]], frame: str = "same") -> Float64Array:
     """T (M, M) of the N - 1 others' policies; rows sum to 1. Raises ValueError for an unknown frame."""
     one_of("frame", frame, FRAMES)
     if len(others) != game.num_ues - 1:
@@ -57,7 +58,7 @@ def load_law(game: Game, others: Sequence[NDArray[Any]], frame: str = "same") ->
     return _law_over_seatings(game, laws)
 
 
-def _law_of_sum(game: Game, laws: Floats) -> Floats:
+def _law_of_sum(game: Game, laws: Float64Array) -> Float64Array:
     """Law (M, M) of the loads that independent choices make; laws: (choosers, M, L), row by row of T."""
     law = np.ones((len(game.loads), 1))
     for chosen, choice in enumerate(laws):
@@ -70,7 +71,7 @@ def _law_of_sum(game: Game, laws: Floats) -> Floats:
 
 
 @lru_cache(maxsize=256)
-def one_more(total: int, parts: int) -> Ints:
+def one_more(total: int, parts: int) -> Int64Array:
     """(parts, count): the index of every composition of `total` after one more at each part."""
     of_code = {tuple(row): i for i, row in enumerate(compositions(total + 1, parts).tolist())}
     rows = compositions(total, parts)
@@ -78,7 +79,7 @@ def one_more(total: int, parts: int) -> Ints:
     return np.array([[of_code[tuple(row)] for row in (rows + unit[cell]).tolist()] for cell in range(parts)])
 
 
-def _own_frame(game: Game, choice: Floats) -> Floats:
+def _own_frame(game: Game, choice: Float64Array) -> Float64Array:
     """A UE's choice law (M, L) of its own frame, asked at each seat: (L, M, L) seat, loads of whoever asks, BS.
 
     The UE that asks sits at BS 0 and sees n; who sits at b sees n without itself and with the one at 0.
@@ -95,14 +96,14 @@ def _own_frame(game: Game, choice: Floats) -> Floats:
     return seats
 
 
-def _seated(game: Game, choice: Floats) -> Floats:
+def _seated(game: Game, choice: Float64Array) -> Float64Array:
     """Choice laws (N-1, M, L) of the seats, all with the choice law of one policy."""
     seats = _own_frame(game, choice)
     who = np.array([np.repeat(np.arange(game.num_cells), row) for row in game.loads])  # (M, N-1): BS of each seat
     return seats[who.T, np.arange(len(game.loads))[None, :]]
 
 
-def _law_over_seatings(game: Game, laws: Floats) -> Floats:
+def _law_over_seatings(game: Game, laws: Float64Array) -> Float64Array:
     """Law (M, M) where the policies take the seats in every order equally often.
 
     The weight of y^n in prod_x sum_b y_b sum_i P[x at b -> i] z_i, divided by the number of seatings n allows; grown

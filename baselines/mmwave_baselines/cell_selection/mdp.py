@@ -16,10 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmwave_baselines.cell_selection.best_response import Solution, solved
-from mmwave_baselines.cell_selection.model import Game, Ints
+from mmwave_baselines.cell_selection.model import Game
 from mmwave_baselines.cell_selection.reading import Memory, game_of_task, read
 from mmwave_gym.agents.protocol import RowRng, begun
 from mmwave_gym.core.batch import View
+from mmwave_gym.core.types import Int64Array
 
 
 @lru_cache(maxsize=64)
@@ -77,7 +78,7 @@ class Mdp:
         state: Memory | None = None,
         episode_start: NDArray[np.bool_] | None = None,
         deterministic: bool = True,
-    ) -> tuple[Ints, Memory]:
+    ) -> tuple[Int64Array, Memory]:
         memory: Memory = begun(state, self)
         seen = read(memory.view, observation)
         present = seen.others.sum(axis=1) + 1

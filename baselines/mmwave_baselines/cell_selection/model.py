@@ -25,9 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmwave_gym.core.checks import at_least, between, probabilities
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from mmwave_gym.core.types import Float64Array, Int64Array
 
 REWARDS = ("prev", "next")
 """How eq. 9 counts the load of the chosen BS: as it was ("prev", footnote 1), or as it is expected to be ("next")."""
@@ -80,67 +78,67 @@ class Game:
         return Game(self.transition, self.rate_bps_hz, num_ues, self.num_cells, self.handover_cost)
 
     @cached_property
-    def matrix(self) -> Floats:
+    def matrix(self) -> Float64Array:
         """P, (K, K)."""
         return np.array(self.transition)
 
     @cached_property
-    def stationary(self) -> Floats:
+    def stationary(self) -> Float64Array:
         """pi of P, (K,)."""
         k = len(self.matrix)
         equations = np.vstack([self.matrix.T - np.eye(k), np.ones(k)])
         return np.linalg.lstsq(equations, np.r_[np.zeros(k), 1.0], rcond=None)[0]
 
     @cached_property
-    def expected_rate_bps_hz(self) -> Floats:
+    def expected_rate_bps_hz(self) -> Float64Array:
         """Mean rate in the next slot of a link in each state now, (K,): the inner sum of eqs. 8-9."""
         return self.matrix @ np.array(self.rate_bps_hz)
 
     @cached_property
-    def links(self) -> Ints:
+    def links(self) -> Int64Array:
         """Channel states of a UE, (C, L)."""
         states = itertools.product(range(len(self.matrix)), repeat=self.num_cells)
         return np.array(list(states), dtype=np.int64)
 
     @cached_property
-    def links_law(self) -> Floats:
+    def links_law(self) -> Float64Array:
         """Stationary probability of each row of `links`, (C,)."""
         return self.stationary[self.links].prod(axis=1)
 
     @cached_property
-    def loads(self) -> Ints:
+    def loads(self) -> Int64Array:
         """Numbers of others at each BS, (M, L): all ways to share N - 1 UEs out."""
         return compositions(self.num_ues - 1, self.num_cells)
 
     @cached_property
-    def _load_index(self) -> Ints:
+    def _load_index(self) -> Int64Array:
         index = np.full(self.num_ues**self.num_cells, -1)
         index[self._load_code(self.loads)] = np.arange(len(self.loads))
         return index
 
-    def _load_code(self, loads: Ints) -> Ints:
+    def _load_code(self, loads: Int64Array) -> Int64Array:
         return loads @ (self.num_ues ** np.arange(self.num_cells))
 
-    def index_of_loads(self, loads: Ints) -> Ints:
+    def index_of_loads(self, loads: Int64Array) -> Int64Array:
         """Rows of `loads` (…, L) as indices (…), -1 where they do not sum to N - 1."""
         return self._load_index[self._load_code(loads)]
 
-    def index_of_links(self, channel: Ints) -> Ints:
+    def index_of_links(self, channel: Int64Array) -> Int64Array:
         """Channel states (…, L) as indices (…) of `links`."""
         k = len(self.matrix)
         return channel @ (k ** np.arange(self.num_cells - 1, -1, -1))
 
     @cached_property
-    def swapped_links(self) -> Ints:
+    def swapped_links(self) -> Int64Array:
         """(L, C): `links` with the names 0 and a exchanged."""
         return np.stack([self.index_of_links(self.links[:, o]) for o in swaps(self.num_cells)])
 
     @cached_property
-    def swapped_loads(self) -> Ints:
+    def swapped_loads(self) -> Int64Array:
         """(L, M): `loads` with the names 0 and a exchanged."""
         return np.stack([self.index_of_loads(self.loads[:, o]) for o in swaps(self.num_cells)])
 
-    def reward(self, law: Floats | None = None) -> Floats:
+    def reward(self, law: Float64Array | None = None) -> Float64Array:
         """Eqs. 8-9, (L, C, M) in bit/s/Hz: what a UE expects from action a. With a law T it expects the next load."""
         share = 1.0 / (self.loads + 1.0)
         if law is not None:
@@ -150,7 +148,7 @@ class Game:
         rate = self.expected_rate_bps_hz[self.links]
         return kept[:, None, None] * rate.T[:, :, None] * share.T[:, None, :]
 
-    def mix(self, values: Floats, matrix: Floats | None = None) -> Floats:
+    def mix(self, values: Float64Array, matrix: Float64Array | None = None) -> Float64Array:
         """P^{(x)L} values, (C, M): the expectation over the next channels, one link at a time; or another matrix's."""
         k = len(self.matrix)
         one_link = self.matrix if matrix is None else matrix
@@ -167,7 +165,7 @@ class Game:
         return np.stack(told, axis=1).astype(np.int8)
 
 
-def swaps(num_cells: int) -> Ints:
+def swaps(num_cells: int) -> Int64Array:
     """(L, L): row b exchanges the names 0 and b."""
     names = np.tile(np.arange(num_cells), (num_cells, 1))
     for b in range(num_cells):
@@ -175,7 +173,7 @@ def swaps(num_cells: int) -> Ints:
     return names
 
 
-def compositions(total: int, parts: int) -> Ints:
+def compositions(total: int, parts: int) -> Int64Array:
     """All vectors of `parts` non-negative integers with that sum, (count, parts), in lexicographic order."""
     if parts == 1:
         return np.array([[total]])

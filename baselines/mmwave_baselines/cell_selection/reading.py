@@ -8,17 +8,18 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mmwave_baselines.cell_selection.model import Game, Ints
+from mmwave_baselines.cell_selection.model import Game
 from mmwave_gym.agents.protocol import NotApplicable, RowRng
 from mmwave_gym.core.batch import View
+from mmwave_gym.core.types import Int64Array
 
 
 class Reading(NamedTuple):
     """Parts of observations; all leading axes are rows."""
 
-    channel: Ints  # (rows, cells): state of the own link, an index of the transition matrix
-    serving: Ints  # (rows,)
-    others: Ints  # (rows, cells): other UEs at each cell
+    channel: Int64Array  # (rows, cells): state of the own link, an index of the transition matrix
+    serving: Int64Array  # (rows,)
+    others: Int64Array  # (rows, cells): other UEs at each cell
 
 
 @dataclass
@@ -29,7 +30,7 @@ class Memory:
     rng: RowRng | None
     game: Game
 
-    def places(self, rows: int) -> Ints:
+    def places(self, rows: int) -> Int64Array:
         """Which UE of its copy each row is, (rows,)."""
         return np.arange(rows) % self.view.num_agents
 

@@ -12,11 +12,12 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from mmwave_baselines.cell_selection.model import Floats, Game, Ints
+from mmwave_baselines.cell_selection.model import Game
 from mmwave_baselines.cell_selection.reading import Memory, Reading, read
 from mmwave_gym.agents.protocol import RowRng, begun
 from mmwave_gym.core.batch import View
 from mmwave_gym.core.checks import one_of
+from mmwave_gym.core.types import Float64Array, Int64Array
 
 TIES = ("random", "stay", "lowest")
 _EQUAL = 1e-9
@@ -45,7 +46,7 @@ class Rule:
         state: Memory | None = None,
         episode_start: NDArray[np.bool_] | None = None,
         deterministic: bool = True,
-    ) -> tuple[Ints, Memory]:
+    ) -> tuple[Int64Array, Memory]:
         memory: Memory = begun(state, self)
         seen = read(memory.view, observation)
         score = self.score(memory.game, seen)
@@ -57,7 +58,7 @@ class Rule:
             cell = np.where(best[np.arange(len(best)), seen.serving], seen.serving, cell)
         return cell, memory
 
-    def score(self, game: Game, seen: Reading) -> Floats:
+    def score(self, game: Game, seen: Reading) -> Float64Array:
         """What each row compares its cells by, (rows, cells)."""
         raise NotImplementedError
 
@@ -72,7 +73,7 @@ class RandomCell(Rule):
         super().__init__()
         self.label, self.config = self.name, {}
 
-    def score(self, game: Game, seen: Reading) -> Floats:
+    def score(self, game: Game, seen: Reading) -> Float64Array:
         return np.zeros(seen.others.shape)
 
 
@@ -81,7 +82,7 @@ class Load(Rule):
 
     name = "Load"
 
-    def score(self, game: Game, seen: Reading) -> Floats:
+    def score(self, game: Game, seen: Reading) -> Float64Array:
         return -seen.others - (seen.serving[:, None] == np.arange(game.num_cells)).astype(float)
 
 
@@ -90,7 +91,7 @@ class Rate(Rule):
 
     name = "Rate"
 
-    def score(self, game: Game, seen: Reading) -> Floats:
+    def score(self, game: Game, seen: Reading) -> Float64Array:
         return np.array(game.rate_bps_hz)[seen.channel] / (seen.others + 1.0)
 
 
@@ -99,7 +100,7 @@ class Channel(Rule):
 
     name = "Channel"
 
-    def score(self, game: Game, seen: Reading) -> Floats:
+    def score(self, game: Game, seen: Reading) -> Float64Array:
         return np.array(game.rate_bps_hz)[seen.channel]
 
 
@@ -149,5 +150,5 @@ class NeverMove(Rule):
         super().__init__()
         self.label, self.config = self.name, {}
 
-    def score(self, game: Game, seen: Reading) -> Floats:
+    def score(self, game: Game, seen: Reading) -> Float64Array:
         return (seen.serving[:, None] == np.arange(game.num_cells)).astype(float)

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from mmwave_baselines.cell_selection.model import Floats, Game
+from mmwave_baselines.cell_selection.model import Game
 from mmwave_baselines.cell_selection.team import TABLES, table_key
 from mmwave_baselines.cell_selection.team_rollouts import (
     Estimate,
@@ -25,9 +25,12 @@ from mmwave_baselines.cell_selection.team_rollouts import (
     improve,
     measure_shared,
 )
+from mmwave_gym.core.types import Float64Array
 
 
-def solve(game: Game, memory: bool, slots: int, iterations: int, seed: int, start: Floats | None) -> dict[str, Any]:
+def solve(
+    game: Game, memory: bool, slots: int, iterations: int, seed: int, start: Float64Array | None
+) -> dict[str, Any]:
     """One table: chances (count, L), the best of the two ways to break ties, and what was measured."""
     observations = Observations(game, memory)
     begun = time.process_time()

@@ -15,11 +15,12 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from mmwave_baselines.cell_selection.model import Game, Ints
+from mmwave_baselines.cell_selection.model import Game
 from mmwave_baselines.cell_selection.reading import game_of_task, needs_present_load, read
 from mmwave_baselines.cell_selection.team_rollouts import Observations
 from mmwave_gym.agents.protocol import AgentError, NotApplicable, RowRng, begun
 from mmwave_gym.core.batch import View
+from mmwave_gym.core.types import Int64Array
 
 TABLES = Path(__file__).parent
 
@@ -56,8 +57,8 @@ class TeamState:
     rng: RowRng
     observations: Observations
     best: NDArray[np.bool_]
-    cell_before: Ints  # (rows,)
-    loads_before: Ints  # (rows,)
+    cell_before: Int64Array  # (rows,)
+    loads_before: Int64Array  # (rows,)
     fresh: NDArray[np.bool_]  # (rows,): nothing is remembered yet
 
 
@@ -103,7 +104,7 @@ class Team:
         state: TeamState | None = None,
         episode_start: NDArray[np.bool_] | None = None,
         deterministic: bool = True,
-    ) -> tuple[Ints, TeamState]:
+    ) -> tuple[Int64Array, TeamState]:
         memory: TeamState = begun(state, self)
         game = memory.observations.game
         seen = read(memory.view, observation)

@@ -30,8 +30,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mmwave_baselines.cell_selection.model import Floats, Game, Ints
+from mmwave_baselines.cell_selection.model import Game
 from mmwave_gym.agents.protocol import NotApplicable
+from mmwave_gym.core.types import Float64Array, Int64Array
 
 _CHUNK = 8192  # pairs of rules that stay in the cache
 
@@ -41,19 +42,19 @@ class LocalBound:
     """No local policy earns more than `sum_rate_bps_hz` a slot; `potential` (K,) is the w that proves it."""
 
     sum_rate_bps_hz: float
-    potential: Floats
+    potential: Float64Array
     pasts: int  # how many kappa were solved, up to names
 
 
 class Table(NamedTuple):
     """What each rule of one UE amounts to, given its own channels before and its seat."""
 
-    rate: Floats  # (rules, L): E[x 1(d = l)]
-    share: Floats  # (rules, L): P(d = l)
-    extra: Floats  # (rules,): E of the potential's increment
+    rate: Float64Array  # (rules, L): E[x 1(d = l)]
+    share: Float64Array  # (rules, L): P(d = l)
+    extra: Float64Array  # (rules,): E of the potential's increment
 
 
-def ranking_rules(game: Game) -> Ints:
+def ranking_rules(game: Game) -> Int64Array:
     """Rules (D, C) of all rankings of (cell, state) that respect the order of expected rates within each cell."""
     level = np.argsort(np.argsort(game.expected_rate_bps_hz, kind="stable"))[game.links]  # (C, L)
     k, cells = len(game.matrix), game.num_cells
@@ -82,7 +83,7 @@ def _words(left: tuple[int, ...]) -> list[list[int]]:
 class DelayedSharing:
     """The team problems of a game, N = 2 or 3, with the potential w (K,) of one's own link (None: zero)."""
 
-    def __init__(self, game: Game, potential: Floats | None = None):
+    def __init__(self, game: Game, potential: Float64Array | None = None):
         if game.num_ues not in (2, 3):
             raise NotApplicable(f"the local bound is proven for 2 or 3 UEs, got {game.num_ues}: use the joint bound.")
         self.game = game
@@ -100,7 +101,7 @@ class DelayedSharing:
         self.seats = range(game.num_cells) if game.handover_cost > 0.0 or np.ptp(self.potential) > 0.0 else range(1)
         self._tables = {(c, p): self._table(c, p) for c in range(len(game.links)) for p in self.seats}
 
-    def _kept(self, seat: int) -> Floats:
+    def _kept(self, seat: int) -> Float64Array:
         return np.where(np.arange(self.game.num_cells) == seat, 1.0, 1.0 - self.game.handover_cost)
 
     def _table(self, before: int, seat: int) -> Table:
@@ -158,12 +159,12 @@ class DelayedSharing:
             best = max(best, self._answer(past, seat, base.ravel(), alpha.reshape(shape), beta.reshape(shape)))
         return best
 
-    def _answer(self, past: int, seat: int, base: Floats, alpha: Floats, beta: Floats) -> float:
+    def _answer(self, past: int, seat: int, base: Float64Array, alpha: Float64Array, beta: Float64Array) -> float:
         """max of base + the last UE's best answer; base (n,), alpha and beta (L, n)."""
         game = self.game
         x = game.expected_rate_bps_hz * self._kept(seat)[:, None]  # (L, K)
         link_law = game.matrix[game.links[past]]  # (L, K)
-        top: list[tuple[float, Floats]] = [(1.0, np.full(base.shape, -np.inf))]
+        top: list[tuple[float, Float64Array]] = [(1.0, np.full(base.shape, -np.inf))]
         for cell in range(game.num_cells):
             scores = [alpha[cell] * x[cell, s] + beta[cell] + self._ahead[s] for s in range(len(game.matrix))]
             offers = list(zip(link_law[cell], scores, strict=True))
@@ -187,7 +188,7 @@ def pasts_up_to_names(game: Game) -> dict[tuple[int, ...], float]:
 
 
 def local_bound(
-    game: Game, potential: Floats | None = None, report: Callable[[int, int], None] | None = None
+    game: Game, potential: Float64Array | None = None, report: Callable[[int, int], None] | None = None
 ) -> LocalBound:
     """The bound, bit/s/Hz; minutes at N = 3. Without a potential the handover cost is left out: that bounds every cost.
 

@@ -18,9 +18,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from mmwave_baselines.cell_selection.joint_value import Seatings
-from mmwave_baselines.cell_selection.model import Floats, Game, Ints
+from mmwave_baselines.cell_selection.model import Game
 from mmwave_baselines.cell_selection.team_rollouts import softmax
 from mmwave_gym.agents.protocol import NotApplicable
+from mmwave_gym.core.types import Float64Array, Int64Array
 
 MOST_STATES = 1_000_000
 
@@ -30,8 +31,8 @@ class Evaluation:
     """Of a policy: mean sum rate a slot, stationary law (seats, C^N) and relative value after a slot, same shape."""
 
     sum_rate_bps_hz: float
-    law: Floats
-    after: Floats
+    law: Float64Array
+    after: Float64Array
 
 
 class ExactTeam:
@@ -47,9 +48,9 @@ class ExactTeam:
         self._rate = game.expected_rate_bps_hz[game.links]
         seats = self.seatings.all
         one_hot = seats[..., None] == np.arange(game.num_cells)
-        self._loads: Ints = game.index_of_loads(one_hot.sum(axis=1, keepdims=True) - one_hot)
+        self._loads: Int64Array = game.index_of_loads(one_hot.sum(axis=1, keepdims=True) - one_hot)
 
-    def evaluate(self, policy: Floats, tolerance: float = 1e-9, start: Evaluation | None = None) -> Evaluation:
+    def evaluate(self, policy: Float64Array, tolerance: float = 1e-9, start: Evaluation | None = None) -> Evaluation:
         """Exact up to `tolerance` times the best rate; `start`: the evaluation of a policy nearby."""
         scale = max(self.game.rate_bps_hz)
         channels = self._product([self.game.links_law] * self.game.num_ues)
@@ -66,7 +67,7 @@ class ExactTeam:
         reward = self._pull(policy, np.zeros(self.shape))
         return Evaluation(float((law * reward).sum()), law, after)
 
-    def gradient(self, policy: Floats, found: Evaluation) -> tuple[Floats, Floats]:
+    def gradient(self, policy: Float64Array, found: Evaluation) -> tuple[Float64Array, Float64Array]:
         """G (N, C, L, M, L) of the module's text, and mu(o) (N, C, L, M)."""
         game, n, c = self.game, self.game.num_ues, len(self.game.links)
         slope = np.zeros((n, c, game.num_cells, len(game.loads), game.num_cells))
@@ -87,12 +88,12 @@ class ExactTeam:
                     slope[u, :, before[u], self._loads[i, u], seats[u]] += value
         return slope, weight
 
-    def _chances(self, policy: Floats, seating: int) -> list[Floats]:
+    def _chances(self, policy: Float64Array, seating: int) -> list[Float64Array]:
         """What each UE does in a seating, N arrays (C, L)."""
         before = self.seatings.all[seating]
         return [policy[u % len(policy), :, before[u], self._loads[seating, u]] for u in range(self.game.num_ues)]
 
-    def _reward(self, before: int, after: int) -> Floats:
+    def _reward(self, before: int, after: int) -> Float64Array:
         """Expected team reward by channels, (C^N,)."""
         total = np.zeros(1)
         for u, cell in enumerate(self.seatings.all[after]):
@@ -101,20 +102,20 @@ class ExactTeam:
         return total
 
     @staticmethod
-    def _product(factors: list[Floats]) -> Floats:
+    def _product(factors: list[Float64Array]) -> Float64Array:
         total = np.ones(1)
         for factor in factors:
             total = (total[:, None] * factor).ravel()
         return total
 
-    def _mixed(self, values: Floats, step: Floats) -> Floats:
+    def _mixed(self, values: Float64Array, step: Float64Array) -> Float64Array:
         """Every UE's channels moved by `step` (C, C), rows by rows."""
         for _ in range(self.game.num_ues):
             mixed = step @ values.reshape(self.shape[0], len(step), -1)
             values = np.ascontiguousarray(mixed.swapaxes(1, 2)).reshape(self.shape)
         return values
 
-    def _push(self, policy: Floats, law: Floats) -> Floats:
+    def _push(self, policy: Float64Array, law: Float64Array) -> Float64Array:
         moved = np.zeros(self.shape)
         for i in range(self.shape[0]):
             chances = self._chances(policy, i)
@@ -122,7 +123,7 @@ class ExactTeam:
                 moved[j] += law[i] * self._product([q[:, cell] for q, cell in zip(chances, seats, strict=True)])
         return self._mixed(moved, self._step.T)
 
-    def _pull(self, policy: Floats, after: Floats) -> Floats:
+    def _pull(self, policy: Float64Array, after: Float64Array) -> Float64Array:
         """Expected reward and value after it, by seats and channels."""
         value = np.zeros(self.shape)
         for i in range(self.shape[0]):
@@ -142,7 +143,7 @@ def mirror_descent(
     seed: int | None = None,
     tolerance: float = 1e-4,
     report: Callable[[int, float], None] | None = None,
-) -> tuple[Floats, float]:
+) -> tuple[Float64Array, float]:
     """The best local policy found (1 or N, C, L, M, L) and what it earns, bit/s/Hz.
 
     own: a policy for each UE instead of a shared one. seed: of a random start, uniform chances without. The step
@@ -175,5 +176,5 @@ def mirror_descent(
     return _chances(best), best_value
 
 
-def _chances(log_chance: Floats) -> Floats:
+def _chances(log_chance: Float64Array) -> Float64Array:
     return softmax(log_chance.reshape(-1, log_chance.shape[-1])).reshape(log_chance.shape)

@@ -20,7 +20,8 @@ from functools import cached_property
 import numpy as np
 
 from mmwave_baselines.cell_selection.joint import Chains
-from mmwave_baselines.cell_selection.model import Floats, Game, Ints
+from mmwave_baselines.cell_selection.model import Game
+from mmwave_gym.core.types import Float64Array, Int64Array
 
 LOG_FLOOR = -12.0  # of a probability: what is given up can come back
 
@@ -41,14 +42,21 @@ class Observations:
     def count(self) -> int:
         return int(np.prod(self.shape))
 
-    def index(self, links: Ints, serving: Ints, loads: Ints, cell_before: Ints, loads_before: Ints) -> Ints:
+    def index(
+        self,
+        links: Int64Array,
+        serving: Int64Array,
+        loads: Int64Array,
+        cell_before: Int64Array,
+        loads_before: Int64Array,
+    ) -> Int64Array:
         """Numbers of observations given by their parts; the last two count with memory only."""
         _, cells, m = self.shape[:3]
         number = (links * cells + serving) * m + loads
         return (number * cells + cell_before) * m + loads_before if self.memory else number
 
     @cached_property
-    def permuted(self) -> list[tuple[Ints, Ints]]:
+    def permuted(self) -> list[tuple[Int64Array, Int64Array]]:
         """For each permutation of the cells: where every observation goes (count,), and every action (L,)."""
         game = self.game
         parts = np.unravel_index(np.arange(self.count), self.shape)
@@ -62,7 +70,7 @@ class Observations:
             made.append((np.ravel_multi_index(moved, self.shape), new_name))
         return made
 
-    def pooled(self, table: Floats) -> Floats:
+    def pooled(self, table: Float64Array) -> Float64Array:
         """Sums (count, L) over all permutations of the cells."""
         return sum(table[where][:, name] for where, name in self.permuted)  # type: ignore[return-value]
 
@@ -76,14 +84,14 @@ class TeamChains(Chains):
         self.cell_before = self.serving.copy()
         self.loads_before = self.loads(self.serving)
 
-    def observe(self) -> Ints:
+    def observe(self) -> Int64Array:
         """Numbers of the UEs' observations, (copies, N)."""
         links = self.game.index_of_links(self.channel)
         return self.observations.index(
             links, self.serving, self.loads(self.serving), self.cell_before, self.loads_before
         )
 
-    def play(self, chosen: Ints, uniform: Floats) -> Floats:
+    def play(self, chosen: Int64Array, uniform: Float64Array) -> Float64Array:
         """Move to what was chosen, the channels by `uniform`; the team's expected rate (copies,)."""
         earned = self.reward(self.channel, self.serving, chosen).sum(axis=1)
         if self.observations.memory:
@@ -102,7 +110,7 @@ class TeamChains(Chains):
         return copy
 
 
-def chosen_by(cumulated: Floats, observed: Ints, uniform: Floats) -> Ints:
+def chosen_by(cumulated: Float64Array, observed: Int64Array, uniform: Float64Array) -> Int64Array:
     """Actions of observations (…) for uniform numbers (…)."""
     action = np.zeros(observed.shape, np.int64)
     for bound in cumulated.T:
@@ -110,7 +118,7 @@ def chosen_by(cumulated: Floats, observed: Ints, uniform: Floats) -> Ints:
     return action
 
 
-def cumulated_chances(chances: Floats) -> Floats:
+def cumulated_chances(chances: Float64Array) -> Float64Array:
     """Bounds (count, L - 1) for `chosen_by`; a certain action stays certain whatever the rounding."""
     bounds = chances.cumsum(axis=1)[:, :-1]
     return np.where(chances[:, ::-1].cumsum(axis=1)[:, ::-1][:, 1:] <= 0.0, 2.0, bounds)
@@ -120,14 +128,14 @@ def cumulated_chances(chances: Floats) -> Floats:
 class Estimate:
     """Sums of rollouts: team reward by observation and action (count, L), how often (count,), reward of the chain."""
 
-    reward: Floats
-    visits: Floats
+    reward: Float64Array
+    visits: Float64Array
     mean_bps_hz: float
 
 
 def estimate(
     observations: Observations,
-    chances: Floats,
+    chances: Float64Array,
     slots: int,
     rng: np.random.Generator,
     *,
@@ -157,7 +165,9 @@ def estimate(
     return Estimate(reward, visits, total / (slots * copies))
 
 
-def _tried(chains: TeamChains, bounds: Floats, chosen: Ints, ue: Ints, depth: int, rng: np.random.Generator) -> Floats:
+def _tried(
+    chains: TeamChains, bounds: Float64Array, chosen: Int64Array, ue: Int64Array, depth: int, rng: np.random.Generator
+) -> Float64Array:
     """Team reward (L, copies) over `depth` slots if UE `ue` of each copy now takes each of its actions."""
     cells = chains.game.num_cells
     trial = chains.repeated(cells)
@@ -179,14 +189,14 @@ def improve(
     iterations: int = 10,
     slots: int = 1_500_000,
     seed: int = 0,
-    start: Floats | None = None,
+    start: Float64Array | None = None,
     rate: float = 20.0,
     growth: float = 1.2,
     largest_rate: float = 300.0,
     copies: int = 4096,
     depth: int = 4,
     report: Callable[[int, Estimate], None] | None = None,
-) -> Floats:
+) -> Float64Array:
     """Mirror descent by rollouts; the shared policy's chances (count, L). `slots` counts chains times their length."""
     rng = np.random.default_rng(seed)
     scale = float(np.max(observations.game.rate_bps_hz))
@@ -203,19 +213,19 @@ def improve(
     return softmax(log_chance)
 
 
-def softmax(log_chance: Floats) -> Floats:
+def softmax(log_chance: Float64Array) -> Float64Array:
     weight = np.exp(log_chance - log_chance.max(axis=1, keepdims=True))
     return weight / weight.sum(axis=1, keepdims=True)
 
 
-def greedy_chances(chances: Floats, tie: float = 1e-3) -> Floats:
+def greedy_chances(chances: Float64Array, tie: float = 1e-3) -> Float64Array:
     """The most likely action; actions about equally likely share the chance, as cells in the same state must."""
     best = chances >= chances.max(axis=1, keepdims=True) - tie
     return best / best.sum(axis=1, keepdims=True)
 
 
 def measure_shared(
-    observations: Observations, chances: Floats, slots: int = 400, copies: int = 4096, seed: int = 1
+    observations: Observations, chances: Float64Array, slots: int = 400, copies: int = 4096, seed: int = 1
 ) -> tuple[float, float, float]:
     """Sum rate a slot of a shared policy, its standard error, handovers a slot."""
     rng = np.random.default_rng(seed)

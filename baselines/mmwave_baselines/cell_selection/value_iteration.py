@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mmwave_baselines.cell_selection.model import Floats, Game
+from mmwave_baselines.cell_selection.model import Game
 from mmwave_gym.core.checks import between, one_of
+from mmwave_gym.core.types import Float64Array
 
 STOPS = ("norm", "span")
 
@@ -21,19 +22,19 @@ STOPS = ("norm", "span")
 class Values:
     """What value iteration found: `value` (C, M), the policy `action` (C, M) in the UE's frame, sweeps done."""
 
-    value: Floats
+    value: Float64Array
     action: NDArray[np.int8]
     sweeps: int
 
 
 def value_iteration(
     game: Game,
-    law: Floats,
-    reward: Floats,
+    law: Float64Array,
+    reward: Float64Array,
     discount: float = 0.9,
     epsilon: float = 1e-6,
     stop: str = "norm",
-    start: Floats | None = None,
+    start: Float64Array | None = None,
 ) -> Values:
     """Solve the MDP of one UE; law: T (M, M), reward: (L, C, M) of `Game.reward`.
 
@@ -62,7 +63,9 @@ def value_iteration(
     return Values(value, greedy(worth, tie), sweeps)
 
 
-def action_values(game: Game, transposed_law: Floats, reward: Floats, discount: float, value: Floats) -> Floats:
+def action_values(
+    game: Game, transposed_law: Float64Array, reward: Float64Array, discount: float, value: Float64Array
+) -> Float64Array:
     """r(s, a) + omega E[v | s, a], (L, C, M)."""
     mixed = game.mix(value)  # channels move alike under every name, so they are averaged once
     worth = np.empty_like(reward)
@@ -74,14 +77,14 @@ def action_values(game: Game, transposed_law: Floats, reward: Floats, discount: 
     return worth
 
 
-def greedy(worth: Floats, tie: float) -> NDArray[np.int8]:
+def greedy(worth: Float64Array, tie: float) -> NDArray[np.int8]:
     """argmax over the first axis; values within `tie` of the best are ties: the lowest number, 0 being to stay."""
     return (worth >= worth.max(axis=0) - tie).argmax(axis=0).astype(np.int8)
 
 
 def policy_law(
-    game: Game, law: Floats, action: NDArray[np.int8], sweeps: int = 10_000, tolerance: float = 1e-13
-) -> Floats:
+    game: Game, law: Float64Array, action: NDArray[np.int8], sweeps: int = 10_000, tolerance: float = 1e-13
+) -> Float64Array:
     """Steady-state distribution (C, M) of what the UE sees under a policy, the "related steady-state distribution".
 
     Raises ArithmeticError where it does not settle: the chain is periodic or has several ends.
@@ -95,7 +98,7 @@ def policy_law(
     raise ArithmeticError(f"the state's distribution has not settled after {sweeps} slots.")
 
 
-def _push(game: Game, law: Floats, action: NDArray[np.int8], weight: Floats) -> Floats:
+def _push(game: Game, law: Float64Array, action: NDArray[np.int8], weight: Float64Array) -> Float64Array:
     new = np.zeros_like(weight)
     for a in range(game.num_cells):
         moved = np.where(action == a, weight, 0.0) @ law

@@ -38,8 +38,7 @@ from mmwave_baselines.handover.mobility_clusters import MobilityClusters, observ
 from mmwave_gym.core.checks import at_least, one_of
 from mmwave_gym.core.registration import make_scenario
 from mmwave_gym.core.scenario import EpisodeKey, EpisodeRng
-
-Array = NDArray[np.float64]
+from mmwave_gym.core.types import Float64Array
 
 AREAS = ("A1", "A2", "A3")
 BLOCK = 20  # slots of a block, section V-A: "the length of the BPTT block is set as n = 20"
@@ -187,14 +186,14 @@ def price_of(constants: Mapping[str, Any]) -> tuple[float, float]:
 class Curve(NamedTuple):
     """Means over the UEs whose curve is told in each block of learning, (blocks,)."""
 
-    value: Array
+    value: Float64Array
     """What the critic says, in units of what is learned from: (reward - offset) * scale."""
-    discounted_return: Array
+    discounted_return: Float64Array
     """What really followed, discounted by gamma, in the same units; after the end it goes on as in the last block."""
-    reward: Array
+    reward: Float64Array
     """A slot, bit/s/Hz, as the environment pays it."""
-    throughput_bps_hz: Array
-    handovers: Array
+    throughput_bps_hz: Float64Array
+    handovers: Float64Array
     """A slot."""
 
 
@@ -202,8 +201,8 @@ class Server(NamedTuple):
     """What a parameter server holds: the weights of a cluster, and RMSProp's mean squares, each (size,)."""
 
     shape: Shape
-    weights: Array
-    mean_square: Array
+    weights: Float64Array
+    mean_square: Float64Array
 
     @classmethod
     def fresh(cls, shape: Shape, seed: int) -> Server:
@@ -257,7 +256,7 @@ def learn(
     return Learned(server, _curve(told[some], traces.begins[some], mode, price[0]), delays)
 
 
-def potential(traces: Traces, mode: Mode, price: tuple[float, float]) -> Array:
+def potential(traces: Traces, mode: Mode, price: tuple[float, float]) -> Float64Array:
     """Viterbi's value of every slot and serving cell (ues, slots + 1, cells), or nothing without `regret`.
 
     At the begin of an episode all is the value of the cell that serves first: a UE may not choose it.
@@ -275,7 +274,7 @@ def potential(traces: Traces, mode: Mode, price: tuple[float, float]) -> Array:
     return values
 
 
-def _curve(told: Array, begins: NDArray[np.bool_], mode: Mode, cost: float) -> Curve:
+def _curve(told: Float64Array, begins: NDArray[np.bool_], mode: Mode, cost: float) -> Curve:
     ues, slots, _ = told.shape
     shown = (ues, slots // BLOCK, BLOCK)
     value, rate, handover = (told[..., i].reshape(shown) for i in (0, 2, 3))
@@ -292,9 +291,9 @@ def _curve(told: Array, begins: NDArray[np.bool_], mode: Mode, cost: float) -> C
 class Played(NamedTuple):
     """Means of each UE over its trace, (ues,)."""
 
-    reward: Array
-    throughput_bps_hz: Array
-    handovers: Array
+    reward: Float64Array
+    throughput_bps_hz: Float64Array
+    handovers: Float64Array
     """A slot."""
 
 

@@ -21,8 +21,7 @@ from mmwave_gym.agents.networks import LstmNetwork
 from mmwave_gym.agents.policy import Policy, check_fits
 from mmwave_gym.agents.protocol import AgentError, RowRng
 from mmwave_gym.core.batch import View
-
-Array = NDArray[np.float64]
+from mmwave_gym.core.types import Float64Array
 
 OFFSET_DB, SCALE_DB = 15.0, 10.0  # the network's input is (q + 15) / 10, never clipped: RSRQ is between -45 and 0 dB
 
@@ -36,7 +35,7 @@ def as_network(server: Server) -> LstmNetwork:
     return LstmNetwork(tuple((w.astype(np.float32), b.astype(np.float32)) for w, b in layers))
 
 
-def as_server(network: LstmNetwork, mean_square: Array) -> Server:
+def as_server(network: LstmNetwork, mean_square: Float64Array) -> Server:
     """The inverse of `as_network`, up to the rounding of a file."""
     shape = Shape(network.inputs, network.outputs, len(network.layers[0][1]), network.units)
     weights = np.concatenate([part.astype(np.float64).ravel() for layer in network.layers for part in layer])
@@ -65,16 +64,16 @@ class OnlineMemory:
 
     view: View
     rng: RowRng
-    server: Array  # (rows, size)
-    mean_square: Array  # (rows, size)
-    fetched: Array  # (rows, size)
-    hidden: Array  # (rows, units), now and when the block began
-    cell: Array
-    hidden_first: Array
-    cell_first: Array
-    x: Array  # (BLOCK, rows, inputs)
+    server: Float64Array  # (rows, size)
+    mean_square: Float64Array  # (rows, size)
+    fetched: Float64Array  # (rows, size)
+    hidden: Float64Array  # (rows, units), now and when the block began
+    cell: Float64Array
+    hidden_first: Float64Array
+    cell_first: Float64Array
+    x: Float64Array  # (BLOCK, rows, inputs)
     action: NDArray[np.int64]  # (BLOCK, rows)
-    reward: Array
+    reward: Float64Array
     goes_on: NDArray[np.bool_]
     ends: NDArray[np.bool_]
     present: NDArray[np.bool_]
@@ -180,7 +179,7 @@ class OnlineA3c(Policy):
         state.hidden_first, state.cell_first = state.hidden, state.cell
         return state
 
-    def _scaled(self, observation: NDArray[Any]) -> Array:
+    def _scaled(self, observation: NDArray[Any]) -> Float64Array:
         seen = np.array(observation, np.float64)
         cells = self._server.shape.actions
         seen[:, :cells] = (seen[:, :cells] + OFFSET_DB) / SCALE_DB

@@ -17,8 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmwave_gym.agents.networks import LstmStep, lstm_step
-
-Array = NDArray[np.float64]
+from mmwave_gym.core.types import Float64Array
 
 ENCODER = 8  # section V-A: the encoding is 12 x 8, the heads 8 x 6 and 8 x 1, so the LSTM has 8 units
 UNITS = 8
@@ -62,7 +61,7 @@ class Shape(NamedTuple):
         return parts
 
 
-def initial_weights(shape: Shape, rng: np.random.Generator) -> Array:
+def initial_weights(shape: Shape, rng: np.random.Generator) -> Float64Array:
     """Random weights (size,)."""
     flat = np.zeros(shape.size)
     deviations = (shape.inputs**-0.5, (shape.encoder + shape.units) ** -0.5, 0.1, 0.1)
@@ -75,16 +74,21 @@ def initial_weights(shape: Shape, rng: np.random.Generator) -> Array:
 class Tape(NamedTuple):
     """What a block of slots left behind, for its gradient; a slot first, then a row."""
 
-    x: Array  # (slots, rows, inputs)
+    x: Float64Array  # (slots, rows, inputs)
     steps: list[LstmStep]
-    before: list[tuple[Array, Array]]  # hidden and cell values that each step began with
+    before: list[tuple[Float64Array, Float64Array]]  # hidden and cell values that each step began with
     goes_on: NDArray[np.bool_]  # (slots, rows): an episode goes on here; elsewhere one begins
-    logits: Array  # (slots, rows, actions)
-    value: Array  # (slots, rows)
+    logits: Float64Array  # (slots, rows, actions)
+    value: Float64Array  # (slots, rows)
 
 
 def forward(
-    shape: Shape, weights: Array, x: Array, hidden: Array, cell: Array, goes_on: NDArray[np.bool_] | None = None
+    shape: Shape,
+    weights: Float64Array,
+    x: Float64Array,
+    hidden: Float64Array,
+    cell: Float64Array,
+    goes_on: NDArray[np.bool_] | None = None,
 ) -> Tape:
     """Logits and values of a block x (slots, rows, inputs), from hidden and cell values (rows, units).
 
@@ -104,8 +108,14 @@ def forward(
 
 
 def backward(
-    shape: Shape, weights: Array, tape: Tape, d_logits: Array, d_value: Array, *, summed: bool = False
-) -> Array:
+    shape: Shape,
+    weights: Float64Array,
+    tape: Tape,
+    d_logits: Float64Array,
+    d_value: Float64Array,
+    *,
+    summed: bool = False,
+) -> Float64Array:
     """Gradient (rows, size) of what has the derivatives d_logits (slots, rows, actions) and d_value (slots, rows).
 
     summed: only the sum over the rows, (size,), which is much faster. Truncated back-propagation through time: nothing
@@ -147,13 +157,15 @@ def backward(
     return gradient
 
 
-def softmax(logits: Array) -> Array:
+def softmax(logits: Float64Array) -> Float64Array:
     """Probabilities over the last axis."""
     weight = np.exp(logits - logits.max(axis=-1, keepdims=True))
     return weight / weight.sum(axis=-1, keepdims=True)
 
 
-def actor_critic(tape: Tape, action: NDArray[np.int64], target: Array, entropy: float) -> tuple[Array, Array]:
+def actor_critic(
+    tape: Tape, action: NDArray[np.int64], target: Float64Array, entropy: float
+) -> tuple[Float64Array, Float64Array]:
     """The ascent directions of Algorithm 2 at the outputs: d_logits and d_value, as `backward` takes them.
 
     (target - V) grad log pi + entropy * grad H and (target - V) grad V; target (slots, rows). Eq. 30 prints the
@@ -168,7 +180,9 @@ def actor_critic(tape: Tape, action: NDArray[np.int64], target: Array, entropy: 
     return d_logits, advantage
 
 
-def n_step_targets(reward: Array, ends: NDArray[np.bool_], after: Array, gamma: float | Array) -> Array:
+def n_step_targets(
+    reward: Float64Array, ends: NDArray[np.bool_], after: Float64Array, gamma: float | Float64Array
+) -> Float64Array:
     """r <- r_j + gamma r backwards through a block (slots, rows), from the value `after` it, or 0 where one ends.
 
     gamma: one, or (slots, rows) where steps take different times.
@@ -180,16 +194,18 @@ def n_step_targets(reward: Array, ends: NDArray[np.bool_], after: Array, gamma: 
     return target
 
 
-def rmsprop(weights: Array, mean_square: Array, direction: Array, rate: float, decay: float, epsilon: float) -> None:
+def rmsprop(
+    weights: Float64Array, mean_square: Float64Array, direction: Float64Array, rate: float, decay: float, epsilon: float
+) -> None:
     """Eq. 28 and 29 with the sign of an ascent, in place."""
     mean_square *= decay
     mean_square += (1.0 - decay) * direction**2
     weights += rate * direction / np.sqrt(mean_square + epsilon)
 
 
-def _times(weight: Array, x: Array) -> Array:
+def _times(weight: Float64Array, x: Float64Array) -> Float64Array:
     return np.matmul(weight, x[..., None])[..., 0]
 
 
-def _turned(weight: Array) -> Array:
+def _turned(weight: Float64Array) -> Float64Array:
     return np.swapaxes(weight, -1, -2)

@@ -23,8 +23,7 @@ from numpy.typing import NDArray
 from mmwave_gym.core.checks import at_least, between
 from mmwave_gym.core.registration import make_scenario
 from mmwave_gym.core.scenario import EpisodeKey, EpisodeRng
-
-Array = NDArray[np.float64]
+from mmwave_gym.core.types import Float64Array
 
 OBSERVED_SLOTS = 150  # section V-A: T_u
 TAU = 0.6  # ours, see above
@@ -34,7 +33,7 @@ OBSERVED = {"step_s": 0.12, "boundary": "stay", "start": "centre", "shadowing": 
 STARTS = 10  # ours: K-means begins so often, and the best ends
 
 
-def observe(mobility: Any, ues: int, seed: int = 0, slots: int = OBSERVED_SLOTS, **keywords: Any) -> Array:
+def observe(mobility: Any, ues: int, seed: int = 0, slots: int = OBSERVED_SLOTS, **keywords: Any) -> Float64Array:
     """What is observed of UEs: places and speed (ues, slots, 3) in m and m/s, from the environment's own walks.
 
     mobility: an area or four probabilities, as the environment takes them. keywords: other settings than `OBSERVED`.
@@ -52,13 +51,13 @@ def observe(mobility: Any, ues: int, seed: int = 0, slots: int = OBSERVED_SLOTS,
     return np.concatenate((place_m[:, 1:], stride_m[..., None] / scenario.config.step_s), axis=-1)
 
 
-def features(observed: Array, tau: float = TAU) -> Array:
+def features(observed: Float64Array, tau: float = TAU) -> Float64Array:
     """Vectors (ues, 3 * slots) whose squared Euclidean distance is the paper's, from observations (ues, slots, 3)."""
     between("tau", tau, 0.0, 1.0)
     return (observed * np.sqrt([tau, tau, 1.0 - tau])).reshape(len(observed), -1)
 
 
-def calinski_harabasz(vectors: Array, labels: NDArray[Any]) -> float:
+def calinski_harabasz(vectors: Float64Array, labels: NDArray[Any]) -> float:
     """Eq. 33: separation over compactness of a clustering of vectors (n, features). Raises ValueError for one alone."""
     kinds = np.unique(labels)
     n, h = len(vectors), len(kinds)
@@ -78,14 +77,20 @@ def calinski_harabasz(vectors: Array, labels: NDArray[Any]) -> float:
 class MobilityClusters:
     """UEs by the way they move."""
 
-    centroids: Array  # (clusters, 3 * slots), weighted as `features` are
+    centroids: Float64Array  # (clusters, 3 * slots), weighted as `features` are
     labels: NDArray[np.int64]  # (ues,): whose cluster each UE is that was clustered
     index: dict[int, float]  # Calinski-Harabasz by the number of clusters that was tried
     tau: float = TAU
 
     @classmethod
     def fit(
-        cls, observed: Array, *, tau: float = TAU, most: int = MOST_CLUSTERS, count: int | None = None, seed: int = 0
+        cls,
+        observed: Float64Array,
+        *,
+        tau: float = TAU,
+        most: int = MOST_CLUSTERS,
+        count: int | None = None,
+        seed: int = 0,
     ) -> MobilityClusters:
         """Cluster UEs observed as (ues, slots, 3). count: this many clusters, instead of 2 to `most` by their index.
 
@@ -110,7 +115,7 @@ class MobilityClusters:
     def count(self) -> int:
         return len(self.centroids)
 
-    def assign(self, observed: Array) -> NDArray[np.int64]:
+    def assign(self, observed: Float64Array) -> NDArray[np.int64]:
         """The nearest cluster of UEs (ues, slots, 3), new ones or old ones, eq. 14."""
         vectors = features(observed, self.tau)
         if vectors.shape[1] != self.centroids.shape[1]:
@@ -156,7 +161,7 @@ class Reclustering:
         at_least("period_s", self.period_s, 0.0, strict=True)
         self._due_s = self.period_s
 
-    def update(self, now_s: float, observed: Array) -> NDArray[np.int64]:
+    def update(self, now_s: float, observed: Float64Array) -> NDArray[np.int64]:
         """The clusters of the UEs that are here now, (ues, slots, 3) of their last observations; anew if it is time."""
         labels = self.clusters.assign(observed)
         if now_s < self._due_s:

@@ -20,10 +20,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmwave_baselines.handover.rules import Actions, begun
+from mmwave_baselines.handover.rules import begun
 from mmwave_gym.agents.protocol import AgentError, RowRng
 from mmwave_gym.core.batch import View
 from mmwave_gym.core.checks import at_least
+from mmwave_gym.core.types import Int64Array
 
 
 @dataclass
@@ -76,7 +77,7 @@ class Oracle:
         state: Plan | None = None,
         episode_start: NDArray[np.bool_] | None = None,
         deterministic: bool = True,
-    ) -> tuple[Actions, Plan]:
+    ) -> tuple[Int64Array, Plan]:
         plan: Plan = begun(state, self)
         if episode_start is not None:
             started = np.asarray(episode_start, bool)

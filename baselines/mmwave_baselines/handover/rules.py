@@ -23,8 +23,7 @@ from numpy.typing import NDArray
 from mmwave_gym.agents.protocol import AgentError, RowRng
 from mmwave_gym.core.batch import View
 from mmwave_gym.core.checks import at_least
-
-Actions = NDArray[np.int64]
+from mmwave_gym.core.types import Int64Array
 
 
 @dataclass
@@ -39,15 +38,15 @@ class Reading(NamedTuple):
     """What rules take from an observation; all leading axes are rows."""
 
     rsrq_db: NDArray[np.float32]  # (rows, cells)
-    serving: Actions  # (rows,)
+    serving: Int64Array  # (rows,)
     allowed: NDArray[np.bool_]  # (rows, cells): by the action mask
     candidate: NDArray[np.bool_]  # (rows, cells): heard and allowed
 
-    def of(self, per_cell: NDArray[Any], cell: Actions) -> NDArray[Any]:
+    def of(self, per_cell: NDArray[Any], cell: Int64Array) -> NDArray[Any]:
         """The entry of each row's `cell`, shape (rows,)."""
         return np.take_along_axis(per_cell, cell[:, None], axis=1)[:, 0]
 
-    def strongest(self, among: NDArray[np.bool_]) -> Actions:
+    def strongest(self, among: NDArray[np.bool_]) -> Int64Array:
         """The strongest cell of each row among those marked; ties go to the serving cell, then the lowest index.
 
         A row without a mark stays with its serving cell, or takes the first allowed one if it may not.
@@ -104,7 +103,7 @@ class RandomCell(_Memoryless):
         state: Memory | None = None,
         episode_start: NDArray[np.bool_] | None = None,
         deterministic: bool = True,
-    ) -> tuple[Actions, Memory]:
+    ) -> tuple[Int64Array, Memory]:
         memory: Memory = begun(state, self)
         return memory.rng.choice(read(memory.view, observation).allowed), memory
 
@@ -120,7 +119,7 @@ class Stay(_Memoryless):
         state: Memory | None = None,
         episode_start: NDArray[np.bool_] | None = None,
         deterministic: bool = True,
-    ) -> tuple[Actions, Memory]:
+    ) -> tuple[Int64Array, Memory]:
         memory: Memory = begun(state, self)
         seen = read(memory.view, observation)
         may_stay = seen.of(seen.allowed, seen.serving)
@@ -138,7 +137,7 @@ class StrongestCell(_Memoryless):
         state: Memory | None = None,
         episode_start: NDArray[np.bool_] | None = None,
         deterministic: bool = True,
-    ) -> tuple[Actions, Memory]:
+    ) -> tuple[Int64Array, Memory]:
         memory: Memory = begun(state, self)
         seen = read(memory.view, observation)
         return seen.strongest(seen.candidate), memory
@@ -163,7 +162,7 @@ class A3Memory:
 
     view: View
     slots_better: NDArray[np.int64]  # (rows, cells): slots in a row in which the entering condition has held
-    serving: Actions  # (rows,): whom the counters compare with
+    serving: Int64Array  # (rows,): whom the counters compare with
 
 
 class A3:
@@ -218,7 +217,7 @@ class A3:
         state: A3Memory | None = None,
         episode_start: NDArray[np.bool_] | None = None,
         deterministic: bool = True,
-    ) -> tuple[Actions, A3Memory]:
+    ) -> tuple[Int64Array, A3Memory]:
         memory: A3Memory = begun(state, self)
         seen = read(memory.view, observation)
         same = seen.serving == memory.serving

@@ -17,9 +17,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmwave_baselines.handover.rules import Actions, begun, read
+from mmwave_baselines.handover.rules import begun, read
 from mmwave_gym.agents.protocol import RowRng
 from mmwave_gym.core.batch import View
+from mmwave_gym.core.types import Int64Array
 
 
 @dataclass
@@ -55,7 +56,7 @@ class Ucb:
         state: UcbMemory | None = None,
         episode_start: NDArray[np.bool_] | None = None,
         deterministic: bool = True,
-    ) -> tuple[Actions, UcbMemory]:
+    ) -> tuple[Int64Array, UcbMemory]:
         memory: UcbMemory = begun(state, self)
         seen = read(memory.view, observation)
         t = memory.plays.sum(axis=1, keepdims=True) + 1
@@ -69,7 +70,7 @@ class Ucb:
         self,
         state: UcbMemory,
         observation: NDArray[Any],
-        action: Actions,
+        action: Int64Array,
         reward: NDArray[np.float64],
         next_observation: NDArray[Any],
         done: NDArray[np.bool_],

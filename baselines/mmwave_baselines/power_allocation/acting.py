@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 
 from mmwave_gym.agents.protocol import RowRng
 from mmwave_gym.core.batch import View
+from mmwave_gym.core.types import FloatArray
 from mmwave_gym.radio.units import linear_to_db
-
-Floats = NDArray[np.floating[Any]]
 
 
 @dataclass
@@ -23,7 +22,7 @@ class Memory:
     rng: RowRng | None
 
 
-def actions(view: View, power_mw: Floats) -> NDArray[Any]:
+def actions(view: View, power_mw: FloatArray) -> NDArray[Any]:
     """Actions (rows,) that come nearest to powers (N, A), in whatever form the environment takes them.
 
     Levels are rounded in dB. Powers out of range, 0 too, count as the nearest allowed one.

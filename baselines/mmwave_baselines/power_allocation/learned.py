@@ -13,13 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmwave_baselines.power_allocation import optimisation as opt
-from mmwave_baselines.power_allocation.acting import Floats, actions
+from mmwave_baselines.power_allocation.acting import actions
 from mmwave_baselines.power_allocation.planners import networks
 from mmwave_baselines.shipped import Shipped
 from mmwave_gym.agents.policy import Policy
 from mmwave_gym.agents.protocol import NotApplicable, RowRng, begun
 from mmwave_gym.benchmark.task import Task
 from mmwave_gym.core.batch import View
+from mmwave_gym.core.types import FloatArray
 from mmwave_gym.scenarios.power_allocation.policy import ChangePolicy
 
 SETTLED_AFTER = 20
@@ -58,7 +59,7 @@ class _Settling:
     playing: Any
     age: NDArray[np.int64]  # (N,): slots since the start or the last change
     phase: NDArray[np.int64]  # (N,)
-    held_mw: Floats  # (N, A): powers that were repaired
+    held_mw: FloatArray  # (N, A): powers that were repaired
 
 
 class Repaired(ChangePolicy):
@@ -97,7 +98,7 @@ class Repaired(ChangePolicy):
         return np.where(kept, actions(view, settling.held_mw), action), settling
 
 
-def repaired(network: opt.Network | opt.Large, power_mw: Floats, levels: int | None) -> Floats:
+def repaired(network: opt.Network | opt.Large, power_mw: FloatArray, levels: int | None) -> FloatArray:
     """Powers (N, A) mW near the given ones at which more users are satisfied; large networks are left as they are.
 
     On levels base stations improve in turn, which rounding what was repaired would undo.

@@ -23,12 +23,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmwave_baselines.power_allocation import optimisation as opt
-from mmwave_baselines.power_allocation.acting import Floats, actions
+from mmwave_baselines.power_allocation.acting import actions
 from mmwave_baselines.power_allocation.optimisation import Large, Network
 from mmwave_gym.agents.protocol import NotApplicable, RowRng, begun
 from mmwave_gym.core.batch import View
-
-Places = NDArray[np.intp]
+from mmwave_gym.core.types import FloatArray, IndexArray
 
 MOST_SOLVED = 200
 """Base stations of the largest network for which linear systems are solved."""
@@ -41,9 +40,9 @@ class Plan:
     """What was computed, and for what: powers (N, A) mW, the phase (N,) and the gains of own links (N, A)."""
 
     view: View
-    power_mw: Floats
+    power_mw: FloatArray
     phase: NDArray[np.int64]
-    own_gain: Floats
+    own_gain: FloatArray
 
 
 class Planner(ABC):
@@ -79,11 +78,11 @@ class Planner(ABC):
         return actions(plan.view, plan.power_mw), plan
 
     @abstractmethod
-    def powers(self, network: Network | Large, levels: int | None) -> Floats:
+    def powers(self, network: Network | Large, levels: int | None) -> FloatArray:
         """Powers in mW, (N, A) of networks or (A,) of a large one. Without care for levels the nearest is taken."""
 
 
-def networks(view: View, copies: Places) -> Iterator[tuple[tuple[Places, Places], Network | Large]]:
+def networks(view: View, copies: IndexArray) -> Iterator[tuple[tuple[IndexArray, IndexArray], Network | Large]]:
     """What stands alone in the worlds of copies: where it is in arrays (N, A), and the networks, all present.
 
     Those of one size come together, so that nothing is padded and a copy's powers do not depend on the others.
@@ -92,7 +91,7 @@ def networks(view: View, copies: Places) -> Iterator[tuple[tuple[Places, Places]
     seen = view.look("gain", "own_gain", "far_gain", "present", "head")
     common: dict[str, Any] = {name: constants[name] for name in ("qos_sinr", "power_mw")}
     apart = constants["is_sparse"] and constants["interference"] == "cluster"
-    by_size: dict[int, list[tuple[int, Places]]] = defaultdict(list)
+    by_size: dict[int, list[tuple[int, IndexArray]]] = defaultdict(list)
     for copy in copies.tolist():
         head = np.where(seen["present"][copy], seen["head"][copy] if apart else 0, -1)
         for group in np.unique(head[head >= 0]):
@@ -125,7 +124,7 @@ def networks(view: View, copies: Places) -> Iterator[tuple[tuple[Places, Places]
         )
 
 
-def _among(gain: Any, at: Places) -> Any:
+def _among(gain: Any, at: IndexArray) -> Any:
     return gain[at][:, at]
 
 
@@ -134,7 +133,7 @@ class FoschiniMiljanic(Planner):
 
     label = "Foschini-Miljanic"
 
-    def powers(self, network: Network | Large, levels: int | None) -> Floats:
+    def powers(self, network: Network | Large, levels: int | None) -> FloatArray:
         if isinstance(network, Large):
             return opt.foschini_miljanic_large(network)
         return opt.foschini_miljanic(network) if levels is None else opt.least_levels(network, levels)
@@ -145,7 +144,7 @@ class MaxMin(Planner):
 
     label = "max-min SINR"
 
-    def powers(self, network: Network | Large, levels: int | None) -> Floats:
+    def powers(self, network: Network | Large, levels: int | None) -> FloatArray:
         return opt.max_min_large(network) if isinstance(network, Large) else opt.max_min_sinr(network)[0]
 
 
@@ -154,7 +153,7 @@ class Wmmse(Planner):
 
     label = "WMMSE (no QoS)"
 
-    def powers(self, network: Network | Large, levels: int | None) -> Floats:
+    def powers(self, network: Network | Large, levels: int | None) -> FloatArray:
         return opt.wmmse_large(network) if isinstance(network, Large) else opt.wmmse(network)
 
 
@@ -164,7 +163,7 @@ class Sca(Planner):
     kind = "ceiling"
     label = "SCA (sum rate with QoS)"
 
-    def powers(self, network: Network | Large, levels: int | None) -> Floats:
+    def powers(self, network: Network | Large, levels: int | None) -> FloatArray:
         if isinstance(network, Large):
             known = (network.gain, network.own_gain, network.noise_mw, network.qos_sinr, network.power_mw)
             return opt.penalty_optimum(*known, far_gain=network.far_gain)
@@ -179,7 +178,7 @@ class LevelAscent(Planner):
 
     label = "ascent on levels"
 
-    def powers(self, network: Network | Large, levels: int | None) -> Floats:
+    def powers(self, network: Network | Large, levels: int | None) -> FloatArray:
         if isinstance(network, Large) or levels is None:
             raise NotApplicable(f"{self.label} is for levels, on networks of at most {MOST_SOLVED} base stations.")
         return opt.coordinate_ascent(network, levels, chosen=opt.admitted(network))
@@ -198,7 +197,7 @@ class Selected(Planner):
         made.expensive = task is not None and task.kwargs.get("scope") == "network"
         return made
 
-    def powers(self, network: Network | Large, levels: int | None) -> Floats:
+    def powers(self, network: Network | Large, levels: int | None) -> FloatArray:
         if isinstance(network, Large):
             return opt.selected_large(network)
         power = opt.selected(network)

@@ -30,9 +30,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
 from mmwave_gym.core.checks import one_of
-
-Floats = NDArray[np.floating[Any]]
-Ints = NDArray[np.int64]
+from mmwave_gym.core.types import FloatArray, Int64Array
 
 RULES = ("independent", "code", "eq6")
 REWARDS = ("paper", "exponential", "difference")
@@ -70,64 +68,64 @@ class Uniform(Protocol):
 class Air(NamedTuple):
     """Who hears whom; row i of the sparse matrix is UE i."""
 
-    first: Ints  # (A + 1,)
+    first: Int64Array  # (A + 1,)
     who: NDArray[np.int32]  # (links,): base stations
-    gain: Floats  # (links,)
-    own_gain: Floats  # (A,)
-    far_gain: Floats  # (A,)
-    noise_mw: Floats  # (A,)
-    levels_mw: Floats  # (L,)
+    gain: FloatArray  # (links,)
+    own_gain: FloatArray  # (A,)
+    far_gain: FloatArray  # (A,)
+    noise_mw: FloatArray  # (A,)
+    levels_mw: FloatArray  # (L,)
     summed: bool  # the authors' fault: UE i is charged with the interference of UEs 1 to i
-    column: Floats  # (A, A): from j to i at [j, i], where few base stations all hear each other; else (0, 0)
+    column: FloatArray  # (A, A): from j to i at [j, i], where few base stations all hear each other; else (0, 0)
 
 
 class Tables(NamedTuple):
     """What all have learnt, and groups whose tables choose together."""
 
-    q: Floats  # (A, L)
-    best: Ints  # (A,): of the own table
-    group: Ints  # (A,)
-    first: Ints  # (groups + 1,)
-    member: Ints  # (A,): by group
-    shared: Floats  # (groups, L): sums
-    chosen: Ints  # (groups,): best of them
+    q: FloatArray  # (A, L)
+    best: Int64Array  # (A,): of the own table
+    group: Int64Array  # (A,)
+    first: Int64Array  # (groups + 1,)
+    member: Int64Array  # (A,): by group
+    shared: FloatArray  # (groups, L): sums
+    chosen: Int64Array  # (groups,): best of them
 
 
 class Now(NamedTuple):
     """The last step."""
 
-    level: Ints  # (A,)
-    power_mw: Floats  # (A,)
-    heard_mw: Floats  # (A,): interference and noise
-    capacity: Floats  # (A,) bit/s/Hz
-    harm: Floats  # (A,): what others lose
-    stopping: Floats  # (2, L): sum of all tables, and the one it is compared with
-    unchanged: Ints  # (1,): steps
+    level: Int64Array  # (A,)
+    power_mw: FloatArray  # (A,)
+    heard_mw: FloatArray  # (A,): interference and noise
+    capacity: FloatArray  # (A,) bit/s/Hz
+    harm: FloatArray  # (A,): what others lose
+    stopping: FloatArray  # (2, L): sum of all tables, and the one it is compared with
+    unchanged: Int64Array  # (1,): steps
 
 
 @dataclass(frozen=True)
 class Learned:
     """A finished run. What the last step did is not always greedy: a run that stops early may end on an exploration."""
 
-    level: Ints
+    level: Int64Array
     """(A,): of the last step"""
-    power_mw: Floats
+    power_mw: FloatArray
     """(A,): of the last step"""
-    sinr: Floats
+    sinr: FloatArray
     """(A,): of the last step, linear"""
-    capacity_bps_hz: Floats
+    capacity_bps_hz: FloatArray
     """(A,): of the last step"""
-    greedy: Ints
+    greedy: Int64Array
     """(A,): the levels that the tables would choose now"""
-    q: Floats
+    q: FloatArray
     """(A, L)"""
     steps: int
     """Steps played."""
-    rate_bps_hz: Floats
+    rate_bps_hz: FloatArray
     """(steps,): sum of capacities"""
-    satisfied: Floats
+    satisfied: FloatArray
     """(steps,): share of UEs that are satisfied"""
-    satisfied_rate_bps_hz: Floats
+    satisfied_rate_bps_hz: FloatArray
     """(steps,): sum of their capacities"""
 
 
@@ -211,17 +209,22 @@ def run(
     )
 
 
-def _by_step(value: ArrayLike, steps: int) -> Floats:
+def _by_step(value: ArrayLike, steps: int) -> FloatArray:
     return np.ascontiguousarray(np.broadcast_to(np.asarray(value, np.float64), (steps,)))
 
 
-def _pairs(a: NDArray[Any], b: NDArray[Any]) -> Ints:
+def _pairs(a: NDArray[Any], b: NDArray[Any]) -> Int64Array:
     """A number for every pair of integers."""
     return np.unique(np.stack((a, b), axis=1), axis=0, return_inverse=True)[1].reshape(-1)
 
 
 def _air(
-    gain: Any, own_gain: Floats, noise_mw: ArrayLike, far_gain: ArrayLike | None, levels_mw: Floats, summed: bool
+    gain: Any,
+    own_gain: FloatArray,
+    noise_mw: ArrayLike,
+    far_gain: ArrayLike | None,
+    levels_mw: FloatArray,
+    summed: bool,
 ) -> Air:
     count = len(own_gain)
     links = sparse.csr_array(gain).astype(np.float64)
@@ -245,7 +248,7 @@ def _air(
     )
 
 
-def _tables(together: Ints, q: Floats) -> Tables:
+def _tables(together: Int64Array, q: FloatArray) -> Tables:
     names, group = np.unique(together, return_inverse=True)
     member = np.argsort(group, kind="stable")
     first = np.searchsorted(group[member], np.arange(len(names) + 1))

@@ -7,9 +7,10 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from mmwave_baselines.power_allocation.acting import Floats, Memory, actions
+from mmwave_baselines.power_allocation.acting import Memory, actions
 from mmwave_gym.agents.protocol import RowRng, begun
 from mmwave_gym.core.batch import View
+from mmwave_gym.core.types import FloatArray
 from mmwave_gym.radio.units import db_to_linear
 
 
@@ -34,12 +35,12 @@ class Fixed:
         memory: Memory = begun(state, self)
         return actions(memory.view, self.power_mw(memory, len(observation))), memory
 
-    def power_mw(self, memory: Memory, rows: int) -> Floats:
+    def power_mw(self, memory: Memory, rows: int) -> FloatArray:
         low_dbm, high_dbm = memory.view.constants["power_dbm"]
         share = np.asarray(self.shares(memory, rows)).reshape(-1, memory.view.num_agents)
         return db_to_linear(low_dbm + share * (high_dbm - low_dbm))
 
-    def shares(self, memory: Memory, rows: int) -> Floats:
+    def shares(self, memory: Memory, rows: int) -> FloatArray:
         return np.full(rows, self.share)
 
 
@@ -63,6 +64,6 @@ class RandomPower(Fixed):
     label = "random power"
     kind = "floor"
 
-    def shares(self, memory: Memory, rows: int) -> Floats:
+    def shares(self, memory: Memory, rows: int) -> FloatArray:
         assert memory.rng is not None
         return memory.rng.random()

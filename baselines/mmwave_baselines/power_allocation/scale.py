@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mmwave_baselines.power_allocation import q_learning
 from mmwave_baselines.power_allocation.tabular import DifferenceQ
@@ -30,8 +29,6 @@ from mmwave_gym.radio.units import db_to_linear, linear_to_db
 from mmwave_gym.scenarios.power_allocation.clustering import floc
 from mmwave_gym.scenarios.power_allocation.config import PowerAllocationConfig
 from mmwave_gym.scenarios.power_allocation.world import Chance, World, Worlds
-
-Floats = NDArray[np.floating[Any]]
 
 RANGE_M = 200.0  # ours: 15 interferers on average; the rest is left to their mean
 UE_RADIUS_M = 30.0

@@ -20,10 +20,8 @@ from mmwave_baselines.power_allocation.q_learning import EXPLORING
 from mmwave_gym.agents.protocol import AgentError, NotApplicable, RowRng, begun
 from mmwave_gym.core.batch import View
 from mmwave_gym.core.checks import at_least, between
+from mmwave_gym.core.types import FloatArray, Int64Array
 from mmwave_gym.radio.units import spectral_efficiency_bps_hz
-
-Floats = NDArray[np.floating[Any]]
-Ints = NDArray[np.int64]
 
 
 @dataclass
@@ -32,17 +30,17 @@ class Learning:
 
     view: View
     rng: RowRng
-    q: Floats  # (rows, levels)
-    age: Ints  # (rows,): steps learnt
+    q: FloatArray  # (rows, levels)
+    age: Int64Array  # (rows,): steps learnt
     learns_for: int
     """Steps until which an agent should have learnt."""
     here: NDArray[np.bool_]  # (rows,): who played the last step
-    phase: Ints  # (copies,): of the clusters and gains below
-    order: Ints  # (rows,): by group
-    starts: Ints  # (groups,): in that order
-    group: Ints  # (rows,)
+    phase: Int64Array  # (copies,): of the clusters and gains below
+    order: Int64Array  # (rows,): by group
+    starts: Int64Array  # (groups,): in that order
+    group: Int64Array  # (rows,)
     gain: NDArray[Any]  # (copies, A, A), or (copies,) sparse
-    far_gain: Floats  # (copies, A)
+    far_gain: FloatArray  # (copies, A)
 
 
 class Tabular:
@@ -124,7 +122,7 @@ class Tabular:
         state: Learning | None = None,
         episode_start: NDArray[np.bool_] | None = None,
         deterministic: bool = True,
-    ) -> tuple[Ints, Learning]:
+    ) -> tuple[Int64Array, Learning]:
         memory: Learning = begun(state, self)
         if episode_start is not None and np.any(episode_start):
             memory.q[episode_start] = self.first_q
@@ -148,7 +146,7 @@ class Tabular:
         tried = np.minimum(chance / np.maximum(epsilon, 1e-300) * levels, levels - 1).astype(np.int64)
         return np.where(chance < epsilon, tried, greedy), memory
 
-    def _meet(self, memory: Learning, head: Ints, observation: NDArray[Any]) -> None:
+    def _meet(self, memory: Learning, head: Int64Array, observation: NDArray[Any]) -> None:
         """Who decides together, and who disturbs whom, which changes when base stations come or go."""
         if self.rule != "independent":
             copies, places = head.shape
@@ -163,7 +161,7 @@ class Tabular:
             seen = memory.view.look("gain", "far_gain")
             memory.gain, memory.far_gain = seen["gain"], seen["far_gain"]
 
-    def chance_to_explore(self, memory: Learning) -> Floats:
+    def chance_to_explore(self, memory: Learning) -> FloatArray:
         """(rows,): `epsilon`, and none after 80 % of the time."""
         return np.where(memory.age < EXPLORING * memory.learns_for, self._epsilon, 0.0)
 
@@ -171,8 +169,8 @@ class Tabular:
         self,
         state: Learning,
         observation: NDArray[Any],
-        action: Ints,
-        reward: Floats,
+        action: Int64Array,
+        reward: FloatArray,
         next_observation: NDArray[Any],
         done: NDArray[np.bool_],
         info: dict[str, Any],
@@ -187,7 +185,7 @@ class Tabular:
         state.age[rows] += 1
         return state
 
-    def rewards(self, memory: Learning) -> Floats:
+    def rewards(self, memory: Learning) -> FloatArray:
         """(rows,): what each base station learns from."""
         raise NotImplementedError
 
@@ -197,7 +195,7 @@ class CdpQ(Tabular):
 
     label = "CDP-Q"
 
-    def rewards(self, memory: Learning) -> Floats:
+    def rewards(self, memory: Learning) -> FloatArray:
         line = float(np.log2(memory.view.constants["qos_sinr"]))
         return np.minimum(_capacity_bps_hz(memory), 2.0 * line) / line - 1.0
 
@@ -227,7 +225,7 @@ class ExpQ(Tabular):
 
     label = "EXP-Q"
 
-    def rewards(self, memory: Learning) -> Floats:
+    def rewards(self, memory: Learning) -> FloatArray:
         return np.exp(-((_capacity_bps_hz(memory) - memory.view.constants["required_bps_hz"]) ** 2))
 
 
@@ -267,10 +265,10 @@ class DifferenceQ(Tabular):
         super().__init__(*args, **keywords)
         self.config |= {"penalty": self.PENALTY, "margin": self.MARGIN, "first_q": self.first_q}
 
-    def chance_to_explore(self, memory: Learning) -> Floats:
+    def chance_to_explore(self, memory: Learning) -> FloatArray:
         return self._epsilon * np.maximum(1.0 - memory.age / (EXPLORING * memory.learns_for), 0.0)
 
-    def rewards(self, memory: Learning) -> Floats:
+    def rewards(self, memory: Learning) -> FloatArray:
         seen = memory.view.look("present", "power_mw", "interference_mw", "own_gain")
         there, power_mw, heard_mw = seen["present"], seen["power_mw"], seen["interference_mw"]
         constants = memory.view.constants
@@ -290,11 +288,11 @@ class DifferenceQ(Tabular):
             reward[copy] -= np.bincount(gain.indices, np.where(there[copy, ue], lost, 0.0), len(reward[copy]))
         return reward.ravel()
 
-    def _utility(self, signal_mw: Floats, heard_mw: Floats, aimed: float) -> Floats:
+    def _utility(self, signal_mw: FloatArray, heard_mw: FloatArray, aimed: float) -> FloatArray:
         capacity = np.asarray(spectral_efficiency_bps_hz(signal_mw / heard_mw), np.float64)
         return capacity - self.PENALTY * np.maximum(aimed - capacity, 0.0)
 
 
-def _capacity_bps_hz(memory: Learning) -> Floats:
+def _capacity_bps_hz(memory: Learning) -> FloatArray:
     """(rows,): what the UEs report."""
     return np.asarray(spectral_efficiency_bps_hz(memory.view.look("sinr")["sinr"]), np.float64).ravel()

@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmwave_baselines.power_allocation import optimisation
-from mmwave_baselines.power_allocation.acting import Floats, actions
+from mmwave_baselines.power_allocation.acting import actions
 from mmwave_baselines.power_allocation.learned import repaired
 from mmwave_baselines.power_allocation.planners import networks
 from mmwave_baselines.shipped import Shipped
@@ -35,6 +35,7 @@ from mmwave_gym.agents.protocol import AgentError, RowRng, begun
 from mmwave_gym.benchmark.task import Task
 from mmwave_gym.core.batch import View
 from mmwave_gym.core.scenario import ObservationField, ObservationFields
+from mmwave_gym.core.types import FloatArray
 from mmwave_gym.radio import interference
 
 HIDDEN, MEMORY = 32, 6
@@ -85,28 +86,28 @@ def scaling(log_greatest: float) -> tuple[NDArray[np.float32], NDArray[np.float3
 class Told:
     """What base stations know at the end of a slot, (N, A) each; any finite numbers where nobody is."""
 
-    log_mw: Floats
-    log_sinr: Floats
-    log_heard: Floats  # ln of interference and noise over noise
-    price: Floats  # of a mW, 1 / mW
+    log_mw: FloatArray
+    log_sinr: FloatArray
+    log_heard: FloatArray  # ln of interference and noise over noise
+    price: FloatArray  # of a mW, 1 / mW
 
 
 @dataclass
 class Kept:
     """What base stations remember: pressure (N, A) and memory (N, A, MEMORY)."""
 
-    pressure: Floats
+    pressure: FloatArray
     memory: NDArray[np.float32]
 
 
-def worth(log_sinr: Floats, pressure: Floats) -> Floats:
+def worth(log_sinr: FloatArray, pressure: FloatArray) -> FloatArray:
     """a + l (N, A): what a relative change of the own SINR is worth."""
     return 1.0 / (1.0 + np.exp(-log_sinr)) + pressure
 
 
 def step(
     network: AnyNetwork, told: Told, kept: Kept, log_target: float, log_range: tuple[float, float]
-) -> tuple[Floats, Kept]:
+) -> tuple[FloatArray, Kept]:
     """ln of the next powers in mW (N, A), and what is remembered; `Cell.forward` of train.unfolded, without torch."""
     low, high = log_range
     value = worth(told.log_sinr, kept.pressure)
@@ -131,10 +132,10 @@ class _Life:
 
     view: View
     kept: Kept
-    wanted: Floats  # (N, A): ln mW that it wanted
-    allowed: Floats  # (N, A): the same rounded to what the environment takes
+    wanted: FloatArray  # (N, A): ln mW that it wanted
+    allowed: FloatArray  # (N, A): the same rounded to what the environment takes
     present: NDArray[np.bool_]  # (N, A)
-    held: Floats  # (N, A): ln mW after a repair
+    held: FloatArray  # (N, A): ln mW after a repair
     phase: NDArray[np.int64]  # (N,): -1 before the first slot
     age: NDArray[np.int64]  # (N,): slots since the start or the last change
     gain: Any
@@ -214,7 +215,7 @@ class UnfoldedPolicy(Policy):
         return Told(log_mw, log_sinr, np.log(heard_mw / noise_mw), price)
 
 
-def on_levels(log_mw: Floats, pressure: Floats, levels_mw: Any) -> Floats:
+def on_levels(log_mw: FloatArray, pressure: FloatArray, levels_mw: Any) -> FloatArray:
     """ln of the level (N, A) to take: the nearest, or the next one up for who is under pressure."""
     levels = np.log(np.asarray(levels_mw))
     at = (log_mw - levels[0]) / (levels[1] - levels[0])

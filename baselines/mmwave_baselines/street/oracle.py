@@ -22,9 +22,8 @@ from numpy.typing import NDArray
 
 from mmwave_gym.agents.protocol import RowRng, begun
 from mmwave_gym.core.batch import View
+from mmwave_gym.core.types import Float64Array
 from mmwave_gym.radio.units import db_to_linear, spectral_efficiency_bps_hz
-
-Floats = NDArray[np.float64]
 
 
 class Way:
@@ -44,12 +43,12 @@ class Way:
         accessed_at = commanded_at + int(c["interruption_ticks"])
         refined_at = accessed_at + int(c["refinement_ticks"])
 
-        def rates(less_db: float) -> Floats:
+        def rates(less_db: float) -> Float64Array:
             rate = np.minimum(spectral_efficiency_bps_hz(db_to_linear(sinr_db - less_db)), c["most_bps_hz"])
             heard = (sinr_db - less_db >= c["out_db"]) & (np.arange(ticks)[:, None] < end)
             return np.where(heard, rate, 0.0).astype(np.float64) / each
 
-        def sums(rate: Floats) -> Floats:
+        def sums(rate: Float64Array) -> Float64Array:
             return np.concatenate((np.zeros((self.copies, 1, self.cells)), rate.cumsum(axis=1)), axis=1)
 
         self.rate = rates(0.0)
@@ -63,11 +62,11 @@ class Way:
         self._accessible = sinr_db[:, accessed_at] >= c["in_db"]
         self._commanded_at, self._accessed_at = commanded_at, accessed_at
 
-    def empty(self) -> Floats:
+    def empty(self) -> Float64Array:
         """(copy, decision, cell): values of 0, with those after the end."""
         return np.zeros((self.copies, self.decisions + self.beyond + 1, self.cells))
 
-    def again(self, best: Floats, failed_at: int) -> Floats:
+    def again(self, best: Float64Array, failed_at: int) -> Float64Array:
         """(copy,): the value of being re-established after a link was lost at that tick."""
         decision = -(-(failed_at + int(self.constants["reestablishment_ticks"])) // self.each)
         if decision >= self.decisions:
@@ -75,7 +74,7 @@ class Way:
         copy = np.arange(self.copies)
         return best[copy, decision, self._strongest[:, decision * self.each]]
 
-    def handovers(self, best: Floats, decision: int) -> Floats:
+    def handovers(self, best: Float64Array, decision: int) -> Float64Array:
         """(copy, cell, target): what a handover and all after it bring; -inf for none."""
         d = decision
         failed = self.again(best, int(self._accessed_at[d]))[:, None]
@@ -87,7 +86,7 @@ class Way:
         value[:, cells, cells] = -np.inf
         return value
 
-    def kept(self, best: Floats, following: Floats, decision: int) -> Floats:
+    def kept(self, best: Float64Array, following: Float64Array, decision: int) -> Float64Array:
         """(copy, cell, T310 at the decision): what staying and all after it bring.
 
         following: (copy, cell, T310 at the next decision).
@@ -109,7 +108,7 @@ class Way:
         return value + np.where(failed, 0.0, on)
 
 
-def bound(sinr_db: NDArray[Any], rsrp_dbm: NDArray[Any], constants: Mapping[str, Any]) -> Floats:
+def bound(sinr_db: NDArray[Any], rsrp_dbm: NDArray[Any], constants: Mapping[str, Any]) -> Float64Array:
     """(copy, decision, cell): no policy gets more from a decision on, in bit/s/Hz times 100 ms.
 
     Ways are (copy, tick, cell), `constants` those of the environment.
@@ -126,7 +125,7 @@ def bound(sinr_db: NDArray[Any], rsrp_dbm: NDArray[Any], constants: Mapping[str,
 class Solved(NamedTuple):
     """The best decisions of ways that are known."""
 
-    value: Floats  # (copy, cell): from the start, in bit/s/Hz times 100 ms
+    value: Float64Array  # (copy, cell): from the start, in bit/s/Hz times 100 ms
     moves: NDArray[np.bool_]  # (copy, decision, cell, T310 in ticks): is a handover better than to stay?
     target: NDArray[np.int64]  # (copy, decision, cell): to which cell
 

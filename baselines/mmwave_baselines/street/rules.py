@@ -19,9 +19,7 @@ from numpy.typing import NDArray
 from mmwave_gym.agents.protocol import AgentError, RowRng, begun
 from mmwave_gym.core.batch import View
 from mmwave_gym.core.checks import at_least
-
-Actions = NDArray[np.int64]
-Floats = NDArray[np.floating[Any]]
+from mmwave_gym.core.types import FloatArray, Int64Array
 
 DEFAULT_HYSTERESIS_DB = 3.0
 
@@ -48,11 +46,11 @@ class _Memoryless:
         state: Memory | None = None,
         episode_start: NDArray[np.bool_] | None = None,
         deterministic: bool = True,
-    ) -> tuple[Actions, Memory]:
+    ) -> tuple[Int64Array, Memory]:
         memory: Memory = begun(state, self)
         return self.cell(memory, memory.view.fields.split(observation)), memory
 
-    def cell(self, memory: Memory, seen: dict[str, Floats]) -> Actions:
+    def cell(self, memory: Memory, seen: dict[str, FloatArray]) -> Int64Array:
         raise NotImplementedError
 
 
@@ -62,7 +60,7 @@ class RandomCell(_Memoryless):
     label = "random cell"
     kind = "floor"
 
-    def cell(self, memory: Memory, seen: dict[str, Floats]) -> Actions:
+    def cell(self, memory: Memory, seen: dict[str, FloatArray]) -> Int64Array:
         assert memory.rng is not None
         return memory.rng.choice(np.ones(seen["serving"].shape, bool))
 
@@ -72,7 +70,7 @@ class Stay(_Memoryless):
 
     label = "stay"
 
-    def cell(self, memory: Memory, seen: dict[str, Floats]) -> Actions:
+    def cell(self, memory: Memory, seen: dict[str, FloatArray]) -> Int64Array:
         return seen["serving"].argmax(axis=1)
 
 
@@ -81,7 +79,7 @@ class Strongest(_Memoryless):
 
     label = "strongest measured"
 
-    def cell(self, memory: Memory, seen: dict[str, Floats]) -> Actions:
+    def cell(self, memory: Memory, seen: dict[str, FloatArray]) -> Int64Array:
         return seen["rsrp_0_dbm"].argmax(axis=1)
 
 
@@ -95,10 +93,10 @@ def tuned() -> dict[str, dict[str, dict[str, Any]]]:
 @dataclass
 class A3Memory:
     view: View
-    level_dbm: Floats  # (rows, cells): the newest measurement
-    filtered_dbm: Floats  # (rows, cells)
+    level_dbm: FloatArray  # (rows, cells): the newest measurement
+    filtered_dbm: FloatArray  # (rows, cells)
     times_better: NDArray[np.int64]  # (rows, cells): measurements in a row for which the condition has held
-    serving: Actions  # (rows,): whom the counters compare with
+    serving: Int64Array  # (rows,): whom the counters compare with
 
 
 class A3:
@@ -162,7 +160,7 @@ class A3:
         state: A3Memory | None = None,
         episode_start: NDArray[np.bool_] | None = None,
         deterministic: bool = True,
-    ) -> tuple[Actions, A3Memory]:
+    ) -> tuple[Int64Array, A3Memory]:
         memory: A3Memory = begun(state, self)
         seen = memory.view.fields.split(observation)
         serving = seen["serving"].argmax(axis=1)
@@ -187,7 +185,7 @@ class A3:
 
     always_new = False
 
-    def heard(self, memory: A3Memory, seen: dict[str, Floats]) -> Floats:
+    def heard(self, memory: A3Memory, seen: dict[str, FloatArray]) -> FloatArray:
         """Powers that the rule compares, (rows, cells)."""
         return seen["rsrp_0_dbm"].astype(np.float64)
 
@@ -208,5 +206,5 @@ class A3Undelayed(A3):
 
     always_new = True
 
-    def heard(self, memory: A3Memory, seen: dict[str, Floats]) -> Floats:
+    def heard(self, memory: A3Memory, seen: dict[str, FloatArray]) -> FloatArray:
         return memory.view.look("rsrp_dbm")["rsrp_dbm"].astype(np.float64)

@@ -21,12 +21,11 @@ from numpy.typing import NDArray
 
 from mmwave_gym.core.checks import at_least
 from mmwave_gym.core.errors import CityError
+from mmwave_gym.core.types import FloatArray
 from mmwave_gym.links.files import load_npz, read_bytes
 from mmwave_gym.radio.units import db_to_linear
 from mmwave_gym.scenarios.association.routes import FORESIGHT_S, LinkBudget, Routes, Visits
 from mmwave_gym.sources.tracks import MAX_SITES, MAX_VEHICLES, clock
-
-Array = NDArray[np.floating[Any]]
 
 VERSION = 1
 TEXTS = ("projection", "source", "attribution", "licence", "notes")
@@ -43,7 +42,7 @@ class City:
     `first_knot[v] * knot_s` in steps of `knot_s`, and goes straight between them. Errors: CityError names the field.
     """
 
-    bs_m: Array  # (S, 2)
+    bs_m: FloatArray  # (S, 2)
     sites: tuple[str, ...]  # (S,) names
     start_s: float
     """Of day: seconds since midnight of the service day; beyond 86,400 after the next midnight."""
@@ -53,13 +52,13 @@ class City:
     vehicles: tuple[str, ...]  # (V,) names; a vehicle that comes back is another
     first_knot: NDArray[np.integer[Any]]  # (V,)
     num_knots: NDArray[np.integer[Any]]  # (V,)
-    knots_m: Array  # (K, 2)
-    present_s: Array  # (V, 2): when the vehicle is on the map
+    knots_m: FloatArray  # (K, 2)
+    present_s: FloatArray  # (V, 2): when the vehicle is on the map
     visit_vehicle: NDArray[np.integer[Any]]  # (M,)
     visit_bs: NDArray[np.integer[Any]]  # (M,)
-    visit_s: Array  # (M, 2): start and end
+    visit_s: FloatArray  # (M, 2): start and end
     corners: NDArray[np.integer[Any]]  # (B,) corners of each building
-    corner_m: Array  # (P, 2): their outlines one after the other
+    corner_m: FloatArray  # (P, 2): their outlines one after the other
     snr_1m_db: float
     path_loss_exponent: float
     height_m: float
@@ -137,7 +136,7 @@ class City:
             raise CityError("no vehicle ever has a base station in range and in line of sight.")
 
     @cached_property
-    def distinct_s(self) -> Array:
+    def distinct_s(self) -> FloatArray:
         """`visit_s` on ticks, moved by as many as it takes for no two vehicles to have a change at one instant."""
         tick = np.rint(self.visit_s.T.ravel() * TICKS_PER_S).astype(np.int64)
         change = np.stack((tick, np.tile(self.visit_vehicle, 2)), axis=1)
@@ -164,11 +163,11 @@ class City:
         return float(covered / (self.present_s[:, 1] - self.present_s[:, 0]).sum())
 
     @property
-    def buildings(self) -> list[Array]:
+    def buildings(self) -> list[FloatArray]:
         """Outlines, (corners, 2) each, in metres."""
         return np.split(self.corner_m, np.cumsum(self.corners)[:-1]) if len(self.corners) else []
 
-    def track(self, vehicle: int) -> tuple[Array, Array]:
+    def track(self, vehicle: int) -> tuple[FloatArray, FloatArray]:
         """Times (knots,) and places (knots, 2) of a vehicle."""
         first = int(self.num_knots[:vehicle].sum())
         count = int(self.num_knots[vehicle])
@@ -351,7 +350,7 @@ class CityWorld:
         long = (together > 0.0) & (together >= LONG_SHARE * np.minimum(best[:, None], best))
         return np.argwhere(np.triu(long))
 
-    def draw(self, rng: Any) -> tuple[Routes, Visits, Array]:
+    def draw(self, rng: Any) -> tuple[Routes, Visits, FloatArray]:
         """One window: routes, visits and no rectangles, (0, 4)."""
         city = self.city
         window = int(self._windows[rng["window"].integers(len(self._windows))])

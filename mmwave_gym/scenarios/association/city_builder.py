@@ -14,19 +14,17 @@ import datetime
 import math
 import os
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mmwave_gym.core.checks import at_least
 from mmwave_gym.core.errors import CityError
+from mmwave_gym.core.types import FloatArray
 from mmwave_gym.radio.units import noise_dbm
 from mmwave_gym.scenarios.association.city import City
 from mmwave_gym.sources import buildings as maps, gtfs, sight, sites as site_files, sumo_fcd
 from mmwave_gym.sources.tracks import Projection, Tracks, knots_on_map
 
-Array = NDArray[np.floating[Any]]
 Bounds = tuple[float, float, float, float]
 
 CARRIER_HZ = 28e9
@@ -190,6 +188,6 @@ def _check_together(tracks: Tracks, bounds: Bounds | None) -> None:
                     f"not belong together.{hint}")  # fmt: skip
 
 
-def _near(outlines: list[Array], size_m: Array) -> list[Array]:
+def _near(outlines: list[FloatArray], size_m: FloatArray) -> list[FloatArray]:
     """Outlines that reach onto the map, where all base stations and vehicles are."""
     return [ring for ring in outlines if (ring.max(axis=0) >= 0.0).all() and (ring.min(axis=0) <= size_m).all()]

@@ -57,9 +57,10 @@ from mmwave_gym.core.scenario import (
     Outcome,
     Scenario,
 )
+from mmwave_gym.core.types import FloatArray
 from mmwave_gym.scenarios.association.city import CityWorld
 from mmwave_gym.scenarios.association.config import LONGEST_S, MOST_UES, STREET_KEYWORDS, AssociationConfig
-from mmwave_gym.scenarios.association.routes import Array, LinkBudget, Routes, epochs, place_m
+from mmwave_gym.scenarios.association.routes import LinkBudget, Routes, epochs, place_m
 from mmwave_gym.scenarios.association.sharing import LOAD, PLANNED, TOTAL, Sharing
 from mmwave_gym.scenarios.association.streets import StreetWorld
 
@@ -318,7 +319,7 @@ class Association(Scenario[AssociationEpisodes, AssociationState]):
         ue: NDArray[Any],
         cell: NDArray[np.int64],
         time_s: NDArray[np.float64],
-    ) -> Array:
+    ) -> FloatArray:
         """Efficiency of the links (ue, cell) at times, all of one shape; 0 for nobody's cell."""
         route = episodes.row[copies] * self.num_ues + ue
         knots_m = episodes.knots_m.reshape(-1, *episodes.knots_m.shape[2:])
@@ -394,12 +395,12 @@ class Association(Scenario[AssociationEpisodes, AssociationState]):
                 known[name] = lambda name=name: getattr(episodes, name)[row]
         return known
 
-    def efficiency_now(self, episodes: AssociationEpisodes, state: AssociationState) -> Array:
+    def efficiency_now(self, episodes: AssociationEpisodes, state: AssociationState) -> FloatArray:
         """Efficiency of every UE's link to its base station at the epoch, (N, ue)."""
         copies, now_s = np.arange(len(state.epoch))[:, None], state.time_s[:, None]
         return self._efficiency(episodes, copies, np.arange(self.num_ues), state.serving, now_s)
 
-    def places(self, episodes: AssociationEpisodes, state: AssociationState) -> Array:
+    def places(self, episodes: AssociationEpisodes, state: AssociationState) -> FloatArray:
         """Where everybody is at the epoch, (N, ue, 2) in metres."""
         ue = np.arange(self.num_ues)
         routes = (Routes(episodes.first_s[row], self.world.knot_s, episodes.knots_m[row]) for row in episodes.row)

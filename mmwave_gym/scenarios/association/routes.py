@@ -13,10 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mmwave_gym.core.types import FloatArray, IntArray
 from mmwave_gym.radio.units import spectral_efficiency_bps_hz
-
-Array = NDArray[np.floating[Any]]
-Indices = NDArray[np.integer[Any]]
 
 TOUCH_S = 1e-9
 """Times that differ by less are one: what ends at a street corner goes on behind it."""
@@ -38,15 +36,15 @@ class LinkBudget:
     height_m: float = 0.0
     """Of the base station's antenna above the UE's."""
 
-    def efficiency_bps_hz(self, distance_squared_m2: Array) -> Array:
+    def efficiency_bps_hz(self, distance_squared_m2: FloatArray) -> FloatArray:
         """From squared distances on the map."""
         return self._efficiency_bps_hz(distance_squared_m2 + self.height_m**2)
 
-    def _efficiency_bps_hz(self, squared_m2: Array) -> Array:
+    def _efficiency_bps_hz(self, squared_m2: FloatArray) -> FloatArray:
         """From squared distances to the antenna."""
         return spectral_efficiency_bps_hz(self.snr_1m * np.maximum(squared_m2, 1.0) ** (-0.5 * self.exponent))
 
-    def integral(self, from_m: Array, to_m: Array, duration_s: Array) -> Array:
+    def integral(self, from_m: FloatArray, to_m: FloatArray, duration_s: FloatArray) -> FloatArray:
         """Integral over time, in bit/Hz, along straight pieces at constant velocity, shape (pieces,).
 
         from_m, to_m: places relative to the base station, (pieces, 2). Gauss's rule in the logarithm of the distance,
@@ -70,7 +68,7 @@ class LinkBudget:
             mean[still] = self.efficiency_bps_hz(x[still] ** 2 + y[still] ** 2)
         return mean * duration_s
 
-    def _away(self, near_m: Array, far_m: Array, beside_m2: Array) -> Array:
+    def _away(self, near_m: FloatArray, far_m: FloatArray, beside_m2: FloatArray) -> FloatArray:
         """Integral over a line from `near_m` to `far_m` beyond its place nearest to the antenna, in m bit/s/Hz.
 
         beside_m2: squared distance of that place from the antenna.
@@ -99,17 +97,17 @@ class LinkBudget:
 class Routes:
     """Where the UEs of a world are: UE u is at `knots_m[u, i]` at time `first_s[u] + i * knot_s`."""
 
-    first_s: Array  # (ue,)
+    first_s: FloatArray  # (ue,)
     knot_s: float
-    knots_m: Array  # (ue, knot, 2)
-    present_s: Array | None = None  # (ue, 2): from when to when each UE is there; None: all the time
+    knots_m: FloatArray  # (ue, knot, 2)
+    present_s: FloatArray | None = None  # (ue, 2): from when to when each UE is there; None: all the time
 
-    def at(self, ue: Indices, time_s: Array) -> Array:
+    def at(self, ue: IntArray, time_s: FloatArray) -> FloatArray:
         """Places (..., 2) of UEs (...) at times (...); beyond its ends a route stands still."""
         return place_m(self.first_s[ue], self.knot_s, self.knots_m, ue, time_s)
 
 
-def place_m(first_s: Array, knot_s: float, knots_m: Array, route: Indices, time_s: Array) -> Array:
+def place_m(first_s: FloatArray, knot_s: float, knots_m: FloatArray, route: IntArray, time_s: FloatArray) -> FloatArray:
     """Places (..., 2) on routes knots_m (routes, knot, 2) at times (...); first_s (...) is when each route begins."""
     last = knots_m.shape[1] - 1
     step = np.minimum(np.maximum((time_s - first_s) / knot_s, 0.0), last)
@@ -124,10 +122,10 @@ def place_m(first_s: Array, knot_s: float, knots_m: Array, route: Indices, time_
 class Visits:
     """Intervals in which a base station is a candidate of a UE."""
 
-    ue: Indices
-    bs: Indices
-    start_s: Array
-    end_s: Array
+    ue: IntArray
+    bs: IntArray
+    start_s: FloatArray
+    end_s: FloatArray
 
     def joined(self) -> Visits:
         """The same with those that touch made one, ordered by UE, base station and time."""
@@ -144,20 +142,20 @@ class Visits:
 class Epochs:
     """The decision epochs of a world in order of time: K epochs, at most C candidates each, strongest first."""
 
-    time_s: Array  # (K,)
-    ue: Indices  # (K,)
-    interval_s: Array  # (K,) until the same UE's next epoch, which may lie beyond the end of the episode
-    candidate: Indices  # (K, C), -1: none
-    efficiency: Array  # (K, C) bit/s/Hz at the epoch
-    mean_efficiency: Array  # (K, C) over the interval
-    stay_efficiency: Array  # (K, C) mean until the cell stops being a candidate
-    stay_s: Array  # (K, C) until then
-    first_serving: Indices  # (ue,) the strongest candidate at time 0, -1: none
-    first_efficiency: Array  # (ue,) its mean until the UE's first epoch
-    first_interval_s: Array  # (ue,) until the UE's first epoch
+    time_s: FloatArray  # (K,)
+    ue: IntArray  # (K,)
+    interval_s: FloatArray  # (K,) until the same UE's next epoch, which may lie beyond the end of the episode
+    candidate: IntArray  # (K, C), -1: none
+    efficiency: FloatArray  # (K, C) bit/s/Hz at the epoch
+    mean_efficiency: FloatArray  # (K, C) over the interval
+    stay_efficiency: FloatArray  # (K, C) mean until the cell stops being a candidate
+    stay_s: FloatArray  # (K, C) until then
+    first_serving: IntArray  # (ue,) the strongest candidate at time 0, -1: none
+    first_efficiency: FloatArray  # (ue,) its mean until the UE's first epoch
+    first_interval_s: FloatArray  # (ue,) until the UE's first epoch
 
 
-def epochs(routes: Routes, visits: Visits, bs_m: Array, budget: LinkBudget, end_s: float, most: int) -> Epochs:
+def epochs(routes: Routes, visits: Visits, bs_m: FloatArray, budget: LinkBudget, end_s: float, most: int) -> Epochs:
     """The epochs in (0, end_s); of more than `most` candidates the strongest at the epoch are offered.
 
     Visits should reach some way beyond `end_s`, so that what is foreseen there is right.
@@ -227,11 +225,11 @@ def epochs(routes: Routes, visits: Visits, bs_m: Array, budget: LinkBudget, end_
 class _Changes:
     """The instants at which a UE's candidates change, ordered by UE and time."""
 
-    ue: Indices
-    time_s: Array
+    ue: IntArray
+    time_s: FloatArray
 
 
-def _changes(visits: Visits) -> tuple[_Changes, Indices, Indices]:
+def _changes(visits: Visits) -> tuple[_Changes, IntArray, IntArray]:
     """The changes, and for each visit the numbers of those at which it starts and ends."""
     ue = np.concatenate((visits.ue, visits.ue))
     time_s = np.concatenate((visits.start_s, visits.end_s))
@@ -246,8 +244,14 @@ def _changes(visits: Visits) -> tuple[_Changes, Indices, Indices]:
 
 
 def link_integral(
-    routes: Routes, bs_m: Array, budget: LinkBudget, ue: Indices, bs: Indices, begin_s: Array, end_s: Array
-) -> Array:
+    routes: Routes,
+    bs_m: FloatArray,
+    budget: LinkBudget,
+    ue: IntArray,
+    bs: IntArray,
+    begin_s: FloatArray,
+    end_s: FloatArray,
+) -> FloatArray:
     """Integral of the efficiency of links (ue, bs) from `begin_s` to `end_s`, all (links,), in bit/Hz."""
     knot_s, last = routes.knot_s, routes.knots_m.shape[1] - 2
     begin, end = ((time_s - routes.first_s.take(ue)) / knot_s for time_s in (begin_s, end_s))

@@ -9,11 +9,10 @@ from numpy.typing import NDArray
 
 from mmwave_gym.core.batch import Batch
 from mmwave_gym.core.scenario import Outcome
+from mmwave_gym.core.types import Float64Array
 from mmwave_gym.rendering.recorded import RecordedScene
 from mmwave_gym.rendering.track import Totals
 from mmwave_gym.scenarios.association.game import MBIT, Association
-
-Array = NDArray[np.float64]
 
 MAP_COLUMNS, MAP_ROWS = 40, 16
 MOST_CANDIDATES = 6  # shown
@@ -80,12 +79,12 @@ class Record:
         return (begin_s <= self.time_s) & (self.time_s <= end_s) & (begin_s < end_s)
 
     @property
-    def place_m(self) -> Array:
+    def place_m(self) -> Float64Array:
         """(ue, 2)."""
         return self.world.places(self._batch.episodes, self._batch.state)[0]
 
     @property
-    def efficiency_bps_hz(self) -> Array:
+    def efficiency_bps_hz(self) -> Float64Array:
         """(ue,): of each UE's link."""
         return np.asarray(self.world.efficiency_now(self._batch.episodes, self._batch.state)[0], np.float64)
 
@@ -105,13 +104,13 @@ class Record:
         return float(self.mbit.sum() / max(self.seconds.sum(), 1e-9))
 
     @property
-    def ue_rate_mbps(self) -> Array:
+    def ue_rate_mbps(self) -> Float64Array:
         """(ue,): mean of each UE since fairness counts, as far as it is counted."""
         state = self._batch.state
         return np.asarray(state.mbit[0] / max(float(state.counted_s[0] - state.settled_s[0]), 1e-9))
 
     @property
-    def buildings_m(self) -> list[Array]:
+    def buildings_m(self) -> list[Float64Array]:
         """Outlines, (corners, 2) each."""
         city = getattr(self.world.world, "city", None)
         if city is not None:
@@ -158,7 +157,7 @@ class AssociationScene(RecordedScene[Record]):
         low_m, span_m = bs_m.min(axis=0), np.maximum(np.ptp(bs_m, axis=0), 1.0)
         grid = [[" "] * MAP_COLUMNS for _ in range(MAP_ROWS)]
 
-        def cell(at_m: Array, width: int) -> tuple[int, int]:
+        def cell(at_m: Float64Array, width: int) -> tuple[int, int]:
             share = np.clip((at_m - low_m) / span_m, 0.0, 1.0)
             return MAP_ROWS - 1 - round(float(share[1]) * (MAP_ROWS - 1)), round(
                 float(share[0]) * (MAP_COLUMNS - width)

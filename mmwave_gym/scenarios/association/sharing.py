@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from mmwave_gym.core.types import Float64Array
 
 # Columns of `Sharing.cells`. The integrals are those of 1/n; of what the cell's other UEs lose to one of them beside
 # its own rate, S/n - S/(n-1); and of what one of them adds per unit of its efficiency, 1/(n-1), alone 1.
@@ -28,11 +28,11 @@ class Move(NamedTuple):
     """What a UE of each copy leaves and finds; all (N,)."""
 
     before: NDArray[np.int64]  # the cell it leaves
-    since_s: Array  # from when on it was not paid
-    share_s: Array  # integral of its share since then
-    credit: Array  # what it added to the network since its last move, bit/Hz with planned efficiencies
-    load: Array  # of the cell it joins, without it
-    total: Array
+    since_s: Float64Array  # from when on it was not paid
+    share_s: Float64Array  # integral of its share since then
+    credit: Float64Array  # what it added to the network since its last move, bit/Hz with planned efficiencies
+    load: Float64Array  # of the cell it joins, without it
+    total: Float64Array
 
 
 @dataclass
@@ -40,11 +40,11 @@ class Sharing:
     """N copies of a network. Numbers that are used together lie together: an access costs more than arithmetic."""
 
     serving: NDArray[np.int64]  # (N, ue): cells
-    ues: Array  # (N, ue, 5): PLANNED (mean efficiency over the UE's interval), SINCE_S, THEN
-    cells: Array  # (N, cell, 6): LOAD, TOTAL (sum of planned efficiencies), TOUCHED_S, INTEGRALS
+    ues: Float64Array  # (N, ue, 5): PLANNED (mean efficiency over the UE's interval), SINCE_S, THEN
+    cells: Float64Array  # (N, cell, 6): LOAD, TOTAL (sum of planned efficiencies), TOUCHED_S, INTEGRALS
 
     @staticmethod
-    def begin(serving: NDArray[np.int64], planned: Array, time_s: Array, num_cells: int) -> Sharing:
+    def begin(serving: NDArray[np.int64], planned: Float64Array, time_s: Float64Array, num_cells: int) -> Sharing:
         """UEs (N, ue) at their cells with their planned efficiencies, at times (N,)."""
         n = len(serving)
         flat = (serving + np.arange(n)[:, None] * num_cells).ravel()
@@ -59,19 +59,19 @@ class Sharing:
         return Sharing(serving, ues, cells)
 
     @property
-    def planned(self) -> Array:
+    def planned(self) -> Float64Array:
         return self.ues[..., PLANNED]
 
     @property
-    def load(self) -> Array:
+    def load(self) -> Float64Array:
         return self.cells[..., LOAD]
 
     @property
-    def efficiency(self) -> Array:
+    def efficiency(self) -> Float64Array:
         """(N,): the network's, a sum over cells of their UEs' mean planned efficiency."""
         return (self.cells[..., TOTAL] / np.maximum(self.cells[..., LOAD], 1.0)).sum(axis=1)
 
-    def move(self, ue: NDArray[Any], cell: NDArray[Any], efficiency: Array, now_s: Array) -> Move:
+    def move(self, ue: NDArray[Any], cell: NDArray[Any], efficiency: Float64Array, now_s: Float64Array) -> Move:
         """One UE of each copy goes to a cell, perhaps to the same again; all (N,)."""
         n = len(ue)
         copies = np.arange(n)
@@ -100,7 +100,7 @@ class Sharing:
         serving[mine] = cell
         return Move(before, since_s, told[:, 0], told[:, 1] + planned * told[:, 2], load, total)
 
-    def pay(self, copies: NDArray[np.intp], until_s: Array) -> tuple[Array, Array]:
+    def pay(self, copies: NDArray[np.intp], until_s: Float64Array) -> tuple[Float64Array, Float64Array]:
         """Everybody's share is counted up to `until_s` (copies,): its integral and since when, both (copies, ue)."""
         cells = self.cells[copies]
         _touch(cells, until_s[:, None])
@@ -113,7 +113,7 @@ class Sharing:
         return paid_s, since_s
 
 
-def _touch(cells: Array, now_s: Array) -> None:
+def _touch(cells: Float64Array, now_s: Float64Array) -> None:
     """Bring the integrals of cells (..., 6) up to times (...)."""
     load = cells[..., LOAD]
     passed_s = now_s - cells[..., TOUCHED_S]

@@ -12,10 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mmwave_gym.core.types import FloatArray
 from mmwave_gym.radio.units import db_to_linear
 from mmwave_gym.scenarios.association.routes import FORESIGHT_S, LinkBudget, Routes, Visits
-
-Array = NDArray[np.floating[Any]]
 
 SHORTEST_M = 1e-6
 """Sight over less of a road than this is none."""
@@ -100,7 +99,7 @@ class StreetGrid:
         rank = np.arange(len(links)) - np.searchsorted(links, links)
         return links, np.array(block, np.intp), rank
 
-    def buildings(self, rng: np.random.Generator, least: float, most: float) -> Array:
+    def buildings(self, rng: np.random.Generator, least: float, most: float) -> FloatArray:
         """One rectangle a block, (block, 4): left, bottom, right, top. Sides uniform in [least, most] of a road's
         length, place uniform within the block."""
         size = rng.uniform(least, most, (self.num_blocks, 2)) * self.road_m
@@ -109,7 +108,7 @@ class StreetGrid:
         corner += np.stack((block % (self.columns - 1), block // (self.columns - 1)), 1) * self.road_m
         return np.concatenate((corner, corner + size), axis=1)
 
-    def in_sight(self, buildings: Array) -> tuple[NDArray[np.intp], Array, Array]:
+    def in_sight(self, buildings: FloatArray) -> tuple[NDArray[np.intp], FloatArray, FloatArray]:
         """(link, start_m, end_m): the pieces of roads on which a base station is a candidate; x from the lower node.
 
         A rectangle between the base station and the road hides the piece between the outermost rays through its
@@ -153,7 +152,7 @@ class StreetGrid:
         nodes = np.concatenate((self.lanes[lane[:, :1], 0], self.lanes[lane, 1]), axis=1)
         return Routes(-u[0] * knot_s, knot_s, self.node_m[nodes]), lane
 
-    def visits(self, routes: Routes, lane: NDArray[np.intp], buildings: Array) -> Visits:
+    def visits(self, routes: Routes, lane: NDArray[np.intp], buildings: FloatArray) -> Visits:
         """When which base station is a candidate of which UE."""
         link, start_m, end_m = self.in_sight(buildings)
         roads = len(self.roads)
@@ -205,7 +204,7 @@ class StreetWorld:
         roads = self.config.duration_s / self.knot_s + 1.0
         return int(self.num_ues * roads * (self.grid.most_changes + 2))
 
-    def draw(self, rng: Any) -> tuple[Routes, Visits, Array]:
+    def draw(self, rng: Any) -> tuple[Routes, Visits, FloatArray]:
         """One world: routes, visits and buildings (building, 4)."""
         buildings = self.grid.buildings(rng["buildings"], *self.config.resolved("building_sides"))
         routes, lanes = self.grid.drive(rng["routes"], self.num_ues, self.config.speed_mps, self.until_s)

@@ -41,6 +41,7 @@ from numpy.typing import NDArray
 from scipy.stats import beta
 
 from mmwave_gym.core.checks import at_least, interval, one_of
+from mmwave_gym.core.types import Float64Array
 
 STATES = ("los", "nlos", "outage")
 THRESHOLDS_DB = {"snr": (-5.0, 10.0), "rsrp": (-110.0, -90.0)}
@@ -60,8 +61,6 @@ _RESAMPLES = 2000
 _FORMAT = 1
 _SHIPPED = "irish_5g.json"
 
-Array = NDArray[np.float64]
-
 
 class TraceError(ValueError):
     """A trace or a fit that cannot be used; the text names the file, the row and the column."""
@@ -70,10 +69,10 @@ class TraceError(ValueError):
 class Fit(NamedTuple):
     """What `fit` found. Rows are "from", columns "to", in the order (LOS, NLOS, outage)."""
 
-    transition: Array  # (3, 3)
+    transition: Float64Array  # (3, 3)
     counts: NDArray[np.int64]  # (3, 3): transitions seen
-    low: Array  # (3, 3): ends of the 95 % intervals
-    high: Array
+    low: Float64Array  # (3, 3): ends of the 95 % intervals
+    high: Float64Array
     slot_s: float
     num_runs: int
     level: str
@@ -261,7 +260,7 @@ def _level_db(text: str, level: str, where: str) -> float | None:
     return None if level == "rsrp" and value <= NO_SIGNAL_DBM else value
 
 
-def _intervals(runs: NDArray[np.int64], counts: NDArray[np.int64]) -> tuple[Array, Array]:
+def _intervals(runs: NDArray[np.int64], counts: NDArray[np.int64]) -> tuple[Float64Array, Float64Array]:
     """Ends of the 95 % intervals, see 3."""
     if len(runs) < 10:
         rest = counts.sum(axis=1, keepdims=True) - counts

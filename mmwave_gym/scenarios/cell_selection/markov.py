@@ -18,15 +18,14 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from mmwave_gym.core.checks import probabilities
-
-Array = NDArray[np.float64]
+from mmwave_gym.core.types import Float64Array
 
 MOST_STATES = 16  # maps are then told apart by less than 256 intervals of the uniform number
 _MOST_MAPS = 256  # for which a table of all compositions is kept
 _FEW_SLOTS = 256  # ours: fastest of 32 to 256 for 18 links
 
 
-def checked_matrix(name: str, value: Any) -> Array:
+def checked_matrix(name: str, value: Any) -> Float64Array:
     """`value` as a (K, K) array of transition probabilities of an ergodic chain.
 
     Raises ValueError, which names the row or the state at fault. Rows may miss 1 by 1e-9; they are made to sum to it.
@@ -48,7 +47,7 @@ def checked_matrix(name: str, value: Any) -> Array:
     return matrix
 
 
-def _never_reached(matrix: Array) -> int | None:
+def _never_reached(matrix: Float64Array) -> int | None:
     """A state that some state cannot reach in exactly (K-1)² + 1 slots, which an ergodic chain can (Wielandt)."""
     possible = matrix > 0
     reached = np.eye(len(matrix), dtype=bool)
@@ -58,7 +57,7 @@ def _never_reached(matrix: Array) -> int | None:
     return int(missing[0]) if len(missing) else None
 
 
-def stationary_law(matrix: Array) -> Array:
+def stationary_law(matrix: Float64Array) -> Float64Array:
     """(K,): the law pi with pi P = pi of an ergodic chain."""
     k = len(matrix)
     balance = np.vstack((matrix.T - np.eye(k), np.ones(k)))
@@ -66,7 +65,7 @@ def stationary_law(matrix: Array) -> Array:
     return np.maximum(law, 0.0) / np.maximum(law, 0.0).sum()
 
 
-def matrix_with_sojourns(law: Any, mean_sojourn_slots: Any) -> Array:
+def matrix_with_sojourns(law: Any, mean_sojourn_slots: Any) -> Float64Array:
     """(K, K): the matrix with this stationary law whose mean sojourns are nearest to the wanted ones.
 
     Minimises sum_i (P_ii - (1 - 1/T_i))² subject to pi P = pi, rows that sum to 1 and P >= 0: a quadratic programme.
@@ -81,7 +80,7 @@ def matrix_with_sojourns(law: Any, mean_sojourn_slots: Any) -> Array:
     equations, values = np.vstack((rows, balance)), np.concatenate((np.ones(k), law[:-1]))
     diagonal = np.arange(k) * (k + 1)
 
-    def gradient(p: Array) -> Array:
+    def gradient(p: Float64Array) -> Float64Array:
         g = np.zeros(k * k)
         g[diagonal] = 2.0 * (p[diagonal] - wanted)
         return g
@@ -106,7 +105,7 @@ def matrix_with_sojourns(law: Any, mean_sojourn_slots: Any) -> Array:
 class ChainSampler:
     """Draws paths of a chain. Make one for a matrix, use it often."""
 
-    def __init__(self, matrix: Array):
+    def __init__(self, matrix: Float64Array):
         k = len(matrix)
         self.num_states = k
         # State j follows i where u lies between these bounds; u is a word of 32 bits, so a bound is exact to 2^-32.

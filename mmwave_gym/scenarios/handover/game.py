@@ -59,12 +59,11 @@ from mmwave_gym.core.scenario import (
     Outcome,
     Scenario,
 )
+from mmwave_gym.core.types import FloatArray
 from mmwave_gym.links.matrix import LinkMatrix
 from mmwave_gym.radio import units as radio
 from mmwave_gym.radio.fields import exponential_field
 from mmwave_gym.scenarios.handover import mobility
-
-Array = NDArray[np.floating[Any]]
 
 AREAS: dict[str, tuple[float, float, float, float]] = {
     "A1": (0.25, 0.25, 0.25, 0.25),  # probabilities of a step east, south, west, north (section V)
@@ -310,7 +309,7 @@ class Handover(Scenario[HandoverEpisodes, HandoverState]):
             episodes.rsrq_db[i][..., cell] = rsrq_db.swapaxes(0, 1)
             episodes.efficiency_bps_hz[i][..., cell] = radio.spectral_efficiency_bps_hz(snr).swapaxes(0, 1)
 
-    def _layout(self, rng: EpisodeRng) -> tuple[Array, Array]:
+    def _layout(self, rng: EpisodeRng) -> tuple[FloatArray, FloatArray]:
         """Sites (cell, 2) and the shadowing in dB that belongs to places (maps) or cells; 0 where neither does."""
         c = self.config
         site_m = c.area_side_m * rng["sites"].random((c.num_cells, 2)).astype(np.float32)
@@ -321,7 +320,7 @@ class Handover(Scenario[HandoverEpisodes, HandoverState]):
         return site_m, np.zeros((1, 1, 1))
 
     @cached_property
-    def _fixed_layout(self) -> tuple[Array, Array] | None:
+    def _fixed_layout(self) -> tuple[FloatArray, FloatArray] | None:
         seed = self.config.layout_seed
         return None if seed is None else self._layout(EpisodeRng(EpisodeKey(seed, stream="layout")))
 
@@ -330,7 +329,7 @@ class Handover(Scenario[HandoverEpisodes, HandoverState]):
         c = self.config
         return exponential_field(c.area_side_m, c.shadowing_correlation_m, SHADOWING_GRID_M)
 
-    def _walks(self, rng: np.random.Generator) -> Array:
+    def _walks(self, rng: np.random.Generator) -> FloatArray:
         """Positions (2, ue, slot) of all UEs."""
         c = self.config
         start_m = np.full((2, c.num_ues), c.area_side_m / 2)
@@ -346,7 +345,9 @@ class Handover(Scenario[HandoverEpisodes, HandoverState]):
             path_m = mobility.walk(start_m, displacement_m)
         return path_m.astype(np.float32)
 
-    def _snr(self, rng: EpisodeRng, site_m: Array, maps_db: Array, position_m: Array) -> tuple[Array, Array]:
+    def _snr(
+        self, rng: EpisodeRng, site_m: FloatArray, maps_db: FloatArray, position_m: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
         """Linear SNR (cell, ue, slot), with fading and averaged over it.
 
         float32 as the result is stored: it takes half the time and is off by less than 1e-4 dB.

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.floating[Any]]
+from mmwave_gym.core.types import FloatArray
 
-HEADINGS: Array = np.array([(1.0, 0.0, -1.0, 0.0), (0.0, -1.0, 0.0, 1.0)])
+HEADINGS: FloatArray = np.array([(1.0, 0.0, -1.0, 0.0), (0.0, -1.0, 0.0, 1.0)])
 """Unit vectors, as columns, to the east, south, west and north: the order of direction probabilities."""
 
 
-def headings(chances: Array, uniform: Array) -> Array:
+def headings(chances: FloatArray, uniform: FloatArray) -> FloatArray:
     """Unit vectors (2, ...) to the east, south, west or north with these chances, from uniform draws (...)."""
     # The last boundary is left out: it is 1, or a rounding error below.
     return HEADINGS.take(np.searchsorted(chances.cumsum()[:3], uniform, side="right"), axis=1)
 
 
-def walk(start_m: Array, displacement_m: Array) -> Array:
+def walk(start_m: FloatArray, displacement_m: FloatArray) -> FloatArray:
     """Positions of a free walk: start_m (...,), displacement_m (..., T); returns (..., T + 1), the start first."""
     path = np.empty((*displacement_m.shape[:-1], displacement_m.shape[-1] + 1))
     path[..., 0] = start_m
@@ -27,7 +25,7 @@ def walk(start_m: Array, displacement_m: Array) -> Array:
     return np.add.accumulate(path, axis=-1, out=path)
 
 
-def walk_between_walls(start_m: Array, displacement_m: Array, low_m: float, high_m: float) -> Array:
+def walk_between_walls(start_m: FloatArray, displacement_m: FloatArray, low_m: float, high_m: float) -> FloatArray:
     """Positions of a walk whose every coordinate is clipped to [low_m, high_m] after each step. Shapes as `walk`.
 
     One step maps x to clip(x + d, low, high), and the composition of two such maps is a map of the same form
@@ -50,7 +48,7 @@ def walk_between_walls(start_m: Array, displacement_m: Array, low_m: float, high
     return path
 
 
-def first_outside(place_m: Array, side_m: float) -> NDArray[np.intp]:
+def first_outside(place_m: FloatArray, side_m: float) -> NDArray[np.intp]:
     """The first slot at which paths (2, ..., T) are outside the square [0, side_m]^2, T where they never are."""
     half_m = 0.5 * side_m
     outside = (np.abs(place_m - half_m) > half_m).any(axis=0)

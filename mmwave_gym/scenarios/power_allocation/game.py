@@ -46,12 +46,11 @@ from mmwave_gym.core.scenario import (
     Outcome,
     Scenario,
 )
+from mmwave_gym.core.types import FloatArray
 from mmwave_gym.radio import interference
 from mmwave_gym.radio.units import db_to_linear, linear_to_db, spectral_efficiency_bps_hz
 from mmwave_gym.scenarios.power_allocation.config import PowerAllocationConfig
 from mmwave_gym.scenarios.power_allocation.world import Chance, World, Worlds
-
-Floats = NDArray[np.floating[Any]]
 
 RING_M, RINGS = 50.0, 4  # authors' code
 NEIGHBOURS = 4
@@ -70,15 +69,15 @@ _ONE_HOT = np.eye(RINGS + 1, RINGS, dtype=np.float32)  # of a ring; zeros for wh
 class PowerAllocationEpisodes(Episodes):
     """Drawn worlds, axis 0 is storage, and the powers before the first slot."""
 
-    place_m: Floats
-    ue_m: Floats
-    own_gain: Floats
+    place_m: FloatArray
+    ue_m: FloatArray
+    own_gain: FloatArray
     gain: NDArray[Any]  # (storage, A, A), or (storage,) of sparse matrices
-    far_gain: Floats
+    far_gain: FloatArray
     present: NDArray[np.bool_]
     head: NDArray[np.int64]
     change_slot: NDArray[np.int64]
-    first_mw: Floats  # (storage, A)
+    first_mw: FloatArray  # (storage, A)
 
 
 @dataclass
@@ -90,16 +89,16 @@ class PowerAllocationState:
     head: NDArray[np.int64]  # (N, A)
     ring: NDArray[np.int64]  # (N, A): RINGS for who is not there
     members: NDArray[np.int64]  # (N, A): base stations in the own cluster
-    own_gain: Floats  # (N, A)
+    own_gain: FloatArray  # (N, A)
     gain: NDArray[Any]  # (N, A, A) or (N,): those that interfere in this phase
-    far_gain: Floats  # (N, A)
+    far_gain: FloatArray  # (N, A)
     neighbour: NDArray[np.int64]  # (N, A, NEIGHBOURS): strongest interferers; A where there are fewer
-    neighbour_gain_db: Floats  # (N, A, NEIGHBOURS)
-    power_mw: Floats  # (N, A): 0 for who is not there
-    interference_mw: Floats  # (N, A): with noise
-    sinr: Floats  # (N, A)
-    capacity_bps_hz: Floats  # (N, A)
-    pressure: Floats  # (N, A)
+    neighbour_gain_db: FloatArray  # (N, A, NEIGHBOURS)
+    power_mw: FloatArray  # (N, A): 0 for who is not there
+    interference_mw: FloatArray  # (N, A): with noise
+    sinr: FloatArray  # (N, A)
+    capacity_bps_hz: FloatArray  # (N, A)
+    pressure: FloatArray  # (N, A)
     healing: NDArray[np.bool_]  # (N, changes, A): whom a change touched that has not been recovered from
 
 
@@ -209,7 +208,7 @@ class PowerAllocation(Scenario[PowerAllocationEpisodes, PowerAllocationState]):
             **{name: np.stack([getattr(w, name) for w in worlds]) for name in names},
         )
 
-    def _first_mw(self, rng: EpisodeRng) -> Floats:
+    def _first_mw(self, rng: EpisodeRng) -> FloatArray:
         """Powers before the first slot."""
         if self.config.start == "max":
             return np.full(self.num_agents, self.power_mw[1])
@@ -265,7 +264,7 @@ class PowerAllocation(Scenario[PowerAllocationEpisodes, PowerAllocationState]):
             state.neighbour[env] = np.where(how > 0.0, which, self.num_agents)
             state.neighbour_gain_db[env] = linear_to_db(np.maximum(how, _NO_GAIN))
 
-    def _measure(self, state: PowerAllocationState, power_mw: Floats) -> None:
+    def _measure(self, state: PowerAllocationState, power_mw: FloatArray) -> None:
         """All transmit: what every UE then gets."""
         state.power_mw = power_mw
         heard_mw = interference.received(state.gain, power_mw)
@@ -310,7 +309,7 @@ class PowerAllocation(Scenario[PowerAllocationEpisodes, PowerAllocationState]):
             metrics=metrics,
         )
 
-    def chosen_mw(self, action: NDArray[Any], before_mw: Floats) -> Floats:
+    def chosen_mw(self, action: NDArray[Any], before_mw: FloatArray) -> FloatArray:
         """Powers that actions stand for, in the shape of the actions."""
         if self.levels_mw is not None:
             return np.asarray(self.levels_mw.take(action), np.float64)
@@ -318,13 +317,13 @@ class PowerAllocation(Scenario[PowerAllocationEpisodes, PowerAllocationState]):
             return np.asarray(db_to_linear(action), np.float64)
         return np.clip(before_mw * db_to_linear(action), *self.power_mw)
 
-    def pressed(self, state: PowerAllocationState) -> Floats:
+    def pressed(self, state: PowerAllocationState) -> FloatArray:
         """What a missed requirement weighs against rate: a multiplier that grows while the SINR is short (ours)."""
         short = np.log(self.config.qos_sinr * (1.0 + PRESSURE_MARGIN) / np.where(state.present, state.sinr, 1e9))
         moved = state.pressure + PRESSURE_GAIN * np.clip(short, -MOST_SHORTFALL, MOST_SHORTFALL)
         return np.clip(moved, 0.0, MOST_PRESSURE)
 
-    def _heal(self, state: PowerAllocationState, satisfied: NDArray[np.bool_]) -> Floats:
+    def _heal(self, state: PowerAllocationState, satisfied: NDArray[np.bool_]) -> FloatArray:
         """(N,): 1 for every change while who it touched is not satisfied, over the number of changes."""
         if not self.config.changes:
             return np.zeros(len(satisfied))
@@ -363,7 +362,7 @@ class PowerAllocation(Scenario[PowerAllocationEpisodes, PowerAllocationState]):
 
     # ------------------------------------------------------------------ rewards
 
-    def _reward(self, state: PowerAllocationState) -> Floats:
+    def _reward(self, state: PowerAllocationState) -> FloatArray:
         kind, capacity = self.config.reward, state.capacity_bps_hz
         if not isinstance(kind, str):
             reward = np.asarray(kind(capacity, self.required_bps_hz), np.float64)
@@ -381,7 +380,7 @@ class PowerAllocation(Scenario[PowerAllocationEpisodes, PowerAllocationState]):
             return np.broadcast_to(total, utility.shape)
         return utility - self._harm(state, utility)
 
-    def utility(self, capacity_bps_hz: Floats) -> Floats:
+    def utility(self, capacity_bps_hz: FloatArray) -> FloatArray:
         """Capacity less `penalty` for each bit/s/Hz below the required one."""
         short = self.required_bps_hz - capacity_bps_hz
         np.maximum(short, 0.0, out=short)
@@ -389,7 +388,7 @@ class PowerAllocation(Scenario[PowerAllocationEpisodes, PowerAllocationState]):
         short += capacity_bps_hz
         return short
 
-    def _harm(self, state: PowerAllocationState, utility: Floats) -> Floats:
+    def _harm(self, state: PowerAllocationState, utility: FloatArray) -> FloatArray:
         """(N, A): what others' utilities lose because a base station transmits more than the least power."""
         more_mw = np.maximum(state.power_mw - self.power_mw[0], 0.0)
         signal_mw = state.power_mw * state.own_gain
@@ -405,7 +404,9 @@ class PowerAllocation(Scenario[PowerAllocationEpisodes, PowerAllocationState]):
             harm[env] = np.bincount(gain.indices, lost, self.num_agents)
         return harm
 
-    def _lose(self, more_mw: Floats, interference_mw: Floats, signal_mw: Floats, utility: Floats) -> None:
+    def _lose(
+        self, more_mw: FloatArray, interference_mw: FloatArray, signal_mw: FloatArray, utility: FloatArray
+    ) -> None:
         """Replace interference that could be spared at a UE by what its utility loses for it.
 
         In place, for these are by far the largest arrays. Who is not there has no signal and loses nothing.
@@ -425,7 +426,7 @@ class PowerAllocation(Scenario[PowerAllocationEpisodes, PowerAllocationState]):
         power_dbm = linear_to_db(np.maximum(state.power_mw, self.power_mw[0]))
         neighbour = state.neighbour + (np.arange(n) * (a + 1))[:, None, None]
 
-        def theirs(value: Floats, nobody: float) -> Floats:
+        def theirs(value: FloatArray, nobody: float) -> FloatArray:
             """What neighbours have; nobody's is in a column of its own behind those of all places."""
             return np.append(value, np.full((n, 1), nobody), axis=1).take(neighbour)
 
@@ -453,7 +454,7 @@ class PowerAllocation(Scenario[PowerAllocationEpisodes, PowerAllocationState]):
             seen[~state.present] = self.fields.absent
         return seen
 
-    def balance_db(self, state: PowerAllocationState) -> Floats:
+    def balance_db(self, state: PowerAllocationState) -> FloatArray:
         """(N, A): the power at which an own dB gains as much as it costs the others, over the present one.
 
         UE i tells all who disturb it what a mW costs it, (SINR_i / (1 + SINR_i) + pressure_i) / interference_i; a

@@ -10,11 +10,10 @@ from scipy.spatial import cKDTree
 
 from mmwave_gym.core.batch import Batch
 from mmwave_gym.core.scenario import Outcome
+from mmwave_gym.core.types import Float64Array
 from mmwave_gym.radio.units import linear_to_db
 from mmwave_gym.rendering.recorded import RecordedScene
 from mmwave_gym.scenarios.power_allocation.game import MET, PowerAllocation
-
-Array = NDArray[np.float64]
 
 BINS = 100  # of slots, in the curves
 POWER_BINS = 15  # in the histogram of powers
@@ -85,12 +84,12 @@ class Record:
         return int(self._batch.episodes.row[0])
 
     @property
-    def place_m(self) -> Array:
+    def place_m(self) -> Float64Array:
         """(A, 2): base stations, of all who are there once in the episode."""
         return np.asarray(self._batch.episodes.place_m[self._row], np.float64)
 
     @property
-    def ue_m(self) -> Array:
+    def ue_m(self) -> Float64Array:
         return np.asarray(self._batch.episodes.ue_m[self._row], np.float64)
 
     @property
@@ -108,17 +107,17 @@ class Record:
         return np.asarray(self._batch.state.head[0])
 
     @property
-    def power_mw(self) -> Array:
+    def power_mw(self) -> Float64Array:
         """(A,): 0 for who is not there."""
         return np.asarray(self._batch.state.power_mw[0])
 
     @property
-    def power_dbm(self) -> Array:
+    def power_dbm(self) -> Float64Array:
         """(A,): the least power for who is not there."""
         return np.asarray(linear_to_db(np.maximum(self.power_mw, self.world.power_mw[0])))
 
     @property
-    def power_share(self) -> Array:
+    def power_share(self) -> Float64Array:
         """(A,): 0 for the least power, 1 for the greatest, linear in dB."""
         low, high = self.config.power_dbm
         return np.clip((self.power_dbm - low) / (high - low), 0.0, 1.0)
@@ -142,7 +141,7 @@ class Record:
         """(POWER_BINS,): base stations by power."""
         return np.histogram(self.power_share[self.present], POWER_BINS, (0.0, 1.0))[0]
 
-    def mean(self, total: Array) -> Array:
+    def mean(self, total: Float64Array) -> Float64Array:
         """Of a curve, by bin; 0 where no slot was played."""
         return np.asarray(total / np.maximum(self.counted, 1))
 
@@ -161,7 +160,7 @@ def disc_share(power_share: Any) -> Any:
     return 0.3 + 0.7 * power_share**2
 
 
-def colours(head_m: Array, unit_m: float, before: NDArray[np.int64] | None = None) -> NDArray[np.int64]:
+def colours(head_m: Float64Array, unit_m: float, before: NDArray[np.int64] | None = None) -> NDArray[np.int64]:
     """A number for each head at `head_m` (H, 2), small ones first, such that heads of neighbouring clusters differ.
 
     before (H,): numbers that are kept, -1 where there is none. Where 18 are not enough the rarest one nearby is taken.

@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmwave_gym.core.scenario import EpisodeRng
+from mmwave_gym.core.types import FloatArray
 from mmwave_gym.radio import interference
 from mmwave_gym.radio.units import db_to_linear
 from mmwave_gym.scenarios.power_allocation.clustering import Clusters, floc
 from mmwave_gym.scenarios.power_allocation.config import NEAREST_UE_M, ROWS_M, PowerAllocationConfig
 
-Floats = NDArray[np.floating[Any]]
 MOST_DRAWS, MOST_SWEEPS = 2_000, 10_000
 MOST_PLACES, MOST_DENSE, MOST_LINKS = 2_000_000, 10_000, 300_000_000
 """Larger networks do not fit most memories: 10,000 that all interfere with each other take 800 MB a copy."""
@@ -39,11 +39,11 @@ class Chance(dict[str, np.random.Generator]):
 class World:
     """One drawn world; places that stay empty have zeros. A places, P phases between changes."""
 
-    place_m: Floats  # (A, 2): base stations
-    ue_m: Floats  # (A, 2): each one's UE
-    own_gain: Floats  # (A,)
+    place_m: FloatArray  # (A, 2): base stations
+    ue_m: FloatArray  # (A, 2): each one's UE
+    own_gain: FloatArray  # (A,)
     gain: Any  # (A, A) or sparse: [i, j] from base station j to UE i
-    far_gain: Floats  # (A,): to UE i from all that are not in `gain` together
+    far_gain: FloatArray  # (A,): to UE i from all that are not in `gain` together
     present: NDArray[np.bool_]  # (P, A)
     head: NDArray[np.int64]  # (P, A): the place of the cluster's head, -1 for who is not there
     change_slot: NDArray[np.int64]  # (P - 1,): slots after which the next phase begins
@@ -129,7 +129,7 @@ class Worlds:
             slots = np.sort(chance["changes"].permutation(c.horizon - 1)[: c.changes] + 1)
         return World(place_m, ue_m, own_gain, gain, far_gain, present, head, slots)
 
-    def _base_stations(self, chance: Chance) -> tuple[Floats, Clusters | None]:
+    def _base_stations(self, chance: Chance) -> tuple[FloatArray, Clusters | None]:
         """Places at the start and, where all of a network play, their clusters."""
         c, rng = self.config, chance["sites"]
         if c.layout == "rows":
@@ -157,7 +157,7 @@ class Worlds:
             f"cluster_bs={c.cluster_bs} does not fit the layout's clusters: {tried} {sorted(set(size.tolist()))}."
         )
 
-    def _come_and_go(self, chance: Chance, place_m: Floats, present: NDArray[np.bool_], last: int) -> int:
+    def _come_and_go(self, chance: Chance, place_m: FloatArray, present: NDArray[np.bool_], last: int) -> int:
         """Fill `present` phase by phase and the places of who arrives; how many places are ever used.
 
         A change is a departure or an arrival with equal odds. The base station in place 0 stays.
@@ -181,7 +181,7 @@ class Worlds:
         return last
 
     def _heads(
-        self, chance: Chance, place_m: Floats, present: NDArray[np.bool_], clusters: Clusters | None
+        self, chance: Chance, place_m: FloatArray, present: NDArray[np.bool_], clusters: Clusters | None
     ) -> NDArray[np.int64]:
         """(phase, place): the head of each one's cluster."""
         head = np.full(present.shape, -1)
@@ -203,7 +203,13 @@ class Worlds:
         return head
 
     def _gains(
-        self, rng: np.random.Generator, place_m: Floats, ue_m: Floats, last: int, own_gain: Floats, far_gain: Floats
+        self,
+        rng: np.random.Generator,
+        place_m: FloatArray,
+        ue_m: FloatArray,
+        last: int,
+        own_gain: FloatArray,
+        far_gain: FloatArray,
     ) -> Any:
         """Gains of interferers; fills those of own links and of far base stations."""
         c = self.config
@@ -228,7 +234,7 @@ class Worlds:
             )
         return interference.csr(ue, bs, near, self.num_places)
 
-    def _nlos_gain(self, apart_m: Floats, shadowing_db: Floats) -> Floats:
+    def _nlos_gain(self, apart_m: FloatArray, shadowing_db: FloatArray) -> FloatArray:
         c = self.config
         loss_db = c.nlos_intercept_db + c.nlos_slope_db * np.log10(np.maximum(apart_m, 1.0))
         return np.asarray(db_to_linear(-(loss_db + shadowing_db)), np.float64)
@@ -254,14 +260,14 @@ class Worlds:
         return True
 
 
-def in_strips(place_m: Floats, width_m: float) -> Floats:
+def in_strips(place_m: FloatArray, width_m: float) -> FloatArray:
     """Places in an order in which near ones are mostly near each other, which is kind to memory: up and down strips."""
     strip = np.floor(place_m[:, 0] / width_m).astype(np.int64)
     along_m = np.where(strip % 2, -place_m[:, 1], place_m[:, 1])
     return place_m[np.lexsort((along_m, strip))]
 
 
-def layout_m(config: PowerAllocationConfig) -> Floats:
+def layout_m(config: PowerAllocationConfig) -> FloatArray:
     """Places of a given layout, (sites, 2) in metres; none for a Poisson process."""
     layout = config.layout
     if layout == "poisson":

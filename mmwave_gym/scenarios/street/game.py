@@ -40,11 +40,10 @@ from mmwave_gym.core.scenario import (
     Outcome,
     Scenario,
 )
+from mmwave_gym.core.types import FloatArray
 from mmwave_gym.radio.units import db_to_linear, linear_to_db, spectral_efficiency_bps_hz
 from mmwave_gym.scenarios.street.config import TICK_S, StreetConfig
 from mmwave_gym.scenarios.street.world import routes, street_map
-
-Floats = NDArray[np.floating[Any]]
 
 NOISE_DBM = -78.0  # 400 MHz, noise figure 10 dB: what `link_budget_db` holds; RSRP is told above it
 PAST_MEASUREMENTS = 8
@@ -75,8 +74,8 @@ class StreetState:
     previous: NDArray[np.int64]  # (N,): the cell before it, -1 for none
     handover_tick: NDArray[np.int64]  # (N,): when `serving` took over, long ago at first
     out_ticks: NDArray[np.int64]  # (N,): how long T310 has run
-    past_sinr_db: Floats  # (N, PAST_SINRS): at this decision and those before, newest first
-    window: Floats  # (N, second): what was received in it, bit/s/Hz times ticks
+    past_sinr_db: FloatArray  # (N, PAST_SINRS): at this decision and those before, newest first
+    window: FloatArray  # (N, second): what was received in it, bit/s/Hz times ticks
 
 
 class Street(Scenario[StreetEpisodes, StreetState]):
@@ -195,7 +194,7 @@ class Street(Scenario[StreetEpisodes, StreetState]):
             blocked[:, cell] = np.searchsorted(change, np.arange(ticks), side="right") % 2
         return blocked
 
-    def _measured(self, rng: np.random.Generator, rsrp_dbm: Floats) -> Floats:
+    def _measured(self, rng: np.random.Generator, rsrp_dbm: FloatArray) -> FloatArray:
         """(measurement, cell): means in dB over the time since the last one, with errors; the first is of one tick."""
         period = self._measurement
         whole = (len(rsrp_dbm) - 1) // period
@@ -269,8 +268,8 @@ class Street(Scenario[StreetEpisodes, StreetState]):
         episodes: StreetEpisodes,
         state: StreetState,
         at: NDArray[np.intp],
-        received: Floats,
-        silent: Floats,
+        received: FloatArray,
+        silent: FloatArray,
         failed_at: NDArray[np.int64],
     ) -> None:
         """Until the next decision on the serving cell, T310 watched tick by tick."""
@@ -297,8 +296,8 @@ class Street(Scenario[StreetEpisodes, StreetState]):
         state: StreetState,
         at: NDArray[np.intp],
         target: NDArray[np.int64],
-        received: Floats,
-        silent: Floats,
+        received: FloatArray,
+        silent: FloatArray,
         failed_at: NDArray[np.int64],
     ) -> None:
         """A handover: preparation, command, interruption, access, refinement."""
@@ -308,7 +307,7 @@ class Street(Scenario[StreetEpisodes, StreetState]):
         commanded = begin + self._preparation
         accessed = commanded + self._interruption
 
-        def over(first: NDArray[np.int64], count: int, cell: NDArray[np.int64], less_db: float) -> Floats:
+        def over(first: NDArray[np.int64], count: int, cell: NDArray[np.int64], less_db: float) -> FloatArray:
             ticks = first[:, None] + np.arange(count)
             rate = self.rate_bps_hz(episodes.sinr_db[row[:, None], ticks, cell[:, None]] - less_db)
             return np.where(ticks < self.ticks, rate, -1.0)  # what comes after the end is told apart from nothing
@@ -335,7 +334,7 @@ class Street(Scenario[StreetEpisodes, StreetState]):
         """How many of so many ticks come before the end of the episode."""
         return np.minimum(first + count, self.ticks) - np.minimum(first, self.ticks)
 
-    def rate_bps_hz(self, sinr_db: Floats) -> Floats:
+    def rate_bps_hz(self, sinr_db: FloatArray) -> FloatArray:
         """Shannon's rate up to that of the best code, nothing below `out_db`."""
         rate = np.minimum(spectral_efficiency_bps_hz(db_to_linear(sinr_db)), self.config.most_bps_hz)
         return np.where(sinr_db >= self.config.out_db, rate, 0.0)

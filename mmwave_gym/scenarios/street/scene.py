@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mmwave_gym.core.batch import Batch
 from mmwave_gym.core.scenario import Outcome
+from mmwave_gym.core.types import FloatArray
 from mmwave_gym.rendering.recorded import RecordedScene
 from mmwave_gym.rendering.track import Scale, Totals
 from mmwave_gym.scenarios.street.config import TICK_S
 from mmwave_gym.scenarios.street.game import NOISE_DBM, Street
 from mmwave_gym.scenarios.street.world import STREET_M, StreetMap, street_map
-
-Floats = NDArray[np.floating[Any]]
 
 SERVED, PREPARED, INTERRUPTED, REFINED, LOST = range(5)
 """What a tick is spent on: LOST is from a failure until another cell serves."""
@@ -36,7 +35,7 @@ class Event(NamedTuple):
 
     tick: int
     what: str  # "handover" or one of the failures
-    place_m: Floats  # (2,)
+    place_m: FloatArray  # (2,)
 
 
 @dataclass
@@ -45,11 +44,11 @@ class Timeline:
 
     phase: NDArray[np.int64]
     cell: NDArray[np.int64]  # who serves, -1 for nobody
-    sinr_db: Floats  # of the serving cell, NaN for nobody
-    rate_bps_hz: Floats
+    sinr_db: FloatArray  # of the serving cell, NaN for nobody
+    rate_bps_hz: FloatArray
     best: NDArray[np.int64]  # the cell of the greatest SINR
-    best_db: Floats
-    place_m: Floats  # (tick, 2)
+    best_db: FloatArray
+    place_m: FloatArray  # (tick, 2)
     events: list[Event] = field(default_factory=list)
 
 
@@ -165,7 +164,7 @@ class Record:
         return TICK_S * (min(self.tick, self.scenario.ticks) - self.began)
 
     @property
-    def measured_dbm(self) -> Floats:
+    def measured_dbm(self) -> FloatArray:
         """(cell,): the newest measurement, which is what a UE knows."""
         fields = self.scenario.fields.split(self.batch.observe()[0, 0])
         return np.asarray(fields["rsrp_0_dbm"], np.float64)
@@ -241,7 +240,7 @@ class StreetScene(RecordedScene[Record]):
             grid[:, MAP_COLUMNS // 2] = " "
         grid[MAP_ROWS // 2] = " "
 
-        def put(place_m: Floats, sign: str) -> None:
+        def put(place_m: FloatArray, sign: str) -> None:
             # What is on the street stays on it: a row is wider than a street.
             x, y = (0.0 if abs(v) <= STREET_M / 2.0 else float(v) for v in place_m)
             column = round((x / arm_m + 1.0) / 2.0 * (MAP_COLUMNS - 1))

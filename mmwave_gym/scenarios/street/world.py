@@ -9,16 +9,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 from scipy.special import ndtr
 
+from mmwave_gym.core.types import FloatArray
 from mmwave_gym.radio import tr38901_umi as umi
-
-Array = NDArray[np.floating[Any]]
 
 KINDS = ("crossing", "canyon")
 STREET_M = 20.0
@@ -38,11 +36,11 @@ class Geometry:
     lane_m: float
 
     @property
-    def axes(self) -> tuple[Array, ...]:
+    def axes(self) -> tuple[FloatArray, ...]:
         return (_EAST, _NORTH) if self.kind == "crossing" else (_EAST,)
 
     @property
-    def lane_axes(self) -> list[tuple[Array, Array]]:
+    def lane_axes(self) -> list[tuple[FloatArray, FloatArray]]:
         """Heading and middle of every lane, two a street: there and back."""
         right = [(axis, self.lane_m * np.array((axis[1], -axis[0]))) for axis in self.axes]
         return [way for axis, offset in right for way in ((axis, offset), (-axis, -offset))]
@@ -51,12 +49,12 @@ class Geometry:
     def points_a_lane(self) -> int:
         return int(2 * self.arm_m) + 1
 
-    def lanes_m(self) -> Array:
+    def lanes_m(self) -> FloatArray:
         """(lane, point, 2) in the direction of travel."""
         along = np.arange(self.points_a_lane) - self.arm_m
         return np.stack([middle + along[:, None] * heading for heading, middle in self.lane_axes])
 
-    def sites_m(self) -> Array:
+    def sites_m(self) -> FloatArray:
         """(site, 2): every `isd_m` along each street, on alternating sides."""
         sites = []
         for axis in self.axes:
@@ -65,7 +63,7 @@ class Geometry:
                 sites.append(along * axis + (POST_M if i % 2 else -POST_M) * side)
         return np.array(sites)
 
-    def clear(self, from_m: Array, to_m: Array) -> NDArray[np.bool_]:
+    def clear(self, from_m: FloatArray, to_m: FloatArray) -> NDArray[np.bool_]:
         """(from, to): does the straight line miss all buildings? The quadrants beside a crossing are full."""
         if self.kind == "canyon":
             return np.ones((len(from_m), len(to_m)), bool)
@@ -88,7 +86,7 @@ class Geometry:
 
 
 @lru_cache(maxsize=16)
-def _factor(geometry: Geometry, correlation_m: float) -> Array:
+def _factor(geometry: Geometry, correlation_m: float) -> FloatArray:
     """Cholesky factor of the correlation between all points of all lanes."""
     point_m = geometry.lanes_m().reshape(-1, 2)
     correlation = np.exp(-cdist(point_m, point_m) / correlation_m)
@@ -101,7 +99,7 @@ class StreetMap:
     """One map: path loss with shadowing, and sight, of every site at every metre of every lane."""
 
     geometry: Geometry
-    site_m: Array  # (site, 2)
+    site_m: FloatArray  # (site, 2)
     loss_db: NDArray[np.float32]  # (lane, point, site)
     los: NDArray[np.bool_]  # (lane, point, site)
 
@@ -114,7 +112,7 @@ def street_map(geometry: Geometry, seed: int, frequency_ghz: float) -> StreetMap
     lane_m = geometry.lanes_m()
     point_m = lane_m.reshape(-1, 2)
 
-    def field(correlation_m: float) -> Array:
+    def field(correlation_m: float) -> FloatArray:
         return _factor(geometry, correlation_m) @ rng.standard_normal((len(point_m), len(site_m)), np.float32)
 
     apart_m = cdist(point_m, site_m)
@@ -137,11 +135,11 @@ class Route:
 
     lane: NDArray[np.int64]
     point: NDArray[np.int64]
-    place_m: Array  # (points, 2)
+    place_m: FloatArray  # (points, 2)
 
 
 @lru_cache(maxsize=16)
-def routes(geometry: Geometry) -> tuple[tuple[Route, ...], Array]:
+def routes(geometry: Geometry) -> tuple[tuple[Route, ...], FloatArray]:
     """All routes and how often each is taken: straight on as often as both turns together (ours)."""
     lane_m = geometry.lanes_m()
     lanes, points = lane_m.shape[:2]

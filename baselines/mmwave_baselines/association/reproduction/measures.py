@@ -12,7 +12,8 @@ from mmwave_baselines.association.reproduction import search as search
 from mmwave_baselines.association.reproduction.plan import READINGS, SETTLE_S, Setting, densities, search_task
 from mmwave_baselines.reproduction.verdicts import claims_of
 from mmwave_gym.benchmark.reproduction import Results
-from mmwave_gym.benchmark.statistics import Interval, Values, difference_interval, mean_interval, score_interval
+from mmwave_gym.benchmark.statistics import Interval, difference_interval, mean_interval, score_interval
+from mmwave_gym.core.types import Float64Array
 
 RATE, HANDOVERS, P5, JAIN = "network_rate_mbps", "handovers_per_ue_s", "p5_rate_mbps", "jain_index"
 UNIT_MBPS = 10.0
@@ -55,7 +56,7 @@ class Measured:
         self.results = results
         self.densities = densities(results.quick)
 
-    def _values(self, num_ues: int, agent: str, metric: str) -> Values:
+    def _values(self, num_ues: int, agent: str, metric: str) -> Float64Array:
         scale = UNIT_MBPS if metric == RATE else 1.0
         return self.results.values(Setting(num_ues).task(self.results.quick).name, agent, metric) / scale
 

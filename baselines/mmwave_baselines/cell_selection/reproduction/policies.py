@@ -18,11 +18,12 @@ from mmwave_baselines.cell_selection.central import value_of_search
 from mmwave_baselines.cell_selection.joint import measure, table_of
 from mmwave_baselines.cell_selection.joint_value import solved_joint
 from mmwave_baselines.cell_selection.loads import load_law
-from mmwave_baselines.cell_selection.model import Floats, Game
+from mmwave_baselines.cell_selection.model import Game
 from mmwave_baselines.cell_selection.reproduction.plan import CORNERS, COSTS, FIGURE, NUM_UES, TABLE, Setting, starts
 from mmwave_baselines.cell_selection.team import TABLES
 from mmwave_baselines.cell_selection.value_iteration import policy_law
 from mmwave_gym.benchmark.reproduction import Table
+from mmwave_gym.core.types import Float64Array
 
 _MOST_ROUNDS = 12
 _LAW_SWEEPS = 10_000
@@ -97,7 +98,7 @@ def policies_table(quick: bool) -> Table:
     return rows
 
 
-def steady_state(game: Game, law: Floats, policy: np.ndarray) -> dict[str, Any]:
+def steady_state(game: Game, law: Float64Array, policy: np.ndarray) -> dict[str, Any]:
     """Shares of a UE's slots; law (C, M) of its states, policy (C, M)."""
     state = np.take_along_axis(game.links, policy.astype(np.int64), axis=1)  # (C, M): of the link that is chosen
     kinds = np.arange(len(game.matrix))

@@ -27,7 +27,8 @@ from mmwave_baselines.handover.reproduction.measures import (
 from mmwave_baselines.handover.reproduction.plan import BETAS
 from mmwave_baselines.reproduction.verdicts import Found, above, all_of, ends, within
 from mmwave_gym.benchmark.reproduction import Claim, Results
-from mmwave_gym.benchmark.statistics import Interval, Values
+from mmwave_gym.benchmark.statistics import Interval
+from mmwave_gym.core.types import Float64Array
 
 BANDITS = ("ucb", "ucb-30")
 
@@ -151,12 +152,12 @@ def _oracle(m: Measured) -> Found:
 # ---------------------------------------------------------------------- Fig. 9
 
 
-def final_value(m: Measured, method: str) -> Values:
+def final_value(m: Measured, method: str) -> Float64Array:
     """(world,): the critic's value in the last block."""
     return m.curve(method, "value")[:, -1]
 
 
-def _supervised(measure: Callable[[Measured, str], Values], digits: int) -> Callable[[Measured], Found]:
+def _supervised(measure: Callable[[Measured, str], Float64Array], digits: int) -> Callable[[Measured], Found]:
     def found(m: Measured) -> Found:
         gaps = {
             f"{mode}, {name}": difference(
@@ -170,7 +171,7 @@ def _supervised(measure: Callable[[Measured, str], Values], digits: int) -> Call
     return found
 
 
-def _clustering(measure: Callable[[Measured, str], Values], digits: int) -> Callable[[Measured], Found]:
+def _clustering(measure: Callable[[Measured, str], Float64Array], digits: int) -> Callable[[Measured], Found]:
     def found(m: Measured) -> Found:
         gaps = {
             f"{mode}, {name}": difference(measure(m, f"a3c-{mode}{start}"), measure(m, f"a3c-{mode}{start}-alone"))
@@ -182,12 +183,12 @@ def _clustering(measure: Callable[[Measured, str], Values], digits: int) -> Call
     return found
 
 
-def _learned_reward(m: Measured, method: str) -> Values:
+def _learned_reward(m: Measured, method: str) -> Float64Array:
     """(world,): of new UEs over 121 s."""
     return m.values(method, "reward")
 
 
-def _fall(m: Measured, method: str) -> Values:
+def _fall(m: Measured, method: str) -> Float64Array:
     """(world,): how far the value falls below that of the first block."""
     value = m.curve(method, "value")
     return np.asarray(value[:, 0] - value.min(axis=1))
@@ -268,7 +269,7 @@ def _clustering_tested(metric: str, holds: Callable[[Interval], bool]) -> Callab
     return found
 
 
-def _percent(one: Values, other: Values) -> Interval:
+def _percent(one: Float64Array, other: Float64Array) -> Interval:
     """How much more one is than the other, in % of the other's mean; paired."""
     gap, base = difference(one, other), float(other.mean()) / 100.0
     return Interval(gap.mean / base, *(None if v is None else v / base for v in (gap.low, gap.high)))

@@ -14,7 +14,8 @@ from mmwave_baselines.handover.reproduction.clusters import AREAS, CONVENTIONS, 
 from mmwave_baselines.handover.reproduction.plan import BETAS, TRADEOFF_WORLDS, chunks
 from mmwave_baselines.reproduction.verdicts import claims_of
 from mmwave_gym.benchmark.reproduction import Results
-from mmwave_gym.benchmark.statistics import Interval, Values, difference_interval, mean_interval
+from mmwave_gym.benchmark.statistics import Interval, difference_interval, mean_interval
+from mmwave_gym.core.types import Float64Array
 
 ENERGY_J = 0.3  # section V-A, E
 METRICS = ("reward", "throughput", "handovers")
@@ -52,12 +53,12 @@ def paper_claims() -> dict[str, dict[str, Any]]:
     return claims_of(__package__)
 
 
-def difference(one: Values, other: Values) -> Interval:
+def difference(one: Float64Array, other: Float64Array) -> Interval:
     """Of paired values (world,)."""
     return difference_interval(one[None], other[None])
 
 
-def mean(values: Values) -> Interval:
+def mean(values: Float64Array) -> Interval:
     """Of values (world,)."""
     return mean_interval(values[None])
 
@@ -102,7 +103,7 @@ class Measured:
     def has(self, method: str, beta: float = BETAS[-1]) -> bool:
         return (method, beta) in self._played
 
-    def values(self, method: str, metric: str, window: str = "whole", beta: float = BETAS[-1]) -> Values:
+    def values(self, method: str, metric: str, window: str = "whole", beta: float = BETAS[-1]) -> Float64Array:
         """(world,): "throughput" in bit/s/Hz, "handovers" a slot, or the "reward" that follows from both."""
         _, rate, handovers = (
             np.array([row[window][i] or 0.0 for row in self._played[method, beta]]) for i in range(len(METRICS))
@@ -110,7 +111,7 @@ class Measured:
         reward = rate - beta * ENERGY_J * handovers
         return {"reward": reward, "throughput": rate, "handovers": handovers}[metric]
 
-    def at_beta(self, method: str, metric: str, beta: float) -> Values:
+    def at_beta(self, method: str, metric: str, beta: float) -> Float64Array:
         """(world,): over 121 s, in the worlds in which all betas were played."""
         return self.values(method, metric, beta=beta)[: TRADEOFF_WORLDS[self.results.quick]]
 
@@ -130,7 +131,7 @@ class Measured:
         theirs = self.values(other, metric, other_window or window, beta)
         return difference(self.values(one, metric, window, beta), theirs)
 
-    def curve(self, method: str, part: str) -> Values:
+    def curve(self, method: str, part: str) -> Float64Array:
         """(world, block): a part of `a3c.Curve`."""
         return np.array([row[part] for row in self._curves[method]], np.float64)
 
@@ -141,7 +142,7 @@ class Measured:
         """The Calinski-Harabasz index, mean over runs."""
         return mean(self.clusters(convention, ues, f"index{clusters}"))
 
-    def clusters(self, convention: str, ues: int, what: str) -> Values:
+    def clusters(self, convention: str, ues: int, what: str) -> Float64Array:
         """(run,)"""
         rows = self.results.tables[f"clusters-{convention}"]
         return np.array([row[what] for row in rows if row["ues"] == ues], np.float64)

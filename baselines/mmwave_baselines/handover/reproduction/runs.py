@@ -13,7 +13,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mmwave_baselines.handover.a3c import (
     A3_PAIRS,
@@ -41,8 +40,7 @@ from mmwave_baselines.handover.reproduction.plan import BETAS
 from mmwave_baselines.handover.ucb import NormalisedUcb, Ucb
 from mmwave_gym.benchmark.reproduction import Table
 from mmwave_gym.core.registration import make_scenario
-
-Actions = NDArray[np.int64]
+from mmwave_gym.core.types import Int64Array
 
 AREA = "A1"
 UES = 4  # an area, section V-B
@@ -58,7 +56,7 @@ WAITS = (0, 1, 2, 3, 4, 6)  # slots
 BANDITS: dict[str, Callable[[], Ucb]] = {"ucb": Ucb, "ucb-30": NormalisedUcb}
 
 
-def oracle_actions(traces: Traces, price: tuple[float, float]) -> Actions:
+def oracle_actions(traces: Traces, price: tuple[float, float]) -> Int64Array:
     """The best actions in hindsight (ues, slots): `potential` is Viterbi's value of every slot and cell; ties stay."""
     cost, kept = price
     value = potential(traces, with_settings("paper", regret=True), price)
@@ -75,7 +73,7 @@ def oracle_actions(traces: Traces, price: tuple[float, float]) -> Actions:
     return actions
 
 
-def bandit_actions(traces: Traces, price: tuple[float, float], agent: Ucb, fields: Any) -> Actions:
+def bandit_actions(traces: Traces, price: tuple[float, float], agent: Ucb, fields: Any) -> Int64Array:
     """What a bandit does that learns while it plays, (ues, slots). fields: of the observation."""
     ues, slots, cells = traces.efficiency.shape
     view: Any = SimpleNamespace(fields=fields, num_rows=ues, action_mask=lambda: None)
@@ -93,7 +91,7 @@ def bandit_actions(traces: Traces, price: tuple[float, float], agent: Ucb, field
     return actions
 
 
-def stay_actions(traces: Traces) -> Actions:
+def stay_actions(traces: Traces) -> Int64Array:
     """The cell that serves first, for the whole episode."""
     actions, serving = np.empty(traces.efficiency.shape[:2], np.int64), np.zeros(len(traces.efficiency), np.int64)
     for t in range(traces.slots):
@@ -175,7 +173,7 @@ def _together(runs: Sequence[_WorldRun], beta: float) -> Iterable[dict[str, Any]
         return
     price = runs[0].worlds[beta].price
     exams = {name: joined(run.exams[name] for run in runs) for name in WINDOWS}
-    rules: dict[str, Callable[[Traces], Actions]] = {"oracle": lambda exam: oracle_actions(exam, price)}
+    rules: dict[str, Callable[[Traces], Int64Array]] = {"oracle": lambda exam: oracle_actions(exam, price)}
     if beta == BETA:
         rules["stay"] = stay_actions  # at any price
     for method, rule in rules.items():
@@ -195,7 +193,7 @@ def _together(runs: Sequence[_WorldRun], beta: float) -> Iterable[dict[str, Any]
             yield run.row("played", method, beta, **told)
 
 
-def _cut(traces: Traces, price: tuple[float, float], actions: Actions, first: int, last: int) -> Played:
+def _cut(traces: Traces, price: tuple[float, float], actions: Int64Array, first: int, last: int) -> Played:
     """What actions earn between two slots, of UEs that came before: who served last is known."""
     before = max(first - 1, 0)
     whole = earned(traces.between(before, last), price, actions[:, before:last])

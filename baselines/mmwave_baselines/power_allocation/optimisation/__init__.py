@@ -42,8 +42,6 @@ from mmwave_baselines.power_allocation.optimisation.network import (
     LN2,
     ROUND_OFF,
     SLACK,
-    Bools,
-    Floats,
     Network,
     capacity_bps_hz,
     full_power,

@@ -7,16 +7,15 @@ import numpy as np
 from mmwave_baselines.power_allocation.optimisation.network import (
     ROUND_OFF,
     SLACK,
-    Bools,
-    Floats,
     Network,
     full_power,
     interference,
     sinr,
 )
+from mmwave_gym.core.types import BoolArray, FloatArray
 
 
-def least_powers(network: Network, target: Floats) -> tuple[Floats, Bools]:
+def least_powers(network: Network, target: FloatArray) -> tuple[FloatArray, BoolArray]:
     """Least fixed point of p = max(Pmin, target (F p + eta)), and whether it exists below Pmax: (N, A) mW, (N,).
 
     `target` (N, A) is the SINR that each UE must have, 0 for none. Any powers in the box that reach the targets are
@@ -45,7 +44,7 @@ def least_powers(network: Network, target: Floats) -> tuple[Floats, Bools]:
     return power, found
 
 
-def solve(matrix: Floats, vector: Floats) -> Floats:
+def solve(matrix: FloatArray, vector: FloatArray) -> FloatArray:
     """Batched matrix^-1 vector; a singular one among them is nudged, and its solution is huge."""
     try:
         return np.linalg.solve(matrix, vector[..., None])[..., 0]
@@ -54,12 +53,14 @@ def solve(matrix: Floats, vector: Floats) -> Floats:
         return np.linalg.solve(nudged, vector[..., None])[..., 0]
 
 
-def feasible(network: Network) -> Bools:
+def feasible(network: Network) -> BoolArray:
     """Whether powers in the box give every UE SINR >= q, (N,)."""
     return least_powers(network, network.target)[1]
 
 
-def clipped_fixed_point(network: Network, target: Floats, iterations: int = 5000, tolerance: float = 1e-10) -> Floats:
+def clipped_fixed_point(
+    network: Network, target: FloatArray, iterations: int = 5000, tolerance: float = 1e-10
+) -> FloatArray:
     """Fixed point of p = clip(target (F p + eta), Pmin, Pmax), (N, A) mW; unique, whatever the targets (Yates)."""
     power = full_power(network)
     rows, todo = network, np.arange(len(network))
@@ -75,7 +76,7 @@ def clipped_fixed_point(network: Network, target: Floats, iterations: int = 5000
     return power
 
 
-def foschini_miljanic(network: Network, margin: float = SLACK) -> Floats:
+def foschini_miljanic(network: Network, margin: float = SLACK) -> FloatArray:
     """Least powers with SINR >= q (1 + margin), clipped to the box where that is impossible, (N, A) mW.
 
     Foschini and Miljanic, IEEE Trans. Vehicular Technology 1993; solved exactly instead of iterated.
@@ -87,7 +88,7 @@ def foschini_miljanic(network: Network, margin: float = SLACK) -> Floats:
     return power
 
 
-def max_min_sinr(network: Network) -> tuple[Floats, Floats]:
+def max_min_sinr(network: Network) -> tuple[FloatArray, FloatArray]:
     """Powers (N, A) mW that maximise the least SINR, and that SINR (N,).
 
     Without Pmin: 1 / max_i rho(F + eta e_i^T / Pmax), and the Perron vector of the largest, scaled to p_i = Pmax. The
@@ -113,7 +114,7 @@ def max_min_sinr(network: Network) -> tuple[Floats, Floats]:
     return power, np.where(network.present, sinr(network, power), np.inf).min(axis=1)
 
 
-def largest_target(network: Network, target: Floats, halvings: int) -> tuple[Floats, Floats]:
+def largest_target(network: Network, target: FloatArray, halvings: int) -> tuple[FloatArray, FloatArray]:
     """Powers (N, A) and the largest s (N,) for which s x target is feasible, by bisection in log s."""
     wanted = target > 0
     unit = np.where(wanted, target, 1.0)
@@ -131,7 +132,7 @@ def largest_target(network: Network, target: Floats, halvings: int) -> tuple[Flo
     return best, np.exp(low)
 
 
-def aim(network: Network, chosen: Bools) -> tuple[Floats, Floats, Bools]:
+def aim(network: Network, chosen: BoolArray) -> tuple[FloatArray, FloatArray, BoolArray]:
     """Targets (N, A) for the chosen, a little above q where there is room, their least powers, and if they exist."""
     target = np.where(chosen, network.qos_sinr * (1.0 + SLACK), 0.0)
     power, possible = least_powers(network, target)
@@ -142,11 +143,13 @@ def aim(network: Network, chosen: Bools) -> tuple[Floats, Floats, Bools]:
     return target, power, possible
 
 
-def towards(network: Network, target: Floats, start: Floats, anchor: Floats, halvings: int = 20) -> Floats:
+def towards(
+    network: Network, target: FloatArray, start: FloatArray, anchor: FloatArray, halvings: int = 20
+) -> FloatArray:
     """The powers nearest to `start` that reach the targets, on the line in ln p to `anchor`, which reaches them."""
 
-    def reaches(power: Floats) -> Bools:
-        enough: Bools = sinr(network, power) >= target * (1.0 - ROUND_OFF)
+    def reaches(power: FloatArray) -> BoolArray:
+        enough: BoolArray = sinr(network, power) >= target * (1.0 - ROUND_OFF)
         return np.asarray(enough.all(axis=1))
 
     step = np.log(np.where(network.present, start, 1.0)) - np.log(np.where(network.present, anchor, 1.0))
@@ -158,7 +161,7 @@ def towards(network: Network, target: Floats, start: Floats, anchor: Floats, hal
     return anchor * np.exp(low[:, None] * step)
 
 
-def admitted(network: Network, trials: int = 32) -> Bools:
+def admitted(network: Network, trials: int = 32) -> BoolArray:
     """Who is to reach q, (N, A): everybody present where that is feasible, otherwise all that greedy removal leaves.
 
     Ours. While the targets are infeasible the one is dropped whose going leaves the least sum of ln(q / SINR) over
@@ -171,7 +174,7 @@ def admitted(network: Network, trials: int = 32) -> Bools:
     return chosen
 
 
-def _admit(network: Network, trials: int) -> Bools:
+def _admit(network: Network, trials: int) -> BoolArray:
     """`admitted` of one network, (A,)."""
     size = network.present.shape[1]
     target = network.target[0]

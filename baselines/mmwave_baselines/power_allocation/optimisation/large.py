@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from mmwave_baselines.power_allocation.optimisation.network import LN2, ROUND_OFF, SLACK, Bools, Floats
+from mmwave_baselines.power_allocation.optimisation.network import LN2, ROUND_OFF, SLACK
 from mmwave_baselines.power_allocation.optimisation.sum_rate import wmmse_iteration
+from mmwave_gym.core.types import BoolArray, FloatArray
 
 WEIGHTS = (15.0, 3.0, 1.5)
 """Ours: what a missed bit/s/Hz costs in the runs among which `selected_large` chooses."""
@@ -26,11 +27,11 @@ class Large:
     """
 
     gain: Any
-    own_gain: Floats
-    noise_mw: Floats
+    own_gain: FloatArray
+    noise_mw: FloatArray
     qos_sinr: float
     power_mw: tuple[float, float]
-    far_gain: Floats | float = 0.0
+    far_gain: FloatArray | float = 0.0
 
     @cached_property
     def coupling(self) -> Any:
@@ -50,53 +51,53 @@ class Large:
         return self.coupling.T.tocsr() if sparse.issparse(self.gain) else self.coupling.T
 
     @cached_property
-    def noise(self) -> Floats:
+    def noise(self) -> FloatArray:
         """eta (A,)."""
         return self.noise_mw / self.own_gain
 
     @cached_property
-    def _far(self) -> Floats:
+    def _far(self) -> FloatArray:
         return np.broadcast_to(self.far_gain / self.own_gain, self.own_gain.shape)
 
-    def interference(self, power_mw: Floats) -> Floats:
+    def interference(self, power_mw: FloatArray) -> FloatArray:
         """F p + eta of powers (A,) or of K columns (A, K)."""
         heard = (self.coupling @ power_mw).T + self.noise
         return np.asarray((heard + np.multiply.outer(power_mw.mean(axis=0), self._far)).T)
 
-    def charged(self, price: Floats) -> Floats:
+    def charged(self, price: FloatArray) -> FloatArray:
         """F' x, the way back of `interference`, of the same shapes."""
         return np.asarray(self._back @ price + (self._far @ price) / len(self.noise))
 
-    def sinr(self, power_mw: Floats) -> Floats:
+    def sinr(self, power_mw: FloatArray) -> FloatArray:
         return power_mw / self.interference(power_mw)
 
-    def satisfied(self, power_mw: Floats) -> Bools:
-        reached: Bools = self.sinr(power_mw) >= self.qos_sinr * (1.0 - ROUND_OFF)
+    def satisfied(self, power_mw: FloatArray) -> BoolArray:
+        reached: BoolArray = self.sinr(power_mw) >= self.qos_sinr * (1.0 - ROUND_OFF)
         return reached
 
-    def satisfied_rate(self, power_mw: Floats) -> Floats:
+    def satisfied_rate(self, power_mw: FloatArray) -> FloatArray:
         """Sum of log2(1 + SINR) of those who reach q, one number or (K,)."""
         ratio = self.sinr(power_mw)
         return np.asarray((np.log1p(ratio) * (ratio >= self.qos_sinr * (1.0 - ROUND_OFF))).sum(axis=0) / LN2)
 
 
-def full_power_large(network: Large) -> Floats:
+def full_power_large(network: Large) -> FloatArray:
     return np.full(len(network.own_gain), network.power_mw[1])
 
 
-def foschini_miljanic_large(network: Large, margin: float = SLACK) -> Floats:
+def foschini_miljanic_large(network: Large, margin: float = SLACK) -> FloatArray:
     """Least powers (A,) with SINR >= q (1 + margin), clipped to the box where that is impossible, by iteration."""
     target = network.qos_sinr * (1.0 + margin)
     return _fixed_point(network, lambda power: target * network.interference(power))
 
 
-def max_min_large(network: Large) -> Floats:
+def max_min_large(network: Large) -> FloatArray:
     """Powers (A,) of the largest least SINR: p = max(Pmin, c (F p + eta)) with the c that makes the largest Pmax.
 
     Where it settles all but those at Pmin have SINR c and one is at Pmax, so that nobody's can grow alone.
     """
 
-    def normalised(power: Floats) -> Floats:
+    def normalised(power: FloatArray) -> FloatArray:
         need = network.interference(power)
         # half way in dB, without which powers can swing for ever
         return np.sqrt(power * need * (network.power_mw[1] / need.max()))
@@ -105,8 +106,8 @@ def max_min_large(network: Large) -> Floats:
 
 
 def _fixed_point(
-    network: Large, step: Callable[[Floats], Floats], iterations: int = 1000, tolerance: float = 1e-6
-) -> Floats:
+    network: Large, step: Callable[[FloatArray], FloatArray], iterations: int = 1000, tolerance: float = 1e-6
+) -> FloatArray:
     """Of `step`, from full power down: where targets can be met they are on the way, too."""
     power = full_power_large(network)
     for _ in range(iterations):
@@ -118,7 +119,7 @@ def _fixed_point(
     return power
 
 
-def wmmse_large(network: Large, iterations: int = 200) -> Floats:
+def wmmse_large(network: Large, iterations: int = 200) -> FloatArray:
     """`wmmse` of a large network, (A,) mW."""
     low, high = np.sqrt(network.power_mw)
     high = np.full(len(network.own_gain), high)
@@ -127,16 +128,16 @@ def wmmse_large(network: Large, iterations: int = 200) -> Floats:
 
 def penalty_optimum(
     gain: Any,
-    own_gain: Floats,
-    noise_mw: Floats,
+    own_gain: FloatArray,
+    noise_mw: FloatArray,
     qos_sinr: float,
     power_mw: tuple[float, float],
     *,
-    far_gain: Floats | float = 0.0,
+    far_gain: FloatArray | float = 0.0,
     steps: int = 600,
     weight: float = 15.0,
     margin: float = 0.02,
-) -> Floats:
+) -> FloatArray:
     """Powers (A,) mW of one network of any size: Adam in ln p from full power on the sum rate less a penalty.
 
     For the arguments see `Large`. The penalty is `weight` x sum of max(0, log2(1 + q (1 + margin)) - C): users whom
@@ -152,13 +153,13 @@ def penalty_optimum(
 
 def penalty_ascent(
     network: Large,
-    start: Floats,
-    counts: Floats,
+    start: FloatArray,
+    counts: FloatArray,
     weights: Sequence[float],
     steps: int = 600,
     margin: float = 0.02,
     rate: float = 0.15,
-) -> Floats:
+) -> FloatArray:
     """`penalty_optimum` for K weights at once, (A, K) mW, from powers (A, K), users weighted by `counts` (A, K)."""
     (floor, ceiling), weight = np.log(network.power_mw), np.asarray(weights)
     wanted = np.log1p(network.qos_sinr * (1.0 + margin))
@@ -179,7 +180,7 @@ def penalty_ascent(
     return np.exp(best)
 
 
-def selected_large(network: Large) -> Floats:
+def selected_large(network: Large) -> FloatArray:
     """Powers (A,) mW of the largest sum of satisfied users' rates found, as `selected`.
 
     Ours. Penalties of several `WEIGHTS`, and WMMSE, say who is satisfied; then these alone count, and must stay so.

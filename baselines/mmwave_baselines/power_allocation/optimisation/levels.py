@@ -10,31 +10,30 @@ import numpy as np
 from mmwave_baselines.power_allocation.optimisation.network import (
     LN2,
     ROUND_OFF,
-    Bools,
-    Floats,
     Network,
     full_power,
     interference,
     sinr,
 )
+from mmwave_gym.core.types import BoolArray, FloatArray
 
-Worth = Callable[[Bools, Floats, float], Floats]
+Worth = Callable[[BoolArray, FloatArray, float], FloatArray]
 """Who is present, SINRs and q to what each user is worth."""
 
 
-def levels_mw(network: Network, count: int) -> Floats:
+def levels_mw(network: Network, count: int) -> FloatArray:
     """`count` powers equally spaced in dB over the box, mW."""
     return np.geomspace(*network.power_mw, count)
 
 
-def on_levels(network: Network, power_mw: Floats, count: int) -> Floats:
+def on_levels(network: Network, power_mw: FloatArray, count: int) -> FloatArray:
     """The levels nearest to powers in dB, (N, A) mW."""
     low, high = np.log(network.power_mw)
     share = (np.log(np.clip(power_mw, *network.power_mw)) - low) / (high - low)
     return np.where(network.present, levels_mw(network, count)[np.rint(share * (count - 1)).astype(np.int64)], 0.0)
 
 
-def least_levels(network: Network, count: int) -> Floats:
+def least_levels(network: Network, count: int) -> FloatArray:
     """The least levels (N, A) mW at which each UE reaches q, or its base station is at Pmax.
 
     Foschini-Miljanic on a grid: from the lowest levels, each takes the least that suffices; they only grow.
@@ -49,18 +48,18 @@ def least_levels(network: Network, count: int) -> Floats:
     return power
 
 
-def penalised_sum(network: Network, power_mw: Floats, weight: float = 1000.0) -> Floats:
+def penalised_sum(network: Network, power_mw: FloatArray, weight: float = 1000.0) -> FloatArray:
     """Sum of log2(1 + SINR) less `weight` x sum of max(0, log2(q / SINR)), (N,)."""
     ratio = sinr(network, power_mw)
     return penalised(network.present, ratio, network.qos_sinr, weight).sum(axis=-1)
 
 
-def served(present: Bools, ratio: Floats, qos: float) -> Floats:
+def served(present: BoolArray, ratio: FloatArray, qos: float) -> FloatArray:
     """log2(1 + SINR) of those who are present and reach q."""
     return np.where(present & (ratio >= qos * (1.0 - ROUND_OFF)), np.log1p(ratio) / LN2, 0.0)
 
 
-def penalised(present: Bools, ratio: Floats, qos: float, weight: float = 1000.0) -> Floats:
+def penalised(present: BoolArray, ratio: FloatArray, qos: float, weight: float = 1000.0) -> FloatArray:
     """Each one's part of `penalised_sum`."""
     missed = np.log(qos / np.minimum(np.maximum(ratio, 1e-300), qos))
     return np.where(present, (np.log1p(ratio) - weight * missed) / LN2, 0.0)
@@ -72,10 +71,10 @@ def coordinate_ascent(
     restarts: int = 30,
     seed: int = 0,
     *,
-    starts: Sequence[Floats] = (),
+    starts: Sequence[FloatArray] = (),
     worth: Worth = penalised,
-    chosen: Bools | None = None,
-) -> Floats:
+    chosen: BoolArray | None = None,
+) -> FloatArray:
     """Powers (N, A) mW on a grid of levels that no single BS can improve: the best of full power and random starts.
 
     Maximises `penalised_sum`, or the sum of another `worth` of the users. Every network has the same random starts, so
@@ -95,8 +94,8 @@ def coordinate_ascent(
 
 
 def _ascend(
-    network: Network, grid: Floats, power: Floats, worth: Worth, counted: Bools, sweeps: int = 50
-) -> tuple[Floats, Floats]:
+    network: Network, grid: FloatArray, power: FloatArray, worth: Worth, counted: BoolArray, sweeps: int = 50
+) -> tuple[FloatArray, FloatArray]:
     value = worth(counted, sinr(network, power), network.qos_sinr).sum(axis=1)
     todo = np.arange(len(network))
     for _ in range(sweeps):
@@ -117,7 +116,7 @@ def _ascend(
     return power, value
 
 
-def brute_force(network: Network, levels: int = 32) -> Floats:
+def brute_force(network: Network, levels: int = 32) -> FloatArray:
     """Powers (N, A) mW on a grid of levels with the largest `penalised_sum`, of all levels^A; A at most 4."""
     size = network.present.shape[1]
     if size > 4:

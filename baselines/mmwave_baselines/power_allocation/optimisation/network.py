@@ -7,10 +7,8 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.floating[Any]]
-Bools = NDArray[np.bool_]
+from mmwave_gym.core.types import BoolArray, FloatArray
 
 SLACK = 1e-5  # ours: aim this much above q, so that powers rounded to float32 dBm still reach it
 ROUND_OFF = 1e-9  # a SINR this close below q counts as q
@@ -26,36 +24,36 @@ class Network:
     SINR q that each UE needs. power_mw: least and greatest power. present (N, A).
     """
 
-    gain: Floats
-    own_gain: Floats
-    noise_mw: Floats
+    gain: FloatArray
+    own_gain: FloatArray
+    noise_mw: FloatArray
     qos_sinr: float
     power_mw: tuple[float, float]
-    present: Bools
+    present: BoolArray
 
     @cached_property
-    def coupling(self) -> Floats:
+    def coupling(self) -> FloatArray:
         """F (N, A, A): gain over own gain, zero for the diagonal and for whoever is absent."""
         both = self.present[:, :, None] & self.present[:, None, :] & ~np.eye(self.present.shape[1], dtype=bool)
         return np.where(both, self.gain / np.where(self.present, self.own_gain, 1.0)[:, :, None], 0.0)
 
     @cached_property
-    def noise(self) -> Floats:
+    def noise(self) -> FloatArray:
         """eta (N, A), mW: the power that reaches SINR 1 against noise alone; 1 for whoever is absent."""
         return np.where(self.present, self.noise_mw / np.where(self.present, self.own_gain, 1.0), 1.0)
 
     @cached_property
-    def least(self) -> Floats:
+    def least(self) -> FloatArray:
         """Pmin (N, A), mW, 0 for whoever is absent."""
         return np.where(self.present, self.power_mw[0], 0.0)
 
     @cached_property
-    def greatest(self) -> Floats:
+    def greatest(self) -> FloatArray:
         """Pmax (N, A), mW, 0 for whoever is absent."""
         return np.where(self.present, self.power_mw[1], 0.0)
 
     @property
-    def target(self) -> Floats:
+    def target(self) -> FloatArray:
         """q (N, A), 0 for whoever is absent."""
         return np.where(self.present, self.qos_sinr, 0.0)
 
@@ -70,33 +68,33 @@ class Network:
         )
 
 
-def interference(network: Network, power_mw: Floats) -> Floats:
+def interference(network: Network, power_mw: FloatArray) -> FloatArray:
     """F p + eta (N, A): the power each BS needs for SINR 1."""
     return (network.coupling @ power_mw[..., None])[..., 0] + network.noise
 
 
-def sinr(network: Network, power_mw: Floats) -> Floats:
+def sinr(network: Network, power_mw: FloatArray) -> FloatArray:
     """Linear SINR (N, A) at powers (N, A) in mW; 0 for whoever is absent."""
     return power_mw / interference(network, power_mw)
 
 
-def capacity_bps_hz(network: Network, power_mw: Floats) -> Floats:
+def capacity_bps_hz(network: Network, power_mw: FloatArray) -> FloatArray:
     """log2(1 + SINR) (N, A); 0 for whoever is absent."""
     return np.log1p(sinr(network, power_mw)) / LN2
 
 
-def satisfied(network: Network, power_mw: Floats) -> Bools:
+def satisfied(network: Network, power_mw: FloatArray) -> BoolArray:
     """Who is present and reaches q, (N, A)."""
-    reached: Bools = sinr(network, power_mw) >= network.qos_sinr * (1.0 - ROUND_OFF)
+    reached: BoolArray = sinr(network, power_mw) >= network.qos_sinr * (1.0 - ROUND_OFF)
     return network.present & reached
 
 
-def satisfied_rate(network: Network, power_mw: Floats) -> Floats:
+def satisfied_rate(network: Network, power_mw: FloatArray) -> FloatArray:
     """Sum of log2(1 + SINR) of those who reach q, (N,) bit/s/Hz."""
-    rate: Floats = (capacity_bps_hz(network, power_mw) * satisfied(network, power_mw)).sum(axis=1)
+    rate: FloatArray = (capacity_bps_hz(network, power_mw) * satisfied(network, power_mw)).sum(axis=1)
     return rate
 
 
-def full_power(network: Network) -> Floats:
+def full_power(network: Network) -> FloatArray:
     """Everybody at Pmax, (N, A) mW."""
     return network.greatest.copy()

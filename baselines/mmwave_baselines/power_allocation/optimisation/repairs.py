@@ -8,17 +8,17 @@ from mmwave_baselines.power_allocation.optimisation.feasibility import aim, leas
 from mmwave_baselines.power_allocation.optimisation.network import (
     ROUND_OFF,
     SLACK,
-    Floats,
     Network,
     capacity_bps_hz,
     satisfied,
     sinr,
 )
+from mmwave_gym.core.types import FloatArray
 
 MARGINS = (SLACK, 0.05, 0.3, 1.0, 3.0)  # ours: repairs walk towards the least powers for q (1 + margin)
 
 
-def repair(network: Network, power_mw: Floats) -> Floats:
+def repair(network: Network, power_mw: FloatArray) -> FloatArray:
     """Powers (N, A) mW near the given ones at which more users reach q: all of them wherever that is feasible.
 
     Infeasible networks: `repair_local`. Feasible ones: the nearest point on the line in ln p to the least powers for
@@ -46,7 +46,7 @@ def repair(network: Network, power_mw: Floats) -> Floats:
     return power
 
 
-def repair_local(network: Network, power_mw: Floats, loss: float = 0.0) -> Floats:
+def repair_local(network: Network, power_mw: FloatArray, loss: float = 0.0) -> FloatArray:
     """Powers (N, A) mW at which at least as many users reach q; safe on networks where not all can.
 
     Ours. One violator at a time, the least short of q first. If it and all who are satisfied now can be satisfied
@@ -66,7 +66,7 @@ def repair_local(network: Network, power_mw: Floats, loss: float = 0.0) -> Float
         violator = np.where(left[todo], reached, -1.0).argmax(axis=1)
         place = np.arange(len(todo))
         tried[todo, violator] = True
-        variants: list[list[Floats]] = [[] for _ in todo]
+        variants: list[list[FloatArray]] = [[] for _ in todo]
         for margin in MARGINS:
             aim = rows.qos_sinr * (1.0 + margin)
             goal = np.where(happy[todo], np.minimum(reached * (1.0 - 1e-12), aim), 0.0)
@@ -81,7 +81,7 @@ def repair_local(network: Network, power_mw: Floats, loss: float = 0.0) -> Float
                 power[row] = _move_some(one, now[at], np.array(anchors), int(violator[at]), loss)
 
 
-def _move_some(network: Network, power: Floats, anchors: Floats, violator: int, loss: float) -> Floats:
+def _move_some(network: Network, power: FloatArray, anchors: FloatArray, violator: int, loss: float) -> FloatArray:
     """The best of several parts of the way to anchors (K, A) by several neighbourhoods of one violator, (A,) mW."""
     size = network.present.shape[1]
     present = network.present[0]

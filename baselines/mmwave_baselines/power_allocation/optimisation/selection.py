@@ -10,21 +10,15 @@ import numpy as np
 
 from mmwave_baselines.power_allocation.optimisation.feasibility import admitted
 from mmwave_baselines.power_allocation.optimisation.large import Large, selected_large
-from mmwave_baselines.power_allocation.optimisation.network import (
-    Bools,
-    Floats,
-    Network,
-    satisfied,
-    satisfied_rate,
-    sinr,
-)
+from mmwave_baselines.power_allocation.optimisation.network import Network, satisfied, satisfied_rate, sinr
 from mmwave_baselines.power_allocation.optimisation.sum_rate import sca, wmmse
+from mmwave_gym.core.types import BoolArray, FloatArray
 
 BOUND = 1.05  # ours: a requirement binds whose SINR is less than this above it
 GAIN = 1e-6  # ours: what a change must bring, relatively
 
 
-def selected(network: Network, most_searched: int = 50) -> Floats:
+def selected(network: Network, most_searched: int = 50) -> FloatArray:
     """Powers (N, A) mW of the largest sum of satisfied users' rates found: `sca` of a set of users, found by search.
 
     Ours. The search starts from all who are `admitted` and from those whom WMMSE satisfies. One user at a time then
@@ -44,7 +38,7 @@ def selected(network: Network, most_searched: int = 50) -> Floats:
     return power
 
 
-def _of_each(network: Network) -> Floats:
+def _of_each(network: Network) -> FloatArray:
     """`selected_large` of each network, (N, A) mW."""
     power = np.zeros(network.present.shape)
     for row, there in enumerate(network.present):
@@ -61,7 +55,7 @@ def _of_each(network: Network) -> Floats:
     return power
 
 
-def _search(network: Network, chosen: Bools, rounds: int) -> Floats:
+def _search(network: Network, chosen: BoolArray, rounds: int) -> FloatArray:
     """The search from one set of users, who can all be satisfied."""
     chosen = chosen.copy()
     power = sca(network, 1, chosen)

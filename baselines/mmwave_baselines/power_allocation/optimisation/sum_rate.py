@@ -14,10 +14,11 @@ from mmwave_baselines.power_allocation.optimisation.feasibility import (
     solve,
     towards,
 )
-from mmwave_baselines.power_allocation.optimisation.network import Bools, Floats, Network, interference
+from mmwave_baselines.power_allocation.optimisation.network import Network, interference
+from mmwave_gym.core.types import BoolArray, FloatArray
 
 
-def wmmse(network: Network, iterations: int = 200) -> Floats:
+def wmmse(network: Network, iterations: int = 200) -> FloatArray:
     """Powers (N, A) mW of a local optimum of the sum rate without QoS: weighted MMSE from full power.
 
     Shi, Razaviyayn, Luo and He, IEEE Trans. Signal Processing 2011, one antenna; amplitudes clipped to the box.
@@ -25,19 +26,19 @@ def wmmse(network: Network, iterations: int = 200) -> Floats:
     back = network.coupling.swapaxes(1, 2)
     low, high = np.sqrt(network.least), np.sqrt(network.greatest)
 
-    def charged(heard: Floats) -> Floats:
+    def charged(heard: FloatArray) -> FloatArray:
         return np.asarray((back @ heard[..., None])[..., 0])
 
     return wmmse_iteration(lambda power: interference(network, power), charged, low, high, iterations)
 
 
 def wmmse_iteration(
-    interference: Callable[[Floats], Floats],
-    charged: Callable[[Floats], Floats],
-    low: Floats,
-    high: Floats,
+    interference: Callable[[FloatArray], FloatArray],
+    charged: Callable[[FloatArray], FloatArray],
+    low: FloatArray,
+    high: FloatArray,
     iterations: int,
-) -> Floats:
+) -> FloatArray:
     """Powers after updates from the amplitudes `high`, given p to F p + eta, x to F' x, and the amplitudes allowed."""
     amplitude = high
     for _ in range(iterations):
@@ -51,7 +52,7 @@ def wmmse_iteration(
     return amplitude**2
 
 
-def sca(network: Network, starts: int | None = None, chosen: Bools | None = None) -> Floats:
+def sca(network: Network, starts: int | None = None, chosen: BoolArray | None = None) -> FloatArray:
     """Powers (N, A) mW of the largest sum rate found with SINR >= q for all, or for those `admitted` where it must be.
 
     Successive convex approximation (SCALE, Papandriopoulos and Evans, IEEE Trans. Information Theory 2009): ln(1 +
@@ -73,7 +74,7 @@ def sca(network: Network, starts: int | None = None, chosen: Bools | None = None
     return power
 
 
-def _sca(network: Network, starts: int, chosen: Bools) -> Floats:
+def _sca(network: Network, starts: int, chosen: BoolArray) -> FloatArray:
     target, power, possible = aim(network, chosen)
     rows = np.flatnonzero(possible & chosen.any(axis=1))
     middle, edge, roomy = _middle(network.take(rows), target[rows])
@@ -98,7 +99,7 @@ def _sca(network: Network, starts: int, chosen: Bools) -> Floats:
     return power
 
 
-def _middle(network: Network, target: Floats) -> tuple[Floats, Floats, Bools]:
+def _middle(network: Network, target: FloatArray) -> tuple[FloatArray, FloatArray, BoolArray]:
     """Powers (N, A) well inside the box and the targets, those of nearly the largest common SINR / target, and
     whether there is room between the two, (N,)."""
     edge, ratio = largest_target(network, target, halvings=16)
@@ -112,13 +113,13 @@ def _middle(network: Network, target: Floats) -> tuple[Floats, Floats, Bools]:
 class _Barrier:
     """The sum rate in y = ln p with logarithmic barriers at the targets and at both ends of the box."""
 
-    def __init__(self, network: Network, target: Floats):
+    def __init__(self, network: Network, target: FloatArray):
         self.network, self.wanted = network, target > 0
         self.counts = self.wanted.astype(float)
         self.goal = np.log(np.where(self.wanted, target, 1.0))
         self.floor, self.ceiling = np.log(network.power_mw)
 
-    def at(self, y: Floats) -> tuple[Floats, Floats, Floats, Floats]:
+    def at(self, y: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
         """Powers, interference (N, A), slacks (3, N, A) of target, ceiling, floor (1 if none), sum ln(1 + SINR)."""
         present = self.network.present
         power = np.where(present, np.exp(y), 0.0)
@@ -128,7 +129,9 @@ class _Barrier:
         slack = np.where(np.stack([self.wanted, present, present]), slack, 1.0)
         return power, load, slack, (self.counts * np.logaddexp(0.0, ln_sinr)).sum(axis=1)
 
-    def newton(self, point: tuple[Floats, ...], dual: Floats, barrier: Floats) -> tuple[Floats, Floats, Floats]:
+    def newton(
+        self, point: tuple[FloatArray, ...], dual: FloatArray, barrier: FloatArray
+    ) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Step of y, gradient of the merit (N, A), and step of the duals (3, N, A)."""
         power, load, slack, _ = point
         shares = self.network.coupling * (power[:, None, :] / load[:, :, None])
@@ -153,7 +156,9 @@ class _Barrier:
         return move, gradient, pull - dual - stiff * change
 
 
-def _climb(network: Network, target: Floats, power: Floats, barriers: Floats) -> tuple[Floats, Floats]:
+def _climb(
+    network: Network, target: FloatArray, power: FloatArray, barriers: FloatArray
+) -> tuple[FloatArray, FloatArray]:
     """Powers (N, A) mW and sum of ln(1 + SINR) (N,) after a Newton step in ln p for each of the barriers (T, N).
 
     `power` must lie strictly inside the box and the targets. A primal-dual step for sum a_i ln SINR_i, a_i = SINR_i /

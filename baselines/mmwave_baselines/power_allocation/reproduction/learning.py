@@ -10,9 +10,10 @@ import numpy as np
 
 from mmwave_baselines.power_allocation import optimisation
 from mmwave_baselines.power_allocation.q_learning import RULES, run as q_learning
-from mmwave_baselines.power_allocation.reproduction.worlds import SETTINGS, Clusters, Floats
+from mmwave_baselines.power_allocation.reproduction.worlds import SETTINGS, Clusters
 from mmwave_gym.benchmark.reproduction import Table
 from mmwave_gym.benchmark.task import SUITE_SEED
+from mmwave_gym.core.types import FloatArray
 from mmwave_gym.radio.units import linear_to_db
 from mmwave_gym.scenarios.power_allocation.config import PowerAllocationConfig
 from mmwave_gym.scenarios.power_allocation.game import PowerAllocation
@@ -105,7 +106,7 @@ def learned(clusters: Clusters, runs: int, steps: int, rule: str, suffix: str = 
     return rows
 
 
-def _fixed(clusters: Clusters, all_of_them: bool) -> dict[str, Floats]:
+def _fixed(clusters: Clusters, all_of_them: bool) -> dict[str, FloatArray]:
     """Powers of methods that do not learn, (run, A)."""
     low_mw, high_mw = clusters.plays.power_mw
     shape = clusters.episodes.own_gain.shape
@@ -121,7 +122,7 @@ def _fixed(clusters: Clusters, all_of_them: bool) -> dict[str, Floats]:
     return powers
 
 
-def _told(clusters: Clusters, powers: Mapping[str, Floats], runs: int | None = None) -> Table:
+def _told(clusters: Clusters, powers: Mapping[str, FloatArray], runs: int | None = None) -> Table:
     """Rows of powers, as the environment plays them."""
     rows = []
     for name, power_mw in powers.items():

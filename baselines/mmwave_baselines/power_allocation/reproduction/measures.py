@@ -14,7 +14,8 @@ from mmwave_baselines.power_allocation.reproduction.learning import RADII_M, siz
 from mmwave_baselines.power_allocation.reproduction.plan import SETTINGS, VARIANT_SIZES
 from mmwave_baselines.reproduction.verdicts import claims_of
 from mmwave_gym.benchmark.reproduction import Results
-from mmwave_gym.benchmark.statistics import LEVEL, Interval, Values, difference_interval, mean_interval
+from mmwave_gym.benchmark.statistics import LEVEL, Interval, difference_interval, mean_interval
+from mmwave_gym.core.types import Float64Array
 
 QOS_SINR = 2.83
 LINES = {"log2 q": float(np.log2(QOS_SINR)), "log2(1 + q)": float(np.log2(1.0 + QOS_SINR))}
@@ -48,7 +49,7 @@ def paper_claims() -> dict[str, dict[str, Any]]:
     return claims_of(__package__)
 
 
-def jain(capacity: Values) -> Values:
+def jain(capacity: Float64Array) -> Float64Array:
     """Jain's index along the last axis."""
     return np.asarray(capacity.sum(axis=-1) ** 2 / (capacity.shape[-1] * (capacity**2).sum(axis=-1)))
 
@@ -78,11 +79,11 @@ class Measured:
         """A row for each run, in their order."""
         return self._rows[setting, num_bs, method]
 
-    def capacity(self, setting: str, num_bs: int, method: str) -> Values:
+    def capacity(self, setting: str, num_bs: int, method: str) -> Float64Array:
         """(run, member) in bit/s/Hz."""
         return np.array([row["capacity_bps_hz"] for row in self.rows(setting, num_bs, method)], np.float64)
 
-    def values(self, setting: str, num_bs: int, method: str, metric: str) -> Values:
+    def values(self, setting: str, num_bs: int, method: str, metric: str) -> Float64Array:
         """(run,): "sum" of capacities, "jain", "satisfied" share of members, "all" satisfied, or what rows hold."""
         rows = self.rows(setting, num_bs, method)
         if metric in ("sum", "jain"):
@@ -127,7 +128,7 @@ class Measured:
 
     # ------------------------------------------------------------------ networks
 
-    def network(self, density: int, scope: str, method: str, metric: str) -> Values:
+    def network(self, density: int, scope: str, method: str, metric: str) -> Float64Array:
         """(draw,): a number of whole networks."""
         rows = self.results.tables[f"network-{density}"]
         return np.array([r[metric] for r in rows if (r["interference"], r["method"]) == (scope, method)], np.float64)
@@ -152,7 +153,7 @@ class Measured:
         return np.array([row[what] for row in self.results.tables[f"floc-{density}"]], float)
 
 
-def jackknife(values: Values, of_mean: Any) -> Interval:
+def jackknife(values: Float64Array, of_mean: Any) -> Interval:
     """A function of the mean of values (run, any), with Student's interval from leaving out one run at a time."""
     runs, total = len(values), values.sum(axis=0)
     whole = of_mean(total / runs)

@@ -23,11 +23,11 @@ from mmwave_baselines.power_allocation import optimisation
 from mmwave_baselines.power_allocation.optimisation import Network
 from mmwave_gym.benchmark.task import SUITE_SEED
 from mmwave_gym.core.scenario import EpisodeKey, EpisodeRng
+from mmwave_gym.core.types import FloatArray
 from mmwave_gym.radio.units import db_to_linear, linear_to_db
 from mmwave_gym.scenarios.power_allocation.config import PowerAllocationConfig
 from mmwave_gym.scenarios.power_allocation.game import PowerAllocation, PowerAllocationEpisodes
 
-Floats = NDArray[np.floating[Any]]
 STREAM = "power allocation reproduction"
 LEVELS = 32
 
@@ -64,7 +64,7 @@ class Accumulated(Network):
     on the UEs before it included, so the diagonal counts. For `coordinate_ascent` only."""
 
     @cached_property
-    def coupling(self) -> Floats:
+    def coupling(self) -> FloatArray:
         heard = np.where(np.eye(self.gain.shape[1], dtype=bool), 0.0, self.gain)
         return np.asarray(np.cumsum(heard, axis=1) / self.own_gain[:, :, None])
 
@@ -104,18 +104,18 @@ class Clusters:
             present=np.ones(shape, bool),
         )
 
-    def optimum_mw(self) -> Floats:
+    def optimum_mw(self) -> FloatArray:
         """Powers (run, A) of the best known sum rate with QoS; with the authors' fault, of the best on the levels."""
         network = self.network()
         if self.setting.accumulated:
             return optimisation.coordinate_ascent(network, LEVELS, restarts=10)
         return optimisation.sca(network)
 
-    def random_mw(self) -> Floats:
+    def random_mw(self) -> FloatArray:
         """A level at random for each base station, (run, A)."""
         return np.stack([self.levels_mw[rng["random power"].integers(LEVELS, size=self.num_bs)] for rng in self.chance])
 
-    def play(self, power_mw: Floats) -> tuple[Floats, NDArray[np.bool_]]:
+    def play(self, power_mw: FloatArray) -> tuple[FloatArray, NDArray[np.bool_]]:
         """Capacities in bit/s/Hz and who is satisfied, (run, A) both, at powers (run, A)."""
         outcome = self.plays.step(self.episodes, self.state, linear_to_db(power_mw))
         return self.state.capacity_bps_hz.copy(), outcome.metrics["qos_satisfaction"] > 0.5

@@ -37,11 +37,11 @@ from mmwave_baselines.handover.lstm import (
 from mmwave_gym.agents.networks import LstmNetwork
 from mmwave_gym.agents.registry import load_agent
 from mmwave_gym.benchmark.task import Task
+from mmwave_gym.core.types import Float64Array
 
 if TYPE_CHECKING:
     from mmwave_baselines.handover.training.a3c import A3c, Run
 
-Array = NDArray[np.float64]
 
 SEEN = {
     "rsrp_0_dbm": (-85.0, 15.0),
@@ -74,7 +74,7 @@ class Street:
         )
         self.shape = Shape(len(self.columns), int(scenario.action_space.n), encoder, units)
 
-    def see(self, observation: NDArray[Any]) -> Array:
+    def see(self, observation: NDArray[Any]) -> Float64Array:
         """The network's input (…, inputs) for raw observations (…, features)."""
         return (observation[..., self.columns] - self._middle) / self._unit
 
@@ -131,10 +131,10 @@ class Played(NamedTuple):
 
     tape: Tape
     action: NDArray[np.int64]  # (BLOCK, ues)
-    reward: Array  # (BLOCK, ues), as it is learned from
-    discount: Array  # (BLOCK, ues): of what follows the step
+    reward: Float64Array  # (BLOCK, ues), as it is learned from
+    discount: Float64Array  # (BLOCK, ues): of what follows the step
     ends: NDArray[np.bool_]  # (BLOCK, ues): the episode ends with the step
-    after: Array  # (ues,): the value of what follows the block
+    after: Float64Array  # (ues,): the value of what follows the block
 
 
 class Player:
@@ -152,7 +152,7 @@ class Player:
         self._goes_on = np.zeros(ues, bool)
         self._hidden, self._cell = np.zeros((2, ues, street.shape.units))
 
-    def block(self, weights: Array) -> Played:
+    def block(self, weights: Float64Array) -> Played:
         """Play BLOCK decisions of every UE with these weights."""
         shape, mode = self.street.shape, self.mode
         tapes, rows = [], []
@@ -178,14 +178,14 @@ def _joined(tapes: list[Tape]) -> Tape:
     return Tape(np.concatenate(x), [s for (s,) in steps], memory, *map(np.concatenate, (goes_on, logits, value)))
 
 
-def direction(shape: Shape, weights: Array, played: Played, mode: Mode) -> Array:
+def direction(shape: Shape, weights: Float64Array, played: Played, mode: Mode) -> Float64Array:
     """The way up of Algorithm 2, mean over the UEs, (size,)."""
     target = n_step_targets(played.reward, played.ends, played.after, played.discount)
     d_logits, d_value = actor_critic(played.tape, played.action, target, mode.entropy)
     return backward(shape, weights, played.tape, d_logits, d_value, summed=True) / len(played.after)
 
 
-def push(server: Server, upwards: Array, mode: Mode, block: int, blocks: int) -> None:
+def push(server: Server, upwards: Float64Array, mode: Mode, block: int, blocks: int) -> None:
     """One step of the server, in place; in the first blocks of critic's head alone."""
     rate = mode.learning_rate * (1.0 + (mode.final_rate - 1.0) * block / max(blocks - 1, 1))
     kept = server.weights[: server.shape.critic.start].copy() if block < mode.warmup else server.weights[:0]
