@@ -17,8 +17,8 @@ import power_pictures
 import street_pictures
 from PIL import Image
 
+from mmwave_gym.agents.loading import load_agent
 from mmwave_gym.agents.protocol import RowRng, sees
-from mmwave_gym.agents.registry import load_agent
 from mmwave_gym.benchmark.suite import task
 
 IMAGES = Path(__file__).parent / "images"

@@ -11,7 +11,7 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
-from mmwave_gym.agents.registry import load_agent
+from mmwave_gym.agents.loading import load_agent
 from mmwave_gym.benchmark.task import Task
 from mmwave_gym.core.batch import Batch
 from mmwave_gym.core.scenario import Outcome

@@ -13,8 +13,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image, ImageDraw, ImageFont
 
+from mmwave_gym.agents.loading import load_agent
 from mmwave_gym.agents.protocol import RowRng, sees
-from mmwave_gym.agents.registry import load_agent
 from mmwave_gym.benchmark.suite import task
 from mmwave_gym.core.registration import make_scenario
 from mmwave_gym.scenarios.street.config import StreetConfig

@@ -11,7 +11,8 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import Any
 
-from mmwave_gym.agents.policy import Policy, read_policy
+from mmwave_gym.agents.files import read_policy
+from mmwave_gym.agents.policy import Policy
 from mmwave_gym.agents.protocol import AgentError, NotApplicable
 from mmwave_gym.benchmark.task import Task
 

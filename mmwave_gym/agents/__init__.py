@@ -9,8 +9,9 @@ from __future__ import annotations
 import sys
 from types import ModuleType
 
+from mmwave_gym.agents.loading import load_agent
 from mmwave_gym.agents.protocol import Agent, AgentError, NotApplicable, RowRng
-from mmwave_gym.agents.registry import agents, load_agent
+from mmwave_gym.agents.registry import agents
 
 __all__ = ["Agent", "AgentError", "NotApplicable", "RowRng", "agents", "load_agent"]
 

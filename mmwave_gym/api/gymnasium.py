@@ -40,7 +40,7 @@ class _Others:
                 f"this environment has {batch.scenario.num_agents} agents and one of them is controlled: "
                 "name the policy of the others, others='…' (mmwave_gym.agents() lists names) or an object with predict."
             )
-        from mmwave_gym.agents.registry import load_agent  # agents are found only where one is needed
+        from mmwave_gym.agents.loading import load_agent
 
         self.policy = load_agent(policy, batch.scenario.name)
         self._batch = batch

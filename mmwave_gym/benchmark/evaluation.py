@@ -15,8 +15,8 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from mmwave_gym.agents.loading import load_agent
 from mmwave_gym.agents.protocol import AgentError, RowRng, learns, sees
-from mmwave_gym.agents.registry import load_agent
 from mmwave_gym.benchmark.suite import task as find_task
 from mmwave_gym.benchmark.task import Task
 from mmwave_gym.core.batch import Batch, View

@@ -22,6 +22,7 @@ import numpy as np
 from mmwave_gym.benchmark.leaderboard.rows import Run, read_rows
 from mmwave_gym.benchmark.runs import Job, header, run_all
 from mmwave_gym.benchmark.statistics import Sample
+from mmwave_gym.core import files
 from mmwave_gym.core.types import Float64Array
 from mmwave_gym.version import __version__
 
@@ -165,7 +166,7 @@ def reproduce(
     seconds = time.monotonic() - began, processor_s
     done, wanted_in_all = len(waiting) + len(missing), len(runs) + len(analyses)
     took = _time_taken(root / "took.json", done, wanted_in_all, seconds, workers)
-    (root / f"{stem}.md").write_text(f"{page}\n{_provenance(name, paper.budget_s, results, took)}")
+    files.write(root / f"{stem}.md", f"{page}\n{_provenance(name, paper.budget_s, results, took)}")
     _write(root / "claims.json", [asdict(claim) for claim in claims])
     return claims
 
@@ -181,10 +182,8 @@ def _run_key(run: Run) -> tuple[Any, ...]:
 
 
 def _write(path: Path, value: Any) -> None:
-    """JSON, through a second file: a kill leaves the old one or the new one."""
-    fresh = path.with_name(path.name + ".tmp")
-    fresh.write_text(json.dumps(value, indent=1, default=_plain) + "\n")
-    os.replace(fresh, path)
+    """JSON."""
+    files.write(path, json.dumps(value, indent=1, default=_plain) + "\n")
 
 
 def _plain(value: Any) -> Any:

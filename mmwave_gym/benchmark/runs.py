@@ -17,8 +17,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from mmwave_gym.agents.loading import load_agent
 from mmwave_gym.agents.protocol import AgentError, NotApplicable, sees
-from mmwave_gym.agents.registry import agents, load_agent, training_seeds
+from mmwave_gym.agents.registry import agents, training_seeds
 from mmwave_gym.benchmark.evaluation import BLOCK, evaluate, metric_units
 from mmwave_gym.benchmark.leaderboard.rows import RowWriter, row_path
 from mmwave_gym.benchmark.task import Task

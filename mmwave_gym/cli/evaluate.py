@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from mmwave_gym.agents.registry import load_agent
+from mmwave_gym.agents.loading import load_agent
 from mmwave_gym.cli.options import Agent, Settings, TaskName, chosen_task
 from mmwave_gym.cli.output import print_table, progress
 

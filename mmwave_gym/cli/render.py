@@ -9,7 +9,7 @@ import gymnasium
 import numpy as np
 import typer
 
-from mmwave_gym.agents.registry import load_agent
+from mmwave_gym.agents.loading import load_agent
 from mmwave_gym.cli.options import Settings
 from mmwave_gym.cli.output import out
 from mmwave_gym.core.keywords import keywords as parse

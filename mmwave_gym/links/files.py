@@ -10,7 +10,6 @@ column `<cell>_dbm` for each cell; an empty field is a cell that is not heard. P
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import dataclasses
 import difflib
@@ -24,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from mmwave_gym.core.errors import ChannelError
+from mmwave_gym.core.files import write
 from mmwave_gym.links.matrix import TEXTS, LinkMatrix
 from mmwave_gym.radio.units import noise_dbm as thermal_noise_dbm
 
@@ -71,13 +71,9 @@ def write_channel(path: str | os.PathLike[str], matrix: LinkMatrix) -> None:
         content = _csv_text(file, matrix).encode()
     else:
         raise ChannelError(f"{file}: a channel file ends in .npz or .csv, this one in {file.suffix or 'nothing'!r}.")
-    draft = file.with_name(f".{file.name}.{os.getpid()}.part")
     try:
-        draft.write_bytes(content)
-        os.replace(draft, file)
+        write(file, content)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            draft.unlink()
         raise ChannelError(f"{file}: it cannot be written: {error.strerror}.") from None
 
 

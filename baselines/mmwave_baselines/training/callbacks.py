@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,6 +16,7 @@ from mmwave_gym.agents.protocol import AgentError
 from mmwave_gym.api.sb3 import ScenarioVecEnv
 from mmwave_gym.benchmark.evaluation import evaluate
 from mmwave_gym.benchmark.task import Task
+from mmwave_gym.core.files import replacing
 
 METRICS_EVERY = 8192
 """Steps between records of the metrics, for algorithms whose rollouts are shorter."""
@@ -153,9 +153,8 @@ class Checkpoints(BaseCallback):
 
 def save_model(model: Any, path: Path) -> None:
     """Save a Stable-Baselines3 model at once or not at all."""
-    part = path.with_name(f"{path.stem}.part.zip")  # SB3 appends .zip to other names
-    model.save(part)
-    os.replace(part, path)
+    with replacing(path, ".zip") as draft:  # SB3 appends .zip to other names
+        model.save(draft)
 
 
 class Bar(BaseCallback):

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
+from mmwave_gym.agents.loading import load_agent
 from mmwave_gym.agents.protocol import AgentError, RowRng, sees
-from mmwave_gym.agents.registry import load_agent
 from mmwave_gym.benchmark.task import Task
 
 BATCH = 2048

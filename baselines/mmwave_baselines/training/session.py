@@ -18,9 +18,11 @@ from rich.console import Console
 
 from mmwave_baselines.training.arguments import Arguments, command, parse, script_of, seen_columns
 from mmwave_baselines.training.recipes import credit_metric
-from mmwave_gym.agents.policy import action_card, save_policy, write_text
+from mmwave_gym.agents.files import save_policy
+from mmwave_gym.agents.policy import action_card
 from mmwave_gym.agents.protocol import AgentError
 from mmwave_gym.benchmark.task import Task
+from mmwave_gym.core.files import write
 
 if TYPE_CHECKING:
     from mmwave_gym.agents.policy import Policy
@@ -181,7 +183,8 @@ def learn(args: Arguments, model: Any, environment: Environment, task: Task, out
 
 def agent_of(model: Any, args: Arguments, environment: Environment, task: Task) -> Policy:
     """The agent that a model is now: the very one that will be saved."""
-    from mmwave_gym.agents.policy import field_card, kind_of
+    from mmwave_gym.agents.files import kind_of
+    from mmwave_gym.agents.policy import field_card
     from mmwave_gym.api.sb3 import network_of
 
     network, output = network_of(model)
@@ -293,7 +296,7 @@ def _directory(args: Arguments, task: Task, algorithm: str) -> Path:
         raise BadRun(f"{out} holds a run already: --resume continues it, --out names another directory.")
     try:
         out.mkdir(parents=True, exist_ok=True)
-        write_text(saved, json.dumps(given, indent=1) + "\n")
+        write(saved, json.dumps(given, indent=1) + "\n")
     except OSError as error:
         raise BadRun(f"cannot write to {out}: {error.strerror}.") from error
     return out
@@ -338,7 +341,8 @@ def _model(args: A, build: Build[A], task: Task, out: Path, console: Console) ->
 def _finish(args: Arguments, model: Any, environment: Environment, task: Task, out: Path, console: Console) -> Path:
     """Save the agent in both forms and say how to evaluate it."""
     from mmwave_baselines.training.callbacks import save_model
-    from mmwave_gym.agents.policy import FORMAT, field_card
+    from mmwave_gym.agents.files import FORMAT
+    from mmwave_gym.agents.policy import field_card
     from mmwave_gym.api.sb3 import network_of
 
     network, output = network_of(model)
@@ -346,7 +350,7 @@ def _finish(args: Arguments, model: Any, environment: Environment, task: Task, o
     card = {**card_of(args, environment, task), "output": output, "steps": model.num_timesteps, "results": results}
     save_model(model, out / "model.zip")
     side = {"format": FORMAT, **card, "fields": field_card(environment.base.scenario.fields)}
-    write_text(out / "model.json", json.dumps(side, indent=1) + "\n")
+    write(out / "model.json", json.dumps(side, indent=1) + "\n")
     path = save_policy(out / "policy.npz", network, environment.base.scenario.fields, card)
     told = ", ".join(f"{k} {v:.4f}" for k, v in model.last_scores.items() if "reward" in k or k == "score")
     console.print(f"training split, {args.eval_episodes} episodes: {told}", highlight=False)

@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from mmwave_gym.core.files import write as write_file
 from mmwave_gym.benchmark.leaderboard.board import Entry, Leaderboard, TaskBoard
 from mmwave_gym.benchmark.leaderboard.rows import RowsError
 from mmwave_gym.benchmark.statistics import Interval
@@ -50,9 +51,7 @@ def write(leaderboard: Leaderboard, out_dir: str | Path) -> list[Path]:
     try:
         out.mkdir(parents=True, exist_ok=True)
         for name, text in files.items():
-            fresh = out / f"{name}.tmp"
-            fresh.write_text(text, encoding="utf-8", newline="")
-            os.replace(fresh, out / name)
+            write_file(out / name, text)
     except OSError as error:
         raise RowsError(
             f"the leaderboard cannot be written to {out} ({error.strerror}): choose another --out or make it writable."

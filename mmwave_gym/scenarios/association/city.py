@@ -7,7 +7,6 @@ so that reading it needs NumPy only. An episode is a window of it. docs/city_fil
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import io
 import os
@@ -21,6 +20,7 @@ from numpy.typing import NDArray
 
 from mmwave_gym.core.checks import at_least
 from mmwave_gym.core.errors import CityError
+from mmwave_gym.core.files import write
 from mmwave_gym.core.types import FloatArray
 from mmwave_gym.links.files import load_npz, read_bytes
 from mmwave_gym.radio.units import db_to_linear
@@ -271,13 +271,9 @@ def write_city(path: str | os.PathLike[str], city: City) -> None:
         values[name] = values[name].astype(np.float32)  # a millimetre in 10 km, and half the size
     buffer = io.BytesIO()
     np.savez_compressed(buffer, version=np.array(VERSION), **values)  # type: ignore[arg-type]
-    draft = file.with_name(f".{file.name}.{os.getpid()}.part")
     try:
-        draft.write_bytes(buffer.getvalue())
-        os.replace(draft, file)
+        write(file, buffer.getvalue())
     except OSError as error:
-        with contextlib.suppress(OSError):
-            draft.unlink()
         raise CityError(f"{file}: it cannot be written: {error.strerror}.") from None
 
 

@@ -38,7 +38,7 @@ def sites(
     episodes: Annotated[int, typer.Option(help="draws of UEs and shadowing")] = 8,
 ) -> None:
     """Cluster base-station sites by FLOC, let an agent choose their powers, and compare it with full power."""
-    from mmwave_gym.agents.registry import load_agent
+    from mmwave_gym.agents.loading import load_agent
     from mmwave_gym.benchmark.evaluation import evaluate
     from mmwave_gym.benchmark.suite import task
     from mmwave_gym.scenarios.power_allocation.map_picture import check_ending

@@ -10,8 +10,8 @@ import numpy as np
 
 from mmwave_baselines.association.reproduction.plan import FIVE, Setting
 from mmwave_baselines.association.sqa_cost import sqa_cost
+from mmwave_gym.agents.loading import load_agent
 from mmwave_gym.agents.protocol import RowRng, sees
-from mmwave_gym.agents.registry import load_agent
 from mmwave_gym.benchmark.reproduction import Table
 from mmwave_gym.benchmark.task import Task
 from mmwave_gym.core.batch import Batch, View

@@ -29,8 +29,9 @@ from rich.console import Console
 
 from mmwave_baselines.association.learned import ROLE, free_sites
 from mmwave_baselines.training.arguments import Command, command, option, parse
+from mmwave_gym.agents.files import save_policy
 from mmwave_gym.agents.networks import SetNetwork, choice_columns
-from mmwave_gym.agents.policy import action_card, save_policy
+from mmwave_gym.agents.policy import action_card
 from mmwave_gym.benchmark.task import Task
 from mmwave_gym.core.registration import make_scenario
 from mmwave_gym.core.scenario import EpisodeKey, EpisodeRng, ObservationFields

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import shlex
 import sys
 import time
@@ -35,8 +34,10 @@ from mmwave_baselines.handover.lstm import ENCODER, UNITS, Shape
 from mmwave_baselines.handover.mobility_clusters import MobilityClusters, observe
 from mmwave_baselines.street.training.a3c import Street, learn as learn_street
 from mmwave_baselines.training.arguments import Command, command, option, parse
-from mmwave_gym.agents.policy import action_card, save_policy, write_text
+from mmwave_gym.agents.files import save_policy
+from mmwave_gym.agents.policy import action_card
 from mmwave_gym.benchmark.task import Task
+from mmwave_gym.core.files import replacing, write
 
 ERA_BLOCKS = 60
 """Blocks for which worlds are drawn at once; a checkpoint is between two eras."""
@@ -233,7 +234,7 @@ class Run:
                 raise ValueError(f"the run in {self.out} had other arguments: {told}.")
             return
         self.out.mkdir(parents=True, exist_ok=True)
-        write_text(saved, json.dumps(given, indent=1) + "\n")
+        write(saved, json.dumps(given, indent=1) + "\n")
 
     def _begin(self) -> Server:
         server = Server.fresh(self.worlds.shape, self.args.seed)
@@ -252,13 +253,11 @@ class Run:
 
     def save(self) -> None:
         """Write the checkpoint at once or not at all."""
-        part = self.out / f"{CHECKPOINT}.part"
-        with part.open("wb") as file:
+        with replacing(self.out / CHECKPOINT) as draft, draft.open("wb") as file:
             np.savez(
                 file, weights=self.server.weights, mean_square=self.server.mean_square, steps=self.steps,
                 eras=self.eras, delays=self.delays,
             )  # fmt: skip
-        os.replace(part, self.out / CHECKPOINT)
 
     def record(self, scalars: dict[str, float]) -> None:
         """Write scalars, and an evaluation on the training split if it is time."""

@@ -20,7 +20,6 @@ from __future__ import annotations
 import itertools
 import json
 import math
-import os
 import shlex
 import sys
 import time
@@ -47,9 +46,10 @@ from mmwave_baselines.power_allocation.unfolded import (
     PRESSURE_GAIN,
 )
 from mmwave_baselines.training.arguments import Command, command, option, parse
+from mmwave_gym.agents.files import save_policy
 from mmwave_gym.agents.networks import Network
-from mmwave_gym.agents.policy import save_policy
 from mmwave_gym.benchmark.task import Task
+from mmwave_gym.core.files import replacing
 from mmwave_gym.core.registration import make_scenario
 from mmwave_gym.core.scenario import EpisodeKey, EpisodeRng
 
@@ -442,9 +442,8 @@ def _keep(learner: Learner, checkpoint: Path) -> None:
     """Write the checkpoint at once or not at all."""
     state = {"cell": learner.cell.state_dict(), "optimiser": learner.optimiser.state_dict(), "steps": learner.steps}
     chance = [rng.bit_generator.state for rng in (learner.order, *learner.rngs)]
-    part = checkpoint.with_name(checkpoint.name + ".part")
-    torch.save({**state, "chance": json.dumps(chance)}, part)
-    os.replace(part, checkpoint)
+    with replacing(checkpoint) as draft:
+        torch.save({**state, "chance": json.dumps(chance)}, draft)
 
 
 def _restore(learner: Learner, checkpoint: Path) -> None:

@@ -34,8 +34,8 @@ from mmwave_baselines.handover.lstm import (
     rmsprop,
     softmax,
 )
+from mmwave_gym.agents.loading import load_agent
 from mmwave_gym.agents.networks import LstmNetwork
-from mmwave_gym.agents.registry import load_agent
 from mmwave_gym.benchmark.task import Task
 from mmwave_gym.core.types import Float64Array
 

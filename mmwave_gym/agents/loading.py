@@ -1,0 +1,59 @@
+"""From what a user names to an agent that plays: a name, `package:Class`, a file, or an object."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import Any
+
+from mmwave_gym.agents.files import load_policy
+from mmwave_gym.agents.protocol import AgentError
+from mmwave_gym.agents.registry import named
+
+
+def load_agent(agent: Any, scenario: str | None = None, task: Any = None) -> Any:
+    """The agent behind a name, a name with a training seed ("ppo@3"), "package.module:Class", a file or an object.
+
+    A file is a policy saved by the training scripts (.npz beside its .json) or a Stable-Baselines3 archive (.zip).
+    An archive holds pickles: load only what you trust. `task` is a `Task`; `scenario` completes short names.
+    Raises AgentError.
+    """
+    if not isinstance(agent, str | Path):
+        return _prepared(agent, task, None)
+    text = str(agent)
+    if text.endswith((".npz", ".zip", ".json")):
+        return load_policy(text)
+    name, _, seed = text.partition("@")
+    if seed and not seed.isdigit():
+        raise AgentError(f"the training seed in {text!r} must be a number, as in 'ppo@3'.")
+    found = named(name, scenario) if ":" not in name else _imported(name)
+    return _prepared(found, task, int(seed) if seed else None)
+
+
+def _imported(name: str) -> Any:
+    module, _, attribute = name.partition(":")
+    try:
+        return getattr(importlib.import_module(module), attribute)
+    except (ImportError, ValueError) as error:  # ValueError: an empty name
+        raise AgentError(f"cannot import {module!r} for the agent {name!r}: {error}.") from error
+    except AttributeError:
+        raise AgentError(f"the module {module!r} has no {attribute!r}.") from None
+
+
+def _prepared(found: Any, task: Any, training_seed: int | None) -> Any:
+    if hasattr(found, "for_task") and (isinstance(found, type) or not hasattr(found, "predict")):
+        made = found.for_task(task, training_seed)  # an agent that exists already is played as it is
+    elif training_seed is not None:
+        raise AgentError(f"{found!r} has no training seeds.")
+    elif isinstance(found, type):
+        try:
+            made = found()
+        except TypeError as error:
+            raise AgentError(f"cannot make a {found.__name__} without arguments: {error}.") from error
+    else:
+        made = found
+    if not callable(getattr(made, "predict", None)):
+        raise AgentError(
+            f"an agent needs a method predict(observation, state, episode_start, deterministic); {made!r} has none."
+        )
+    return made

@@ -1,0 +1,651 @@
+"""A3C of the handover paper: gradients, the compiled learner against plain NumPy, agents, and training for real."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from mmwave_baselines.handover import a3c, a3c_agents, a3c_kernel, lstm
+from mmwave_baselines.handover.a3c import BLOCK, PAPER, STABLE, Server, World, with_settings
+from mmwave_baselines.handover.a3c_speed import speed_curve, speed_up
+from mmwave_baselines.handover.lstm import Shape
+from mmwave_baselines.handover.oracle import Oracle
+from mmwave_baselines.handover.rules import A3
+from mmwave_baselines.handover.training import a3c as script
+from mmwave_baselines.training.arguments import parse
+from mmwave_gym.agents.files import load_policy, save_policy
+from mmwave_gym.agents.policy import Policy, action_card
+from mmwave_gym.agents.protocol import AgentError, RowRng
+from mmwave_gym.benchmark.evaluation import evaluate
+from mmwave_gym.benchmark.task import Task
+from mmwave_gym.core.batch import Batch, View
+from mmwave_gym.core.registration import make_scenario
+from mmwave_gym.core.scenario import EpisodeKey
+
+SHAPE = Shape()
+
+
+def server(seed=0, scale=1.0):
+    """Random weights, larger than those that learning begins with, so that nothing is nearly linear."""
+    fresh = Server.fresh(SHAPE, seed)
+    for weight, _ in SHAPE.unpack(fresh.weights)[2:]:
+        weight *= 10.0 * scale
+    return fresh
+
+
+def a_block(seed=0, slots=7, rows=3):
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(slots, rows, SHAPE.inputs))
+    memory = rng.normal(size=(2, rows, SHAPE.units))
+    goes_on = rng.random((slots, rows)) < 0.8
+    return rng, x, memory, goes_on
+
+
+# ---------------------------------------------------------------------- gradients
+
+
+def test_sizes_are_those_of_the_paper():
+    assert SHAPE.size == 711
+    weights = [out * into for out, into in SHAPE.layers]
+    assert weights == [12 * 8, 4 * 16 * 8, 8 * 6, 8 * 1]
+    assert sum(weights) == 664, "without biases"
+
+
+def test_the_gradient_is_that_of_finite_differences():
+    rng, x, memory, goes_on = a_block()
+    weights = server().weights
+    d_logits, d_value = rng.normal(size=(7, 3, 6)), rng.normal(size=(7, 3))
+
+    def objective(flat):
+        tape = lstm.forward(SHAPE, flat, x, *memory, goes_on)
+        return (d_logits * tape.logits).sum() + (d_value * tape.value).sum()
+
+    ours = lstm.backward(SHAPE, weights, lstm.forward(SHAPE, weights, x, *memory, goes_on), d_logits, d_value).sum(
+        axis=0
+    )
+    step = 1e-5
+    theirs = np.array(
+        [(objective(weights + step * e) - objective(weights - step * e)) / (2 * step) for e in np.eye(SHAPE.size)]
+    )
+    assert np.abs(ours).min() > 0.0, "every weight matters"
+    assert np.abs(ours - theirs).max() <= 1e-8
+
+
+def torch_losses(flat, x, memory, goes_on, action, target, entropy):
+    """Algorithm 2's objective in torch: what is ascended, with advantages that carry no gradient."""
+    import torch
+
+    parts = SHAPE.unpack(flat)
+    # torch orders gates as input, forget, cell, output.
+    order = [*range(8, 16), *range(8), *range(16, 32)]
+    (encoder, encoder_b), (gates, gates_b), (actor, actor_b), (critic, critic_b) = parts
+    hidden, cell = torch.as_tensor(memory[0]), torch.as_tensor(memory[1])
+    total = torch.zeros((), dtype=torch.float64)
+    for t in range(len(x)):
+        here = torch.as_tensor(goes_on[t, :, None])
+        hidden, cell = hidden * here, cell * here
+        encoded = torch.as_tensor(x[t]) @ encoder.T + encoder_b
+        hidden, cell = torch.lstm_cell(
+            encoded, (hidden, cell), gates[order, :8], gates[order, 8:], gates_b[order], torch.zeros_like(gates_b)
+        )
+        policy = torch.distributions.Categorical(logits=hidden @ actor.T + actor_b)
+        value = (hidden @ critic.T + critic_b)[:, 0]
+        advantage = torch.as_tensor(target[t]) - value.detach()
+        gain = policy.log_prob(torch.as_tensor(action[t])) * advantage + entropy * policy.entropy() + value * advantage
+        total = total + gain.sum()
+    return total
+
+
+def test_the_gradient_is_that_of_torch():
+    import torch
+
+    rng, x, memory, goes_on = a_block(1)
+    action, target = rng.integers(6, size=(7, 3)), rng.normal(size=(7, 3))
+    weights = server(1).weights
+    tape = lstm.forward(SHAPE, weights, x, *memory, goes_on)
+    ours = lstm.backward(SHAPE, weights, tape, *lstm.actor_critic(tape, action, target, 0.3)).sum(axis=0)
+    flat = torch.tensor(weights, requires_grad=True)
+    torch_losses(flat, x, memory, goes_on, action, target, 0.3).backward()
+    np.testing.assert_allclose(ours, flat.grad.numpy(), rtol=0, atol=1e-12)
+
+
+def test_rows_may_have_weights_of_their_own():
+    rng, x, memory, goes_on = a_block(2)
+    weights = np.stack([server(i).weights for i in range(3)])
+    d_logits, d_value = rng.normal(size=(7, 3, 6)), rng.normal(size=(7, 3))
+    together = lstm.backward(SHAPE, weights, lstm.forward(SHAPE, weights, x, *memory, goes_on), d_logits, d_value)
+    for i in range(3):
+        row = np.s_[:, i : i + 1]
+        tape = lstm.forward(SHAPE, weights[i], x[row], *memory[row], goes_on[row])
+        alone = lstm.backward(SHAPE, weights[i], tape, d_logits[row], d_value[row])
+        np.testing.assert_array_equal(together[i], alone[0])
+
+
+def test_targets_by_hand():
+    """Two slots of reward 1 and 2, V = 10 after them, gamma = .5; then the same with an end after the first."""
+    reward = np.array([[1.0, 1.0], [2.0, 2.0]])
+    ends = np.array([[False, True], [False, False]])
+    target = lstm.n_step_targets(reward, ends, np.array([10.0, 10.0]), 0.5)
+    np.testing.assert_allclose(target, [[1.0 + 0.5 * 7.0, 1.0], [7.0, 7.0]])
+
+
+def test_rmsprop_by_hand_goes_up():
+    weights, square = np.array([1.0]), np.array([4.0])
+    lstm.rmsprop(weights, square, np.array([2.0]), rate=0.1, decay=0.75, epsilon=5.0)
+    assert square[0] == 4.0
+    assert weights[0] == pytest.approx(1.0 + 0.1 * 2.0 / 3.0)
+
+
+# ---------------------------------------------------------------------- the compiled learner is the plain one
+
+
+def plain_learn(start, traces, mode, price, uniform, warmup):
+    """`a3c.learn` in plain NumPy, slot by slot, from what the paper says."""
+    weights, square = start.weights.copy(), start.mean_square.copy()
+    ues = len(traces.begins)
+    memory = np.zeros((ues, 2, 1, SHAPE.units))
+    serving = np.zeros(ues, int)
+    chosen = []
+    for b in range(traces.slots // BLOCK):
+        fetched, pushes = weights.copy(), []
+        for i in range(ues):
+            if not mode.stale:
+                fetched = weights.copy()
+            x, actions, rewards, carried = [], [], [], memory[i].copy()
+            for t in range(b * BLOCK, (b + 1) * BLOCK):
+                if traces.begins[i, t]:
+                    serving[i] = traces.rsrq_db[i, t].argmax()
+                seen = np.concatenate(((traces.rsrq_db[i, t].astype(float) + 15.0) / 10.0, np.eye(6)[serving[i]]))
+                x.append(seen[None])
+                on = ~traces.begins[i, t, None, None]
+                tape = lstm.forward(SHAPE, fetched, seen[None, None], *carried, on)
+                carried = np.array((tape.steps[0].hidden, tape.steps[0].cell))
+                action = int((uniform[i, t] >= lstm.softmax(tape.logits[0, 0]).cumsum()[:-1]).sum())
+                change = action != serving[i]
+                reward = float(traces.efficiency[i, t, action]) * (price[1] if change else 1.0) - price[0] * change
+                rewards.append((reward - mode.offset) * mode.scale)
+                actions.append(action)
+                serving[i] = action
+            last = (b + 1) * BLOCK
+            begins = traces.begins[i, b * BLOCK : last + 1]
+            tape = lstm.forward(SHAPE, fetched, np.array(x), *memory[i], ~begins[:-1, None])
+            seen = np.concatenate(((traces.rsrq_db[i, last].astype(float) + 15.0) / 10.0, np.eye(6)[serving[i]]))
+            after = lstm.forward(SHAPE, fetched, seen[None, None], *carried).value[0]
+            target = lstm.n_step_targets(np.array(rewards)[:, None], begins[1:, None], after, mode.gamma)
+            directions = lstm.actor_critic(tape, np.array(actions)[:, None], target, mode.entropy)
+            pushes.append(lstm.backward(SHAPE, fetched, tape, *directions)[0])
+            memory[i] = carried
+            chosen.append(actions)
+            if mode.averaged:
+                continue
+            lstm.rmsprop(weights, square, pushes[-1], mode.learning_rate, mode.decay, mode.epsilon)
+        if mode.averaged:
+            only = slice(SHAPE.critic.start if b < warmup else 0, None)
+            mean = np.mean(pushes, axis=0)[only]
+            lstm.rmsprop(weights[only], square[only], mean, mode.learning_rate, mode.decay, mode.epsilon)
+    return Server(SHAPE, weights, square), np.array(chosen)
+
+
+@pytest.mark.parametrize("mode", [PAPER, with_settings(PAPER, stale=False), with_settings(STABLE, warmup=1)])
+def test_the_compiled_learner_is_the_plain_one(mode):
+    """In area A3, where UEs leave within blocks, with handovers that cost time too."""
+    world = World(3, 5.0, interruption_s=0.02)
+    drawn = world.traces("A3", 3, 400, "test")
+    ending = np.flatnonzero(drawn.begins[:, 1:].any(axis=0))[0] // BLOCK * BLOCK  # blocks about an end
+    first = max(ending - BLOCK, 0)
+    traces = drawn.between(first, first + 4 * BLOCK)
+    assert traces.begins[:, 1:].any()
+    start = server()
+    uniform = np.random.default_rng(5).random(traces.efficiency.shape[:2])
+    plain, chosen = plain_learn(start, traces, mode, world.price, uniform, mode.warmup)
+    learned = a3c.learn(start, traces, mode, world.price, np.random.default_rng(5))
+    np.testing.assert_allclose(learned.server.weights, plain.weights, rtol=0, atol=1e-9)
+    np.testing.assert_allclose(learned.server.mean_square, plain.mean_square, rtol=1e-9)
+    assert len(np.unique(chosen)) > 2
+    assert np.abs(learned.server.weights - start.weights).max() > 1e-4
+    if mode.averaged:
+        assert learned.delays.tolist() == [4, 0, 0]
+    else:
+        assert learned.delays.tolist() == ([4, 4, 4] if mode.stale else [12, 0, 0])
+
+
+def test_only_the_critic_learns_during_the_warm_up():
+    world = World(1)
+    traces = world.traces("A1", 2, 3 * BLOCK)
+    start = server()
+    learned = a3c.learn(start, traces, with_settings(STABLE, warmup=3), world.price, np.random.default_rng(0)).server
+    changed = learned.weights != start.weights
+    assert changed[SHAPE.critic].all()
+    assert not changed[: SHAPE.critic.start].any()
+
+
+def test_entropy_alone_raises_entropy():
+    """Without rewards and values what is left of eq. 30 is its entropy, whose printed sign would lower it."""
+    rng, x, memory, goes_on = a_block(4, slots=20, rows=1)
+    weights, square = server(4).weights, np.zeros(SHAPE.size)
+
+    def entropy():
+        chance = lstm.softmax(lstm.forward(SHAPE, weights, x, *memory, goes_on).logits)
+        return -(chance * np.log(chance)).sum(axis=-1).mean()
+
+    before = entropy()
+    for _ in range(20):
+        tape = lstm.forward(SHAPE, weights, x, *memory, goes_on)
+        directions = lstm.actor_critic(tape, rng.integers(6, size=(20, 1)), tape.value, 0.01)
+        lstm.rmsprop(weights, square, lstm.backward(SHAPE, weights, tape, *directions)[0], 1e-3, 0.99, 1e-8)
+    assert entropy() > before + 0.01
+
+
+def test_regrets_add_up_to_the_reward_less_what_was_possible():
+    world = World(2, 5.0)
+    traces = world.traces("A3", 2, 20 * BLOCK)
+    rewards = []
+    for mode in (
+        with_settings(STABLE, regret=True, offset=0.0, scale=1.0),
+        with_settings(STABLE, offset=0.0, scale=1.0),
+    ):
+        told = np.zeros((*traces.efficiency.shape[:2], 5))
+        potential = a3c.potential(traces, mode, world.price)
+        uniform = np.random.default_rng(1).random(told.shape[:2])
+        for i in range(2):
+            shaped = potential[i] if len(potential) else np.zeros((0, 0))
+            still, paid = np.zeros((2, SHAPE.units)), (*world.price, 0.0, 1.0)
+            a3c_kernel.block(
+                *(server().weights, tuple(SHAPE), *(a[i] for a in traces), shaped, uniform[i], 0, traces.slots, *still),
+                *(0, paid, 0.9, 0.0, False, np.zeros(0), told[i]),
+            )
+        rewards.append(told[..., 1])
+    regret, reward = rewards
+    assert (regret < 1e-9).all()
+    potential = a3c.potential(traces, with_settings(STABLE, regret=True), world.price)
+    first = traces.rsrq_db.argmax(axis=-1)
+    # Each episode's best is worth its potential at the begin.
+    best = [potential[i, t, first[i, t]] for i in range(2) for t in np.flatnonzero(traces.begins[i, :-1])]
+    assert regret.sum() == pytest.approx(reward.sum() - sum(best), abs=1e-6)
+
+
+# ---------------------------------------------------------------------- worlds
+
+
+def test_traces_are_the_episodes_of_the_environment_one_after_the_other():
+    world = World(4, 25.0)
+    traces = world.traces("A3", 3, 900)
+    assert traces.begins[:, 0].all()
+    assert (traces.begins.sum(axis=1) > 2).all()
+    scenario = make_scenario("handover", **world.keywords("A3"), horizon=900)
+    for ue in range(3):
+        starts = np.flatnonzero(traces.begins[ue])
+        for visit, start in enumerate(starts[:2]):
+            batch = Batch(scenario, 1)
+            batch.reset([EpisodeKey(4, ue + visit * a3c.SPACING, "a3c A3 learning")])
+            alive, t = True, int(start)
+            while alive:
+                np.testing.assert_array_equal(batch.observe()[0, 0, :6], traces.rsrq_db[ue, t])
+                outcome = batch.step(np.array([[t % 6]]))
+                assert outcome.metrics["throughput_bps_hz"][0, 0] == traces.efficiency[ue, t, t % 6]
+                alive, t = not outcome.terminated[0, 0], t + 1
+            assert t == starts[visit + 1]
+    again = world.traces("A3", [2], 900)
+    np.testing.assert_array_equal(again.rsrq_db[0], traces.rsrq_db[2])
+
+
+@pytest.mark.parametrize(("hysteresis_db", "wait"), [(0.0, 0), (2.0, 1), (4.0, 4)])
+def test_the_imitated_a3_is_the_rule(hysteresis_db, wait):
+    world = World(5, 25.0, boundary="stay")
+    traces = world.traces("A1", 4, 600)
+    batch = Batch(make_scenario("handover", **world.keywords("A1"), horizon=600), 4)
+    batch.reset([EpisodeKey(5, i, "a3c A1 learning") for i in range(4)])
+    agent = A3(hysteresis_db, 0.05 * wait)
+    memory, actions, rewards = agent.begin(View(batch, "local")), [], []
+    for t in range(600):
+        action, memory = agent.predict(batch.observe()[:, 0], memory, np.full(4, t == 0))
+        rewards.append(batch.step(action[:, None]).reward[:, 0])
+        actions.append(action)
+    ours = a3c.a3_actions(traces, hysteresis_db, wait)
+    np.testing.assert_array_equal(ours, np.transpose(actions))
+    assert len(np.unique(ours)) > 1
+    followed = a3c.follow(traces, world.price, hysteresis_db, wait)
+    np.testing.assert_allclose(followed.reward, np.mean(rewards, axis=0), rtol=1e-9)
+
+
+def test_clusters_decide_who_shares_a_server():
+    alone = a3c.train("stable", ues=4, blocks=2, clustering=False)
+    assert alone.members == [("A1", i) for i in range(4)]
+    assert alone.clusters == 0
+    shared = a3c.train("stable", ues=4, blocks=2)
+    assert shared.clusters == 2
+    assert {area for area, _ in shared.members} == {"A1", "A2"}
+    drifting = a3c.train("stable", ues=4, blocks=2, area="A3")
+    assert {area for area, _ in drifting.members} == {"A3"}
+    again = a3c.train("stable", ues=4, blocks=2)
+    np.testing.assert_array_equal(again.server.weights, shared.server.weights)
+    assert (again.server.weights != alone.server.weights).any()
+
+
+def test_imitation_makes_a_start_and_stable_learning_keeps_it():
+    """Section 6.5 of our notes: reward after imitation, and that the stable mode does not spoil it, over six rooms."""
+    begun, after, random = [], [], []
+    for seed in range(6):
+        run = a3c.train("stable", seed=seed, blocks=60)
+        world = World(seed)
+        exam = world.traces("A1", 4, 600, "exam")
+        rewards = [
+            a3c.act(s, exam, world.price, np.random.default_rng(0)).reward.mean()
+            for s in (run.begun, run.server, Server.fresh(SHAPE, seed))
+        ]
+        for kept, reward in zip((begun, after, random), rewards, strict=True):
+            kept.append(reward)
+    assert np.mean(begun) > np.mean(random) + 3.0
+    assert np.mean(after) > np.mean(begun) - 0.1
+
+
+def test_it_learns_from_nothing_in_an_easy_room():
+    """Free handovers and no shadowing: from random weights (mean of all cells) towards the strongest cell."""
+    world = World(0, 0.0, shadowing="none", fading="none")
+    traces = world.traces("A1", 8, 400 * BLOCK)
+    mode = with_settings(STABLE, learning_rate=3e-3)
+    learned = a3c.learn(Server.fresh(SHAPE, 0), traces, mode, world.price, np.random.default_rng(0))
+    first, last = learned.curve.reward[:10].mean(), learned.curve.reward[-10:].mean()
+    best = traces.efficiency.max(axis=-1).mean()
+    assert last > first + 0.5 * (best - first)
+
+
+def test_the_curve_tells_returns_beside_values():
+    run = a3c.train("paper", blocks=10, supervised=False, clustering=False)
+    curve = run.curve
+    assert all(len(column) == 10 for column in curve)
+    # Rewards are 15 to 30 and gamma is .9, so returns are about ten times that; V has only just begun.
+    assert (curve.discounted_return > 100.0).all()
+    assert (curve.value < curve.discounted_return / 2).all()
+    np.testing.assert_allclose(curve.reward, curve.throughput_bps_hz - 7.5 * curve.handovers)
+    mean = curve.discounted_return.mean() * (1.0 - PAPER.gamma)
+    assert mean == pytest.approx(curve.reward.mean(), rel=0.05)
+
+
+def test_speed_is_told_by_rows():
+    rows = speed_curve((2, 6), seeds=[0], blocks=6, every=3, test_ues=2, test_slots=100)
+    assert [row["ues"] for row in rows] == [2, 6]
+    assert [row["updates"] for row in rows] == [12, 36]
+    assert [row["mean_delay"] for row in rows] == [0.5, 2.5]
+    assert [row["bound_ues"] for row in rows] == [pytest.approx(12**0.5), 6.0]
+    assert rows[0]["start_reward"] == rows[1]["start_reward"]
+    assert all(len(row["rewards"]) == 3 for row in rows)
+    prompt = speed_curve((6,), seeds=[0], blocks=3, every=3, test_ues=2, test_slots=100, delayed=False)
+    assert prompt[0]["mean_delay"] == 0.0
+    needed = [(2, 40), (2, None), (2, 20), (8, 10), (8, 10), (8, None), (16, None), (16, None), (16, 5)]
+    table = speed_up([{"ues": n, "blocks_to_target": b} for n, b in needed])
+    assert table == {2: 1.0, 8: 4.0, 16: None}
+    assert speed_up(
+        [{"ues": 2, "blocks_to_target": None}, *({"ues": n, "blocks_to_target": b} for n, b in needed[3:])]
+    ) == {2: None, 8: 1.0, 16: None}
+
+
+# ---------------------------------------------------------------------- agents
+
+
+def saved(tmp_path, weights, mode=STABLE, **card):
+    scenario = make_scenario("handover", num_ues=1)
+    full = {
+        "algorithm": "A3C", "env_id": "MmwaveHandover-v0", "kwargs": {}, "action": action_card(scenario.action_space),
+        "output": "logits", "normalised": False, "frame_stack": 1,
+        "online": a3c_agents.mode_card(mode, weights), **card,
+    }  # fmt: skip
+    return save_policy(tmp_path / "policy.npz", a3c_agents.as_network(weights), scenario.fields, full)
+
+
+def test_a_saved_policy_plays_what_the_server_would(tmp_path):
+    """Offline and greedy, in A3, where UEs leave: actions of the agent and of the compiled player earn the same."""
+    world = World(6, 25.0)
+    trained = server(6)
+    policy = load_policy(saved(tmp_path, trained))
+    assert isinstance(policy, Policy)
+    keys = [EpisodeKey(6, i, "a3c A3 learning") for i in range(5)]
+    batch = Batch(make_scenario("handover", **world.keywords("A3"), horizon=60), 5)
+    batch.reset(keys)
+    memory, total = policy.begin(View(batch, "local"), RowRng.from_seed(0, 5)), np.zeros(5)
+    for t in range(60):
+        action, memory = policy.predict(batch.observe()[:, 0], memory, np.full(5, t == 0))
+        total += batch.step(action[:, None]).reward[:, 0]
+    traces = world.traces("A3", 5, 60)
+    assert not traces.begins[:, 1:].any()
+    played = a3c.act(trained, traces, world.price, np.random.default_rng(0), greedy=True)
+    np.testing.assert_allclose(total / 60, played.reward, rtol=1e-5)
+    assert played.handovers.sum() > 0.0
+
+
+def test_a_policy_with_memory_forgets_where_an_episode_starts(tmp_path):
+    policy = load_policy(saved(tmp_path, server(7)))
+    seen = np.random.default_rng(0).uniform(-45.0, 0.0, (2, 3, 12)).astype(np.float32)
+    _, fresh = policy.predict(seen[1], None)
+    _, memory = policy.predict(seen[0], None)
+    _, memory = policy.predict(seen[1], memory, np.array([True, False, False]))
+    np.testing.assert_array_equal(memory.recurrent[0][0], fresh.recurrent[0][0])
+    assert (memory.recurrent[0][1:] != fresh.recurrent[0][1:]).any()
+
+
+class Told:
+    """A chance whose numbers are known, (rows, slots)."""
+
+    def __init__(self, uniform):
+        self._columns = iter(uniform.T)
+
+    def random(self):
+        return next(self._columns)
+
+
+def test_the_online_agent_learns_as_the_simulation_does(tmp_path):
+    """Three UEs, each with its own server, four blocks in which some leave: the weights are the compiled learner's."""
+    world, mode = World(8, 25.0, area_side_m=1.0), with_settings(STABLE, gamma=0.8)
+    trained = server(8)._replace(mean_square=np.full(SHAPE.size, 0.5))
+    policy = load_policy(saved(tmp_path, trained, mode))
+    agent = a3c_agents.OnlineA3c(policy.network, policy.card)
+    start = a3c_agents.as_server(policy.network, np.full(SHAPE.size, 0.5))
+    np.testing.assert_allclose(start.weights, trained.weights, rtol=0, atol=1e-5)
+    slots = 4 * BLOCK
+    scenario = make_scenario("handover", **world.keywords("A1"), horizon=slots)
+    batch = Batch(scenario, 3)
+    uniform = np.random.default_rng(2).random((3, slots))
+    batch.reset([EpisodeKey(8, i, "a3c A1 learning") for i in range(3)])
+    memory = agent.begin(View(batch, "local"), Told(uniform))
+    started, visit = np.ones(3, bool), np.zeros(3, int)
+    for _ in range(slots):
+        observation = batch.observe()[:, 0]
+        action, memory = agent.predict(observation, memory, started)
+        outcome = batch.step(action[:, None])
+        started = outcome.terminated[:, 0]
+        agent.learn(memory, observation, action, outcome.reward[:, 0], batch.observe()[:, 0], started, {})
+        for i in np.flatnonzero(started):  # the traces' next visits
+            visit[i] += 1
+            batch._first_keys[i] = EpisodeKey(8, i + int(visit[i]) * a3c.SPACING - 1, "a3c A1 learning")
+            batch._nth[i] = 0
+            batch._ready[i] = False
+            batch.restart(np.array([i]))
+    assert visit.sum() > 0
+    traces = world.traces("A1", 3, slots)
+    for i in range(3):
+        one = a3c.learn(
+            start, traces.of([i]), with_settings(mode, averaged=False, warmup=0), world.price, Generator(uniform[i])
+        )
+        np.testing.assert_allclose(memory.server[i], one.server.weights, rtol=0, atol=1e-6)
+    assert np.abs(memory.server - start.weights).max() > 1e-3
+
+
+class Generator:
+    """`random(shape)` gives what it was told."""
+
+    def __init__(self, uniform):
+        self._uniform = uniform
+
+    def random(self, shape):
+        return self._uniform.reshape(shape)
+
+
+def test_an_online_ue_fetches_as_often_as_it_is_told(tmp_path):
+    policy = load_policy(saved(tmp_path, server(9)))
+    task = Task(env_id="MmwaveHandover-v0", kwargs={"horizon": 3 * BLOCK}, episodes=2)
+    batch = Batch(task.scenario(), 2)
+    batch.reset(task.keys([0, 1]))
+    agent = a3c_agents.OnlineA3c(policy.network, policy.card, fetch_every=2)
+    memory = agent.begin(View(batch, "local"), RowRng.from_seed(0, 2))
+    first, fetched = memory.fetched.copy(), []
+    for t in range(3 * BLOCK):
+        observation = batch.observe()[:, 0]
+        action, memory = agent.predict(observation, memory, np.full(2, t == 0))
+        reward = batch.step(action[:, None]).reward[:, 0]
+        memory = agent.learn(memory, observation, action, reward, observation, np.zeros(2, bool), {})
+        if memory.slot == 0:
+            fetched.append(memory.fetched.copy())
+            assert (memory.server != first).any(), "it has pushed"
+    assert (fetched[0] == first).all(), "its copy stays until it fetches"
+    assert (fetched[1] != first).any()
+    assert (fetched[2] == fetched[1]).all()
+
+
+def test_rows_of_agents_do_not_depend_on_their_neighbours(tmp_path):
+    policy = load_policy(saved(tmp_path, server(10)))
+    task = Task(env_id="MmwaveHandover-v0", kwargs={"horizon": 50, "num_ues": 2, "area_side_m": 2.0}, episodes=70)
+    for agent in (
+        policy,
+        Policy(policy.network, {**policy.card, "sampled": True}),
+        a3c_agents.OnlineA3c(policy.network, policy.card),
+    ):
+        all_rows = evaluate(agent, task)
+        some = evaluate(agent, task, skip=frozenset(range(64)))
+        assert all_rows[64:] == some
+        ceiling = evaluate(Oracle.for_task(task), task)
+        assert all(row["reward"] <= best["reward"] + 1e-9 for row, best in zip(all_rows, ceiling, strict=True))
+
+
+def test_policies_that_cannot_learn_are_refused(tmp_path):
+    path = saved(tmp_path, server())
+    policy = load_policy(path)
+    card = {k: v for k, v in policy.card.items() if k != "online"}
+    with pytest.raises(AgentError, match="only with what"):
+        a3c_agents.OnlineA3c(policy.network, card)
+    with pytest.raises(AgentError, match="begin"):
+        a3c_agents.OnlineA3c(policy.network, policy.card).predict(np.zeros((1, 12), np.float32))
+    text = json.loads(path.with_suffix(".json").read_text())
+    text["network"]["recurrent"] = "gru"
+    path.with_suffix(".json").write_text(json.dumps(text))
+    with pytest.raises(AgentError, match="this version knows 'lstm'"):
+        load_policy(path)
+
+
+# ---------------------------------------------------------------------- training
+
+
+def arguments(out, *words):
+    return parse(script.A3c, ["MmwaveHandover-v0", "--eval-episodes", "2", "--out", str(out), *words])
+
+
+SMALL = ("--ues", "4", "--eval-every", "0", "--imitate-episodes", "2", "--imitate-epochs", "1")
+
+
+def test_the_simulation_repeats_and_resumes_to_the_bit(tmp_path, monkeypatch):
+    monkeypatch.setattr(script, "ERA_BLOCKS", 5)
+    words = (*SMALL, "--steps", "3200")  # eight UEs share the server: four eras
+    one, other = (script.train(arguments(tmp_path / n, *words), Console(quiet=True)) for n in ("one", "other"))
+    assert one.read_bytes() == other.read_bytes()
+    card = json.loads(one.with_suffix(".json").read_text())
+    assert card["steps"] == 3200
+    assert card["cluster"]["clusters"] == 2
+    assert card["cluster"]["ues"] == {"A1": 4, "A2": 4, "A3": 0}
+    assert "train.a3c MmwaveHandover-v0" in card["command"]
+
+    recorded = script.Run.record
+
+    def interrupted(run, scalars):
+        recorded(run, scalars)
+        if run.steps == 1600:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(script.Run, "record", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        script.train(arguments(tmp_path / "cut", *words), Console(quiet=True))
+    monkeypatch.setattr(script.Run, "record", recorded)
+    with pytest.raises(ValueError, match="--resume continues it"):
+        script.train(arguments(tmp_path / "cut", *words), Console(quiet=True))
+    with pytest.raises(ValueError, match="--seed was 0, is 3"):
+        script.train(arguments(tmp_path / "cut", *words, "--seed", "3", "--resume"), Console(quiet=True))
+    with np.load(tmp_path / "cut" / script.CHECKPOINT) as saved:
+        assert saved["steps"] == 1600
+    resumed = script.train(arguments(tmp_path / "cut", *words, "--resume"), Console(quiet=True))
+    assert resumed.read_bytes() == one.read_bytes()
+    with pytest.raises(ValueError, match="nothing to resume"):
+        script.train(arguments(tmp_path / "new", *words, "--resume"), Console(quiet=True))
+
+
+def scalars(folder):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(folder / "tensorboard"))
+    events.Reload()
+    return events
+
+
+@pytest.mark.slow
+def test_workers_interleave_and_learn(tmp_path):
+    """Two processes, no locks: gradients are late, in both directions, and the reward grows all the same.
+
+    From random weights with free handovers; random choice earns about 21, the strongest cell about 27.
+    """
+    words = ("--ues", "8", "--eval-every", "0", "--no-imitate", "--set", "beta=0.0", "--learning-rate", "0.003")
+    path = script.train(
+        arguments(tmp_path, *words, "--no-simulate", "--workers", "2", "--steps", "600000"), Console(quiet=True)
+    )
+    with np.load(tmp_path / script.CHECKPOINT) as saved:
+        delays, eras, steps = saved["delays"], saved["eras"], saved["steps"]
+    assert steps >= 600_000
+    assert (eras > 0).all(), "both workers worked"
+    # All pushes are counted; a delay above 0 is a push of the other worker between a fetch and a push of this one.
+    pushes = delays.sum()
+    assert pushes == pytest.approx(600_000 / (8 * BLOCK), rel=0.02)
+    assert delays[1:].sum() > 0.05 * pushes
+    events = scalars(tmp_path)
+    assert events.Histograms("train/gradient_delay")[-1].histogram_value.num == pushes
+    card = json.loads(path.with_suffix(".json").read_text())
+    assert "--no-simulate" in card["command"]
+    policy = load_policy(path)
+    task = Task(env_id="MmwaveHandover-v0", kwargs={"beta": 0.0, "horizon": 300}, episodes=20)
+    trained, random = (np.mean([row["reward"] for row in evaluate(agent, task)]) for agent in (policy, "random"))
+    assert trained > random + 1.0  # about 2.5 on a busy machine
+
+
+def test_a_resumed_asynchronous_run_goes_on_with_other_worlds(tmp_path):
+    words = (*SMALL, "--no-simulate", "--workers", "2")
+    run = script.Run(arguments(tmp_path, *words), Console(quiet=True))
+    run.steps, run.eras[:], run.delays[:3] = 5000, (2, 3), (4, 1, 1)
+    run.save()
+    again = script.Run(arguments(tmp_path, *words, "--resume"), Console(quiet=True))
+    assert again.steps == 5000
+    assert again.eras.tolist() == [2, 3]
+    assert again.delays[:3].tolist() == [4, 1, 1]
+    np.testing.assert_array_equal(again.server.weights, run.server.weights)
+    member = again.cluster.members[:1]
+    one, other = (again.worlds.traces(member, era, 20, "worker 0 of 2") for era in (2, 3))
+    assert (one.rsrq_db != other.rsrq_db).any()
+
+
+@pytest.mark.parametrize(
+    ("words", "fault"),
+    [
+        (["MmwaveHandover-v0", "--mode", "fast"], "--mode must be one of paper, stable, got 'fast'"),
+        (["MmwaveHandover-v0", "--workers", "0"], "--workers must be at least 1, got 0"),
+        (["MmwaveHandover-v0", "--ues", "1"], "--ues must be at least 2 to be clustered"),
+        (["MmwaveHandover-v0", "--seed", "-1"], "--seed must be at least 0, got -1"),
+        (["MmwaveHandover-v0", "--gamma", "1.5"], "--gamma in"),
+        (["MmwaveCellSelection-v0"], "train.a3c plays handover only"),
+        (["MmwaveHandover-v0", "--set", "mobility=A9"], "mobility must be one of"),
+        ([], "name an environment"),
+    ],
+)
+def test_bad_input_ends_with_one_line(tmp_path, capsys, words, fault):
+    with pytest.raises(SystemExit) as ended:
+        script.run([*words, "--out", str(tmp_path / "run")])
+    assert ended.value.code == 2
+    told = capsys.readouterr().err
+    assert fault in told
+    assert len(told.strip().splitlines()) == 1

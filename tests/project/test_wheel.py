@@ -1,0 +1,59 @@
+"""The wheel works outside the checkout: agents and weights included."""
+
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder into which the freshly built wheel was unpacked, with its metadata."""
+    pytest.importorskip("build")
+    out = tmp_path_factory.mktemp("dist")
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(out), str(ROOT)]
+    built = subprocess.run(command, capture_output=True, text=True)
+    assert built.returncode == 0, built.stdout + built.stderr
+    site = tmp_path_factory.mktemp("site")
+    (wheel,) = out.glob("*.whl")
+    zipfile.ZipFile(wheel).extractall(site)
+    return site
+
+
+def _run(code: str, site: Path, cwd: Path) -> str:
+    # -S and an explicit path keep the checkout's editable install out of sight.
+    libraries = [p for p in sys.path if p.endswith("site-packages")]
+    prelude = f"import sys; sys.path[:0] = {[str(site)]!r}; sys.path += {libraries!r}\n"
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", prelude + code], capture_output=True, text=True, cwd=cwd, env=environment
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_wheel_plays_a_shipped_agent(installed: Path, tmp_path: Path) -> None:
+    code = """
+import mmwave_gym
+assert mmwave_gym.__file__.startswith(sys.path[0]), mmwave_gym.__file__
+for agent in ("a3", "ppo@0", "oracle"):
+    rows = mmwave_gym.evaluate(agent, "handover/a3-beta25", episodes=4)
+    print(agent, len(rows), sum(r["reward"] for r in rows) / 4)
+assert "torch" not in sys.modules
+"""
+    lines = _run(code, installed, tmp_path).split("\n")
+    values = {line.split()[0]: float(line.split()[2]) for line in lines if line}
+    assert values["a3"] <= values["oracle"]
+    assert values["ppo@0"] <= values["oracle"]
+
+
+def test_wheel_holds_what_it_should(installed: Path) -> None:
+    files = {str(p.relative_to(installed)) for p in installed.rglob("*") if p.is_file()}
+    assert "mmwave_gym/py.typed" in files
+    assert "mmwave_gym/leaderboard/page.html.j2" in files
+    assert not any(f.startswith(("tests/", "train/", "docs/", "bench/")) for f in files)
