@@ -17,7 +17,7 @@ __all__ = ["Agent", "AgentError", "NotApplicable", "RowRng", "agents", "load_age
 
 
 class _Agents(ModuleType):
-    """`mmwave_gym.agents` is this package and, for users, the function that lists agents: so the package is callable."""
+    """Callable, because `mmwave_gym.agents` is both this package and the function that lists agents."""
 
     def __call__(self, scenario: str | None = None) -> list[str]:
         return agents(scenario)

@@ -284,7 +284,7 @@ def network_of(model: Any) -> tuple[AnyNetwork, str]:
     """The network that a Stable-Baselines3 model acts with, and what it gives out: "logits", "mean" or "q".
 
     PPO, A2C, MaskablePPO and SAC give their actor, DQN its Q-network; each a multi-layer perceptron, or a network over
-    choices of `mmwave_gym.api.sb3_networks`. SAC's gives out "squashed": the hyperbolic tangent of its output is the action
+    choices of `api.sb3_networks`. SAC's gives out "squashed": the hyperbolic tangent of its output is the action
     in the range [-1, 1]. RecurrentPPO gives its actor's LSTM. Raises AgentError for others.
     """
     from torch import nn

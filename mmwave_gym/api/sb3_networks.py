@@ -2,8 +2,8 @@
 
 Choosing among cells is nearly linear in their levels in dB, so a linear path beside the hidden layers (`Skip…`) learns
 fast and the hidden layers refine it; ours. `Plain…` has no such path and sees chosen inputs in units of their spread.
-Where choices differ only in what is seen of them, a network over choices
-(`Set…`, `mmwave_gym.agents.networks.SetNetwork`) need not learn the same thing for each. Archives saved with these classes
+Where choices differ only in what is seen of them, a network over choices (`Set…`,
+`mmwave_gym.agents.networks.SetNetwork`) need not learn the same thing for each. Archives saved with these classes
 need mmwave-gym to be read.
 """
 

@@ -12,7 +12,7 @@ from mmwave_gym.cli.output import err, out, print_table, progress
 
 
 def reproduce(
-    paper: Annotated[str, typer.Argument(help="which paper: cell-selection, …")],
+    paper: Annotated[str, typer.Argument(help="which paper; an unknown name lists them")],
     out_dir: Annotated[Path, typer.Option("--out", help="where everything goes; an interrupted run resumes")],
     quick: Annotated[bool, typer.Option("--quick", help="short runs, in under a minute: to see that it works")] = False,
     jobs: Annotated[int, typer.Option(help="processes; 0 is one a core")] = 0,

@@ -80,7 +80,8 @@ class Room:
 
     def text(self) -> str:
         """The guide, empty where the room has none."""
-        if importlib.util.find_spec(self.package).submodule_search_locations is None:
+        found = importlib.util.find_spec(self.package)
+        if found is None or found.submodule_search_locations is None:
             return ""  # a module alone has no files beside it
         file = files(self.package) / self.guide
         return file.read_text("utf-8") if file.is_file() else ""

@@ -49,7 +49,7 @@ class Renderer:
         if mode != "ansi":
             _need_pygame()
         room = rooms.rooms().get(batch.scenario.name)
-        scene = room and room.load("scene") or _generic_scene()
+        scene = (room and room.load("scene")) or _generic_scene()
         self._scene: Scene = scene(batch)
         self._window = _Window(f"mmwave-gym: {batch.scenario.name}") if mode == "human" else None
         self._stale = True

@@ -218,6 +218,6 @@ def episode_map(batch: Batch) -> Map:
     if not len(places):
         places = np.zeros((1, 2))
     low_m, high_m = places.min(axis=0), places.max(axis=0)
-    # A square, so that a street is not stretched; at least a metre wide, with a margin.
+    # A square, so that a narrow map is not stretched; at least a metre wide, with a margin.
     centre_m, half_m = (low_m + high_m) / 2, 0.53 * max(1.0, float((high_m - low_m).max()))
     return Map(centre_m - half_m, centre_m + half_m, area_m, site_m)

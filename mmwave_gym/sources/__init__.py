@@ -29,8 +29,8 @@ SCHEMES: dict[str, Callable[[Path, str], LinkMatrix]] = {"mssn": mssn.open_named
 def open_channel(channel: str | os.PathLike[str] | LinkMatrix) -> LinkMatrix:
     """A link matrix, as it is, from an .npz or .csv file, or from a source "scheme:name" in the MMWAVE_DATA folder.
 
-    "#north" behind it means that region of it, see `mmwave_gym.links.regions`. Raises ChannelError, a ValueError, that names
-    the file or the source and what is wrong.
+    "#north" behind it means that region of it, see `links.regions`. Raises ChannelError, a ValueError, that names the
+    file or the source and what is wrong.
     """
     if isinstance(channel, LinkMatrix):
         return channel

@@ -12,7 +12,8 @@ import pytest
 import mmwave_gym  # registers the environments
 from mmwave_gym.agents.files import load_policy, save_policy
 from mmwave_gym.agents.loading import load_agent
-from mmwave_gym.agents.policy import Network, Policy, action_card, field_card
+from mmwave_gym.agents.networks import Network
+from mmwave_gym.agents.policy import Policy, action_card, field_card
 from mmwave_gym.agents.protocol import AgentError, RowRng
 from mmwave_gym.api.gymnasium import ScenarioVectorEnv
 from mmwave_gym.core.registration import make_scenario

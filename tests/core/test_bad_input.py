@@ -179,10 +179,10 @@ def test_an_unknown_keyword_in_pettingzoo() -> None:
 
 def test_unknown_scenarios_and_ids_name_the_known() -> None:
     with pytest.raises(
-        ValueError, match="unknown scenario 'handovr'. Did you mean 'handover'\\? Known are association"
+        ValueError, match=r"unknown scenario 'handovr'\. Did you mean 'handover'\? Known are association"
     ):
         make_scenario("handovr")
-    with pytest.raises(ValueError, match="unknown environment 'Mmwave'; known are MmwaveHandover-v0"):
+    with pytest.raises(ValueError, match="unknown environment 'Mmwave'\\. Known are MmwaveAssociation-v0"):
         registration.entry("Mmwave")
 
 

@@ -481,7 +481,7 @@ def test_registering_twice_changes_nothing(small_scenarios) -> None:
 
 def test_a_taken_name_is_refused() -> None:
     taken = rooms.room("handover")
-    with pytest.raises(ValueError, match="is taken by mmwave_gym.scenarios.handover: ids are versioned"):
+    with pytest.raises(ValueError, match=r"is taken by mmwave_gym\.scenarios\.handover: ids are versioned"):
         registration.add(dataclasses.replace(taken, name="other"))
     with pytest.raises(ValueError, match="the scenario name 'handover' is taken by"):
         registration.add(dataclasses.replace(taken, package="somewhere"))

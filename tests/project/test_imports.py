@@ -40,7 +40,7 @@ ALSO = {
 }
 """What a room's modules know beside `WORLD` and their own room."""
 
-MOST_LAZY = 40
+MOST_LAZY = 100
 NAMES = ("handover", "cell_selection", "association", "power_allocation", "street")
 
 

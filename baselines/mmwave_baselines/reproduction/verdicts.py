@@ -22,7 +22,7 @@ class Found(NamedTuple):
 
 @lru_cache(maxsize=8)
 def claims_of(package: str) -> dict[str, dict[str, Any]]:
-    """The file of claims of a paper's package, such as "mmwave_baselines.association", by id."""
+    """The claims of a paper by id, from `claims.json` of its reproduction's package."""
     return {entry["id"]: entry for entry in json.loads(files(package).joinpath("claims.json").read_text("utf-8"))}
 
 

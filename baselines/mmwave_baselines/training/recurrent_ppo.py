@@ -1,4 +1,4 @@
-"""PPO with an LSTM, one agent a copy and no masks: python -m train.recurrent_ppo --task street/car-sparse"""
+"""PPO with an LSTM, one agent a copy and no masks: python -m train.recurrent_ppo --task TASK"""
 
 from __future__ import annotations
 

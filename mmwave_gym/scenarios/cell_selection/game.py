@@ -15,7 +15,7 @@ Differences from the paper, and choices where it is silent:
 2. (14) does not follow from the recipe: it has mean sojourns of 2.2, 5 and 1.3 slots instead of 5, 25 and 3.
    `transition="recipe"` is the matrix that comes nearest to them with the recipe's stationary law.
 3. The rates are not printed. They are averages of log2(1 + SNR / 2) over a disc of 200 m with the path loss of
-   Akdeniz et al. (`mmwave_gym.radio.nyu_28ghz`), times the data symbols' share 24/30 of a slot; `rate_bps_hz` names others.
+   Akdeniz et al. (`radio.nyu_28ghz`), times the data symbols' share 24/30 of a slot; `rate_bps_hz` names others.
 4. A UE counts the *other* UEs at each cell. With sum U = N (eq. 4) and U + 1 in eq. 9, staying would count it twice.
 5. The slot is shared by those who are at the cell in it; the UE of the paper reckons with the loads one slot before
    (footnote 1), which is `load="previous"`.
