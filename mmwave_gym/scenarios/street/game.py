@@ -1,7 +1,7 @@
 """Handover in a street at 28 GHz: a UE passes small cells on lamp posts; a handover takes time and may fail.
 
-The world is 3GPP's: path loss, line of sight and shadowing of TR 38.901's UMi street canyon (`radio.tr38901_umi`, `world`
-beside this file), measurements of neighbours at the pace of TS 38.133 for FR2, handover with preparation,
+The world is 3GPP's: path loss, line of sight and shadowing of TR 38.901's UMi street canyon (`radio.tr38901_umi`,
+`world` beside this file), measurements of neighbours at the pace of TS 38.133 for FR2, handover with preparation,
 interruption and beam refinement, lost commands, failed access, radio-link failure and re-establishment with the
 thresholds of TR 36.839. A map is fixed by its seed, so a policy may learn its street; an episode is a way through it.
 

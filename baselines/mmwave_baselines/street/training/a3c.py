@@ -18,7 +18,7 @@ Other than in the paper's world:
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,9 +38,6 @@ from mmwave_gym.agents.loading import load_agent
 from mmwave_gym.agents.networks import LstmNetwork
 from mmwave_gym.benchmark.task import Task
 from mmwave_gym.core.types import Float64Array
-
-if TYPE_CHECKING:
-    from mmwave_baselines.handover.training.a3c import A3c, Run
 
 
 SEEN = {
@@ -93,7 +90,7 @@ class Street:
 
         return ScenarioVecEnv(self.scenario, count, seed, normalise=False, first_episode=first_episode)
 
-    def imitate(self, args: A3c, server: Server, members: Any) -> tuple[Server, float]:
+    def imitate(self, args: Any, server: Server, members: Any) -> tuple[Server, float]:
         """Cross-entropy on the tuned A3 over `--imitate-episodes` episodes, a step each block of `--ues` of them.
 
         Returns the server and the share of decisions in which the last epoch agreed.
@@ -199,7 +196,7 @@ def centre(server: Server, played: Played) -> None:
     server.weights[-1] += mean - played.tape.value.mean()  # the bias of the critic's head
 
 
-def learn(run: Run) -> None:
+def learn(run: Any) -> None:
     """Play and learn until `--steps`."""
     street, args, mode = run.worlds, run.args, run.mode
     done, total = run.blocks
