@@ -39,7 +39,6 @@ from mmwave_gym.agents.networks import LstmNetwork
 from mmwave_gym.benchmark.task import Task
 from mmwave_gym.core.types import Float64Array
 
-
 SEEN = {
     "rsrp_0_dbm": (-85.0, 15.0),
     "serving": (0.0, 1.0),
