@@ -1,12 +1,19 @@
 """Reproductions of papers: rows of runs and tables of analyses in, claims with verdicts, figures and a page out.
 
-A reproduction is found by an entry point of the group `mmwave_gym.reproductions`, so this module names no paper. It
-says which runs and analyses it needs and judges them; playing, resuming and writing are done here. The paper's values
-stand in one file of claims beside the reproduction.
+A reproduction is an object with the members of `Reproduction`. An entry point of the group `mmwave_gym.reproductions`
+names it, in any installed package; the entry point's name is that of `mmwave-gym reproduce`:
+
+    [project.entry-points."mmwave_gym.reproductions"]
+    their-paper = "their_package.reproduction:PAPER"
+
+The reproduction says which runs and analyses it needs, judges their results, draws figures and writes the page.
+Playing, resuming and writing files are done here. `mmwave_baselines.reproduction.paper.Paper` builds such an object
+from its parts and reads the paper's values from one file of claims.
 """
 
 from __future__ import annotations
 
+import difflib
 import json
 import os
 import platform
@@ -77,25 +84,37 @@ class Results:
 
 
 class Reproduction(Protocol):
-    """What an entry point of the group names, a class without arguments."""
+    """What an entry point of the group names.
 
-    title: str
-    budget_s: float  # of a full run on two idle cores
+    The members are called in this order: `jobs` and `analyses` before anything runs, then `claims`, `figures` and
+    `page` with the results. `quick` asks for a run of under a minute that shows that everything works.
+    """
+
+    @property
+    def title(self) -> str:
+        """Authors and title of the paper."""
+
+    @property
+    def budget_s(self) -> float:
+        """Seconds of a full run on two idle cores."""
 
     def jobs(self, quick: bool) -> list[Job]:
-        """The runs."""
+        """Runs: who plays which task with which training seed. The same ones at every call, none twice."""
 
     def analyses(self, quick: bool) -> Mapping[str, Callable[[], Table]]:
-        """What is computed and not played, each a table of JSON values."""
+        """What is computed and not played, by name. Each returns a table: a list of rows of JSON values.
+
+        A finished table is kept and not computed again, so raise a number in its name when its rows change.
+        """
 
     def claims(self, results: Results) -> list[Claim]:
-        """The verdicts."""
+        """One claim of the paper after the other, with its verdict: a function of the results alone."""
 
     def figures(self, results: Results, directory: Path) -> None:
-        """Write the figures as PNG into a directory."""
+        """Write the figures as PNG into a directory, which exists."""
 
     def page(self, results: Results, claims: Sequence[Claim], figures: str) -> str:
-        """The Markdown page; `figures` is the figures' directory as seen from it."""
+        """The page in Markdown but for how it was made; `figures` is the figures' directory as seen from the page."""
 
 
 def _found() -> dict[str, EntryPoint]:
@@ -111,9 +130,12 @@ def load_reproduction(name: str) -> Reproduction:
     """The reproduction of a name; ValueError with the known names otherwise."""
     found = _found()
     if name not in found:
+        near = difflib.get_close_matches(name, found, n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
         known = ", ".join(found) or "none (is mmwave-gym installed?)"
-        raise ValueError(f"unknown paper {name!r}; known are {known}.")
-    return found[name].load()()
+        raise ValueError(f"unknown paper {name!r}.{hint} Known are {known}.")
+    reproduction: Reproduction = found[name].load()
+    return reproduction
 
 
 def reproduce(

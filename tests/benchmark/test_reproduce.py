@@ -13,9 +13,8 @@ from typing import Any
 import pytest
 
 from mmwave_baselines.cell_selection.reproduction import claims as reproduce_claims, policies as reproduce_policies
-from mmwave_baselines.cell_selection.reproduction.claims import judge
-from mmwave_baselines.cell_selection.reproduction.measures import exact_value, paper_claims
-from mmwave_baselines.cell_selection.reproduction.paper import CellSelectionReproduction
+from mmwave_baselines.cell_selection.reproduction.measures import CLAIMS, exact_value
+from mmwave_baselines.cell_selection.reproduction.paper import PAPER
 from mmwave_baselines.reproduction.verdicts import all_of, within
 from mmwave_gym.benchmark import reproduction
 from mmwave_gym.benchmark.leaderboard import read_rows
@@ -80,8 +79,10 @@ def test_unknown_paper(tmp_path):
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 2
     known = "association, cell-selection, handover, power-allocation"
-    assert done.stderr.strip() == f"mmwave-gym: unknown paper 'no-paper'; known are {known}."
+    assert done.stderr.strip() == f"mmwave-gym: unknown paper 'no-paper'. Known are {known}."
     assert not (tmp_path / "x").exists()
+    with pytest.raises(ValueError, match=f"Did you mean 'handover'. Known are {known}"):
+        load_reproduction("hand-over")
 
 
 def test_entry_points_load():
@@ -139,17 +140,18 @@ def test_verdicts_of_numbers():
 
 
 def test_every_claim_is_judged_and_states_its_place():
-    for id_, entry in paper_claims().items():
+    for id_, entry in CLAIMS.items():
         cell = re.fullmatch(r"table1-n\d-oh\d+", id_)
-        assert cell or id_ in reproduce_claims.JUDGES
+        assert id_ in (reproduce_claims.CELLS if cell else reproduce_claims.JUDGES)
         assert all(entry[key] for key in ("claim", "where", "paper"))
-    assert len(paper_claims()) == 16 + len(reproduce_claims.JUDGES)
+    assert len(CLAIMS) == len(reproduce_claims.JUDGES)
+    assert len(reproduce_claims.CELLS) == 16
 
 
 def test_committed_page_is_of_these_claims():
     docs = Path(__file__).parents[2] / "docs" / "reproductions"
     written = json.loads((docs / "cell_selection" / "claims.json").read_text())
-    entries = paper_claims()
+    entries = CLAIMS
     assert [entry["id"] for entry in written] == list(entries)
     page = (docs / "cell_selection.md").read_text()
     for entry in written:
@@ -158,7 +160,7 @@ def test_committed_page_is_of_these_claims():
 
 
 def test_full_plan_has_all_of_table_1_and_nothing_twice():
-    jobs = CellSelectionReproduction().jobs(quick=False)
+    jobs = PAPER.jobs(quick=False)
     runs = [(job.task.name, job.spec) for job in jobs]
     assert len(set(runs)) == len(runs)
     assert sum(job.agent == "mdp" and "fitted-printed" in job.task.name for job in jobs) == 16 * 4
@@ -184,13 +186,13 @@ def results(quick):
 def test_quick_writes_everything(quick):
     directory, _ = quick
     written = json.loads((directory / "claims.json").read_text())
-    assert [entry["id"] for entry in written] == list(paper_claims())
+    assert [entry["id"] for entry in written] == list(CLAIMS)
     for entry in written:
         assert set(entry) == {"id", "claim", "where", "paper", "ours", "interval", "verdict", "reason"}
         assert entry["verdict"] in VERDICTS
         assert entry["reason"]
         assert entry["interval"] is None or entry["interval"][0] <= entry["interval"][1]
-        assert entry["paper"] == paper_claims()[entry["id"]]["paper"]
+        assert entry["paper"] == CLAIMS[entry["id"]]["paper"]
     page = (directory / "cell_selection.md").read_text()
     images = re.findall(r"!\[.+?\]\((.+?)\)", page)
     assert len(images) == 7
@@ -209,15 +211,15 @@ def test_quick_resumes(quick):
 
 @pytest.mark.slow
 def test_verdicts_follow_the_rows(results):
-    before = {claim.id: claim.verdict for claim in judge(results)}
+    before = {claim.id: claim.verdict for claim in PAPER.claims(results)}
     assert before["order"] == before["load-worst"] == before["above-mdp"] == "reproduced"
     poor = _changed(results, "mdp", 0.3)
-    after = {claim.id: claim.verdict for claim in judge(poor)}
+    after = {claim.id: claim.verdict for claim in PAPER.claims(poor)}
     assert after["order"] == "not reproduced"
     assert after["beats-channel"] == after["table1-rmse"] == after["table1-n3-oh10"] == "not reproduced"
     assert after["gap"] == "not reproduced"
     assert after["above-mdp"] == "reproduced"
-    assert {claim.id: claim.verdict for claim in judge(_changed(results, "load", 9.0))}[
+    assert {claim.id: claim.verdict for claim in PAPER.claims(_changed(results, "load", 9.0))}[
         "load-worst"
     ] == "not reproduced"
 
@@ -226,9 +228,9 @@ def test_verdicts_follow_the_rows(results):
 def test_verdicts_follow_the_tables(results):
     rows = [{**row, "loads_printed": row["loads_true"]} for row in results.tables["states"]]
     fixed = Results(results.runs, {**results.tables, "states": rows}, True)
-    verdicts = {claim.id: claim.verdict for claim in judge(fixed)}
+    verdicts = {claim.id: claim.verdict for claim in PAPER.claims(fixed)}
     assert verdicts["eq19"] == "reproduced"
-    assert {claim.id: claim.verdict for claim in judge(results)}["eq19"] == "not reproduced"
+    assert {claim.id: claim.verdict for claim in PAPER.claims(results)}["eq19"] == "not reproduced"
 
 
 def _changed(results: Results, agent: str, factor: float) -> Results:

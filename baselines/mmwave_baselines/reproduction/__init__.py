@@ -1,1 +1,1 @@
-"""What all reproductions share: verdicts on claims, and figures in one style."""
+"""What all reproductions share: the paper as one value, its claims and verdicts, measures, words and figures."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from functools import lru_cache
+from collections.abc import Callable, Mapping, Sequence
 from importlib.resources import files
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
+from mmwave_gym.benchmark.reproduction import Claim
 from mmwave_gym.benchmark.statistics import Interval
+
+Measured = TypeVar("Measured")
 
 
 class Found(NamedTuple):
@@ -20,10 +22,31 @@ class Found(NamedTuple):
     reason: str
 
 
-@lru_cache(maxsize=8)
-def claims_of(package: str) -> dict[str, dict[str, Any]]:
-    """The claims of a paper by id, from `claims.json` of its reproduction's package."""
-    return {entry["id"]: entry for entry in json.loads(files(package).joinpath("claims.json").read_text("utf-8"))}
+class PaperClaims(dict[str, dict[str, Any]]):
+    """The claims of a paper by id, in the order of `claims.json` in its reproduction's package."""
+
+    @classmethod
+    def of(cls, package: str) -> PaperClaims:
+        text = files(package).joinpath("claims.json").read_text("utf-8")
+        return cls((entry["id"], entry) for entry in json.loads(text))
+
+    def printed(self, id_: str) -> float:
+        """The number that the paper prints, in the claim's unit."""
+        return float(self[id_]["paper"])
+
+    def tolerance(self, id_: str) -> float:
+        """How far from it ours may be, in the claim's unit."""
+        return float(self[id_]["tolerance"])
+
+
+def judged(claims: PaperClaims, judges: Mapping[str, Callable[[Measured], Found]], measured: Measured) -> list[Claim]:
+    """Every claim of the file, in its order. Raises KeyError for one that nobody judges."""
+    return [
+        Claim(
+            id=id_, claim=entry["claim"], where=entry["where"], paper=entry["paper"], **judges[id_](measured)._asdict()
+        )
+        for id_, entry in claims.items()
+    ]
 
 
 def within(distance: float, tolerance: float) -> str:
@@ -45,3 +68,8 @@ def ends(interval: Interval) -> tuple[float, float] | None:
 def above(difference: Interval) -> bool:
     """Is the whole interval above 0?"""
     return difference.low is not None and difference.low > 0.0
+
+
+def below(difference: Interval) -> bool:
+    """Is the whole interval below 0?"""
+    return difference.high is not None and difference.high < 0.0

@@ -12,9 +12,8 @@ import numpy as np
 import pytest
 
 from mmwave_baselines.association.reproduction import claims as reproduce_claims, search as search, series as series
-from mmwave_baselines.association.reproduction.claims import judge
-from mmwave_baselines.association.reproduction.measures import Measured, inverse, paper_claims, printed
-from mmwave_baselines.association.reproduction.paper import AssociationReproduction
+from mmwave_baselines.association.reproduction.measures import CLAIMS, Measured, inverse, printed
+from mmwave_baselines.association.reproduction.paper import PAPER
 from mmwave_baselines.association.reproduction.plan import BESIDE, FIVE, NUM_UES, Setting, search_task
 from mmwave_baselines.reproduction.verdicts import all_of, within
 from mmwave_gym.benchmark.evaluation import evaluate
@@ -42,10 +41,9 @@ def _rows(rate: float, time_s: float) -> list[dict[str, Any]]:
 
 def _results(changed: Mapping[tuple[int, str], tuple[float, float]] | None = None, quick: bool = False) -> Results:
     """What a run would be that finds what the paper prints; changed: rates and times at a density."""
-    plan = AssociationReproduction()
     by_task = {Setting(n).task(quick).name: n for n in NUM_UES}
     runs = []
-    for job in plan.jobs(quick):
+    for job in PAPER.jobs(quick):
         n = by_task.get(job.task.name, 512)
         column = "rbh" if job.agent == "rbh-network" else job.agent.split("-")[0]
         column = column if column in FIVE else "lbh" if "Lbh" in job.agent else "sbh"
@@ -74,7 +72,7 @@ def _cost(case: dict[str, Any]) -> dict[str, Any]:
 
 
 def _verdicts(results: Results) -> dict[str, str]:
-    return {claim.id: claim.verdict for claim in judge(results)}
+    return {claim.id: claim.verdict for claim in PAPER.claims(results)}
 
 
 def test_the_papers_own_numbers_are_reproduced():
@@ -107,7 +105,7 @@ def test_verdicts_of_the_search_follow_its_rows():
         if "search" in run.task["name"] and run.agent["name"] in ("sqa", "sqa-best"):
             for row in run.episodes:
                 row["handovers_per_ue_s"] *= 2.0  # type: ignore[index]
-    claim = next(c for c in judge(results) if c.id == "one-geometry")
+    claim = next(c for c in PAPER.claims(results) if c.id == "one-geometry")
     assert claim.verdict == "not reproduced"
     assert "50 % off" in claim.reason
 
@@ -119,10 +117,10 @@ def test_rules_of_verdicts():
 
 
 def test_every_claim_is_judged_and_states_its_place():
-    cells = [id_ for id_ in paper_claims() if reproduce_claims.is_cell(id_)]
+    cells = [id_ for id_ in CLAIMS if id_ in reproduce_claims.CELLS]
     assert len(cells) == 2 * len(NUM_UES) * len(FIVE)
-    assert set(paper_claims()) == {*cells, *reproduce_claims.JUDGES}
-    for entry in paper_claims().values():
+    assert set(CLAIMS) == set(reproduce_claims.JUDGES)
+    for entry in CLAIMS.values():
         assert all(entry[key] for key in ("claim", "where", "paper"))
 
 
@@ -137,10 +135,10 @@ def test_plans_have_all_of_table_1_and_nothing_twice():
 
 
 def test_page_and_figures_come_from_results(tmp_path):
-    plan, results = AssociationReproduction(), _results()
-    claims = judge(results)
-    plan.figures(results, tmp_path)
-    page = plan.page(results, claims, "x")
+    results = _results()
+    claims = PAPER.claims(results)
+    PAPER.figures(results, tmp_path)
+    page = PAPER.page(results, claims, "x")
     images = re.findall(r"!\[.+?\]\(x/(.+?)\)", page)
     assert len(images) == 4
     assert min((tmp_path / image).stat().st_size for image in images) > 5_000
@@ -169,13 +167,13 @@ def test_second_by_second_adds_up_to_the_rate_of_the_row():
 
 def test_committed_page_is_of_these_claims():
     written = json.loads((DOCS / "association" / "claims.json").read_text())
-    entries = paper_claims()
+    entries = CLAIMS
     assert [entry["id"] for entry in written] == list(entries)
     page = (DOCS / "association.md").read_text()
     for entry in written:
         assert entry["claim"] == entries[entry["id"]]["claim"]
         assert entry["paper"] == entries[entry["id"]]["paper"]
         assert entry["verdict"] in VERDICTS
-        assert reproduce_claims.is_cell(entry["id"]) or entry["reason"].replace("|", "\\|") in page
+        assert entry["id"] in reproduce_claims.CELLS or entry["reason"].replace("|", "\\|") in page
     for image in re.findall(r"!\[.+?\]\((.+?)\)", page):
         assert (DOCS / image).exists()

@@ -23,9 +23,9 @@ from mmwave_baselines.handover.reproduction import (
     plan as reproduce,
     runs as runs,
 )
-from mmwave_baselines.handover.reproduction.claims import STARTS, judge
-from mmwave_baselines.handover.reproduction.measures import NAMES, TESTED, Measured, paper_claims, printed, total_ues
-from mmwave_baselines.handover.reproduction.paper import HandoverReproduction
+from mmwave_baselines.handover.reproduction.claims import STARTS
+from mmwave_baselines.handover.reproduction.measures import CLAIMS, NAMES, TESTED, Measured, printed, total_ues
+from mmwave_baselines.handover.reproduction.paper import PAPER
 from mmwave_baselines.handover.reproduction.plan import BETAS, chunks
 from mmwave_baselines.handover.ucb import Ucb
 from mmwave_gym.benchmark.reproduction import Results
@@ -250,7 +250,7 @@ def _results(**changed: list[dict[str, Any]]) -> Results:
 
 
 def _verdicts(results: Results) -> dict[str, str]:
-    return {claim.id: claim.verdict for claim in judge(results)}
+    return {claim.id: claim.verdict for claim in PAPER.claims(results)}
 
 
 def _with(change: Any) -> list[dict[str, Any]]:
@@ -265,7 +265,7 @@ EXPECTED_OTHERWISE = {"ucb-3gpp": "not reproduced", "a3c-a3": "not reproduced"}
 
 def test_what_the_paper_says_is_reproduced():
     verdicts = _verdicts(_results())
-    assert verdicts == {id_: EXPECTED_OTHERWISE.get(id_, "reproduced") for id_ in paper_claims()}
+    assert verdicts == {id_: EXPECTED_OTHERWISE.get(id_, "reproduced") for id_ in CLAIMS}
 
 
 def test_an_index_five_percent_off_is_partly():
@@ -338,7 +338,7 @@ def test_fewer_ues_that_never_get_there_are_slower():
         ]
         for name in ("delayed", "averaged", "paper")
     }
-    faster = next(claim for claim in judge(_results(**changed)) if claim.id == "ues-faster")
+    faster = next(claim for claim in PAPER.claims(_results(**changed)) if claim.id == "ues-faster")
     assert faster.verdict == "reproduced"
     assert faster.ours == "only 32 UEs get there"
 
@@ -361,15 +361,15 @@ def test_a3_is_tuned_where_a3c_learns_and_pays_beta():
 
 
 def test_every_claim_is_judged_and_every_judge_has_one():
-    assert list(reproduce_claims.JUDGES) == list(paper_claims())
-    for entry in paper_claims().values():
+    assert list(reproduce_claims.JUDGES) == list(CLAIMS)
+    for entry in CLAIMS.values():
         assert all(entry[key] for key in ("claim", "where", "paper"))
 
 
 def test_page_and_figures_show_all(tmp_path):
-    paper, results = HandoverReproduction(), _results()
-    paper.figures(results, tmp_path)
-    page = paper.page(results, judge(results), tmp_path.name)
+    results = _results()
+    PAPER.figures(results, tmp_path)
+    page = PAPER.page(results, PAPER.claims(results), tmp_path.name)
     images = re.findall(r"!\[.+?\]\((.+?)\)", page)
     assert len(images) == 5
     assert all((tmp_path.parent / image).stat().st_size > 5_000 for image in images)
@@ -382,7 +382,7 @@ def test_page_and_figures_show_all(tmp_path):
 
 
 def test_plan():
-    full, quick = (list(HandoverReproduction().analyses(quick)) for quick in (False, True))
+    full, quick = (list(PAPER.analyses(quick)) for quick in (False, True))
     assert set(quick) <= set(full)
     assert sorted(w for worlds in chunks(False).values() for w in worlds) == list(range(100))
     assert set().union(*TESTED.values()) <= set(NAMES)
@@ -391,7 +391,7 @@ def test_plan():
 def test_committed_page_is_of_these_claims():
     written = json.loads((DOCS / "handover" / "claims.json").read_text())
     page = (DOCS / "handover.md").read_text()
-    entries = paper_claims()
+    entries = CLAIMS
     assert [entry["id"] for entry in written] == list(entries)
     for entry in written:
         assert entry["claim"] == entries[entry["id"]]["claim"]
@@ -403,9 +403,9 @@ def test_committed_page_is_of_these_claims():
 def test_quick_run_resumes(tmp_path, monkeypatch):
     from mmwave_gym.benchmark import reproduction
 
-    monkeypatch.setattr(reproduction, "load_reproduction", lambda name: HandoverReproduction())
+    monkeypatch.setattr(reproduction, "load_reproduction", lambda name: PAPER)
     plans: list[int] = []
     first = reproduction.reproduce("handover", tmp_path, quick=True, on_plan=plans.append)
     assert reproduction.reproduce("handover", tmp_path, quick=True, on_plan=plans.append) == first
-    assert plans == [len(HandoverReproduction().analyses(True)), 0]
+    assert plans == [len(PAPER.analyses(True)), 0]
     assert {claim.id: claim.verdict for claim in first}["two-clusters"] == "reproduced"

@@ -22,9 +22,8 @@ from mmwave_baselines.power_allocation.reproduction import (
     learning as learning,
     networks as networks,
 )
-from mmwave_baselines.power_allocation.reproduction.claims import judge
-from mmwave_baselines.power_allocation.reproduction.measures import Measured, jackknife, jain, paper_claims
-from mmwave_baselines.power_allocation.reproduction.paper import PowerAllocationReproduction
+from mmwave_baselines.power_allocation.reproduction.measures import CLAIMS, Measured, jackknife, jain
+from mmwave_baselines.power_allocation.reproduction.paper import PAPER
 from mmwave_baselines.power_allocation.reproduction.plan import SETTINGS as NAMES
 from mmwave_baselines.power_allocation.reproduction.worlds import SETTINGS, Clusters
 from mmwave_baselines.reproduction.verdicts import all_of, within
@@ -258,7 +257,7 @@ def _results(changed: Capacities | None = None, lost: float = 0.01, turns: bool 
 
 
 def _verdicts(results: Results) -> dict[str, str]:
-    return {claim.id: claim.verdict for claim in judge(results)}
+    return {claim.id: claim.verdict for claim in PAPER.claims(results)}
 
 
 def test_what_the_paper_says_is_reproduced():
@@ -310,8 +309,8 @@ def test_measures_by_hand():
 
 
 def test_distances_to_the_prototype_are_of_ours():
-    entries = {c.id: c for c in judge(_results())}
-    theirs = paper_claims()["prototype-authors"]["prototype"]
+    entries = {c.id: c for c in PAPER.claims(_results())}
+    theirs = CLAIMS["prototype-authors"]["prototype"]
     off = []
     for learner, pattern in (("cdp", EQUAL["cdp"]), ("exp", EQUAL["exp"])):
         off += [100 * (np.resize(pattern, n).sum() / theirs[learner][str(n)] - 1.0) for n in SIZES]
@@ -323,10 +322,10 @@ def test_distances_to_the_prototype_are_of_ours():
 
 def test_page_and_figures_of_any_results(tmp_path):
     pytest.importorskip("matplotlib")
-    paper, results = PowerAllocationReproduction(), _results()
-    paper.figures(results, tmp_path)
+    results = _results()
+    PAPER.figures(results, tmp_path)
     names = {path.name for path in tmp_path.iterdir()}
-    page = paper.page(results, paper.claims(results), "here")
+    page = PAPER.page(results, PAPER.claims(results), "here")
     assert {f"{stem}.png" for stem in ("figure1", "figures2and3", "figures4and5", "figure6", "figure7")} <= names
     for name in names - {"points.csv"}:
         assert f"here/{name}" in page
@@ -347,7 +346,7 @@ def test_plan_has_all_sizes_once():
 
 
 def test_every_claim_is_judged_and_states_its_place():
-    entries = paper_claims()
+    entries = CLAIMS
     assert list(entries) == list(reproduce_claims.JUDGES)
     for entry in entries.values():
         assert all(str(entry[key]) for key in ("claim", "where", "paper"))
@@ -355,7 +354,7 @@ def test_every_claim_is_judged_and_states_its_place():
 
 def test_committed_page_is_of_these_claims():
     written = json.loads((DOCS / "power_allocation" / "claims.json").read_text())
-    entries = paper_claims()
+    entries = CLAIMS
     assert [entry["id"] for entry in written] == list(entries)
     page = (DOCS / "power_allocation.md").read_text()
     for entry in written:

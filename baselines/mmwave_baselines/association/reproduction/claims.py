@@ -8,50 +8,34 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 
-from mmwave_baselines.association.reproduction.measures import HANDOVERS, NAMES, Measured, paper_claims, printed
-from mmwave_baselines.association.reproduction.plan import FIVE
+from mmwave_baselines.association.reproduction.measures import CLAIMS, HANDOVERS, NAMES, Measured, printed
+from mmwave_baselines.association.reproduction.plan import FIVE, NUM_UES
 from mmwave_baselines.reproduction.verdicts import Found, above, all_of, ends, within
-from mmwave_gym.benchmark.reproduction import Claim, Results
 
 OTHERS = tuple(agent for agent in FIVE if agent != "sqa")
 
 
-def judge(results: Results) -> list[Claim]:
-    """Every claim of the file, in its order. Raises KeyError for one that nobody judges."""
-    measured = Measured(results)
-    claims = []
-    for id_, entry in paper_claims().items():
-        found = _cell(measured, entry) if is_cell(id_) else JUDGES[id_](measured)
-        claims.append(
-            Claim(id=id_, claim=entry["claim"], where=entry["where"], paper=entry["paper"], **found._asdict())
-        )
-    return claims
+def _cell(what: str, num_ues: int, agent: str) -> Callable[[Measured], Found]:
+    id_ = f"{what}-{num_ues}-{agent}"
 
+    def found(m: Measured) -> Found:
+        if num_ues not in m.densities:
+            return Found("not run", None, "not comparable", "only a full run plays this density")
+        value = m.mean(num_ues, agent) if what == "rate" else m.time(num_ues, agent)
+        if what == "rate":
+            off = value.mean / CLAIMS.printed(id_) - 1.0
+            reason = f"{100 * off:+.1f} %"
+            if agent == "rbh":
+                reason += f"; read as the network's rate {m.mean(num_ues, 'rbh-network').mean:.1f}"
+        else:
+            off = value.mean - CLAIMS.printed(id_)
+            reason = f"{off:+.2f} s"
+        return Found(value.mean, ends(value), within(off, CLAIMS.tolerance(id_)), reason)
 
-def is_cell(id_: str) -> bool:
-    """Is this a number of Table I?"""
-    what, _, rest = id_.partition("-")
-    return what in ("rate", "time") and rest.partition("-")[0].isdigit()
-
-
-def _cell(m: Measured, entry: dict[str, Any]) -> Found:
-    what, count, agent = entry["id"].split("-")
-    num_ues = int(count)
-    if num_ues not in m.densities:
-        return Found("not run", None, "not comparable", "only a full run plays this density")
-    value = m.mean(num_ues, agent) if what == "rate" else m.time(num_ues, agent)
-    if what == "rate":
-        off = value.mean / entry["paper"] - 1.0
-        reason = f"{100 * off:+.1f} %"
-        if agent == "rbh":
-            reason += f"; read as the network's rate {m.mean(num_ues, 'rbh-network').mean:.1f}"
-        return Found(value.mean, ends(value), within(off, entry["tolerance"]), reason)
-    off = value.mean - entry["paper"]
-    return Found(value.mean, ends(value), within(off, entry["tolerance"]), f"{off:+.2f} s")
+    return found
 
 
 def _at(m: Measured, holds: Sequence[bool]) -> str:
@@ -69,7 +53,7 @@ def _rates(m: Measured) -> Found:
     by_agent = {a: float(np.sqrt(np.mean([off[n, a] ** 2 for n in m.densities]))) for a in FIVE}
     text = ", ".join(f"{NAMES[a]} {v:.1f}" for a, v in by_agent.items())
     reason = f"{text}; furthest is {NAMES[agent]} at {n} UEs, {off[n, agent]:+.1f} %"
-    return Found(rms, None, within(rms, paper_claims()["table1-rates"]["tolerance"]), reason)
+    return Found(rms, None, within(rms, CLAIMS["table1-rates"]["tolerance"]), reason)
 
 
 def _times(m: Measured) -> Found:
@@ -78,7 +62,7 @@ def _times(m: Measured) -> Found:
     by_agent = {a: float(np.mean([off[n, a] for n in m.densities])) for a in FIVE}
     text = ", ".join(f"{NAMES[a]} {v:+.1f}" for a, v in by_agent.items())
     reason = f"{text} s in the mean. With a range below a road's length everybody hands over once a road"
-    return Found(rms, None, within(rms, paper_claims()["table1-times"]["tolerance"]), reason)
+    return Found(rms, None, within(rms, CLAIMS["table1-times"]["tolerance"]), reason)
 
 
 def _sqa_best(m: Measured) -> Found:
@@ -96,7 +80,7 @@ def _gain(id_: str, num_ues: int) -> Callable[[Measured], Found]:
     def found(m: Measured) -> Found:
         if num_ues not in m.densities:
             return Found("not run", None, "not comparable", "only a full run plays this density")
-        entry, gain = paper_claims()[id_], m.gain(num_ues, "sqa")
+        entry, gain = CLAIMS[id_], m.gain(num_ues, "sqa")
         best, msr = (m.gain(num_ues, agent).mean for agent in ("sqa-best", "msr"))
         reason = (
             f"{gain.mean - entry['paper']:+.1f} points; SQA's best setting {best:+.1f} %, the myopic rule {msr:+.1f} %"
@@ -107,7 +91,7 @@ def _gain(id_: str, num_ues: int) -> Callable[[Measured], Found]:
 
 
 def _lead(m: Measured) -> Found:
-    num_ues, entry = m.densities[0], paper_claims()["sqa-lead-512"]
+    num_ues, entry = m.densities[0], CLAIMS["sqa-lead-512"]
     rates = m.rates(num_ues, OTHERS)
     second = max(rates, key=lambda agent: rates[agent])
     lead = m.gain(num_ues, "sqa", second)
@@ -150,7 +134,7 @@ def _future(m: Measured) -> Found:
 
 
 def _close(m: Measured) -> Found:
-    entry, n = paper_claims()["rl-close"], m.densities[-1]
+    entry, n = CLAIMS["rl-close"], m.densities[-1]
     rates = m.rates(n, ("sqa", "lbh", "smart"))
     spread = 100.0 * (max(rates.values()) / min(rates.values()) - 1.0)
     text = ", ".join(f"{NAMES[a]} {r:.1f}" for a, r in rates.items())
@@ -206,7 +190,7 @@ def _independent(m: Measured) -> Found:
     spreads = {a: float(np.ptp([m.time(n, a).mean for n in m.densities])) for a in FIVE}
     worst = max(spreads, key=lambda agent: spreads[agent])
     text = ", ".join(f"{NAMES[a]} {s:.2f}" for a, s in spreads.items())
-    verdict = within(spreads[worst], paper_claims()["time-independent"]["tolerance"])
+    verdict = within(spreads[worst], CLAIMS["time-independent"]["tolerance"])
     return Found(spreads[worst], None, verdict, f"{text} s; printed times spread by up to 0.76 s (RBH)")
 
 
@@ -221,7 +205,7 @@ def _speed(m: Measured) -> Found:
 def _limited(m: Measured) -> Found:
     apart = [m.time(n, "sqa").mean - m.time(n, "sbh").mean for n in m.densities]
     worst = max(apart, key=abs)
-    verdict = within(worst, paper_claims()["handovers-limited"]["tolerance"])
+    verdict = within(worst, CLAIMS["handovers-limited"]["tolerance"])
     reason = f"by density {', '.join(f'{a:+.2f}' for a in apart)} s"
     return Found(worst, None, verdict, reason)
 
@@ -289,7 +273,7 @@ def _one_geometry(m: Measured) -> Found:
     found = m.found()
     complete = [r for r in found if "sqa" in r.columns]
     best = complete[0]
-    verdict = within(best.worst, paper_claims()["one-geometry"]["tolerance"])
+    verdict = within(best.worst, CLAIMS["one-geometry"]["tolerance"])
     text = ", ".join(f"{NAMES[c]} {col.rate:.1f}/{col.time_s:.1f} s" for c, col in best.columns.items())
     reason = (
         f"nearest of {len(found)} worlds ({len(complete)} with SQA): range {best.world.radius:g} roads, sides "
@@ -299,7 +283,12 @@ def _one_geometry(m: Measured) -> Found:
     return Found(best.rms, None, verdict, reason)
 
 
+CELLS: dict[str, Callable[[Measured], Found]] = {
+    f"{what}-{n}-{agent}": _cell(what, n, agent) for what in ("rate", "time") for n in NUM_UES for agent in FIVE
+}
+"""The judges of the numbers of Table I."""
 JUDGES: dict[str, Callable[[Measured], Found]] = {
+    **CELLS,
     "table1-rates": _rates,
     "table1-times": _times,
     "sqa-best": _sqa_best,
@@ -325,4 +314,4 @@ JUDGES: dict[str, Callable[[Measured], Found]] = {
     "np-hard": _hard,
     "one-geometry": _one_geometry,
 }
-"""A judge for every claim that is not a number of Table I."""
+"""A judge for every claim."""

@@ -3,43 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.figure import Figure
-from matplotlib.ticker import FormatStrFormatter, LogLocator, NullFormatter
 
 from mmwave_baselines.association.reproduction.measures import NAMES, Measured, printed
 from mmwave_baselines.association.reproduction.plan import FIVE, SETTLE_S
-from mmwave_baselines.reproduction.figures import errors, panels
-from mmwave_gym.benchmark.reproduction import Results
+from mmwave_baselines.reproduction.figures import (
+    BLUE,
+    BROWN,
+    DARK,
+    GREEN,
+    GREY,
+    LIGHT_BLUE,
+    LINE,
+    PURPLE,
+    RED,
+    YELLOW,
+    error_bars,
+    legend_above,
+    panels,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 COLOURS = {
-    "sbh": "#9aa5b1",
-    "rbh": "#edae49",
-    "rbh-network": "#b8860b",
-    "lbh": "#3c896d",
-    "smart": "#7b5ea7",
-    "sqa": "#1b6ca8",
-    "sqa-best": "#6cb2e0",
-    "msr": "#27323f",
+    "sbh": GREY,
+    "rbh": YELLOW,
+    "rbh-network": BROWN,
+    "lbh": GREEN,
+    "smart": PURPLE,
+    "sqa": BLUE,
+    "sqa-best": LIGHT_BLUE,
+    "msr": DARK,
 }
-_PAPER = "#d1495b"
+_PAPER = RED
 _TITLES = {
     "rbh": "RBH, own rate",
     "rbh-network": "RBH,\nnetwork's rate",
     "sqa-best": "SQA,\nbest setting",
     "msr": "MSR\n(not in the paper)",
 }
-
-
-def draw(results: Results, directory: Path) -> None:
-    """Write every figure into the directory."""
-    m = Measured(results)
-    made = {"table1": _table(m), "figure2": _series(m), "cost": _cost(results.tables["cost"]), "search": _search(m)}
-    for name, figure in made.items():
-        figure.savefig(directory / f"{name}.png", dpi=110, bbox_inches="tight")
 
 
 def _table(m: Measured) -> Figure:
@@ -50,8 +55,8 @@ def _table(m: Measured) -> Figure:
         for row, values in enumerate(
             ([m.mean(n, agent) for n in m.densities], [m.time(n, agent) for n in m.densities])
         ):
-            axis, means = axes[row * len(agents) + at], [v.mean for v in values]
-            axis.errorbar(m.densities, means, errors(values), fmt="o-", color=COLOURS[agent], capsize=3, label="ours")
+            axis = axes[row * len(agents) + at]
+            error_bars(axis, m.densities, values, fmt="o-", color=COLOURS[agent], capsize=3, label="ours")
             column = "rbh" if agent == "rbh-network" else agent
             if column in FIVE:
                 paper = [printed(("rate", "time")[row], n, column) for n in m.densities]
@@ -82,18 +87,20 @@ def _series(m: Measured) -> Figure:
             wide = {"linewidth": 2.2 if agent == "sqa" else 1.3, "linestyle": ":" if agent == "msr" else "-"}
             label = " = ".join(NAMES[other] for other in same) + (" (not in the paper)" if agent == "msr" else "")
             axis.plot(second, smooth, color=COLOURS[agent], label=label, **wide)
-        axis.axvline(SETTLE_S, color="#c3ccd5", linewidth=1.0, linestyle="--")
+        axis.axvline(SETTLE_S, color=LINE, linewidth=1.0, linestyle="--")
         axis.set_title(f"{n} UEs", fontsize=10)
     for axis in axes[-columns:]:
         axis.set_xlabel("time (s)")
     for axis in axes[::columns]:
         axis.set_ylabel("network's rate (10 Mbit/s)")
-    handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncol=len(labels), frameon=False, fontsize=9)
+    legend_above(figure, axes[0])
     return figure
 
 
-def _cost(rows: Sequence[dict[str, Any]]) -> Figure:
+def _cost(m: Measured) -> Figure:
+    from matplotlib.ticker import FormatStrFormatter, LogLocator, NullFormatter
+
+    rows: Sequence[dict[str, Any]] = m.results.tables["cost"]
     figure, axes = panels(1, 3, 11, 3.3)
     first = [r for r in rows if r["case"] == {"num_ues": 512}]
     for axis, name, label in (
@@ -155,6 +162,8 @@ def _search(m: Measured) -> Figure:
         axis.set_xlabel("time between handovers (s)")
         axis.tick_params(labelbottom=True)
     axes[0].plot([], [], "D", color="black", markerfacecolor="none", label="paper")
-    handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncol=len(labels), frameon=False, fontsize=9)
+    legend_above(figure, axes[0])
     return figure
+
+
+PICTURES = {"table1": _table, "figure2": _series, "cost": _cost, "search": _search}

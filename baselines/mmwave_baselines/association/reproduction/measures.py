@@ -1,20 +1,22 @@
-"""What the reproduction of arXiv 2201.05983 measures from rows and tables, and the rules that turn it into verdicts."""
+"""What the reproduction of arXiv 2201.05983 measures from rows and tables."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from mmwave_baselines.association.reproduction import search as search
+from mmwave_baselines.association.reproduction import search
 from mmwave_baselines.association.reproduction.plan import READINGS, SETTLE_S, Setting, densities, search_task
-from mmwave_baselines.reproduction.verdicts import claims_of
+from mmwave_baselines.reproduction.measures import gain
+from mmwave_baselines.reproduction.verdicts import PaperClaims
 from mmwave_gym.benchmark.reproduction import Results
-from mmwave_gym.benchmark.statistics import Interval, difference_interval, mean_interval, score_interval
+from mmwave_gym.benchmark.statistics import Interval, difference_interval, mean_interval
 from mmwave_gym.core.types import Float64Array
 
+CLAIMS = PaperClaims.of(__package__)
 RATE, HANDOVERS, P5, JAIN = "network_rate_mbps", "handovers_per_ue_s", "p5_rate_mbps", "jain_index"
 UNIT_MBPS = 10.0
 """Of Table I."""
@@ -33,14 +35,9 @@ NAMES = {
 }
 
 
-def paper_claims() -> dict[str, dict[str, Any]]:
-    """The file of claims by id."""
-    return claims_of(__package__)
-
-
 def printed(what: str, num_ues: int, agent: str) -> float:
     """A cell of Table I: what is "rate" (10 Mbit/s) or "time" (s)."""
-    return float(paper_claims()[f"{what}-{num_ues}-{agent}"]["paper"])
+    return CLAIMS.printed(f"{what}-{num_ues}-{agent}")
 
 
 def inverse(interval: Interval) -> Interval:
@@ -74,10 +71,7 @@ class Measured:
 
     def gain(self, num_ues: int, agent: str, over: str = "sbh") -> Interval:
         """Gain of the network's rate in %, paired by world."""
-        base = self._values(num_ues, over, RATE)
-        ratio = score_interval(self._values(num_ues, agent, RATE), np.zeros_like(base), base)
-        low, high = (None if end is None else 100.0 * (end - 1.0) for end in (ratio.low, ratio.high))
-        return Interval(100.0 * (ratio.mean - 1.0), low, high)
+        return gain(self._values(num_ues, agent, RATE), self._values(num_ues, over, RATE))
 
     def difference(self, num_ues: int, agent: str, other: str, metric: str = RATE) -> Interval:
         """Of means, paired by world."""

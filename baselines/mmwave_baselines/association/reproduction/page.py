@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mmwave_baselines.association.reproduction import search as search
-from mmwave_baselines.association.reproduction.claims import is_cell
+from mmwave_baselines.association.reproduction import search
+from mmwave_baselines.association.reproduction.claims import CELLS
 from mmwave_baselines.association.reproduction.measures import JAIN, NAMES, P5, Column, Measured, SearchResult, printed
 from mmwave_baselines.association.reproduction.plan import BESIDE, FIVE, SETTLE_S, Setting
-from mmwave_gym.benchmark.reproduction import VERDICTS, Claim, Results, claims_table, markdown_table
-from mmwave_gym.benchmark.statistics import Interval
+from mmwave_baselines.reproduction.words import counts, numbered, with_interval
+from mmwave_gym.benchmark.reproduction import Claim, Results, claims_table, markdown_table
 
 _OPEN = (
     "The surviving text has neither formulas nor parameter values: road length, area, coverage radius, powers, "
@@ -28,18 +28,16 @@ _OPEN = (
 )
 
 
-def page(results: Results, claims: Sequence[Claim], figures: str) -> str:
+def page(m: Measured, claims: Sequence[Claim], figures: str) -> str:
     """All of it but how it was made."""
-    m = Measured(results)
-    cells = [c for c in claims if is_cell(c.id)]
-    others = [c for c in claims if not is_cell(c.id)]
+    cells, others = ([c for c in claims if (c.id in CELLS) is wanted] for wanted in (True, False))
     parts = [
         "# Sequence Q-Learning Algorithm for Optimal Mobility-Aware User Association, reproduced\n",
         "W. Ning, Y. Xu, J. Wu, X. Tong, ICC 2022 ([arXiv 2201.05983](https://arxiv.org/abs/2201.05983)).\n",
-        f"{len(others)} claims: {_counts(others)}. Of the {len(cells)} numbers of Table I: {_counts(cells)}. "
+        f"{len(others)} claims: {counts(others)}. Of the {len(cells)} numbers of Table I: {counts(cells)}. "
         f"{_summary(m)}\n",
         "What the text leaves open, and how it is filled:\n",
-        "\n".join(f"{i}. {text}" for i, text in enumerate(_OPEN, 1)) + "\n",
+        numbered(_OPEN),
         "## Verdicts\n",
         claims_table(others),
         "Reproduced means within the tolerance, or true at every density; partly, up to twice the tolerance, or true "
@@ -63,7 +61,7 @@ def page(results: Results, claims: Sequence[Claim], figures: str) -> str:
         "Processor time of one core shared with other work, compiled by numba, for a decision between several "
         "candidates (the others need none). *Late*: decisions for which less time has passed since the epoch before "
         "than planning takes. *Behind*: how late the last decision of 40 s would come.\n",
-        _cost(results),
+        _cost(m.results),
         "## Is there a world that yields all five columns?\n",
         _search_text(m),
         f"![Columns of Table I in each world of the search]({figures}/search.png)\n",
@@ -78,10 +76,6 @@ def page(results: Results, claims: Sequence[Claim], figures: str) -> str:
     return "\n".join(parts)
 
 
-def _counts(claims: Sequence[Claim]) -> str:
-    return ", ".join(f"{sum(c.verdict == v for c in claims)} {v}" for v in VERDICTS)
-
-
 def _summary(m: Measured) -> str:
     first, last = m.densities[0], m.densities[-1]
     gains = [m.gain(n, "sqa") for n in (first, last)]
@@ -94,21 +88,16 @@ def _summary(m: Measured) -> str:
     )
 
 
-def _with_interval(value: Interval, digits: int = 1) -> str:
-    mean, *interval = (None if v is None else f"{round(v, digits) + 0.0:.{digits}f}" for v in vars(value).values())
-    return f"{mean}" if None in interval else f"{mean} ({interval[0]} to {interval[1]})"
-
-
 def _density(m: Measured, num_ues: int) -> str:
     task = Setting(num_ues).task(m.results.quick)
     rows = []
     for agent in (*FIVE, *BESIDE):
-        rate, time_s = _with_interval(m.mean(num_ues, agent)), _with_interval(m.time(num_ues, agent), 2)
+        rate, time_s = with_interval(m.mean(num_ues, agent)), with_interval(m.time(num_ues, agent), 2)
         if agent in FIVE:
             rate += f" [{printed('rate', num_ues, agent):.2f}]"
             time_s += f" [{printed('time', num_ues, agent):.2f}]"
-        gain = "" if agent == "sbh" else _with_interval(m.gain(num_ues, agent))
-        p5, jain = (_with_interval(m.mean(num_ues, agent, metric), 2) for metric in (P5, JAIN))
+        gain = "" if agent == "sbh" else with_interval(m.gain(num_ues, agent))
+        p5, jain = (with_interval(m.mean(num_ues, agent, metric), 2) for metric in (P5, JAIN))
         rows.append([NAMES[agent] + ("" if agent in FIVE else " *"), rate, gain, time_s, p5, jain])
     heads = ("rate, 10 Mbit/s", "gain over SBH, %", "time between handovers, s", "5th percentile, Mbit/s", "Jain")
     seconds = task.kwargs["duration_s"] - SETTLE_S

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from mmwave_baselines.association.reproduction import search as search
+from mmwave_baselines.association.reproduction import search
 from mmwave_gym.benchmark.task import Task
 
 NUM_UES = (512, 1024, 1536, 2048)

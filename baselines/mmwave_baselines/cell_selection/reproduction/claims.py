@@ -1,24 +1,26 @@
 """The verdicts on arXiv 1507.00387: each claim of `claims.json` judged from rows and tables.
 
 Gains are in % of average sum spectral efficiency over Channel, whose worlds are the same. A verdict is a function of
-numbers: `within` for printed values, `all_of` for statements that hold in some cases and fail in others.
+numbers: `within` for printed values, `all_of` for statements that hold in some cases and fail in others. Judges of
+what the paper says without playing, of Algorithm 1, its matrix and its states, stand in `claims_model`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 
+from mmwave_baselines.cell_selection.reproduction import claims_model
 from mmwave_baselines.cell_selection.reproduction.measures import (
+    CLAIMS,
     EFFICIENCY,
     HANDOVERS,
     IMBALANCE,
     NAMES,
     RATES,
     Measured,
-    paper_claims,
+    cell,
     printed_gain,
 )
 from mmwave_baselines.cell_selection.reproduction.plan import (
@@ -33,34 +35,24 @@ from mmwave_baselines.cell_selection.reproduction.plan import (
     Setting,
 )
 from mmwave_baselines.reproduction.verdicts import Found, all_of, ends, within
-from mmwave_gym.benchmark.reproduction import Claim, Results
 from mmwave_gym.benchmark.statistics import score_interval
 
 
-def judge(results: Results) -> list[Claim]:
-    """Every claim of the file, in its order. Raises KeyError for one that nobody judges."""
-    measured = Measured(results)
-    claims = []
-    for id_, entry in paper_claims().items():
-        found = _cell(measured, entry) if id_.startswith("table1-n") and id_[8].isdigit() else JUDGES[id_](measured)
-        claims.append(
-            Claim(id=id_, claim=entry["claim"], where=entry["where"], paper=entry["paper"], **found._asdict())
-        )
-    return claims
+def _cell(num_ues: int, cost: float) -> Callable[[Measured], Found]:
+    def found(m: Measured) -> Found:
+        gain = m.gain(Setting(num_ues, cost))
+        off = gain.mean - printed_gain(num_ues, cost)
+        tolerance = CLAIMS.tolerance(cell(num_ues, cost))
+        return Found(gain.mean, ends(gain), within(off, tolerance), f"{off:+.1f} points")
 
-
-def _cell(m: Measured, entry: dict[str, Any]) -> Found:
-    num_ues, cost = (int(part.lstrip("noh")) for part in entry["id"].split("-")[1:])
-    gain = m.gain(Setting(num_ues, cost / 100))
-    off = gain.mean - entry["paper"]
-    return Found(gain.mean, ends(gain), within(off, entry["tolerance"]), f"{off:+.1f} points")
+    return found
 
 
 def _table(id_: str, settings: Sequence[Setting], agent: str = "mdp") -> Callable[[Measured], Found]:
     def found(m: Measured) -> Found:
         rmse, interval, cells = m.rmse(settings, agent)
         distance, _ = m.distances(settings, agent)
-        tolerance = paper_claims()[id_]["tolerance"]
+        tolerance = CLAIMS[id_]["tolerance"]
         reason = f"{cells} cells, worst {distance[np.abs(distance).argmax()]:+.1f} points; tolerance {tolerance}"
         return Found(rmse, interval, within(rmse, tolerance), reason)
 
@@ -74,12 +66,12 @@ def _robust(id_: str, rates: str, transition: str) -> Callable[[Measured], Found
         rmse, interval, _ = m.rmse(settings)
         gains = {a: ", ".join(f"{m.gain(s, a).mean:+.0f}" for s in settings) for a in ("mdp", "mdp-next", "myopic")}
         where = ", ".join(f"N={s.num_ues} {100 * s.handover_cost:.0f} %" for s in settings)
-        printed = ", ".join(f"+{printed_gain(s.num_ues, s.handover_cost)['paper']}" for s in settings)
+        printed = ", ".join(f"+{printed_gain(s.num_ues, s.handover_cost)}" for s in settings)
         reason = (
             f"gains in % at {where}: MDP {gains['mdp']} (printed {printed}); with the expected next load "
             f"{gains['mdp-next']}; exhaustive search {gains['myopic']}"
         )
-        return Found(f"RMSE {rmse:.1f} points", interval, within(rmse, paper_claims()[id_]["tolerance"]), reason)
+        return Found(f"RMSE {rmse:.1f} points", interval, within(rmse, CLAIMS.tolerance(id_)), reason)
 
     return found
 
@@ -97,7 +89,7 @@ def _falls_with_n(m: Measured) -> Found:
     spreads = [abs(row[0] - row[-1]) for row in (small, large)]
     flatter = spreads[1] < spreads[0]
     low, high = (", ".join(f"{g:.0f}" for g in row) for row in (small, large))
-    flat = spreads[1] <= paper_claims()["table1-rmse"]["tolerance"]
+    flat = spreads[1] <= CLAIMS.tolerance("table1-rmse")
     first = "falls" if falls else "does not always fall"
     then = "is the same within the tolerance" if flat else f"falls as well, by {spreads[1]:.0f} points"
     reason = f"at small cost it {first}; at 30 % it {then} (at 3 % by {spreads[0]:.0f})"
@@ -220,43 +212,6 @@ def _pictured(metric: str, unit: str) -> Callable[[Measured], Found]:
     return found
 
 
-def _converges(m: Measured) -> Found:
-    ended = m.configs()
-    cycles = sum(bool(config["cycle_rounds"]) for _, config in ended)
-    settled = [bool(config["converged"]) for _, config in ended]
-    updates = [config["updates"] for _, config in ended if config["converged"]]
-    lost = sorted({f"N={s.num_ues} {100 * s.handover_cost:.0f} %" for s, c in ended if not c["converged"]})
-    reason = f"{min(updates)} to {max(updates)} updates; {cycles} cycles" + (f" ({', '.join(lost)})" if lost else "")
-    return Found(f"{sum(settled)} of {len(settled)} starts", None, all_of(settled), reason)
-
-
-def _simultaneous(m: Measured) -> Found:
-    rows = m.results.tables["simultaneous"]
-    lost = {n: [not r["converged"] for r in rows if r["num_ues"] == n] for n in sorted({r["num_ues"] for r in rows})}
-    text = ", ".join(f"N={n}: {sum(some)} of {len(some)} starts" for n, some in lost.items())
-    every = [one for some in lost.values() for one in some]
-    cycles = sorted({r["cycle_rounds"] for r in rows if r["cycle_rounds"]})
-    alternating = [abs(np.diff(r["alternating_bps_hz"])[0]) for r in rows if r["alternating_bps_hz"]]
-    reason = text + (f"; policies repeat every {' or '.join(map(str, cycles))} rounds" if cycles else "")
-    reason += f"; what they earn then jumps by up to {max(alternating):.2f} bit/s/Hz a round" if alternating else ""
-    return Found(f"{sum(every)} of {len(every)} oscillate", None, all_of(every), reason)
-
-
-def _impossible(m: Measured) -> Found:
-    solved = [r for r in m.results.tables["exact"] if r["what"] == "optimum"]
-    counts = {r["num_ues"] for r in solved}
-    last = max(solved, key=lambda r: (r["num_ues"], r["cpu_s"]))
-    bounded = sorted({r["num_ues"] for r in m.results.tables["exact"] if r["what"] == "bound"} - counts)
-    reason = (
-        f"N = {last['num_ues']} takes {last['cpu_s']:.0f} s of processor time and {last['peak_mb']} MB, for UEs and "
-        f"BSs can be renamed; for N = {' and '.join(map(str, bounded))} there is a proven bound"
-    )
-    holds = [n not in counts for n in NUM_UES]
-    return Found(
-        f"solved exactly for N = {' and '.join(str(n) for n in NUM_UES if n in counts)}", None, all_of(holds), reason
-    )
-
-
 def _distributed_optimum(m: Measured) -> Found:
     gains = {s: m.gain(s, "team", "mdp") for s in POSSIBLE if m.has(s, "team")}
     holds = [(ends(gain) or (0.0,))[0] > 0 for gain in gains.values()]
@@ -266,110 +221,10 @@ def _distributed_optimum(m: Measured) -> Found:
     return Found(f"{low:+.1f} to {high:+.1f} %", None, all_of(holds), reason)
 
 
-def _offline(m: Measured) -> Found:
-    rows = m.results.tables["present"]
-    seconds, kilobytes = (sum(r[name] for r in rows) for name in ("solve_s", "kilobytes"))
-    settled = [r["converged"] for r in rows]
-    reason = (
-        f"Algorithm 1 for each of them in {seconds:.1f} s, policies of {kilobytes:.0f} kB in all; it settles for "
-        f"{sum(settled)} of {len(settled)}. The agents use them: each row plays the policies of the number it sees"
-    )
-    return Found(f"N = {rows[0]['num_ues']} to {rows[-1]['num_ues']}", None, all_of(settled), reason)
-
-
-def _matrices(m: Measured) -> dict[str, dict[str, Any]]:
-    return {row["name"]: row for row in m.results.tables["matrix"]}
-
-
-def _row_order(m: Measured) -> Found:
-    tables = _matrices(m)
-    law, wanted = np.array(tables["printed"]["law"]), np.array(tables["disc"]["law"])
-    ours, theirs = (float(np.abs(order - wanted).max()) for order in (law, law[::-1]))
-    verdict = "not reproduced" if ours < theirs else "reproduced"
-    reason = (
-        f"its stationary law misses the disc's by at most {ours:.3f} in the order (LOS, NLOS, outage) and {theirs:.3f} "
-        "in that of eq. 1; its diagonal, too, has the order of T_avg"
-    )
-    return Found("LOS, NLOS, out", None, verdict, reason)
-
-
-def _stationary(m: Measured) -> Found:
-    tables = _matrices(m)
-    law, wanted = tables["printed"]["law"], tables["disc"]["law"]
-    worst = float(np.abs(np.array(law) - wanted).max())
-    texts = [", ".join(f"{p:.4f}" for p in one) for one in (law, wanted)]
-    verdict = within(worst, paper_claims()["stationary"]["tolerance"])
-    return Found(
-        f"off by at most {worst:.4f}", None, verdict, f"(14): {texts[0]}; disc: {texts[1]} (LOS, NLOS, outage)"
-    )
-
-
-def _sojourns(m: Measured) -> Found:
-    tables, slots = _matrices(m), np.array(paper_claims()["sojourns"]["slots"])
-    printed, recipe = (np.array(tables[name]["sojourn_slots"]) for name in ("printed", "recipe"))
-    ratio = float((slots / printed).max())
-    verdict = "reproduced" if ratio < 1.25 else "partly" if ratio < 1.5 else "not reproduced"
-    told, could = (", ".join(f"{s:.2g}" for s in one) for one in (printed, recipe))
-    reason = f"up to {ratio:.1f} times too short; the quadratic programme itself reaches {could}"
-    return Found(f"{told} slots", None, verdict, reason)
-
-
-def _states(m: Measured, cells: Sequence[int]) -> list[dict[str, Any]]:
-    return [row for row in m.results.tables["states"] if row["num_cells"] in cells]
-
-
-def _formula(cells: Sequence[int]) -> Callable[[Measured], Found]:
-    def found(m: Measured) -> Found:
-        rows = _states(m, cells)
-        right = [row["loads_printed"] == row["loads_true"] for row in rows]
-        wrong = [r for r, ok in zip(rows, right, strict=True) if not ok][:3]
-        text = ", ".join(
-            f"C_{r['num_cells']}({r['num_ues']}) = {r['loads_printed']}, not {r['loads_true']}" for r in wrong
-        )
-        count = f"right in {sum(right)} of {len(right)} cases"
-        return Found(count, None, "reproduced" if all(right) else "not reproduced", text or "by enumeration to N = 15")
-
-    return found
-
-
-def _eq20(m: Measured) -> Found:
-    rows = {(r["num_cells"], r["num_ues"]): r["loads_true"] for r in m.results.tables["states"]}
-    reason = (
-        f"with the UE itself at BS 1 only N - 1 others are shared out: {rows[3, 2]} at L = 3, N = 3, where eq. 20 "
-        f"counts {rows[3, 3]} with U_1 = 0 among them"
-    )
-    return Found("C_L(N - 1)", None, "not reproduced", reason)
-
-
-def _eq21(m: Measured) -> Found:
-    row = next(r for r in _states(m, (3,)) if r["num_ues"] == 3)
-    same = row["orbits"] == row["repaired"]
-    reason = "eq. 21 orders loads only; exchanging (K, U) of BSs together merges more (L = 3, N = 3)"
-    return Found(f"{row['orbits']} of {row['repaired']}", None, "reproduced" if same else "not reproduced", reason)
-
-
-def _figure3(m: Measured) -> Found:
-    last = {r["num_cells"]: r["repaired"] for r in m.results.tables["states"] if r["num_ues"] == 10}
-    text = ", ".join(f"L={cells}: {count}" for cells, count in last.items())
-    return Found(f"at N = 10, {text}", None, "not comparable", "no numbers to compare with")
-
-
-def _run_time(m: Measured) -> Found:
-    rows = [r for r in m.results.tables["scaling"] if r["num_cells"] == 3]
-    last, before = rows[-1], rows[-2]
-    slower = (last["law_s"] + last["solve_s"]) / (before["law_s"] + before["solve_s"])
-    power = float(np.log(slower) / np.log(last["num_ues"] / before["num_ues"]))
-    most = 2 * (3 - 1) + 2  # N UEs are added to a law of (N^(L-1))^2 entries; one more for caches and noise
-    largest = max(m.results.tables["scaling"], key=lambda r: r["states"])
-    reason = (
-        f"from N = {before['num_ues']} to {last['num_ues']} (L = 3) the time grows as N^{power:.1f}; states are "
-        f"K^L C(N + L - 2, L - 1), a polynomial in N, exponential in L only. L = {largest['num_cells']}, "
-        f"N = {largest['num_ues']}: {largest['states']:,} states in {largest['solve_s'] + largest['law_s']:.0f} s"
-    )
-    return Found(f"N^{power:.1f}", None, "not reproduced" if power < most else "reproduced", reason)
-
-
+CELLS: dict[str, Callable[[Measured], Found]] = {cell(n, cost): _cell(n, cost) for n in NUM_UES for cost in COSTS}
+"""The judges of the numbers of Table I."""
 JUDGES: dict[str, Callable[[Measured], Found]] = {
+    **CELLS,
     "table1-rmse": _table("table1-rmse", TABLE),
     "table1-rmse-derived": _table("table1-rmse-derived", DERIVED),
     "table1-rmse-own-frame": _table("table1-rmse-own-frame", TABLE, "mdp-own-frame"),
@@ -387,22 +242,10 @@ JUDGES: dict[str, Callable[[Measured], Found]] = {
     "fewer-handovers-all": _fewer_handovers_all,
     "figure1-values": _pictured(EFFICIENCY, "bit/s/Hz"),
     "figure2-values": _pictured(HANDOVERS, "handovers a slot"),
-    "converges": _converges,
-    "simultaneous": _simultaneous,
-    "impossible": _impossible,
     "distributed-optimum": _distributed_optimum,
-    "row-order": _row_order,
-    "stationary": _stationary,
-    "sojourns": _sojourns,
     "recipe-matrix": _robust("recipe-matrix", "fitted", "recipe"),
     "drive-test": _robust("drive-test", "fitted", "drive_test"),
     "nlos-rate": _robust("nlos-rate", "capped", "printed"),
-    "eq16-18": _formula((2, 3, 4)),
-    "eq19": _formula((5,)),
-    "eq20": _eq20,
-    "eq21": _eq21,
-    "figure3-values": _figure3,
-    "run-time": _run_time,
-    "offline": _offline,
+    **claims_model.JUDGES,
 }
-"""A judge for every claim that is not a cell of Table I."""
+"""A judge for every claim."""

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from mmwave_baselines.cell_selection.reproduction.measures import (
     EFFICIENCY,
@@ -18,27 +16,23 @@ from mmwave_baselines.cell_selection.reproduction.measures import (
     printed_gain,
 )
 from mmwave_baselines.cell_selection.reproduction.plan import COSTS, FIGURE, NUM_UES, POSSIBLE, ROBUST, Setting
-from mmwave_baselines.reproduction.figures import errors, panels
-from mmwave_gym.benchmark.reproduction import Results
+from mmwave_baselines.reproduction.figures import (
+    BLUE,
+    DARK,
+    GREEN,
+    GREY,
+    RED,
+    YELLOW,
+    error_bars,
+    errors,
+    legend_above,
+    panels,
+)
 
-_COLOURS = ("#1b6ca8", "#d1495b", "#edae49", "#3c896d")
-_GREY, _DARK = "#9aa5b1", "#27323f"
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
-
-def draw(results: Results, directory: Path) -> None:
-    """Write every figure into the directory."""
-    m = Measured(results)
-    made = {
-        "table1": _table(m),
-        "figures1and2": _schemes(m),
-        "figure3": _states(results.tables["states"]),
-        "robustness": _robustness(m),
-        "convergence": _convergence(m),
-        "possible": _possible(m),
-        "scaling": _scaling(results.tables["scaling"]),
-    }
-    for name, figure in made.items():
-        figure.savefig(directory / f"{name}.png", dpi=110, bbox_inches="tight")
+_COLOURS = (BLUE, RED, YELLOW, GREEN)
 
 
 def _table(m: Measured) -> Figure:
@@ -46,17 +40,15 @@ def _table(m: Measured) -> Figure:
     costs = [100 * cost for cost in COSTS]
     for axis, n in zip(axes, NUM_UES, strict=True):
         gains = [m.gain(Setting(n, cost)) for cost in COSTS]
-        means = [g.mean for g in gains]
-        axis.errorbar(costs, means, errors(gains), fmt="o-", color=_COLOURS[0], capsize=3, label="ours, fitted rates")
+        error_bars(axis, costs, gains, fmt="o-", color=_COLOURS[0], capsize=3, label="ours, fitted rates")
         if all(m.has(Setting(n, cost, "shannon"), "mdp") for cost in COSTS):
             for agent, label, colour in (
                 ("mdp", "derived rates", _COLOURS[2]),
                 ("mdp-next", "derived, next load", _COLOURS[3]),
             ):
                 gains = [m.gain(Setting(n, cost, "shannon"), agent) for cost in COSTS]
-                means = [g.mean for g in gains]
-                axis.errorbar(costs, means, errors(gains), fmt=".--", color=colour, linewidth=1, capsize=2, label=label)
-        paper = [printed_gain(n, cost)["paper"] for cost in COSTS]
+                error_bars(axis, costs, gains, fmt=".--", color=colour, linewidth=1, capsize=2, label=label)
+        paper = [printed_gain(n, cost) for cost in COSTS]
         axis.plot(costs, paper, "D", color=_COLOURS[1], markerfacecolor="none", markersize=8, label="paper")
         axis.set_title(f"{n} UEs", fontsize=10)
         axis.set_xlabel("handover cost (% of a slot)")
@@ -73,7 +65,7 @@ def _schemes(m: Measured) -> Figure:
         means = [m.mean(setting, agent, metric) for agent in schemes]
         values = [i.mean for i in means]
         colours = [
-            _COLOURS[0] if a == "mdp" else _DARK if a in ("myopic", "optimum", "genie") else _GREY for a in schemes
+            _COLOURS[0] if a == "mdp" else DARK if a in ("myopic", "optimum", "genie") else GREY for a in schemes
         ]
         axis.barh(range(len(schemes)), values, color=colours, height=0.65)
         axis.errorbar(values, range(len(schemes)), xerr=errors(means), fmt="none", ecolor="black", capsize=2)
@@ -90,7 +82,8 @@ def _schemes(m: Measured) -> Figure:
     return figure
 
 
-def _states(rows: list[dict[str, Any]]) -> Figure:
+def _states(m: Measured) -> Figure:
+    rows: list[dict[str, Any]] = m.results.tables["states"]
     figure, axes = panels(1, 1, 10, 4.2)
     axis = axes[0]
     for cells, colour in zip((2, 3, 4, 5), _COLOURS, strict=True):
@@ -122,24 +115,23 @@ def _robustness(m: Measured) -> Figure:
             for offset, agent, colour in (
                 (-0.25, "mdp", _COLOURS[0]),
                 (0.0, "mdp-next", _COLOURS[3]),
-                (0.25, "myopic", _DARK),
+                (0.25, "myopic", DARK),
             ):
                 if m.has(setting, agent):
-                    gain = m.gain(setting, agent)
-                    axis.errorbar([at + offset], [gain.mean], errors([gain]), fmt="o", color=colour, capsize=3)
-        paper = printed_gain(n, cost)["paper"]
+                    error_bars(axis, [at + offset], [m.gain(setting, agent)], fmt="o", color=colour, capsize=3)
+        paper = printed_gain(n, cost)
         axis.plot([-0.25], [paper], "D", color=_COLOURS[1], markerfacecolor="none", markersize=9)
         axis.axhline(0, color="black", linewidth=0.8)
         axis.set_xticks(range(len(kinds)), list(kinds.values()), rotation=35, ha="right", fontsize=8)
         axis.set_title(f"{n} UEs, cost {100 * cost:.0f} %", fontsize=10)
     axes[0].set_ylabel("gain over Channel (%)")
     for label, colour, mark in (
-        ("MDP", _COLOURS[0], "o"), ("MDP, expected next load", _COLOURS[3], "o"), ("exhaustive search", _DARK, "o"),
+        ("MDP", _COLOURS[0], "o"), ("MDP, expected next load", _COLOURS[3], "o"), ("exhaustive search", DARK, "o"),
         ("paper (MDP)", _COLOURS[1], "D"),
     ):  # fmt: skip
         face = "none" if mark == "D" else colour
         axes[-1].plot([], [], mark, color=colour, markerfacecolor=face, label=label)
-    figure.legend(*axes[-1].get_legend_handles_labels(), loc="outside upper center", ncol=4, frameon=False, fontsize=8)
+    legend_above(figure, axes[-1], columns=4, size=8)
     return figure
 
 
@@ -185,7 +177,7 @@ def _possible(m: Measured) -> Figure:
     axis = axes[0]
     settings = [s for s in POSSIBLE if m.has(s, "team")][::-1]
     marks = dict(zip(LIMITS, ("v", "o", "s", "D", "P", "^"), strict=True))
-    colours = dict(zip(LIMITS, (_GREY, *_COLOURS, _DARK), strict=True))
+    colours = dict(zip(LIMITS, (GREY, *_COLOURS, DARK), strict=True))
     for agent, label in LIMITS.items():
         points = [(m.mean(s, agent).mean, at) for at, s in enumerate(settings) if m.has(s, agent)]
         if points:
@@ -205,7 +197,8 @@ def _possible(m: Measured) -> Figure:
     return figure
 
 
-def _scaling(rows: list[dict[str, Any]]) -> Figure:
+def _scaling(m: Measured) -> Figure:
+    rows: list[dict[str, Any]] = m.results.tables["scaling"]
     figure, axes = panels(1, 3, 11, 3.6)
     columns = (
         ("states", "states of the tables", lambda r: r["states"]),
@@ -225,3 +218,14 @@ def _scaling(rows: list[dict[str, Any]]) -> Figure:
         axis.minorticks_off()
     axes[0].legend(frameon=False, fontsize=8)
     return figure
+
+
+PICTURES = {
+    "table1": _table,
+    "figures1and2": _schemes,
+    "figure3": _states,
+    "robustness": _robustness,
+    "convergence": _convergence,
+    "possible": _possible,
+    "scaling": _scaling,
+}

@@ -1,4 +1,4 @@
-"""What the reproduction of arXiv 1507.00387 measures from rows, and the rules that turn numbers into verdicts."""
+"""What the reproduction of arXiv 1507.00387 measures from rows."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 
 from mmwave_baselines.cell_selection.reproduction.plan import TABLE, TIES, Setting
-from mmwave_baselines.reproduction.verdicts import claims_of
+from mmwave_baselines.reproduction.measures import gain
+from mmwave_baselines.reproduction.verdicts import PaperClaims
 from mmwave_gym.benchmark.reproduction import Results
-from mmwave_gym.benchmark.statistics import Interval, difference_interval, mean_interval, score_interval
+from mmwave_gym.benchmark.statistics import Interval, difference_interval, mean_interval
 
+CLAIMS = PaperClaims.of(__package__)
 EFFICIENCY, HANDOVERS, IMBALANCE = "spectral_efficiency_bps_hz", "handovers_per_slot", "load_imbalance"
 OUTAGE = "outage_fraction"
 NAMES = {
@@ -39,14 +41,14 @@ LIMITS = {
 }
 
 
-def paper_claims() -> dict[str, dict[str, Any]]:
-    """The file of claims by id."""
-    return claims_of(__package__)
+def cell(num_ues: int, cost: float) -> str:
+    """The claim that a cell of Table I is."""
+    return f"table1-n{num_ues}-oh{round(100 * cost)}"
 
 
-def printed_gain(num_ues: int, cost: float) -> dict[str, Any]:
-    """The entry of a cell of Table I."""
-    return paper_claims()[f"table1-n{num_ues}-oh{round(100 * cost)}"]
+def printed_gain(num_ues: int, cost: float) -> int:
+    """A cell of Table I: the gain of MDP over Channel in %."""
+    return int(CLAIMS[cell(num_ues, cost)]["paper"])
 
 
 def exact_value(results: Results, what: str, num_ues: int, cost: float) -> float | None:
@@ -73,10 +75,7 @@ class Measured:
 
     def gain(self, setting: Setting, agent: str = "mdp", over: str = "channel") -> Interval:
         """Gain in %, paired by episode."""
-        base = self.values(setting, over)
-        ratio = score_interval(self.values(setting, agent), np.zeros_like(base), base)
-        low, high = (None if end is None else 100.0 * (end - 1.0) for end in (ratio.low, ratio.high))
-        return Interval(100.0 * (ratio.mean - 1.0), low, high)
+        return gain(self.values(setting, agent), self.values(setting, over))
 
     def difference(self, setting: Setting, agent: str, other: str, metric: str = EFFICIENCY) -> Interval:
         return difference_interval(self.values(setting, agent, metric), self.values(setting, other, metric))
@@ -85,7 +84,7 @@ class Measured:
         """Our gain less the paper's, and its standard error, in points, for the settings that were played."""
         played = [s for s in settings if self.has(s, agent)]
         gains = [self.gain(s, agent) for s in played]
-        printed = [printed_gain(s.num_ues, s.handover_cost)["paper"] for s in played]
+        printed = [printed_gain(s.num_ues, s.handover_cost) for s in played]
         errors = [((g.high or g.mean) - (g.low or g.mean)) / 3.92 for g in gains]
         return np.array([g.mean for g in gains]) - np.array(printed), np.array(errors)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from mmwave_baselines.cell_selection.reproduction.claims import CELLS
 from mmwave_baselines.cell_selection.reproduction.measures import (
     EFFICIENCY,
     HANDOVERS,
@@ -25,8 +26,8 @@ from mmwave_baselines.cell_selection.reproduction.plan import (
     TABLE,
     Setting,
 )
-from mmwave_gym.benchmark.reproduction import VERDICTS, Claim, Results, claims_table, markdown_table
-from mmwave_gym.benchmark.statistics import Interval
+from mmwave_baselines.reproduction.words import counts, numbered, with_interval
+from mmwave_gym.benchmark.reproduction import Claim, Results, claims_table, markdown_table
 
 _OPEN = (
     "Rows and columns of (14) are in the order (LOS, NLOS, outage), not in that of eq. 1: see the verdict.",
@@ -46,11 +47,9 @@ _OPEN = (
 )
 
 
-def page(results: Results, claims: Sequence[Claim], figures: str) -> str:
+def page(m: Measured, claims: Sequence[Claim], figures: str) -> str:
     """All of it but how it was made."""
-    m = Measured(results)
-    others = [c for c in claims if not _is_cell(c)]
-    counts = ", ".join(f"{sum(c.verdict == v for c in claims)} {v}" for v in VERDICTS)
+    results, others = m.results, [c for c in claims if c.id not in CELLS]
     rmse, interval, cells = m.rmse(TABLE)
     rates = Setting(*FIGURE).game().rate_bps_hz
     derived = Setting(*FIGURE, "shannon").game().rate_bps_hz
@@ -58,7 +57,7 @@ def page(results: Results, claims: Sequence[Claim], figures: str) -> str:
         "# An MDP Model for Optimal Handover Decisions in mmWave Cellular Networks, reproduced\n",
         "M. Mezzavilla, S. Goyal, S. Panwar, S. Rangan, M. Zorzi, EuCNC 2016 "
         "([arXiv 1507.00387](https://arxiv.org/abs/1507.00387)).\n",
-        f"{len(claims)} claims: {counts}. Table I is met within {rmse:.1f} points ({interval[0]:.1f} to "
+        f"{len(claims)} claims: {counts(claims)}. Table I is met within {rmse:.1f} points ({interval[0]:.1f} to "
         f"{interval[1]:.1f}, root mean square over {cells} cells) with one fitted number, the rate without line of "
         f"sight: {rates[1] / rates[0]:.2f} of that with it; {derived[1] / derived[0]:.3f} follows from the path "
         "loss.\n",
@@ -66,7 +65,7 @@ def page(results: Results, claims: Sequence[Claim], figures: str) -> str:
         f"often than one without line of sight does, so the MDP waits at cells in outage, {_at_outage(results)}. With "
         "the matrix that the text describes, or one from drive tests, less remains.\n",
         "## What the text leaves open, and what is taken here\n",
-        "\n".join(f"{i}. {text}" for i, text in enumerate(_OPEN, 1)) + "\n",
+        numbered(_OPEN),
         "## Verdicts\n",
         claims_table(others),
         "Reproduced means within the tolerance, or true in every case; partly, up to twice the tolerance, or true in "
@@ -131,24 +130,14 @@ def page(results: Results, claims: Sequence[Claim], figures: str) -> str:
     return "\n".join(parts)
 
 
-def _is_cell(claim: Claim) -> bool:
-    return claim.id.startswith("table1-n") and claim.id[8].isdigit()
-
-
-def _with_interval(value: Interval, digits: int = 1) -> str:
-    if value.low is None or value.high is None:
-        return f"{value.mean:.{digits}f}"
-    return f"{value.mean:.{digits}f} ({value.low:.{digits}f} to {value.high:.{digits}f})"
-
-
 def _gains(m: Measured, rates: str, agent: str) -> str:
     rows = []
     for n in NUM_UES:
         cells = [f"{n} UEs"]
         for cost in COSTS:
             setting = Setting(n, cost, rates)
-            ours = _with_interval(m.gain(setting, agent)) if m.has(setting, agent) else "not run"
-            cells.append(f"{ours} [{printed_gain(n, cost)['paper']}]")
+            ours = with_interval(m.gain(setting, agent)) if m.has(setting, agent) else "not run"
+            cells.append(f"{ours} [{printed_gain(n, cost)}]")
         rows.append(cells)
     return markdown_table(("", *(f"{100 * cost:.0f} % cost" for cost in COSTS)), rows)
 
@@ -156,7 +145,7 @@ def _gains(m: Measured, rates: str, agent: str) -> str:
 def _schemes(m: Measured) -> str:
     settings = [Setting(*FIGURE, rates) for rates in ("fitted", "shannon")]
     rows = [
-        [name, *(_with_interval(m.mean(s, agent, k), 2) for s in settings for k in (EFFICIENCY, HANDOVERS))]
+        [name, *(with_interval(m.mean(s, agent, k), 2) for s in settings for k in (EFFICIENCY, HANDOVERS))]
         for agent, name in NAMES.items()
         if m.has(settings[0], agent)
     ]
@@ -192,7 +181,7 @@ def _possible(m: Measured) -> str:
         n, cost = setting.num_ues, setting.handover_cost
         rule = max(("rate-stay", "channel-stay"), key=lambda a: m.mean(setting, a).mean)
         played = [
-            _with_interval(m.mean(setting, agent), 2) if m.has(setting, agent) else "" for agent in (rule, *agents)
+            with_interval(m.mean(setting, agent), 2) if m.has(setting, agent) else "" for agent in (rule, *agents)
         ]
         exact = [exact_value(m.results, what, n, cost) for what in ("local", "optimum", "bound")]
         local, optimum, bound = ("" if value is None else f"{value:.2f}" for value in exact)

@@ -14,17 +14,18 @@ Played are the product's agents in `MmwaveCellSelection-v0`, each in the same wo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
-from pathlib import Path
 
 from mmwave_baselines.cell_selection.reproduction import policies
-from mmwave_baselines.cell_selection.reproduction.claims import judge
+from mmwave_baselines.cell_selection.reproduction.claims import JUDGES
+from mmwave_baselines.cell_selection.reproduction.figures import PICTURES
+from mmwave_baselines.cell_selection.reproduction.measures import CLAIMS, Measured
 from mmwave_baselines.cell_selection.reproduction.page import page
 from mmwave_baselines.cell_selection.reproduction.plan import (
-    _EPISODES,
     CORNERS,
     DERIVED,
+    EPISODES,
     FIGURE,
     POSSIBLE,
     ROBUST,
@@ -37,64 +38,62 @@ from mmwave_baselines.cell_selection.reproduction.plan import (
     starts,
     states_table,
 )
-from mmwave_gym.benchmark.reproduction import Claim, Results, Table
+from mmwave_baselines.reproduction.paper import Paper
+from mmwave_gym.benchmark.reproduction import Table
 from mmwave_gym.benchmark.runs import Job
 
 
-class CellSelectionReproduction:
-    """What `mmwave_gym.benchmark.reproduction.Reproduction` asks for."""
+def jobs(quick: bool) -> list[Job]:
+    """Every run once. Quick: shorter episodes, one start of Algorithm 1, corners instead of whole tables."""
+    plan: dict[tuple[Setting, str], None] = {}
+    for setting in TABLE:
+        corner = (setting.num_ues, setting.handover_cost) in CORNERS
+        agents = ["channel", "mdp"]
+        if not quick or corner:
+            agents += ["channel-stay", "mdp-own-frame", "myopic"]
+        if corner:
+            agents.append("mdp-next")
+        plan |= {(setting, agent): None for agent in agents}
+    derived = [s for s in DERIVED if not quick or (s.num_ues, s.handover_cost) in CORNERS]
+    plan |= {(s, agent): None for s in derived for agent in ("channel", "mdp", "mdp-next")}
+    for s in POSSIBLE:
+        if not quick or (s.num_ues, s.handover_cost) in CORNERS:
+            plan |= {(s, agent): None for agent in ("rate-stay", "channel-stay", "team", "myopic")}
+            if s.num_ues in WITH_MEMORY:
+                plan[s, "team-memory"] = None
+    plan |= {(s, agent): None for s in ROBUST for agent in ("channel", "mdp", "mdp-next", "myopic")}
+    for rates in ("fitted", "shannon"):
+        schemes = [a for a in SCHEMES if not quick or a not in ("optimum", "genie")]
+        plan |= {(Setting(*FIGURE, rates), agent): None for agent in schemes}
+    return [
+        Job(setting.task(quick), agent, seed, EPISODES)
+        for setting, agent in plan
+        for seed in starts(agent)[: 1 if quick else None]
+    ]
 
-    title = "M. Mezzavilla et al., An MDP Model for Optimal Handover Decisions in mmWave Cellular Networks"
-    budget_s = 600.0
 
-    def jobs(self, quick: bool) -> list[Job]:
-        """Every run once. Quick: shorter episodes, one start of Algorithm 1, corners instead of whole tables."""
-        plan: dict[tuple[Setting, str], None] = {}
-        for setting in TABLE:
-            corner = (setting.num_ues, setting.handover_cost) in CORNERS
-            agents = ["channel", "mdp"]
-            if not quick or corner:
-                agents += ["channel-stay", "mdp-own-frame", "myopic"]
-            if corner:
-                agents.append("mdp-next")
-            plan |= {(setting, agent): None for agent in agents}
-        derived = [s for s in DERIVED if not quick or (s.num_ues, s.handover_cost) in CORNERS]
-        plan |= {(s, agent): None for s in derived for agent in ("channel", "mdp", "mdp-next")}
-        for s in POSSIBLE:
-            if not quick or (s.num_ues, s.handover_cost) in CORNERS:
-                plan |= {(s, agent): None for agent in ("rate-stay", "channel-stay", "team", "myopic")}
-                if s.num_ues in WITH_MEMORY:
-                    plan[s, "team-memory"] = None
-        plan |= {(s, agent): None for s in ROBUST for agent in ("channel", "mdp", "mdp-next", "myopic")}
-        for rates in ("fitted", "shannon"):
-            schemes = [a for a in SCHEMES if not quick or a not in ("optimum", "genie")]
-            plan |= {(Setting(*FIGURE, rates), agent): None for agent in schemes}
-        return [
-            Job(setting.task(quick), agent, seed, _EPISODES)
-            for setting, agent in plan
-            for seed in starts(agent)[: 1 if quick else None]
-        ]
+def analyses(quick: bool) -> Mapping[str, Callable[[], Table]]:
+    """Tables that need no play."""
+    return {
+        "matrix": matrix_table,
+        "states": states_table,
+        "simultaneous": partial(policies.simultaneous_table, quick),
+        "policies": partial(policies.policies_table, quick),
+        "present": policies.present_table,
+        "exact": policies.exact_table,
+        "search": partial(policies.search_table, quick),
+        "scaling": partial(scaling_table, quick),
+    }
 
-    def analyses(self, quick: bool) -> Mapping[str, Callable[[], Table]]:
-        """Tables that need no play."""
-        return {
-            "matrix": matrix_table,
-            "states": states_table,
-            "simultaneous": partial(policies.simultaneous_table, quick),
-            "policies": partial(policies.policies_table, quick),
-            "present": policies.present_table,
-            "exact": policies.exact_table,
-            "search": partial(policies.search_table, quick),
-            "scaling": partial(scaling_table, quick),
-        }
 
-    def claims(self, results: Results) -> list[Claim]:
-        return judge(results)
-
-    def figures(self, results: Results, directory: Path) -> None:
-        from mmwave_baselines.cell_selection.reproduction.figures import draw  # matplotlib is in an extra
-
-        draw(results, directory)
-
-    def page(self, results: Results, claims: Sequence[Claim], figures: str) -> str:
-        return page(results, claims, figures)
+PAPER = Paper(
+    title="M. Mezzavilla et al., An MDP Model for Optimal Handover Decisions in mmWave Cellular Networks",
+    budget_s=600.0,
+    jobs=jobs,
+    analyses=analyses,
+    measured=Measured,
+    printed=CLAIMS,
+    judges=JUDGES,
+    pictures=PICTURES,
+    text=page,
+)

@@ -28,7 +28,7 @@ RULES = ("load", "rate", "rate-stay", f"{TIES}:RateLowest", "channel", "channel-
 SCHEMES = (*RULES, "mdp", "mdp-next", "myopic", "optimum", "genie")
 WITH_MEMORY = (3, 6)  # numbers of UEs that `team-memory` has tables for
 MOST_UES_COUNTED = 15
-_EPISODES = 64  # one block of the evaluator
+EPISODES = 64  # one block of the evaluator
 _SLOTS = {False: 500, True: 60}
 
 
@@ -54,7 +54,7 @@ class Setting:
                 "transition": self.transition,
                 "horizon": _SLOTS[quick],
             },
-            episodes=_EPISODES,
+            episodes=EPISODES,
             primary="spectral_efficiency_bps_hz",
         )
 

@@ -14,49 +14,22 @@ from mmwave_baselines.handover.a3c_speed import speed_up
 from mmwave_baselines.handover.reproduction.clusters import PAPER_RUNS
 from mmwave_baselines.handover.reproduction.measures import (
     A3C_MODES,
+    CLAIMS,
     NAMES,
     TESTED,
     Measured,
-    difference,
-    mean,
     needed,
-    paper_claims,
     printed,
     total_ues,
 )
 from mmwave_baselines.handover.reproduction.plan import BETAS
-from mmwave_baselines.reproduction.verdicts import Found, above, all_of, ends, within
-from mmwave_gym.benchmark.reproduction import Claim, Results
+from mmwave_baselines.reproduction.measures import difference, mean
+from mmwave_baselines.reproduction.verdicts import Found, above, all_of, below, ends, within
+from mmwave_baselines.reproduction.words import told
 from mmwave_gym.benchmark.statistics import Interval
 from mmwave_gym.core.types import Float64Array
 
 BANDITS = ("ucb", "ucb-30")
-
-
-def judge(results: Results) -> list[Claim]:
-    """Every claim of the file, in its order. Raises KeyError for one that nobody judges."""
-    measured = Measured(results)
-    return [
-        Claim(
-            id=id_, claim=entry["claim"], where=entry["where"], paper=entry["paper"], **JUDGES[id_](measured)._asdict()
-        )
-        for id_, entry in paper_claims().items()
-    ]
-
-
-def _tolerance(id_: str) -> float:
-    return float(paper_claims()[id_]["tolerance"])
-
-
-def told(value: Interval, digits: int = 3) -> str:
-    """A difference with its interval."""
-    if value.low is None or value.high is None:
-        return f"{value.mean:+.{digits}f}"
-    return f"{value.mean:+.{digits}f} ({value.low:+.{digits}f} to {value.high:+.{digits}f})"
-
-
-def _below(value: Interval) -> bool:
-    return value.high is not None and value.high < 0.0
 
 
 def _cases(found: dict[str, Interval], holds: Callable[[Interval], bool], first: str, digits: int = 3) -> Found:
@@ -74,7 +47,7 @@ def _index(ues: int, clusters: int) -> Callable[[Measured], Found]:
         value = m.index("preset", ues, clusters)
         off = 100.0 * (value.mean / printed(ues, clusters) - 1.0)
         values = m.clusters("preset", ues, f"index{clusters}")
-        verdict = within(off, _tolerance(f"table1-{ues}-{clusters}"))
+        verdict = within(off, CLAIMS.tolerance(f"table1-{ues}-{clusters}"))
         reason = f"{off:+.1f} %, {len(values)} runs, slot and tau fitted to this table"
         if len(values) > PAPER_RUNS:
             first = mean(values[:PAPER_RUNS])
@@ -109,7 +82,7 @@ def _areas(m: Measured) -> Found:
     reason = f"exactly so in {exact:.0f} % of runs; " + ", ".join(
         f"{v.mean:.1f} % of {n} UEs" for n, v in share.items()
     )
-    return Found(share[12].mean, ends(share[12]), within(100.0 - share[12].mean, _tolerance("areas")), reason)
+    return Found(share[12].mean, ends(share[12]), within(100.0 - share[12].mean, CLAIMS.tolerance("areas")), reason)
 
 
 # ---------------------------------------------------------------------- Fig. 8
@@ -222,7 +195,7 @@ def _true(m: Measured) -> Found:
         reasons.append(
             f"the order of the four by value is {'that' if orders[0] == orders[1] else 'not that'} by return"
         )
-    limit = _tolerance("value-true")
+    limit = CLAIMS.tolerance("value-true")
     holds = [abs(share - 100.0) <= limit for share in shares.values()]
     return Found(shares["paper"], None, all_of(holds), f"{'; '.join(reasons)}. True is within {limit:.0f} % (ours)")
 
@@ -282,14 +255,14 @@ def _ucb_3gpp(m: Measured) -> Found:
         f"{NAMES[b]} {told(gains[b], 1)} %, {m.mean(b, 'handovers').mean:.4f} handovers a slot" for b in BANDITS
     )
     best = max(gains.values(), key=lambda gain: gain.mean)
-    verdict = within(best.mean - paper_claims()["ucb-3gpp"]["paper"], _tolerance("ucb-3gpp"))
+    verdict = within(best.mean - CLAIMS.printed("ucb-3gpp"), CLAIMS.tolerance("ucb-3gpp"))
     return Found(best.mean, ends(best), verdict, f"{reason}; A3 {m.mean('a3', 'handovers').mean:.4f}")
 
 
 def _a3_oracle(m: Measured) -> Found:
     lacks = {b: _percent(*(m.at_beta(a, "reward", b) for a in ("oracle", "a3"))) for b in BETAS}
     worst = max(lacks, key=lambda beta: lacks[beta].mean)
-    limit = _tolerance("a3-oracle")
+    limit = CLAIMS.tolerance("a3-oracle")
     pairs = "; ".join(
         f"beta {b:.0f}: {lacks[b].mean:.2f} % with {m.pairs[b][0]:.0f} dB, {m.pairs[b][1]} slots" for b in BETAS
     )
@@ -364,9 +337,9 @@ JUDGES: dict[str, Callable[[Measured], Found]] = {
     "value-true": _true,
     "ucb-throughput": _against_ucb("throughput", "first", above),
     "ucb-throughput-fair": _against_ucb("throughput", "whole", above),
-    "ucb-handovers": _against_ucb("handovers", "first", _below),
+    "ucb-handovers": _against_ucb("handovers", "first", below),
     "clustering-throughput": _clustering_tested("throughput", above),
-    "clustering-handovers": _clustering_tested("handovers", _below),
+    "clustering-handovers": _clustering_tested("handovers", below),
     "ucb-3gpp": _ucb_3gpp,
     "a3-oracle": _a3_oracle,
     "a3c-a3": _over("a3", "whole"),

@@ -6,50 +6,46 @@ intervals over worlds.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from mmwave_baselines.handover.reproduction.claims import STARTS
 from mmwave_baselines.handover.reproduction.clusters import CONVENTIONS
-from mmwave_baselines.handover.reproduction.measures import A3C_MODES, NAMES, Measured, mean, needed, printed, total_ues
+from mmwave_baselines.handover.reproduction.measures import A3C_MODES, NAMES, Measured, needed, printed, total_ues
 from mmwave_baselines.handover.reproduction.plan import BETAS
-from mmwave_baselines.reproduction.figures import errors, panels
-from mmwave_gym.benchmark.reproduction import Results
+from mmwave_baselines.reproduction.figures import (
+    BLUE,
+    DARK,
+    GREEN,
+    GRID,
+    LIGHT_BLUE,
+    LINE,
+    RED,
+    SHADE,
+    YELLOW,
+    error_bars,
+    errors,
+    legend_above,
+    panels,
+)
+from mmwave_baselines.reproduction.measures import mean
+from mmwave_baselines.reproduction.paper import Points
 from mmwave_gym.benchmark.statistics import Interval
 
-_COLOURS = {"a3c-paper": "#d1495b", "a3c-stable": "#1b6ca8", "oracle": "#27323f", "a3": "#3c896d"}
-_STARTS = {"": "#1b6ca8", "-alone": "#6cb2e0", "-unsupervised": "#d1495b", "-unsupervised-alone": "#edae49"}
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_COLOURS = {"a3c-paper": RED, "a3c-stable": BLUE, "oracle": DARK, "a3": GREEN}
+_STARTS = {"": BLUE, "-alone": LIGHT_BLUE, "-unsupervised": RED, "-unsupervised-alone": YELLOW}
 _SPEEDS = {
-    "delayed": ("pushes in turn", "o-", "#1b6ca8"),
-    "fresh": ("the same without delay", "s--", "#6cb2e0"),
-    "averaged": ("averaged", "^-", "#3c896d"),
-    "paper": ("paper mode", "v:", "#d1495b"),
+    "delayed": ("pushes in turn", "o-", BLUE),
+    "fresh": ("the same without delay", "s--", LIGHT_BLUE),
+    "averaged": ("averaged", "^-", GREEN),
+    "paper": ("paper mode", "v:", RED),
 }
 WINDOWS = {"first": "first 2 s", "last": "last 2 s", "whole": "121 s"}
-
-
-def draw(results: Results, directory: Path) -> None:
-    """Write every figure, and `points.csv`, into the directory."""
-    m = Measured(results)
-    made = {
-        "table1": _table1(m),
-        "figure8": _figure8(m),
-        "figure9": _figure9(m),
-        "figure10": _figure10(m),
-        "ues": _ues(m),
-    }
-    for name, figure in made.items():
-        figure.savefig(directory / f"{name}.png", dpi=110, bbox_inches="tight")
-    with (directory / "points.csv").open("w", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(("figure", "method", "where", "metric", "mean", "low", "high"))
-        for *where, value in _points(m):
-            writer.writerow([*where, *("" if v is None else f"{v:.5g}" for v in (value.mean, value.low, value.high))])
 
 
 def _points(m: Measured) -> Iterator[tuple[Any, ...]]:
@@ -79,14 +75,14 @@ def _table1(m: Measured) -> Figure:
     figure, axes = panels(1, 2, 11, 4.2, sharey=True)
     rows = list(reversed(CONVENTIONS))
     for axis, clusters in zip(axes, (2, 3), strict=True):
-        axis.axvspan(0.96, 1.04, color="#f0f3f6", zorder=0)
-        axis.axvline(1.0, color="#c3ccd5", linewidth=1.2)
-        for n, mark, colour in zip(total_ues(), "os^", ("#1b6ca8", "#d1495b", "#3c896d"), strict=True):
+        axis.axvspan(0.96, 1.04, color=SHADE, zorder=0)
+        axis.axvline(1.0, color=LINE, linewidth=1.2)
+        for n, mark, colour in zip(total_ues(), "os^", (BLUE, RED, GREEN), strict=True):
             ratio = np.array([m.index(name, n, clusters).mean for name in rows]) / printed(n, clusters)
             axis.plot(ratio, range(len(rows)), mark, color=colour, markersize=6, label=f"{n} UEs")
         axis.set_xlim(0.15, 1.85)
         axis.set_xlabel(f"index for {clusters} clusters, ours over the paper's")
-        axis.grid(axis="x", color="#e4e8ec", linewidth=0.8)
+        axis.grid(axis="x", color=GRID, linewidth=0.8)
     axes[0].set_yticks(range(len(rows)), [CONVENTIONS[name].title for name in rows], fontsize=8)
     axes[1].legend(frameon=False, fontsize=8, loc="lower right")
     return figure
@@ -138,8 +134,7 @@ def _figure9(m: Measured) -> Figure:
             axis.set_ylabel(label)
         axes[column].set_title(f"Fig. 9: {mode} mode, beta 25", fontsize=10)
         axes[2 * len(parts) - 2 + column].set_xlabel("learning time (s)")
-    handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncol=4, frameon=False, fontsize=9)
+    legend_above(figure, axes[0], columns=4)
     return figure
 
 
@@ -149,7 +144,7 @@ def _figure10(m: Measured) -> Figure:
     methods = list(reversed(NAMES))
     y = np.arange(len(methods))
     for at, (window, title) in enumerate(WINDOWS.items()):
-        colour = ("#9fc3dd", "#1b6ca8", "#27323f")[at]
+        colour = ("#9fc3dd", BLUE, DARK)[at]
         lacking: list[Interval] = [m.apart(method, "oracle", "throughput", window) for method in methods]
         rates = [m.mean(method, "handovers", window) for method in methods]
         for axis, found in zip(axes, (lacking, rates), strict=True):
@@ -171,9 +166,8 @@ def _figure10(m: Measured) -> Figure:
     axes[1].set_xlim(left=0.0)
     axes[1].set_xticks([0.0, 0.001, 0.01, 0.1, 1.0], ["0", "0.001", "0.01", "0.1", "1"])
     for axis in axes:
-        axis.grid(axis="x", color="#e4e8ec", linewidth=0.8)
-    handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncol=3, frameon=False, fontsize=9)
+        axis.grid(axis="x", color=GRID, linewidth=0.8)
+    legend_above(figure, axes[0], columns=3)
     return figure
 
 
@@ -186,15 +180,13 @@ def _ues(m: Measured) -> Figure:
         blocks = [needed(rows, n) for n in counts]
         axes[0].plot(counts, [b if np.isfinite(b) else np.nan for b in blocks], style, color=colour, label=label)
         found = [mean(np.array([r["final_reward"] - r["a3_reward"] for r in rows if r["ues"] == n])) for n in counts]
-        axes[1].errorbar(
-            counts, [i.mean for i in found], errors(found), fmt=style, color=colour, capsize=2, label=label
-        )
+        error_bars(axes[1], counts, found, fmt=style, color=colour, capsize=2, label=label)
     rows = m.speed("delayed")
     counts = sorted({row["ues"] for row in rows})
     first = [next(r for r in rows if r["ues"] == n) for n in counts]
-    axes[2].plot(counts, [r["bound_ues"] for r in first], "^-", color="#27323f", label="square root of all updates")
+    axes[2].plot(counts, [r["bound_ues"] for r in first], "^-", color=DARK, label="square root of all updates")
     axes[2].plot(counts, counts, "k:", label="UEs")
-    axes[2].plot(counts, [r["mean_delay"] for r in first], "o-", color="#1b6ca8", label="mean delay, updates")
+    axes[2].plot(counts, [r["mean_delay"] for r in first], "o-", color=BLUE, label="mean delay, updates")
     axes[0].set_ylabel("median blocks to half of the way to A3\n(missing: never reached)")
     axes[1].set_ylabel("reward at the end less A3's (bit/s/Hz)")
     axes[2].set_ylabel("pushes in turn")
@@ -208,3 +200,7 @@ def _ues(m: Measured) -> Figure:
     axes[0].legend(frameon=False, fontsize=8)
     axes[2].legend(frameon=False, fontsize=8)
     return figure
+
+
+PICTURES = {"table1": _table1, "figure8": _figure8, "figure9": _figure9, "figure10": _figure10, "ues": _ues}
+POINTS = Points(("figure", "method", "where", "metric"), _points)

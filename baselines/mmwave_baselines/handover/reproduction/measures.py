@@ -10,13 +10,15 @@ from typing import Any
 
 import numpy as np
 
-from mmwave_baselines.handover.reproduction.clusters import AREAS, CONVENTIONS, SIZES
+from mmwave_baselines.handover.reproduction.clusters import AREAS, SIZES
 from mmwave_baselines.handover.reproduction.plan import BETAS, TRADEOFF_WORLDS, chunks
-from mmwave_baselines.reproduction.verdicts import claims_of
+from mmwave_baselines.reproduction.measures import difference, mean
+from mmwave_baselines.reproduction.verdicts import PaperClaims
 from mmwave_gym.benchmark.reproduction import Results
-from mmwave_gym.benchmark.statistics import Interval, difference_interval, mean_interval
+from mmwave_gym.benchmark.statistics import Interval
 from mmwave_gym.core.types import Float64Array
 
+CLAIMS = PaperClaims.of(__package__)
 ENERGY_J = 0.3  # section V-A, E
 METRICS = ("reward", "throughput", "handovers")
 A3C_MODES = ("paper", "stable")
@@ -46,21 +48,6 @@ TESTED = {
     for mode in A3C_MODES
 }
 """The four A3C of Fig. 10, by mode."""
-
-
-def paper_claims() -> dict[str, dict[str, Any]]:
-    """The file of claims by id."""
-    return claims_of(__package__)
-
-
-def difference(one: Float64Array, other: Float64Array) -> Interval:
-    """Of paired values (world,)."""
-    return difference_interval(one[None], other[None])
-
-
-def mean(values: Float64Array) -> Interval:
-    """Of values (world,)."""
-    return mean_interval(values[None])
 
 
 class Measured:
@@ -158,7 +145,7 @@ def total_ues() -> Iterable[int]:
 
 def printed(ues: int, clusters: int) -> float:
     """A number of Table I."""
-    return float(paper_claims()[f"table1-{ues}-{clusters}"]["paper"])
+    return CLAIMS.printed(f"table1-{ues}-{clusters}")
 
 
 def log_error(m: Measured, convention: str) -> float:
@@ -171,6 +158,3 @@ def needed(rows: Iterable[dict[str, Any]], ues: int) -> float:
     """The median of blocks to the target; a run that never got there counts as infinitely long."""
     blocks = [row["blocks_to_target"] for row in rows if row["ues"] == ues]
     return float(np.median([np.inf if n is None else n for n in blocks]))
-
-
-__all__ = ["CONVENTIONS", "Measured"]

@@ -6,39 +6,38 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mmwave_baselines.handover.reproduction.claims import STARTS, told
+from mmwave_baselines.handover.reproduction.claims import STARTS
 from mmwave_baselines.handover.reproduction.clusters import CONVENTIONS
 from mmwave_baselines.handover.reproduction.measures import (
     A3C_MODES,
     NAMES,
     Measured,
-    difference,
     log_error,
-    mean,
     needed,
     printed,
     total_ues,
 )
 from mmwave_baselines.handover.reproduction.plan import BETAS, TRADEOFF_WORLDS, WORLDS
 from mmwave_baselines.handover.reproduction.runs import AREA, ARRIVALS, HYSTERESES_DB, SPEED_SEEDS, WAITS
-from mmwave_gym.benchmark.reproduction import VERDICTS, Claim, Results, claims_table, markdown_table
-from mmwave_gym.benchmark.statistics import Interval
+from mmwave_baselines.reproduction.measures import difference, mean
+from mmwave_baselines.reproduction.words import counts, numbered, told, with_interval
+from mmwave_gym.benchmark.reproduction import Claim, claims_table, markdown_table
 
 _WINDOWS = {"first": "first 2 s", "last": "last 2 s", "whole": "121 s"}
 _SPEEDS = {"delayed": "pushes in turn", "fresh": "without delay", "averaged": "averaged", "paper": "paper mode"}
 
 
-def page(results: Results, claims: Sequence[Claim], figures: str) -> str:
+def page(m: Measured, claims: Sequence[Claim], figures: str) -> str:
     """All of it but how it was made."""
-    m, quick = Measured(results), results.quick
+    quick = m.results.quick
     worlds = WORLDS[quick]
     parts = [
         "# Handover control via asynchronous multi-user deep reinforcement learning, reproduced\n",
         "Z. Wang, L. Li, Y. Xu, H. Tian, S. Cui, IEEE IoT Journal 5(6), 2018 "
         "([arXiv 1801.02077](https://arxiv.org/abs/1801.02077)).\n",
-        f"{len(claims)} claims, {_counts(claims)}. {_summary(m)}\n",
+        f"{len(claims)} claims, {counts(claims)}. {_summary(m)}\n",
         "What the text leaves open, and how it is filled:\n",
-        "\n".join(f"{i}. {text}" for i, text in enumerate(_open(worlds), 1)) + "\n",
+        numbered(_open(worlds)),
         "## Verdicts\n",
         claims_table(claims),
         "Reproduced means within the tolerance (4 % for Table I), or that the whole 95 % interval of a difference, "
@@ -103,10 +102,6 @@ def _open(worlds: int) -> tuple[str, ...]:
     )
 
 
-def _counts(claims: Sequence[Claim]) -> str:
-    return ", ".join(f"{sum(c.verdict == v for c in claims)} {v}" for v in VERDICTS)
-
-
 def _summary(m: Measured) -> str:
     oracle, a3, paper, stable, ucb = (
         m.mean(a, "reward").mean for a in ("oracle", "a3", "a3c-paper", "a3c-stable", "ucb")
@@ -118,18 +113,12 @@ def _summary(m: Measured) -> str:
     )
 
 
-def _with_interval(value: Interval, digits: int = 2) -> str:
-    if value.low is None or value.high is None:
-        return f"{value.mean:.{digits}f}"
-    return f"{value.mean:.{digits}f} ({value.low:.{digits}f} to {value.high:.{digits}f})"
-
-
 def _table1(m: Measured) -> str:
     sizes = list(total_ues())
     rows = [["**the paper**", "100", *(f"{printed(n, h):.2f}" for n in sizes for h in (2, 3)), "", ""]]
     for name, convention in CONVENTIONS.items():
         runs = "/".join(str(len(m.clusters(name, n, "index2"))) for n in sizes)
-        cells = [_with_interval(m.index(name, n, h), 1) for n in sizes for h in (2, 3)]
+        cells = [with_interval(m.index(name, n, h), 1) for n in sizes for h in (2, 3)]
         best = sum(m.index(name, n, 2).mean > m.index(name, n, 3).mean for n in sizes)
         rows.append([convention.title, runs, *cells, f"{best} of 3", f"{log_error(m, name):.3f}"])
     heads = ("convention", "runs", *(f"{n}, H={h}" for n in sizes for h in (2, 3)), "two win", "error")
@@ -147,8 +136,8 @@ def _figure8(m: Measured) -> str:
                 [
                     NAMES[method] + pair,
                     f"{beta:.0f}",
-                    _with_interval(mean(handovers), 4),
-                    _with_interval(mean(rate), 2),
+                    with_interval(mean(handovers), 4),
+                    with_interval(mean(rate), 2),
                     f"{reward.mean():.2f}",
                     told(lacks),
                 ]
@@ -167,11 +156,11 @@ def _figure9(m: Measured) -> str:
                 [
                     f"{mode}: {title}",
                     f"{np.mean([row['ues'] for row in m.curve_rows(method)]):.1f}",
-                    _with_interval(mean(first)),
-                    _with_interval(mean(last)),
-                    _with_interval(mean(m.curve(method, "discounted_return")[:, -1])),
-                    _with_interval(mean(m.curve(method, "reward").mean(axis=1))),
-                    _with_interval(m.mean(method, "reward")),
+                    with_interval(mean(first), 2),
+                    with_interval(mean(last), 2),
+                    with_interval(mean(m.curve(method, "discounted_return")[:, -1]), 2),
+                    with_interval(mean(m.curve(method, "reward").mean(axis=1)), 2),
+                    with_interval(m.mean(method, "reward"), 2),
                 ]
             )
     heads = (
@@ -192,9 +181,9 @@ def _figure10(m: Measured, window: str) -> str:
         rows.append(
             [
                 name,
-                _with_interval(m.mean(method, "throughput", window)),
-                _with_interval(m.mean(method, "handovers", window), 4),
-                _with_interval(m.mean(method, "reward", window)),
+                with_interval(m.mean(method, "throughput", window), 2),
+                with_interval(m.mean(method, "handovers", window), 4),
+                with_interval(m.mean(method, "reward", window), 2),
                 "" if method == "a3" else told(m.apart(method, "a3", "reward", window)),
             ]
         )

@@ -9,49 +9,43 @@ paper's values stand in `claims.json` beside this file; its figures' values are 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
-from pathlib import Path
 
 from mmwave_baselines.handover.reproduction import clusters, runs
-from mmwave_baselines.handover.reproduction.claims import judge
+from mmwave_baselines.handover.reproduction.claims import JUDGES
+from mmwave_baselines.handover.reproduction.figures import PICTURES, POINTS
+from mmwave_baselines.handover.reproduction.measures import CLAIMS, Measured
 from mmwave_baselines.handover.reproduction.page import page
 from mmwave_baselines.handover.reproduction.plan import TRADEOFF_WORLDS, chunks
-from mmwave_gym.benchmark.reproduction import Claim, Results, Table
-from mmwave_gym.benchmark.runs import Job
+from mmwave_baselines.reproduction.paper import Paper
+from mmwave_gym.benchmark.reproduction import Table
 
 
-class HandoverReproduction:
-    """What `mmwave_gym.benchmark.reproduction.Reproduction` asks for."""
+def analyses(quick: bool) -> Mapping[str, Callable[[], Table]]:
+    """All tables; a run trains networks and tests them on new UEs of the same rooms, in compiled code.
 
-    title = (
+    Quick: four worlds, few runs of Table I, three numbers of UEs.
+    """
+    plan: dict[str, Callable[[], Table]] = {
+        f"clusters-{name}": partial(clusters.index_table, name, quick) for name in clusters.CONVENTIONS
+    }
+    plan |= {name: partial(runs.worlds_table, worlds, TRADEOFF_WORLDS[quick]) for name, worlds in chunks(quick).items()}
+    plan |= {f"speed-{name}": partial(runs.speed_table, name, quick) for name in runs.SPEEDS}
+    return plan
+
+
+PAPER = Paper(
+    title=(
         "Z. Wang, L. Li, Y. Xu, H. Tian, S. Cui, Handover control in wireless systems via asynchronous multi-user "
         "deep reinforcement learning"
-    )
-    budget_s = 720.0
-
-    def jobs(self, quick: bool) -> list[Job]:
-        """None: a run trains networks and tests them on new UEs of the same rooms, in compiled code."""
-        return []
-
-    def analyses(self, quick: bool) -> Mapping[str, Callable[[], Table]]:
-        """All tables. Quick: four worlds, few runs of Table I, three numbers of UEs."""
-        plan: dict[str, Callable[[], Table]] = {
-            f"clusters-{name}": partial(clusters.index_table, name, quick) for name in clusters.CONVENTIONS
-        }
-        plan |= {
-            name: partial(runs.worlds_table, worlds, TRADEOFF_WORLDS[quick]) for name, worlds in chunks(quick).items()
-        }
-        plan |= {f"speed-{name}": partial(runs.speed_table, name, quick) for name in runs.SPEEDS}
-        return plan
-
-    def claims(self, results: Results) -> list[Claim]:
-        return judge(results)
-
-    def figures(self, results: Results, directory: Path) -> None:
-        from mmwave_baselines.handover.reproduction.figures import draw  # matplotlib is in an extra
-
-        draw(results, directory)
-
-    def page(self, results: Results, claims: Sequence[Claim], figures: str) -> str:
-        return page(results, claims, figures)
+    ),
+    budget_s=720.0,
+    analyses=analyses,
+    measured=Measured,
+    printed=CLAIMS,
+    judges=JUDGES,
+    pictures=PICTURES,
+    points=POINTS,
+    text=page,
+)

@@ -1,131 +1,29 @@
 """The verdicts on arXiv 1804.05757: each claim of `claims.json` judged from tables.
 
 A verdict is a function of numbers: `within` for values, `all_of` for statements about several sizes or settings.
-"Above" means that the whole 95 % interval of the difference, paired by run, is above 0.
+"Above" means that the whole 95 % interval of the difference, paired by run, is above 0. Judges of the reward and of
+clusters stand in `claims_clusters`, those of our prototype's numbers in `claims_prototype`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
 from mmwave_baselines.power_allocation.q_learning import EXPLORING
+from mmwave_baselines.power_allocation.reproduction import claims_clusters, claims_prototype
 from mmwave_baselines.power_allocation.reproduction.learning import RADII_M, STEADY, STEPS
-from mmwave_baselines.power_allocation.reproduction.measures import LINES, NAMES, TITLES, Measured, paper_claims
-from mmwave_baselines.power_allocation.reproduction.networks import FIGURE_DENSITIES, NETWORK_DENSITIES, SCOPES
+from mmwave_baselines.power_allocation.reproduction.measures import CLAIMS, LINES, NAMES, TITLES, Measured
+from mmwave_baselines.power_allocation.reproduction.networks import NETWORK_DENSITIES, SCOPES
 from mmwave_baselines.power_allocation.reproduction.plan import SETTINGS
-from mmwave_baselines.reproduction.verdicts import Found, above, all_of, ends, within
-from mmwave_gym.benchmark.reproduction import Claim, Results
-from mmwave_gym.benchmark.statistics import Interval, mean_interval
-
-
-def judge(results: Results) -> list[Claim]:
-    """Every claim of the file, in its order. Raises KeyError for one that nobody judges."""
-    measured = Measured(results)
-    return [
-        Claim(
-            id=id_, claim=entry["claim"], where=entry["where"], paper=entry["paper"], **JUDGES[id_](measured)._asdict()
-        )
-        for id_, entry in paper_claims().items()
-    ]
-
-
-def _tolerance(id_: str) -> float:
-    return float(paper_claims()[id_]["tolerance"])
+from mmwave_baselines.reproduction.measures import mean
+from mmwave_baselines.reproduction.verdicts import Found, above, all_of, ends
+from mmwave_gym.benchmark.statistics import Interval
 
 
 def _at(holds: list[bool]) -> str:
     return f"{sum(holds)} of {len(holds)}"
-
-
-def _ramp(m: Measured) -> Found:
-    rows = [r for r in m.results.tables["reward"] if r["learner"] == "cdp"]
-    capacity, gained = (np.array([r[name] for r in rows]) for name in ("capacity_bps_hz", "reward"))
-    line = LINES["log2 q"]
-    off = float(np.abs(gained - np.minimum(capacity / line - 1.0, 1.0)).max())
-    peak = max((r for r in m.results.tables["reward"] if r["learner"] == "exp"), key=lambda r: r["reward"])
-    reason = (
-        f"0 at {line:.2f} bit/s/Hz, the maximum from {2 * line:.2f} on; EXP-Q's reward peaks at "
-        f"{peak['capacity_bps_hz']:.2f} and falls beyond"
-    )
-    return Found(off, None, within(off, _tolerance("reward-ramp")), reason)
-
-
-# ---------------------------------------------------------------------- clusters
-
-
-def _sizes(m: Measured) -> Found:
-    shares = {}
-    for density in FIGURE_DENSITIES:
-        rows = m.results.tables[f"floc-{density}"]
-        inside = [np.mean([2 <= size <= 14 for size in row["sizes"]]) for row in rows]
-        shares[density] = mean_interval(100.0 * np.array(inside)[None])
-    first = FIGURE_DENSITIES[0]
-    told = []
-    for density in FIGURE_DENSITIES:
-        some = m.cluster_sizes(density)
-        told.append(
-            f"at {density} a square kilometre {shares[density].mean:.0f} %: {some.mean():.1f} in the mean, "
-            f"{np.quantile(some, 0.05):.0f} to {np.quantile(some, 0.95):.0f} (5 to 95 %), largest {some.max()}, "
-            f"{100 * (some == 1).mean():.1f} % alone"
-        )
-    most = _tolerance("floc-sizes")
-    reason = f"{'; '.join(told)}. Reproduced is up to {most:.0f} % outside at {first} (ours)"
-    return Found(shares[first].mean, ends(shares[first]), within(100.0 - shares[first].mean, most), reason)
-
-
-def _time(m: Measured) -> Found:
-    latest = {density: m.floc(density, "settled_s") for density in FIGURE_DENSITIES}
-    late = max(float(t.max()) for t in latest.values())
-    means = ", ".join(f"{t.mean():.1f} s in the mean of {len(t)} draws at {d}" for d, t in latest.items())
-    large = m.results.tables["scale"]
-    most = max(large, key=lambda r: r["num_bs"])
-    limit = _tolerance("floc-time")
-    reason = (
-        f"{means}. It is the idle timer of 10 s and the last messages' delay: {most['settled_s']:.2f} s for "
-        f"{most['num_bs']} base stations"
-    )
-    return Found(f"{late:.2f}", None, all_of([bool(t.max() < limit) for t in latest.values()]), reason)
-
-
-def _local(m: Measured) -> Found:
-    rows = m.results.tables["healing"]
-    far = max(r["farthest_m"] for r in rows)
-    told = []
-    for kind in ("departure", "arrival"):
-        some = [r for r in rows if r["kind"] == kind]
-        changed = [r["changed"] for r in some]
-        told.append(
-            f"{kind}s change {np.mean(changed):.2f} heads in the mean, {max(changed)} at most, up to "
-            f"{max(r['farthest_m'] for r in some):.0f} m away"
-        )
-    bound = _tolerance("floc-local")
-    reason = f"{len(rows)} trials among {rows[0]['num_bs']} base stations: {'; '.join(told)}"
-    return Found(far, None, all_of([r["farthest_m"] <= bound for r in rows]), reason)
-
-
-def _scales(m: Measured) -> Found:
-    rows = m.results.tables["scale"]
-    sides = sorted({r["side_m"] for r in rows})
-    by_side = {s: [r["messages"] / r["num_bs"] for r in rows if r["side_m"] == s] for s in sides}
-    counts = {s: np.mean([r["num_bs"] for r in rows if r["side_m"] == s]) for s in sides}
-    ratio = float(np.mean(by_side[sides[-1]]) / np.mean(by_side[sides[0]]))
-    told = ", ".join(f"{np.mean(by_side[s]):.3f} for {counts[s]:.0f}" for s in sides)
-    return Found(ratio, None, within(ratio - 1.0, _tolerance("floc-scales")), f"broadcasts and answers: {told}")
-
-
-def _apart(m: Measured) -> Found:
-    lost = {(d, a): m.lost(d, a) for d in NETWORK_DENSITIES for a in m.network_methods(d)}
-    told = "; ".join(
-        f"at {d} a square kilometre " + ", ".join(f"{NAMES[a]} {lost[d, a].mean:.0f} %" for a in m.network_methods(d))
-        for d in NETWORK_DENSITIES
-    )
-    first = lost[NETWORK_DENSITIES[0], "cdp"]
-    limit = _tolerance("clusters-apart")
-    holds = [lost[d, a].mean <= limit for d in NETWORK_DENSITIES for a in ("cdp", "exp", "full")]
-    return Found(first.mean, ends(first), all_of(holds), f"{told}. Negligible is up to {limit:.0f} % (ours)")
 
 
 # ---------------------------------------------------------------------- quality of service
@@ -146,7 +44,7 @@ def _all_satisfied(learner: str) -> Callable[[Measured], Found]:
                 f"{100 * shares[last].mean():.1f} %, {100 * runs:.0f} % of runs with everybody"
             )
         whole = np.concatenate([m.values("authors", n, learner, "satisfied") for n in m.sizes])
-        share = mean_interval(100.0 * whole[None])
+        share = mean(100.0 * whole)
         return Found(f"{share.mean:.1f} % of members", ends(share), all_of(holds), "; ".join(told))
 
     return found
@@ -206,7 +104,7 @@ def _close(m: Measured) -> Found:
         here = []
         for n in m.sizes:
             apart = _deviation(m, setting, n, "exp") - _deviation(m, setting, n, "cdp")
-            here.append(above(mean_interval(apart[None])))
+            here.append(above(mean(apart)))
         holds.append(all(here))
         cdp, exp, full = (float(_deviation(m, setting, last, a).mean()) for a in ("cdp", "exp", "full"))
         told.append(f"{TITLES[setting]}: less at {_at(here)} sizes; {cdp:.2f}, {exp:.2f}, full power {full:.2f}")
@@ -216,7 +114,7 @@ def _close(m: Measured) -> Found:
 
 def _fair(m: Measured) -> Found:
     indices = {(s, n): m.mean(s, n, "cdp", "jain") for s in SETTINGS for n in m.sizes}
-    least = _tolerance("fair-cdp")
+    least = CLAIMS.tolerance("fair-cdp")
     worst = min(indices, key=lambda key: indices[key].mean)
     told = []
     for setting in SETTINGS:
@@ -231,7 +129,7 @@ def _fair(m: Measured) -> Found:
 
 
 def _unfair(m: Measured) -> Found:
-    last, limit = m.sizes[-1], _tolerance("unfair-exp")
+    last, limit = m.sizes[-1], CLAIMS.tolerance("unfair-exp")
     indices = {s: m.mean(s, last, "exp", "jain") for s in SETTINGS}
     below = [above(m.difference(s, last, "cdp", "exp", "jain")) and indices[s].mean < limit for s in SETTINGS]
     told = []
@@ -246,7 +144,7 @@ def _unfair(m: Measured) -> Found:
 
 def _unfair_means(setting: str) -> Callable[[Measured], Found]:
     def found(m: Measured) -> Found:
-        limit = _tolerance(f"unfair-exp-{setting}")
+        limit = CLAIMS.tolerance(f"unfair-exp-{setting}")
         large = m.sizes[-3:]
         indices = {n: m.jain_of_means(setting, n, "exp") for n in large}
         cdp = {n: m.jain_of_means(setting, n, "cdp").mean for n in large}
@@ -261,7 +159,7 @@ def _unfair_means(setting: str) -> Callable[[Measured], Found]:
 
 
 def _axis_jain(m: Measured) -> Found:
-    limit = float(paper_claims()["axis-jain"]["paper"])
+    limit = CLAIMS.printed("axis-jain")
     indices = {(a, n): m.jain_of_means("authors", n, a) for a in ("cdp", "exp") for n in m.sizes}
     worst = min(indices, key=lambda key: indices[key].mean)
     others = {
@@ -302,7 +200,7 @@ def _sum_above(m: Measured) -> Found:
 
 
 def _axis_sum(m: Measured) -> Found:
-    limit = float(paper_claims()["axis-sum"]["paper"])
+    limit = CLAIMS.printed("axis-sum")
     peaks = {s: max((m.mean(s, n, a) for a in ("cdp", "exp") for n in m.sizes), key=lambda i: i.mean) for s in SETTINGS}
     beyond = {s: [n for n in m.sizes if m.mean(s, n, "cdp").mean > limit] for s in SETTINGS[1:]}
     told = ", ".join(
@@ -333,7 +231,7 @@ def _maximises(m: Measured) -> Found:
 
 
 def _near_full(m: Measured) -> Found:
-    last, limit = m.sizes[-1], _tolerance("near-full")
+    last, limit = m.sizes[-1], CLAIMS.tolerance("near-full")
     shares = {s: m.share(s, last, "full", "optimum") for s in SETTINGS}
     missed = {s: 100.0 * (1.0 - m.mean(s, last, "full", "satisfied").mean) for s in SETTINGS}
     told = "; ".join(f"{TITLES[s]} {shares[s].mean:.1f} %, {missed[s]:.2f} % of UEs miss the QoS" for s in SETTINGS)
@@ -348,7 +246,7 @@ def _near_full(m: Measured) -> Found:
 
 
 def _reward_makes_fair(m: Measured) -> Found:
-    last, limit = m.sizes[-1], _tolerance("reward-makes-fair")
+    last, limit = m.sizes[-1], CLAIMS.tolerance("reward-makes-fair")
     without = m.difference("repaired", last, "cdp-gamma0", "exp-gamma0", "jain")
     with_it = m.difference("repaired", last, "cdp", "exp", "jain")
     told = []
@@ -374,9 +272,9 @@ def _independent(m: Measured) -> Found:
     reason = (
         f"{'; '.join(told)}. CDP-Q's index less EXP-Q's is {gap['']:+.2f} with independent tables, {gap['-code']:+.2f} "
         f"with those of the ring and {gap['-eq6']:+.2f} with all: there all members take one power. Good is from "
-        f"{_tolerance('independent'):.0f} % on (ours)"
+        f"{CLAIMS.tolerance('independent'):.0f} % on (ours)"
     )
-    verdict = "reproduced" if share.mean >= _tolerance("independent") else "partly"
+    verdict = "reproduced" if share.mean >= CLAIMS.tolerance("independent") else "partly"
     return Found(share.mean, ends(share), verdict, reason)
 
 
@@ -392,7 +290,7 @@ def _oscillates(m: Measured) -> Found:
         steps_played = np.concatenate([m.values("repaired", n, learner, "steps") for n in played])
         settled = steps_played >= EXPLORING * STEPS[m.results.quick] + STEADY
         stopped[learner] = 100.0 * (1.0 - settled.mean())
-        moving[learner] = mean_interval(100.0 * (1.0 - rests[settled])[None])
+        moving[learner] = mean(100.0 * (1.0 - rests[settled]))
     steps = {a: np.mean([m.values("repaired", n, a, "steps").mean() for n in m.sizes]) for a in ("cdp", "exp")}
     told = ", ".join(f"{NAMES[a]} {i.mean:.0f} %" for a, i in moving.items())
     reason = (
@@ -404,47 +302,8 @@ def _oscillates(m: Measured) -> Found:
     return Found(text, None, all_of([any(moving[a].mean > 0.0 for a in ("cdp", "exp"))]), reason)
 
 
-# ---------------------------------------------------------------------- the prototype
-
-
-def _prototype(id_: str, value: Callable[[Measured, str, str], Interval | None]) -> Callable[[Measured], Found]:
-    """Against numbers of an earlier, independent implementation."""
-
-    def found(m: Measured) -> Found:
-        off: dict[str, float] = {}
-        numbers: dict[str, dict[str, Any]] = paper_claims()[id_]["prototype"]
-        for one, row in numbers.items():
-            for other, theirs in row.items():
-                ours = value(m, one, other)
-                if ours is not None:
-                    off[f"{one} {other}"] = 100.0 * (ours.mean / theirs - 1.0)
-        rms = float(np.sqrt(np.mean(np.square(list(off.values())))))
-        worst = max(off, key=lambda key: abs(off[key]))
-        reason = f"{len(off)} numbers, mean {np.mean(list(off.values())):+.1f} %, worst {worst}: {off[worst]:+.1f} %"
-        return Found(rms, None, within(rms, _tolerance(id_)), reason)
-
-    return found
-
-
-def _sum_of(setting: str) -> Callable[[Measured, str, str], Interval | None]:
-    def value(m: Measured, method: str, size: str) -> Interval | None:
-        return m.mean(setting, int(size), method) if m.has(setting, int(size), method) else None
-
-    return value
-
-
-def _network_of(m: Measured, where: str, method: str) -> Interval | None:
-    density, scope = where.split()
-    return mean_interval(m.network(int(density), scope, method, "capacity_bps_hz")[None])
-
-
 JUDGES: dict[str, Callable[[Measured], Found]] = {
-    "reward-ramp": _ramp,
-    "floc-sizes": _sizes,
-    "floc-time": _time,
-    "floc-local": _local,
-    "floc-scales": _scales,
-    "clusters-apart": _apart,
+    **claims_clusters.JUDGES,
     "qos-cdp": _all_satisfied("cdp"),
     "qos-exp": _all_satisfied("exp"),
     "qos-mean-cdp": _means_satisfied("cdp"),
@@ -463,9 +322,6 @@ JUDGES: dict[str, Callable[[Measured], Found]] = {
     "reward-makes-fair": _reward_makes_fair,
     "independent": _independent,
     "oscillates": _oscillates,
-    "prototype-optima": _prototype("prototype-optima", _sum_of("repaired")),
-    "prototype-authors": _prototype("prototype-authors", _sum_of("authors")),
-    "prototype-repaired": _prototype("prototype-repaired", _sum_of("repaired")),
-    "prototype-networks": _prototype("prototype-networks", _network_of),
+    **claims_prototype.JUDGES,
 }
 """A judge for every claim."""

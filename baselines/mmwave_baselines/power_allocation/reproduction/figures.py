@@ -5,49 +5,41 @@ The paper's values are in no text, so figures show its lines and axes only. Erro
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from mmwave_baselines.power_allocation.reproduction.measures import LINES, NAMES, TITLES, Measured
 from mmwave_baselines.power_allocation.reproduction.networks import FIGURE_DENSITIES, NETWORK_DENSITIES, SCOPES
 from mmwave_baselines.power_allocation.reproduction.plan import SETTINGS
-from mmwave_baselines.reproduction.figures import errors, panels
-from mmwave_gym.benchmark.reproduction import Results
-from mmwave_gym.benchmark.statistics import Interval, mean_interval
+from mmwave_baselines.reproduction.figures import (
+    BLUE,
+    BROWN,
+    DARK,
+    GREEN,
+    GREY,
+    LIGHT_BLUE,
+    LINE,
+    PURPLE,
+    RED,
+    SHADE,
+    YELLOW,
+    error_bars,
+    legend_above,
+    panels,
+)
+from mmwave_baselines.reproduction.measures import mean
+from mmwave_baselines.reproduction.paper import Points
 
-COLOURS = {"cdp": "#1b6ca8", "exp": "#d1495b", "full": "#3c896d", "random": "#9aa5b1", "optimum": "#27323f"}
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+COLOURS = {"cdp": BLUE, "exp": RED, "full": GREEN, "random": GREY, "optimum": DARK}
 _MARKS = {"cdp": "o-", "exp": "s-", "full": "^--", "random": "v:", "optimum": "--"}
 _READINGS = {"": "-", "-code": "--", "-eq6": ":"}
 _READING_NAMES = {"": "independent", "-code": "tables of the ring", "-eq6": "all tables"}
-_HUES = ("#1b6ca8", "#d1495b", "#edae49", "#3c896d", "#7b5ea7", "#6cb2e0", "#b8860b", "#e07a5f")
-
-
-def draw(results: Results, directory: Path) -> None:
-    """Write every figure, and `points.csv`, into the directory."""
-    m = Measured(results)
-    made = {
-        "figure1": _reward(results.tables["reward"]),
-        "figures2and3": _maps(results),
-        "clusters": _clusters(m),
-        "figures4and5": _members(m),
-        "figure6": _fairness(m),
-        "figure7": _sums(m),
-        "readings": _readings(m),
-        "networks": _networks(m),
-    }
-    for name, figure in made.items():
-        figure.savefig(directory / f"{name}.png", dpi=110, bbox_inches="tight")
-    with (directory / "points.csv").open("w", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(("figure", "setting", "size", "method", "member", "mean", "low", "high"))
-        for *where, value in _points(m):
-            ends = ["" if v is None else f"{v:.5g}" for v in (value.mean, value.low, value.high)]
-            writer.writerow([*where, *ends])
+_HUES = (BLUE, RED, YELLOW, GREEN, PURPLE, LIGHT_BLUE, BROWN, "#e07a5f")
 
 
 def _points(m: Measured) -> Iterator[tuple[Any, ...]]:
@@ -64,7 +56,8 @@ def _points(m: Measured) -> Iterator[tuple[Any, ...]]:
                 yield "satisfied", setting, n, method, "", m.mean(setting, n, method, "satisfied")
 
 
-def _reward(rows: list[dict[str, Any]]) -> Figure:
+def _reward(m: Measured) -> Figure:
+    rows: list[dict[str, Any]] = m.results.tables["reward"]
     figure, axes = panels(1, 1, 6.5, 3.4)
     axis = axes[0]
     for learner in ("cdp", "exp"):
@@ -72,7 +65,7 @@ def _reward(rows: list[dict[str, Any]]) -> Figure:
         x, y = [r["capacity_bps_hz"] for r in some], [r["reward"] for r in some]
         axis.plot(x, y, ".", color=COLOURS[learner], markersize=4, label=NAMES[learner])
     for (name, value), style in zip(LINES.items(), ("-", "--"), strict=True):
-        axis.axvline(value, color="#c3ccd5", linewidth=1.2, linestyle=style)
+        axis.axvline(value, color=LINE, linewidth=1.2, linestyle=style)
         axis.annotate(
             f"{name} = {value:.2f}", (value, -1.0), (3, 0), textcoords="offset points", fontsize=8, rotation=90
         )
@@ -82,11 +75,11 @@ def _reward(rows: list[dict[str, Any]]) -> Figure:
     return figure
 
 
-def _maps(results: Results) -> Figure:
+def _maps(m: Measured) -> Figure:
     """Clusters in colours, members joined to their heads, which are filled."""
     figure, axes = panels(1, 2, 11, 5.4, sharey=True)
     for axis, density, number in zip(axes, FIGURE_DENSITIES, ("2", "3"), strict=True):
-        rows = results.tables[f"map-{density}"]
+        rows = m.results.tables[f"map-{density}"]
         place = np.array([(r["x_m"], r["y_m"]) for r in rows])
         heads = sorted({r["head"] for r in rows})
         for at, head in enumerate(heads):
@@ -112,7 +105,7 @@ def _clusters(m: Measured) -> Figure:
         share = 100.0 * np.bincount(some)[1:] / len(some)
         axes[0].plot(range(1, len(share) + 1), share, "o-", color=colour, markersize=3, label=f"{density} per km²")
         axes[1].hist(m.floc(density, "settled_s"), bins=20, histtype="step", color=colour, label=f"{density} per km²")
-    axes[0].axvspan(2, 14, color="#f0f3f6", zorder=0, label="the paper's 2 to 14")
+    axes[0].axvspan(2, 14, color=SHADE, zorder=0, label="the paper's 2 to 14")
     axes[0].set_xlabel("base stations in a cluster")
     axes[0].set_ylabel("clusters (%)")
     axes[0].legend(frameon=False, fontsize=8)
@@ -143,7 +136,7 @@ def _members(m: Measured) -> Figure:
                 axis.plot([n] * n, means, "o", color=COLOURS[learner], markersize=3, alpha=0.8)
                 axis.plot(n, least, "x", color="black", markersize=5)
             for (name, value), style in zip(LINES.items(), ("-", "--"), strict=True):
-                axis.axhline(value, color="#edae49", linewidth=1.4, linestyle=style, label=f"{name} = {value:.2f}")
+                axis.axhline(value, color=YELLOW, linewidth=1.4, linestyle=style, label=f"{name} = {value:.2f}")
             axis.plot([], [], "o", color=COLOURS[learner], markersize=3, label="a member's mean over runs")
             axis.plot([], [], "x", color="black", label="least of all members and runs")
             figure_number = ("4", "5")[row]
@@ -159,11 +152,10 @@ def _members(m: Measured) -> Figure:
 
 def _curves(axis: Any, m: Measured, setting: str, values: Any) -> None:
     for method in COLOURS:
-        found: list[Interval] = [values(setting, n, method) for n in m.sizes]
-        axis.errorbar(
+        error_bars(
+            axis,
             m.sizes,
-            [i.mean for i in found],
-            errors(found),
+            [values(setting, n, method) for n in m.sizes],
             fmt=_MARKS[method],
             color=COLOURS[method],
             markersize=4,
@@ -180,14 +172,13 @@ def _fairness(m: Measured) -> Figure:
         above, below = axes[column], axes[len(SETTINGS) + column]
         _curves(above, m, setting, m.jain_of_means)
         _curves(below, m, setting, lambda s, n, a: m.mean(s, n, a, "jain"))
-        above.axhspan(0.8, 1.1, color="#f0f3f6", zorder=0)
+        above.axhspan(0.8, 1.1, color=SHADE, zorder=0)
         above.set_title(TITLES[setting], fontsize=10)
         below.set_xlabel("cluster size")
     axes[0].set_ylim(0.4, 1.1)
     axes[0].set_ylabel("Jain's index of members' means\n(shaded: the axis of Fig. 6)")
     axes[len(SETTINGS)].set_ylabel("Jain's index of a run,\nmean over runs")
-    handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncol=len(labels), frameon=False, fontsize=9)
+    legend_above(figure, axes[0])
     return figure
 
 
@@ -195,13 +186,12 @@ def _sums(m: Measured) -> Figure:
     figure, axes = panels(1, len(SETTINGS), 12, 4.2, sharey=True)
     for axis, setting in zip(axes, SETTINGS, strict=True):
         _curves(axis, m, setting, m.mean)
-        axis.axhspan(0.0, 90.0, color="#f0f3f6", zorder=0)
+        axis.axhspan(0.0, 90.0, color=SHADE, zorder=0)
         axis.set_title(f"Fig. 7: {TITLES[setting]}", fontsize=10)
         axis.set_xlabel("cluster size")
     axes[0].set_ylim(bottom=0.0)
     axes[0].set_ylabel("sum capacity (bit/s/Hz)\n(shaded: the axis of Fig. 7)")
-    handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncol=len(labels), frameon=False, fontsize=9)
+    legend_above(figure, axes[0])
     return figure
 
 
@@ -217,18 +207,14 @@ def _readings(m: Measured) -> Figure:
                     some = [n for n in m.sizes if m.has(setting, n, method)]
                     found = [m.mean(setting, n, method, metric) for n in some]
                     label = f"{NAMES[learner]}, {_READING_NAMES[suffix]}"
-                    axis.errorbar(
-                        some, [i.mean for i in found], errors(found), fmt=style, color=COLOURS[learner], capsize=2,
-                        label=label,
-                    )  # fmt: skip
+                    error_bars(axis, some, found, fmt=style, color=COLOURS[learner], capsize=2, label=label)
             axis.set_title(TITLES[setting], fontsize=10)
             axis.set_ylabel(
                 {"sum": "sum capacity (bit/s/Hz)", "jain": "Jain's index of a run"}.get(metric, "satisfied")
             )
     for axis in axes[-3:]:
         axis.set_xlabel("cluster size")
-    handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncol=3, frameon=False, fontsize=9)
+    legend_above(figure, axes[0], columns=3)
     return figure
 
 
@@ -242,12 +228,10 @@ def _networks(m: Measured) -> Figure:
         ):
             axis = axes[row * len(NETWORK_DENSITIES) + column]
             for at, scope in enumerate(SCOPES):
-                found = [
-                    mean_interval(scale * m.network(density, scope, a, metric)[None].astype(float)) for a in methods
-                ]
+                found = [mean(scale * m.network(density, scope, a, metric)) for a in methods]
                 x = np.arange(len(methods)) + 0.4 * (at - 0.5)
-                axis.bar(x, [i.mean for i in found], 0.38, color=("#9fc3dd", "#1b6ca8")[at], label=f"of the {scope}")
-                axis.errorbar(x, [i.mean for i in found], errors(found), fmt="none", ecolor="black", capsize=2)
+                axis.bar(x, [i.mean for i in found], 0.38, color=("#9fc3dd", BLUE)[at], label=f"of the {scope}")
+                error_bars(axis, x, found, fmt="none", ecolor="black", capsize=2)
             names = [NAMES[a].replace(", ", ",\n") for a in methods] if row else [""] * len(methods)
             axis.set_xticks(range(len(methods)), names, rotation=60, ha="right", rotation_mode="anchor", fontsize=8)
             if not column:
@@ -255,6 +239,18 @@ def _networks(m: Measured) -> Figure:
             if not row:
                 axis.set_title(f"{density} base stations per km²", fontsize=10)
     axes[-1].set_ylim(bottom=0.0)
-    handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncol=2, frameon=False, fontsize=9, title="interference")
+    legend_above(figure, axes[0], columns=2, title="interference")
     return figure
+
+
+PICTURES = {
+    "figure1": _reward,
+    "figures2and3": _maps,
+    "clusters": _clusters,
+    "figures4and5": _members,
+    "figure6": _fairness,
+    "figure7": _sums,
+    "readings": _readings,
+    "networks": _networks,
+}
+POINTS = Points(("figure", "setting", "size", "method", "member"), _points)

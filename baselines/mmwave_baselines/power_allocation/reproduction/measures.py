@@ -1,4 +1,4 @@
-"""What the reproduction of arXiv 1804.05757 measures from tables, and the rules that turn it into verdicts.
+"""What the reproduction of arXiv 1804.05757 measures from tables.
 
 Intervals are of runs, of which each is one order of the sixteen places with links of its own; differences are paired.
 """
@@ -12,11 +12,13 @@ from scipy import stats
 
 from mmwave_baselines.power_allocation.reproduction.learning import RADII_M, sizes
 from mmwave_baselines.power_allocation.reproduction.plan import SETTINGS, VARIANT_SIZES
-from mmwave_baselines.reproduction.verdicts import claims_of
+from mmwave_baselines.reproduction.measures import mean
+from mmwave_baselines.reproduction.verdicts import PaperClaims
 from mmwave_gym.benchmark.reproduction import Results
-from mmwave_gym.benchmark.statistics import LEVEL, Interval, difference_interval, mean_interval
+from mmwave_gym.benchmark.statistics import LEVEL, Interval, difference_interval
 from mmwave_gym.core.types import Float64Array
 
+CLAIMS = PaperClaims.of(__package__)
 QOS_SINR = 2.83
 LINES = {"log2 q": float(np.log2(QOS_SINR)), "log2(1 + q)": float(np.log2(1.0 + QOS_SINR))}
 """The line of the paper's figures, and the capacity that meets the required SINR, bit/s/Hz."""
@@ -39,14 +41,7 @@ NAMES = {
     "exp-gamma0": "EXP-Q, gamma 0",
 }
 TITLES = {"authors": "the authors' code", "repaired": "the same worlds, repaired", "text": "as the text says"}
-
-
 BOUNDED = ("jain", "satisfied", "all", "rests", "steady_satisfied")
-
-
-def paper_claims() -> dict[str, dict[str, Any]]:
-    """The file of claims by id."""
-    return claims_of(__package__)
 
 
 def jain(capacity: Float64Array) -> Float64Array:
@@ -96,7 +91,7 @@ class Measured:
 
     def mean(self, setting: str, num_bs: int, method: str, metric: str = "sum") -> Interval:
         """Over runs; the interval of a share or an index ends at 0 and 1."""
-        found = mean_interval(self.values(setting, num_bs, method, metric)[None])
+        found = mean(self.values(setting, num_bs, method, metric))
         if metric not in BOUNDED or found.low is None or found.high is None:
             return found
         return Interval(found.mean, max(found.low, 0.0), min(found.high, 1.0))
@@ -120,7 +115,7 @@ class Measured:
 
     def members(self, setting: str, num_bs: int, method: str) -> list[Interval]:
         """The mean capacity of each member over runs: a column of points of Figs. 4 and 5."""
-        return [mean_interval(values[None]) for values in self.capacity(setting, num_bs, method).T]
+        return [mean(values) for values in self.capacity(setting, num_bs, method).T]
 
     def of_settings(self, method: str = "cdp") -> list[str]:
         """Settings in which a method was played."""

@@ -8,8 +8,10 @@ from mmwave_baselines.power_allocation.reproduction.learning import FEWER_RUNS, 
 from mmwave_baselines.power_allocation.reproduction.measures import LINES, NAMES, TITLES, Measured
 from mmwave_baselines.power_allocation.reproduction.networks import NETWORK_DENSITIES, SCOPES
 from mmwave_baselines.power_allocation.reproduction.plan import SETTINGS, VARIANT_SIZES
-from mmwave_gym.benchmark.reproduction import VERDICTS, Claim, Results, claims_table, markdown_table
-from mmwave_gym.benchmark.statistics import Interval, mean_interval
+from mmwave_baselines.reproduction.measures import mean
+from mmwave_baselines.reproduction.words import counts, numbered, with_interval
+from mmwave_gym.benchmark.reproduction import Claim, claims_table, markdown_table
+from mmwave_gym.benchmark.statistics import Interval
 
 _OPEN = (
     "The surviving text has no formulas, no values of most parameters and no figures. Formulas, the 32 levels, alpha "
@@ -33,16 +35,16 @@ _OPEN = (
 )
 
 
-def page(results: Results, claims: Sequence[Claim], figures: str) -> str:
+def page(m: Measured, claims: Sequence[Claim], figures: str) -> str:
     """All of it but how it was made."""
-    m, quick = Measured(results), results.quick
+    quick = m.results.quick
     paper = [c for c in claims if not c.id.startswith("prototype")]
     parts = [
         "# Self-organizing mmWave networks: a power allocation scheme based on machine learning, reproduced\n",
         "R. Amiri, H. Mehrpouyan, GSMM 2018 ([arXiv 1804.05757](https://arxiv.org/abs/1804.05757)).\n",
-        f"{len(paper)} claims: {_counts(paper)}. {_summary(m)}\n",
+        f"{len(paper)} claims: {counts(paper)}. {_summary(m)}\n",
         "What the text leaves open, and how it is filled:\n",
-        "\n".join(f"{i}. {text}" for i, text in enumerate(_OPEN, 1)) + "\n",
+        numbered(_OPEN),
         "## Verdicts\n",
         claims_table(claims),
         "Reproduced means within the tolerance, or true at every size in every setting; partly, up to twice the "
@@ -98,15 +100,6 @@ def page(results: Results, claims: Sequence[Claim], figures: str) -> str:
     return "\n".join(parts)
 
 
-def _counts(claims: Sequence[Claim]) -> str:
-    return ", ".join(f"{sum(c.verdict == v for c in claims)} {v}" for v in VERDICTS)
-
-
-def _with_interval(value: Interval, digits: int = 1) -> str:
-    mean, *interval = (None if v is None else f"{round(v, digits) + 0.0:.{digits}f}" for v in vars(value).values())
-    return f"{mean}" if None in interval else f"{mean} ({interval[0]} to {interval[1]})"
-
-
 def _percent(value: Interval) -> Interval:
     low, high = (None if end is None else 100.0 * min(end, 1.0) for end in (value.low, value.high))
     return Interval(100.0 * value.mean, low, high)
@@ -120,7 +113,7 @@ def _summary(m: Measured) -> str:
     return (
         f"In clusters of {last} without the fault of the authors' code, CDP-Q reaches {cdp:.0f} % of the optimal sum "
         f"capacity with {100 * met['cdp']:.1f} % of UEs satisfied, EXP-Q {exp:.0f} % with {100 * met['exp']:.0f} %. "
-        f"**Full power, with nothing learned, has {_with_interval(full)} % with {100 * met['full']:.1f} %**"
+        f"**Full power, with nothing learned, has {with_interval(full)} % with {100 * met['full']:.1f} %**"
         f"{': in this regime there is almost nothing to allocate' if full.mean >= 95.0 else ''}."
     )
 
@@ -162,8 +155,8 @@ def _shown(m: Measured) -> tuple[int, ...]:
 def _fairness(m: Measured, setting: str) -> str:
     rows = []
     for n in m.sizes:
-        cells = [_with_interval(m.jain_of_means(setting, n, a), 3) for a in ("cdp", "exp")]
-        cells += [_with_interval(m.mean(setting, n, a, "jain"), 3) for a in ("cdp", "exp", "full", "optimum")]
+        cells = [with_interval(m.jain_of_means(setting, n, a), 3) for a in ("cdp", "exp")]
+        cells += [with_interval(m.mean(setting, n, a, "jain"), 3) for a in ("cdp", "exp", "full", "optimum")]
         rows.append([str(n), *cells])
     heads = ("n", "CDP-Q, of means", "EXP-Q, of means", "CDP-Q", "EXP-Q", "full power", "optimum")
     return f"Jain's index, {TITLES[setting]}:\n\n" + markdown_table(heads, rows)
@@ -174,8 +167,8 @@ def _sums(m: Measured, setting: str) -> str:
     rows = []
     for n in m.sizes:
         gap = m.difference(setting, n, "cdp", "exp")
-        cells = [_with_interval(m.mean(setting, n, a)) for a in methods]
-        rows.append([str(n), *cells, _with_interval(gap)])
+        cells = [with_interval(m.mean(setting, n, a)) for a in methods]
+        rows.append([str(n), *cells, with_interval(gap)])
     heads = ("n", *(NAMES[a] for a in methods), "CDP-Q less EXP-Q, paired")
     return f"Sum capacity in bit/s/Hz, {TITLES[setting]}:\n\n" + markdown_table(heads, rows)
 
@@ -187,7 +180,7 @@ def _full(m: Measured) -> str:
     cases += [(f"as the text says, UEs up to {r:.0f} m away", f"radius-{r:g}", m.sizes[-1]) for r in RADII_M]
     for title, setting, n in cases:
         cells = [
-            f"{_with_interval(m.share(setting, n, a, 'optimum'))} / {100 * m.mean(setting, n, a, 'satisfied').mean:.1f}"
+            f"{with_interval(m.share(setting, n, a, 'optimum'))} / {100 * m.mean(setting, n, a, 'satisfied').mean:.1f}"
             for a in ("full", "cdp", "exp", "random")
         ]
         rows.append([title, str(n), *cells, f"{100 * m.mean(setting, n, 'optimum', 'satisfied').mean:.1f}"])
@@ -209,7 +202,7 @@ def _readings(m: Measured) -> str:
                         m.mean(setting, n, learner + suffix, what).mean for what in ("sum", "jain", "satisfied")
                     )
                     cells.append(f"{rate:.1f} / {index:.3f} / {100 * met:.1f}")
-                gap = _with_interval(m.difference(setting, n, f"cdp{suffix}", f"exp{suffix}"))
+                gap = with_interval(m.difference(setting, n, f"cdp{suffix}", f"exp{suffix}"))
                 rows.append([TITLES[setting], str(n), reading, *cells, gap])
     heads = ("setting", "n", "reading", "CDP-Q: sum / Jain / satisfied, %", "EXP-Q", "sum, CDP-Q less EXP-Q")
     return markdown_table(heads, rows)
@@ -220,7 +213,7 @@ def _variants(m: Measured) -> str:
     for n in VARIANT_SIZES:
         for method in ("cdp", "cdp-gamma0", "exp", "exp-gamma0", "full"):
             rate, index = (
-                _with_interval(m.mean("repaired", n, method, what), d) for what, d in (("sum", 1), ("jain", 3))
+                with_interval(m.mean("repaired", n, method, what), d) for what, d in (("sum", 1), ("jain", 3))
             )
             met = f"{100 * m.mean('repaired', n, method, 'satisfied').mean:.1f}"
             rests = "" if method == "full" else f"{100 * m.mean('repaired', n, method, 'rests').mean:.0f}"
@@ -244,11 +237,10 @@ def _network(m: Measured, density: int) -> str:
         cells = []
         for scope in SCOPES:
             rate, index, missed = (
-                mean_interval(m.network(density, scope, method, what)[None])
-                for what in ("capacity_bps_hz", "jain", "violations")
+                mean(m.network(density, scope, method, what)) for what in ("capacity_bps_hz", "jain", "violations")
             )
-            cells.append(f"{_with_interval(rate, 2)} / {index.mean:.3f} / {100 * missed.mean:.1f}")
-        rows.append([NAMES[method], *cells, _with_interval(m.lost(density, method))])
+            cells.append(f"{with_interval(rate, 2)} / {index.mean:.3f} / {100 * missed.mean:.1f}")
+        rows.append([NAMES[method], *cells, with_interval(m.lost(density, method))])
     heads = ("method", "own cluster only: bit/s/Hz / Jain / QoS missed, %", "whole network", "lost, %")
     draws = len(m.network(density, "network", "full", "jain"))
     return f"{density} base stations per km², {draws} draws:\n\n" + markdown_table(heads, rows)
@@ -263,7 +255,7 @@ def _optima(m: Measured) -> str:
                 [
                     str(n),
                     *(
-                        f"{_with_interval(m.mean('repaired', n, a))} / {m.mean('repaired', n, a, 'jain').mean:.3f}"
+                        f"{with_interval(m.mean('repaired', n, a))} / {m.mean('repaired', n, a, 'jain').mean:.3f}"
                         for a in methods
                     ),
                 ]

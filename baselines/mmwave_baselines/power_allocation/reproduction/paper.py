@@ -10,56 +10,52 @@ several hundred worlds takes no workers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
-from pathlib import Path
 
 from mmwave_baselines.power_allocation.reproduction import learning, networks
-from mmwave_baselines.power_allocation.reproduction.claims import judge
+from mmwave_baselines.power_allocation.reproduction.claims import JUDGES
+from mmwave_baselines.power_allocation.reproduction.figures import PICTURES, POINTS
+from mmwave_baselines.power_allocation.reproduction.measures import CLAIMS, Measured
 from mmwave_baselines.power_allocation.reproduction.page import page
 from mmwave_baselines.power_allocation.reproduction.plan import SETTINGS, VARIANT_SIZES
-from mmwave_gym.benchmark.reproduction import Claim, Results, Table
-from mmwave_gym.benchmark.runs import Job
+from mmwave_baselines.reproduction.paper import Paper
+from mmwave_gym.benchmark.reproduction import Table
 
 
-class PowerAllocationReproduction:
-    """What `mmwave_gym.benchmark.reproduction.Reproduction` asks for."""
+def analyses(quick: bool) -> Mapping[str, Callable[[], Table]]:
+    """All tables; a learner needs 50,000 steps in one world, and all its steps are one call of `q_learning`.
 
-    title = (
+    Quick: three sizes, ten runs of 10,000 steps, two draws of each network.
+    """
+    plan: dict[str, Callable[[], Table]] = {"reward": learning.reward_table}
+    for density in networks.FIGURE_DENSITIES:
+        plan[f"map-{density}"] = partial(networks.map_table, density)
+        plan[f"floc-{density}"] = partial(networks.floc_table, density, quick)
+    plan["scale"] = partial(networks.scale_table, quick)
+    plan["healing"] = partial(networks.healing_table, quick)
+    for setting in SETTINGS:
+        for n in learning.sizes(quick):
+            plan[f"cluster-{setting}-{n}"] = partial(learning.cluster_table, setting, n, quick)
+    for n in VARIANT_SIZES:
+        plan[f"variants-{n}"] = partial(learning.variants_table, n, quick)
+    for radius_m in learning.RADII_M:
+        plan[f"radius-{radius_m:g}"] = partial(learning.radius_table, radius_m, quick)
+    for density in networks.NETWORK_DENSITIES:
+        plan[f"network-{density}"] = partial(networks.network_table, density, quick)
+    return plan
+
+
+PAPER = Paper(
+    title=(
         "R. Amiri, H. Mehrpouyan, Self-organizing mmWave networks: a power allocation scheme based on machine learning"
-    )
-    budget_s = 900.0
-
-    def jobs(self, quick: bool) -> list[Job]:
-        """None: a learner needs 50,000 steps in one world, and all its steps are one call of `q_learning`."""
-        return []
-
-    def analyses(self, quick: bool) -> Mapping[str, Callable[[], Table]]:
-        """All tables. Quick: three sizes, ten runs of 10,000 steps, two draws of each network."""
-        plan: dict[str, Callable[[], Table]] = {"reward": learning.reward_table}
-        for density in networks.FIGURE_DENSITIES:
-            plan[f"map-{density}"] = partial(networks.map_table, density)
-            plan[f"floc-{density}"] = partial(networks.floc_table, density, quick)
-        plan["scale"] = partial(networks.scale_table, quick)
-        plan["healing"] = partial(networks.healing_table, quick)
-        for setting in SETTINGS:
-            for n in learning.sizes(quick):
-                plan[f"cluster-{setting}-{n}"] = partial(learning.cluster_table, setting, n, quick)
-        for n in VARIANT_SIZES:
-            plan[f"variants-{n}"] = partial(learning.variants_table, n, quick)
-        for radius_m in learning.RADII_M:
-            plan[f"radius-{radius_m:g}"] = partial(learning.radius_table, radius_m, quick)
-        for density in networks.NETWORK_DENSITIES:
-            plan[f"network-{density}"] = partial(networks.network_table, density, quick)
-        return plan
-
-    def claims(self, results: Results) -> list[Claim]:
-        return judge(results)
-
-    def figures(self, results: Results, directory: Path) -> None:
-        from mmwave_baselines.power_allocation.reproduction.figures import draw  # matplotlib is in an extra
-
-        draw(results, directory)
-
-    def page(self, results: Results, claims: Sequence[Claim], figures: str) -> str:
-        return page(results, claims, figures)
+    ),
+    budget_s=900.0,
+    analyses=analyses,
+    measured=Measured,
+    printed=CLAIMS,
+    judges=JUDGES,
+    pictures=PICTURES,
+    points=POINTS,
+    text=page,
+)
