@@ -2,6 +2,7 @@
 
 import importlib.util
 import re
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,15 @@ def test_readme_snippet(code: str) -> None:
     if "sb3" in code:
         pytest.importorskip("stable_baselines3", reason="the train extra is not installed")
     exec(compile(code, "README.md", "exec"), {})
+
+
+def test_every_scenario_has_pictures_small_enough_for_a_page() -> None:
+    images = sorted((ROOT / "docs" / "images").iterdir())
+    drawn = {point.name for point in entry_points(group="mmwave_gym.pictures")}
+    assert drawn >= {name for name, room in rooms.rooms().items() if room.package.startswith("mmwave_gym.")}
+    wanted = {f"{name}.{kind}" for name in drawn for kind in ("gif", "png")} | {"cell_selection_policy.png"}
+    assert wanted <= {path.name for path in images}
+    assert all(path.stat().st_size < 800_000 for path in images)
 
 
 def test_readme_has_the_three_uses() -> None:

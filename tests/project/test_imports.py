@@ -179,6 +179,7 @@ def test_generic_code_names_no_scenario() -> None:
     generic += (
         "mmwave_gym.cli",
         "mmwave_baselines.training",
+        "mmwave_baselines.pictures",
         "mmwave_baselines.reproduction",
         "mmwave_baselines.shipped",
     )

@@ -1,4 +1,4 @@
-"""The picture of cell selection's policies: what a UE does in every state, `images/cell_selection_policy.png`.
+"""Pictures of cell selection: an episode, and what policies make a UE do in every state.
 
 A state is the serving link and the two other links, whose order means nothing, and where the two other UEs are. The
 colour is that of the link that the UE moves to, so that a pattern shows before a word is read.
@@ -18,9 +18,22 @@ from matplotlib.patches import Circle, Rectangle
 from mmwave_baselines.cell_selection.mdp import Mdp, network_tables
 from mmwave_baselines.cell_selection.model import Game
 from mmwave_baselines.cell_selection.team import table
+from mmwave_baselines.pictures import Album, Film
 from mmwave_gym.core.registration import make_scenario
 from mmwave_gym.scenarios.cell_selection.picture import state_colour
 
+FILM = Film(
+    name="cell_selection",
+    env_id="MmwaveCellSelection-v0",
+    agent="team",
+    task="cell_selection/n6-cost10",
+    keywords={"num_ues": 6},
+    seed=3,
+    last_slot=60,
+    slots_per_frame=1,
+    still_slot=57,
+    frame_ms=400,
+)
 NUM_UES, NUM_CELLS, HANDOVER_COST = 3, 3, 0.1
 NAMES = ("LOS", "NLOS", "outage")
 COLOURS = [tuple(v / 255 for v in state_colour(i, 3)) for i in range(3)]
@@ -32,6 +45,12 @@ PAIRS = tuple(itertools.combinations_with_replacement(range(3), 2))  # states of
 PANELS = (6.0, 13.0)  # left edges
 GAP = 0.7  # between serving states
 LEFT, RIGHT, BOTTOM = -0.2, 19.4, -1.9
+
+
+def draw(album: Album) -> None:
+    """An episode, and the policies."""
+    album.episode(FILM)
+    policies(album.folder / "cell_selection_policy.png")
 
 
 def destinations() -> tuple[np.ndarray, np.ndarray]:
@@ -46,11 +65,10 @@ def destinations() -> tuple[np.ndarray, np.ndarray]:
         links = np.array((serving, *pair))
         for column, loads in enumerate(LOADS):
             c, m = int(game.index_of_links(links)), int(game.index_of_loads(np.array(loads)))
-            actions = [paper[c, 0, m]], np.flatnonzero(best[c, 0, m])
+            actions = [int(paper[c, 0, m])], np.flatnonzero(best[c, 0, m]).tolist()
             for policy, cells in enumerate(actions):
-                found = {-1 if cell == 0 else int(links[cell]) for cell in cells}
-                assert len(found) == 1, "equally good cells have equal links"
-                made[policy, row, column] = found.pop()
+                (state,) = {-1 if cell == 0 else int(links[cell]) for cell in cells}  # equally good cells: equal links
+                made[policy, row, column] = state
     return made[0], made[1]
 
 
@@ -110,8 +128,8 @@ def _legend(ax: Axes) -> None:
     ax.text(2.74, y - 0.85, why, va="center", size=9.5, color=GREY)
 
 
-def draw(path: Path) -> None:
-    """Write the picture."""
+def policies(path: Path) -> None:
+    """What a UE does in every state, by the paper's policy and by the team's."""
     paper, team = destinations()
     top = _row_y(0) + 0.5
     width, height = RIGHT - LEFT, top + 3.6 - BOTTOM
@@ -135,7 +153,3 @@ def draw(path: Path) -> None:
         _panel(ax, PANELS[1], "Team policy", "one for all UEs, learned for their sum", team, paper)
         _legend(ax)
         figure.savefig(path)
-
-
-if __name__ == "__main__":
-    draw(Path(__file__).parent / "images" / "cell_selection_policy.png")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import itertools
 from pathlib import Path
 from typing import Any
@@ -15,19 +15,13 @@ from mmwave_gym.agents.protocol import RowRng
 from mmwave_gym.core.batch import Batch, View
 from mmwave_gym.core.registration import make_scenario
 
-DOCS = Path(__file__).parents[3] / "docs"
-
 
 @pytest.fixture(scope="module")
 def picture() -> Any:
     pytest.importorskip("matplotlib", reason="needs the extra [report]")
     pytest.importorskip("pygame", reason="needs the extra [render]")
-    spec = importlib.util.spec_from_file_location("policy_picture", DOCS / "policy_picture.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    pytest.importorskip("PIL", reason="needs the extra [report]")
+    return importlib.import_module("mmwave_baselines.cell_selection.pictures")
 
 
 @pytest.mark.parametrize(("agent", "panel"), [("mdp", 0), ("team", 1)])
@@ -49,11 +43,5 @@ def test_every_tile_is_what_the_agent_does(picture: Any, agent: str, panel: int)
 
 
 def test_the_picture_is_drawn(picture: Any, tmp_path: Path) -> None:
-    picture.draw(tmp_path / "policy.png")
+    picture.policies(tmp_path / "policy.png")
     assert (tmp_path / "policy.png").read_bytes()[:4] == b"\x89PNG"
-
-
-def test_pictures_are_small_enough_for_a_page() -> None:
-    images = sorted((DOCS / "images").iterdir())
-    assert {"cell_selection.gif", "cell_selection.png", "cell_selection_policy.png"} <= {path.name for path in images}
-    assert all(path.stat().st_size < 800_000 for path in images)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image, ImageDraw, ImageFont
 
+from mmwave_baselines.pictures import Album
 from mmwave_gym.agents.loading import load_agent
 from mmwave_gym.agents.protocol import RowRng, sees
 from mmwave_gym.benchmark.suite import task
@@ -32,15 +32,14 @@ CELL, MAP_SEED = 4, 1
 APART = 5.0  # how many times too far from the middle lanes are drawn on the map
 INK, GREY, HOUSES = "#222222", "#6e6e6e", "#e2e2e6"
 LANES = ("#0072b2", "#d55e00")  # there and back
-Write = Callable[[str, list[np.ndarray], np.ndarray | None, int], None]
 
 
-def draw(images: Path, write: Write) -> None:
-    """Write all of them into a folder; `write` makes a still and an animation of frames."""
-    lanes(images / "street_map.png")
+def draw(album: Album) -> None:
+    """Two policies on one way, and what one cell is worth along the lanes."""
+    lanes(album.folder / "street_map.png")
     films = [play(agent) for agent, _ in POLICIES]
     frames = [compose(moment) for moment in zip(*films, strict=True)]
-    write("street", frames, frames[-1], FRAME_MS)
+    album.film("street", frames, frames[-1], FRAME_MS)
 
 
 def play(agent_name: str) -> list[tuple[np.ndarray, dict[str, float]]]:
@@ -54,7 +53,7 @@ def play(agent_name: str) -> list[tuple[np.ndarray, dict[str, float]]]:
     start, over, time_s = np.ones(1, bool), False, 0.0
     sums = dict.fromkeys(NUMBERS, 0.0)
     film: list[tuple[np.ndarray, dict[str, float]]] = []
-    for t in np.arange(0.0, found.scenario().ticks * 0.02 + FRAME_S / 2, FRAME_S):
+    for t in np.arange(0.0, batch.scenario.ticks * 0.02 + FRAME_S / 2, FRAME_S):
         while not over and time_s < t - 1e-9:
             action, memory = agent.predict(batch.observe()[0], state=memory, episode_start=start)
             start[:] = False
@@ -126,8 +125,9 @@ def _map(figure: Figure, axes: Axes, here: StreetMap, power_dbm: np.ndarray) -> 
         place = APART * middle + along[:, None] * heading
         los = here.los[lane, :, CELL]
         for seen, marker in ((True, "s"), (False, ".")):
+            x_m, y_m = place[los == seen].T
             shown = axes.scatter(
-                *place[los == seen].T, c=power_dbm[lane, los == seen], s=24 if seen else 8, marker=marker,
+                x_m, y_m, c=power_dbm[lane, los == seen], s=24 if seen else 8, marker=marker,
                 cmap="viridis", vmin=-120, vmax=-30, lw=0,
             )  # fmt: skip
     site = here.site_m[CELL] * np.where(np.abs(here.site_m[CELL]) < STREET_M, APART, 1.0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
+from mmwave_baselines.pictures import Album
 from mmwave_gym.agents.loading import load_agent
 from mmwave_gym.benchmark.task import Task
 from mmwave_gym.core.batch import Batch
@@ -27,11 +28,10 @@ AGENT, LEARNER = "ppo@0", "difference-q"
 HARD = {"ue_radius_m": 30.0, "reward": "difference", "observation": "local"}
 NETWORK = {**HARD, "layout": "poisson", "scope": "network", "interference": "network", "levels": None}
 CLUSTER = {**HARD, "feasible": "only"}
-Write = Callable[[str, list[np.ndarray], np.ndarray | None, int], None]
 
 
 @dataclass(frozen=True)
-class Film:
+class Recording:
     """An episode to show: every so many slots a frame."""
 
     name: str
@@ -44,22 +44,22 @@ class Film:
 
 
 FILMS = (
-    Film("power_allocation", AGENT, {**NETWORK, "horizon": 30}, 30, 1, 250, episode=1),
-    Film("power_allocation_healing", AGENT, {**NETWORK, "changes": 8, "horizon": 100}, 100, 2, 200, episode=3),
-    Film("power_allocation_learning", LEARNER, {**CLUSTER, "horizon": 5100}, 5100, 100, 150, episode=7),
+    Recording("power_allocation", AGENT, {**NETWORK, "horizon": 30}, 30, 1, 250, episode=1),
+    Recording("power_allocation_healing", AGENT, {**NETWORK, "changes": 8, "horizon": 100}, 100, 2, 200, episode=3),
+    Recording("power_allocation_learning", LEARNER, {**CLUSTER, "horizon": 5100}, 5100, 100, 150, episode=7),
 )
 
 
-def draw(images: Path, write: Write) -> None:
-    """Write all of them into a folder; `write` makes a still and an animation of frames."""
-    clusters(images / "power_allocation_clusters.png")
-    powers(images / "power_allocation_powers.png")
+def draw(album: Album) -> None:
+    """Clusters, powers, and episodes."""
+    clusters(album.folder / "power_allocation_clusters.png")
+    powers(album.folder / "power_allocation_powers.png")
     for film in FILMS:
         frames = shoot(film)
-        write(film.name, frames, frames[-1] if film is FILMS[0] else None, film.frame_ms)
+        album.film(film.name, frames, frames[-1] if film is FILMS[0] else None, film.frame_ms)
 
 
-def shoot(film: Film) -> list[np.ndarray]:
+def shoot(film: Recording) -> list[np.ndarray]:
     """The frames, that before the first slot included."""
     found = _task(film.keywords, film.slots)
     frames: list[np.ndarray] = []
