@@ -17,6 +17,7 @@ from gymnasium.error import DependencyNotInstalled
 from mmwave_gym.core import rooms
 from mmwave_gym.core.batch import Batch
 from mmwave_gym.core.scenario import Outcome
+from mmwave_gym.rendering.generic import GenericScene
 
 if TYPE_CHECKING:
     from mmwave_gym.rendering.canvas import Frame
@@ -49,8 +50,8 @@ class Renderer:
         if mode != "ansi":
             _need_pygame()
         room = rooms.rooms().get(batch.scenario.name)
-        scene = (room and room.load("scene")) or _generic_scene()
-        self._scene: Scene = scene(batch)
+        scene: type[Scene] = (room and room.load("scene")) or GenericScene
+        self._scene = scene(batch)
         self._window = _Window(f"mmwave-gym: {batch.scenario.name}") if mode == "human" else None
         self._stale = True
 
@@ -124,12 +125,6 @@ class _Window:
             due_s = self._shown_at + (SLOW_MOTION_S if slow else min(elapsed_s, 1.0 / SLOWEST_FPS))
             time.sleep(max(0.0, due_s - time.perf_counter()))
         self._shown_at = time.perf_counter()
-
-
-def _generic_scene() -> type[Scene]:
-    from mmwave_gym.rendering.generic import GenericScene  # only where a room has no scene of its own
-
-    return GenericScene
 
 
 def _need_pygame() -> None:

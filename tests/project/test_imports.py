@@ -34,6 +34,8 @@ ALSO = {
     "tasks": ("benchmark.task",),
     "scene": ("rendering",),
     "picture": ("rendering",),
+    "signal_plot": ("rendering",),
+    "track": ("rendering",),
     "map_picture": ("rendering",),
     "city_picture": ("rendering",),
     "commands": ("agents", "benchmark", "rendering"),

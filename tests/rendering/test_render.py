@@ -22,7 +22,7 @@ from mmwave_gym.api.pettingzoo import raw_env
 from mmwave_gym.core.scenario import Metric, Outcome
 from mmwave_gym.links.matrix import LinkMatrix
 from mmwave_gym.rendering.canvas import FRAME_SIZE, series_colour
-from mmwave_gym.rendering.track import Totals
+from mmwave_gym.rendering.totals import Totals
 
 HEIGHT_WIDTH_3 = (FRAME_SIZE[1], FRAME_SIZE[0], 3)
 

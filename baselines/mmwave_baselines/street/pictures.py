@@ -17,9 +17,9 @@ from mmwave_gym.agents.loading import load_agent
 from mmwave_gym.agents.protocol import RowRng, sees
 from mmwave_gym.benchmark.suite import task
 from mmwave_gym.core.registration import make_scenario
+from mmwave_gym.rendering.cells import MAP_AT, MAP_SIDE, PLOT_AT
 from mmwave_gym.scenarios.street.config import StreetConfig
 from mmwave_gym.scenarios.street.game import NOISE_DBM
-from mmwave_gym.scenarios.street.picture import MAP_AT, MAP_SIDE, PLOT_AT
 from mmwave_gym.scenarios.street.world import STREET_M, StreetMap, street_map
 
 TASK = "street/car-sparse"

@@ -22,14 +22,11 @@ from mmwave_gym.rendering.canvas import (
     Layer,
     Point,
     blend,
-    nice_length,
     nice_step,
 )
+from mmwave_gym.rendering.map import BELOW, MAP, MAP_SIZE, PANEL, RIGHT, Plan, draw_head, point
 from mmwave_gym.scenarios.association.scene import BINS, MOST_CANDIDATES, Record
 
-LEFT, RIGHT = 20, 940
-MAP: Box = (20, 56, 636, 636)
-PANEL = 684  # left edge
 RATE: Box = (PANEL + 40, 176, RIGHT - PANEL - 40, 112)
 DECISION_TOP, LOADS_TOP, LOADS_BOTTOM = 330, 524, 668
 BLUE, GREEN, ORANGE = (0, 114, 178), (0, 158, 115), (213, 94, 0)
@@ -43,15 +40,11 @@ class AssociationPicture:
     def __init__(self, record: Record):
         self._record = record
         self._frame = Frame()
-        size = round(MAP[2]), round(MAP[3])
-        self._layer, self._ground = Layer(size), Layer(size)
+        self._layer, self._ground = Layer(MAP_SIZE), Layer(MAP_SIZE)
         self._episode = -1
         bs_m = record.world.bs_m
-        # A square around the base stations with room for who is beyond them.
-        half_m = 0.55 * max(float(np.ptp(bs_m, axis=0).max()), 50.0)
-        self._low_m = 0.5 * (bs_m.min(axis=0) + bs_m.max(axis=0)) - half_m
-        self._scale = size[0] / (2.0 * half_m)
-        self._bs = self._on_map(bs_m)
+        self._plan = Plan(bs_m, 0.55, 50.0)  # with room for who is beyond the base stations
+        self._bs = self._plan.pixels(bs_m)
         apart = np.hypot(*(self._bs[:, None] - self._bs[None]).transpose(2, 0, 1)) + 1e9 * np.eye(len(bs_m))
         self._radius = float(np.clip(0.17 * np.median(apart.min(axis=1)), 4.0, 15.0))
         ues = record.world.num_ues
@@ -74,12 +67,6 @@ class AssociationPicture:
         self._draw_loads()
         return self._frame
 
-    def _on_map(self, place_m: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Places (..., 2) in pixels of the map, y downwards."""
-        x_y = (np.asarray(place_m, np.float64) - self._low_m) * self._scale
-        x_y[..., 1] = MAP[3] - x_y[..., 1]
-        return x_y
-
     def _load_colour(self, load: int) -> Colour:
         """Rounded, so that the few colours are kept."""
         share = round(20.0 * min(load / self._full_load, 1.0)) / 20.0
@@ -91,21 +78,19 @@ class AssociationPicture:
         layer = self._ground
         layer.clear()
         for outline in self._record.buildings_m:
-            points = self._on_map(outline)
+            points = self._plan.pixels(outline)
             if (points.max(axis=0) > 0.0).all() and (points.min(axis=0) < MAP[2]).all():
                 layer.polygon(HOUSE, [(float(x), float(y)) for x, y in points])
 
     def _draw_head(self) -> None:
-        frame, record = self._frame, self._record
-        width = frame.text("Association", (LEFT, 28), 20, bold=True)
-        frame.text(record.setting, (LEFT + width + 14, 30), 13, GREY, room=MAP[2] - width - 14)
-        frame.text(f"t = {record.time_s:.1f} s", (RIGHT, 28), 20, align="right")
-        frame.text(f"epoch {record.totals.num_steps:,}", (PANEL, 30), 13, GREY)
+        record = self._record
+        epoch = f"epoch {record.totals.num_steps:,}"
+        draw_head(self._frame, "Association", record.setting, epoch, f"t = {record.time_s:.1f} s")
 
     def _draw_map(self) -> None:
         frame, layer, record = self._frame, self._layer, self._record
         layer.copy_from(self._ground)
-        place, present = self._on_map(record.place_m), record.present
+        place, present = self._plan.pixels(record.place_m), record.present
         serving, deciding, num_bs = record.serving, record.deciding, record.world.num_bs
         # Half the colour at 0.5 bit/s/Hz; strong links lie above weak ones.
         strength = record.efficiency_bps_hz / (record.efficiency_bps_hz + 0.5)
@@ -121,10 +106,10 @@ class AssociationPicture:
                 if serving[deciding] == bs:
                     self._draw_link(ORANGE, place[deciding], self._bs[bs], 3.0)
                 elif (place[deciding] != self._bs[bs]).any():
-                    layer.dashed(ORANGE, _point(place[deciding]), _point(self._bs[bs]), 2.5)
+                    layer.dashed(ORANGE, point(place[deciding]), point(self._bs[bs]), 2.5)
         for ue in np.flatnonzero(present).tolist():
             lost = serving[ue] >= num_bs
-            layer.disc(blend(INK, WHITE, 0.6) if lost else INK, _point(place[ue]), self._dot)
+            layer.disc(blend(INK, WHITE, 0.6) if lost else INK, point(place[ue]), self._dot)
         layer.flush(frame.surface, (round(MAP[0]), round(MAP[1])))
         frame.surface.set_clip([round(v) for v in MAP])
         candidates = set(record.candidates) if deciding >= 0 else set()
@@ -148,27 +133,24 @@ class AssociationPicture:
     def _draw_link(self, colour: Colour, start: NDArray[np.float64], end: NDArray[np.float64], width: float) -> None:
         """A line, or a bow to the right of who looks at the base station."""
         if not self._bow:
-            self._layer.line(colour, _point(start), _point(end), width)
+            self._layer.line(colour, point(start), point(end), width)
             return
         way = end - start
         share = np.linspace(0.0, 1.0, 4 + min(8, int(np.abs(way).max() / 12.0)))[:, None]
         points = start + share * way + 4.0 * self._bow * share * (1.0 - share) * np.array((-way[1], way[0]))
         for here, there in pairwise(points):
-            self._layer.line(colour, _point(here), _point(there), width)
+            self._layer.line(colour, point(here), point(there), width)
 
     def _beside_stations(self, place: NDArray[np.float64]) -> Point:
         """The place itself, or where the mark of a UE does not hide the number of a base station."""
         near = self._bs[np.hypot(*(self._bs - place).T).argmin()]
         hidden = np.hypot(*(place - near)) < self._radius + 5.0
-        return _point(near + 0.75 * (self._radius + 6.0) * np.array((1.0, -1.0)) if hidden else place)
+        return point(near + 0.75 * (self._radius + 6.0) * np.array((1.0, -1.0)) if hidden else place)
 
     def _draw_scale(self) -> None:
         """A round length, what colours mean, and whose map it is, below the map."""
-        frame, y = self._frame, MAP[1] + MAP[3] + 15
-        length_m = nice_length(MAP[2] / self._scale, 0.2)
-        frame.box(INK, (LEFT, y - 1, length_m * self._scale, 3))
-        x = LEFT + length_m * self._scale + 8
-        x += 22 + frame.text(f"{length_m:g} m", (x, y), 12)
+        frame, y = self._frame, BELOW
+        x = self._plan.draw_scale(frame, 0.2) + 22
         for colour, words in ((GREEN, "strong link"), (weak_link(self._faded), "weak link"), (ORANGE, "candidates")):
             frame.box(colour, (x, y - 1, 18, 3))
             x += 44 + frame.text(words, (x + 24, y), 12)
@@ -249,7 +231,3 @@ class AssociationPicture:
 
 def weak_link(faded: float) -> Colour:
     return blend((150, 160, 170), WHITE, 0.9 * faded)
-
-
-def _point(x_y: NDArray[np.float64]) -> Point:
-    return float(x_y[0]), float(x_y[1])

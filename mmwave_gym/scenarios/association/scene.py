@@ -11,12 +11,12 @@ from mmwave_gym.core.batch import Batch
 from mmwave_gym.core.scenario import Outcome
 from mmwave_gym.core.types import Float64Array
 from mmwave_gym.rendering.recorded import RecordedScene
-from mmwave_gym.rendering.track import Totals
+from mmwave_gym.rendering.text import framed, side_by_side, text_of
+from mmwave_gym.rendering.totals import Totals
 from mmwave_gym.scenarios.association.game import MBIT, Association
 
 MAP_COLUMNS, MAP_ROWS = 40, 16
 MOST_CANDIDATES = 6  # shown
-TEXT_WIDTH = 79
 BINS = 100  # of time in the curve of the rate
 
 
@@ -141,18 +141,15 @@ class AssociationScene(RecordedScene[Record]):
     def text(self) -> str:
         """The map with loads, the decision and totals in ASCII, always the same number of lines of the same width."""
         record = self._record
-        beside = self._decision_lines(record)
-        rows = ["+" + "-" * MAP_COLUMNS + "+", *self._map_lines(record), "+" + "-" * MAP_COLUMNS + "+"]
-        beside += [""] * (len(rows) - len(beside))
         lines = [
             f"association  t = {record.time_s:7.2f} of {record.config.duration_s:g} s  epoch {record.totals.num_steps}",
             record.setting,
-            *(f"{left} {right}" for left, right in zip(rows, beside, strict=True)),
+            *side_by_side(framed(self._map_grid(record), MAP_COLUMNS), self._decision_lines(record)),
             "numbers: UEs of a base station, . UE, @ the UE that decides",
         ]
-        return "\n".join(_ascii(line)[:TEXT_WIDTH].ljust(TEXT_WIDTH) for line in lines)
+        return text_of(lines)
 
-    def _map_lines(self, record: Record) -> list[str]:
+    def _map_grid(self, record: Record) -> list[list[str]]:
         bs_m, place_m = record.world.bs_m, record.place_m
         low_m, span_m = bs_m.min(axis=0), np.maximum(np.ptp(bs_m, axis=0), 1.0)
         grid = [[" "] * MAP_COLUMNS for _ in range(MAP_ROWS)]
@@ -172,7 +169,7 @@ class AssociationScene(RecordedScene[Record]):
         if record.deciding >= 0:
             row, column = cell(place_m[record.deciding], 1)
             grid[row][column] = "@"
-        return ["|" + "".join(row) + "|" for row in grid]
+        return grid
 
     def _decision_lines(self, record: Record) -> list[str]:
         load, fields = record.load, record.fields
@@ -194,7 +191,3 @@ class AssociationScene(RecordedScene[Record]):
                 f" {fields['stay_s'][rank]:5.1f} s"
             )
         return lines
-
-
-def _ascii(line: str) -> str:
-    return line.encode("ascii", "replace").decode()

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from mmwave_gym.core.batch import Batch
 from mmwave_gym.core.scenario import Outcome
 from mmwave_gym.rendering.recorded import RecordedScene
+from mmwave_gym.rendering.text import text_of
 from mmwave_gym.scenarios.cell_selection.game import STATES, CellSelection
 
 PAGE_SLOTS = 60
 MOST_UES = 20  # shown; the totals are of all
 MOST_CELLS = 20  # shown in the picture
-TEXT_WIDTH = 79
 TEXT_CELLS = 8  # shown in the text
 TEXT_BAR = 10
 SIGNS = {"los": "L", "nlos": "n", "outage": "."}
@@ -140,4 +140,4 @@ class CellSelectionScene(RecordedScene[Record]):
             f"all UEs: {now.received_bps_hz.sum():7.2f} bit/s/Hz now, {means[0].sum():7.2f} mean; handovers "
             f"{now.handover.sum():3d} now{more}"
         )
-        return "\n".join(line[:TEXT_WIDTH].ljust(TEXT_WIDTH) for line in lines)
+        return text_of(lines)

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from mmwave_gym.core.batch import Batch
 from mmwave_gym.rendering.canvas import (
     ALARM,
     FAINT,
@@ -24,11 +23,10 @@ from mmwave_gym.rendering.canvas import (
     nice_length,
     series_colour,
 )
-from mmwave_gym.rendering.signal_plot import SignalPlot
-from mmwave_gym.rendering.track import Map, Track
+from mmwave_gym.rendering.cells import MAP_AT, MAP_SIDE, PANEL_LEFT, PANEL_RIGHT, draw_totals
+from mmwave_gym.scenarios.handover.signal_plot import SignalPlot
+from mmwave_gym.scenarios.handover.track import Map, Track
 
-MAP_AT, MAP_SIDE = (20, 54), 376
-PANEL_LEFT, PANEL_RIGHT = 436, 936
 TRAIL_SLOTS = 160  # of path in full colour
 MANY_AGENTS = 40  # beyond, only dots
 BARS = 8  # cells with one
@@ -37,27 +35,26 @@ BARS = 8  # cells with one
 class HandoverPicture:
     """Draws what a `Track` holds."""
 
-    def __init__(self, batch: Batch, track: Track):
-        self._track = track
+    def __init__(self, track: Track):
+        self._track, scenario = track, track.batch.scenario
         self._frame = Frame()
         self._base = Layer((MAP_SIDE, MAP_SIDE))  # border and old paths
         self._map_layer = Layer((MAP_SIDE, MAP_SIDE))
-        self._plot = SignalPlot(batch, track)
+        self._plot = SignalPlot(track)
         self._scale = track.scale
         self._num_cells = track.scale.size
-        self._num_agents = batch.scenario.num_agents
-        self._horizon = batch.scenario.horizon
-        config = getattr(batch.scenario, "config", None)
+        self._num_agents = scenario.num_agents
+        self._horizon = scenario.horizon
+        config = getattr(scenario, "config", None)
         # A channel from a file has a bandwidth of its own, or none.
         of_a_file = getattr(config, "channel", None) is not None
         self._bandwidth_hz = None if of_a_file else getattr(config, "bandwidth_hz", None)
         self._episode = 0
 
-    def draw(self, plan: Map) -> Frame:
+    def draw(self) -> Frame:
         """The frame of this moment; the next call draws into the same one."""
-        track = self._track
-        if self._episode != track.episode or plan is not self._plan:
-            self._begin(plan)
+        if self._episode != self._track.episode:
+            self._begin(self._track.map)
         self._frame.clear()
         self._draw_head()
         self._draw_map()
@@ -262,15 +259,10 @@ class HandoverPicture:
         track, frame = self._track, self._frame
         totals, ue = track.totals, track.watched
         metrics = {m.name: m for m in totals.metrics}
-        columns = [PANEL_LEFT + x for x in ((90, 300) if self._num_agents == 1 else (90, 205, 355))]
-        top, pitch = 318, 19
-        frame.box(LINE, (PANEL_LEFT, top + 10, PANEL_RIGHT - PANEL_LEFT, 1))
         who: list[int | None] = [ue]
         heads = ["now", "episode"]
         if self._num_agents > 1:
             heads, who = ["now", f"UE {ue}, episode", f"{self._num_agents} UEs, episode"], [ue, None]
-        for x, head in zip(columns, heads, strict=False):
-            frame.text(head, (x, top), 12, GREY)
 
         def condensed(name: str, place: int | None) -> float:
             return totals.condensed(metrics[name], place)
@@ -300,8 +292,7 @@ class HandoverPicture:
                 *(f"{summed('reward', p):+.1f}" for p in who),
             ],
         }
-        for i, (label, cells) in enumerate(rows.items()):
-            y = top + 23 + pitch * i
-            frame.text(label, (PANEL_LEFT, y), 13, GREY)
-            for x, cell in zip(columns, cells, strict=False):
-                frame.text(cell, (x, y), 13, room=190 if self._num_agents == 1 else 140)
+        if self._num_agents == 1:
+            draw_totals(frame, (90, 300), heads, rows, room=190)
+        else:
+            draw_totals(frame, (90, 205, 355), heads, rows, room=140)

@@ -23,15 +23,12 @@ from mmwave_gym.rendering.canvas import (
     Layer,
     Point,
     blend,
-    nice_length,
     nice_step,
     series_colour,
 )
+from mmwave_gym.rendering.map import BELOW, MAP, MAP_SIZE, PANEL, RIGHT, Plan, draw_head, point
 from mmwave_gym.scenarios.power_allocation.scene import NEWS_SLOTS, POWER_BINS, Record, disc_share
 
-LEFT, RIGHT = 20, 940
-MAP: Box = (20, 56, 636, 636)
-PANEL = 684  # left edge
 CURVE_LEFT = PANEL + 40
 RATE_TOP, SHARE_TOP, POWER_TOP = 72, 314, 510
 CURVE_HEIGHT, BARS_HEIGHT = 104, 96
@@ -46,7 +43,7 @@ class PowerAllocationPicture:
     def __init__(self, record: Record):
         self._record = record
         self._frame = Frame()
-        self._layer = Layer((round(MAP[2]), round(MAP[3])))
+        self._layer = Layer(MAP_SIZE)
         self._episode = -1
 
     def draw(self) -> Frame:
@@ -67,21 +64,13 @@ class PowerAllocationPicture:
         """The map's scale: a square around all who are there once, and discs that fill it but do not hide it."""
         record, ever = self._record, self._record.ever
         points = np.concatenate((record.place_m[ever], record.ue_m[ever]))
-        half_m = 0.54 * max(float(np.ptp(points, axis=0).max()), 20.0)
-        self._low_m = 0.5 * (points.min(axis=0) + points.max(axis=0)) - half_m
-        self._scale = MAP[2] / (2.0 * half_m)
+        self._plan = Plan(points, 0.54, 20.0)
         apart = MAP[2] / np.sqrt(max(int(ever.sum()), 1))  # pixels from one to the next
         self._most = float(np.clip(0.42 * apart, 1.2, 36.0))
         self._mark = float(np.clip(0.13 * apart, 1.0, 6.5))
         self._dot = float(np.clip(0.06 * apart, 0.6, 3.0))
         self._crowd = int(ever.sum()) > CROWD
-        self._bs, self._ue = self._on_map(record.place_m), self._on_map(record.ue_m)
-
-    def _on_map(self, place_m: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Places (..., 2) in pixels of the map, y downwards."""
-        x_y = (np.asarray(place_m, np.float64) - self._low_m) * self._scale
-        x_y[..., 1] = MAP[3] - x_y[..., 1]
-        return x_y
+        self._bs, self._ue = self._plan.pixels(record.place_m), self._plan.pixels(record.ue_m)
 
     def _radius(self, share: float) -> float:
         """Of a power's disc, from the least power to the greatest."""
@@ -94,11 +83,10 @@ class PowerAllocationPicture:
     # ------------------------------------------------------------------ map
 
     def _draw_head(self) -> None:
-        frame, record = self._frame, self._record
-        width = frame.text("Power allocation", (LEFT, 28), 20, bold=True)
-        frame.text(record.setting, (LEFT + width + 14, 30), 13, GREY, room=MAP[2] - width - 14)
-        frame.text(f"slot {record.slot:,}", (RIGHT, 28), 20, align="right")
-        frame.text(f"of {record.world.horizon:,}", (PANEL, 30), 13, GREY)
+        record = self._record
+        draw_head(
+            self._frame, "Power allocation", record.setting, f"of {record.world.horizon:,}", f"slot {record.slot:,}"
+        )
 
     def _draw_map(self) -> None:
         frame, layer, record = self._frame, self._layer, self._record
@@ -121,27 +109,27 @@ class PowerAllocationPicture:
         for bs in there[np.argsort(~satisfied[there], kind="stable")].tolist():
             pale = round(0.75 * (1.0 - float(share[bs])), 1)
             colour = blend(self._colour(bs), WHITE, pale) if satisfied[bs] else INK
-            self._layer.disc(colour, _point(self._bs[bs]), self._radius(float(share[bs])) if satisfied[bs] else 1.0)
+            self._layer.disc(colour, point(self._bs[bs]), self._radius(float(share[bs])) if satisfied[bs] else 1.0)
 
     def _draw_discs(self, there: NDArray[np.intp], share: NDArray[np.float64]) -> None:
         """Powers, the largest below."""
         for bs in there[np.argsort(-share[there], kind="stable")].tolist():
             colour, radius = self._colour(bs), self._radius(float(share[bs]))
-            self._layer.disc(blend(colour, WHITE, 0.55), _point(self._bs[bs]), radius)
-            self._layer.disc(blend(colour, WHITE, 0.78), _point(self._bs[bs]), max(radius - 1.0, 0.5))
+            self._layer.disc(blend(colour, WHITE, 0.55), point(self._bs[bs]), radius)
+            self._layer.disc(blend(colour, WHITE, 0.78), point(self._bs[bs]), max(radius - 1.0, 0.5))
 
     def _draw_links(self, there: NDArray[np.intp]) -> None:
         """From each member to its head, and from each base station to its UE."""
         head = self._record.head
         for bs in there.tolist():
-            self._layer.line(blend(self._colour(bs), WHITE, 0.3), _point(self._bs[bs]), _point(self._bs[head[bs]]), 1.0)
+            self._layer.line(blend(self._colour(bs), WHITE, 0.3), point(self._bs[bs]), point(self._bs[head[bs]]), 1.0)
         for bs in there.tolist():
-            self._layer.line(GREY, _point(self._bs[bs]), _point(self._ue[bs]), 0.5)
+            self._layer.line(GREY, point(self._bs[bs]), point(self._ue[bs]), 0.5)
 
     def _draw_stations(self, there: NDArray[np.intp]) -> None:
         layer, head, mark = self._layer, self._record.head, self._mark
         for bs in there.tolist():
-            at, colour = _point(self._bs[bs]), self._colour(bs)
+            at, colour = point(self._bs[bs]), self._colour(bs)
             if head[bs] == bs:
                 layer.disc(INK, at, 1.25 * mark + 1.0)
                 layer.disc(colour, at, 1.25 * mark)
@@ -150,9 +138,9 @@ class PowerAllocationPicture:
 
     def _draw_ues(self, there: NDArray[np.intp], satisfied: NDArray[np.bool_]) -> None:
         for bs in there[satisfied[there]].tolist():
-            self._layer.disc(INK, _point(self._ue[bs]), self._dot)
+            self._layer.disc(INK, point(self._ue[bs]), self._dot)
         for bs in there[~satisfied[there]].tolist():
-            self._draw_cross(_point(self._ue[bs]))
+            self._draw_cross(point(self._ue[bs]))
 
     def _draw_cross(self, at: Point) -> None:
         size = float(np.clip(2.4 * self._dot, 3.0, 8.0))
@@ -169,7 +157,7 @@ class PowerAllocationPicture:
             self._draw_circle(BLUE, bs, far + 3.0, 3.0)
         for bs in np.flatnonzero(~record.present & (record.left_slot > since)).tolist():
             self._draw_circle(GREY, bs, far, 2.0)
-            layer.cross(GREY, _point(self._bs[bs]), 0.6 * far, 2.0)
+            layer.cross(GREY, point(self._bs[bs]), 0.6 * far, 2.0)
 
     def _draw_circle(self, colour: Colour, bs: int, radius: float, width: float) -> None:
         """A circle that hides nothing."""
@@ -177,15 +165,12 @@ class PowerAllocationPicture:
         turn = np.linspace(0.0, 2.0 * np.pi, 33)
         points = np.stack((x + radius * np.cos(turn), y + radius * np.sin(turn)), axis=1)
         for here, there in pairwise(points):
-            self._layer.line(colour, _point(here), _point(there), width)
+            self._layer.line(colour, point(here), point(there), width)
 
     def _draw_legend(self) -> None:
         """A round length and what the marks mean, below the map."""
-        frame, y = self._frame, MAP[1] + MAP[3] + 15
-        length_m = nice_length(MAP[2] / self._scale, 0.15)
-        frame.box(INK, (LEFT, y - 1, length_m * self._scale, 3))
-        x = LEFT + length_m * self._scale + 8
-        x += 18 + frame.text(f"{length_m:g} m", (x, y), 12)
+        frame, y = self._frame, BELOW
+        x = self._plan.draw_scale(frame, 0.15) + 18
         if self._crowd:
             frame.text("colour: cluster, strong: much power, black: a UE that is not satisfied", (x, y), 12)
             return
@@ -306,7 +291,3 @@ class PowerAllocationPicture:
         words = f"clusters of {sizes.min()} to {sizes.max()}, mean {sizes.mean():.1f}" if len(sizes) > 1 else ""
         frame.text(fair, (PANEL, bottom + 30), 12, GREY)
         frame.text(words, (PANEL, bottom + 46), 12, GREY)
-
-
-def _point(x_y: NDArray[np.float64]) -> Point:
-    return float(x_y[0]), float(x_y[1])

@@ -13,6 +13,7 @@ from mmwave_gym.core.scenario import Outcome
 from mmwave_gym.core.types import Float64Array
 from mmwave_gym.radio.units import linear_to_db
 from mmwave_gym.rendering.recorded import RecordedScene
+from mmwave_gym.rendering.text import framed, side_by_side, text_of
 from mmwave_gym.scenarios.power_allocation.game import MET, PowerAllocation
 
 BINS = 100  # of slots, in the curves
@@ -20,7 +21,6 @@ POWER_BINS = 15  # in the histogram of powers
 NEWS_SLOTS = 12  # for so long a change stands out
 NEAR_UNITS = 4.2  # clusters whose heads are nearer must not have the same colour
 MAP_COLUMNS, MAP_ROWS = 42, 19
-TEXT_WIDTH = 79
 TEXT_BAR = 12
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
@@ -182,18 +182,15 @@ class PowerAllocationScene(RecordedScene[Record]):
     def text(self) -> str:
         """The map of clusters, rates and powers in ASCII, always the same number of lines of the same width."""
         record = self._record
-        beside = self._lines_beside(record)
-        rows = ["+" + "-" * MAP_COLUMNS + "+", *self._map_lines(record), "+" + "-" * MAP_COLUMNS + "+"]
-        beside += [""] * (len(rows) - len(beside))
         lines = [
             f"power allocation  slot {record.slot:5d} of {record.world.horizon}",
             record.setting,
-            *(f"{left} {right}" for left, right in zip(rows, beside, strict=True)),
+            *side_by_side(framed(self._map_grid(record), MAP_COLUMNS), self._lines_beside(record)),
             "letter: base station of a cluster, capital: its head, !: its UE is not satisfied",
         ]
-        return "\n".join(line[:TEXT_WIDTH].ljust(TEXT_WIDTH) for line in lines)
+        return text_of(lines)
 
-    def _map_lines(self, record: Record) -> list[str]:
+    def _map_grid(self, record: Record) -> list[list[str]]:
         place_m, present, satisfied, head = record.place_m, record.present, record.satisfied, record.head
         low_m = place_m[record.ever].min(axis=0)
         span_m = np.maximum(np.ptp(place_m[record.ever], axis=0), 1.0)
@@ -207,7 +204,7 @@ class PowerAllocationScene(RecordedScene[Record]):
             letter = LETTERS[record.colour[head[bs]] % len(LETTERS)]
             sign = "!" if not satisfied[bs] else letter.upper() if head[bs] == bs else letter
             grid[row[bs]][column[bs]] = sign
-        return ["|" + "".join(line) + "|" for line in grid]
+        return grid
 
     def _lines_beside(self, record: Record) -> list[str]:
         low, high = record.config.power_dbm

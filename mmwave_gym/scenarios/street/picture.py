@@ -23,23 +23,32 @@ from mmwave_gym.rendering.canvas import (
     Point,
     blend,
     nice_length,
-    nice_step,
     series_colour,
+)
+from mmwave_gym.rendering.cells import (
+    BEST,
+    MAP_AT,
+    MAP_SIDE,
+    MARKS,
+    PANEL_LEFT,
+    PANEL_RIGHT,
+    PLOT_AT,
+    PLOT_WIDTH,
+    SERVING,
+    draw_edges,
+    draw_levels,
+    draw_time_axis,
+    draw_totals,
+    mark_handover,
 )
 from mmwave_gym.scenarios.street.config import TICK_S
 from mmwave_gym.scenarios.street.scene import INTERRUPTED, LOST, PREPARED, REFINED, RSRP, SIGHTS, SINR, Record
 from mmwave_gym.scenarios.street.world import STREET_M
 
-MAP_AT, MAP_SIDE = (20, 54), 376
-PANEL_LEFT, PANEL_RIGHT = 436, 936
 BADGE_OFF_PX = 15  # from the lamp post into the houses, for a street is thinner than a badge
 LINKS, BARS = 6, 8  # cells with a line on the map, with a bar
-PLOT_AT, PLOT_WIDTH = (78, 484), 836
-MARKS = 5  # the row of events, within the plot as what follows
-CURVES = (13, 128)  # top and bottom
+CURVES = (13, 128)  # top and bottom within the plot
 RATE = (136, 176)
-SERVING = (181, 189)
-BEST = (193, 201)
 PAGE_TICKS = 3000  # of the plot at most; a longer episode scrolls by halves
 HOUSES: Colour = (226, 226, 230)
 
@@ -202,11 +211,6 @@ class StreetPicture:
 
     def _draw_totals(self) -> None:
         record, frame = self._record, self._frame
-        top, pitch = 318, 19
-        columns = [PANEL_LEFT + x for x in (90, 300)]
-        frame.box(LINE, (PANEL_LEFT, top + 10, PANEL_RIGHT - PANEL_LEFT, 1))
-        for x, head in zip(columns, ("last step", "episode"), strict=True):
-            frame.text(head, (x, top), 12, GREY)
         played = record.totals.num_steps > 0
         rate = record.totals.last["rate_bps_hz"][0] / max(record.took_s, TICK_S)
         failures = record.counted("failures_per_min") / 60.0
@@ -221,11 +225,7 @@ class StreetPicture:
             "No data": ("", f"{record.condensed('no_data_fraction'):.1%} of time"),
             "Energy": ("", f"{record.counted('handover_energy_w'):.1f} J"),
         }
-        for i, (label, cells) in enumerate(rows.items()):
-            y = top + 23 + pitch * i
-            frame.text(label, (PANEL_LEFT, y), 13, GREY)
-            for x, cell in zip(columns, cells, strict=True):
-                frame.text(cell, (x, y), 13, room=200)
+        draw_totals(frame, (90, 300), ("last step", "episode"), rows, room=200)
 
     # ------------------------------------------------------------------ over time
 
@@ -248,19 +248,9 @@ class StreetPicture:
         for colour, words in ((GREY, "no data, handover"), (ALARM, "link lost")):
             frame.box(blend(colour, WHITE, 0.6) if colour == GREY else colour, (x + 14, y - 6, 14, 12))
             x += 18 + frame.text(words, (x + 32, y), 11, GREY) + 14
-        for level in np.arange(-10.0, SINR.high, 10.0):
-            frame.text(f"{level:g} dB", (left - 6, top + self._level_y(level)), 10, GREY, align="right")
-        frame.text(f"{self._record.config.most_bps_hz:.1f}", (left - 6, top + RATE[0] + 5), 10, GREY, align="right")
-        frame.text("bit/s/Hz", (left - 6, top + RATE[1] - 10), 10, GREY, align="right")
-        for strip, label in ((SERVING, "serving"), (BEST, "best SINR")):
-            frame.text(label, (left - 6, top + sum(strip) / 2), 10, GREY, align="right")
-        step_s = nice_step(length * TICK_S, 12)
-        begin_s = first * TICK_S
-        for t in np.arange(math.ceil(begin_s / step_s - 1e-6) * step_s, begin_s + length * TICK_S + 1e-6, step_s):
-            x = left + (t - begin_s) / (length * TICK_S) * PLOT_WIDTH
-            frame.box(LINE, (x, top + BEST[1] + 2, 1, 4))
-            frame.text(f"{t:.6g}", (x, top + BEST[1] + 13), 11, GREY, align="centre")
-        frame.text("time (s)", (left - 14, top + BEST[1] + 13), 10, GREY, align="right")
+        draw_levels(frame, [(level, self._level_y(level)) for level in np.arange(-10.0, SINR.high, 10.0)])
+        draw_edges(frame, RATE, f"{self._record.config.most_bps_hz:.1f}", "best SINR")
+        draw_time_axis(frame, first * TICK_S, length * TICK_S)
 
     def _level_y(self, level_db: float) -> float:
         return CURVES[0] + (CURVES[1] - CURVES[0]) * (1.0 - SINR.share(level_db))
@@ -326,8 +316,7 @@ class StreetPicture:
 
     @staticmethod
     def _draw_event(layer: Layer, at: Point, what: str) -> None:
-        x, y = at
         if what == "handover":
-            layer.polygon(INK, [(x - 4.5, y - 4), (x + 4.5, y - 4), (x, y + 4)])
+            mark_handover(layer, at)
         else:
             layer.cross(INK, at, 4.0, 2.0)

@@ -12,7 +12,8 @@ from mmwave_gym.core.batch import Batch
 from mmwave_gym.core.scenario import Outcome
 from mmwave_gym.core.types import FloatArray
 from mmwave_gym.rendering.recorded import RecordedScene
-from mmwave_gym.rendering.track import Scale, Totals
+from mmwave_gym.rendering.text import cell_sign, framed, side_by_side, text_of
+from mmwave_gym.rendering.totals import Scale, Totals
 from mmwave_gym.scenarios.street.config import TICK_S
 from mmwave_gym.scenarios.street.game import NOISE_DBM, Street
 from mmwave_gym.scenarios.street.world import STREET_M, StreetMap, street_map
@@ -24,10 +25,8 @@ SIGHTS = ("in sight", "out of sight", "blocked")
 RSRP = Scale(0, -120.0, -40.0)
 SINR = Scale(0, -15.0, 30.0)
 MAP_COLUMNS, MAP_ROWS = 31, 15
-TEXT_WIDTH = 79
 TEXT_CELLS = 14
 BAR = 13
-DIGITS = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 class Event(NamedTuple):
@@ -209,10 +208,8 @@ class StreetScene(RecordedScene[Record]):
     def text(self) -> str:
         """Map, cells and totals in ASCII, always the same number of lines of the same width."""
         record = self._record
-        border = "+" + "-" * MAP_COLUMNS + "+"
-        rows = [border, *self._map_lines(), border]
-        lines = [self._head()]
-        lines += [f"{left} {right}" for left, right in zip(rows, self._cell_lines(len(rows)), strict=True)]
+        rows = framed(self._map_grid(), MAP_COLUMNS)
+        lines = [self._head(), *side_by_side(rows, self._cell_lines(len(rows)))]
         received = record.totals.last["rate_bps_hz"][0]
         seconds = max(record.took_s, TICK_S)
         lines += [
@@ -222,7 +219,7 @@ class StreetScene(RecordedScene[Record]):
             f"   lost links {record.counted('failures_per_min') / 60.0:4.0f}"
             f"   energy {record.counted('handover_energy_w'):6.1f} J",
         ]
-        return "\n".join(line[:TEXT_WIDTH].ljust(TEXT_WIDTH) for line in lines)
+        return text_of(lines)
 
     def _head(self) -> str:
         record = self._record
@@ -231,7 +228,7 @@ class StreetScene(RecordedScene[Record]):
             state += f", {record.last_event.upper()}"
         return f"street  t = {record.tick * TICK_S:6.2f} s  {state}"
 
-    def _map_lines(self) -> list[str]:
+    def _map_grid(self) -> np.ndarray:
         """North is up; ':' houses, '.' path, '@' the UE, digits, letters: cells, '#' the serving one, 'x' a failure."""
         record = self._record
         arm_m = record.map.geometry.arm_m
@@ -250,13 +247,13 @@ class StreetScene(RecordedScene[Record]):
         for place_m in record.line.place_m[: record.now : record.scenario.decision_ticks]:
             put(place_m, ".")
         for cell, place_m in enumerate(record.map.site_m):
-            put(place_m, DIGITS[cell % len(DIGITS)])
+            put(place_m, cell_sign(cell))
         put(record.map.site_m[record.serving], "#")
         for event in record.line.events:
             if event.what != "handover":
                 put(event.place_m, "x")
         put(record.line.place_m[record.now], "@")
-        return ["|" + "".join(row) + "|" for row in grid]
+        return grid
 
     def _cell_lines(self, count: int) -> list[str]:
         record = self._record
@@ -265,9 +262,9 @@ class StreetScene(RecordedScene[Record]):
         lines = [f"  cell  dBm  heard {RSRP.low:g}{'':{BAR - 6}}{RSRP.high:g}  SINR"]
         for cell in record.shown_cells(min(TEXT_CELLS, count - 1)):
             bar = "=" * round(BAR * RSRP.share(rsrp_dbm[cell]))
-            mark = "#" if cell == record.serving else DIGITS[cell % len(DIGITS)]
+            mark = "#" if cell == record.serving else cell_sign(cell)
             lines.append(
                 f"{mark} {cell:3d} {rsrp_dbm[cell]:6.0f} {measured_dbm[cell]:6.0f} {bar:.<{BAR}} {sinr_db[cell]:5.1f}"
                 f" {('sight', '', 'block')[sight[cell]]}"
             )
-        return lines + [""] * (count - len(lines))
+        return lines

@@ -10,7 +10,6 @@ from functools import cache
 
 import numpy as np
 
-from mmwave_gym.core.batch import Batch
 from mmwave_gym.rendering.canvas import (
     ALARM,
     FAINT,
@@ -23,19 +22,25 @@ from mmwave_gym.rendering.canvas import (
     Layer,
     Point,
     blend,
-    nice_step,
     pygame,
     series_colour,
 )
-from mmwave_gym.rendering.track import Moment, Track
+from mmwave_gym.rendering.cells import (
+    BEST,
+    MARKS,
+    PLOT_AT,
+    PLOT_WIDTH,
+    SERVING,
+    draw_edges,
+    draw_levels,
+    draw_time_axis,
+    mark_handover,
+)
+from mmwave_gym.scenarios.handover.track import Moment, Track
 
 LEFT = 20
-PLOT_AT, PLOT_WIDTH = (78, 484), 836
-MARKS = 5  # the row of handover marks, within the plot as what follows
-CURVES = (13, 136)  # top and bottom
+CURVES = (13, 136)  # top and bottom within the plot
 RATE = (142, 176)
-SERVING = (181, 189)
-BEST = (193, 201)
 PAGE_SLOTS = 240
 FEW_CELLS = 8  # all of them stand out
 NAMED = 5  # cells named at their curve, and standing out among many
@@ -44,15 +49,15 @@ NAMED = 5  # cells named at their curve, and standing out among many
 class SignalPlot:
     """Plots what a `Track` holds; begins anew when its episode does."""
 
-    def __init__(self, batch: Batch, track: Track):
-        self._track = track
+    def __init__(self, track: Track):
+        self._track, scenario = track, track.batch.scenario
         self._scale = track.scale
         self._num_cells = track.scale.size
-        self._num_agents = batch.scenario.num_agents
+        self._num_agents = scenario.num_agents
         self._layer = Layer((PLOT_WIDTH, BEST[1]))
         self._small = pygame.Surface((PLOT_WIDTH, BEST[1]), 0, 32)
-        step_s = float(getattr(getattr(batch.scenario, "config", None), "step_s", 0.05))
-        self._page_length_s = min(PAGE_SLOTS, batch.scenario.horizon) * step_s
+        step_s = float(getattr(getattr(scenario, "config", None), "step_s", 0.05))
+        self._page_length_s = min(PAGE_SLOTS, scenario.horizon) * step_s
         self._page_s = 0.0  # the time at the left edge
         self._highest_rate = 5.0
         self._plotted = -1  # the last moment in the plot, -1 for no plot at all
@@ -72,19 +77,10 @@ class SignalPlot:
         x: float = left
         x += 16 + frame.text(f"RSRQ of each cell at {name}; thin: each slot, bold: 0.5 s mean", (x, y), 11, GREY)
         self._draw_legend(frame, x + 6, y)
-        for level in np.arange(self._scale.low, self._scale.high + 1, 15.0):
-            frame.text(f"{level:g} dB", (left - 6, top + self._level_y(level)), 10, GREY, align="right")
-        frame.text(f"{self._highest_rate:g}", (left - 6, top + RATE[0] + 5), 10, GREY, align="right")
-        frame.text("bit/s/Hz", (left - 6, top + RATE[1] - 10), 10, GREY, align="right")
-        for strip, label in ((SERVING, "serving"), (BEST, "strongest")):
-            frame.text(label, (left - 6, top + sum(strip) / 2), 10, GREY, align="right")
-        step_s = nice_step(self._page_length_s, 12)
-        first = np.ceil(self._page_s / step_s - 1e-6) * step_s + 0.0
-        for t in np.arange(first, self._page_s + self._page_length_s + 1e-6, step_s):
-            x = left + self._time_x(t)
-            frame.box(LINE, (x, top + BEST[1] + 2, 1, 4))
-            frame.text(f"{t:.6g}", (x, top + BEST[1] + 13), 11, GREY, align="centre")
-        frame.text("time (s)", (left - 14, top + BEST[1] + 13), 10, GREY, align="right")
+        levels = np.arange(self._scale.low, self._scale.high + 1, 15.0)
+        draw_levels(frame, [(level, self._level_y(level)) for level in levels])
+        draw_edges(frame, RATE, f"{self._highest_rate:g}", "strongest")
+        draw_time_axis(frame, self._page_s, self._page_length_s)
         self._name_curves(frame)
 
     def _draw_legend(self, frame: Frame, x: float, y: float) -> None:
@@ -194,11 +190,10 @@ class SignalPlot:
 
 
 def _draw_mark(layer: Layer, at: Point, ping_pong: bool) -> None:
-    x, y = at
     if ping_pong:
         layer.cross(INK, at)
     else:
-        layer.polygon(INK, [(x - 4.5, y - 4), (x + 4.5, y - 4), (x, y + 4)])
+        mark_handover(layer, at)
 
 
 @cache

@@ -1,65 +1,24 @@
-"""What has happened to copy 0 of a batch since its episode began: the numbers behind pictures and texts."""
+"""What has happened to copy 0 of a batch since its episode began: the moments behind pictures and texts."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mmwave_gym.core.batch import Batch
-from mmwave_gym.core.scenario import Metric, Outcome
+from mmwave_gym.core.scenario import Outcome
 from mmwave_gym.core.types import Float64Array
+from mmwave_gym.rendering.totals import Scale, Totals
 
 SMOOTHING_S = 0.5  # ours: bold curves follow like 3GPP's layer-3 filter, slow enough to hide Rayleigh fading
 
 
-class Totals:
-    """Sums of reward and metrics since the episode began, by agent place."""
-
-    def __init__(self, metrics: tuple[Metric, ...], num_agents: int):
-        self.metrics = metrics
-        self.time_s = 0.0
-        self.num_steps = 0
-        self.steps = np.zeros(num_agents, np.int64)  # lived by each place
-        self.seconds = np.zeros(num_agents)
-        self.sums: dict[str, Float64Array] = {m.name: np.zeros(num_agents) for m in metrics}
-        self.last: dict[str, Float64Array] = {m.name: np.zeros(num_agents) for m in metrics}
-        self.sums["reward"], self.last["reward"] = np.zeros(num_agents), np.zeros(num_agents)
-        self._shared: set[str] = set()  # metrics of the environment, which stand once and not once an agent
-
-    def add(self, outcome: Outcome, present: NDArray[np.bool_]) -> None:
-        """Count a step in which the places `present` had an agent."""
-        elapsed_s = float(outcome.elapsed_s[0])
-        self.time_s += elapsed_s
-        self.num_steps += 1
-        self.steps += present
-        self.seconds += elapsed_s * present
-        for name in self.sums:
-            value = outcome.reward if name == "reward" else outcome.metrics.get(name)
-            if value is None:
-                continue
-            if value.ndim == 1:
-                self._shared.add(name)
-            self.last[name] = np.broadcast_to(value[0], self.steps.shape).astype(np.float64)
-            self.sums[name] = self.sums[name] + self.last[name]
-
-    def condensed(self, metric: Metric, place: int | None = None) -> float:
-        """A metric over the episode so far, as a row of the leaderboard would have it; for all agents, or one."""
-        chosen = slice(None) if place is None else slice(place, place + 1)
-        if metric.name in self._shared:
-            total, steps, seconds = float(self.sums[metric.name][0]), float(self.num_steps), self.time_s
-        else:
-            total = float(self.sums[metric.name][chosen].sum())
-            steps, seconds = float(self.steps[chosen].sum()), float(self.seconds[chosen].sum())
-        divisor = {"step": steps, "second": seconds}.get(metric.per, 1.0)
-        return total / divisor if divisor else 0.0
-
-
 @dataclass
 class Moment:
-    """One instant of the cell-choosing game. Arrays are by agent place (A,) or by cell (K,)."""
+    """One instant. Arrays are by agent place (A,) or by cell (K,)."""
 
     time_s: float
     position_m: Float64Array  # (A, 2): of agents that have gone, where they went
@@ -74,18 +33,6 @@ class Moment:
     mean_db: Float64Array  # (K,): smoothed
 
 
-class Scale(NamedTuple):
-    """The range of `size` cells' signals in dB."""
-
-    size: int
-    low: float
-    high: float
-
-    def share(self, level_db: float) -> float:
-        """Where between low (0) and high (1) a level lies."""
-        return min(1.0, max(0.0, (level_db - self.low) / (self.high - self.low)))
-
-
 class Track:
     """The moments of the running episode, and its totals. `episode` counts the episodes seen."""
 
@@ -96,6 +43,7 @@ class Track:
         self.totals = Totals(batch.scenario.metrics, batch.scenario.num_agents)
         field = next(f for f in batch.scenario.fields if f.name == "rsrq_db")
         self.scale = Scale(field.size, field.low, field.high)
+        self._mapped = 0  # the episode that the map is of
 
     @property
     def now(self) -> Moment:
@@ -106,17 +54,28 @@ class Track:
         """The agent whose signals are shown: the first present one, or the one that was seen last."""
         return next((m.watched for m in reversed(self.moments) if m.watched >= 0), 0)
 
-    def record(self, outcome: Outcome | None) -> None:
+    @property
+    def map(self) -> Map:
+        """Of the running episode."""
+        if self._mapped != self.episode:
+            self._map, self._mapped = episode_map(self.batch), self.episode
+        return self._map
+
+    def restart(self) -> None:
+        """An episode began."""
+        self.episode += 1
+        self.moments = []
+        self.totals = Totals(self.batch.scenario.metrics, self.batch.scenario.num_agents)
+        self._note(None, None)
+
+    def add(self, outcome: Outcome) -> None:
+        """A step was made."""
+        previous = self.now
+        self.totals.add(outcome, previous.present)
+        self._note(outcome, previous)
+
+    def _note(self, outcome: Outcome | None, previous: Moment | None) -> None:
         batch = self.batch
-        num_agents = batch.scenario.num_agents
-        previous = None
-        if outcome is None:
-            self.episode += 1
-            self.moments = []
-            self.totals = Totals(batch.scenario.metrics, num_agents)
-        else:
-            previous = self.now
-            self.totals.add(outcome, previous.present)
 
         def happened(name: str) -> NDArray[np.bool_]:
             return self._last(outcome, name) > 0.0
