@@ -6,7 +6,7 @@ import gymnasium
 import pettingzoo
 import pytest
 
-os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
+os.environ["SDL_VIDEODRIVER"] = "dummy"
 os.environ.setdefault("MPLBACKEND", "Agg")
 
 

@@ -17,19 +17,12 @@ from gymnasium.utils.env_checker import check_env
 from pettingzoo.test import render_test
 
 from mmwave_gym import handover_v0
-from mmwave_gym.api.gymnasium import RENDER_MODES
-from mmwave_gym.api.pettingzoo import raw_env
 from mmwave_gym.core.scenario import Metric, Outcome
 from mmwave_gym.links.matrix import LinkMatrix
 from mmwave_gym.rendering.canvas import FRAME_SIZE, series_colour
 from mmwave_gym.rendering.totals import Totals
 
 HEIGHT_WIDTH_3 = (FRAME_SIZE[1], FRAME_SIZE[0], 3)
-
-
-@pytest.fixture(autouse=True)
-def _no_display(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
 
 
 def handover(mode: str = "rgb_array", **keywords: Any) -> gym.Env[Any, Any]:
@@ -52,29 +45,6 @@ def test_frames_are_pictures_of_constant_size_that_change() -> None:
     assert (env.render() == frames[-1]).all()
     assert not np.shares_memory(env.render(), frames[-1])
     env.close()
-
-
-def test_the_picture_depends_on_the_present_not_on_when_one_looked() -> None:
-    """Layers are drawn step by step: looking at every step must give the same as looking once."""
-    often, once = handover(), handover()
-    for env in (often, once):
-        env.reset(seed=4)
-    for slot in range(250):  # beyond the first page
-        for env in (often, once):
-            env.step(slot // 50 % 6)
-        often.render()
-    np.testing.assert_array_equal(often.render(), once.render())
-
-
-def test_a_new_episode_begins_with_an_empty_plot() -> None:
-    env = handover()
-    env.reset(seed=2)
-    first = env.render()
-    for _ in range(10):
-        env.step(1)
-        env.render()
-    env.reset(seed=2)
-    np.testing.assert_array_equal(env.render(), first)
 
 
 def test_the_serving_cell_shows_in_its_colour() -> None:
@@ -111,17 +81,6 @@ def test_text_counts_handovers() -> None:
     assert "handovers    2" in env.render()
     assert "ping-pongs    1" in env.render()
     assert "energy     1.00 J" in env.render()
-
-
-@pytest.mark.parametrize("keywords", [{"num_cells": 2}, {"num_cells": 70}, {"horizon": 1}, {"boundary": "open"}])
-@pytest.mark.parametrize("mode", ["rgb_array", "ansi"])
-def test_unusual_worlds_render(mode: str, keywords: dict[str, Any]) -> None:
-    env = handover(mode, **keywords)
-    env.reset(seed=5)
-    env.render()
-    for _ in range(min(3, env.unwrapped.scenario.horizon)):  # type: ignore[attr-defined]
-        env.step(1)
-        assert env.render() is not None
 
 
 @pytest.mark.parametrize("mode", ["rgb_array", "ansi"])
@@ -177,30 +136,6 @@ def test_many_ues_are_drawn_and_the_watched_one_changes() -> None:
         watched.add(env.render().split("UE ")[1].split()[0])
     assert len(watched) > 1
     assert picture.render().shape == HEIGHT_WIDTH_3
-
-
-@pytest.mark.parametrize("name", ["shared_cells", "ring_road", "crowd"])
-@pytest.mark.parametrize("mode", RENDER_MODES)
-@pytest.mark.usefixtures("small_scenarios")
-def test_a_scenario_without_a_scene_renders_plainly(name: str, mode: str) -> None:
-    env = raw_env(name, render_mode=mode)
-    env.reset(seed=0)
-    frames = [env.render()]
-    for agent in env.agent_iter(env.num_agents + 1):  # all of them have their turn
-        observation, *_, terminated, truncated, _ = env.last()
-        mask = observation["action_mask"] if isinstance(observation, dict) else None
-        env.step(None if terminated or truncated else env.action_space(agent).sample(mask))
-    frames.append(env.render())
-    env.close()
-    if mode == "human":
-        assert frames == [None] * len(frames)
-    elif mode == "ansi":
-        assert len({tuple(map(len, f.splitlines())) for f in frames}) == 1
-        assert name.replace("_", " ") in frames[0]
-        assert frames[0] != frames[-1]
-    else:
-        assert all(f.dtype == np.uint8 and f.shape == HEIGHT_WIDTH_3 for f in frames)
-        assert (frames[0] != frames[-1]).any()
 
 
 def test_window_opens_closes_twice_and_survives_its_user() -> None:

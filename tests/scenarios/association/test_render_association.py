@@ -12,16 +12,9 @@ import pytest
 from mmwave_gym.core.batch import Batch
 from mmwave_gym.core.registration import make_scenario
 from mmwave_gym.core.scenario import EpisodeKey
-from mmwave_gym.rendering.canvas import FRAME_SIZE
 from mmwave_gym.scenarios.association.scene import Record
 
-HEIGHT_WIDTH_3 = (FRAME_SIZE[1], FRAME_SIZE[0], 3)
 SMALL: dict[str, Any] = {"num_ues": 6, "crossings": (3, 3), "duration_s": 40.0, "settle_s": 5.0, "geometry": "blocked"}
-
-
-@pytest.fixture(autouse=True)
-def _no_display(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
 
 
 def association(mode: str = "rgb_array", **keywords: Any) -> gym.Env[Any, Any]:
@@ -49,53 +42,6 @@ def test_the_record_has_the_environment_s_numbers() -> None:
     assert np.abs(record.place_m).max() <= 400.0
     assert record.present.all()
     assert len(record.buildings_m) == 4
-
-
-@pytest.mark.parametrize(
-    "keywords",
-    [
-        {"num_ues": 1, "crossings": (1, 2), "geometry": "paper"},
-        {"num_ues": 300, "crossings": (8, 8), "geometry": "paper"},
-        {"crossings": (20, 20), "num_ues": 50},
-    ],
-    ids=str,
-)
-@pytest.mark.parametrize("mode", ["human", "rgb_array", "ansi"])
-def test_any_world_renders(mode: str, keywords: dict[str, Any]) -> None:
-    env = association(mode, **keywords)
-    env.reset(seed=5)
-    frames = [env.render()]
-    for _ in range(12):
-        if any(env.step(0)[2:4]):
-            break
-    frames.append(env.render())
-    env.close()
-    if mode == "human":
-        assert frames == [None, None]
-    elif mode == "ansi":
-        assert all(text.isascii() and {len(line) for line in text.splitlines()} == {79} for text in frames)
-        assert len(frames[0].splitlines()) == len(frames[1].splitlines())
-    else:
-        assert all(f.dtype == np.uint8 and f.shape == HEIGHT_WIDTH_3 for f in frames)
-        assert (frames[0] != frames[1]).any()
-
-
-@pytest.mark.parametrize("mode", ["rgb_array", "ansi"])
-def test_the_picture_depends_on_the_present_not_on_when_one_looked(mode: str) -> None:
-    """Up to the last frame, at which nobody decides; a new episode begins empty."""
-    often, once = association(mode), association(mode)
-    first = []
-    for env in (often, once):
-        env.reset(seed=4)
-        first.append(env.render())
-    over = False
-    while not over:
-        over = any(once.step(0)[2:4])
-        often.step(0)
-        often.render()
-    np.testing.assert_array_equal(often.render(), once.render())
-    once.reset(seed=4)
-    np.testing.assert_array_equal(once.render(), first[0])
 
 
 def test_text_tells_loads_and_the_decision() -> None:

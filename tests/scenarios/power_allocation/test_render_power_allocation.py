@@ -10,12 +10,10 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import pytest
-from contract import CASES
 
-from mmwave_gym import cli, power_allocation_v0
+from mmwave_gym import cli
 from mmwave_gym.core.batch import Batch
 from mmwave_gym.core.scenario import EpisodeKey
-from mmwave_gym.rendering.canvas import FRAME_SIZE
 from mmwave_gym.scenarios.power_allocation import map_picture as power_allocation_map
 from mmwave_gym.scenarios.power_allocation.clustering import floc
 from mmwave_gym.scenarios.power_allocation.config import PowerAllocationConfig
@@ -23,23 +21,7 @@ from mmwave_gym.scenarios.power_allocation.game import PowerAllocation
 from mmwave_gym.scenarios.power_allocation.scene import NEAR_UNITS, Record, colours
 from mmwave_gym.sources import open_sites
 
-HEIGHT_WIDTH_3 = (FRAME_SIZE[1], FRAME_SIZE[0], 3)
 CHANGING = {"layout": "poisson", "scope": "network", "side_m": 500.0, "changes": 8, "horizon": 30}
-MANY = {"layout": "poisson", "scope": "network", "horizon": 4}
-WORLDS: dict[str, dict[str, Any]] = {
-    **{c.name: dict(c.keywords) for c in CASES if c.scenario == "power_allocation"},
-    "alone": {"num_bs": 1, "horizon": 1},
-    "one-place": {"layout": ((3.0, 4.0),), "scope": "network", "horizon": 2},
-    "changing": CHANGING,
-    "thousand": {**MANY, "side_m": 2887.0, "interference": "network", "interference_range_m": 150.0},
-    "crowd": {**MANY, "side_m": 6500.0},
-    "central": {"control": "all", "horizon": 8},
-}
-
-
-@pytest.fixture(autouse=True)
-def _no_display(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
 
 
 def power_allocation(mode: str = "rgb_array", **keywords: Any) -> gym.Env[Any, Any]:
@@ -55,27 +37,6 @@ def played(seed: int = 4, **keywords: Any) -> tuple[Batch, Record, list[Any]]:
         outcomes.append(batch.step(rng.integers(0, 32, (1, batch.scenario.num_agents))))
         record.add(outcomes[-1])
     return batch, record, outcomes
-
-
-@pytest.mark.parametrize("keywords", WORLDS.values(), ids=WORLDS)
-@pytest.mark.parametrize("mode", ["human", "rgb_array", "ansi"])
-def test_any_world_renders(mode: str, keywords: dict[str, Any]) -> None:
-    env = power_allocation(mode, **keywords)
-    env.reset(seed=5)
-    frames = [env.render()]
-    env.action_space.seed(0)
-    for _ in range(keywords["horizon"]):
-        env.step(env.action_space.sample())
-    frames.append(env.render())
-    env.close()
-    if mode == "human":
-        assert frames == [None, None]
-    elif mode == "ansi":
-        assert all(text.isascii() and {len(line) for line in text.splitlines()} == {79} for text in frames)
-        assert len(frames[0].splitlines()) == len(frames[1].splitlines())
-    else:
-        assert all(f.dtype == np.uint8 and f.shape == HEIGHT_WIDTH_3 for f in frames)
-        assert (frames[0] != frames[1]).any()
 
 
 def test_the_record_has_the_environment_s_rates_and_satisfaction() -> None:
@@ -168,35 +129,6 @@ def test_the_picture_marks_who_is_not_satisfied() -> None:
     low_m = 0.5 * (points.min(axis=0) + points.max(axis=0)) - half_m
     x = (ue_m[lost, 0] - low_m[0]) * 636.0 / (2.0 * half_m)
     assert np.abs(columns[:, None] - x).min(axis=1).max() < 12.0
-
-
-def test_the_picture_depends_on_the_present_not_on_when_one_looked() -> None:
-    often, once = power_allocation(**CHANGING), power_allocation(**CHANGING)
-    for env in (often, once):
-        env.reset(seed=4)
-    for slot in range(25):
-        for env in (often, once):
-            env.step(slot % 32)
-        often.render()
-    np.testing.assert_array_equal(often.render(), once.render())
-
-
-def test_a_new_episode_begins_empty() -> None:
-    env = power_allocation(**CHANGING)
-    env.reset(seed=2)
-    first = env.render()
-    for _ in range(10):
-        env.step(1)
-        env.render()
-    env.reset(seed=2)
-    np.testing.assert_array_equal(env.render(), first)
-
-
-def test_pettingzoo_renders() -> None:
-    env = power_allocation_v0.parallel_env(render_mode="rgb_array", ue_radius_m=30.0)
-    env.reset(seed=3)
-    env.step(dict.fromkeys(env.agents, 7))
-    assert env.render().shape == HEIGHT_WIDTH_3
 
 
 # ---------------------------------------------------------------------- real sites
