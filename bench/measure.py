@@ -9,6 +9,9 @@ from typing import TypeVar
 
 Name = TypeVar("Name", str, int)
 
+ENV_ID = "MmwaveHandover-v0"
+COPIES = 1024
+
 
 @dataclass
 class Row:

@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from bench.measure import Row, alternate, seconds
+from bench.measure import ENV_ID, Row, alternate, seconds
 
-ENV_ID = "MmwaveHandover-v0"
 PPO = {"n_steps": 32, "batch_size": 2048, "n_epochs": 4}
 PPO_COPIES = 256
 FRAMES = 4096
