@@ -18,35 +18,30 @@ The paper does not say gamma (here .9), RMSProp's epsilon (1e-8), the pairs of e
 (4, 4) in dB and slots here, nor for how long (10 epochs of 1000 slots each at rate .01). An episode that ends within a
 block does not end the block: its return ends there, the memory is cleared, the block's gradient is pushed at its end.
 
-`STABLE` is what keeps the start that imitation gave (section 6.5 of our notes): one update a block, of the mean of the
+`STABLE` is what keeps the start that imitation gave: one update a block, of the mean of the
 UEs' gradients; at first only the critic's head learns; rewards are centred and scaled; a smaller rate.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mmwave_baselines.handover.lstm import Shape, initial_weights
-from mmwave_baselines.handover.mobility_clusters import MobilityClusters, observe
+from mmwave_baselines.handover.traces import Traces, World, joined
 from mmwave_gym.core.checks import at_least, one_of
-from mmwave_gym.core.registration import make_scenario
-from mmwave_gym.core.scenario import EpisodeKey, EpisodeRng
 from mmwave_gym.core.types import Float64Array
 
-AREAS = ("A1", "A2", "A3")
 BLOCK = 20  # slots of a block, section V-A: "the length of the BPTT block is set as n = 20"
 ENTROPY = 0.01  # section V-A, eta
 DECAY = 0.99  # section V-A, alpha'
 LEARNING_BLOCKS = 119  # section V-B: 119 s; ours: slots of 50 ms, so that a block lasts a second
 A3_PAIRS = ((0.0, 0), (1.0, 1), (2.0, 2), (3.0, 3), (4.0, 4))  # ours: dB and slots
-SPACING = 2**20  # between the episode numbers of different purposes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,101 +81,6 @@ def mode_of(mode: str | Mode) -> Mode:
         return mode
     one_of("mode", mode, MODES)
     return MODES[mode]
-
-
-class Traces(NamedTuple):
-    """What UEs would measure and receive, whatever they choose; the UE first. An episode may end within a trace."""
-
-    rsrq_db: NDArray[np.float32]  # (ues, slots + 1, cells)
-    efficiency: NDArray[np.float32]  # (ues, slots, cells), bit/s/Hz
-    begins: NDArray[np.bool_]  # (ues, slots + 1): an episode begins here
-
-    @property
-    def slots(self) -> int:
-        return self.efficiency.shape[1]
-
-    def of(self, ues: Any) -> Traces:
-        """Only these UEs."""
-        return Traces(*(a[ues] for a in self))
-
-    def between(self, first: int, last: int) -> Traces:
-        """Only the slots from `first` to before `last`; the episodes that run at first begin there."""
-        begins = self.begins[:, first : last + 1].copy()
-        begins[:, 0] = True
-        return Traces(self.rsrq_db[:, first : last + 1], self.efficiency[:, first:last], begins)
-
-
-def draw_traces(keywords: Mapping[str, Any], numbers: Sequence[int], slots: int, seed: int, stream: str) -> Traces:
-    """Traces of UEs in `MmwaveHandover-v0` with these keywords; who leaves begins anew at once (paper, section V).
-
-    numbers: a number for each UE, which keys its chance; the same number gives the same trace. With `layout_seed`
-    among the keywords all UEs are in one room, without it each episode has its own.
-    """
-    scenario: Any = make_scenario("handover", **{**keywords, "horizon": slots, "num_ues": 1})
-    cells = int(scenario.action_space.n)
-    rsrq_db = np.empty((len(numbers), slots + 1, cells), np.float32)
-    efficiency = np.empty((len(numbers), slots, cells), np.float32)
-    begins = np.zeros((len(numbers), slots + 1), bool)
-    filled = np.zeros(len(numbers), np.int64)
-    visit = 0
-    while left := np.flatnonzero(filled < slots).tolist():
-        drawn = scenario.draw([EpisodeRng(EpisodeKey(seed, numbers[i] + visit * SPACING, stream)) for i in left])
-        for at, i in enumerate(left):
-            start, lived = filled[i], min(int(drawn.departure[at, 0]), slots - filled[i])
-            rsrq_db[i, start : start + lived + 1] = drawn.rsrq_db[at, : lived + 1, 0]
-            efficiency[i, start : start + lived] = drawn.efficiency_bps_hz[at, :lived, 0]
-            begins[i, start] = True
-            filled[i] += lived
-            begins[i, filled[i]] = drawn.departure[at, 0] == lived
-        visit += 1
-    return Traces(rsrq_db, efficiency, begins)
-
-
-class World:
-    """The paper's three areas, each with its own small cells, fixed for all UEs; `seed` draws everything.
-
-    keywords: of the environment, e.g. shadowing="independent"; `beta` is the price of handovers.
-    """
-
-    def __init__(self, seed: int, beta: float = 25.0, **keywords: Any):
-        at_least("seed", seed, 0, integer=True)
-        self.seed, self.beta = seed, beta
-        self._keywords = keywords
-
-    def keywords(self, area: str) -> dict[str, Any]:
-        """The environment of an area, as `make_scenario("handover", …)` and `Task` take it."""
-        one_of("area", area, AREAS)
-        layout_seed = len(AREAS) * self.seed + AREAS.index(area)
-        return {"layout_seed": layout_seed, **self._keywords, "mobility": area, "beta": self.beta}
-
-    def traces(self, area: str, ues: int | Sequence[int], slots: int, purpose: str = "learning") -> Traces:
-        """Traces of the first so many UEs of an area, or of those numbered. Purposes share no walk."""
-        numbers = range(ues) if isinstance(ues, int) else ues
-        return draw_traces(self.keywords(area), list(numbers), slots, self.seed, f"a3c {area} {purpose}")
-
-    def clusters(self, ues: int = 4) -> tuple[MobilityClusters, list[tuple[str, int]]]:
-        """K-means over the observed walks of `ues` UEs an area, and who the UEs are, in order: (area, number)."""
-        walks = [observe(area, ues, seed=self.seed) for area in AREAS]
-        return MobilityClusters.fit(np.concatenate(walks), seed=self.seed), [(a, i) for a in AREAS for i in range(ues)]
-
-    @cached_property
-    def price(self) -> tuple[float, float]:
-        """Price of a handover in bit/s/Hz, and the share of its slot that is left."""
-        return price_of(self._constants)
-
-    @cached_property
-    def shape(self) -> Shape:
-        """The network of this world."""
-        return Shape.of(self._constants["num_cells"])
-
-    @cached_property
-    def _constants(self) -> Mapping[str, Any]:
-        return make_scenario("handover", **self.keywords("A1")).constants()
-
-
-def price_of(constants: Mapping[str, Any]) -> tuple[float, float]:
-    """Price of a handover in bit/s/Hz, and the share of its slot that is left, from a scenario's constants."""
-    return constants["beta"] * constants["handover_energy_j"], 1.0 - constants["interruption_s"] / constants["step_s"]
 
 
 class Curve(NamedTuple):
@@ -332,11 +232,11 @@ def act(
 
 def a3_actions(traces: Traces, hysteresis_db: float, wait: int) -> NDArray[np.int64]:
     """What event A3 does on each trace, (ues, slots); wait: slots of the time-to-trigger."""
-    from mmwave_baselines.handover import a3c_kernel
+    from mmwave_baselines.handover import a3_kernel
 
     actions = np.zeros(traces.efficiency.shape[:2], np.int64)
     for i, action in enumerate(actions):
-        a3c_kernel.a3(traces.rsrq_db[i], traces.begins[i], hysteresis_db, wait, action)
+        a3_kernel.a3(traces.rsrq_db[i], traces.begins[i], hysteresis_db, wait, action)
     return actions
 
 
@@ -433,11 +333,6 @@ def train(
     at_home = [a == area for a, _ in members]
     learned = learn(server, traces, mode, world.price, np.random.default_rng([seed, 1]), shown=at_home)
     return Trained(learned.server, begun, learned.curve, members, count, learned.delays)
-
-
-def joined(traces: Iterable[Traces]) -> Traces:
-    """The UEs of several traces of the same length, one after the other."""
-    return Traces(*(np.concatenate(part) for part in zip(*traces, strict=True)))
 
 
 def with_settings(mode: str | Mode, **settings: Any) -> Mode:

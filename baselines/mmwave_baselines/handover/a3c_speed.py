@@ -19,13 +19,13 @@ from mmwave_baselines.handover.a3c import (
     LEARNING_BLOCKS,
     Mode,
     Server,
-    World,
     act,
     follow,
     imitate,
     learn,
     with_settings,
 )
+from mmwave_baselines.handover.traces import World
 from mmwave_gym.core.checks import at_least, between
 
 Row = dict[str, Any]

@@ -9,11 +9,12 @@ import pytest
 from rich.console import Console
 
 from mmwave_baselines.handover import a3c, a3c_agents, a3c_kernel, lstm
-from mmwave_baselines.handover.a3c import BLOCK, PAPER, STABLE, Server, World, with_settings
+from mmwave_baselines.handover.a3c import BLOCK, PAPER, STABLE, Server, with_settings
 from mmwave_baselines.handover.a3c_speed import speed_curve, speed_up
 from mmwave_baselines.handover.lstm import Shape
 from mmwave_baselines.handover.oracle import Oracle
 from mmwave_baselines.handover.rules import A3
+from mmwave_baselines.handover.traces import SPACING, World
 from mmwave_baselines.handover.training import a3c as script
 from mmwave_baselines.training.arguments import parse
 from mmwave_gym.agents.files import load_policy, save_policy
@@ -280,7 +281,7 @@ def test_traces_are_the_episodes_of_the_environment_one_after_the_other():
         starts = np.flatnonzero(traces.begins[ue])
         for visit, start in enumerate(starts[:2]):
             batch = Batch(scenario, 1)
-            batch.reset([EpisodeKey(4, ue + visit * a3c.SPACING, "a3c A3 learning")])
+            batch.reset([EpisodeKey(4, ue + visit * SPACING, "a3c A3 learning")])
             alive, t = True, int(start)
             while alive:
                 np.testing.assert_array_equal(batch.observe()[0, 0, :6], traces.rsrq_db[ue, t])
@@ -459,7 +460,7 @@ def test_the_online_agent_learns_as_the_simulation_does(tmp_path):
         agent.learn(memory, observation, action, outcome.reward[:, 0], batch.observe()[:, 0], started, {})
         for i in np.flatnonzero(started):  # the traces' next visits
             visit[i] += 1
-            batch._first_keys[i] = EpisodeKey(8, i + int(visit[i]) * a3c.SPACING - 1, "a3c A1 learning")
+            batch._first_keys[i] = EpisodeKey(8, i + int(visit[i]) * SPACING - 1, "a3c A1 learning")
             batch._nth[i] = 0
             batch._ready[i] = False
             batch.restart(np.array([i]))

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mmwave_baselines.handover.a3c import AREAS
 from mmwave_baselines.handover.mobility_clusters import MobilityClusters, observe
+from mmwave_baselines.handover.traces import AREAS
 from mmwave_gym.benchmark.reproduction import Table
 
 SIZES = (4, 40, 400)  # UEs an area

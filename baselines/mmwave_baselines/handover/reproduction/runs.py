@@ -24,19 +24,17 @@ from mmwave_baselines.handover.a3c import (
     Mode,
     Played,
     Server,
-    Traces,
-    World,
     act,
     earned,
     follow,
     imitate,
-    joined,
     learn,
     potential,
     with_settings,
 )
 from mmwave_baselines.handover.a3c_speed import speed_curve
 from mmwave_baselines.handover.reproduction.plan import BETAS
+from mmwave_baselines.handover.traces import Traces, World, joined
 from mmwave_baselines.handover.ucb import NormalisedUcb, Ucb
 from mmwave_gym.benchmark.reproduction import Table
 from mmwave_gym.core.registration import make_scenario

@@ -29,9 +29,10 @@ import numpy as np
 from rich.console import Console
 
 from mmwave_baselines.handover import a3c
-from mmwave_baselines.handover.a3c import AREAS, BLOCK, ENTROPY, MODES, STABLE, Mode, Server, Traces
+from mmwave_baselines.handover.a3c import BLOCK, ENTROPY, MODES, STABLE, Mode, Server
 from mmwave_baselines.handover.lstm import ENCODER, UNITS, Shape
 from mmwave_baselines.handover.mobility_clusters import MobilityClusters, observe
+from mmwave_baselines.handover.traces import AREAS, Traces, draw_traces, joined, price_of
 from mmwave_baselines.street.training.a3c import Street, learn as learn_street
 from mmwave_baselines.training.arguments import Command, command, option, parse
 from mmwave_gym.agents.files import save_policy
@@ -141,7 +142,7 @@ class Worlds:
         self._seed = seed
         scenario: Any = task.scenario()
         self.scenario = scenario
-        self.price = a3c.price_of(scenario.constants())
+        self.price = price_of(scenario.constants())
         self.shape = Shape.of(int(scenario.action_space.n))._replace(encoder=encoder, units=units)
 
     def traces(self, members: Sequence[tuple[Any, int]], era: int, slots: int, purpose: str = "") -> Traces:
@@ -150,8 +151,8 @@ class Worlds:
         for area in dict.fromkeys(area for area, _ in members):
             numbers = [era * len(members) * 4 + i for a, i in members if a == area]
             stream = f"{STREAM} {area} {purpose}"
-            parts.append(a3c.draw_traces({**self._kwargs, "mobility": area}, numbers, slots, self._seed, stream))
-        return a3c.joined(parts)
+            parts.append(draw_traces({**self._kwargs, "mobility": area}, numbers, slots, self._seed, stream))
+        return joined(parts)
 
     def imitate(self, args: A3c, server: Server, members: Sequence[tuple[Any, int]]) -> tuple[Server, float]:
         """The start of the paper, in the areas of the members; the server, and the share of slots that agreed."""
