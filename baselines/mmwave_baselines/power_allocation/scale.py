@@ -28,6 +28,7 @@ from mmwave_gym.core.scenario import EpisodeKey, EpisodeRng
 from mmwave_gym.radio.units import db_to_linear, linear_to_db
 from mmwave_gym.scenarios.power_allocation.clustering import floc
 from mmwave_gym.scenarios.power_allocation.config import PowerAllocationConfig
+from mmwave_gym.scenarios.power_allocation.map_picture import draw
 from mmwave_gym.scenarios.power_allocation.world import Chance, World, Worlds
 
 RANGE_M = 200.0  # ours: 15 interferers on average; the rest is left to their mean
@@ -177,8 +178,6 @@ def draw_map(result: Result, path: Path, name: str = "difference-q") -> None:
     """The powers of the whole network, and a part of it with its clusters."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
-
-    from mmwave_gym.scenarios.power_allocation.map_picture import draw
 
     low_dbm, high_dbm = result.config.power_dbm
     run, world = result.learned[name], result.world
