@@ -1,4 +1,4 @@
-"""What pictures are drawn with: colours, text, anti-aliased shapes on off-screen surfaces. The only pygame here.
+"""What pictures are drawn with: text, anti-aliased shapes on off-screen surfaces. The only pygame here.
 
 Shapes go to a `Layer`, twice as fine as the frame and averaged down; text, axis-aligned boxes and discs go to the
 `Frame` itself. Nothing here touches a display, so pictures need none. Coordinates are in pixels of the frame.
@@ -10,7 +10,7 @@ import importlib.util
 import math
 import os
 from collections.abc import Sequence
-from functools import cache, lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,57 +20,13 @@ import numpy as np
 import pygame
 from numpy.typing import NDArray
 
-Colour = tuple[int, int, int]
+from mmwave_gym.rendering.colours import INK, WHITE, Colour
+
 Point = tuple[float, float]
 Box = tuple[float, float, float, float]  # left, top, width, height
 
 FRAME_SIZE = (960, 720)
 FINE = 2  # a layer's pixels per frame pixel and axis
-
-WHITE: Colour = (255, 255, 255)
-INK: Colour = (34, 34, 34)
-GREY: Colour = (110, 110, 110)
-LINE: Colour = (190, 190, 190)
-FAINT: Colour = (232, 232, 232)
-ALARM: Colour = (250, 217, 208)  # outage, behind curves
-# Okabe and Ito's colours that stand out on white, told apart with any colour vision; black and yellow are left out.
-OKABE_ITO: tuple[Colour, ...] = (
-    (0, 114, 178),
-    (230, 159, 0),
-    (0, 158, 115),
-    (213, 94, 0),
-    (204, 121, 167),
-    (86, 180, 233),
-)
-
-
-@lru_cache(maxsize=4096)
-def blend(colour: Colour, other: Colour, share: float) -> Colour:
-    """`colour` with that share of `other` mixed in."""
-    r, g, b = (round(x + (y - x) * share) for x, y in zip(colour, other, strict=True))
-    return r, g, b
-
-
-@cache
-def series_colour(index: int) -> Colour:
-    """The colour of cell or curve `index`: six, then the same ones darker and lighter in turn."""
-    colour = OKABE_ITO[index % len(OKABE_ITO)]
-    shade = index // len(OKABE_ITO) % 3
-    return (colour, blend(colour, INK, 0.45), blend(colour, WHITE, 0.35))[shade]
-
-
-def nice_length(span: float, share: float) -> float:
-    """The longest round length (1, 2 or 5 times a power of ten) that is at most that share of `span`."""
-    most = max(span, 1e-9) * share
-    power = 10.0 ** math.floor(math.log10(most))
-    return next(m * power for m in (5, 2, 1) if m * power <= most * 1.001)
-
-
-def nice_step(span: float, parts: int) -> float:
-    """A round step (1, 2 or 5 times a power of ten) that cuts `span` into at most about `parts`."""
-    rough = max(span, 1e-12) / parts
-    power = 10.0 ** math.floor(math.log10(rough))
-    return next(m * power for m in (1, 2, 5, 10) if m * power >= rough * 0.999)
 
 
 def _font_file(bold: bool) -> str | None:

@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from mmwave_gym.rendering.canvas import GREY, INK, LINE, Frame, Layer, Point, nice_step
+from mmwave_gym.rendering.canvas import Frame, Layer, Point
+from mmwave_gym.rendering.colours import GREY, INK, LINE
+from mmwave_gym.rendering.scales import nice_step
 
 MAP_AT, MAP_SIDE = (20, 54), 376
 PANEL_LEFT, PANEL_RIGHT = 436, 936

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from mmwave_gym.rendering.canvas import FAINT, GREY, LINE, Frame, Layer, series_colour
+from mmwave_gym.rendering.canvas import Frame, Layer
+from mmwave_gym.rendering.colours import FAINT, GREY, LINE, series_colour
 from mmwave_gym.rendering.generic import Record
 
 FIELD_ROWS = 12

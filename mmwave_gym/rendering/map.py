@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from mmwave_gym.rendering.canvas import GREY, INK, Box, Frame, Point, nice_length
+from mmwave_gym.rendering.canvas import Box, Frame, Point
+from mmwave_gym.rendering.colours import GREY, INK
+from mmwave_gym.rendering.scales import nice_length
 
 LEFT, RIGHT = 20, 940
 MAP: Box = (LEFT, 56, 636, 636)

@@ -1,8 +1,6 @@
-"""Numbers behind pictures and texts: sums of an episode's rewards and metrics, and where a level lies in a range."""
+"""Numbers behind pictures and texts: sums of an episode's rewards and metrics."""
 
 from __future__ import annotations
-
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,15 +49,3 @@ class Totals:
             steps, seconds = float(self.steps[chosen].sum()), float(self.seconds[chosen].sum())
         divisor = {"step": steps, "second": seconds}.get(metric.per, 1.0)
         return total / divisor if divisor else 0.0
-
-
-class Scale(NamedTuple):
-    """The range of `size` cells' signals in dB."""
-
-    size: int
-    low: float
-    high: float
-
-    def share(self, level_db: float) -> float:
-        """Where between low (0) and high (1) a level lies."""
-        return min(1.0, max(0.0, (level_db - self.low) / (self.high - self.low)))

@@ -19,7 +19,8 @@ from pettingzoo.test import render_test
 from mmwave_gym import handover_v0
 from mmwave_gym.core.scenario import Metric, Outcome
 from mmwave_gym.links.matrix import LinkMatrix
-from mmwave_gym.rendering.canvas import FRAME_SIZE, series_colour
+from mmwave_gym.rendering.canvas import FRAME_SIZE
+from mmwave_gym.rendering.colours import series_colour
 from mmwave_gym.rendering.totals import Totals
 
 HEIGHT_WIDTH_3 = (FRAME_SIZE[1], FRAME_SIZE[0], 3)

@@ -10,21 +10,10 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from mmwave_gym.rendering.canvas import (
-    FAINT,
-    GREY,
-    INK,
-    LINE,
-    WHITE,
-    Box,
-    Colour,
-    Frame,
-    Layer,
-    Point,
-    blend,
-    nice_step,
-)
+from mmwave_gym.rendering.canvas import Box, Frame, Layer, Point
+from mmwave_gym.rendering.colours import FAINT, GREY, INK, LINE, WHITE, Colour, blend
 from mmwave_gym.rendering.map import BELOW, MAP, MAP_SIZE, PANEL, RIGHT, Plan, draw_head, point
+from mmwave_gym.rendering.scales import nice_step
 from mmwave_gym.scenarios.association.scene import BINS, MOST_CANDIDATES, Record
 
 RATE: Box = (PANEL + 40, 176, RIGHT - PANEL - 40, 112)

@@ -5,7 +5,8 @@ Colour is the state of a link and nothing else; the links in use are strong, the
 
 from __future__ import annotations
 
-from mmwave_gym.rendering.canvas import FAINT, GREY, INK, LINE, WHITE, Colour, Frame, Layer, Point, blend
+from mmwave_gym.rendering.canvas import Frame, Layer, Point
+from mmwave_gym.rendering.colours import FAINT, GREY, INK, LINE, WHITE, Colour, blend
 from mmwave_gym.scenarios.cell_selection.scene import MOST_CELLS, MOST_UES, PAGE_SLOTS, Record
 
 LEFT, RIGHT = 20, 940

@@ -9,21 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from mmwave_gym.rendering.canvas import (
-    ALARM,
-    FAINT,
-    GREY,
-    INK,
-    LINE,
-    WHITE,
-    Frame,
-    Layer,
-    Point,
-    blend,
-    nice_length,
-    series_colour,
-)
+from mmwave_gym.rendering.canvas import Frame, Layer, Point
 from mmwave_gym.rendering.cells import MAP_AT, MAP_SIDE, PANEL_LEFT, PANEL_RIGHT, draw_totals
+from mmwave_gym.rendering.colours import ALARM, FAINT, GREY, INK, LINE, WHITE, blend, series_colour
+from mmwave_gym.rendering.scales import nice_length
 from mmwave_gym.scenarios.handover.signal_plot import SignalPlot
 from mmwave_gym.scenarios.handover.track import Map, Track
 

@@ -10,21 +10,7 @@ from functools import cache
 
 import numpy as np
 
-from mmwave_gym.rendering.canvas import (
-    ALARM,
-    FAINT,
-    GREY,
-    INK,
-    LINE,
-    WHITE,
-    Colour,
-    Frame,
-    Layer,
-    Point,
-    blend,
-    pygame,
-    series_colour,
-)
+from mmwave_gym.rendering.canvas import Frame, Layer, Point, pygame
 from mmwave_gym.rendering.cells import (
     BEST,
     MARKS,
@@ -36,6 +22,7 @@ from mmwave_gym.rendering.cells import (
     draw_time_axis,
     mark_handover,
 )
+from mmwave_gym.rendering.colours import ALARM, FAINT, GREY, INK, LINE, WHITE, Colour, blend, series_colour
 from mmwave_gym.scenarios.handover.track import Moment, Track
 
 LEFT = 20

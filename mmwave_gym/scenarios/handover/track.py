@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from mmwave_gym.core.batch import Batch
 from mmwave_gym.core.scenario import Outcome
 from mmwave_gym.core.types import Float64Array
-from mmwave_gym.rendering.totals import Scale, Totals
+from mmwave_gym.rendering.scales import Scale
+from mmwave_gym.rendering.totals import Totals
 
 SMOOTHING_S = 0.5  # ours: bold curves follow like 3GPP's layer-3 filter, slow enough to hide Rayleigh fading
 

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mmwave_gym.rendering.colours import WHITE, blend, series_colour
+from mmwave_gym.rendering.scales import nice_length
 from mmwave_gym.scenarios.power_allocation.scene import colours, disc_share
 
 INCHES = 9.0
@@ -35,8 +37,6 @@ def draw(
     power_share (A,): 0 for the least power, 1 for the greatest; without, clusters only. ue_m (A, 2), satisfied (A,).
     """
     from matplotlib.collections import EllipseCollection, LineCollection
-
-    from mmwave_gym.rendering.canvas import WHITE, blend, series_colour
 
     def colour(number: Any, pale: float) -> tuple[float, ...]:
         return tuple(v / 255 for v in blend(series_colour(int(number)), WHITE, pale))
@@ -103,8 +103,6 @@ def _draw_scale(axes: Any, low: NDArray[Any], high: NDArray[Any]) -> None:
     """A bar of a round length, below the map."""
     from matplotlib.transforms import blended_transform_factory
 
-    from mmwave_gym.rendering.canvas import nice_length
-
     length_m = nice_length(float(high[0] - low[0]), 0.2)
     below = blended_transform_factory(axes.transData, axes.transAxes)
     axes.plot((low[0], low[0] + length_m), (-0.02, -0.02), color=INK, lw=2, transform=below, clip_on=False)
@@ -121,8 +119,6 @@ def save(path: str | os.PathLike[str], title: str, attribution: str = "", **netw
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
-
-        import mmwave_gym.rendering.canvas  # noqa: F401  needs pygame, for the colours
     except ImportError as error:
         raise ImportError(f"a picture needs the extra: pip install 'mmwave-gym[render]' ({error}).") from None
     wide, tall = np.maximum(np.ptp(network["place_m"], axis=0), 1.0)

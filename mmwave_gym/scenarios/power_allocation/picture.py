@@ -11,22 +11,10 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from mmwave_gym.rendering.canvas import (
-    FAINT,
-    GREY,
-    INK,
-    LINE,
-    WHITE,
-    Box,
-    Colour,
-    Frame,
-    Layer,
-    Point,
-    blend,
-    nice_step,
-    series_colour,
-)
+from mmwave_gym.rendering.canvas import Box, Frame, Layer, Point
+from mmwave_gym.rendering.colours import FAINT, GREY, INK, LINE, WHITE, Colour, blend, series_colour
 from mmwave_gym.rendering.map import BELOW, MAP, MAP_SIZE, PANEL, RIGHT, Plan, draw_head, point
+from mmwave_gym.rendering.scales import nice_step
 from mmwave_gym.scenarios.power_allocation.scene import NEWS_SLOTS, POWER_BINS, Record, disc_share
 
 CURVE_LEFT = PANEL + 40

@@ -10,21 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmwave_gym.rendering.canvas import (
-    ALARM,
-    FAINT,
-    GREY,
-    INK,
-    LINE,
-    WHITE,
-    Colour,
-    Frame,
-    Layer,
-    Point,
-    blend,
-    nice_length,
-    series_colour,
-)
+from mmwave_gym.rendering.canvas import Frame, Layer, Point
 from mmwave_gym.rendering.cells import (
     BEST,
     MAP_AT,
@@ -41,6 +27,8 @@ from mmwave_gym.rendering.cells import (
     draw_totals,
     mark_handover,
 )
+from mmwave_gym.rendering.colours import ALARM, FAINT, GREY, INK, LINE, WHITE, Colour, blend, series_colour
+from mmwave_gym.rendering.scales import nice_length
 from mmwave_gym.scenarios.street.config import TICK_S
 from mmwave_gym.scenarios.street.scene import INTERRUPTED, LOST, PREPARED, REFINED, RSRP, SIGHTS, SINR, Record
 from mmwave_gym.scenarios.street.world import STREET_M

@@ -12,8 +12,9 @@ from mmwave_gym.core.batch import Batch
 from mmwave_gym.core.scenario import Outcome
 from mmwave_gym.core.types import FloatArray
 from mmwave_gym.rendering.recorded import RecordedScene
+from mmwave_gym.rendering.scales import Scale
 from mmwave_gym.rendering.text import cell_sign, framed, side_by_side, text_of
-from mmwave_gym.rendering.totals import Scale, Totals
+from mmwave_gym.rendering.totals import Totals
 from mmwave_gym.scenarios.street.config import TICK_S
 from mmwave_gym.scenarios.street.game import NOISE_DBM, Street
 from mmwave_gym.scenarios.street.world import STREET_M, StreetMap, street_map

@@ -11,7 +11,7 @@ import pytest
 from mmwave_gym.core.batch import Batch
 from mmwave_gym.core.registration import make_scenario
 from mmwave_gym.core.scenario import EpisodeKey
-from mmwave_gym.rendering.canvas import INK, series_colour
+from mmwave_gym.rendering.colours import INK, series_colour
 from mmwave_gym.scenarios.street import scene as scene
 from mmwave_gym.scenarios.street.scene import Record
 from mmwave_gym.scenarios.street.world import routes, street_map
