@@ -9,16 +9,15 @@ from __future__ import annotations
 import base64
 import hashlib
 import math
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from mmwave_gym.core.files import write as write_file
 from mmwave_gym.benchmark.leaderboard.board import Entry, Leaderboard, TaskBoard
 from mmwave_gym.benchmark.leaderboard.rows import RowsError
-from mmwave_gym.benchmark.statistics import Interval
 from mmwave_gym.benchmark.leaderboard.tables import count, ends, headline, limits, markdown, number, table, with_unit
+from mmwave_gym.benchmark.statistics import Interval
+from mmwave_gym.core.files import write as write_file
 
 GROUPS = {
     "local": ("Local", "sees what the environment shows to one agent"),
