@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmwave_gym.agents.networks import AnyNetwork, read_network
+from mmwave_gym.agents.networks import AnyNetwork, SetNetwork, choice_columns, mark_columns, read_network
 from mmwave_gym.agents.policy import (
     Frames,
     Policy,
@@ -65,6 +65,8 @@ def save_policy(path: str | Path, network: AnyNetwork, fields: ObservationFields
     }
     full.pop("sha256", None)
     _complete(full, path)
+    if isinstance(network, SetNetwork):
+        _check_columns(network, fields, int(full["frame_stack"]))
     buffer = io.BytesIO()
     np.savez(buffer, **arrays)  # type: ignore[arg-type]
     full["sha256"] = hashlib.sha256(buffer.getvalue()).hexdigest()
@@ -72,6 +74,16 @@ def save_policy(path: str | Path, network: AnyNetwork, fields: ObservationFields
     write(path, buffer.getvalue())
     write(path.with_suffix(".json"), text)
     return path
+
+
+def _check_columns(network: SetNetwork, fields: ObservationFields, frame_stack: int) -> None:
+    """AgentError where a network over choices reads its inputs otherwise than `fields` declare."""
+    if not np.array_equal(network.columns, choice_columns(fields, network.outputs, frame_stack)):
+        raise AgentError("the network's columns are not those of fields that declare a number for each choice.")
+    if network.marks is not None and not np.array_equal(
+        network.marks, mark_columns(fields, network.outputs, frame_stack)
+    ):
+        raise AgentError("the network's marks are not those of the field 'serving'.")
 
 
 def load_policy(path: str | Path) -> Policy | ArchivePolicy:
@@ -107,7 +119,7 @@ def read_policy(weights: bytes, card_text: bytes, name: str, kind: type[Policy] 
     arrays = _arrays(weights, name)
     try:
         outputs, frame_stack = outputs_of(card["action"]), int(card["frame_stack"])
-        network = read_network(card["network"], arrays, card["fields"], outputs, frame_stack)
+        network = read_network(card["network"], arrays, fields_of(card), outputs, frame_stack)
         return (kind or kind_of(card))(network, card)
     except AgentError as error:
         raise AgentError(f"{name}: {error}") from None

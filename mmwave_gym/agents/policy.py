@@ -197,14 +197,24 @@ def action_card(space: spaces.Space[Any]) -> dict[str, Any]:
 
 
 def field_card(fields: ObservationFields) -> list[list[Any]]:
-    """Observation fields as JSON values: name, size, low, high, and "log" where learners are shown log(1 + x)."""
-    return [[f.name, f.size, f.low, f.high, *(["log"] if f.logarithmic else [])] for f in fields]
+    """Observation fields as JSON values: name, size, low, high, then "log" where learners are shown log(1 + x), and
+    "choice" where there is a number for each choice."""
+    return [
+        [f.name, f.size, f.low, f.high, *(["log"] if f.logarithmic else []), *([f.per] if f.per else [])]
+        for f in fields
+    ]
+
+
+def _declares(fields: Any) -> bool:
+    """Do saved fields tell which have a number for each choice? Older files do not."""
+    return any("choice" in shown for _, _, _, _, *shown in fields)
 
 
 def check_fits(card: Mapping[str, Any], view: View) -> None:
     """AgentError where a policy was trained for other observations or actions than `view` has."""
     trained = [tuple(f) for f in card["fields"]]
-    here = [tuple(f) for f in field_card(view.fields)]
+    declared = view.fields if _declares(trained) else ObservationFields(f._replace(per="") for f in view.fields)
+    here = [tuple(f) for f in field_card(declared)]
     if trained != here:
         raise AgentError(
             f"this policy was trained on {card['env_id']} {card['kwargs']}, whose observation is "
@@ -215,13 +225,24 @@ def check_fits(card: Mapping[str, Any], view: View) -> None:
 
 
 def _named(fields: list[tuple[Any, ...]]) -> str:
-    return ", ".join(f"{name}[{size}] in [{low:g}, {high:g}]" for name, size, low, high, *_ in fields)
+    shown = ((f"{name}[{size}] in [{low:g}, {high:g}]", "choice" in more) for name, size, low, high, *more in fields)
+    return ", ".join(text + (" a choice" if about_choices else "") for text, about_choices in shown)
 
 
 def fields_of(card: Mapping[str, Any]) -> ObservationFields:
+    """The fields that a policy was trained on.
+
+    Older files do not say which fields have a number for each choice. Their networks over choices were trained by
+    the rule that every field has that is as long as there are choices, so they are read by it.
+    """
+    fields, described = card["fields"], card.get("network", {})
+    by_size = "over" in described and not _declares(fields)
+    choices = outputs_of(card["action"]) if by_size else None
     return ObservationFields(
-        ObservationField(name, size, low, high, "", "", "log" in shown)
-        for name, size, low, high, *shown in card["fields"]
+        ObservationField(
+            name, size, low, high, "", "", "log" in shown, "choice" if "choice" in shown or size == choices else ""
+        )
+        for name, size, low, high, *shown in fields
     )
 
 

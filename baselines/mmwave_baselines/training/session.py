@@ -258,7 +258,7 @@ def _columns(environment: Environment, field: str) -> int | None:
     fields = environment.base.scenario.fields
     start = -fields.size
     for f in fields:
-        if f.name == field and f.size == getattr(environment.base.action_space, "n", None):
+        if f.name == field and f.per == "choice":
             return start
         start += f.size
     return None

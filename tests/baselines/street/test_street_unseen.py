@@ -17,11 +17,18 @@ from mmwave_gym.agents.protocol import AgentError
 from mmwave_gym.benchmark.suite import task
 from mmwave_gym.core.batch import Batch
 from mmwave_gym.core.registration import make_scenario
+from mmwave_gym.core.scenario import ObservationField, ObservationFields
 
 TASK = task("street/car-unseen")
 SEEDS = Ppo.training_seeds(TASK)
 TEST_MAPS = set(TASK.kwargs["maps"])
-FIELDS = [("level_db", 3), ("time_s", 1), ("serving", 3)]
+FIELDS = ObservationFields(
+    (
+        ObservationField("level_db", 3, -90.0, 0.0, "dB", "", per="choice"),
+        ObservationField("time_s", 1, 0.0, 9.0, "s", ""),
+        ObservationField("serving", 3, 0.0, 1.0, "1", "", per="choice"),
+    )
+)
 
 
 def relative_network() -> SetNetwork:

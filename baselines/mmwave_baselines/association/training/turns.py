@@ -95,7 +95,7 @@ class Worlds:
         own = self.scenario.fields
         self.fields = ObservationFields((*own, ROLE._replace(size=self.choices))) if roles else own
         self.columns = choice_columns(self.fields, self.choices)
-        per_choice = [f for f in self.fields if f.size == self.choices or f.size == 1]
+        per_choice = [f for f in self.fields if f.per == "choice" or f.size == 1]
         self._logs = np.array([np.log1p(f.high) if f.logarithmic else 0.0 for f in per_choice])
         self.drawn = 0
         self._scenarios: dict[int, Any] = {}
