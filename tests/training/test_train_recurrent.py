@@ -12,10 +12,11 @@ import torch
 
 import mmwave_gym
 from mmwave_baselines.street.rules import A3
-from mmwave_baselines.training.arguments import parse
+from mmwave_baselines.training.command import parse
 from mmwave_baselines.training.imitation import imitate
 from mmwave_baselines.training.recurrent_ppo import RecurrentPpo, build
-from mmwave_baselines.training.session import BadRun, Environment, main, parse_checked
+from mmwave_baselines.training.run import BadRun, parse_checked
+from mmwave_baselines.training.session import Environment, main
 from mmwave_gym.agents.loading import load_agent
 from mmwave_gym.agents.protocol import AgentError
 from mmwave_gym.api.sb3 import network_of

@@ -12,7 +12,7 @@ from rich.console import Console
 from mmwave_baselines.association.learned import Traveller, free_sites
 from mmwave_baselines.association.training import turns
 from mmwave_baselines.association.training.turns_kernel import play
-from mmwave_baselines.training.arguments import parse
+from mmwave_baselines.training.command import parse
 from mmwave_gym import evaluate
 from mmwave_gym.agents.files import read_policy
 from mmwave_gym.agents.networks import SetNetwork, choice_columns

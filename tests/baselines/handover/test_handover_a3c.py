@@ -14,8 +14,9 @@ from mmwave_baselines.handover.a3c_speed import speed_curve, speed_up
 from mmwave_baselines.handover.lstm import Shape
 from mmwave_baselines.handover.oracle import Oracle
 from mmwave_baselines.handover.rules import A3
-from mmwave_baselines.handover.training import a3c as script
-from mmwave_baselines.training.arguments import parse
+from mmwave_baselines.handover.training import a3c as script, a3c_paper
+from mmwave_baselines.handover.training.a3c_run import CHECKPOINT, A3c, A3cRun
+from mmwave_baselines.training.command import parse
 from mmwave_gym.agents.files import load_policy, save_policy
 from mmwave_gym.agents.policy import Policy, action_card
 from mmwave_gym.agents.protocol import AgentError, RowRng
@@ -538,14 +539,14 @@ def test_policies_that_cannot_learn_are_refused(tmp_path):
 
 
 def arguments(out, *words):
-    return parse(script.A3c, ["MmwaveHandover-v0", "--eval-episodes", "2", "--out", str(out), *words])
+    return parse(A3c, ["MmwaveHandover-v0", "--eval-episodes", "2", "--out", str(out), *words])
 
 
 SMALL = ("--ues", "4", "--eval-every", "0", "--imitate-episodes", "2", "--imitate-epochs", "1")
 
 
 def test_the_simulation_repeats_and_resumes_to_the_bit(tmp_path, monkeypatch):
-    monkeypatch.setattr(script, "ERA_BLOCKS", 5)
+    monkeypatch.setattr(a3c_paper, "ERA_BLOCKS", 5)
     words = (*SMALL, "--steps", "3200")  # eight UEs share the server: four eras
     one, other = (script.train(arguments(tmp_path / n, *words), Console(quiet=True)) for n in ("one", "other"))
     assert one.read_bytes() == other.read_bytes()
@@ -555,22 +556,22 @@ def test_the_simulation_repeats_and_resumes_to_the_bit(tmp_path, monkeypatch):
     assert card["cluster"]["ues"] == {"A1": 4, "A2": 4, "A3": 0}
     assert "train.a3c MmwaveHandover-v0" in card["command"]
 
-    recorded = script.Run.record
+    recorded = A3cRun.report
 
     def interrupted(run, scalars):
         recorded(run, scalars)
         if run.steps == 1600:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(script.Run, "record", interrupted)
+    monkeypatch.setattr(A3cRun, "report", interrupted)
     with pytest.raises(KeyboardInterrupt):
         script.train(arguments(tmp_path / "cut", *words), Console(quiet=True))
-    monkeypatch.setattr(script.Run, "record", recorded)
+    monkeypatch.setattr(A3cRun, "report", recorded)
     with pytest.raises(ValueError, match="--resume continues it"):
         script.train(arguments(tmp_path / "cut", *words), Console(quiet=True))
     with pytest.raises(ValueError, match="--seed was 0, is 3"):
         script.train(arguments(tmp_path / "cut", *words, "--seed", "3", "--resume"), Console(quiet=True))
-    with np.load(tmp_path / "cut" / script.CHECKPOINT) as saved:
+    with np.load(tmp_path / "cut" / CHECKPOINT) as saved:
         assert saved["steps"] == 1600
     resumed = script.train(arguments(tmp_path / "cut", *words, "--resume"), Console(quiet=True))
     assert resumed.read_bytes() == one.read_bytes()
@@ -596,7 +597,7 @@ def test_workers_interleave_and_learn(tmp_path):
     path = script.train(
         arguments(tmp_path, *words, "--no-simulate", "--workers", "2", "--steps", "600000"), Console(quiet=True)
     )
-    with np.load(tmp_path / script.CHECKPOINT) as saved:
+    with np.load(tmp_path / CHECKPOINT) as saved:
         delays, eras, steps = saved["delays"], saved["eras"], saved["steps"]
     assert steps >= 600_000
     assert (eras > 0).all(), "both workers worked"
@@ -616,10 +617,10 @@ def test_workers_interleave_and_learn(tmp_path):
 
 def test_a_resumed_asynchronous_run_goes_on_with_other_worlds(tmp_path):
     words = (*SMALL, "--no-simulate", "--workers", "2")
-    run = script.Run(arguments(tmp_path, *words), Console(quiet=True))
+    run = A3cRun(arguments(tmp_path, *words), Console(quiet=True), script.paper_worlds)
     run.steps, run.eras[:], run.delays[:3] = 5000, (2, 3), (4, 1, 1)
-    run.save()
-    again = script.Run(arguments(tmp_path, *words, "--resume"), Console(quiet=True))
+    run.keep()
+    again = A3cRun(arguments(tmp_path, *words, "--resume"), Console(quiet=True), script.paper_worlds)
     assert again.steps == 5000
     assert again.eras.tolist() == [2, 3]
     assert again.delays[:3].tolist() == [4, 1, 1]

@@ -159,7 +159,8 @@ def test_it_reads_its_own_bounds_and_refuses_other_observations() -> None:
 def trained(script: str, words: list[str], out: Path) -> Path:
     import importlib
 
-    from mmwave_baselines.training.session import parse_checked, train
+    from mmwave_baselines.training.run import parse_checked
+    from mmwave_baselines.training.session import train
 
     module = importlib.import_module(f"mmwave_baselines.training.{script}")
     args = parse_checked(getattr(module, script.capitalize()), [*words, "--out", str(out)])
@@ -170,7 +171,8 @@ def beginner(script: str, words: list[str]) -> Policy:
     """The agent before it learned anything."""
     import importlib
 
-    from mmwave_baselines.training.session import Environment, agent_of, parse_checked
+    from mmwave_baselines.training.run import parse_checked
+    from mmwave_baselines.training.session import Environment, agent_of
 
     module = importlib.import_module(f"mmwave_baselines.training.{script}")
     args = parse_checked(getattr(module, script.capitalize()), words)
@@ -200,8 +202,9 @@ def test_short_training_improves(script: str, options: list[str], others: tuple[
 
 
 def test_sac_needs_a_range() -> None:
+    from mmwave_baselines.training.run import BadRun, parse_checked
     from mmwave_baselines.training.sac import Sac, build
-    from mmwave_baselines.training.session import BadRun, Environment, parse_checked
+    from mmwave_baselines.training.session import Environment
 
     args = parse_checked(Sac, [ENV, "--set", "horizon=50", "--train-set", "horizon=20", "--see=ring"])
     with pytest.raises(BadRun, match="levels=null"):
@@ -234,7 +237,8 @@ def test_the_saved_network_is_the_models(script: str, tmp_path: Path) -> None:
     """Standardised inputs, units of the action and SAC's squashing are folded in; SB3 answers the same."""
     import importlib
 
-    from mmwave_baselines.training.session import Environment, parse_checked
+    from mmwave_baselines.training.run import parse_checked
+    from mmwave_baselines.training.session import Environment
 
     module = importlib.import_module(f"mmwave_baselines.training.{script}")
     args = parse_checked(getattr(module, script.capitalize()), [ENV, "--n-envs=2", "--seed=3", "--hidden=16"])
@@ -261,7 +265,7 @@ def test_the_saved_network_is_the_models(script: str, tmp_path: Path) -> None:
 
 def test_unknown_fields_are_named() -> None:
     from mmwave_baselines.training.ppo import Ppo
-    from mmwave_baselines.training.session import BadRun, parse_checked
+    from mmwave_baselines.training.run import BadRun, parse_checked
 
     with pytest.raises(BadRun, match=r"--see names colour, but an observation has: power_dbm"):
         parse_checked(Ppo, [ENV, "--see", "power_dbm,colour"])
@@ -269,9 +273,9 @@ def test_unknown_fields_are_named() -> None:
         parse_checked(Ppo, [ENV, "--deviation", "0"])
 
 
-def test_quick_ends_are_sb3s_own_ends() -> None:
+def test_the_batched_bootstrap_is_that_of_sb3() -> None:
     """The rollout buffer is the same whether values of last observations are added one by one or at once."""
-    from mmwave_baselines.training.bootstrap import QuickEnds, QuickPpo
+    from mmwave_baselines.training.bootstrap import BatchedBootstrapPpo, TruncationBootstrap
 
     def buffer(algorithm: Any, wrap: Any) -> Any:
         keywords = {**FREE, "action": "change", "horizon": 5, "num_bs": 4}
@@ -280,7 +284,7 @@ def test_quick_ends_are_sb3s_own_ends() -> None:
         model.learn(1)
         return model.rollout_buffer
 
-    quick = buffer(QuickPpo, lambda venv: QuickEnds(venv, 0.5))
+    quick = buffer(BatchedBootstrapPpo, lambda venv: TruncationBootstrap(venv, 0.5))
     slow = buffer(PPO, lambda venv: VecEnvWrapperThatDoesNothing(venv))
     assert np.allclose(quick.rewards, slow.rewards, atol=1e-5)
     assert np.allclose(quick.returns, slow.returns, atol=1e-5)

@@ -138,7 +138,8 @@ def drawn(count: int = 4, **keywords: Any) -> Any:
 
 def test_a_slot_is_that_of_the_network_that_was_trained() -> None:
     torch = pytest.importorskip("torch")
-    from mmwave_baselines.power_allocation.training.unfolded import Cell, channel
+    from mmwave_baselines.power_allocation.training.unfolded_network import Cell
+    from mmwave_baselines.power_allocation.training.unfolded_worlds import channel
 
     gain, own, present = drawn(6, layout="poisson", cluster_bs=(2, 9))
     cell = Cell(POWER_MW, (3, 4))
@@ -373,14 +374,13 @@ def results(folder: Any, name: str = "policy.json") -> Any:
 
 def test_training_lowers_the_loss_and_saves_an_agent(tmp_path: Any, capsys: Any) -> None:
     torch = pytest.importorskip("torch")
-    from rich.console import Console
-
-    from mmwave_baselines.power_allocation.training.unfolded import Learner, Unfolded as Arguments, loss_of, run as main
+    from mmwave_baselines.power_allocation.training.unfolded import Learner, Unfolded as Arguments, run as main
+    from mmwave_baselines.power_allocation.training.unfolded_network import loss_of
 
     main([*QUICK, "--steps", "80", "--late", "0", "--out", str(tmp_path / "run")])
     assert "mmwave-gym evaluate" in capsys.readouterr().out
     card = results(tmp_path / "run")
-    learner = Learner(Arguments(env_id=QUICK[0], worlds=0.01, batch_size=8, eval_episodes=20), TASKS[-1], Console())
+    learner = Learner(Arguments(env_id=QUICK[0], worlds=0.01, batch_size=8, eval_episodes=20), TASKS[-1], print)
     rollout = learner.rollout(3)._replace(slots=20, change=20)
     with torch.no_grad():
         untrained = float(loss_of(learner.cell, rollout, 15.0, True)[0])
