@@ -57,14 +57,14 @@ def ship(
     """Turn finished training runs into an agent: copy weights and metadata into a package, and say how to enter it."""
     found = [policy for run in runs for policy in _finished(run)]
     _check_alike(found)
-    metadata = found[0].policy.card
+    metadata = found[0].policy.metadata
     of = suite.task(task) if task else _task_of(metadata)
     algorithm = _algorithm(metadata) if name is None else name
     if not re.fullmatch(r"[a-z0-9_]+", algorithm):
         raise ValueError(f"--name takes lower-case letters, digits and underscores, got {algorithm!r}.")
     target = package or _package(of.scenario_name)
     folder = out_dir or _folder(target)
-    named = {f"{algorithm}-{of.name.split('/', 1)[1]}-s{f.policy.card['seed']}": f for f in found}
+    named = {f"{algorithm}-{of.name.split('/', 1)[1]}-s{f.policy.metadata['seed']}": f for f in found}
     if taken := [stem for stem in named if (folder / f"{stem}.npz").exists() and not replace]:
         raise ValueError(f"{folder} holds {', '.join(taken)} already: --replace writes over them.")
     _play(found, of)
@@ -84,23 +84,23 @@ def _finished(run: Path) -> list[Finished]:
         raise ValueError(f"{reason}; the training command with --resume goes on from its checkpoint.")
     loaded = [(path, load_policy(path)) for path in paths]
     found = [Finished(path, policy) for path, policy in loaded if isinstance(policy, Policy)]
-    if lacking := [str(f.path) for f in found if not isinstance(f.policy.card.get("seed"), int)]:
+    if lacking := [str(f.path) for f in found if not isinstance(f.policy.metadata.get("seed"), int)]:
         raise ValueError(f"the .json of {', '.join(lacking)} does not say which training seed it is of.")
     return found
 
 
 def _check_alike(found: Sequence[Finished]) -> None:
     """ValueError where runs are not of one algorithm and settings, or two of the same seed."""
-    first = _settings(found[0].policy.card)
+    first = _settings(found[0].policy.metadata)
     for other in found[1:]:
-        settings = _settings(other.policy.card)
+        settings = _settings(other.policy.metadata)
         if differing := [k for k in sorted({*first, *settings}) if first.get(k) != settings.get(k)]:
             differing = ["algorithm"] if "algorithm" in differing else differing
             told = "; ".join(f"{k} {_short(first.get(k))} and {_short(settings.get(k))}" for k in differing)
             raise ValueError(f"{found[0].path} and {other.path} were not trained alike: {told}.")
-    counts = Counter(f.policy.card["seed"] for f in found)
+    counts = Counter(f.policy.metadata["seed"] for f in found)
     if twice := [seed for seed, count in counts.items() if count > 1]:
-        paths = ", ".join(str(f.path) for f in found if f.policy.card["seed"] in twice)
+        paths = ", ".join(str(f.path) for f in found if f.policy.metadata["seed"] in twice)
         raise ValueError(f"two runs have the training seed {twice[0]}: {paths}.")
 
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings, strategies as st
 
 from mmwave_gym.agents.files import load_policy, save_policy
 from mmwave_gym.agents.networks import SetNetwork, choice_columns, mark_columns
-from mmwave_gym.agents.policy import Policy, action_card, field_card
+from mmwave_gym.agents.policy import Policy, action_metadata, field_metadata
 from mmwave_gym.agents.protocol import AgentError, RowRng
 from mmwave_gym.core.batch import Batch, View
 from mmwave_gym.core.registration import make_scenario
@@ -148,12 +148,12 @@ def test_networks_that_cannot_be():
 # ---------------------------------------------------------------------------- as policies
 
 
-def card(scenario, frame_stack=1, output="logits"):
+def metadata(scenario, frame_stack=1, output="logits"):
     return {
         "env_id": ENV,
         "kwargs": {},
         "algorithm": "PPO",
-        "action": action_card(scenario.action_space),
+        "action": action_metadata(scenario.action_space),
         "output": output,
         "normalised": True,
         "frame_stack": frame_stack,
@@ -182,7 +182,7 @@ def test_a_saved_policy_acts_as_the_model(algorithm, frame_stack, tmp_path):
     model.save(tmp_path / "model.zip")
     model = kind.load(tmp_path / "model.zip")
     network, output = network_of(model)
-    described = card(venv.scenario, frame_stack, output)
+    described = metadata(venv.scenario, frame_stack, output)
     agent = load_policy(save_policy(tmp_path / "policy.npz", network, venv.scenario.fields, described))
 
     venv.seed(7)
@@ -211,7 +211,7 @@ def test_choices_that_look_the_same_are_drawn_among():
     fields = batch.scenario.fields
     network = random_network(choice_columns(fields, 3), fields.size)
     network = dataclasses.replace(network, layers=tuple((w * 0, b * 0) for w, b in network.layers))
-    policy = Policy(network, {**card(batch.scenario), "fields": field_card(fields)})
+    policy = Policy(network, {**metadata(batch.scenario), "fields": field_metadata(fields)})
     observation = batch.observe().reshape(1000, -1)
     drawn = [
         policy.predict(observation, policy.begin(View(batch, "local"), RowRng.from_seed(seed, 1000)))[0]
@@ -253,7 +253,7 @@ def test_masked_training_leaves_out_what_is_masked(small_scenarios):
 def test_files_say_what_is_wrong(tmp_path):
     scenario = make_scenario("cell_selection")
     network = random_network(choice_columns(scenario.fields, 3), scenario.fields.size)
-    path = save_policy(tmp_path / "policy.npz", network, scenario.fields, card(scenario))
+    path = save_policy(tmp_path / "policy.npz", network, scenario.fields, metadata(scenario))
     assert isinstance(load_policy(path).network, SetNetwork)
     side = path.with_suffix(".json")
     right = json.loads(side.read_text())
@@ -278,7 +278,7 @@ def test_saving_checks_what_a_network_over_choices_reads(tmp_path):
     wrong = ObservationFields(f._replace(per="choice" if f.name == "serving" else "") for f in scenario.fields)
     network = random_network(choice_columns(wrong, 3), scenario.fields.size)
     with pytest.raises(AgentError, match="columns are not those of fields that declare a number for each choice"):
-        save_policy(tmp_path / "policy.npz", network, scenario.fields, card(scenario))
+        save_policy(tmp_path / "policy.npz", network, scenario.fields, metadata(scenario))
     assert not list(tmp_path.iterdir())
 
 
@@ -286,7 +286,7 @@ def test_older_files_do_not_declare_and_are_read_by_size(tmp_path):
     """They act as they were trained, and a newer one is refused where another field is about choices."""
     scenario = make_scenario("cell_selection")
     network = random_network(choice_columns(scenario.fields, 3), scenario.fields.size)
-    path = save_policy(tmp_path / "policy.npz", network, scenario.fields, card(scenario))
+    path = save_policy(tmp_path / "policy.npz", network, scenario.fields, metadata(scenario))
     side = path.with_suffix(".json")
     text = json.loads(side.read_text())
     batch = Batch(scenario, 5)

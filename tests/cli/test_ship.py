@@ -11,7 +11,7 @@ import pytest
 
 from mmwave_gym.agents.files import load_policy, save_policy
 from mmwave_gym.agents.networks import Network
-from mmwave_gym.agents.policy import action_card
+from mmwave_gym.agents.policy import action_metadata
 from mmwave_gym.benchmark.suite import task
 from mmwave_gym.cli import main
 
@@ -29,7 +29,7 @@ def run(folder: Path, number: int, name: str = "policy.npz", **changes: Any) -> 
         "env_id": TASK.env_id,
         "kwargs": dict(TASK.kwargs),
         "seed": number,
-        "action": action_card(scenario.action_space),
+        "action": action_metadata(scenario.action_space),
         "output": "logits",
         "normalised": True,
         "frame_stack": 1,

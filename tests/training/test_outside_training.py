@@ -51,7 +51,7 @@ import numpy as np
 from mmwave_baselines.training.command import Command, option
 from mmwave_baselines.training.run import Run, main, metadata_of
 from mmwave_gym.agents.networks import Network
-from mmwave_gym.agents.policy import action_card
+from mmwave_gym.agents.policy import action_metadata
 
 @dataclass(kw_only=True)
 class Guess(Command):
@@ -66,7 +66,7 @@ def train(args, console):
     shape = int(scenario.action_space.n), scenario.fields.size
     weight = rng.normal(scale=args.scale, size=shape).astype(np.float32)
     metadata = metadata_of(
-        args, run.task, "GUESS", action=action_card(scenario.action_space), output="logits", normalised=True,
+        args, run.task, "GUESS", action=action_metadata(scenario.action_space), output="logits", normalised=True,
         frame_stack=1, steps=0,
     )
     run.save(Network(((weight, np.zeros(shape[0], np.float32)),)), scenario.fields, metadata)

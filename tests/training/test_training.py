@@ -332,7 +332,7 @@ def test_shipped_agents_are_those_of_their_files():
             for seed in kind.training_seeds(task(name)):
                 policy = kind.for_task(task(name), seed)
                 assert policy.config["seed"] == seed
-                assert policy.card["command"].startswith(f"python -m train.{kind.algorithm} --task {name}")
+                assert policy.metadata["command"].startswith(f"python -m train.{kind.algorithm} --task {name}")
     for name in ("handover/a1-beta5", "handover/a1-beta25", "handover/a3-beta25"):
         assert len(Ppo.training_seeds(task(name))) >= 5
     assert Ppo.training_seeds(Task(env_id=ENV)) == ()

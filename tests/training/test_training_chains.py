@@ -152,10 +152,10 @@ def test_it_trains_and_what_it_saves_plays_at_any_density(tmp_path: Any, monkeyp
     words = ["--vary", "num_ues=[8,16]", "--steps", "512", "--n-steps", "64", "--eval-every", "256"]
     words += ["--imitate-updates", "10", "--horizon", "50", "--out", str(tmp_path)]
     path = train(parse_checked(Ppo, [*WORDS, *words]), build, Console(quiet=True))
-    card = json.loads(path.with_suffix(".json").read_text())
-    assert card["results"]["reward"] == 9.0
-    assert card["results"]["steps"] == 512
-    assert "--vary" in card["command"]
+    metadata = json.loads(path.with_suffix(".json").read_text())
+    assert metadata["results"]["reward"] == 9.0
+    assert metadata["results"]["steps"] == 512
+    assert "--vary" in metadata["command"]
     policy: Any = read_policy(path.read_bytes(), path.with_suffix(".json").read_bytes(), "policy", Traveller)
     for num_ues, most in ((6, None), (20, 3)):
         task = Task(env_id=ENV, kwargs={**SMALL, "num_ues": num_ues, "max_candidates": most}, episodes=1)

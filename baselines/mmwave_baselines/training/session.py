@@ -27,7 +27,7 @@ from mmwave_baselines.training.recipes import credit_metric
 from mmwave_baselines.training.run import BadRun, Run, as_json, in_words, metadata_of
 from mmwave_baselines.training.shaping import TrainingReward
 from mmwave_gym.agents.files import FORMAT, kind_of
-from mmwave_gym.agents.policy import Policy, action_card, field_card
+from mmwave_gym.agents.policy import Policy, action_metadata, field_metadata
 from mmwave_gym.api.sb3 import make_sb3_vec_env, network_of
 from mmwave_gym.api.sb3_networks import SKIP_GAIN, SetMlp, last_layer
 from mmwave_gym.benchmark.task import Task
@@ -114,8 +114,8 @@ def learn(run: Run[A], model: Any, environment: Environment) -> dict[str, float]
 def agent_of(model: Any, args: Arguments, environment: Environment, task: Task) -> Policy:
     """The agent that a model is now: the very one that will be saved."""
     network, output = network_of(model)
-    card = {**about(args, environment, task), "output": output}
-    return kind_of(card)(network, {**card, "fields": field_card(environment.base.scenario.fields)})
+    metadata = {**about(args, environment, task), "output": output}
+    return kind_of(metadata)(network, {**metadata, "fields": field_metadata(environment.base.scenario.fields)})
 
 
 def about(args: Arguments, environment: Environment, task: Task) -> dict[str, Any]:
@@ -127,7 +127,7 @@ def about(args: Arguments, environment: Environment, task: Task) -> dict[str, An
         type(args).__name__.upper(),
         arguments=told,
         training_kwargs=args.training_keywords(task),
-        action=action_card(environment.base.action_space),
+        action=action_metadata(environment.base.action_space),
         normalised=True,
         frame_stack=args.frame_stack,
     )
@@ -221,9 +221,14 @@ def _finish(run: Run[A], model: Any, environment: Environment, scores: dict[str,
     args, fields = run.args, environment.base.scenario.fields
     network, output = network_of(model)
     results = {"split": "train", "episodes": args.eval_episodes, **scores}
-    card = {**about(args, environment, run.task), "output": output, "steps": model.num_timesteps, "results": results}
+    metadata = {
+        **about(args, environment, run.task),
+        "output": output,
+        "steps": model.num_timesteps,
+        "results": results,
+    }
     save_model(model, run.out / "model.zip")
-    side = {"format": FORMAT, **card, "fields": field_card(fields)}
+    side = {"format": FORMAT, **metadata, "fields": field_metadata(fields)}
     write(run.out / "model.json", json.dumps(side, indent=1) + "\n")
     run.tell(f"training split, {args.eval_episodes} episodes: {in_words(scores)}")
-    return run.save(network, fields, card)
+    return run.save(network, fields, metadata)

@@ -60,10 +60,10 @@ def test_shipped_agents_are_those_of_their_files(kind, name):
     for seed in kind.training_seeds(of):
         policy = kind.for_task(of, seed)
         script = "dqn" if kind is Dqn else "ppo"
-        assert policy.card["command"].startswith(f"python -m train.{script} --task {of.name}")
+        assert policy.metadata["command"].startswith(f"python -m train.{script} --task {of.name}")
         assert (policy.config["seed"], policy.config["kwargs"]) == (seed, of.kwargs)
-        assert policy.card["training_kwargs"]["reward"] == "team"
-        assert (policy.card["frame_stack"] > 1) == (kind is PpoMemory)
+        assert policy.metadata["training_kwargs"]["reward"] == "team"
+        assert (policy.metadata["frame_stack"] > 1) == (kind is PpoMemory)
         assert isinstance(policy.network, SetNetwork)
         assert policy.label == kind.label
 

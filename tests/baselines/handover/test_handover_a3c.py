@@ -18,7 +18,7 @@ from mmwave_baselines.handover.training import a3c as script, a3c_paper
 from mmwave_baselines.handover.training.a3c_run import CHECKPOINT, A3c, A3cRun
 from mmwave_baselines.training.command import parse
 from mmwave_gym.agents.files import load_policy, save_policy
-from mmwave_gym.agents.policy import Policy, action_card
+from mmwave_gym.agents.policy import Policy, action_metadata
 from mmwave_gym.agents.protocol import AgentError, RowRng
 from mmwave_gym.benchmark.evaluation import evaluate
 from mmwave_gym.benchmark.task import Task
@@ -387,12 +387,12 @@ def test_speed_is_told_by_rows():
 # ---------------------------------------------------------------------- agents
 
 
-def saved(tmp_path, weights, mode=STABLE, **card):
+def saved(tmp_path, weights, mode=STABLE, **metadata):
     scenario = make_scenario("handover", num_ues=1)
     full = {
-        "algorithm": "A3C", "env_id": "MmwaveHandover-v0", "kwargs": {}, "action": action_card(scenario.action_space),
-        "output": "logits", "normalised": False, "frame_stack": 1,
-        "online": a3c_agents.mode_card(mode, weights), **card,
+        "algorithm": "A3C", "env_id": "MmwaveHandover-v0", "kwargs": {},
+        "action": action_metadata(scenario.action_space), "output": "logits", "normalised": False, "frame_stack": 1,
+        "online": a3c_agents.mode_metadata(mode, weights), **metadata,
     }  # fmt: skip
     return save_policy(tmp_path / "policy.npz", a3c_agents.as_network(weights), scenario.fields, full)
 
@@ -442,7 +442,7 @@ def test_the_online_agent_learns_as_the_simulation_does(tmp_path):
     world, mode = World(8, 25.0, area_side_m=1.0), with_settings(STABLE, gamma=0.8)
     trained = server(8)._replace(mean_square=np.full(SHAPE.size, 0.5))
     policy = load_policy(saved(tmp_path, trained, mode))
-    agent = a3c_agents.OnlineA3c(policy.network, policy.card)
+    agent = a3c_agents.OnlineA3c(policy.network, policy.metadata)
     start = a3c_agents.as_server(policy.network, np.full(SHAPE.size, 0.5))
     np.testing.assert_allclose(start.weights, trained.weights, rtol=0, atol=1e-5)
     slots = 4 * BLOCK
@@ -489,7 +489,7 @@ def test_an_online_ue_fetches_as_often_as_it_is_told(tmp_path):
     task = Task(env_id="MmwaveHandover-v0", kwargs={"horizon": 3 * BLOCK}, episodes=2)
     batch = Batch(task.scenario(), 2)
     batch.reset(task.keys([0, 1]))
-    agent = a3c_agents.OnlineA3c(policy.network, policy.card, fetch_every=2)
+    agent = a3c_agents.OnlineA3c(policy.network, policy.metadata, fetch_every=2)
     memory = agent.begin(View(batch, "local"), RowRng.from_seed(0, 2))
     first, fetched = memory.fetched.copy(), []
     for t in range(3 * BLOCK):
@@ -510,8 +510,8 @@ def test_rows_of_agents_do_not_depend_on_their_neighbours(tmp_path):
     task = Task(env_id="MmwaveHandover-v0", kwargs={"horizon": 50, "num_ues": 2, "area_side_m": 2.0}, episodes=70)
     for agent in (
         policy,
-        Policy(policy.network, {**policy.card, "sampled": True}),
-        a3c_agents.OnlineA3c(policy.network, policy.card),
+        Policy(policy.network, {**policy.metadata, "sampled": True}),
+        a3c_agents.OnlineA3c(policy.network, policy.metadata),
     ):
         all_rows = evaluate(agent, task)
         some = evaluate(agent, task, skip=frozenset(range(64)))
@@ -523,11 +523,11 @@ def test_rows_of_agents_do_not_depend_on_their_neighbours(tmp_path):
 def test_policies_that_cannot_learn_are_refused(tmp_path):
     path = saved(tmp_path, server())
     policy = load_policy(path)
-    card = {k: v for k, v in policy.card.items() if k != "online"}
+    metadata = {k: v for k, v in policy.metadata.items() if k != "online"}
     with pytest.raises(AgentError, match="only with what"):
-        a3c_agents.OnlineA3c(policy.network, card)
+        a3c_agents.OnlineA3c(policy.network, metadata)
     with pytest.raises(AgentError, match="begin"):
-        a3c_agents.OnlineA3c(policy.network, policy.card).predict(np.zeros((1, 12), np.float32))
+        a3c_agents.OnlineA3c(policy.network, policy.metadata).predict(np.zeros((1, 12), np.float32))
     text = json.loads(path.with_suffix(".json").read_text())
     text["network"]["recurrent"] = "gru"
     path.with_suffix(".json").write_text(json.dumps(text))
@@ -550,11 +550,11 @@ def test_the_simulation_repeats_and_resumes_to_the_bit(tmp_path, monkeypatch):
     words = (*SMALL, "--steps", "3200")  # eight UEs share the server: four eras
     one, other = (script.train(arguments(tmp_path / n, *words), Console(quiet=True)) for n in ("one", "other"))
     assert one.read_bytes() == other.read_bytes()
-    card = json.loads(one.with_suffix(".json").read_text())
-    assert card["steps"] == 3200
-    assert card["cluster"]["clusters"] == 2
-    assert card["cluster"]["ues"] == {"A1": 4, "A2": 4, "A3": 0}
-    assert "train.a3c MmwaveHandover-v0" in card["command"]
+    metadata = json.loads(one.with_suffix(".json").read_text())
+    assert metadata["steps"] == 3200
+    assert metadata["cluster"]["clusters"] == 2
+    assert metadata["cluster"]["ues"] == {"A1": 4, "A2": 4, "A3": 0}
+    assert "train.a3c MmwaveHandover-v0" in metadata["command"]
 
     recorded = A3cRun.report
 
@@ -607,8 +607,8 @@ def test_workers_interleave_and_learn(tmp_path):
     assert delays[1:].sum() > 0.05 * pushes
     events = scalars(tmp_path)
     assert events.Histograms("train/gradient_delay")[-1].histogram_value.num == pushes
-    card = json.loads(path.with_suffix(".json").read_text())
-    assert "--no-simulate" in card["command"]
+    metadata = json.loads(path.with_suffix(".json").read_text())
+    assert "--no-simulate" in metadata["command"]
     policy = load_policy(path)
     task = Task(env_id="MmwaveHandover-v0", kwargs={"beta": 0.0, "horizon": 300}, episodes=20)
     trained, random = (np.mean([row["reward"] for row in evaluate(agent, task)]) for agent in (policy, "random"))

@@ -185,12 +185,12 @@ def arguments(out, *words):
 def test_a_run_repeats_to_the_bit_and_its_policy_acts_as_the_learner(tmp_path) -> None:
     one, other = (script.train(arguments(tmp_path / n), Console(quiet=True)) for n in ("one", "other"))
     assert one.read_bytes() == other.read_bytes()
-    card = json.loads(one.with_suffix(".json").read_text())
-    assert (card["steps"], card["sampled"], card["cluster"]) == (1600, False, {"clustered": False})
-    assert "--regret" in card["command"], "the preset of streets is spelled out"
+    metadata = json.loads(one.with_suffix(".json").read_text())
+    assert (metadata["steps"], metadata["sampled"], metadata["cluster"]) == (1600, False, {"clustered": False})
+    assert "--regret" in metadata["command"], "the preset of streets is spelled out"
     policy = load_policy(one)
     with pytest.raises(AgentError, match="only with what"):
-        OnlineA3c(policy.network, policy.card)
+        OnlineA3c(policy.network, policy.metadata)
     run = A3cRun(arguments(tmp_path / "one", "--resume"), Console(quiet=True), script.street)
     here, weights = run.worlds, run.server.weights
     venv = here.copies(3, 7, 0)

@@ -118,14 +118,14 @@ def test_nobody_trains_on_the_maps_of_the_test() -> None:
     assert len(TEST_MAPS) == 8
     assert SEEDS
     told = [list(preset("ppo", "street", TASK.name)["train_set"])]
-    told += [shlex.split(Ppo.for_task(TASK, seed).card["command"]) for seed in SEEDS]
+    told += [shlex.split(Ppo.for_task(TASK, seed).metadata["command"]) for seed in SEEDS]
     for words in told:
         assert len(maps_of(words)) >= 64
         assert not maps_of(words) & TEST_MAPS
     for seed in SEEDS:
-        card = Ppo.for_task(TASK, seed).card
-        assert not set(card["training_kwargs"]["maps"]) & TEST_MAPS
-        assert not card["arguments"]["keep_best"]  # it would choose by the task's own maps
+        metadata = Ppo.for_task(TASK, seed).metadata
+        assert not set(metadata["training_kwargs"]["maps"]) & TEST_MAPS
+        assert not metadata["arguments"]["keep_best"]  # it would choose by the task's own maps
 
 
 def observations(rows: int = 32) -> tuple[Any, Any]:

@@ -31,7 +31,7 @@ from mmwave_baselines.association.training.turns_kernel import Played, play
 from mmwave_baselines.training.command import Command, option
 from mmwave_baselines.training.run import Run, main, metadata_of
 from mmwave_gym.agents.networks import SetNetwork, choice_columns
-from mmwave_gym.agents.policy import action_card
+from mmwave_gym.agents.policy import action_metadata
 from mmwave_gym.api.sb3_networks import SetMlp
 from mmwave_gym.benchmark.task import Task
 from mmwave_gym.core.files import replacing
@@ -332,7 +332,7 @@ def _save(run: Run[Turns], learner: Learner) -> Path:
         "ROLES" if args.roles else "TURNS",
         steps=args.steps,
         kept_at_step=learner.best["steps"],
-        action=action_card(worlds.scenario.action_space),
+        action=action_metadata(worlds.scenario.action_space),
         output="logits",
         normalised=True,
         frame_stack=1,

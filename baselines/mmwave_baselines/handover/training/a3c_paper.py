@@ -9,7 +9,7 @@ import numpy as np
 
 from mmwave_baselines.handover import a3c
 from mmwave_baselines.handover.a3c import AREAS, BLOCK, Server, Traces
-from mmwave_baselines.handover.a3c_agents import as_network, mode_card
+from mmwave_baselines.handover.a3c_agents import as_network, mode_metadata
 from mmwave_baselines.handover.lstm import Shape
 from mmwave_baselines.handover.mobility_clusters import MobilityClusters, observe
 from mmwave_baselines.handover.training.a3c_run import MOST_DELAY, A3c, A3cRun, Cluster
@@ -70,7 +70,7 @@ class PaperWorlds:
 
     def metadata(self, args: A3c, server: Server) -> dict[str, Any]:
         """What a UE needs that goes on learning where it plays."""
-        return {"online": mode_card(args.online_settings(), server)}
+        return {"online": mode_metadata(args.online_settings(), server)}
 
 
 def simulate(run: A3cRun[PaperWorlds]) -> None:

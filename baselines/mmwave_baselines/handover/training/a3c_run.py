@@ -20,7 +20,7 @@ from mmwave_baselines.handover.lstm import ENCODER, UNITS, Shape
 from mmwave_baselines.training.command import Command, option
 from mmwave_baselines.training.run import Run, in_words, metadata_of
 from mmwave_gym.agents.networks import LstmNetwork
-from mmwave_gym.agents.policy import Policy, action_card, field_card
+from mmwave_gym.agents.policy import Policy, action_metadata, field_metadata
 from mmwave_gym.benchmark.task import Task
 from mmwave_gym.core.files import replacing
 
@@ -199,7 +199,7 @@ class A3cRun(Run[A3c], Generic[W]):
 
     def evaluate(self) -> dict[str, float]:
         """Score the weights on the task's training split."""
-        about = {**self.about(), "fields": field_card(self.worlds.scenario.fields)}
+        about = {**self.about(), "fields": field_metadata(self.worlds.scenario.fields)}
         scores = self.yardstick.score(Policy(self.worlds.network(self.server), about))
         self.record({f"eval/{name}": value for name, value in scores.items()}, self.steps)
         self.tell(f"{self.steps:,} of {self.args.steps:,}: {in_words(scores)}")
@@ -212,7 +212,7 @@ class A3cRun(Run[A3c], Generic[W]):
             self.task,
             "A3C" if self.args.mode == "stable" else "A3C as in the paper",
             steps=self.steps,
-            action=action_card(self.worlds.scenario.action_space),
+            action=action_metadata(self.worlds.scenario.action_space),
             output="logits",
             normalised=False,
             frame_stack=1,

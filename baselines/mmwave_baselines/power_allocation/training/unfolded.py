@@ -241,7 +241,7 @@ def _save(run: Run[Unfolded], learner: Learner, results: list[dict[str, float]])
             results={"worlds": args.eval_episodes, **scores},
         )
         name = "policy.npz" if len(learner.seeds) == 1 else f"policy-s{seed}.npz"
-        metadata |= {**unfolded.CARD, "seed": seed}
+        metadata |= {**unfolded.METADATA, "seed": seed}
         paths.append(run.save(learner.cell.network(i), FIELDS, metadata, name, args.task or EVALUATED_IN))
     return paths
 
