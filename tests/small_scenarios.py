@@ -78,11 +78,12 @@ class SharedCells(Scenario[SharedCellsEpisodes, SharedCellsState]):
         self.action_space = spaces.Discrete(c.num_cells)
         if c.power_levels > 1:
             self.action_space = spaces.MultiDiscrete([c.num_cells, c.power_levels])
+        per = "choice" if c.power_levels == 1 else ""
         self.fields = ObservationFields(
             (
-                Field("snr", c.num_cells, 0.0, 100.0, "1", "linear SNR of each cell"),
-                Field("load", c.num_cells, 0.0, 1.0, "1", "share of the UEs that chose the cell last"),
-                Field("serving", c.num_cells, 0.0, 1.0, "1", "one-hot"),
+                Field("snr", c.num_cells, 0.0, 100.0, "1", "linear SNR of each cell", per=per),
+                Field("load", c.num_cells, 0.0, 1.0, "1", "share of the UEs that chose the cell last", per=per),
+                Field("serving", c.num_cells, 0.0, 1.0, "1", "one-hot", per=per),
             )
         )
 
@@ -201,9 +202,9 @@ class RingRoad(Scenario[RingRoadEpisodes, RingRoadState]):
         k = MOST_CANDIDATES
         self.fields = ObservationFields(
             (
-                Field("efficiency", k, 0.0, 20.0, "bit/s/Hz", "of each candidate, nearest first"),
-                Field("load", k, 0.0, 1.0, "1", "share of the UEs at each candidate"),
-                Field("serving", k, 0.0, 1.0, "1", "one-hot where the serving cell is still a candidate"),
+                Field("efficiency", k, 0.0, 20.0, "bit/s/Hz", "of each candidate, nearest first", per="choice"),
+                Field("load", k, 0.0, 1.0, "1", "share of the UEs at each candidate", per="choice"),
+                Field("serving", k, 0.0, 1.0, "1", "one-hot where the serving cell is still a candidate", per="choice"),
             )
         )
 

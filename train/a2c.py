@@ -1,6 +1,6 @@
 """A2C: python -m train.a2c --task handover/a1-beta25"""
 
-from mmwave_baselines.training.a2c import run
+from train import main
 
 if __name__ == "__main__":
-    run()
+    main("a2c")

@@ -1,6 +1,6 @@
 """A3C with an LSTM, in two layers, as in arXiv 1801.02077: python -m train.a3c MmwaveHandover-v0 --mode stable"""
 
-from mmwave_baselines.handover.training.a3c import run
+from train import main
 
 if __name__ == "__main__":
-    run()
+    main("a3c")

@@ -1,6 +1,6 @@
 """DQN: python -m train.dqn --task handover/a1-beta25"""
 
-from mmwave_baselines.training.dqn import run
+from train import main
 
 if __name__ == "__main__":
-    run()
+    main("dqn")

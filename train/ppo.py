@@ -1,6 +1,6 @@
 """PPO: python -m train.ppo --task handover/a1-beta25"""
 
-from mmwave_baselines.training.ppo import run
+from train import main
 
 if __name__ == "__main__":
-    run()
+    main("ppo")

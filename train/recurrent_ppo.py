@@ -1,6 +1,6 @@
 """PPO with an LSTM: python -m train.recurrent_ppo --task street/car-sparse"""
 
-from mmwave_baselines.training.recurrent_ppo import run
+from train import main
 
 if __name__ == "__main__":
-    run()
+    main("recurrent_ppo")

@@ -1,6 +1,6 @@
 """SAC: python -m train.sac MmwavePowerAllocation-v0"""
 
-from mmwave_baselines.training.sac import run
+from train import main
 
 if __name__ == "__main__":
-    run()
+    main("sac")

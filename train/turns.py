@@ -1,6 +1,6 @@
-"""Imitation and PPO where agents take turns: python -m train.turns --task association/blocked-512"""
+"""Turn-taking PPO after behaviour cloning: python -m train.turns --task association/blocked-512"""
 
-from mmwave_baselines.association.training.turns import run
+from train import main
 
 if __name__ == "__main__":
-    run()
+    main("turns")

@@ -1,6 +1,6 @@
 """An unfolded iteration of powers, trained through the channel: python -m train.unfolded MmwavePowerAllocation-v0"""
 
-from mmwave_baselines.power_allocation.training.unfolded import run
+from train import main
 
 if __name__ == "__main__":
-    run()
+    main("unfolded")

@@ -40,7 +40,7 @@ class Shipped:
     algorithm: str
     """How the names of its files begin, without a hyphen."""
     label: str
-    kind: type[Policy] | None = None  # that of the card
+    kind: type[Policy] | None = None  # that which the metadata name
 
     @classmethod
     def _package(cls) -> tuple[str, str]:
@@ -79,7 +79,9 @@ class Shipped:
             raise AgentError(f"{cls.label} was trained for {task.name} with the seeds {seeds}, not with {seed}.")
         policy = _policy(cls.kind, package, f"{cls.algorithm}-{cls.trained_for(task)}-s{seed}")
         own_task = cls.trained_for.__func__ is Shipped.trained_for.__func__  # type: ignore[attr-defined]
-        if policy.card["env_id"] != task.env_id or (own_task and policy.card["kwargs"] != _as_json(task.kwargs)):
+        if policy.metadata["env_id"] != task.env_id or (
+            own_task and policy.metadata["kwargs"] != _as_json(task.kwargs)
+        ):
             raise NotApplicable(
                 f"{cls.label} was trained for another world that was called {task.name}: train it again."
             )
@@ -93,5 +95,5 @@ def _as_json(kwargs: Any) -> dict[str, Any]:
 
 def _policy(kind: type[Policy] | None, package: str, name: str) -> Policy:
     folder = files(package) / _FOLDER
-    weights, card = ((folder / f"{name}.{suffix}").read_bytes() for suffix in ("npz", "json"))
-    return read_policy(weights, card, f"{name}.npz", kind)
+    weights, metadata = ((folder / f"{name}.{suffix}").read_bytes() for suffix in ("npz", "json"))
+    return read_policy(weights, metadata, f"{name}.npz", kind)

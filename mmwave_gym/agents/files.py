@@ -18,14 +18,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmwave_gym.agents.networks import AnyNetwork, read_network
+from mmwave_gym.agents.networks import AnyNetwork, SetNetwork, choice_columns, mark_columns, read_network
 from mmwave_gym.agents.policy import (
     Frames,
     Policy,
     PolicyMemory,
     check_fits,
     config_of,
-    field_card,
+    field_metadata,
     fields_of,
     outputs_of,
 )
@@ -44,27 +44,35 @@ FORMAT, SQUASHED_FORMAT = 1, 2
 _LARGEST_BYTES = 256 * 2**20  # of the unpacked arrays: a file from elsewhere must not fill the memory
 
 
-def save_policy(path: str | Path, network: AnyNetwork, fields: ObservationFields, card: Mapping[str, Any]) -> Path:
+def save_policy(path: str | Path, network: AnyNetwork, fields: ObservationFields, metadata: Mapping[str, Any]) -> Path:
     """Write `path` (.npz: weights) and the .json beside it (what they are), each at once or not at all.
 
-    `card` must say: env_id, kwargs, algorithm, action (`action_card`), output ("logits", "q", "mean", or "squashed":
-    a mean before its hyperbolic tangent), normalised, frame_stack; may say sampled (true: it draws its actions even
-    where others would not); and should say command, seed, steps, results. The rest is filled in: format,
-    package_version, fields, network, sha256. Returns the path of the weights.
+    Keys of `metadata`:
+
+    - needed: env_id, kwargs, algorithm, action (`action_metadata`), normalised, frame_stack, and output, one of
+      "logits", "q", "mean" and "squashed" (a mean before its hyperbolic tangent).
+    - wanted: command, seed, steps, results.
+    - optional: sampled (true: the policy draws its actions even where others would not).
+    - filled in here: format, package_version, fields, network, sha256.
+
+    Returns the path of the weights. Raises AgentError where a key is missing, or where a network over choices reads
+    its inputs otherwise than `fields` declare.
     """
     path = Path(path).with_suffix(".npz")
     arrays = {f"{i}.{part}": a for i, layer in enumerate(network.layers) for part, a in zip("wb", layer, strict=True)}
     if network.log_std is not None:
         arrays["log_std"] = network.log_std
     full = {
-        "format": SQUASHED_FORMAT if card.get("output") == "squashed" else FORMAT,
+        "format": SQUASHED_FORMAT if metadata.get("output") == "squashed" else FORMAT,
         "package_version": __version__,
-        **card,
-        "fields": field_card(fields),
+        **metadata,
+        "fields": field_metadata(fields),
         "network": network.describe(),
     }
     full.pop("sha256", None)
     _complete(full, path)
+    if isinstance(network, SetNetwork):
+        _check_columns(network, fields, int(full["frame_stack"]))
     buffer = io.BytesIO()
     np.savez(buffer, **arrays)  # type: ignore[arg-type]
     full["sha256"] = hashlib.sha256(buffer.getvalue()).hexdigest()
@@ -72,6 +80,16 @@ def save_policy(path: str | Path, network: AnyNetwork, fields: ObservationFields
     write(path, buffer.getvalue())
     write(path.with_suffix(".json"), text)
     return path
+
+
+def _check_columns(network: SetNetwork, fields: ObservationFields, frame_stack: int) -> None:
+    """AgentError where a network over choices reads its inputs otherwise than `fields` declare."""
+    if not np.array_equal(network.columns, choice_columns(fields, network.outputs, frame_stack)):
+        raise AgentError("the network's columns are not those of fields that declare a number for each choice.")
+    if network.marks is not None and not np.array_equal(
+        network.marks, mark_columns(fields, network.outputs, frame_stack)
+    ):
+        raise AgentError("the network's marks are not those of the field 'serving'.")
 
 
 def load_policy(path: str | Path) -> Policy | ArchivePolicy:
@@ -91,37 +109,37 @@ def load_policy(path: str | Path) -> Policy | ArchivePolicy:
     return read_policy(_bytes(weights), _bytes(path.with_suffix(".json")), str(weights))
 
 
-def read_policy(weights: bytes, card_text: bytes, name: str, kind: type[Policy] | None = None) -> Policy:
+def read_policy(weights: bytes, metadata_text: bytes, name: str, kind: type[Policy] | None = None) -> Policy:
     """The policy of a .npz and a .json that are in memory already; `name` is used in errors (AgentError).
 
-    kind: the class of agent, by default the one that the card asks for.
+    kind: the class of agent, by default the one that the metadata ask for.
     """
-    card = _card(card_text, name)
-    _complete(card, name)
+    metadata = _metadata(metadata_text, name)
+    _complete(metadata, name)
     sha256 = hashlib.sha256(weights).hexdigest()
-    if card.get("sha256") != sha256:
+    if metadata.get("sha256") != sha256:
         raise AgentError(
             f"{name} is damaged or not the file that its .json describes: sha256 {sha256[:12]}…, "
-            f"expected {str(card.get('sha256'))[:12]}…. Save it again, or fetch both files again."
+            f"expected {str(metadata.get('sha256'))[:12]}…. Save it again, or fetch both files again."
         )
     arrays = _arrays(weights, name)
     try:
-        outputs, frame_stack = outputs_of(card["action"]), int(card["frame_stack"])
-        network = read_network(card["network"], arrays, card["fields"], outputs, frame_stack)
-        return (kind or kind_of(card))(network, card)
+        outputs, frame_stack = outputs_of(metadata["action"]), int(metadata["frame_stack"])
+        network = read_network(metadata["network"], arrays, fields_of(metadata), outputs, frame_stack)
+        return (kind or kind_of(metadata))(network, metadata)
     except AgentError as error:
         raise AgentError(f"{name}: {error}") from None
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise AgentError(f"{name} and its .json do not fit together: {type(error).__name__} {error}.") from error
 
 
-def kind_of(card: Mapping[str, Any]) -> type[Policy]:
-    """The class of the agent that a card describes, or that of the installed agent that it names."""
-    if agent := card.get("agent"):
+def kind_of(metadata: Mapping[str, Any]) -> type[Policy]:
+    """The class of the agent that metadata describe, or that of the installed agent that they name."""
+    if agent := metadata.get("agent"):
         return policy_class(str(agent))
-    room = next((r for r in rooms.rooms().values() if any(e.id == card["env_id"] for e in r.entries)), None)
+    room = next((r for r in rooms.rooms().values() if any(e.id == metadata["env_id"] for e in r.entries)), None)
     policies = room and room.load("policies")
-    return (policies and policies(card)) or Policy
+    return (policies and policies(metadata)) or Policy
 
 
 def _bytes(path: Path) -> bytes:
@@ -134,27 +152,27 @@ def _bytes(path: Path) -> bytes:
         raise AgentError(f"cannot read {path}: {error.strerror}.") from error
 
 
-def _card(text: bytes, name: str) -> dict[str, Any]:
+def _metadata(text: bytes, name: str) -> dict[str, Any]:
     try:
-        card = json.loads(text)
+        metadata = json.loads(text)
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
         raise AgentError(f"the .json of {name} is not JSON: {error}.") from None
-    if not isinstance(card, dict):
-        raise AgentError(f"the .json of {name} must hold an object, got {type(card).__name__}.")
-    if card.get("format") not in (FORMAT, SQUASHED_FORMAT):
+    if not isinstance(metadata, dict):
+        raise AgentError(f"the .json of {name} must hold an object, got {type(metadata).__name__}.")
+    if metadata.get("format") not in (FORMAT, SQUASHED_FORMAT):
         raise AgentError(
-            f"{name} has format {card.get('format')!r}, this version of mmwave-gym reads {FORMAT} and "
+            f"{name} has format {metadata.get('format')!r}, this version of mmwave-gym reads {FORMAT} and "
             f"{SQUASHED_FORMAT}: "
             "train it again or install the version named in its .json."
         )
-    return card
+    return metadata
 
 
 _NEEDED = ("env_id", "kwargs", "algorithm", "action", "output", "normalised", "frame_stack", "fields", "network")
 
 
-def _complete(card: Mapping[str, Any], name: Any) -> None:
-    if missing := [key for key in _NEEDED if key not in card]:
+def _complete(metadata: Mapping[str, Any], name: Any) -> None:
+    if missing := [key for key in _NEEDED if key not in metadata]:
         raise AgentError(f"the .json of {name} lacks {', '.join(missing)}.")
 
 
@@ -202,15 +220,15 @@ def _load_archive(path: Path) -> ArchivePolicy:
         loader = getattr(__import__(module), algorithm)
     except ImportError:
         raise AgentError(f"{path} needs Stable-Baselines3: pip install 'mmwave-gym[train]'.") from None
-    card: dict[str, Any] = {"algorithm": algorithm, "normalised": False, "frame_stack": 1}
+    metadata: dict[str, Any] = {"algorithm": algorithm, "normalised": False, "frame_stack": 1}
     side = path.with_suffix(".json")
     if side.exists():
-        card |= _card(_bytes(side), str(path))
+        metadata |= _metadata(_bytes(side), str(path))
     try:
         model = loader.load(path, device="cpu")
     except Exception as error:  # unpickling may raise anything
         raise AgentError(f"{path} cannot be loaded as {algorithm}: {type(error).__name__} {error}.") from error
-    return ArchivePolicy(model, card, hashlib.sha256(raw).hexdigest())
+    return ArchivePolicy(model, metadata, hashlib.sha256(raw).hexdigest())
 
 
 def _bytes_of_archive(path: Path) -> bytes:
@@ -228,17 +246,17 @@ class ArchivePolicy:
     access = "local"
     kind = "learned"
 
-    def __init__(self, model: Any, card: Mapping[str, Any], sha256: str):
+    def __init__(self, model: Any, metadata: Mapping[str, Any], sha256: str):
         self.model = model
-        self.card = dict(card)
-        self.label = str(card.get("label") or card["algorithm"])
+        self.metadata = dict(metadata)
+        self.label = str(metadata.get("label") or metadata["algorithm"])
         self.weights_sha256 = sha256
-        self.config = config_of(card)
+        self.config = config_of(metadata)
 
     def begin(self, view: View, rng: RowRng) -> PolicyMemory:
-        if self.card.get("fields"):
-            check_fits(self.card, view)
-        expected = (view.fields.size * int(self.card["frame_stack"]),)
+        if self.metadata.get("fields"):
+            check_fits(self.metadata, view)
+        expected = (view.fields.size * int(self.metadata["frame_stack"]),)
         if tuple(self.model.observation_space.shape) != expected:
             raise AgentError(
                 f"this archive reads observations of shape {self.model.observation_space.shape}, here they are "
@@ -253,10 +271,10 @@ class ArchivePolicy:
         episode_start: NDArray[np.bool_] | None = None,
         deterministic: bool = True,
     ) -> tuple[NDArray[Any], Any]:
-        if state is None and "fields" not in self.card:
+        if state is None and "fields" not in self.metadata:
             raise AgentError("begin(view, rng) must be called first: what is observed is unknown.")
-        fields = fields_of(self.card) if "fields" in self.card else state.view.fields
-        frames = Frames(fields, bool(self.card["normalised"]), int(self.card["frame_stack"]))
+        fields = fields_of(self.metadata) if "fields" in self.metadata else state.view.fields
+        frames = Frames(fields, bool(self.metadata["normalised"]), int(self.metadata["frame_stack"]))
         memory = frames.remember(np.asarray(observation), state, episode_start)
         keywords: dict[str, Any] = {}
         mask = None if memory.view is None else memory.view.action_mask()

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmwave_gym.agents.protocol import AgentError
+from mmwave_gym.core.scenario import ObservationField, ObservationFields
 from mmwave_gym.core.types import Float32Array
 
 ACTIVATIONS = ("tanh", "relu")
@@ -225,38 +226,53 @@ def pooled(hidden: Float32Array, mask: NDArray[np.bool_] | None) -> tuple[Float3
     return mean.astype(np.float32), np.where(allowed, hidden, -np.inf).max(axis=1)
 
 
-def choice_columns(fields: Iterable[Any], choices: int, frame_stack: int = 1) -> NDArray[np.intp]:
+def choice_columns(fields: Iterable[ObservationField], choices: int, frame_stack: int = 1) -> NDArray[np.intp]:
     """Where each choice finds its features among `frame_stack` observations in a row, (choices, features).
 
-    fields: (name, size, …) in order. One with as many numbers as there are choices has one for each; all numbers of
-    the other fields are seen by every choice. Raises AgentError where no field is about choices.
+    A field with `per="choice"` gives each choice its own number; every choice sees all numbers of the other fields.
+    Raises AgentError where no field is about choices, or one has not a number for each of them.
     """
     parts, start, about_choices = [], 0, False
-    for size in [field[1] for field in fields] * frame_stack:
-        if size == choices:
-            parts.append(np.arange(start, start + size)[:, None])
+    for field in list(fields) * frame_stack:
+        here = np.arange(start, start + field.size)
+        if field.per == "choice":
+            if field.size != choices:
+                raise AgentError(
+                    f"the field {field.name!r} has {field.size} numbers, not "
+                    f"a number for each of the {choices} choices."
+                )
+            parts.append(here[:, None])
             about_choices = True
         else:
-            parts.append(np.broadcast_to(np.arange(start, start + size), (choices, size)))
-        start += size
+            parts.append(np.broadcast_to(here, (choices, field.size)))
+        start += field.size
     if not about_choices:
-        raise AgentError(f"a network over choices needs a field with a number for each of the {choices} choices.")
+        raise AgentError(
+            f"a network over choices needs a field with a number for each of the {choices} choices, declared by "
+            'ObservationField(…, per="choice").'
+        )
     return np.concatenate(parts, axis=1)
 
 
-def mark_columns(fields: Iterable[Any], choices: int, frame_stack: int = 1, name: str = "serving") -> NDArray[np.intp]:
+def mark_columns(
+    fields: Iterable[ObservationField], choices: int, frame_stack: int = 1, name: str = "serving"
+) -> NDArray[np.intp]:
     """Where the newest of `frame_stack` observations marks each choice, (choices,). AgentError where none does."""
-    sizes = [(field[0], field[1]) for field in fields]
-    total, start = sum(size for _, size in sizes), 0
-    for field, size in sizes:
-        if (field, size) == (name, choices):
-            return np.arange(start, start + size) + (frame_stack - 1) * total
-        start += size
+    known = list(fields)
+    total, start = sum(field.size for field in known), 0
+    for field in known:
+        if (field.name, field.per, field.size) == (name, "choice", choices):
+            return np.arange(start, start + field.size) + (frame_stack - 1) * total
+        start += field.size
     raise AgentError(f"a relative network needs a field {name!r} with a number for each of the {choices} choices.")
 
 
 def read_network(
-    described: Mapping[str, Any], arrays: Mapping[str, Float32Array], fields: list[Any], choices: int, frame_stack: int
+    described: Mapping[str, Any],
+    arrays: Mapping[str, Float32Array],
+    fields: ObservationFields,
+    choices: int,
+    frame_stack: int,
 ) -> AnyNetwork:
     """The network of a file. Raises AgentError, KeyError, TypeError or ValueError where it does not fit."""
     if "recurrent" in described:
@@ -271,7 +287,7 @@ def read_network(
     layers = tuple((arrays[f"{i}.w"], arrays[f"{i}.b"]) for i in range(count))
     if not over_choices:
         return Network(layers, described["activation"], bool(described["skip"]), arrays.get("log_std"))
-    inputs = sum(field[1] for field in fields) * frame_stack
+    inputs = fields.size * frame_stack
     marks = mark_columns(fields, choices, frame_stack) if described.get("relative") else None
     return SetNetwork(layers, choice_columns(fields, choices, frame_stack), inputs, described["activation"], marks)
 

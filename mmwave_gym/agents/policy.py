@@ -45,7 +45,7 @@ class Normalisation:
 
 @dataclass
 class PolicyMemory:
-    """What a policy remembers: the last frames of every row, oldest first, its chance, and where masks come from."""
+    """State of a policy: the last frames of each row, (rows, frame_stack * features), oldest first; RNG and view."""
 
     frames: Float32Array
     rng: RowRng | None = None
@@ -66,7 +66,7 @@ class Frames:
         if size != self.size:
             raise AgentError(f"the policy reads observations of {self.size} numbers, got {size}.")
         frame = self._normalise(observation) if self._normalise else np.array(observation, np.float32)
-        absent = ~observation.any(axis=1)  # an empty place among many agents: training showed zeros for it
+        absent = ~observation.any(axis=1)  # an empty agent slot: training showed zeros for it
         if absent.any() and getattr(getattr(memory, "view", None), "num_agents", 1) > 1:
             frame[absent] = 0.0
         width = size * self.frame_stack
@@ -85,22 +85,22 @@ class Frames:
 class Policy:
     """An agent made of a saved network: the largest allowed output, or one sampled, or a continuous mean.
 
-    `card` is the `.json`, see `save_policy`. A Q-network is always greedy: its outputs are no probabilities. Between
-    choices that look the same to a network over choices it draws, as that network did in training: were it always
-    the first, agents that share the network would all run to the same place.
+    `metadata` is the `.json`, see `save_policy`. A Q-network is always greedy, because its outputs are no
+    probabilities. Ties of a network over choices are broken at random, as in training: with the first choice always,
+    agents that share the network would all choose the same.
     """
 
     access = "local"
     kind = "learned"
 
-    def __init__(self, network: AnyNetwork, card: Mapping[str, Any]):
+    def __init__(self, network: AnyNetwork, metadata: Mapping[str, Any]):
         self.network = network
-        self.card = dict(card)
-        self.label = str(card.get("label") or card["algorithm"])
-        self.weights_sha256 = str(card.get("sha256", ""))
-        self.config = config_of(card)
-        self._frames = Frames(fields_of(card), bool(card["normalised"]), int(card["frame_stack"]))
-        self._action = card["action"]
+        self.metadata = dict(metadata)
+        self.label = str(metadata.get("label") or metadata["algorithm"])
+        self.weights_sha256 = str(metadata.get("sha256", ""))
+        self.config = config_of(metadata)
+        self._frames = Frames(fields_of(metadata), bool(metadata["normalised"]), int(metadata["frame_stack"]))
+        self._action = metadata["action"]
         self._splits = np.cumsum(self._action.get("nvec", ()))[:-1].astype(int)
         expected = self._frames.size * self._frames.frame_stack
         if network.inputs != expected:
@@ -112,7 +112,7 @@ class Policy:
 
     def begin(self, view: View, rng: RowRng) -> Any:
         """Fresh memory for `view.num_rows` rows. Raises AgentError where the environment is another one."""
-        check_fits(self.card, view)
+        check_fits(self.metadata, view)
         return self.fresh(view, rng)
 
     def fresh(self, view: View, rng: RowRng) -> PolicyMemory:
@@ -132,7 +132,7 @@ class Policy:
         if observation.ndim == 1:
             action, state = self.predict(observation[None], state, episode_start, deterministic)
             return action[0], state
-        deterministic = deterministic and not self.card.get("sampled", False)  # a policy may be meant to draw
+        deterministic = deterministic and not self.metadata.get("sampled", False)  # a policy may be meant to draw
         memory = self._frames.remember(observation, state, episode_start)
         if not deterministic and memory.rng is None:
             memory.rng = RowRng.from_seed(0, len(observation))
@@ -147,7 +147,7 @@ class Policy:
     def _output(
         self, memory: PolicyMemory, episode_start: NDArray[np.bool_] | None, mask: NDArray[np.bool_] | None
     ) -> Float32Array:
-        """What the network says; one that remembers forgets the rows whose episode starts."""
+        """The network's outputs (rows, outputs); memory is cleared in the rows whose episode starts."""
         if not isinstance(self.network, LstmNetwork):
             return self.network(memory.frames, mask)
         before = memory.recurrent or self.network.start(len(memory.frames))
@@ -160,14 +160,14 @@ class Policy:
     def _act(self, output: Float32Array, rng: RowRng | None) -> NDArray[Any]:
         if self._action["kind"] == "box":
             return self._continuous(output, rng)
-        sampled = None if self.card["output"] == "q" else rng
+        sampled = None if self.metadata["output"] == "q" else rng
         if self._action["kind"] == "discrete":
             return _choose(output, sampled)
         return np.stack([_choose(part, sampled) for part in np.split(output, self._splits, axis=1)], axis=1)
 
     def _continuous(self, mean: Float32Array, rng: RowRng | None) -> NDArray[Any]:
         low, high = (np.array(self._action[k], np.float32) for k in ("low", "high"))
-        if self.card["output"] == "squashed":
+        if self.metadata["output"] == "squashed":
             return (low.ravel() + 0.5 * (np.tanh(mean) + 1.0) * (high - low).ravel()).reshape(-1, *low.shape)
         if rng is not None and self.network.log_std is not None:
             columns = range(mean.shape[1])
@@ -185,7 +185,7 @@ def _choose(logits: Float32Array, rng: RowRng | None) -> NDArray[np.int64]:
     return (below > (rng.random() * below[:, -1])[:, None]).argmax(axis=1)
 
 
-def action_card(space: spaces.Space[Any]) -> dict[str, Any]:
+def action_metadata(space: spaces.Space[Any]) -> dict[str, Any]:
     """An action space as JSON values."""
     if isinstance(space, spaces.Discrete):
         return {"kind": "discrete", "n": int(space.n)}
@@ -196,32 +196,53 @@ def action_card(space: spaces.Space[Any]) -> dict[str, Any]:
     raise AgentError(f"policies for {type(space).__name__} actions are not supported.")
 
 
-def field_card(fields: ObservationFields) -> list[list[Any]]:
-    """Observation fields as JSON values: name, size, low, high, and "log" where learners are shown log(1 + x)."""
-    return [[f.name, f.size, f.low, f.high, *(["log"] if f.logarithmic else [])] for f in fields]
+def field_metadata(fields: ObservationFields) -> list[list[Any]]:
+    """Observation fields as JSON values: name, size, low, high, then "log" where learners are shown log(1 + x), and
+    "choice" where there is a number for each choice."""
+    return [
+        [f.name, f.size, f.low, f.high, *(["log"] if f.logarithmic else []), *([f.per] if f.per else [])]
+        for f in fields
+    ]
 
 
-def check_fits(card: Mapping[str, Any], view: View) -> None:
+def _declares(fields: Any) -> bool:
+    """Do saved fields tell which have a number for each choice? Older files do not."""
+    return any("choice" in shown for _, _, _, _, *shown in fields)
+
+
+def check_fits(metadata: Mapping[str, Any], view: View) -> None:
     """AgentError where a policy was trained for other observations or actions than `view` has."""
-    trained = [tuple(f) for f in card["fields"]]
-    here = [tuple(f) for f in field_card(view.fields)]
+    trained = [tuple(f) for f in metadata["fields"]]
+    declared = view.fields if _declares(trained) else ObservationFields(f._replace(per="") for f in view.fields)
+    here = [tuple(f) for f in field_metadata(declared)]
     if trained != here:
         raise AgentError(
-            f"this policy was trained on {card['env_id']} {card['kwargs']}, whose observation is "
+            f"this policy was trained on {metadata['env_id']} {metadata['kwargs']}, whose observation is "
             f"{_named(trained)}; here it is {_named(here)}."
         )
-    if card["action"] != action_card(view.action_space):
-        raise AgentError(f"this policy chooses from {card['action']}, here actions are {view.action_space}.")
+    if metadata["action"] != action_metadata(view.action_space):
+        raise AgentError(f"this policy chooses from {metadata['action']}, here actions are {view.action_space}.")
 
 
 def _named(fields: list[tuple[Any, ...]]) -> str:
-    return ", ".join(f"{name}[{size}] in [{low:g}, {high:g}]" for name, size, low, high, *_ in fields)
+    shown = ((f"{name}[{size}] in [{low:g}, {high:g}]", "choice" in more) for name, size, low, high, *more in fields)
+    return ", ".join(text + (" a choice" if about_choices else "") for text, about_choices in shown)
 
 
-def fields_of(card: Mapping[str, Any]) -> ObservationFields:
+def fields_of(metadata: Mapping[str, Any]) -> ObservationFields:
+    """The fields that a policy was trained on.
+
+    Older files do not say which fields have a number for each choice. Their networks over choices were trained by
+    the rule that every field has that is as long as there are choices, so they are read by it.
+    """
+    fields, described = metadata["fields"], metadata.get("network", {})
+    by_size = "over" in described and not _declares(fields)
+    choices = outputs_of(metadata["action"]) if by_size else None
     return ObservationFields(
-        ObservationField(name, size, low, high, "", "", "log" in shown)
-        for name, size, low, high, *shown in card["fields"]
+        ObservationField(
+            name, size, low, high, "", "", "log" in shown, "choice" if "choice" in shown or size == choices else ""
+        )
+        for name, size, low, high, *shown in fields
     )
 
 
@@ -231,6 +252,6 @@ def outputs_of(action: Mapping[str, Any]) -> int:
     return int(size(action))
 
 
-def config_of(card: Mapping[str, Any]) -> dict[str, Any]:
+def config_of(metadata: Mapping[str, Any]) -> dict[str, Any]:
     names = ("algorithm", "env_id", "kwargs", "seed", "steps")
-    return {name: card[name] for name in names if name in card}
+    return {name: metadata[name] for name in names if name in metadata}

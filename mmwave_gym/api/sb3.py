@@ -17,11 +17,13 @@ from gymnasium.error import ResetNeeded
 from numpy.typing import NDArray
 from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import VecEnv
+from torch import nn
 
 from mmwave_gym.agents.networks import AnyNetwork, LstmNetwork, Network, SetNetwork
 from mmwave_gym.agents.policy import Normalisation
 from mmwave_gym.agents.protocol import AgentError
 from mmwave_gym.api.gymnasium import MAX_SEED, checked_action, observation_box
+from mmwave_gym.api.sb3_networks import SKIP_GAIN
 from mmwave_gym.core.batch import Batch, View
 from mmwave_gym.core.registration import make_registered
 from mmwave_gym.core.scenario import EpisodeKey, Outcome, Scenario
@@ -54,15 +56,16 @@ _NO_INFO = _NoInfo()
 def make_sb3_vec_env(
     id: str, n_envs: int = 1, seed: int | None = None, *, normalise: bool = True, first_episode: int = 0, **kwargs: Any
 ) -> ScenarioVecEnv:
-    """A Stable-Baselines3 VecEnv of `n_envs` copies of an environment, stepped as one batch.
+    """A Stable-Baselines3 VecEnv of `n_envs` environment copies, stepped as one batch.
 
     id, kwargs: as for `gymnasium.make`. seed: the training seed, None draws one; copy i has the episodes of
     `reset(seed=seed * 2**20 + i)`, beginning with number `first_episode`.
 
     **Observations are scaled to [-1, 1]** by the declared bounds of their fields; `normalise=False` leaves them in
-    their units. With several agents every (copy, place) is one environment to SB3, so that all share one network:
-    `num_envs` is n_envs times the number of places. A place that is empty shows zeros and earns 0, appears in no
-    statistics, and its steps end when somebody sits down. A copy ends at its horizon, or when nobody is left.
+    their units. With several agents every agent slot of every copy is one environment to SB3, so that all share one
+    network: `num_envs` is n_envs times the number of agent slots. An empty slot has zeros as observation and reward
+    and counts in no statistics; its step is done when an agent takes it. A copy ends at its horizon, or when no agent
+    is left.
 
     Raises ValueError or TypeError for a wrong id, keyword or number.
     """
@@ -179,7 +182,7 @@ class ScenarioVecEnv(VecEnv):
         return self._condensed(since, copy_steps, copy_seconds)
 
     def view(self, access: str = "local") -> View:
-        """What an agent of that access level may know of all copies; its observations are in their units."""
+        """What an agent of that access level may know of all environment copies; observations are in their units."""
         return View(self.batch, access)
 
     def raw_observation(self) -> NDArray[np.float32]:
@@ -287,8 +290,6 @@ def network_of(model: Any) -> tuple[AnyNetwork, str]:
     choices of `api.sb3_networks`. SAC's gives out "squashed": the hyperbolic tangent of its output is the action
     in the range [-1, 1]. RecurrentPPO gives its actor's LSTM. Raises AgentError for others.
     """
-    from torch import nn
-
     policy = model.policy
     if hasattr(policy, "lstm_actor"):
         return _recurrent(policy), "logits"
@@ -330,8 +331,6 @@ def network_of(model: Any) -> tuple[AnyNetwork, str]:
             _fold(layers, _array(seen.mean)[columns[0]], _array(seen.scale)[columns[0]], marks is not None)
         return SetNetwork(tuple(layers), columns, inputs, activation, marks), output
     if skip:
-        from mmwave_gym.api.sb3_networks import SKIP_GAIN
-
         layers[-1][0][:, -linear[0].in_features :] *= SKIP_GAIN  # a saved network sees its input as it is
     if hasattr(getattr(policy, "action_net", None), "unit"):
         layers[-1] = tuple(part * np.float32(policy.action_net.unit) for part in layers[-1])

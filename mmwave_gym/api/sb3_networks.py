@@ -1,4 +1,4 @@
-"""Networks for Stable-Baselines3: those whose last layer sees the input too, and those that score every choice alike.
+"""Networks for Stable-Baselines3: with a linear path beside the hidden layers, or the same weights for every choice.
 
 Choosing among cells is nearly linear in their levels in dB, so a linear path beside the hidden layers (`Skip…`) learns
 fast and the hidden layers refine it; ours. `Plain…` has no such path and sees chosen inputs in units of their spread.
@@ -125,7 +125,7 @@ class InUnits(nn.Module):
 
 
 class PlainPolicy(ActorCriticPolicy):
-    """For PPO and A2C: a perceptron; what it says of a continuous action is in units of its first deviation."""
+    """For PPO and A2C: a perceptron; outputs for continuous actions are in units of the initial standard deviation."""
 
     def _build(self, lr_schedule: Any) -> None:
         super()._build(lr_schedule)

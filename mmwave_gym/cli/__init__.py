@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 
 import gymnasium
 import typer
@@ -15,12 +16,13 @@ from mmwave_gym.cli.list import list_
 from mmwave_gym.cli.output import err
 from mmwave_gym.cli.render import render
 from mmwave_gym.cli.reproduce import reproduce
+from mmwave_gym.cli.ship import ship
 from mmwave_gym.cli.train import FORWARD, train
 from mmwave_gym.core import rooms
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 app.command("list")(list_)
-for verb in (evaluate, leaderboard, reproduce, render, channel):
+for verb in (evaluate, leaderboard, reproduce, render, channel, ship):
     app.command()(verb)
 app.command(context_settings=FORWARD)(train)
 for room in rooms.rooms().values():
@@ -28,10 +30,10 @@ for room in rooms.rooms().values():
         app.command(name)(room.resolve(reference))
 
 
-def main() -> None:
-    """Entry point: bad input is one line on stderr and exit code 2."""
+def main(words: Sequence[str] | None = None) -> None:
+    """Entry point, by default with the words of the process: bad input is one line on stderr and exit code 2."""
     try:
-        app()
+        app(words, prog_name="mmwave-gym")
     except (ValueError, TypeError, OSError, gymnasium.error.Error, ImportError) as error:
         if os.environ.get("MMWAVE_DEBUG"):
             raise

@@ -1,8 +1,15 @@
-"""`mmwave-gym train`: train an agent with an installed algorithm."""
+"""`mmwave-gym train`: train an agent with an installed algorithm.
+
+An algorithm is an entry point of the group `mmwave_gym.algorithms`: its name, and a function of the words behind it.
+
+    [project.entry-points."mmwave_gym.algorithms"]
+    reinforce = "their_package.reinforce:run"
+"""
 
 from __future__ import annotations
 
 import difflib
+from collections.abc import Sequence
 from importlib.metadata import entry_points
 
 import typer
@@ -10,18 +17,41 @@ import typer
 GROUP = "mmwave_gym.algorithms"
 FORWARD = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 """Every word behind the algorithm is the algorithm's, `--help` too."""
+EXTRAS = {
+    **dict.fromkeys(("torch", "stable_baselines3", "sb3_contrib", "tensorboard"), "train"),
+    **dict.fromkeys(("numba", "sklearn"), "train,baselines"),
+}
+"""Module -> the extras that bring it."""
 
 
 def train(context: typer.Context) -> None:
     """Train an agent: mmwave-gym train ppo --task handover/a1-beta25; every algorithm has its own --help."""
-    known = {e.name: e for e in entry_points(group=GROUP)}
     words = context.args
     if not words or words[0] in ("--help", "-h"):
-        print("usage: mmwave-gym train ALGORITHM …\n\nalgorithms: " + ", ".join(sorted(known)))
+        known = ", ".join(sorted(e.name for e in entry_points(group=GROUP)))
+        print(f"usage: mmwave-gym train ALGORITHM …\n\nalgorithms: {known}")
         return
-    name = words[0].replace("-", "_")
-    if name not in known:
-        near = difflib.get_close_matches(name, known, n=1)
+    run_algorithm(words[0], words[1:])
+
+
+def run_algorithm(name: str, words: Sequence[str]) -> None:
+    """Run an algorithm, loaded only now, with the words behind its name.
+
+    Raises ValueError for an unknown name, ImportError that names the extra where an optional library is missing.
+    """
+    known = {e.name: e for e in entry_points(group=GROUP)}
+    plain = name.replace("-", "_")
+    found = known.get(name) or known.get(plain)
+    if found is None:
+        near = difflib.get_close_matches(plain, known, n=1)
         hint = f" Did you mean {near[0]!r}?" if near else ""
-        raise ValueError(f"unknown algorithm {words[0]!r}.{hint} Known are {', '.join(sorted(known))}.")
-    known[name].load()(words[1:])
+        raise ValueError(f"unknown algorithm {name!r}.{hint} Known are {', '.join(sorted(known))}.")
+    try:
+        found.load()(list(words))
+    except ImportError as error:
+        extra = EXTRAS.get((error.name or "").partition(".")[0])
+        if extra is None:
+            raise
+        raise ImportError(
+            f"training needs {error.name}: pip install 'mmwave-gym[{extra}]'.", name=error.name
+        ) from error

@@ -44,7 +44,9 @@ class JointScenario(Scenario[Any, Any]):
         self.masked = scenario.masked
         self.horizon = scenario.horizon
         self.fields = ObservationFields(
-            f._replace(name=f"{scenario.agent_noun}_{i}_{f.name}") for i in range(places) for f in scenario.fields
+            f._replace(name=f"{scenario.agent_noun}_{i}_{f.name}", per="")
+            for i in range(places)
+            for f in scenario.fields
         )
         self.action_space = _side_by_side(scenario.action_space, places)
 

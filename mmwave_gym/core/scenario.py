@@ -32,6 +32,8 @@ class ObservationField(NamedTuple):
     """One named part of an agent's observation, `size` numbers between `low` and `high` in `unit`.
 
     A field whose numbers span decades is `logarithmic`: learners are shown log(1 + x) of it.
+    per: "choice" where number i of the field is about choice i of a Discrete action, such as the power of cell i;
+    "" for every other field, whatever its size. Networks over choices read it.
     """
 
     name: str
@@ -41,6 +43,7 @@ class ObservationField(NamedTuple):
     unit: str
     description: str
     logarithmic: bool = False
+    per: str = ""
 
 
 class ObservationFields(tuple[ObservationField, ...]):

@@ -9,15 +9,21 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from mmwave_gym.agents.files import load_policy, save_policy
-from mmwave_gym.agents.networks import SetNetwork, choice_columns
-from mmwave_gym.agents.policy import Policy, action_card, field_card
+from mmwave_gym.agents.networks import SetNetwork, choice_columns, mark_columns
+from mmwave_gym.agents.policy import Policy, action_metadata, field_metadata
 from mmwave_gym.agents.protocol import AgentError, RowRng
 from mmwave_gym.core.batch import Batch, View
 from mmwave_gym.core.registration import make_scenario
-from mmwave_gym.core.scenario import EpisodeKey
+from mmwave_gym.core.scenario import EpisodeKey, ObservationField, ObservationFields
 
 ENV = "MmwaveCellSelection-v0"
-FIELDS = [("level_db", 4), ("position_m", 2), ("serving", 4)]
+FIELDS = ObservationFields(
+    (
+        ObservationField("level_db", 4, -50.0, 50.0, "dB", "", per="choice"),
+        ObservationField("position_m", 2, 0.0, 9.0, "m", ""),
+        ObservationField("serving", 4, 0.0, 1.0, "1", "", per="choice"),
+    )
+)
 """Two fields about four choices, and one between them that is not."""
 
 
@@ -45,6 +51,27 @@ def test_where_choices_find_their_features():
     assert choice_columns(FIELDS, 4, 2).tolist() == [[c, 4, 5, 6 + c, 10 + c, 14, 15, 16 + c] for c in range(4)]
     with pytest.raises(AgentError, match="a number for each of the 3 choices"):
         choice_columns(FIELDS, 3)
+
+
+def test_fields_say_which_numbers_are_about_choices():
+    """Not their sizes: a street with four cells has four past SINRs, and none of them is a cell's."""
+    street = make_scenario("street", street="canyon", arm_m=300.0, isd_m=150.0)
+    cells, sinr = int(street.action_space.n), next(f for f in street.fields if f.name == "sinr_db")
+    assert cells == sinr.size == 4
+    columns = choice_columns(street.fields, cells)
+    where = street.fields.split(np.arange(street.fields.size))
+    for name in ("rsrp_0_dbm", "serving"):
+        assert [np.isin(where[name], own).sum() for own in columns] == [1, 1, 1, 1]
+    assert all(np.isin(where["sinr_db"], own).all() for own in columns)
+    assert mark_columns(street.fields, cells).tolist() == where["serving"].tolist()
+
+    power = make_scenario("power_allocation", levels=4)  # as many levels as rings and neighbours
+    assert int(power.action_space.n) == 4
+    assert 4 in {f.size for f in power.fields}
+    with pytest.raises(
+        AgentError, match=r'number for each of the 4 choices, declared by ObservationField\(…, per="choice"\)'
+    ):
+        choice_columns(power.fields, 4)
 
 
 @settings(max_examples=40, deadline=None)
@@ -121,12 +148,12 @@ def test_networks_that_cannot_be():
 # ---------------------------------------------------------------------------- as policies
 
 
-def card(scenario, frame_stack=1, output="logits"):
+def metadata(scenario, frame_stack=1, output="logits"):
     return {
         "env_id": ENV,
         "kwargs": {},
         "algorithm": "PPO",
-        "action": action_card(scenario.action_space),
+        "action": action_metadata(scenario.action_space),
         "output": output,
         "normalised": True,
         "frame_stack": frame_stack,
@@ -155,7 +182,7 @@ def test_a_saved_policy_acts_as_the_model(algorithm, frame_stack, tmp_path):
     model.save(tmp_path / "model.zip")
     model = kind.load(tmp_path / "model.zip")
     network, output = network_of(model)
-    described = card(venv.scenario, frame_stack, output)
+    described = metadata(venv.scenario, frame_stack, output)
     agent = load_policy(save_policy(tmp_path / "policy.npz", network, venv.scenario.fields, described))
 
     venv.seed(7)
@@ -184,7 +211,7 @@ def test_choices_that_look_the_same_are_drawn_among():
     fields = batch.scenario.fields
     network = random_network(choice_columns(fields, 3), fields.size)
     network = dataclasses.replace(network, layers=tuple((w * 0, b * 0) for w, b in network.layers))
-    policy = Policy(network, {**card(batch.scenario), "fields": field_card(fields)})
+    policy = Policy(network, {**metadata(batch.scenario), "fields": field_metadata(fields)})
     observation = batch.observe().reshape(1000, -1)
     drawn = [
         policy.predict(observation, policy.begin(View(batch, "local"), RowRng.from_seed(seed, 1000)))[0]
@@ -226,10 +253,11 @@ def test_masked_training_leaves_out_what_is_masked(small_scenarios):
 def test_files_say_what_is_wrong(tmp_path):
     scenario = make_scenario("cell_selection")
     network = random_network(choice_columns(scenario.fields, 3), scenario.fields.size)
-    path = save_policy(tmp_path / "policy.npz", network, scenario.fields, card(scenario))
+    path = save_policy(tmp_path / "policy.npz", network, scenario.fields, metadata(scenario))
     assert isinstance(load_policy(path).network, SetNetwork)
     side = path.with_suffix(".json")
     right = json.loads(side.read_text())
+    assert all(field[-1] == "choice" for field in right["fields"])
     assert right["network"] == {"over": "choices", "hidden": [6, 5], "activation": "tanh"}
     for changes, said in (
         ({"network": {**right["network"], "over": "cells"}}, "this version knows those over 'choices'"),
@@ -242,3 +270,37 @@ def test_files_say_what_is_wrong(tmp_path):
         side.write_text(json.dumps({**right, **changes}))
         with pytest.raises(AgentError, match=said):
             load_policy(path)
+
+
+def test_saving_checks_what_a_network_over_choices_reads(tmp_path):
+    """A network that takes another field for one about choices is not saved."""
+    scenario = make_scenario("cell_selection")
+    wrong = ObservationFields(f._replace(per="choice" if f.name == "serving" else "") for f in scenario.fields)
+    network = random_network(choice_columns(wrong, 3), scenario.fields.size)
+    with pytest.raises(AgentError, match="columns are not those of fields that declare a number for each choice"):
+        save_policy(tmp_path / "policy.npz", network, scenario.fields, metadata(scenario))
+    assert not list(tmp_path.iterdir())
+
+
+def test_older_files_do_not_declare_and_are_read_by_size(tmp_path):
+    """They act as they were trained, and a newer one is refused where another field is about choices."""
+    scenario = make_scenario("cell_selection")
+    network = random_network(choice_columns(scenario.fields, 3), scenario.fields.size)
+    path = save_policy(tmp_path / "policy.npz", network, scenario.fields, metadata(scenario))
+    side = path.with_suffix(".json")
+    text = json.loads(side.read_text())
+    batch = Batch(scenario, 5)
+    batch.reset([EpisodeKey(0, n) for n in range(5)])
+    view, observation = View(batch, "local"), batch.observe()[:, 0]
+    newer = load_policy(path)
+    expected = newer.predict(observation)[0]
+    newer.begin(view, RowRng.from_seed(0, view.num_rows))
+    view.fields = ObservationFields(f._replace(per="") for f in view.fields)
+    with pytest.raises(AgentError, match=r"serving\[3\] in \[0, 1\] a choice.* here it is"):
+        newer.begin(view, RowRng.from_seed(0, view.num_rows))
+
+    side.write_text(json.dumps({**text, "fields": [field[:4] for field in text["fields"]]}))
+    older = load_policy(path)
+    np.testing.assert_array_equal(older.network.columns, network.columns)
+    np.testing.assert_array_equal(older.predict(observation)[0], expected)
+    older.begin(View(batch, "local"), RowRng.from_seed(0, view.num_rows))

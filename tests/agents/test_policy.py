@@ -13,7 +13,7 @@ import mmwave_gym  # registers the environments
 from mmwave_gym.agents.files import load_policy, save_policy
 from mmwave_gym.agents.loading import load_agent
 from mmwave_gym.agents.networks import Network
-from mmwave_gym.agents.policy import Policy, action_card, field_card
+from mmwave_gym.agents.policy import Policy, action_metadata, field_metadata
 from mmwave_gym.agents.protocol import AgentError, RowRng
 from mmwave_gym.api.gymnasium import ScenarioVectorEnv
 from mmwave_gym.core.registration import make_scenario
@@ -26,12 +26,12 @@ def scenario():
     return make_scenario("handover", **WORLD)
 
 
-def card(frame_stack=1, **other):
+def metadata(frame_stack=1, **other):
     return {
         "env_id": ENV,
         "kwargs": WORLD,
         "algorithm": "PPO",
-        "action": action_card(scenario().action_space),
+        "action": action_metadata(scenario().action_space),
         "output": "logits",
         "normalised": True,
         "frame_stack": frame_stack,
@@ -51,7 +51,7 @@ def random_network(inputs=12, outputs=6, hidden=(8,), skip=True, seed=0):
 
 @pytest.fixture
 def saved(tmp_path):
-    return save_policy(tmp_path / "policy.npz", random_network(), scenario().fields, card(seed=3, steps=10))
+    return save_policy(tmp_path / "policy.npz", random_network(), scenario().fields, metadata(seed=3, steps=10))
 
 
 def begun(policy, copies=5, **world):
@@ -96,7 +96,7 @@ def test_numpy_acts_as_stable_baselines3(tmp_path, algorithm, frame_stack, skip)
 
     venv, stacked, model = trained(algorithm, frame_stack, skip)
     network, output = network_of(model)
-    described = card(frame_stack, algorithm=algorithm, output=output)
+    described = metadata(frame_stack, algorithm=algorithm, output=output)
     path = save_policy(tmp_path / "policy.npz", network, venv.scenario.fields, described)
     model.save(tmp_path / "policy.zip")
     agents = [load_policy(path), load_policy(tmp_path / "policy.zip")]
@@ -122,7 +122,7 @@ def test_numpy_acts_as_stable_baselines3(tmp_path, algorithm, frame_stack, skip)
 
 def test_sampling_follows_the_softmax_and_the_given_chance():
     network = Network(((np.zeros((6, 12), np.float32), np.log([1, 2, 3, 4, 5, 5]).astype(np.float32)),))
-    policy = Policy(network, {**card(), "fields": field_card(scenario().fields)})
+    policy = Policy(network, {**metadata(), "fields": field_metadata(scenario().fields)})
     _, observation, state = begun(policy, copies=1000)
     action, _ = policy.predict(observation, state, deterministic=False)
     share = np.bincount(action, minlength=6) / 1000
@@ -137,7 +137,7 @@ def test_masks_are_obeyed(small_scenarios):
     observation, _ = env.reset(seed=0)
     fields, space = env.scenario.fields, env.single_action_space
     network = random_network(fields.size, int(space.n), seed=1)
-    described = {**card(), "action": action_card(space), "fields": field_card(fields)}
+    described = {**metadata(), "action": action_metadata(space), "fields": field_metadata(fields)}
     policy = Policy(network, described)
     state = policy.begin(env.view(), RowRng.from_seed(0, 20))
     forbidden = 0
@@ -157,7 +157,7 @@ def test_pairs_of_choices_and_continuous_actions():
         network = random_network(12, outputs)
         if output == "mean":
             network = Network(network.layers, "tanh", True, np.zeros(2, np.float32))
-        described = {**card(), "action": action_card(space), "output": output, "fields": field_card(fields)}
+        described = {**metadata(), "action": action_metadata(space), "output": output, "fields": field_metadata(fields)}
         policy = Policy(network, described)
         observation = np.random.default_rng(0).uniform(fields.low, fields.high, (50, 12)).astype(np.float32)
         for deterministic in (True, False):
@@ -191,7 +191,7 @@ def test_a_saved_policy_is_ranked_by_its_path(saved):
 
 
 def test_saving_twice_gives_the_same_bytes(saved, tmp_path):
-    other = save_policy(tmp_path / "other.npz", random_network(), scenario().fields, card(seed=3, steps=10))
+    other = save_policy(tmp_path / "other.npz", random_network(), scenario().fields, metadata(seed=3, steps=10))
     assert saved.read_bytes() == other.read_bytes()
     assert saved.with_suffix(".json").read_bytes() == other.with_suffix(".json").read_bytes()
     assert not list(tmp_path.glob("*.part"))

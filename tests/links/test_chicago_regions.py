@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import mmwave_gym  # noqa: F401  (registers the ids)
-from mmwave_baselines.training.arguments import parse
+from mmwave_baselines.training.command import parse
 from mmwave_baselines.training.ppo import Ppo
 from mmwave_gym.benchmark.suite import task
 from mmwave_gym.core.errors import ChannelError

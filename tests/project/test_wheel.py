@@ -1,5 +1,6 @@
 """The wheel works outside the checkout: agents and weights included."""
 
+import json
 import os
 import subprocess
 import sys
@@ -57,3 +58,23 @@ def test_wheel_holds_what_it_should(installed: Path) -> None:
     assert "mmwave_gym/py.typed" in files
     assert "mmwave_gym/benchmark/leaderboard/page.html.j2" in files
     assert not any(f.startswith(("tests/", "train/", "docs/", "bench/")) for f in files)
+
+
+def test_wheel_trains_in_an_empty_folder(installed: Path, tmp_path: Path) -> None:
+    """As `python -m train.ppo` does in a checkout; the command that it records works here too."""
+    pytest.importorskip("stable_baselines3", reason="the extra mmwave-gym[train] is not installed")
+    words = ["MmwaveHandover-v0", "--set", "horizon=40", "--n-envs", "8", "--n-steps", "8", "--batch-size", "64"]
+    small = ["--steps", "64", "--frame-stack", "1", "--hidden", "8", "--eval-every", "0", "--eval-episodes", "2"]
+    code = f"""
+sys.argv = ["/somewhere/bin/mmwave-gym", "train", "ppo", *{[*words, *small]!r}]
+import mmwave_gym.cli
+assert mmwave_gym.cli.__file__.startswith(sys.path[0]), mmwave_gym.cli.__file__
+try:
+    mmwave_gym.cli.main()
+except SystemExit as end:
+    assert not end.code, end.code
+"""
+    assert _run(code, installed, tmp_path).startswith("mmwave-gym evaluate runs/ppo-handover-custom-s0/policy.npz")
+    metadata = json.loads((tmp_path / "runs/ppo-handover-custom-s0/policy.json").read_text())
+    assert metadata["command"].startswith("mmwave-gym train ppo MmwaveHandover-v0 --set horizon=40 --steps 64")
+    assert metadata["steps"] == 64

@@ -12,10 +12,11 @@ import torch
 
 import mmwave_gym
 from mmwave_baselines.street.rules import A3
-from mmwave_baselines.training.arguments import parse
+from mmwave_baselines.training.command import parse
 from mmwave_baselines.training.imitation import imitate
 from mmwave_baselines.training.recurrent_ppo import RecurrentPpo, build
-from mmwave_baselines.training.session import BadRun, Environment, main, parse_checked
+from mmwave_baselines.training.run import BadRun, parse_checked
+from mmwave_baselines.training.session import Environment, main
 from mmwave_gym.agents.loading import load_agent
 from mmwave_gym.agents.protocol import AgentError
 from mmwave_gym.api.sb3 import network_of
@@ -79,10 +80,10 @@ def test_the_saved_agent_plays_as_the_archive_does(tmp_path):
     of = mmwave_gym.Task(env_id=ENV, kwargs={"duration_s": 4.0})
     by_npz, by_zip = (mmwave_gym.evaluate(str(out / name), of, episodes=4) for name in ("policy.npz", "model.zip"))
     assert by_npz == by_zip
-    card = json.loads((out / "policy.json").read_text())
-    assert card["algorithm"] == "RECURRENTPPO"
-    assert card["command"].startswith(f"python -m train.recurrent_ppo {ENV} --set duration_s=4.0")
-    assert card["network"]["recurrent"] == "lstm"
+    metadata = json.loads((out / "policy.json").read_text())
+    assert metadata["algorithm"] == "RECURRENTPPO"
+    assert metadata["command"].startswith(f"python -m train.recurrent_ppo {ENV} --set duration_s=4.0")
+    assert metadata["network"]["recurrent"] == "lstm"
 
     base = Environment(parse(RecurrentPpo, [*RUN]), of, 5).base
     base.reset()

@@ -20,6 +20,7 @@ from mmwave_gym.agents.protocol import RowRng
 ROOT = Path(__file__).parents[2]
 ENV = "MmwaveHandover-v0"
 TINY = ["--set", "horizon=40", "--n-envs=8", "--frame-stack=2", "--hidden=8", "--eval-episodes=4", "--horizon=20"]
+FOUR_LEVELS = ["MmwavePowerAllocation-v0", "--set", "levels=4", "--train-set=horizon=20"]  # as many as rings
 PPO = ["--n-steps=8", "--batch-size=64", *TINY]
 
 
@@ -170,6 +171,10 @@ def test_resuming_what_is_done_saves_it_again(tmp_path, capsys):
         ([ENV, "--resume"], "nothing to resume"),
         ([ENV, "--imitate=nobody", *PPO], "unknown agent 'nobody'"),
         ([ENV, "--no-such-option"], "unrecognized arguments"),
+        (["--task", "handover/a1-beta26"], "Did you mean 'handover/a1-beta25'"),
+        ([*FOUR_LEVELS, "--network=set"], "needs a field with a number for each of the 4 choices"),
+        ([*FOUR_LEVELS, "--network=relative"], "needs a field with a number for each of the 4 choices"),
+        (["MmwavePowerAllocation-v0", "--set", "levels=null", "--network=set"], "--network set makes one choice"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(argv, said, tmp_path, capsys):
@@ -183,16 +188,44 @@ def test_a_directory_that_cannot_be_written(tmp_path, capsys):
     assert "cannot write to" in capsys.readouterr().err
 
 
-def test_a_missing_extra_is_named(tmp_path, capsys, monkeypatch):
-    monkeypatch.setitem(sys.modules, "stable_baselines3", None)
-    monkeypatch.setitem(sys.modules, "torch", None)
-    assert run("ppo", ENV, out=tmp_path / "run") == 2
-    assert "pip install 'mmwave-gym[train]'" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("words", "missing", "extra"),
+    [
+        (["train.ppo", ENV], "torch", "train"),
+        (["mmwave_gym.cli", "train", "ppo", "--help"], "stable_baselines3", "train"),
+        (["train.a3c", "--help"], "torch", "train"),
+        (["mmwave_gym.cli", "train", "turns"], "numba", "train,baselines"),
+    ],
+)
+def test_a_missing_extra_is_named(words, missing, extra, tmp_path):
+    """In one line, with exit code 2, even where only help is asked for."""
+    (tmp_path / f"{missing}.py").write_text(f"raise ModuleNotFoundError('No module named {missing}', name={missing!r})")
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path[1:]])}
+    done = subprocess.run(
+        [sys.executable, "-m", *words], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert done.stderr.splitlines() == [f"mmwave-gym: training needs {missing}: pip install 'mmwave-gym[{extra}]'."]
+
+
+def test_the_command_is_recorded_as_it_was_given(monkeypatch):
+    """Scripts exist in a checkout only, so the command line names itself."""
+    from mmwave_baselines.training.command import command, parse
+    from mmwave_baselines.training.ppo import Ppo
+
+    args = parse(Ppo, [ENV, "--seed=3"])
+    for started, words in (
+        ("/a/train/ppo.py", "python -m train.ppo"),
+        ("/a/bin/mmwave-gym", "mmwave-gym train ppo"),
+        ("/a/mmwave_gym/cli/__main__.py", "mmwave-gym train ppo"),
+    ):
+        monkeypatch.setattr(sys, "argv", [started])
+        assert command(args) == f"{words} {ENV} --seed 3"
 
 
 def test_staying_is_preferred_at_the_start():
     """The untrained network with the initial preference hands over in fewer slots than one without."""
-    from mmwave_baselines.training.arguments import parse
+    from mmwave_baselines.training.command import parse
     from mmwave_baselines.training.ppo import Ppo, build
     from mmwave_baselines.training.session import Environment, agent_of, prefer_staying
 
@@ -251,9 +284,10 @@ def test_regrets_leave_out_only_what_no_action_changes(world):
 @pytest.mark.parametrize("network", ["mlp", "set"])
 def test_a_run_may_begin_as_a_rule(network):
     """As a sharp rule on the newest frame the untrained network is the strongest cell with a margin."""
-    from mmwave_baselines.training.arguments import parse
+    from mmwave_baselines.training.command import parse
     from mmwave_baselines.training.ppo import Ppo, build
-    from mmwave_baselines.training.session import BadRun, Environment, agent_of, begin_as_rule
+    from mmwave_baselines.training.run import BadRun
+    from mmwave_baselines.training.session import Environment, agent_of, begin_as_rule
 
     args = parse(Ppo, [ENV, *PPO, "--network", network])
     environment = Environment(args, args.target(), 0)
@@ -274,7 +308,7 @@ def test_a_run_may_begin_as_a_rule(network):
 
 
 def test_imitation_approaches_the_expert(tmp_path):
-    from mmwave_baselines.training.arguments import parse
+    from mmwave_baselines.training.command import parse
     from mmwave_baselines.training.imitation import imitate
     from mmwave_baselines.training.ppo import Ppo, build
     from mmwave_baselines.training.session import Environment
@@ -298,7 +332,7 @@ def test_shipped_agents_are_those_of_their_files():
             for seed in kind.training_seeds(task(name)):
                 policy = kind.for_task(task(name), seed)
                 assert policy.config["seed"] == seed
-                assert policy.card["command"].startswith(f"python -m train.{kind.algorithm} --task {name}")
+                assert policy.metadata["command"].startswith(f"python -m train.{kind.algorithm} --task {name}")
     for name in ("handover/a1-beta5", "handover/a1-beta25", "handover/a3-beta25"):
         assert len(Ppo.training_seeds(task(name))) >= 5
     assert Ppo.training_seeds(Task(env_id=ENV)) == ()

@@ -15,11 +15,12 @@ pytest.importorskip("sb3_contrib", reason="the extra mmwave-gym[train] is not in
 from rich.console import Console
 
 from mmwave_baselines.association.learned import Traveller
-from mmwave_baselines.training.arguments import parse
-from mmwave_baselines.training.callbacks import Yardstick
-from mmwave_baselines.training.per_agent_gae import ChainedPpo, ChainedRolloutBuffer, TurnVecEnv
+from mmwave_baselines.training.command import parse
+from mmwave_baselines.training.per_agent_gae import PerAgentGaeBuffer, PerAgentGaePpo, TurnTakingVecEnv
 from mmwave_baselines.training.ppo import Ppo, build
-from mmwave_baselines.training.session import BadRun, parse_checked, train
+from mmwave_baselines.training.run import BadRun, parse_checked
+from mmwave_baselines.training.session import train
+from mmwave_baselines.training.yardstick import Yardstick
 from mmwave_gym import evaluate
 from mmwave_gym.agents.files import read_policy
 from mmwave_gym.api.sb3 import make_sb3_vec_env
@@ -40,7 +41,7 @@ def choose(venv: Any, rng: np.random.Generator) -> Any:
     return np.where(masks, rng.random(masks.shape), -1.0).argmax(axis=1)
 
 
-def slow_advantages(buffer: ChainedRolloutBuffer) -> tuple[Any, Any, Any]:
+def slow_advantages(buffer: PerAgentGaeBuffer) -> tuple[Any, Any, Any]:
     """Advantages before they are centred, whether they are known, and returns: one UE of one episode at a time."""
     steps, columns = buffer.agent.shape
     advantage, known = np.zeros((steps, columns)), np.zeros((steps, columns), bool)
@@ -60,11 +61,11 @@ def slow_advantages(buffer: ChainedRolloutBuffer) -> tuple[Any, Any, Any]:
     return advantage, known, advantage + buffer.values
 
 
-def test_the_buffer_chains_each_ues_own_decisions() -> None:
+def test_the_buffer_follows_each_ues_own_decisions() -> None:
     rng = np.random.default_rng(0)
-    venv = TurnVecEnv([part(5), part(9)])
+    venv = TurnTakingVecEnv([part(5), part(9)])
     steps = 200  # more than an episode of five UEs
-    buffer = ChainedRolloutBuffer(
+    buffer = PerAgentGaeBuffer(
         steps, venv.observation_space, venv.action_space, "cpu", gae_lambda=0.8, n_envs=2, horizon_s=7.0
     )
     buffer.venv = venv
@@ -93,15 +94,15 @@ def test_the_buffer_chains_each_ues_own_decisions() -> None:
 
 def test_the_reward_is_the_environments_credit() -> None:
     """Scaled; over an episode it is what the metric sums to, and `turn` tells who decided and for how long it held."""
-    venv = TurnVecEnv([part(6), part(10)], scale=0.5)
+    venv = TurnTakingVecEnv([part(6), part(10)], scale=0.5)
     venv.reset()
     rng = np.random.default_rng(1)
     earned, elapsed = np.zeros(2), np.zeros(2)
     running = np.ones(2, bool)
     while running.any():
-        deciding = [int(p.batch.agent_ids()[0, 0]) for p in venv.parts]
+        deciding = [int(p.batch.agent_ids()[0, 0]) for p in venv.venvs]
         _, reward, done, infos = venv.step(choose(venv, rng))
-        credit = [p.outcome.metrics["credit_mbit"][0] for p in venv.parts]
+        credit = [p.outcome.metrics["credit_mbit"][0] for p in venv.venvs]
         assert np.allclose(reward, 0.5 * np.array(credit))
         assert venv.turn.agent.tolist() == deciding
         earned += credit * running
@@ -115,7 +116,7 @@ def test_the_reward_is_the_environments_credit() -> None:
 
 
 def test_mixed_worlds_are_the_single_ones_side_by_side() -> None:
-    mixed, single = TurnVecEnv([part(6, 2), part(12)]), [part(6, 2), part(12)]
+    mixed, single = TurnTakingVecEnv([part(6, 2), part(12)]), [part(6, 2), part(12)]
     rng = np.random.default_rng(2)
     assert mixed.num_envs == 3
     assert np.array_equal(mixed.reset(), np.concatenate([p.reset() for p in single]))
@@ -133,14 +134,14 @@ def test_mixed_worlds_are_the_single_ones_side_by_side() -> None:
     assert set(mixed.recent_metrics()) >= {"reward", "network_rate_mbps"}
     other = make_sb3_vec_env(ENV, 1, 0, num_ues=6, **{**SMALL, "max_candidates": 2})
     with pytest.raises(ValueError, match="same observations and actions"):
-        TurnVecEnv([part(6), other])
+        TurnTakingVecEnv([part(6), other])
 
 
 def test_plain_rewards_can_be_asked_for() -> None:
-    venv = TurnVecEnv([part(6)], credit=False)
+    venv = TurnTakingVecEnv([part(6)], credit=False)
     venv.reset()
     _, reward, _, _ = venv.step(choose(venv, np.random.default_rng(0)))
-    assert reward[0] == pytest.approx(venv.parts[0].outcome.reward[0, 0])
+    assert reward[0] == pytest.approx(venv.venvs[0].outcome.reward[0, 0])
 
 
 def test_it_trains_and_what_it_saves_plays_at_any_density(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -151,10 +152,10 @@ def test_it_trains_and_what_it_saves_plays_at_any_density(tmp_path: Any, monkeyp
     words = ["--vary", "num_ues=[8,16]", "--steps", "512", "--n-steps", "64", "--eval-every", "256"]
     words += ["--imitate-updates", "10", "--horizon", "50", "--out", str(tmp_path)]
     path = train(parse_checked(Ppo, [*WORDS, *words]), build, Console(quiet=True))
-    card = json.loads(path.with_suffix(".json").read_text())
-    assert card["results"]["reward"] == 9.0
-    assert card["results"]["steps"] == 512
-    assert "--vary" in card["command"]
+    metadata = json.loads(path.with_suffix(".json").read_text())
+    assert metadata["results"]["reward"] == 9.0
+    assert metadata["results"]["steps"] == 512
+    assert "--vary" in metadata["command"]
     policy: Any = read_policy(path.read_bytes(), path.with_suffix(".json").read_bytes(), "policy", Traveller)
     for num_ues, most in ((6, None), (20, 3)):
         task = Task(env_id=ENV, kwargs={**SMALL, "num_ues": num_ues, "max_candidates": most}, episodes=1)
@@ -164,16 +165,16 @@ def test_it_trains_and_what_it_saves_plays_at_any_density(tmp_path: Any, monkeyp
 
 
 def test_what_is_built() -> None:
-    """Credit and chains where turns are taken, the environment's reward where they are not wanted."""
+    """Per-agent GAE on credit where turns are taken, the environment's reward where it is not wanted."""
     from mmwave_baselines.training.session import Environment
 
     words = [*WORDS, "--set", "num_ues=6", "--n-steps", "64"]
-    for more, kind in ([], ChainedRolloutBuffer), (["--no-chains"], None):
+    for more, kind in ([], PerAgentGaeBuffer), (["--no-chains"], None):
         args = parse(Ppo, [*words, *more])
         assert len(args.varied_keywords(args.target())) == 1  # --set comes before the preset's --vary
         model = build(args, Environment(args, args.target(), 0).venv)
-        assert isinstance(model, ChainedPpo) == (kind is not None)
-        assert isinstance(model.rollout_buffer, ChainedRolloutBuffer) == (kind is not None)
+        assert isinstance(model, PerAgentGaePpo) == (kind is not None)
+        assert isinstance(model.rollout_buffer, PerAgentGaeBuffer) == (kind is not None)
 
 
 @pytest.mark.parametrize(
@@ -192,15 +193,15 @@ def test_bad_arguments_are_named(words: list[str], fault: str) -> None:
 
 def test_other_worlds_vary_too() -> None:
     """Side by side, each with its own keyword; observations are normalised alike."""
-    from mmwave_baselines.training.concatenated import PartsVecEnv
+    from mmwave_baselines.training.concatenated import ConcatenatedVecEnv
     from mmwave_baselines.training.session import Environment
 
     words = ["MmwaveHandover-v0", "--vary", "beta=[1.0,2.0]", "--n-envs", "3", "--frame-stack", "2"]
     args = parse_checked(Ppo, words)
     environment = Environment(args, args.target(), 0)
     base = environment.base
-    assert isinstance(base, PartsVecEnv)
-    assert [part.unwrapped.scenario.config.beta for part in base.parts] == [1.0, 2.0]
+    assert isinstance(base, ConcatenatedVecEnv)
+    assert [part.unwrapped.scenario.config.beta for part in base.venvs] == [1.0, 2.0]
     assert environment.venv.num_envs == 6
     assert environment.venv.reset().shape == (6, 2 * base.scenario.fields.size)
     reward = environment.venv.step(np.zeros(6, np.int64))[1]

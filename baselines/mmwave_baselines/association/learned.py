@@ -15,13 +15,15 @@ from numpy.typing import NDArray
 from mmwave_baselines.association.rules import vertex_cover
 from mmwave_baselines.shipped import Shipped
 from mmwave_gym.agents.networks import SetNetwork, choice_columns
-from mmwave_gym.agents.policy import Policy
+from mmwave_gym.agents.policy import Policy, field_metadata, fields_of
 from mmwave_gym.agents.protocol import AgentError, RowRng
 from mmwave_gym.benchmark.task import Task
 from mmwave_gym.core.batch import View
 from mmwave_gym.core.scenario import ObservationField, ObservationFields
 
-ROLE = ObservationField("role", 1, 0.0, 1.0, "1", "1 where a vertex cover of the map leaves the base station free")
+ROLE = ObservationField(
+    "role", 1, 0.0, 1.0, "1", "1 where a vertex cover of the map leaves the base station free", per="choice"
+)
 
 
 def free_sites(constants: Any) -> NDArray[np.bool_]:
@@ -35,15 +37,15 @@ class Traveller(Policy):
     Bounds of the observation are those of its training, so that numbers mean to it what they meant there.
     """
 
-    def __init__(self, network: Any, card: Any):
-        super().__init__(network, card)
-        self.with_roles = any(field[0] == ROLE.name for field in card["fields"])
+    def __init__(self, network: Any, metadata: Any):
+        super().__init__(network, metadata)
+        self.with_roles = any(field[0] == ROLE.name for field in metadata["fields"])
         self.access = "central" if self.with_roles else "local"
 
     def begin(self, view: View, rng: RowRng) -> Any:
         """Raises AgentError where candidates are described otherwise."""
         here = [f.name for f in view.fields] + [ROLE.name] * self.with_roles
-        there = [field[0] for field in self.card["fields"]]
+        there = [field[0] for field in self.metadata["fields"]]
         if here != there:
             raise AgentError(f"this policy reads {', '.join(there)}; here an observation has {', '.join(here)}.")
         at_home = self._for(int(view.action_space.n))  # type: ignore[attr-defined]
@@ -65,13 +67,12 @@ class Traveller(Policy):
 
     def _for(self, choices: int) -> Policy:
         """The same policy for another number of candidates."""
-        trained = self._action["n"]
-        fields = [[f[0], choices if f[1] == trained else f[1], *f[2:]] for f in self.card["fields"]]
+        trained = fields_of(self.metadata)
+        fields = ObservationFields(f._replace(size=choices) if f.per == "choice" else f for f in trained)
         assert isinstance(self.network, SetNetwork)
-        network = dataclasses.replace(
-            self.network, columns=choice_columns(fields, choices), inputs=sum(f[1] for f in fields)
-        )
-        return Policy(network, {**self.card, "fields": fields, "action": {"kind": "discrete", "n": choices}})
+        network = dataclasses.replace(self.network, columns=choice_columns(fields, choices), inputs=fields.size)
+        action = {"kind": "discrete", "n": choices}
+        return Policy(network, {**self.metadata, "fields": field_metadata(fields), "action": action})
 
 
 @dataclasses.dataclass
@@ -87,10 +88,7 @@ class _Told:
     def __init__(self, view: View, policy: Policy, roles: bool):
         self._view = view
         self._free = free_sites(view.constants) if roles else None
-        self.fields = ObservationFields(
-            ObservationField(name, size, low, high, "", "", "log" in shown)
-            for name, size, low, high, *shown in policy.card["fields"]
-        )
+        self.fields = fields_of(policy.metadata)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._view, name)

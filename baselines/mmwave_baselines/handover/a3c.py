@@ -65,7 +65,7 @@ class Mode:
     stale: bool = True
     """All UEs fetch when a block begins; otherwise each fetches after the push before its own."""
     regret: bool = False
-    """Learn from regrets in hindsight (`train.rewards`) instead of rewards. The policy sees none of it."""
+    """Learn from regrets in hindsight (`training.shaping`) instead of rewards. The policy sees none of it."""
     decay: float = DECAY
     epsilon: float = 1e-8
 

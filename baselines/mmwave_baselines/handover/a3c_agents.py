@@ -45,7 +45,7 @@ def as_server(network: LstmNetwork, mean_square: Float64Array) -> Server:
     return Server(shape, weights, mean_square)
 
 
-def mode_card(mode: Mode, server: Server) -> dict[str, Any]:
+def mode_metadata(mode: Mode, server: Server) -> dict[str, Any]:
     """What a UE needs beside the weights to go on learning, as JSON values. `OnlineA3c` reads it."""
     # Without the mean squares the first steps of RMSProp would be ten times too long.
     squares = [float(f"{x:.3g}") for x in server.mean_square]
@@ -92,11 +92,11 @@ class OnlineA3c(Policy):
 
     expensive = True  # half a minute of processor time a task and training seed: boards show committed rows
 
-    def __init__(self, network: Any, card: Mapping[str, Any], fetch_every: int = 1, rate: float | None = None):
-        super().__init__(network, card)
-        if not isinstance(network, LstmNetwork) or "online" not in card:
+    def __init__(self, network: Any, metadata: Mapping[str, Any], fetch_every: int = 1, rate: float | None = None):
+        super().__init__(network, metadata)
+        if not isinstance(network, LstmNetwork) or "online" not in metadata:
             raise AgentError("learning goes on only with what train.a3c has saved: this network is another one's.")
-        told = dict(card["online"])
+        told = dict(metadata["online"])
         self._mode = Mode(**told["mode"])
         self._server = as_server(network, np.array(told["mean_square"], np.float64))
         self._rate = self._mode.learning_rate * self._mode.final_rate if rate is None else rate
@@ -104,7 +104,7 @@ class OnlineA3c(Policy):
         self.config = {**self.config, "online": True, "fetch_every": fetch_every, "online_rate": self._rate}
 
     def begin(self, view: View, rng: RowRng) -> OnlineMemory:
-        check_fits(self.card, view)
+        check_fits(self.metadata, view)
         rows, shape = view.num_rows, self._server.shape
         weights, squares = (np.repeat(a[None], rows, axis=0) for a in self._server[1:])
         still = np.zeros((rows, shape.units))

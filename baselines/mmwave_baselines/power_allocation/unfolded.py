@@ -66,7 +66,7 @@ FIELDS = ObservationFields(
         ObservationField("memory", MEMORY, -1.0, 1.0, "1", "what it said that it would remember"),
     )
 )
-CARD: dict[str, Any] = {
+METADATA: dict[str, Any] = {
     "agent": "power_allocation/unfolded",
     "action": {"kind": "box", "low": [-1e9] * (3 + MEMORY), "high": [1e9] * (3 + MEMORY)},
     "output": "mean",

@@ -6,8 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mmwave_baselines.training.arguments import Arguments, option
+from stable_baselines3 import A2C
+
+from mmwave_baselines.training.arguments import Arguments
+from mmwave_baselines.training.command import option
 from mmwave_baselines.training.session import main
+from mmwave_gym.api.sb3_networks import PlainPolicy, SetPolicy, SkipPolicy
 
 
 @dataclass(kw_only=True)
@@ -16,7 +20,7 @@ class A2c(Arguments):
 
     steps: int = option(600_000, "decisions to train on")
     frame_stack: int = option(16, "how many of the last observations the network sees")
-    n_steps: int = option(5, "steps of each copy between updates")
+    n_steps: int = option(5, "steps of each environment copy between updates")
     gamma: float = option(0.998, "discount a step")
     gae_lambda: float = option(0.95, "of the advantage estimate")
     learning_rate: float = option(1e-3, "at the beginning; it falls to a twentieth linearly")
@@ -27,10 +31,6 @@ class A2c(Arguments):
 
 
 def build(args: A2c, env: Any) -> Any:
-    from stable_baselines3 import A2C
-
-    from mmwave_gym.api.sb3_networks import PlainPolicy, SetPolicy, SkipPolicy
-
     policy, policy_kwargs = args.policy_of(env, SkipPolicy, SetPolicy, PlainPolicy)
     return A2C(
         policy,
@@ -48,5 +48,5 @@ def build(args: A2c, env: Any) -> Any:
 
 
 def run(argv: Sequence[str] | None = None) -> None:
-    """The script: `argv` are its words, those of the command line without it."""
+    """Train: `argv` are the words of the command, those of the command line without it."""
     main(A2c, build, argv)

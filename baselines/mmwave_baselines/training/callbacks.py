@@ -7,15 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from stable_baselines3.common.callbacks import BaseCallback
 
-from mmwave_gym.agents.protocol import AgentError
+from mmwave_baselines.training.yardstick import Yardstick
 from mmwave_gym.api.sb3 import ScenarioVecEnv
-from mmwave_gym.benchmark.evaluation import evaluate
-from mmwave_gym.benchmark.task import Task
 from mmwave_gym.core.files import replacing
 
 METRICS_EVERY = 8192
@@ -44,41 +41,7 @@ class Metrics(BaseCallback):
             self.logger.dump(self.num_timesteps)
 
 
-class Yardstick:
-    """Scores agents on the same training episodes as the task's floor, reference and ceiling."""
-
-    def __init__(self, task: Task, episodes: int):
-        self._task, self._episodes = task, episodes
-        self.missing: list[str] = []
-        self._known: dict[str, float] = {}
-        for role in ("floor", "reference", "ceiling"):
-            name = getattr(task, role)
-            if name is None:
-                continue
-            try:
-                self._known[role] = self._play(name)[task.primary]
-            except AgentError as error:
-                self.missing.append(f"{role} {name!r}: {error}")
-
-    def score(self, agent: Any) -> dict[str, float]:
-        """Means of the agent's metrics, `reference_reward`, `ceiling_reward`, and `score`: 0 floor, 1 ceiling."""
-        found = self._play(agent)
-        floor, ceiling = self._known.get("floor"), self._known.get("ceiling")
-        for role in ("reference", "ceiling"):
-            if role in self._known:
-                found[f"{role}_{self._task.primary}"] = self._known[role]
-        if floor is not None and ceiling is not None and floor != ceiling:
-            found["score"] = (found[self._task.primary] - floor) / (ceiling - floor)
-        return found
-
-    def _play(self, agent: Any) -> dict[str, float]:
-        rows = evaluate(agent, self._task, episodes=self._episodes, split="train")
-        names = [n for n in rows[0] if n == "reward" or n in {m.name for m in self._task.scenario().metrics}]
-        columns = {n: [row[n] for row in rows if row[n] is not None] for n in names}
-        return {n: float(np.mean(column)) for n, column in columns.items() if column}
-
-
-class Kept(NamedTuple):
+class Scored(NamedTuple):
     """A network and how it played."""
 
     steps: int
@@ -97,7 +60,7 @@ class Evaluation(BaseCallback):
         self._make, self._agent, self._every, self._keep = yardstick, agent, every, keep
         self._due = every
         self.last: dict[str, float] = {}
-        self.best: Kept | None = None
+        self.best: Scored | None = None
 
     def _on_training_start(self) -> None:
         self._due = (self.num_timesteps // self._every + 1) * self._every
@@ -114,11 +77,11 @@ class Evaluation(BaseCallback):
             self.logger.record(f"eval/{name}", value)
         if self._keep and (self.best is None or self.last[self._keep] > self.best.scores[self._keep]):
             weights = {name: value.clone() for name, value in self.model.policy.state_dict().items()}
-            self.best = Kept(self.num_timesteps, self.last, weights)
+            self.best = Scored(self.num_timesteps, self.last, weights)
 
 
-class LessEntropy(BaseCallback):
-    """Lets the weight of the entropy fall to 0 linearly, so that what was learned by exploring ends decided."""
+class EntropyDecay(BaseCallback):
+    """Lets the weight of the entropy fall linearly to 0, so that the policy ends decided."""
 
     def __init__(self, weight: float):
         super().__init__()
@@ -128,7 +91,8 @@ class LessEntropy(BaseCallback):
         return True
 
     def _on_rollout_end(self) -> None:
-        self.model.ent_coef = self._weight * self.model._current_progress_remaining
+        model: Any = self.model
+        model.ent_coef = self._weight * model._current_progress_remaining
 
 
 class Checkpoints(BaseCallback):
@@ -157,7 +121,7 @@ def save_model(model: Any, path: Path) -> None:
         model.save(draft)
 
 
-class Bar(BaseCallback):
+class ProgressBar(BaseCallback):
     """A progress bar with the last score; without a terminal, a line every tenth."""
 
     def __init__(self, total: int, console: Console, scores: Callable[[], dict[str, float]]):

@@ -6,8 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mmwave_baselines.training.arguments import Arguments, option
+from stable_baselines3 import DQN
+
+from mmwave_baselines.training.arguments import Arguments
+from mmwave_baselines.training.command import option
 from mmwave_baselines.training.session import main
+from mmwave_gym.api.sb3_networks import SetDqnPolicy, SkipDqnPolicy
 
 
 @dataclass(kw_only=True)
@@ -19,7 +23,7 @@ class Dqn(Arguments):
     frame_stack: int = option(8, "how many of the last observations the network sees")
     buffer: int = option(100_000, "transitions remembered")
     batch_size: int = option(1024, "samples of a gradient step")
-    train_every: int = option(4, "steps of each copy between updates")
+    train_every: int = option(4, "steps of each environment copy between updates")
     gradient_steps: int = option(4, "gradient steps of an update")
     gamma: float = option(0.95, "discount a step")
     learning_rate: float = option(1e-3, "at the beginning; it falls to a twentieth linearly")
@@ -31,10 +35,6 @@ class Dqn(Arguments):
 
 
 def build(args: Dqn, env: Any) -> Any:
-    from stable_baselines3 import DQN
-
-    from mmwave_gym.api.sb3_networks import SetDqnPolicy, SkipDqnPolicy
-
     policy, policy_kwargs = args.policy_of(env, SkipDqnPolicy, SetDqnPolicy)
     return DQN(
         policy,
@@ -57,5 +57,5 @@ def build(args: Dqn, env: Any) -> Any:
 
 
 def run(argv: Sequence[str] | None = None) -> None:
-    """The script: `argv` are its words, those of the command line without it."""
+    """Train: `argv` are the words of the command, those of the command line without it."""
     main(Dqn, build, argv)

@@ -1,4 +1,4 @@
-"""Imitation before reinforcement: the network learns to say what another agent would do, as the paper begins its A3C.
+"""Pretraining by behaviour cloning of another agent, as the paper begins its A3C.
 
 Z. Wang et al., arXiv 1801.02077, section IV: supervised learning from event A3, by cross-entropy on the actor.
 """
@@ -21,7 +21,7 @@ STRETCH = 32
 
 
 class Record(NamedTuple):
-    """What an expert was shown and did, (steps, copies, …)."""
+    """What an expert observed and did, (steps, num_envs, …)."""
 
     inputs: torch.Tensor
     labels: torch.Tensor
@@ -39,17 +39,17 @@ def imitate(
     learning_rate: float,
     most_steps: int | None = None,
 ) -> float:
-    """Fit `model`'s actor to the expert's actions in one horizon of every copy of `venv`; returns the last loss.
+    """Fit `model`'s actor to the expert's actions in one horizon of every environment copy; returns the last loss.
 
-    venv: a VecEnv over a ScenarioVecEnv of its own, or several as a TurnVecEnv, whose observations are those of the
-    model. most_steps: the horizon is at most this. A model that remembers is shown episodes from their beginning, else
-    single observations.
+    venv: a VecEnv over a ScenarioVecEnv of its own, or a ConcatenatedVecEnv of several, whose observations are those
+    of the model. most_steps: the horizon is at most this. A model with memory is trained on episodes from their
+    beginning, others on single observations.
     """
     if not hasattr(model.policy, "get_distribution"):
         raise AgentError(f"{type(model).__name__} has no actor that could imitate.")
     agent = load_agent(expert, task.scenario_name, task)
-    parts = getattr(venv.unwrapped, "parts", (venv,))
-    shown = [watch(agent, v, seed, most_steps) for v in parts]
+    venvs = getattr(venv.unwrapped, "venvs", (venv,))
+    shown = [watch(agent, v, seed, most_steps) for v in venvs]
     generator = torch.Generator().manual_seed(seed)
     if hasattr(model.policy, "lstm_actor"):
         losses = _along_episodes(model.policy, shown, generator)
@@ -96,7 +96,7 @@ def _along_episodes(policy: Any, shown: Sequence[Record], generator: torch.Gener
 
 
 def watch(agent: Any, venv: Any, seed: int, most_steps: int | None) -> Record:
-    """What the agent was shown and did in one horizon of every copy, and in what follows where episodes end before."""
+    """What the agent observed and did in one horizon of every copy; the next episode follows where one ends."""
     base = venv.unwrapped
     observation = venv.reset()
     memory = None

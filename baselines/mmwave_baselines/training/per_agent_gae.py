@@ -1,9 +1,12 @@
-"""MaskablePPO where agents take turns: credit along each agent's own decisions, discounts in seconds.
+"""MaskablePPO where agents take turns, with per-agent GAE: advantages along each agent's own decisions.
 
-A step of a turn-based world is the decision of one agent, and the next step is somebody else's, milliseconds later.
-The usual rollout buffer would chain them all: of what follows a decision hardly anything is due to it. Here the next
-state of a decision is the same agent's next decision, seconds later, and its reward is the credit that the environment
-tells then: what the network would have lost without the decision, with everybody's true later moves.
+A step of a turn-based world is the decision of one agent. The next step is another agent's, milliseconds later. The
+usual rollout buffer takes the next step for the consequence of the last one, but almost none of it is. Here:
+
+1. The next state of a decision is the same agent's next decision, seconds later.
+2. Its reward is the credit that the environment reports then: what the network would have lost without the decision,
+   all later decisions being the same (a difference reward, Wolpert and Tumer 2002).
+3. Discounts are in seconds, exp(-dt / `horizon_s`).
 """
 
 from __future__ import annotations
@@ -17,55 +20,57 @@ from sb3_contrib import MaskablePPO
 from sb3_contrib.common.maskable.buffers import MaskableRolloutBuffer
 from stable_baselines3.common.vec_env import VecEnv
 
-from mmwave_baselines.training.concatenated import PartsVecEnv
+from mmwave_baselines.training.concatenated import ConcatenatedVecEnv
 from mmwave_baselines.training.recipes import credit_metric
 from mmwave_gym.api.sb3 import ScenarioVecEnv
 
 LARGEST = 5.0
-"""Advantages beyond so many standard deviations are cut: a pass close by a base station is worth a hundred others."""
+"""Advantages are clipped at so many standard deviations: some decisions earn a hundred times the usual."""
 
 
 class Turn(NamedTuple):
-    """The last step of every copy."""
+    """The last step of every environment copy."""
 
     agent: NDArray[np.int64]  # (num_envs,): whose decision it was
     elapsed_s: NDArray[np.float64]  # (num_envs,): from it to the next decision of anybody
 
 
-class TurnVecEnv(PartsVecEnv):
-    """Copies of turn-based worlds as one vector environment; each part may have other keywords, such as more agents.
+class TurnTakingVecEnv(ConcatenatedVecEnv):
+    """Turn-based worlds as one vector environment; each of `venvs` may have other keywords, such as more agents.
 
-    Where `credit`, the reward of a step is the credit of the same agent's decision before; else it is the
+    With `credit`, the reward of a step is the credit of the same agent's decision before it; without, it is the
     environment's. Either is multiplied by `scale`. `turn` is the `Turn` of the last step.
-    Raises ValueError where the parts' spaces or fields differ.
+    Raises ValueError where spaces or fields differ.
     """
 
     turn: Turn
 
-    def __init__(self, parts: Sequence[ScenarioVecEnv], scale: float = 1.0, credit: bool = True):
-        super().__init__(parts)
+    def __init__(self, venvs: Sequence[ScenarioVecEnv], scale: float = 1.0, credit: bool = True):
+        super().__init__(venvs)
         self._scale, self._credit = scale, credit_metric(self.scenario) if credit else None
 
     def step_wait(self) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_], list[dict[str, Any]]]:
-        agent = np.concatenate([part.batch.agent_ids()[:, 0] for part in self.parts])
+        agent = np.concatenate([venv.batch.agent_ids()[:, 0] for venv in self.venvs])
         observation, _, done, infos = super().step_wait()
-        outcomes = [part.outcome for part in self.parts]
+        outcomes = [venv.outcome for venv in self.venvs]
         self.turn = Turn(agent, np.concatenate([o.elapsed_s for o in outcomes]))
         reward = np.concatenate([o.metrics[self._credit] if self._credit else o.reward[:, 0] for o in outcomes])
         return observation, (self._scale * reward).astype(np.float32), done, infos
 
 
-class ChainedRolloutBuffer(MaskableRolloutBuffer):
+class PerAgentGaeBuffer(MaskableRolloutBuffer):
     """Advantages and returns along each agent's own decisions, with discount exp(-dt / `horizon_s`).
 
-    The reward of step k must be the credit of the same agent's decision before it. An agent's last decision in the
-    buffer (or in its episode) has an unknown outcome: advantage 0, and its value is what the critic learns. So has a
-    decision without a choice, but the critic learns from it. The others' advantages have mean 0, so that 0 pushes
-    nowhere when MaskablePPO standardises them.
+    Arrays are (steps, num_envs). The reward of step k must be the credit of the same agent's decision before it.
+
+    - An agent's last decision in the buffer, or in its episode, has an unknown outcome. Its advantage is 0, and its
+      return is its value.
+    - A decision with a single allowed action has advantage 0; the critic learns from it.
+    - All other advantages have mean 0, so that standardising them keeps those zeros near 0.
     """
 
-    venv: TurnVecEnv
-    """Asked at each step whose decision it was; `ChainedPpo` sets it."""
+    venv: TurnTakingVecEnv
+    """Tells at each step whose decision it was; `PerAgentGaePpo` sets it."""
 
     def __init__(self, *args: Any, horizon_s: float = 10.0, **kwargs: Any):
         self.horizon_s = horizon_s
@@ -81,13 +86,13 @@ class ChainedRolloutBuffer(MaskableRolloutBuffer):
         super().add(*args, **kwargs)
 
     def compute_returns_and_advantage(self, last_values: Any, dones: NDArray[np.bool_]) -> None:
-        """GAE (Schulman et al. 2016) along each agent's decisions; what follows the last step is not needed."""
+        """GAE (Schulman et al. 2016) along each agent's decisions; the value after the last step is not needed."""
         column = np.broadcast_to(np.arange(self.n_envs), self.agent.shape)
         episode = np.cumsum(self.episode_starts, axis=0)
-        order = np.lexsort((self.agent.ravel(), episode.ravel(), column.ravel()))  # stable: by time within a chain
-        chain = np.stack((column.ravel(), episode.ravel(), self.agent.ravel()))[:, order]
+        order = np.lexsort((self.agent.ravel(), episode.ravel(), column.ravel()))  # stable: by time within an agent
+        own = np.stack((column.ravel(), episode.ravel(), self.agent.ravel()))[:, order]
         known = np.zeros(len(order), bool)  # the same agent decides once more
-        known[:-1] = (chain[:, 1:] == chain[:, :-1]).all(axis=0)
+        known[:-1] = (own[:, 1:] == own[:, :-1]).all(axis=0)
 
         time_s = (np.cumsum(self.elapsed_s, axis=0) - self.elapsed_s).ravel()[order]
         value, credit = self.values.ravel()[order].astype(float), self.rewards.ravel()[order].astype(float)
@@ -112,14 +117,14 @@ class ChainedRolloutBuffer(MaskableRolloutBuffer):
         into.reshape(-1)[order] = values
 
 
-class ChainedPpo(MaskablePPO):
-    """MaskablePPO on a `TurnVecEnv`, whose rollout buffer learns whose decision each step was."""
+class PerAgentGaePpo(MaskablePPO):
+    """MaskablePPO on a `TurnTakingVecEnv`, with a `PerAgentGaeBuffer`."""
 
-    rollout_buffer: ChainedRolloutBuffer  # type: ignore[assignment]
+    rollout_buffer: PerAgentGaeBuffer
 
     def collect_rollouts(self, env: VecEnv, *args: Any, **kwargs: Any) -> bool:
         self.rollout_buffer.venv = env  # type: ignore[assignment]
         return super().collect_rollouts(env, *args, **kwargs)
 
 
-__all__ = ["ChainedPpo", "ChainedRolloutBuffer", "Turn", "TurnVecEnv"]
+__all__ = ["PerAgentGaeBuffer", "PerAgentGaePpo", "Turn", "TurnTakingVecEnv"]

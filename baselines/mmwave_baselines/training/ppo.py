@@ -8,10 +8,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from gymnasium import spaces
+from sb3_contrib import MaskablePPO
+from stable_baselines3 import PPO
 
-from mmwave_baselines.training.arguments import Arguments, option
+from mmwave_baselines.training.arguments import Arguments
+from mmwave_baselines.training.bootstrap import BatchedBootstrapPpo, TruncationBootstrap
+from mmwave_baselines.training.command import option
+from mmwave_baselines.training.per_agent_gae import PerAgentGaeBuffer, PerAgentGaePpo
 from mmwave_baselines.training.recipes import credit_metric
 from mmwave_baselines.training.session import main
+from mmwave_gym.api.sb3_networks import MaskableSetPolicy, MaskableSkipPolicy, PlainPolicy, SetPolicy, SkipPolicy
 
 
 @dataclass(kw_only=True)
@@ -20,12 +26,12 @@ class Ppo(Arguments):
 
     steps: int = option(3_000_000, "decisions to train on")
     frame_stack: int = option(16, "how many of the last observations the network sees")
-    n_steps: int = option(32, "steps of each copy between updates")
+    n_steps: int = option(32, "steps of each environment copy between updates")
     batch_size: int = option(2048, "samples of a gradient step")
     n_epochs: int = option(4, "passes over the samples of an update")
     gamma: float = option(0.998, "discount a step")
     gae_lambda: float = option(0.95, "of the advantage estimate")
-    chains: bool = option(True, "turn-based worlds: credit along each agent's own decisions, where it is told")
+    chains: bool = option(True, "turn-based worlds: per-agent GAE, where the scenario has a metric of credit")
     horizon_s: float = option(10.0, "time constant of the discount along these decisions; --gamma is not used there")
     learning_rate: float = option(1e-3, "at the beginning; it falls to a twentieth linearly")
     entropy: float = option(0.0, "weight of the entropy in the loss at the beginning; it falls to 0 linearly")
@@ -36,28 +42,19 @@ class Ppo(Arguments):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("horizon_s", "deviation"):
-            if getattr(self, name) <= 0.0:
-                raise ValueError(f"--{name.replace('_', '-')} must be above 0, got {getattr(self, name)}.")
+        self.positive("horizon_s", "deviation")
 
 
 def build(args: Ppo, env: Any) -> Any:
-    from sb3_contrib import MaskablePPO
-    from stable_baselines3 import PPO
-
-    from mmwave_baselines.training.bootstrap import QuickEnds, QuickPpo
-    from mmwave_baselines.training.per_agent_gae import ChainedPpo, ChainedRolloutBuffer
-    from mmwave_gym.api.sb3_networks import MaskableSetPolicy, MaskableSkipPolicy, PlainPolicy, SetPolicy, SkipPolicy
-
     masked = env.unwrapped.scenario.masked
     particular: dict[str, Any] = {"gamma": args.gamma}
     algorithm: Any = MaskablePPO if masked else PPO
     if args.chains and credit_metric(env.unwrapped.scenario):
-        # SB3 adds gamma times the value of a cut episode's end to the last reward, which is an earlier decision's here.
-        particular = {"gamma": 0.0, "rollout_buffer_class": ChainedRolloutBuffer}
-        algorithm, particular["rollout_buffer_kwargs"] = ChainedPpo, {"horizon_s": args.horizon_s}
+        # With gamma 0 SB3 adds no bootstrap at a truncation: the last reward belongs to an earlier decision here.
+        particular = {"gamma": 0.0, "rollout_buffer_class": PerAgentGaeBuffer}
+        algorithm, particular["rollout_buffer_kwargs"] = PerAgentGaePpo, {"horizon_s": args.horizon_s}
     elif not masked and env.unwrapped.scenario.num_agents > 1:
-        algorithm, env = QuickPpo, QuickEnds(env, args.gamma)
+        algorithm, env = BatchedBootstrapPpo, TruncationBootstrap(env, args.gamma)
     kinds = (MaskableSkipPolicy, MaskableSetPolicy) if masked else (SkipPolicy, SetPolicy, PlainPolicy)
     policy, policy_kwargs = args.policy_of(env, *kinds)
     if isinstance(env.action_space, spaces.Box):
@@ -79,5 +76,5 @@ def build(args: Ppo, env: Any) -> Any:
 
 
 def run(argv: Sequence[str] | None = None) -> None:
-    """The script: `argv` are its words, those of the command line without it."""
+    """Train: `argv` are the words of the command, those of the command line without it."""
     main(Ppo, build, argv)

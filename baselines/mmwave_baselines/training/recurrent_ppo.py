@@ -7,9 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from gymnasium import spaces
+from sb3_contrib import RecurrentPPO
 
-from mmwave_baselines.training.arguments import Arguments, option
-from mmwave_baselines.training.session import BadRun, main
+from mmwave_baselines.training.arguments import Arguments
+from mmwave_baselines.training.command import option
+from mmwave_baselines.training.run import BadRun
+from mmwave_baselines.training.session import main
+from mmwave_gym.api.sb3_networks import Selected
 
 
 @dataclass(kw_only=True)
@@ -20,8 +24,8 @@ class RecurrentPpo(Arguments):
     steps: int = option(600_000, "decisions to train on")
     network: str = option("lstm", "lstm, the only one for RecurrentPPO")
     hidden: int = option(64, "units of each LSTM")
-    n_envs: int = option(256, "copies of the environment")
-    n_steps: int = option(16, "steps of each copy between updates; gradients go back no further")
+    n_envs: int = option(256, "environment copies that are stepped together")
+    n_steps: int = option(16, "steps of each environment copy between updates; gradients go back no further")
     batch_size: int = option(2048, "samples of a gradient step, in stretches of n_steps")
     n_epochs: int = option(3, "passes over the samples of an update")
     gamma: float = option(0.95, "discount a step")
@@ -31,10 +35,6 @@ class RecurrentPpo(Arguments):
 
 
 def build(args: RecurrentPpo, env: Any) -> Any:
-    from sb3_contrib import RecurrentPPO
-
-    from mmwave_gym.api.sb3_networks import Selected
-
     scenario = env.unwrapped.scenario
     if scenario.masked or scenario.num_agents > 1 or isinstance(env.action_space, spaces.Box):
         raise BadRun("RecurrentPPO needs one agent a copy that chooses freely from a list; train.ppo takes others.")
@@ -60,5 +60,5 @@ def build(args: RecurrentPpo, env: Any) -> Any:
 
 
 def run(argv: Sequence[str] | None = None) -> None:
-    """The script: `argv` are its words, those of the command line without it."""
+    """Train: `argv` are the words of the command, those of the command line without it."""
     main(RecurrentPpo, build, argv)

@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from gymnasium import spaces
+from stable_baselines3 import SAC
 
-from mmwave_baselines.training.arguments import Arguments, option
-from mmwave_baselines.training.session import BadRun, main
+from mmwave_baselines.training.arguments import Arguments
+from mmwave_baselines.training.command import option
+from mmwave_baselines.training.run import BadRun
+from mmwave_baselines.training.session import main
 
 
 @dataclass(kw_only=True)
@@ -20,7 +23,7 @@ class Sac(Arguments):
     network: str = option("plain", "plain, the only one for SAC")
     buffer: int = option(200_000, "transitions remembered")
     batch_size: int = option(1024, "samples of a gradient step")
-    train_every: int = option(1, "steps of each copy between updates")
+    train_every: int = option(1, "steps of each environment copy between updates")
     gradient_steps: int = option(4, "gradient steps of an update")
     gamma: float = option(0.95, "discount a step")
     learning_rate: float = option(1e-3, "at the beginning; it falls to a twentieth linearly")
@@ -31,13 +34,10 @@ class Sac(Arguments):
         super().__post_init__()
         if self.network != "plain":
             raise ValueError(f"--network must be plain for SAC, got {self.network!r}.")
-        if self.temperature <= 0.0:
-            raise ValueError(f"--temperature must be above 0, got {self.temperature}.")
+        self.positive("temperature")
 
 
 def build(args: Sac, env: Any) -> Any:
-    from stable_baselines3 import SAC
-
     if not isinstance(env.action_space, spaces.Box):
         raise BadRun(f"SAC needs continuous actions, here they are {env.action_space}; try --set levels=null.")
     policy, policy_kwargs = args.policy_of(env, None, None)
@@ -60,5 +60,5 @@ def build(args: Sac, env: Any) -> Any:
 
 
 def run(argv: Sequence[str] | None = None) -> None:
-    """The script: `argv` are its words, those of the command line without it."""
+    """Train: `argv` are the words of the command, those of the command line without it."""
     main(Sac, build, argv)

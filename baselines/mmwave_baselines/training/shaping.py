@@ -1,10 +1,13 @@
-"""What training adds to rewards: nothing that changes which policy is best, much that quietens its learning.
+"""Reward shaping in training: it keeps the order of policies and lowers the variance of learning.
 
-Worlds that do not react to actions can be solved in hindsight when an episode is drawn, as the ceiling of the task
-does. The reward of a step becomes the regret of its action: what the best continuation from here would have brought,
-less what this action and the best continuation from there do. It is potential-based shaping (Ng et al. 1999): the
-sum over an episode is the return less a number that no action changes. The policy sees none of it, and episodes'
-returns in the logs stay those of the environment.
+A world that does not react to actions can be solved in hindsight when its episode is drawn, as the ceiling of a task
+does. Then the reward of a step becomes minus the regret of its action (potential-based shaping, Ng et al. 1999):
+
+    r'(s, a) = r(s, a) + V(s') - V(s)
+
+V(s) is the best return from state s on, known in hindsight. The sum of r' over an episode is the return minus V of the
+first state, which no action changes. The policy observes neither V nor the future. Episode returns in the logs are
+those of the environment.
 """
 
 from __future__ import annotations
@@ -20,20 +23,20 @@ from mmwave_gym.api.sb3 import ScenarioVecEnv
 
 
 class Potential(Protocol):
-    """Values in hindsight of the episodes that the copies of a `ScenarioVecEnv` play."""
+    """V in hindsight of the episodes that the environment copies of a `ScenarioVecEnv` play."""
 
     def solve(self, begun: NDArray[np.bool_]) -> NDArray[np.float64]:
-        """Solve the copies whose episode has just begun; values (num_envs, agents) of all states now."""
+        """Solve the copies whose episode has just begun, (copies,); V of all states now, (copies, agents)."""
 
     def after(self, action: NDArray[np.int64], done: NDArray[np.bool_]) -> NDArray[np.float64]:
-        """Values (num_envs, agents) of the states that the actions have led to."""
+        """V (copies, agents) after the actions (copies, agents); done (copies,): which copies restarted."""
 
 
 class TrainingReward(VecEnvWrapper):
-    """Scales rewards, and turns them into regrets where `regret` and the scenario can be solved in hindsight.
+    """Multiplies rewards by `scale`; before that shapes them where `regret` and the scenario can be solved.
 
-    usual_per_s: what is taken off rewards for every second of a step. With steps of different lengths and a discount a
-    step, a long one otherwise looks better than several short ones in which as much is received.
+    usual_per_s: subtracted from rewards for every second of a step. Without it, a discount a step would favour one
+    long step over several short ones of the same total length and reward.
     """
 
     def __init__(self, venv: ScenarioVecEnv, scale: float, regret: bool, usual_per_s: float = 0.0):
@@ -58,8 +61,8 @@ class TrainingReward(VecEnvWrapper):
     def step_wait(self) -> Any:
         observation, reward, done, infos = self.venv.step_wait()
         if self._source:
-            # A copy that begins anew shows it: the ends of all its places come together.
-            over = done.reshape(self._potential.shape).all(axis=1)
+            # A copy has restarted where the steps of all its agent slots end together.
+            over = np.asarray(done.reshape(self._potential.shape).all(axis=1))
             following = self._source.after(self._action, over)
             reward = (reward.reshape(following.shape) + following - self._potential).reshape(-1).astype(np.float32)
             self._potential = following

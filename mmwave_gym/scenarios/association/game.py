@@ -161,13 +161,17 @@ class Association(Scenario[AssociationEpisodes, AssociationState]):
         # Bounds do not depend on how many UEs there are or for how long, so that a policy runs at any density.
         self.fields = ObservationFields(
             (
-                ObservationField("efficiency", c, 0.0, best, bps_hz, "of each candidate now", True),
-                ObservationField("mean_efficiency", c, 0.0, best, bps_hz, "its mean until the UE's next epoch", True),
-                ObservationField("stay_efficiency", c, 0.0, best, bps_hz, "its mean while it stays a candidate", True),
-                ObservationField("stay_s", c, 0.0, LONGEST_S, "s", "how long it stays a candidate", True),
-                ObservationField("load", c, 0.0, MOST_UES, "1", "other UEs that it serves", True),
-                ObservationField("cell_efficiency", c, 0.0, best, bps_hz, "their mean efficiency", True),
-                ObservationField("serving", c, 0.0, 1.0, "1", "1 where it serves the UE"),
+                ObservationField("efficiency", c, 0.0, best, bps_hz, "of each candidate now", True, per="choice"),
+                ObservationField(
+                    "mean_efficiency", c, 0.0, best, bps_hz, "its mean until the UE's next epoch", True, per="choice"
+                ),
+                ObservationField(
+                    "stay_efficiency", c, 0.0, best, bps_hz, "its mean while it stays a candidate", True, per="choice"
+                ),
+                ObservationField("stay_s", c, 0.0, LONGEST_S, "s", "how long it stays a candidate", True, per="choice"),
+                ObservationField("load", c, 0.0, MOST_UES, "1", "other UEs that it serves", True, per="choice"),
+                ObservationField("cell_efficiency", c, 0.0, best, bps_hz, "their mean efficiency", True, per="choice"),
+                ObservationField("serving", c, 0.0, 1.0, "1", "1 where it serves the UE", per="choice"),
                 ObservationField("interval_s", 1, 0.0, LONGEST_S, "s", "time until the UE's next epoch", True),
             )
         )

@@ -236,14 +236,21 @@ class CellSelection(Scenario[CellSelectionEpisodes, CellSelectionState]):
             (
                 *(
                     ObservationField(
-                        s, cells, 0.0, 1.0, "1", f"1 for each cell whose link is {texts.get(s, 'in ' + s)} now"
+                        s,
+                        cells,
+                        0.0,
+                        1.0,
+                        "1",
+                        f"1 for each cell whose link is {texts.get(s, 'in ' + s)} now",
+                        per="choice",
                     )
                     for s in states
                 ),
-                ObservationField("serving", cells, 0.0, 1.0, "1", "one-hot: the cell of the last slot"),
+                ObservationField("serving", cells, 0.0, 1.0, "1", "one-hot: the cell of the last slot", per="choice"),
                 ObservationField(
                     *("others", cells, 0.0, float(max(config.num_ues - 1, 1)), "1"),
                     "other UEs at each cell in the last slot",
+                    per="choice",
                 ),
             )
         )

@@ -237,10 +237,22 @@ class Handover(Scenario[HandoverEpisodes, HandoverState]):
         self.fields = ObservationFields(
             (
                 ObservationField(
-                    "rsrq_db", config.num_cells, LOWEST_RSRQ_DB, 0.0, "dB", "share of each cell in the received power"
+                    "rsrq_db",
+                    config.num_cells,
+                    LOWEST_RSRQ_DB,
+                    0.0,
+                    "dB",
+                    "share of each cell in the received power",
+                    per="choice",
                 ),
                 ObservationField(
-                    "serving", config.num_cells, 0.0, 1.0, "1", "one-hot: the cell that served the last slot"
+                    "serving",
+                    config.num_cells,
+                    0.0,
+                    1.0,
+                    "1",
+                    "one-hot: the cell that served the last slot",
+                    per="choice",
                 ),
                 *self._heard_field(config.num_cells),
             )
@@ -260,7 +272,9 @@ class Handover(Scenario[HandoverEpisodes, HandoverState]):
     def _heard_field(self, num_cells: int) -> tuple[ObservationField, ...]:
         if self.channel is None:
             return ()
-        return (ObservationField("heard", num_cells, 0.0, 1.0, "1", "1 for each cell that is heard here"),)
+        return (
+            ObservationField("heard", num_cells, 0.0, 1.0, "1", "1 for each cell that is heard here", per="choice"),
+        )
 
     # ------------------------------------------------------------------ the world
 

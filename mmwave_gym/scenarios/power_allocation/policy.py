@@ -34,10 +34,10 @@ class ChangePolicy(Policy):
 
     def begin(self, view: View, rng: RowRng) -> _Playing:
         """Raises AgentError where base stations see something else, or do not choose powers."""
-        here, there = ([(f[0], f[1]) for f in fields] for fields in (view.fields, self.card["fields"]))
+        here, there = ([(f[0], f[1]) for f in fields] for fields in (view.fields, self.metadata["fields"]))
         if here != there or "change_db" not in view.constants:
             raise AgentError(
-                f"this policy was trained on {self.card['env_id']} with observation='local' and reads "
+                f"this policy was trained on {self.metadata['env_id']} with observation='local' and reads "
                 f"{', '.join(n for n, _ in there)}; here an observation has {', '.join(n for n, _ in here)}."
             )
         return _Playing(self.fresh(view, rng), view)

@@ -122,11 +122,13 @@ class Street(Scenario[StreetEpisodes, StreetState]):
             (
                 *(
                     ObservationField(
-                        *(f"rsrp_{i}_dbm", k, LEAST_DBM, MOST_DBM, "dBm"), f"each cell's measured power, {which}"
+                        *(f"rsrp_{i}_dbm", k, LEAST_DBM, MOST_DBM, "dBm"),
+                        f"each cell's measured power, {which}",
+                        per="choice",
                     )
                     for i, which in enumerate(measured)
                 ),
-                ObservationField("serving", k, 0.0, 1.0, "1", "one-hot: the serving cell"),
+                ObservationField("serving", k, 0.0, 1.0, "1", "one-hot: the serving cell", per="choice"),
                 ObservationField("age_s", 1, 0.0, self.config.measurement_s, "s", "since the newest measurement"),
                 ObservationField("served_s", 1, *seconds, "since the serving cell took over, up to 10 s"),
                 ObservationField("t310_s", 1, 0.0, self.config.t310_s, "s", "how long T310 has run"),

@@ -12,7 +12,7 @@ from rich.console import Console
 from mmwave_baselines.association.learned import Traveller, free_sites
 from mmwave_baselines.association.training import turns
 from mmwave_baselines.association.training.turns_kernel import play
-from mmwave_baselines.training.arguments import parse
+from mmwave_baselines.training.command import parse
 from mmwave_gym import evaluate
 from mmwave_gym.agents.files import read_policy
 from mmwave_gym.agents.networks import SetNetwork, choice_columns
@@ -83,9 +83,9 @@ def test_it_trains_resumes_and_saves_what_plays_at_any_density(tmp_path: Any) ->
         turns.train(command(tmp_path / "run", "--steps", "3000"), Console(quiet=True))
     again = turns.train(command(tmp_path / "run", "--steps", "6000", "--resume"), Console(quiet=True))
     assert first == again
-    card = json.loads(again.with_suffix(".json").read_text())
-    assert card["algorithm"] == "TURNS"
-    assert "train.turns" in card["command"]
+    metadata = json.loads(again.with_suffix(".json").read_text())
+    assert metadata["algorithm"] == "TURNS"
+    assert "train.turns" in metadata["command"]
     policy: Any = read_policy(again.read_bytes(), again.with_suffix(".json").read_bytes(), "policy", Traveller)
     for num_ues, most in ((6, None), (40, 3)):
         kwargs = {**SMALL, "num_ues": num_ues, "max_candidates": most, "duration_s": 35.0}

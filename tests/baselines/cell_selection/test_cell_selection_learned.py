@@ -60,10 +60,10 @@ def test_shipped_agents_are_those_of_their_files(kind, name):
     for seed in kind.training_seeds(of):
         policy = kind.for_task(of, seed)
         script = "dqn" if kind is Dqn else "ppo"
-        assert policy.card["command"].startswith(f"python -m train.{script} --task {of.name}")
+        assert policy.metadata["command"].startswith(f"python -m train.{script} --task {of.name}")
         assert (policy.config["seed"], policy.config["kwargs"]) == (seed, of.kwargs)
-        assert policy.card["training_kwargs"]["reward"] == "team"
-        assert (policy.card["frame_stack"] > 1) == (kind is PpoMemory)
+        assert policy.metadata["training_kwargs"]["reward"] == "team"
+        assert (policy.metadata["frame_stack"] > 1) == (kind is PpoMemory)
         assert isinstance(policy.network, SetNetwork)
         assert policy.label == kind.label
 
@@ -116,7 +116,7 @@ def test_training_takes_what_is_good_for_the_scenario(script, in_the_checkout, t
     """A short run with the presets but for its length; PPO has learned something, and the command repeats the run."""
     import importlib
 
-    from mmwave_baselines.training.arguments import command, parse
+    from mmwave_baselines.training.command import command, parse
     from mmwave_baselines.training.session import main
 
     module = importlib.import_module(f"mmwave_baselines.training.{script}")
@@ -126,7 +126,7 @@ def test_training_takes_what_is_good_for_the_scenario(script, in_the_checkout, t
     argv = ["--task", "cell_selection/n3-cost30", "--set", "horizon=100", *small, *length, "--seed=3"]
     args = parse(kind, argv)
     assert (args.network, args.train_set, args.gamma, args.stay_logit) == ("set", ("reward=team",), 0.8, 0.0)
-    words = shlex.split(command(args, f"train.{script}"))
+    words = shlex.split(command(args))
     assert words[:3] == ["python", "-m", f"train.{script}"]
     assert parse(kind, words[3:]) == args
 
@@ -139,13 +139,13 @@ def test_training_takes_what_is_good_for_the_scenario(script, in_the_checkout, t
 
 
 def test_what_the_command_line_says_comes_before_a_preset(in_the_checkout):
-    from mmwave_baselines.training.arguments import command, parse
+    from mmwave_baselines.training.command import command, parse
     from mmwave_baselines.training.ppo import Ppo as Arguments
 
     one = parse(Arguments, [ENV, "--gamma=0.998", "--network=mlp"])
     assert (one.gamma, one.network, one.frame_stack) == (0.998, "mlp", 1)
     # Defaults of the class that the preset would change are said too, or the command would not repeat the run.
-    assert parse(Arguments, shlex.split(command(one, "train.ppo"))[3:]) == one
+    assert parse(Arguments, shlex.split(command(one))[3:]) == one
     handover = parse(Arguments, ["MmwaveHandover-v0"])
     assert handover == Arguments(env_id="MmwaveHandover-v0")
     with pytest.raises(ValueError, match="--network must be one of mlp, plain, set, relative, got 'cnn'"):
@@ -153,15 +153,15 @@ def test_what_the_command_line_says_comes_before_a_preset(in_the_checkout):
 
 
 def test_entropy_falls_to_nothing(in_the_checkout):
-    from mmwave_baselines.training.arguments import parse
-    from mmwave_baselines.training.callbacks import LessEntropy
+    from mmwave_baselines.training.callbacks import EntropyDecay
+    from mmwave_baselines.training.command import parse
     from mmwave_baselines.training.ppo import Ppo as Arguments, build
     from mmwave_baselines.training.session import Environment
 
     small = ["--n-envs=4", "--n-steps=8", "--batch-size=96", "--hidden=8", "--horizon=20"]
     args = parse(Arguments, [ENV, *small])
     model = build(args, Environment(args, args.target(), 0).venv)
-    callback, weights = LessEntropy(0.5), []
-    callback.on_rollout_end = lambda: (LessEntropy.on_rollout_end(callback), weights.append(model.ent_coef))
+    callback, weights = EntropyDecay(0.5), []
+    callback.on_rollout_end = lambda: (EntropyDecay.on_rollout_end(callback), weights.append(model.ent_coef))
     model.learn(960, callback=callback)
     np.testing.assert_allclose(weights, 0.5 * np.arange(10, 0, -1) / 10)  # ten updates, the first at full weight

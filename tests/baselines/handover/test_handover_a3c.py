@@ -15,10 +15,11 @@ from mmwave_baselines.handover.lstm import Shape
 from mmwave_baselines.handover.oracle import Oracle
 from mmwave_baselines.handover.rules import A3
 from mmwave_baselines.handover.traces import SPACING, World
-from mmwave_baselines.handover.training import a3c as script
-from mmwave_baselines.training.arguments import parse
+from mmwave_baselines.handover.training import a3c as script, a3c_paper
+from mmwave_baselines.handover.training.a3c_run import CHECKPOINT, A3c, A3cRun
+from mmwave_baselines.training.command import parse
 from mmwave_gym.agents.files import load_policy, save_policy
-from mmwave_gym.agents.policy import Policy, action_card
+from mmwave_gym.agents.policy import Policy, action_metadata
 from mmwave_gym.agents.protocol import AgentError, RowRng
 from mmwave_gym.benchmark.evaluation import evaluate
 from mmwave_gym.benchmark.task import Task
@@ -387,12 +388,12 @@ def test_speed_is_told_by_rows():
 # ---------------------------------------------------------------------- agents
 
 
-def saved(tmp_path, weights, mode=STABLE, **card):
+def saved(tmp_path, weights, mode=STABLE, **metadata):
     scenario = make_scenario("handover", num_ues=1)
     full = {
-        "algorithm": "A3C", "env_id": "MmwaveHandover-v0", "kwargs": {}, "action": action_card(scenario.action_space),
-        "output": "logits", "normalised": False, "frame_stack": 1,
-        "online": a3c_agents.mode_card(mode, weights), **card,
+        "algorithm": "A3C", "env_id": "MmwaveHandover-v0", "kwargs": {},
+        "action": action_metadata(scenario.action_space), "output": "logits", "normalised": False, "frame_stack": 1,
+        "online": a3c_agents.mode_metadata(mode, weights), **metadata,
     }  # fmt: skip
     return save_policy(tmp_path / "policy.npz", a3c_agents.as_network(weights), scenario.fields, full)
 
@@ -442,7 +443,7 @@ def test_the_online_agent_learns_as_the_simulation_does(tmp_path):
     world, mode = World(8, 25.0, area_side_m=1.0), with_settings(STABLE, gamma=0.8)
     trained = server(8)._replace(mean_square=np.full(SHAPE.size, 0.5))
     policy = load_policy(saved(tmp_path, trained, mode))
-    agent = a3c_agents.OnlineA3c(policy.network, policy.card)
+    agent = a3c_agents.OnlineA3c(policy.network, policy.metadata)
     start = a3c_agents.as_server(policy.network, np.full(SHAPE.size, 0.5))
     np.testing.assert_allclose(start.weights, trained.weights, rtol=0, atol=1e-5)
     slots = 4 * BLOCK
@@ -489,7 +490,7 @@ def test_an_online_ue_fetches_as_often_as_it_is_told(tmp_path):
     task = Task(env_id="MmwaveHandover-v0", kwargs={"horizon": 3 * BLOCK}, episodes=2)
     batch = Batch(task.scenario(), 2)
     batch.reset(task.keys([0, 1]))
-    agent = a3c_agents.OnlineA3c(policy.network, policy.card, fetch_every=2)
+    agent = a3c_agents.OnlineA3c(policy.network, policy.metadata, fetch_every=2)
     memory = agent.begin(View(batch, "local"), RowRng.from_seed(0, 2))
     first, fetched = memory.fetched.copy(), []
     for t in range(3 * BLOCK):
@@ -510,8 +511,8 @@ def test_rows_of_agents_do_not_depend_on_their_neighbours(tmp_path):
     task = Task(env_id="MmwaveHandover-v0", kwargs={"horizon": 50, "num_ues": 2, "area_side_m": 2.0}, episodes=70)
     for agent in (
         policy,
-        Policy(policy.network, {**policy.card, "sampled": True}),
-        a3c_agents.OnlineA3c(policy.network, policy.card),
+        Policy(policy.network, {**policy.metadata, "sampled": True}),
+        a3c_agents.OnlineA3c(policy.network, policy.metadata),
     ):
         all_rows = evaluate(agent, task)
         some = evaluate(agent, task, skip=frozenset(range(64)))
@@ -523,11 +524,11 @@ def test_rows_of_agents_do_not_depend_on_their_neighbours(tmp_path):
 def test_policies_that_cannot_learn_are_refused(tmp_path):
     path = saved(tmp_path, server())
     policy = load_policy(path)
-    card = {k: v for k, v in policy.card.items() if k != "online"}
+    metadata = {k: v for k, v in policy.metadata.items() if k != "online"}
     with pytest.raises(AgentError, match="only with what"):
-        a3c_agents.OnlineA3c(policy.network, card)
+        a3c_agents.OnlineA3c(policy.network, metadata)
     with pytest.raises(AgentError, match="begin"):
-        a3c_agents.OnlineA3c(policy.network, policy.card).predict(np.zeros((1, 12), np.float32))
+        a3c_agents.OnlineA3c(policy.network, policy.metadata).predict(np.zeros((1, 12), np.float32))
     text = json.loads(path.with_suffix(".json").read_text())
     text["network"]["recurrent"] = "gru"
     path.with_suffix(".json").write_text(json.dumps(text))
@@ -539,39 +540,39 @@ def test_policies_that_cannot_learn_are_refused(tmp_path):
 
 
 def arguments(out, *words):
-    return parse(script.A3c, ["MmwaveHandover-v0", "--eval-episodes", "2", "--out", str(out), *words])
+    return parse(A3c, ["MmwaveHandover-v0", "--eval-episodes", "2", "--out", str(out), *words])
 
 
 SMALL = ("--ues", "4", "--eval-every", "0", "--imitate-episodes", "2", "--imitate-epochs", "1")
 
 
 def test_the_simulation_repeats_and_resumes_to_the_bit(tmp_path, monkeypatch):
-    monkeypatch.setattr(script, "ERA_BLOCKS", 5)
+    monkeypatch.setattr(a3c_paper, "ERA_BLOCKS", 5)
     words = (*SMALL, "--steps", "3200")  # eight UEs share the server: four eras
     one, other = (script.train(arguments(tmp_path / n, *words), Console(quiet=True)) for n in ("one", "other"))
     assert one.read_bytes() == other.read_bytes()
-    card = json.loads(one.with_suffix(".json").read_text())
-    assert card["steps"] == 3200
-    assert card["cluster"]["clusters"] == 2
-    assert card["cluster"]["ues"] == {"A1": 4, "A2": 4, "A3": 0}
-    assert "train.a3c MmwaveHandover-v0" in card["command"]
+    metadata = json.loads(one.with_suffix(".json").read_text())
+    assert metadata["steps"] == 3200
+    assert metadata["cluster"]["clusters"] == 2
+    assert metadata["cluster"]["ues"] == {"A1": 4, "A2": 4, "A3": 0}
+    assert "train.a3c MmwaveHandover-v0" in metadata["command"]
 
-    recorded = script.Run.record
+    recorded = A3cRun.report
 
     def interrupted(run, scalars):
         recorded(run, scalars)
         if run.steps == 1600:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(script.Run, "record", interrupted)
+    monkeypatch.setattr(A3cRun, "report", interrupted)
     with pytest.raises(KeyboardInterrupt):
         script.train(arguments(tmp_path / "cut", *words), Console(quiet=True))
-    monkeypatch.setattr(script.Run, "record", recorded)
+    monkeypatch.setattr(A3cRun, "report", recorded)
     with pytest.raises(ValueError, match="--resume continues it"):
         script.train(arguments(tmp_path / "cut", *words), Console(quiet=True))
     with pytest.raises(ValueError, match="--seed was 0, is 3"):
         script.train(arguments(tmp_path / "cut", *words, "--seed", "3", "--resume"), Console(quiet=True))
-    with np.load(tmp_path / "cut" / script.CHECKPOINT) as saved:
+    with np.load(tmp_path / "cut" / CHECKPOINT) as saved:
         assert saved["steps"] == 1600
     resumed = script.train(arguments(tmp_path / "cut", *words, "--resume"), Console(quiet=True))
     assert resumed.read_bytes() == one.read_bytes()
@@ -597,7 +598,7 @@ def test_workers_interleave_and_learn(tmp_path):
     path = script.train(
         arguments(tmp_path, *words, "--no-simulate", "--workers", "2", "--steps", "600000"), Console(quiet=True)
     )
-    with np.load(tmp_path / script.CHECKPOINT) as saved:
+    with np.load(tmp_path / CHECKPOINT) as saved:
         delays, eras, steps = saved["delays"], saved["eras"], saved["steps"]
     assert steps >= 600_000
     assert (eras > 0).all(), "both workers worked"
@@ -607,8 +608,8 @@ def test_workers_interleave_and_learn(tmp_path):
     assert delays[1:].sum() > 0.05 * pushes
     events = scalars(tmp_path)
     assert events.Histograms("train/gradient_delay")[-1].histogram_value.num == pushes
-    card = json.loads(path.with_suffix(".json").read_text())
-    assert "--no-simulate" in card["command"]
+    metadata = json.loads(path.with_suffix(".json").read_text())
+    assert "--no-simulate" in metadata["command"]
     policy = load_policy(path)
     task = Task(env_id="MmwaveHandover-v0", kwargs={"beta": 0.0, "horizon": 300}, episodes=20)
     trained, random = (np.mean([row["reward"] for row in evaluate(agent, task)]) for agent in (policy, "random"))
@@ -617,10 +618,10 @@ def test_workers_interleave_and_learn(tmp_path):
 
 def test_a_resumed_asynchronous_run_goes_on_with_other_worlds(tmp_path):
     words = (*SMALL, "--no-simulate", "--workers", "2")
-    run = script.Run(arguments(tmp_path, *words), Console(quiet=True))
+    run = A3cRun(arguments(tmp_path, *words), Console(quiet=True), script.paper_worlds)
     run.steps, run.eras[:], run.delays[:3] = 5000, (2, 3), (4, 1, 1)
-    run.save()
-    again = script.Run(arguments(tmp_path, *words, "--resume"), Console(quiet=True))
+    run.keep()
+    again = A3cRun(arguments(tmp_path, *words, "--resume"), Console(quiet=True), script.paper_worlds)
     assert again.steps == 5000
     assert again.eras.tolist() == [2, 3]
     assert again.delays[:3].tolist() == [4, 1, 1]

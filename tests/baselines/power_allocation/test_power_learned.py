@@ -26,7 +26,7 @@ from mmwave_baselines.power_allocation.planners import networks
 from mmwave_gym.agents.files import load_policy
 from mmwave_gym.agents.loading import load_agent
 from mmwave_gym.agents.networks import Network
-from mmwave_gym.agents.policy import Policy, action_card, field_card
+from mmwave_gym.agents.policy import Policy, action_metadata, field_metadata
 from mmwave_gym.agents.protocol import AgentError, NotApplicable, RowRng
 from mmwave_gym.agents.registry import training_seeds
 from mmwave_gym.api.sb3 import make_sb3_vec_env, network_of
@@ -62,11 +62,11 @@ def batch_of(copies: int, **keywords: Any) -> Batch:
     return batch
 
 
-def card_for(scenario: Any, **more: Any) -> dict[str, Any]:
+def metadata_for(scenario: Any, **more: Any) -> dict[str, Any]:
     return {
         "env_id": ENV, "kwargs": {}, "training_kwargs": {"action": "change"}, "algorithm": "PPO", "output": "mean",
-        "normalised": True, "frame_stack": 1, "action": action_card(scenario.action_space),
-        "fields": field_card(scenario.fields), **more,
+        "normalised": True, "frame_stack": 1, "action": action_metadata(scenario.action_space),
+        "fields": field_metadata(scenario.fields), **more,
     }  # fmt: skip
 
 
@@ -79,7 +79,7 @@ def changing(seed: int = 0, **keywords: Any) -> ChangePolicy:
         (rng.normal(size=(b, a)).astype(np.float32), rng.normal(size=b).astype(np.float32))
         for a, b in itertools.pairwise(sizes)
     ]
-    return ChangePolicy(Network(tuple(layers)), card_for(scenario))
+    return ChangePolicy(Network(tuple(layers)), metadata_for(scenario))
 
 
 # ---------------------------------------------------------------------- from changes to powers and levels
@@ -138,7 +138,7 @@ def test_it_reads_its_own_bounds_and_refuses_other_observations() -> None:
     """The bound of `members` is the number of places: what a number means must not depend on it."""
     policy = changing()
     wide = batch_of(2, **FREE, layout="poisson", cluster_bs=(2, 24))
-    assert policy.card["fields"] != field_card(wide.scenario.fields)
+    assert policy.metadata["fields"] != field_metadata(wide.scenario.fields)
     seen = wide.observe().reshape(48, -1)
     dbm, _ = policy.predict(seen, policy.begin(View(wide, "local"), RowRng.from_seed(0, 48)))
     home = batch_of(2, **FREE)
@@ -159,7 +159,8 @@ def test_it_reads_its_own_bounds_and_refuses_other_observations() -> None:
 def trained(script: str, words: list[str], out: Path) -> Path:
     import importlib
 
-    from mmwave_baselines.training.session import parse_checked, train
+    from mmwave_baselines.training.run import parse_checked
+    from mmwave_baselines.training.session import train
 
     module = importlib.import_module(f"mmwave_baselines.training.{script}")
     args = parse_checked(getattr(module, script.capitalize()), [*words, "--out", str(out)])
@@ -170,7 +171,8 @@ def beginner(script: str, words: list[str]) -> Policy:
     """The agent before it learned anything."""
     import importlib
 
-    from mmwave_baselines.training.session import Environment, agent_of, parse_checked
+    from mmwave_baselines.training.run import parse_checked
+    from mmwave_baselines.training.session import Environment, agent_of
 
     module = importlib.import_module(f"mmwave_baselines.training.{script}")
     args = parse_checked(getattr(module, script.capitalize()), words)
@@ -200,8 +202,9 @@ def test_short_training_improves(script: str, options: list[str], others: tuple[
 
 
 def test_sac_needs_a_range() -> None:
+    from mmwave_baselines.training.run import BadRun, parse_checked
     from mmwave_baselines.training.sac import Sac, build
-    from mmwave_baselines.training.session import BadRun, Environment, parse_checked
+    from mmwave_baselines.training.session import Environment
 
     args = parse_checked(Sac, [ENV, "--set", "horizon=50", "--train-set", "horizon=20", "--see=ring"])
     with pytest.raises(BadRun, match="levels=null"):
@@ -234,7 +237,8 @@ def test_the_saved_network_is_the_models(script: str, tmp_path: Path) -> None:
     """Standardised inputs, units of the action and SAC's squashing are folded in; SB3 answers the same."""
     import importlib
 
-    from mmwave_baselines.training.session import Environment, parse_checked
+    from mmwave_baselines.training.run import parse_checked
+    from mmwave_baselines.training.session import Environment
 
     module = importlib.import_module(f"mmwave_baselines.training.{script}")
     args = parse_checked(getattr(module, script.capitalize()), [ENV, "--n-envs=2", "--seed=3", "--hidden=16"])
@@ -247,8 +251,8 @@ def test_the_saved_network_is_the_models(script: str, tmp_path: Path) -> None:
     network, output = network_of(model)
     assert output == ("mean" if script == "ppo" else "squashed")
     shown = environment.venv.reset()
-    card = card_for(environment.base.scenario, output=output, normalised=False)
-    action, _ = Policy(network, card).predict(shown)
+    metadata = metadata_for(environment.base.scenario, output=output, normalised=False)
+    action, _ = Policy(network, metadata).predict(shown)
     expected = model.predict(shown, deterministic=True)[0]
     assert np.ptp(expected) > 1.0
     assert np.allclose(action, expected, atol=2e-3)
@@ -261,7 +265,7 @@ def test_the_saved_network_is_the_models(script: str, tmp_path: Path) -> None:
 
 def test_unknown_fields_are_named() -> None:
     from mmwave_baselines.training.ppo import Ppo
-    from mmwave_baselines.training.session import BadRun, parse_checked
+    from mmwave_baselines.training.run import BadRun, parse_checked
 
     with pytest.raises(BadRun, match=r"--see names colour, but an observation has: power_dbm"):
         parse_checked(Ppo, [ENV, "--see", "power_dbm,colour"])
@@ -269,9 +273,9 @@ def test_unknown_fields_are_named() -> None:
         parse_checked(Ppo, [ENV, "--deviation", "0"])
 
 
-def test_quick_ends_are_sb3s_own_ends() -> None:
+def test_the_batched_bootstrap_is_that_of_sb3() -> None:
     """The rollout buffer is the same whether values of last observations are added one by one or at once."""
-    from mmwave_baselines.training.bootstrap import QuickEnds, QuickPpo
+    from mmwave_baselines.training.bootstrap import BatchedBootstrapPpo, TruncationBootstrap
 
     def buffer(algorithm: Any, wrap: Any) -> Any:
         keywords = {**FREE, "action": "change", "horizon": 5, "num_bs": 4}
@@ -280,7 +284,7 @@ def test_quick_ends_are_sb3s_own_ends() -> None:
         model.learn(1)
         return model.rollout_buffer
 
-    quick = buffer(QuickPpo, lambda venv: QuickEnds(venv, 0.5))
+    quick = buffer(BatchedBootstrapPpo, lambda venv: TruncationBootstrap(venv, 0.5))
     slow = buffer(PPO, lambda venv: VecEnvWrapperThatDoesNothing(venv))
     assert np.allclose(quick.rewards, slow.rewards, atol=1e-5)
     assert np.allclose(quick.returns, slow.returns, atol=1e-5)
@@ -303,14 +307,14 @@ class VecEnvWrapperThatDoesNothing(VecEnvWrapper):
 def test_five_seeds_are_shipped_and_say_how_they_were_made() -> None:
     assert len(SHIPPED) == 5
     for number, path in enumerate(SHIPPED):
-        card = json.loads(path.with_suffix(".json").read_text())
-        assert card["seed"] == number
-        assert card["command"].startswith(f"python -m train.ppo {ENV}")
-        assert f"--seed {number}" in card["command"] or number == 0
-        assert card["training_kwargs"]["action"] == "change"
-        assert card["training_kwargs"]["reward"] == "difference"
-        assert card["steps"] >= 1_000_000
-        assert card["results"]["qos_satisfaction"] > 0.985
+        metadata = json.loads(path.with_suffix(".json").read_text())
+        assert metadata["seed"] == number
+        assert metadata["command"].startswith(f"python -m train.ppo {ENV}")
+        assert f"--seed {number}" in metadata["command"] or number == 0
+        assert metadata["training_kwargs"]["action"] == "change"
+        assert metadata["training_kwargs"]["reward"] == "difference"
+        assert metadata["steps"] >= 1_000_000
+        assert metadata["results"]["qos_satisfaction"] > 0.985
         policy = load_policy(path)
         assert isinstance(policy, ChangePolicy)
 
@@ -321,7 +325,7 @@ def test_one_set_of_weights_for_all_tasks_but_the_rings() -> None:
     for name in LEARNED:
         for agent in ("ppo", "ppo-repair"):
             assert len(training_seeds(agent, "power_allocation", task(name))) == 5
-            assert load_agent(f"{agent}@2", "power_allocation", task(name)).card["seed"] == 2
+            assert load_agent(f"{agent}@2", "power_allocation", task(name)).metadata["seed"] == 2
     for agent in ("ppo", "ppo-repair"):
         with pytest.raises(NotApplicable, match="ring"):
             load_agent(agent, "power_allocation", task("power_allocation/paper-14"))
@@ -354,7 +358,7 @@ def test_repair_satisfies_all_where_that_is_possible() -> None:
 def test_repaired_powers_are_kept_until_base_stations_change() -> None:
     batch = batch_of(2, **FREE, horizon=80, changes=2)
     policy = load_agent("ppo", "power_allocation", hard(1))
-    agent = Repaired(policy.network, policy.card)
+    agent = Repaired(policy.network, policy.metadata)
     a = batch.scenario.num_agents
     memory = agent.begin(View(batch, "central"), RowRng.from_seed(0, 2 * a))
     powers, phases = [], []

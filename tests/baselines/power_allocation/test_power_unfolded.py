@@ -45,10 +45,10 @@ def a_network(seed: int = 0) -> Network:
 
 
 def a_policy(kind: type[UnfoldedPolicy] = UnfoldedPolicy, seed: int = 0) -> UnfoldedPolicy:
-    from mmwave_gym.agents.policy import field_card
+    from mmwave_gym.agents.policy import field_metadata
 
-    card = {"algorithm": "UNFOLDED", "env_id": "MmwavePowerAllocation-v0", "kwargs": {}, **unfolded.CARD}
-    return kind(a_network(seed), {**card, "fields": field_card(unfolded.FIELDS)})
+    metadata = {"algorithm": "UNFOLDED", "env_id": "MmwavePowerAllocation-v0", "kwargs": {}, **unfolded.METADATA}
+    return kind(a_network(seed), {**metadata, "fields": field_metadata(unfolded.FIELDS)})
 
 
 def worlds(count: int, **keywords: Any) -> Any:
@@ -138,7 +138,8 @@ def drawn(count: int = 4, **keywords: Any) -> Any:
 
 def test_a_slot_is_that_of_the_network_that_was_trained() -> None:
     torch = pytest.importorskip("torch")
-    from mmwave_baselines.power_allocation.training.unfolded import Cell, channel
+    from mmwave_baselines.power_allocation.training.unfolded_network import Cell
+    from mmwave_baselines.power_allocation.training.unfolded_worlds import channel
 
     gain, own, present = drawn(6, layout="poisson", cluster_bs=(2, 9))
     cell = Cell(POWER_MW, (3, 4))
@@ -290,7 +291,7 @@ def test_other_scenarios_are_refused() -> None:
 def test_repair_satisfies_all_where_all_can_be() -> None:
     batch, _ = worlds(12, layout="rows", num_bs=14, feasible="only")
     policy = Unfolded.for_task(TASKS[0])
-    repaired = RepairedPolicy(policy.network, policy.card)
+    repaired = RepairedPolicy(policy.network, policy.metadata)
     powers, _ = play(repaired, batch, unfolded.REPAIR_AFTER + 3)
     assert (batch.state.sinr >= QOS * (1.0 - 1e-9)).all()
     np.testing.assert_allclose(powers[-1], powers[-2], rtol=1e-5)  # kept
@@ -302,7 +303,7 @@ def test_repair_leaves_no_fewer_satisfied_where_not_all_can_be(keywords: dict[st
     policy = Unfolded.for_task(TASKS[0])
     for kind in (UnfoldedPolicy, RepairedPolicy):
         batch, _ = worlds(6, layout="rows", num_bs=14, **keywords)
-        play(kind(policy.network, policy.card), batch, unfolded.REPAIR_AFTER + 1)
+        play(kind(policy.network, policy.metadata), batch, unfolded.REPAIR_AFTER + 1)
         satisfied = batch.state.sinr >= QOS * (1.0 - 1e-9)
         got[kind] = satisfied.sum(axis=1), (batch.state.capacity_bps_hz * satisfied).sum(axis=1)
     assert (got[RepairedPolicy][1] >= got[UnfoldedPolicy][1] - 1e-3).all()
@@ -313,7 +314,7 @@ def test_powers_are_let_go_when_somebody_comes() -> None:
     batch, _ = worlds(1, layout="rows", num_bs=8, changes=1, horizon=90)
     batch.episodes.change_slot[...] = 40
     policy = Unfolded.for_task(TASKS[0])
-    powers, _ = play(RepairedPolicy(policy.network, policy.card), batch, 60)
+    powers, _ = play(RepairedPolicy(policy.network, policy.metadata), batch, 60)
     stays = batch.state.present[0] & (powers[30, 0] > 0.0)
     np.testing.assert_allclose(powers[38, 0], powers[25, 0], rtol=1e-5)
     assert (np.abs(np.log(powers[44, 0, stays] / powers[38, 0, stays])) > 1e-4).any()
@@ -325,13 +326,13 @@ def test_powers_are_let_go_when_somebody_comes() -> None:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_weights_say_where_they_come_from(seed: int) -> None:
     folder = files("mmwave_baselines.power_allocation") / "weights"
-    card = json.loads((folder / f"unfolded-clusters-s{seed}.json").read_text(encoding="utf-8"))
-    assert card["seed"] == seed
-    assert card["steps"] >= 1000
-    assert shlex.split(card["command"])[:3] == ["python", "-m", "train.unfolded"]
-    assert card["results"]["satisfied_20"] > 0.99
-    assert card["results"]["satisfied_100"] > 0.99
-    assert load_agent(f"unfolded@{seed}", "power_allocation", TASKS[0]).weights_sha256 == card["sha256"]
+    metadata = json.loads((folder / f"unfolded-clusters-s{seed}.json").read_text(encoding="utf-8"))
+    assert metadata["seed"] == seed
+    assert metadata["steps"] >= 1000
+    assert shlex.split(metadata["command"])[:3] == ["python", "-m", "train.unfolded"]
+    assert metadata["results"]["satisfied_20"] > 0.99
+    assert metadata["results"]["satisfied_100"] > 0.99
+    assert load_agent(f"unfolded@{seed}", "power_allocation", TASKS[0]).weights_sha256 == metadata["sha256"]
 
 
 @pytest.mark.parametrize("task", TASKS, ids=lambda t: t.name)
@@ -373,14 +374,13 @@ def results(folder: Any, name: str = "policy.json") -> Any:
 
 def test_training_lowers_the_loss_and_saves_an_agent(tmp_path: Any, capsys: Any) -> None:
     torch = pytest.importorskip("torch")
-    from rich.console import Console
-
-    from mmwave_baselines.power_allocation.training.unfolded import Learner, Unfolded as Arguments, loss_of, run as main
+    from mmwave_baselines.power_allocation.training.unfolded import Learner, Unfolded as Arguments, run as main
+    from mmwave_baselines.power_allocation.training.unfolded_network import loss_of
 
     main([*QUICK, "--steps", "80", "--late", "0", "--out", str(tmp_path / "run")])
     assert "mmwave-gym evaluate" in capsys.readouterr().out
-    card = results(tmp_path / "run")
-    learner = Learner(Arguments(env_id=QUICK[0], worlds=0.01, batch_size=8, eval_episodes=20), TASKS[-1], Console())
+    metadata = results(tmp_path / "run")
+    learner = Learner(Arguments(env_id=QUICK[0], worlds=0.01, batch_size=8, eval_episodes=20), TASKS[-1], print)
     rollout = learner.rollout(3)._replace(slots=20, change=20)
     with torch.no_grad():
         untrained = float(loss_of(learner.cell, rollout, 15.0, True)[0])
@@ -390,7 +390,7 @@ def test_training_lowers_the_loss_and_saves_an_agent(tmp_path: Any, capsys: Any)
                 bias[0, 0] = torch.as_tensor(saved[f"{i}.b"])
         trained = float(loss_of(learner.cell, rollout, 15.0, True)[0])
     assert trained < untrained - 0.1
-    assert card["results"]["satisfied_20"] > learner_satisfied_at_full_power(learner)
+    assert metadata["results"]["satisfied_20"] > learner_satisfied_at_full_power(learner)
     assert any((tmp_path / "run" / "tensorboard").rglob("events*"))
     agent = load_agent(tmp_path / "run" / "policy.npz")
     assert type(agent) is UnfoldedPolicy  # a file says which agent plays it

@@ -13,9 +13,10 @@ from mmwave_baselines.handover import lstm
 from mmwave_baselines.handover.a3c import BLOCK, STABLE, Server, with_settings
 from mmwave_baselines.handover.a3c_agents import OnlineA3c
 from mmwave_baselines.handover.training import a3c as script
+from mmwave_baselines.handover.training.a3c_run import CHECKPOINT, A3c, A3cRun
 from mmwave_baselines.street.rules import A3
 from mmwave_baselines.street.training import a3c as a3c_street
-from mmwave_baselines.training.arguments import parse
+from mmwave_baselines.training.command import parse
 from mmwave_gym.agents.files import load_policy
 from mmwave_gym.agents.protocol import AgentError, RowRng
 from mmwave_gym.api.sb3 import SEED_SPACING
@@ -148,7 +149,7 @@ def test_the_tuned_a3_is_imitated() -> None:
     here = a3c_street.Street(
         Task(env_id="MmwaveStreet-v0", name="street/own", kwargs=BRIEF | {"duration_s": 12.0}), 16, 16
     )
-    args = parse(script.A3c, ["MmwaveStreet-v0", "--ues", "8", "--imitate-episodes", "24", "--imitate-epochs", "30"])
+    args = parse(A3c, ["MmwaveStreet-v0", "--ues", "8", "--imitate-episodes", "24", "--imitate-epochs", "30"])
     begun, agreed = here.imitate(args, Server.fresh(here.shape, 0), None)
     assert agreed > 0.99
     assert not begun.mean_square.any()
@@ -178,19 +179,19 @@ def arguments(out, *words):
     keywords = [w for k, v in BRIEF.items() for w in ("--set", f"{k}={v}")]
     small = ("--ues", "4", "--encoder", "6", "--units", "4", "--eval-episodes", "2", "--imitate-episodes", "4")
     words = ["MmwaveStreet-v0", *keywords, *small, "--eval-every", "0", "--out", str(out), *words]
-    return parse(script.A3c, [*words, "--imitate-epochs", "1", "--steps", "1600"])
+    return parse(A3c, [*words, "--imitate-epochs", "1", "--steps", "1600"])
 
 
 def test_a_run_repeats_to_the_bit_and_its_policy_acts_as_the_learner(tmp_path) -> None:
     one, other = (script.train(arguments(tmp_path / n), Console(quiet=True)) for n in ("one", "other"))
     assert one.read_bytes() == other.read_bytes()
-    card = json.loads(one.with_suffix(".json").read_text())
-    assert (card["steps"], card["sampled"], card["cluster"]) == (1600, False, {"clustered": False})
-    assert "--regret" in card["command"], "the preset of streets is spelled out"
+    metadata = json.loads(one.with_suffix(".json").read_text())
+    assert (metadata["steps"], metadata["sampled"], metadata["cluster"]) == (1600, False, {"clustered": False})
+    assert "--regret" in metadata["command"], "the preset of streets is spelled out"
     policy = load_policy(one)
     with pytest.raises(AgentError, match="only with what"):
-        OnlineA3c(policy.network, policy.card)
-    run = script.Run(arguments(tmp_path / "one", "--resume"), Console(quiet=True))
+        OnlineA3c(policy.network, policy.metadata)
+    run = A3cRun(arguments(tmp_path / "one", "--resume"), Console(quiet=True), script.street)
     here, weights = run.worlds, run.server.weights
     venv = here.copies(3, 7, 0)
     observation, started = venv.reset(), np.ones(3, bool)
@@ -210,17 +211,17 @@ def test_a_run_repeats_to_the_bit_and_its_policy_acts_as_the_learner(tmp_path) -
 
 def test_a_resumed_run_goes_on_with_other_worlds(tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(a3c_street, "RECORD_BLOCKS", 5)
-    recorded = script.Run.record
+    recorded = A3cRun.report
 
     def interrupted(run, scalars):
         recorded(run, scalars)
         if run.steps == 800:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(script.Run, "record", interrupted)
+    monkeypatch.setattr(A3cRun, "report", interrupted)
     with pytest.raises(KeyboardInterrupt):
         script.train(arguments(tmp_path), Console(quiet=True))
-    with np.load(tmp_path / script.CHECKPOINT) as saved:
+    with np.load(tmp_path / CHECKPOINT) as saved:
         assert saved["steps"] == 800
     met = []
     player = a3c_street.Player
@@ -229,7 +230,7 @@ def test_a_resumed_run_goes_on_with_other_worlds(tmp_path, monkeypatch) -> None:
         met.append(player(*args, **keywords))
         return met[-1]
 
-    monkeypatch.setattr(script.Run, "record", recorded)
+    monkeypatch.setattr(A3cRun, "report", recorded)
     monkeypatch.setattr(a3c_street, "Player", watched)
     path = script.train(arguments(tmp_path, "--resume"), Console(quiet=True))
     assert json.loads(path.with_suffix(".json").read_text())["steps"] == 1600

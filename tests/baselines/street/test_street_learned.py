@@ -55,7 +55,7 @@ def test_shipped_agents_are_those_of_their_files(kind: Any, name: str) -> None:
     of = task(name)
     for seed in kind.training_seeds(of):
         policy = kind.for_task(of, seed)
-        command = policy.card["command"]
+        command = policy.metadata["command"]
         assert command.startswith(f"python -m {COMMANDS[kind]} --task {name}")
         kwargs = json.loads(json.dumps(of.kwargs))
         assert (policy.config["seed"], policy.config["kwargs"], policy.label) == (seed, kwargs, kind.label)

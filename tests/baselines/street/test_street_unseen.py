@@ -17,11 +17,18 @@ from mmwave_gym.agents.protocol import AgentError
 from mmwave_gym.benchmark.suite import task
 from mmwave_gym.core.batch import Batch
 from mmwave_gym.core.registration import make_scenario
+from mmwave_gym.core.scenario import ObservationField, ObservationFields
 
 TASK = task("street/car-unseen")
 SEEDS = Ppo.training_seeds(TASK)
 TEST_MAPS = set(TASK.kwargs["maps"])
-FIELDS = [("level_db", 3), ("time_s", 1), ("serving", 3)]
+FIELDS = ObservationFields(
+    (
+        ObservationField("level_db", 3, -90.0, 0.0, "dB", "", per="choice"),
+        ObservationField("time_s", 1, 0.0, 9.0, "s", ""),
+        ObservationField("serving", 3, 0.0, 1.0, "1", "", per="choice"),
+    )
+)
 
 
 def relative_network() -> SetNetwork:
@@ -111,14 +118,14 @@ def test_nobody_trains_on_the_maps_of_the_test() -> None:
     assert len(TEST_MAPS) == 8
     assert SEEDS
     told = [list(preset("ppo", "street", TASK.name)["train_set"])]
-    told += [shlex.split(Ppo.for_task(TASK, seed).card["command"]) for seed in SEEDS]
+    told += [shlex.split(Ppo.for_task(TASK, seed).metadata["command"]) for seed in SEEDS]
     for words in told:
         assert len(maps_of(words)) >= 64
         assert not maps_of(words) & TEST_MAPS
     for seed in SEEDS:
-        card = Ppo.for_task(TASK, seed).card
-        assert not set(card["training_kwargs"]["maps"]) & TEST_MAPS
-        assert not card["arguments"]["keep_best"]  # it would choose by the task's own maps
+        metadata = Ppo.for_task(TASK, seed).metadata
+        assert not set(metadata["training_kwargs"]["maps"]) & TEST_MAPS
+        assert not metadata["arguments"]["keep_best"]  # it would choose by the task's own maps
 
 
 def observations(rows: int = 32) -> tuple[Any, Any]:

@@ -1,38 +1,40 @@
-"""Imitation and PPO where agents take turns: python -m train.turns --task association/blocked-512
+"""Turn-taking PPO: agents decide one after the other: python -m train.turns --task association/blocked-512
 
-A network over candidates learns to be any UE at any density. What differs from the usual PPO:
+One network over candidates plays every UE at any density. It differs from the usual PPO:
 
-1. A decision is paid the **credit** that the environment tells when the same UE decides next: what the network would
-   have lost without it, with everybody's true later moves (a difference reward, Wolpert and Tumer 2002). The sum rate
-   until the next epoch of anybody says almost nothing about one of 500 UEs.
-2. Decisions are chained by UE: the next state is the same UE's next decision, and discounts are in seconds,
-   exp(-dt / `horizon_s`), because an epoch of anybody lasts milliseconds and one of the same UE seconds.
-3. It imitates a rule first, on worlds that the rule drives and then on worlds that it drives itself (DAgger, Ross et
-   al. 2011).
-4. Every iteration plays fresh worlds of several densities, whole, in compiled code (`train.turns_kernel`).
+1. The reward of a decision is the **credit** that the environment reports when the same UE decides next: what the
+   network would have lost without it, all later decisions being the same (a difference reward, Wolpert and Tumer
+   2002). The sum rate until the next epoch of any UE says almost nothing about one of 500 UEs.
+2. Per-agent GAE: the next state of a decision is the same UE's next decision. Discounts are in seconds,
+   exp(-dt / `horizon_s`): any UE decides within milliseconds, the same UE within seconds.
+3. Pretraining by behaviour cloning of a rule, on worlds that the rule plays and then on worlds that the network plays
+   (DAgger, Ross et al. 2011).
+4. Every iteration plays new whole worlds of several densities in compiled code (`turns_kernel`).
 """
 
 from __future__ import annotations
 
-import json
-import shlex
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from rich.console import Console
+from torch import nn
 
 from mmwave_baselines.association.learned import ROLE, free_sites
-from mmwave_baselines.training.arguments import Command, command, option, parse
-from mmwave_gym.agents.files import save_policy
+from mmwave_baselines.association.training.turns_kernel import Played, play
+from mmwave_baselines.training.command import Command, option
+from mmwave_baselines.training.run import Run, main, metadata_of
 from mmwave_gym.agents.networks import SetNetwork, choice_columns
-from mmwave_gym.agents.policy import action_card
+from mmwave_gym.agents.policy import action_metadata
+from mmwave_gym.api.sb3_networks import SetMlp
 from mmwave_gym.benchmark.task import Task
+from mmwave_gym.core.files import replacing
 from mmwave_gym.core.registration import make_scenario
 from mmwave_gym.core.scenario import EpisodeKey, EpisodeRng, ObservationFields
 
@@ -47,8 +49,9 @@ STREAM = "train.turns"
 
 @dataclass(kw_only=True)
 class Turns(Command):
-    """PPO (Schulman et al. 2017) with credit in hindsight along each agent's own decisions, after imitation."""
+    """Turn-taking PPO (Schulman et al. 2017): per-agent GAE on credit in hindsight, after behaviour cloning."""
 
+    may_change: ClassVar[tuple[str, ...]] = (*Command.may_change, "steps")
     steps: int = option(800_000, "decisions of reinforcement learning")
     imitate: str = option("price", "the rule to imitate first: price, or cover with --roles; empty for none")
     roles: bool = option(False, "tell the network which base stations a vertex cover of the map leaves free")
@@ -65,23 +68,25 @@ class Turns(Command):
             raise ValueError(f"--imitate must be price, cover or empty, got {self.imitate!r}.")
         if self.imitate == "cover" and not self.roles:
             raise ValueError("--imitate cover needs --roles: the rule is about them.")
-        for name in ("steps", "n_epochs", "batch_size", "eval_every"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"--{name.replace('_', '-')} must be at least 1, got {getattr(self, name)}.")
-        if self.horizon_s <= 0.0:
-            raise ValueError(f"--horizon-s must be above 0, got {self.horizon_s}.")
+        self.at_least(1, "steps", "n_epochs", "batch_size", "eval_every")
+        self.positive("horizon_s")
+
+    def check(self, task: Task) -> None:
+        """ValueError where the task is not of association."""
+        if task.scenario_name != "association":
+            raise ValueError(f"train.turns plays association only, {task.name} is of {task.scenario_name}.")
 
 
 class Samples(NamedTuple):
     """Decisions of several worlds, ordered by UE and time."""
 
-    seen: Any  # (n, C * features)
-    allowed: Any  # (n, C)
-    action: Any  # (n,)
-    teacher: Any  # (n,)
-    credit: NDArray[np.float64]  # (n,) of the decision before
+    seen: torch.Tensor  # (n, C * features)
+    allowed: torch.Tensor  # (n, C)
+    action: torch.Tensor  # (n,)
+    teacher: torch.Tensor  # (n,)
+    credit: NDArray[np.float64]  # (n,) of the decision before, bit/Hz
     time_s: NDArray[np.float64]  # (n,)
-    chain: NDArray[np.int64]  # (n,) which UE of which world
+    agent: NDArray[np.int64]  # (n,) which UE of which world
 
 
 class Worlds:
@@ -95,7 +100,7 @@ class Worlds:
         own = self.scenario.fields
         self.fields = ObservationFields((*own, ROLE._replace(size=self.choices))) if roles else own
         self.columns = choice_columns(self.fields, self.choices)
-        per_choice = [f for f in self.fields if f.size == self.choices or f.size == 1]
+        per_choice = [f for f in self.fields if f.per == "choice" or f.size == 1]
         self._logs = np.array([np.log1p(f.high) if f.logarithmic else 0.0 for f in per_choice])
         self.drawn = 0
         self._scenarios: dict[int, Any] = {}
@@ -115,10 +120,8 @@ class Worlds:
 
     def play(
         self, num_ues: int, weights: list[Any], rng: np.random.Generator | None, teacher: str = "", drives: bool = False
-    ) -> Any:
+    ) -> Played:
         """One fresh world, sampled with `rng`, or greedily without."""
-        from mmwave_baselines.association.training.turns_kernel import play
-
         scenario = self.at(num_ues)
         self.drawn += 1
         episodes = scenario.draw([EpisodeRng(EpisodeKey(self._seed, self.drawn, STREAM))])
@@ -129,28 +132,22 @@ class Worlds:
             settle_s=min(10.0, scenario.config.duration_s / 3.0),
         )
 
-    def samples(self, played: list[Any]) -> Samples:
-        import torch
-
+    def samples(self, played: list[Played]) -> Samples:
         parts = []
         for i, p in enumerate(played):
-            chain = p.ue + i * 2**32
-            order = np.lexsort((p.time_s, chain))
+            agent = p.ue + i * 2**32
+            order = np.lexsort((p.time_s, agent))
             seen = p.seen.reshape(len(p.ue), -1)
-            parts.append([a[order] for a in (seen, p.allowed, p.action, p.teacher, p.credit, p.time_s, chain)])
-        seen, allowed, action, teacher, *rest = (np.concatenate(part) for part in zip(*parts, strict=True))
-        return Samples(*(torch.as_tensor(a) for a in (seen, allowed, action, teacher)), *rest)
+            parts.append([a[order] for a in (seen, p.allowed, p.action, p.teacher, p.credit, p.time_s, agent)])
+        joined: list[Any] = [np.concatenate(part) for part in zip(*parts, strict=True)]
+        tensors: list[Any] = [torch.as_tensor(a) for a in joined[:4]]
+        return Samples(*tensors, *joined[4:])
 
 
 class Learner:
     """Actor over candidates, critic, their optimisers, and the best actor so far."""
 
     def __init__(self, args: Turns, worlds: Worlds):
-        import torch
-        from torch import nn
-
-        from mmwave_gym.api.sb3_networks import SetMlp
-
         torch.set_num_threads(1)
         torch.manual_seed(args.seed)
         self.args, self.worlds = args, worlds
@@ -183,9 +180,7 @@ class Learner:
 
     def imitate(self, rounds: int = 3, passes: int = 6) -> float:
         """Imitate the rule, on worlds that it drives and then on the network's own; returns the last cross-entropy."""
-        import torch
-
-        held: list[Any] = []
+        held: list[Played] = []
         loss = torch.zeros(())
         for i in range(rounds):
             for num_ues in DENSITIES * (2 if i == 0 else 1):
@@ -206,8 +201,6 @@ class Learner:
 
     def iterate(self, densities: list[int], warming: bool) -> dict[str, float]:
         """Play a world of each density and update; while `warming` only the critic learns."""
-        import torch
-
         args = self.args
         left = max(1.0 - self.steps / args.steps, 0.0) * 0.95 + 0.05
         for group, rate in zip(
@@ -249,8 +242,6 @@ class Learner:
 
     def _pooled(self, s: Samples) -> Any:
         """What the critic sees: mean and maximum of the candidates' features."""
-        import torch
-
         allowed = s.allowed[..., None]
         seen = s.seen.view(*s.allowed.shape, -1)
         mean = (seen * allowed).sum(dim=1) / s.allowed.sum(dim=1, keepdim=True)
@@ -259,7 +250,7 @@ class Learner:
     def _advantages(self, s: Samples, value: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         """Generalised advantages along each UE's decisions, and which are known: all but a UE's last."""
         known = np.zeros(len(value), bool)
-        known[:-1] = s.chain[1:] == s.chain[:-1]
+        known[:-1] = s.agent[1:] == s.agent[:-1]
         advantage = np.zeros(len(value))
         discount = np.exp(-np.diff(s.time_s, append=0.0).clip(0.0) / self.args.horizon_s)
         later = 0.0
@@ -284,94 +275,73 @@ class Learner:
 
 
 def train(args: Turns, console: Console) -> Path:
-    """Train as `args` say and return the path of the saved policy. Raises ValueError."""
-    import torch
-    from torch.utils.tensorboard import SummaryWriter
-
-    task = args.target()
-    if task.scenario_name != "association":
-        raise ValueError(f"train.turns plays association only, {task.name} is of {task.scenario_name}.")
-    label = "roles" if args.roles else "turns"
-    out = Path(args.out or Path("runs") / f"{label}-{task.name.replace('/', '-')}-s{args.seed}")
-    checkpoint = out / "checkpoint.pt"
-    if checkpoint.exists() != args.resume:
-        told = "nothing to resume" if args.resume else "a run already: --resume continues it, --out names another"
-        raise ValueError(f"{out} holds {told}.")
-    out.mkdir(parents=True, exist_ok=True)
-    worlds, validation = Worlds(task, args.roles, args.seed), Worlds(task, args.roles, 2**20)
+    """Train as `args` say and return the path of the saved policy. Raises BadRun."""
+    run = Run(args, "checkpoint.pt", console, "roles" if args.roles else "turns")
+    worlds, validation = Worlds(run.task, args.roles, args.seed), Worlds(run.task, args.roles, 2**20)
     learner = Learner(args, worlds)
-    log = SummaryWriter(str(out / "tensorboard"))
-    began = time.time()
-    iteration, due = 0, 0
+    began, iteration, due = time.time(), 0, 0
     if args.resume:
-        saved = torch.load(checkpoint, weights_only=True)
-        learner.actor.load_state_dict(saved["actor"])
-        learner.critic.load_state_dict(saved["critic"])
-        learner.optimiser.load_state_dict(saved["optimiser"])
-        learner.best, learner.steps, iteration, worlds.drawn = (
-            saved[k] for k in ("best", "steps", "iteration", "drawn")
-        )
-        learner.rng = np.random.default_rng([args.seed, iteration])
+        iteration = _restore(learner, run.checkpoint)
     elif args.imitate:
         loss = learner.imitate()
-        console.print(
-            f"imitated {args.imitate}: cross-entropy {loss:.4f}, {time.time() - began:.0f} s", highlight=False
-        )
+        run.tell(f"imitated {args.imitate}: cross-entropy {loss:.4f}, {time.time() - began:.0f} s")
     while True:
         if learner.steps >= due or learner.steps >= args.steps:
             due = learner.steps + args.eval_every
-            told = learner.validate(validation)
-            for name, value in told.items():
-                log.add_scalar(name, value, learner.steps)
-            rates = ", ".join(f"{n.rpartition('_')[2]} UEs {v:.1f}" for n, v in told.items())
-            console.print(f"{learner.steps:,} of {args.steps:,}: {rates} bit/s/Hz", highlight=False)
-            state = {"actor": learner.actor.state_dict(), "critic": learner.critic.state_dict()}
-            state |= {"optimiser": learner.optimiser.state_dict(), "best": learner.best, "steps": learner.steps}
-            torch.save({**state, "iteration": iteration, "drawn": worlds.drawn}, checkpoint)
+            scores = learner.validate(validation)
+            run.record(scores, learner.steps)
+            rates = ", ".join(f"{n.rpartition('_')[2]} UEs {v:.1f}" for n, v in scores.items())
+            run.tell(f"{learner.steps:,} of {args.steps:,}: {rates} bit/s/Hz")
+            _keep(learner, iteration, run.checkpoint)
         if learner.steps >= args.steps:
             break
         half = DENSITIES[iteration % 2 :: 2]  # 128, 512, 2048 and 256, 1024 in turn
-        told = learner.iterate(list(half), warming=bool(args.imitate) and iteration < 3)
+        scalars = learner.iterate(list(half), warming=bool(args.imitate) and iteration < 3)
         iteration += 1
-        for name, value in told.items():
-            log.add_scalar(name, value, learner.steps)
+        run.record(scalars, learner.steps)
     learner.actor.load_state_dict(learner.best["actor"])
-    log.close()
-    return _save(args, task, learner, out, console)
+    run.close()
+    return _save(run, learner)
 
 
-def _save(args: Turns, task: Task, learner: Learner, out: Path, console: Console) -> Path:
-    worlds, w = learner.worlds, learner.weights()
+def _keep(learner: Learner, iteration: int, checkpoint: Path) -> None:
+    """Write the checkpoint at once or not at all."""
+    state: dict[str, Any] = {name: getattr(learner, name).state_dict() for name in ("actor", "critic", "optimiser")}
+    state |= {"best": learner.best, "steps": learner.steps, "iteration": iteration, "drawn": learner.worlds.drawn}
+    with replacing(checkpoint) as draft:
+        torch.save(state, draft)
+
+
+def _restore(learner: Learner, checkpoint: Path) -> int:
+    """Go on where the checkpoint was written; returns how many iterations came before it."""
+    saved = torch.load(checkpoint, weights_only=True)
+    for name in ("actor", "critic", "optimiser"):
+        getattr(learner, name).load_state_dict(saved[name])
+    learner.best, learner.steps, learner.worlds.drawn = saved["best"], saved["steps"], saved["drawn"]
+    learner.rng = np.random.default_rng([learner.args.seed, saved["iteration"]])
+    return int(saved["iteration"])
+
+
+def _save(run: Run[Turns], learner: Learner) -> Path:
+    args, worlds, w = run.args, learner.worlds, learner.weights()
     layers = tuple((w[i], w[i + 1]) for i in range(0, len(w), 2))
-    network = SetNetwork(layers, worlds.columns, sum(f.size for f in worlds.fields))
-    card = {
-        "algorithm": "ROLES" if args.roles else "TURNS",
-        "command": command(args, "train.turns"),
-        "env_id": task.env_id,
-        "kwargs": json.loads(json.dumps(dict(task.kwargs))),
-        "seed": args.seed,
-        "steps": args.steps,
-        "kept_at_step": learner.best["steps"],
-        "action": action_card(worlds.scenario.action_space),
-        "output": "logits",
-        "normalised": True,
-        "frame_stack": 1,
-        "densities": list(DENSITIES),
-    }
-    path = save_policy(out / "policy.npz", network, worlds.fields, card)
-    console.print(f"kept the network of {learner.best['steps']:,} steps", highlight=False)
-    print(shlex.join(["mmwave-gym", "evaluate", str(path), "--task", task.name]))
-    return path
+    network = SetNetwork(layers, worlds.columns, worlds.fields.size)
+    metadata = metadata_of(
+        args,
+        run.task,
+        "ROLES" if args.roles else "TURNS",
+        steps=args.steps,
+        kept_at_step=learner.best["steps"],
+        action=action_metadata(worlds.scenario.action_space),
+        output="logits",
+        normalised=True,
+        frame_stack=1,
+        densities=list(DENSITIES),
+    )
+    run.tell(f"kept the network of {learner.best['steps']:,} steps")
+    return run.save(network, worlds.fields, metadata)
 
 
 def run(argv: Sequence[str] | None = None) -> None:
-    """Exit code 2 and one line for bad input."""
-    console = Console(stderr=True)
-    try:
-        train(parse(Turns, argv), console)
-    except ImportError as error:
-        console.print(f"train: this needs {error.name}: pip install 'mmwave-gym[train,baselines]'.", markup=False)
-        sys.exit(2)
-    except ValueError as error:
-        console.print(f"train: {error}", markup=False, highlight=False, soft_wrap=True)
-        sys.exit(2)
+    """Train: `argv` are the words of the command, those of the command line without it."""
+    main(Turns, train, argv)

@@ -65,7 +65,7 @@ def play(
 
 
 @numba.njit(cache=True, fastmath=True)
-def _layer(x, n, own, mean, largest, bias, out):  # type: ignore[no-untyped-def]
+def _layer(x, n, own, mean, largest, bias, out):
     """tanh(own x + mean mean(x) + largest max(x) + bias) for the first n rows of x."""
     width, inputs = own.shape
     for j in range(width):
@@ -84,7 +84,7 @@ def _layer(x, n, own, mean, largest, bias, out):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True)
-def _play(  # type: ignore[no-untyped-def]
+def _play(
     time_s, ue, interval_s, candidate, foreseen, first_serving, first_efficiency,
     num_bs, logs, roles, w0, b0, w1, b1, w2, b2, chance, teacher, drives, settle_s,
 ):  # fmt: skip

@@ -63,12 +63,12 @@ class Search:
 
     def wider(self) -> list[Pair]:
         """The pairs to add because the best one lies on an open border of the grid."""
-        levels_db, slots = ({pair[i] for pair in self.rewards} for i in range(2))
+        levels_db, slots = {h for h, _ in self.rewards}, {s for _, s in self.rewards}
         best_db, best_slots = self.best()
         if best_db == max(levels_db) and best_db < LARGEST_DB:
             return [(best_db + i * STEP_DB, s) for i in (1, 2) for s in sorted(slots)]
         if best_slots == max(slots) and best_slots < LARGEST_SLOTS:
-            return [(h, int(best_slots + i * STEP_SLOTS)) for i in (1, 2, 3) for h in sorted(levels_db)]
+            return [(h, best_slots + i * STEP_SLOTS) for i in (1, 2, 3) for h in sorted(levels_db)]
         return []
 
 

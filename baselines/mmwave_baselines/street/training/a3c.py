@@ -1,4 +1,4 @@
-"""A3C of the handover paper in a street: `train.a3c` plays it by this, for there what follows depends on the actions.
+"""A3C of the handover paper in a street, where the next observation depends on the actions.
 
 Each UE is a copy of the environment. All fetch the weights when a block of n = 20 decisions begins and play it side by
 side; then the server takes one step along the mean of their gradients, as the stable mode does in the paper's world.
@@ -8,7 +8,7 @@ what clustering tells apart, places and ways to move, is common to them.
 Other than in the paper's world:
 
 1. A decision takes 100 ms, a handover several of them, a lost link more. Values are discounted by time, gamma for each
-   decision that passed, and what is usual is taken off rewards by the second (`train.rewards`).
+   decision that passed, and what is usual is taken off rewards by the second (`training.shaping`).
 2. The network sees what is new: the last measurement, who serves, ages, and the SINR of the serving link. The seven
    measurements before, which PPO is shown, it has to remember.
 3. It is larger than the paper's (`--encoder`, `--units`), and imitates the tuned A3 instead of five pairs of settings.
@@ -34,8 +34,13 @@ from mmwave_baselines.handover.lstm import (
     rmsprop,
     softmax,
 )
+from mmwave_baselines.handover.training.a3c_run import A3c, A3cRun, Cluster
+from mmwave_baselines.training.imitation import watch
+from mmwave_baselines.training.run import BadRun
+from mmwave_baselines.training.shaping import TrainingReward
 from mmwave_gym.agents.loading import load_agent
 from mmwave_gym.agents.networks import LstmNetwork
+from mmwave_gym.api.sb3 import ScenarioVecEnv
 from mmwave_gym.benchmark.task import Task
 from mmwave_gym.core.types import Float64Array
 
@@ -83,25 +88,29 @@ class Street:
         layers = (wide, bias - scaled @ self._middle), *rest
         return LstmNetwork(tuple((w.astype(np.float32), b.astype(np.float32)) for w, b in layers))
 
-    def copies(self, count: int, seed: int, first_episode: int) -> Any:
-        """So many copies of the environment, whose observations are in their units."""
-        from mmwave_gym.api.sb3 import ScenarioVecEnv
+    def cluster(self, args: A3c) -> Cluster:
+        """All UEs share the server."""
+        return Cluster([("street", i) for i in range(args.ues)], {"clustered": False})
 
+    def metadata(self, args: A3c, server: Server) -> dict[str, Any]:
+        """Nothing more: weights for streets are frozen."""
+        return {}
+
+    def copies(self, count: int, seed: int, first_episode: int) -> ScenarioVecEnv:
+        """So many copies of the environment, whose observations are in their units."""
         return ScenarioVecEnv(self.scenario, count, seed, normalise=False, first_episode=first_episode)
 
-    def imitate(self, args: Any, server: Server, members: Any) -> tuple[Server, float]:
+    def imitate(self, args: A3c, server: Server, members: Any) -> tuple[Server, float]:
         """Cross-entropy on the tuned A3 over `--imitate-episodes` episodes, a step each block of `--ues` of them.
 
         Returns the server and the share of decisions in which the last epoch agreed.
         """
-        from mmwave_baselines.training.imitation import watch
-
         episodes, shape = args.imitate_episodes, self.shape
         venv = self.copies(episodes, args.seed, OTHER_WORLDS)
         record = watch(load_agent(EXPERT, "street", self.task), venv, args.seed, None)
         x, action, goes_on = self.see(record.inputs.numpy()), record.labels.numpy(), record.started.numpy() == 0.0
         if len(x) < BLOCK:
-            raise ValueError(f"episodes of {len(x)} decisions are shorter than a block of {BLOCK}: try --no-imitate.")
+            raise BadRun(f"episodes of {len(x)} decisions are shorter than a block of {BLOCK}: try --no-imitate.")
         blocks, groups = len(x) // BLOCK, -(-episodes // args.ues)
         pushes = iter(np.linspace(IMITATION_RATE, 0.0, args.imitate_epochs * blocks * groups, endpoint=False))
         started, rng = server.copy(), np.random.default_rng([args.seed, 2])
@@ -137,8 +146,6 @@ class Player:
     """UEs in a street, each with its memory, which outlives blocks and is cleared where an episode begins."""
 
     def __init__(self, street: Street, mode: Mode, ues: int, seed: int, first_episode: int = 0):
-        from mmwave_baselines.training.shaping import TrainingReward
-
         self.street, self.mode = street, mode
         self.base = street.copies(ues, seed, first_episode)
         self._decision_s = street.scenario.config.decision_s
@@ -195,7 +202,7 @@ def centre(server: Server, played: Played) -> None:
     server.weights[-1] += mean - played.tape.value.mean()  # the bias of the critic's head
 
 
-def learn(run: Any) -> None:
+def learn(run: A3cRun[Street]) -> None:
     """Play and learn until `--steps`."""
     street, args, mode = run.worlds, run.args, run.mode
     done, total = run.blocks
@@ -213,7 +220,7 @@ def learn(run: Any) -> None:
         if block % RECORD_BLOCKS == RECORD_BLOCKS - 1:
             value, reward = np.mean(told, axis=0)
             met = {f"rollout/{name}": number for name, number in player.base.recent_metrics().items()}
-            run.record({**met, "train/value": float(value), "train/reward": float(reward)})
+            run.report({**met, "train/value": float(value), "train/reward": float(reward)})
             told.clear()
         if block % SAVE_BLOCKS == SAVE_BLOCKS - 1:
-            run.save()
+            run.keep()

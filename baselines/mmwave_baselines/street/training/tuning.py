@@ -38,7 +38,8 @@ class Street:
     """Training episodes of a task, drawn once and played again and again."""
 
     def __init__(self, task: Task, episodes: int):
-        self.batch = Batch(task.scenario(), episodes, draws_ahead=False)
+        self._scenario: Any = task.scenario()
+        self.batch = Batch(self._scenario, episodes, draws_ahead=False)
         self.batch.reset(task.keys(list(range(episodes)), "train"))
 
     def rates(self, rule: A3) -> NDArray[np.float64]:
@@ -48,17 +49,17 @@ class Street:
         memory: Any = rule.begin(View(batch, rule.access))
         started = np.ones(batch.num_envs, bool)
         received, lived_s = np.zeros((2, batch.num_envs))
-        last = batch.scenario.ticks - int(batch.scenario.constants()["decision_ticks"])
+        last = self._scenario.ticks - int(self._scenario.constants()["decision_ticks"])
         while True:
             action, memory = rule.predict(batch.observe()[:, 0], memory, started)
-            running = batch.state.tick < batch.scenario.ticks
+            running = batch.state.tick < self._scenario.ticks
             batch.state.tick = np.minimum(batch.state.tick, last)  # who is over stands still
             outcome = batch.step(action[:, None])
             received += running * outcome.metrics["rate_bps_hz"]
             lived_s += running * outcome.elapsed_s
             started[:] = False
             over = ~running | outcome.truncated
-            batch.state.tick = np.where(over, batch.scenario.ticks, batch.state.tick)
+            batch.state.tick = np.where(over, self._scenario.ticks, batch.state.tick)
             if over.all():
                 return received / lived_s
 
@@ -107,8 +108,9 @@ def tune(task: Task, episodes: int, console: Console) -> dict[str, dict[str, Any
     plain, rate, tried = grid(A3, few, many)
     keep(plain, rate, tried, began)
     began = time.process_time()
-    if len(task.scenario().config.map_seeds) == 1:  # offsets are for cells of one street
-        offsets, rate, tried = climb(plain, task.scenario().num_cells, many)
+    scenario: Any = task.scenario()
+    if len(scenario.config.map_seeds) == 1:  # offsets are for cells of one street
+        offsets, rate, tried = climb(plain, scenario.num_cells, many)
         keep(A3Offsets(offsets.hysteresis_db, offsets.wait, offsets.filter_k, offsets.offset_db), rate, tried, began)
     began = time.process_time()
     keep(*grid(A3Undelayed, few, many), began)
