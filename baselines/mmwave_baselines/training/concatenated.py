@@ -50,9 +50,10 @@ class PartsVecEnv(VecEnv):
         return [s for part in self.parts for s in part.seed(seed)]
 
     def recent_metrics(self) -> dict[str, float]:
-        """As `ScenarioVecEnv.recent_metrics`, the mean over parts."""
-        told = [part.unwrapped.recent_metrics() for part in self.parts]
-        return {name: float(np.mean([t[name] for t in told])) for name in told[0]}
+        """As `ScenarioVecEnv.recent_metrics`, the mean over parts; a part in which nothing happened is left out."""
+        parts = [part.unwrapped.recent_metrics() for part in self.parts]
+        known = {name: [p[name] for p in parts if not np.isnan(p[name])] for name in parts[0]}
+        return {name: float(np.mean(values)) if values else float("nan") for name, values in known.items()}
 
     # ------------------------------------------------------------------ SB3's remote access to single environments
 
