@@ -91,7 +91,7 @@ class Rollout:
     def step(self) -> Outcome:
         """One decision of everybody. Agents that learn are shown what it brought."""
         real = isinstance(self.batch.scenario.action_space, spaces.Box)
-        action = self.act().astype(np.float64 if real else np.int64)
+        action = self.act().astype(np.float64 if real else np.int64, copy=False)
         outcome = self.batch.step(action)
         before = self.observation
         self.follow(outcome.terminated)
@@ -102,13 +102,13 @@ class Rollout:
                     player.learn(before, action, outcome, self.observation, done)
         return outcome
 
-    def follow(self, started: NDArray[np.bool_] | bool = False) -> None:
+    def follow(self, started: NDArray[np.bool_] | None = None) -> None:
         """Observe the batch anew, after it was stepped, or after copies were restarted.
 
-        started: (N, A) or one for all, whether episodes begin now.
+        started: (N, A), whether episodes begin now; None: nowhere.
         """
         self.observation = self.batch.observe()
-        self.started = np.broadcast_to(started, self.started.shape).copy()
+        self.started = np.zeros(self.started.shape, bool) if started is None else started.copy()
 
     def first_episodes(self) -> Iterator[tuple[Outcome, NDArray[np.bool_]]]:
         """Step every copy to its first end. Yields each step's outcome, and the copies (N,) that were playing in it."""

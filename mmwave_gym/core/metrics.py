@@ -69,24 +69,27 @@ class Condenser:
         """
         if not self._laid_out:
             self._lay_out(outcome)
+        agents, environment, elapsed_s = self._agents, self._environment, outcome.elapsed_s
         who = present
         if counted is not None:
             who = counted[:, None] & (np.ones(outcome.reward.shape, bool) if present is None else present)
-        alive = 1.0 if counted is None else counted
-        _add(self._environment[STEPS], at, alive)
-        _add(self._environment[SECONDS], at, outcome.elapsed_s * alive)
+        _add(environment[STEPS], at, 1.0 if counted is None else counted)
+        _add(environment[SECONDS], at, elapsed_s if counted is None else elapsed_s * counted)
         for name, i in self._of_environment.items():
-            _add(self._environment[i], at, outcome.metrics[name] * alive)
-        lived: Any = 1.0 if who is None else who
-        if not self._apart:
-            lived = outcome.reward.shape[1] if who is None else who.sum(axis=1)
-        _add(self._agents[STEPS], at, lived)
-        _add(self._agents[SECONDS], at, (outcome.elapsed_s[:, None] if self._apart else outcome.elapsed_s) * lived)
+            value = outcome.metrics[name]
+            _add(environment[i], at, value if counted is None else value * counted)
+        if self._apart:
+            _add(agents[STEPS], at, 1.0 if who is None else who)
+            _add(agents[SECONDS], at, elapsed_s[:, None] if who is None else elapsed_s[:, None] * who)
+        else:
+            count = outcome.reward.shape[1] if who is None else _over_agents(who)
+            _add(agents[STEPS], at, count)
+            _add(agents[SECONDS], at, elapsed_s * count)
         for name, i in self._of_agents.items():
             value = outcome.reward if name == "reward" else outcome.metrics[name]
             if who is not None:
                 value = value * who
-            _add(self._agents[i], at, value if self._apart else value.sum(axis=1))
+            _add(agents[i], at, value if self._apart else _over_agents(value))
 
     def sums(self, name: str) -> Float64Array:
         """The plain sum of the reward or of a metric: (row,), or of agents kept apart (row, slot)."""
@@ -200,3 +203,8 @@ def _add(total: Float64Array, at: NDArray[np.intp] | None, value: Any) -> None:
         total += value
     else:
         total[at] += value
+
+
+def _over_agents(value: NDArray[Any]) -> NDArray[Any]:
+    """(N, A) summed to (N,); the sum of one is that one, and is had without adding."""
+    return value[:, 0] if value.shape[1] == 1 else value.sum(axis=1)
