@@ -43,7 +43,7 @@ def test_what_per_means_stands_once() -> None:
 
 def test_a_mean_has_one_interval() -> None:
     """A half-width of 1.96 standard errors is up to 1.65 times too narrow: the board's interval is used."""
-    assert files_with(r"def _?with_interval\b") == {"baselines/mmwave_baselines/reproduction/verdicts.py"}
+    assert files_with(r"def _?with_interval\b") == {"baselines/mmwave_baselines/reproduction/words.py"}
     assert not {name for name in files_with(r"\b1\.96\b") if name.startswith("mmwave_gym/")}
 
 
