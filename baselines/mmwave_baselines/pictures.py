@@ -20,7 +20,7 @@ import numpy as np
 from PIL import Image
 
 from mmwave_gym.agents.loading import load_agent
-from mmwave_gym.agents.protocol import RowRng, sees
+from mmwave_gym.agents.rollout import Rollout
 from mmwave_gym.benchmark.suite import task
 
 GROUP = "mmwave_gym.pictures"
@@ -86,17 +86,14 @@ def shoot(film: Film) -> tuple[list[np.ndarray], np.ndarray]:
     env: Any = gym.make(film.env_id, render_mode="rgb_array", others=agent, **film.keywords)
     env.reset(seed=film.seed)
     batch = env.unwrapped.batch
-    start = np.ones(batch.scenario.num_agents, bool)
-    memory = agent.begin(env.unwrapped.view(sees(agent)), RowRng.from_seed(0, len(start)))
-    frames, still = [], env.render()
+    rollout, frames, still = Rollout.of(agent, batch), [], env.render()
     for slot in range(film.last_slot + 1):
         if slot % film.slots_per_frame == 0:
             frames.append(env.render())
         if slot == film.still_slot:
             still = env.render()
-        action, memory = agent.predict(batch.observe()[0], state=memory, episode_start=start)
-        start[:] = False
-        _, _, terminated, truncated, _ = env.step(action[0])
+        _, _, terminated, truncated, _ = env.step(rollout.act()[0, 0])
+        rollout.follow()
         if terminated or truncated:
             break
     frames.append(env.render())

@@ -23,7 +23,7 @@ class NotApplicable(AgentError):
 class Agent(Protocol):
     """The protocol. Only `predict` is required.
 
-    Optional attributes: `access` ("local" by default, see `scenario.ACCESS_LEVELS`), `label`, `kind` ("rule",
+    Optional attributes: `access` ("local" by default, see `core.access.ACCESS_LEVELS`), `label`, `kind` ("rule",
     "paper", "learned", "floor", "ceiling"), `config` (a dict of JSON values), `weights_sha256`, `training_seeds`.
     Optional methods:
 

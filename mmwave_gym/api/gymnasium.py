@@ -32,7 +32,10 @@ PLAIN_INTEGERS = (int, np.int64)
 
 
 class _Others:
-    """The one-agent view: agent 0 is played from outside, a policy plays the rest."""
+    """The one-agent view: agent 0 is played from outside, a policy plays the rest.
+
+    This is no `agents.rollout`: the user steps and restarts the copies, and the others' chance belongs to the episode.
+    """
 
     def __init__(self, batch: Batch, policy: Any):
         if policy is None:

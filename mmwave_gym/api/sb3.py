@@ -25,6 +25,7 @@ from mmwave_gym.agents.protocol import AgentError
 from mmwave_gym.api.gymnasium import MAX_SEED, checked_action, observation_box
 from mmwave_gym.api.sb3_networks import SKIP_GAIN
 from mmwave_gym.core.batch import Batch, View
+from mmwave_gym.core.metrics import RunningCondenser
 from mmwave_gym.core.registration import make_registered
 from mmwave_gym.core.scenario import EpisodeKey, Outcome, Scenario
 
@@ -103,10 +104,7 @@ class ScenarioVecEnv(VecEnv):
         super().__init__(n_envs * self._places, box, scenario.action_space)
 
         shape = (n_envs, self._places)
-        self._names = [m.name for m in scenario.metrics]
-        self._ever = np.zeros((3 + len(self._names), *shape))  # steps, seconds, reward, metrics, since the beginning
-        self._before = np.zeros_like(self._ever)  # the same when the running lives began
-        self._told = np.zeros(len(self._ever))  # the same, over all, when `recent_metrics` was last asked
+        self._condenser = RunningCondenser(scenario.metrics, *shape)
         self._present = np.ones(shape, bool)
         self._actions: NDArray[Any] | None = None
         self.outcome: Outcome  # of the last step
@@ -124,7 +122,7 @@ class ScenarioVecEnv(VecEnv):
         else:
             self.batch.restart(np.arange(self._copies))
         self._started = True
-        self._before[:] = self._ever
+        self._condenser.restart(np.arange(self._copies), ended=False)
         self._seat()
         self._reset_seeds()
         self._reset_options()
@@ -142,7 +140,7 @@ class ScenarioVecEnv(VecEnv):
         self.outcome = outcome = self.batch.step(self._actions)
         self._actions = None
         was = self._present
-        self._count(outcome, was)
+        self._condenser.add(outcome, was if self._places > 1 else None)
         observation = self.batch.observe()
         over, done = self._ends(outcome, was)
         infos: list[dict[str, Any]] = [_NO_INFO] * self.num_envs
@@ -152,6 +150,7 @@ class ScenarioVecEnv(VecEnv):
             ended = np.flatnonzero(over)
             if len(ended):
                 self.batch.restart(ended)
+                self._condenser.restart(ended)
                 self._seat()
                 observation = self.batch.observe()
         reward = outcome.reward.astype(np.float32).reshape(-1)
@@ -175,11 +174,11 @@ class ScenarioVecEnv(VecEnv):
     # ------------------------------------------------------------------ for those who look at training
 
     def recent_metrics(self) -> dict[str, float]:
-        """Mean reward a step and the metrics of all agents since this was last asked; NaN where nothing happened."""
-        total = self._ever.sum(axis=(1, 2))
-        since, self._told = total - self._told, total
-        copy_steps, copy_seconds = since[:2]
-        return self._condensed(since, copy_steps, copy_seconds)
+        """Mean reward a step and the metrics since this was last asked; NaN where nothing happened.
+
+        See `Condenser` for what they mean: "all" is the mean over the episodes that ended since then.
+        """
+        return self._condenser.window()
 
     def view(self, access: str = "local") -> View:
         """What an agent of that access level may know of all environment copies; observations are in their units."""
@@ -237,14 +236,6 @@ class ScenarioVecEnv(VecEnv):
             shown[~self._present.reshape(-1)] = 0.0
         return shown
 
-    def _count(self, outcome: Outcome, present: NDArray[np.bool_]) -> None:
-        self._ever[0] += present
-        self._ever[1] += outcome.elapsed_s[:, None] * present
-        self._ever[2] += outcome.reward
-        for i, name in enumerate(self._names):
-            value = outcome.metrics[name]
-            self._ever[3 + i] += value if value.ndim == 2 else value[:, None] * present
-
     def _ends(self, outcome: Outcome, was: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Which copies are over, and whose steps (N, A) end; moves `_present` on."""
         if self._places == 1:
@@ -265,22 +256,16 @@ class ScenarioVecEnv(VecEnv):
     ) -> None:
         now = round(time.time() - self._began, 6)
         for i in np.flatnonzero(done).tolist():
-            copy, place = divmod(i, self._places)
-            infos[i] = info = {"terminal_observation": final[i].copy(), "TimeLimit.truncated": False}
-            if was[copy, place]:
-                info["TimeLimit.truncated"] = not bool(outcome.terminated[copy, place])
-                lived = self._ever[:, copy, place] - self._before[:, copy, place]
-                condensed = self._condensed(lived, lived[0], lived[1])
-                condensed.pop("reward")
-                info["episode"] = {"r": float(lived[2]), "l": int(lived[0]), "t": now, **condensed}
-        self._before[:, done] = self._ever[:, done]
-
-    def _condensed(self, sums: NDArray[np.float64], steps: float, seconds: float) -> dict[str, float]:
-        weight = {"step": float(steps), "second": float(seconds), "all": 1.0}
-        told = {"reward": float(sums[2] / steps) if steps else float("nan")}
-        for m, total in zip(self.scenario.metrics, sums[3:].tolist(), strict=True):
-            told[m.name] = total / weight[m.per] if weight[m.per] else float("nan")
-        return told
+            infos[i] = {"terminal_observation": final[i].copy(), "TimeLimit.truncated": False}
+        copies, places = np.nonzero(done & was)
+        steps, returns, condensed = self._condenser.agent_episodes(copies, places)
+        del condensed["reward"]  # a step; "r" is the sum
+        truncated = ~outcome.terminated[copies, places]
+        told = zip(returns.tolist(), steps.astype(int).tolist(), *(c.tolist() for c in condensed.values()), strict=True)
+        for i, cut, (r, length, *means) in zip(copies * self._places + places, truncated.tolist(), told, strict=True):
+            infos[i]["TimeLimit.truncated"] = cut
+            infos[i]["episode"] = {"r": r, "l": length, "t": now, **dict(zip(condensed, means, strict=True))}
+        self._condenser.begin_agents(done)
 
 
 def network_of(model: Any) -> tuple[AnyNetwork, str]:

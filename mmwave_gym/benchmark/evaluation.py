@@ -6,22 +6,22 @@ network's matrix products have one shape and a row does not depend on how many e
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
-from gymnasium import spaces
-from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from mmwave_gym.agents.loading import load_agent
-from mmwave_gym.agents.protocol import AgentError, RowRng, learns, sees
+from mmwave_gym.agents.rollout import Player, Rollout
 from mmwave_gym.benchmark.suite import task as find_task
 from mmwave_gym.benchmark.task import Task
-from mmwave_gym.core.batch import Batch, View
+from mmwave_gym.core.batch import Batch
 from mmwave_gym.core.checks import at_least
-from mmwave_gym.core.scenario import Metric, Outcome, Scenario
+from mmwave_gym.core.metrics import Condenser
+from mmwave_gym.core.scenario import Scenario
 
 BLOCK = 64
 """Chains of episodes that one call of `predict` sees; a task with fewer has blocks of all."""
@@ -87,50 +87,6 @@ def _groups(wanted: list[int], num_envs: int, carry: int, block: int) -> Iterato
         yield [[c * carry + i for i in range(carry)] for c in chains[start : start + size]]
 
 
-class _Tally:
-    """Sums of what a row needs, (episodes,) each."""
-
-    def __init__(self, metrics: tuple[Metric, ...], episodes: int):
-        self._metrics = metrics
-        self.steps = np.zeros(episodes, np.int64)
-        self._agent_steps = np.zeros(episodes)
-        self._seconds = np.zeros(episodes)
-        self._agent_seconds = np.zeros(episodes)
-        self._sums = {name: np.zeros(episodes) for name in ("reward", *(m.name for m in metrics))}
-        self._per_agent: dict[str, bool] = {"reward": True}
-
-    def add(
-        self, outcome: Outcome, present: NDArray[np.bool_], alive: NDArray[np.bool_], at: NDArray[np.intp] | slice
-    ) -> None:
-        """Count a step of the copies that are `alive` (N,), in which agents (N, A) were `present`, in entries `at`."""
-        counted = present & alive[:, None]
-        agents = counted.sum(axis=1)
-        self.steps[at] += alive
-        self._agent_steps[at] += agents
-        self._seconds[at] += outcome.elapsed_s * alive
-        self._agent_seconds[at] += outcome.elapsed_s * agents
-        for name, value in (("reward", outcome.reward), *outcome.metrics.items()):
-            self._per_agent[name] = value.ndim == 2
-            self._sums[name][at] += (value * counted).sum(axis=1) if value.ndim == 2 else value * alive
-
-    def means(self) -> dict[str, list[float | None]]:
-        """Columns of the rows: the reward a step, and each metric as it says."""
-        per = {"reward": "step", **{m.name: m.per for m in self._metrics}}
-        columns: dict[str, list[float | None]] = {}
-        for name, total in self._sums.items():
-            own = self._per_agent.get(name, True)
-            weights = {
-                "step": self._agent_steps if own else self.steps,
-                "second": self._agent_seconds if own else self._seconds,
-                "all": np.ones(len(total)),
-            }
-            weight = weights[per[name]]
-            columns[name] = [
-                float(t / w) if w > 0 and s > 0 else None for t, w, s in zip(total, weight, self.steps, strict=True)
-            ]
-        return columns
-
-
 class _Play:
     """One group of chains, played side by side."""
 
@@ -139,13 +95,12 @@ class _Play:
     ):
         self._agent, self._task, self._chains, self._split = agent, task, chains, split
         # Blocks are filled up with repetitions of the last chain, whose rows are dropped.
-        self._block = block = _block(task)
+        block = _block(task)
         self._padded = chains + [chains[-1]] * (-len(chains) % block)
         self._batch = Batch(scenario, len(self._padded), draws_ahead=task.carry > 1)
-        self._places = scenario.num_agents
+        self._slots = scenario.num_agents
         self._blocks = [slice(i, i + block) for i in range(0, len(self._padded), block)]
         self._agent_key = (agent_seed, zlib.crc32(task.name.encode()))
-        self._learns = learns(agent)
 
     def rows(self) -> list[Row]:
         """Play every chain. A copy goes on to its chain's next episode by itself, so a memory meets nothing else."""
@@ -153,30 +108,22 @@ class _Play:
         n = batch.num_envs
         batch.reset(self._task.keys([chain[0] for chain in self._padded], self._split))
         # One entry an episode: those of position 0 in the chains first.
-        warmup, scored = (_Tally(batch.scenario.metrics, n * carry) for _ in range(2))
+        warmup, scored = (Condenser(batch.scenario.metrics, n * carry) for _ in range(2))
         limit = self._task.warmup_steps + (self._task.scored_steps or batch.scenario.horizon)
         copy = np.arange(n)
         position = np.zeros(n, np.int64)
         lived = np.zeros(n, np.int64)
         playing = np.ones(n, bool)
-        started = np.ones((n, self._places), bool)
-        memory = [self._begin(block) if hasattr(self._agent, "begin") else None for block in self._blocks]
-        observation = batch.observe()
+        rollout = Rollout(batch, self._players())
         while playing.any():
-            action = self._actions(observation, started, memory)
             present = batch.agent_ids() >= 0
-            outcome = batch.step(action)
+            outcome = rollout.step()
             warming = lived < self._task.warmup_steps
-            for tally, counts in ((warmup, playing & warming), (scored, playing & ~warming)):
+            for condenser, counts in ((warmup, playing & warming), (scored, playing & ~warming)):
                 if counts.any():
-                    tally.add(outcome, present, counts, position * n + copy if carry > 1 else slice(None))
+                    condenser.add(outcome, present, counts, position * n + copy if carry > 1 else None)
             lived += 1
-            ended = outcome.truncated | (outcome.terminated[:, 0] if self._places == 1 else False)
-            following = batch.observe()
-            if self._learns:
-                self._learn(memory, observation, action, outcome, following, ended)
-            over = ended | (lived >= limit)
-            started = outcome.terminated | over[:, None]
+            over = rollout.ended(outcome) | (lived >= limit)
             if over.any():
                 onwards = over & (position < carry - 1)
                 position[onwards] += 1
@@ -186,82 +133,43 @@ class _Play:
                     batch.restart(np.flatnonzero(onwards))
                 # What is over plays on uncounted, from its start, so that it never runs over its end.
                 batch.rewind(np.flatnonzero(over & ~onwards))
-                following = batch.observe()
-            observation = following
+                rollout.follow(outcome.terminated | over[:, None])
         return self._as_rows(warmup, scored)
 
-    def _begin(self, block: slice) -> Any:
-        view = View(self._batch, sees(self._agent), block)
-        generators = [
-            np.random.default_rng([*self._agent_key, chain[0], place])
-            for chain in self._padded[block]
-            for place in range(self._places)
+    def _players(self) -> list[Player]:
+        """One a block; an agent's chance belongs to the seed, the task, the first episode of the chain and the slot."""
+        return [
+            Player(
+                self._agent,
+                self._batch,
+                ((*self._agent_key, chain[0], slot) for chain in self._padded[block] for slot in range(self._slots)),
+                block,
+            )
+            for block in self._blocks
         ]
-        return self._agent.begin(view, RowRng(generators))
 
-    def _actions(self, observation: NDArray[Any], started: NDArray[np.bool_], memory: list[Any]) -> NDArray[Any]:
-        joint = []
-        for i, block in enumerate(self._blocks):
-            rows = observation[block].reshape(self._block * self._places, -1)
-            answer = self._agent.predict(
-                rows, state=memory[i], episode_start=started[block].ravel(), deterministic=True
-            )
-            if not isinstance(answer, tuple) or len(answer) != 2:
-                raise AgentError(f"predict must return (action, state), got {type(answer).__name__}.")
-            action, memory[i] = answer
-            joint.append(self._checked(np.asarray(action)))
-        return np.concatenate(joint)
-
-    def _checked(self, action: NDArray[Any]) -> NDArray[Any]:
-        space = self._batch.scenario.action_space
-        shape = (self._block * self._places, *(space.shape or ()))
-        if action.shape != shape:
-            raise AgentError(f"predict must return actions of shape {shape}, got {action.shape}.")
-        discrete = not isinstance(space, spaces.Box)
-        if action.dtype.kind not in ("iu" if discrete else "iuf"):
-            numbers = "integers" if discrete else "numbers"
-            raise AgentError(f"predict must return {numbers}, got dtype {action.dtype}.")
-        count = getattr(space, "n", getattr(space, "nvec", None))
-        low, high = (0, count - 1) if count is not None else (space.low, space.high)  # type: ignore[attr-defined]
-        if not ((action >= low) & (action <= high)).all():
-            raise AgentError(f"predict returned actions outside {space}: from {action.min()} to {action.max()}.")
-        return action.reshape(self._block, self._places, *(space.shape or ())).astype(
-            np.int64 if discrete else np.float64
-        )
-
-    def _learn(
-        self,
-        memory: list[Any],
-        observation: NDArray[Any],
-        action: NDArray[Any],
-        outcome: Outcome,
-        following: NDArray[Any],
-        ended: NDArray[np.bool_],
-    ) -> None:
-        rows = self._block * self._places
-        done = outcome.terminated | ended[:, None]
-        for i, block in enumerate(self._blocks):
-            info = {"elapsed_s": np.repeat(outcome.elapsed_s[block], self._places)}
-            memory[i] = self._agent.learn(
-                memory[i],
-                observation[block].reshape(rows, -1),
-                action[block].reshape(rows, *action.shape[2:]),
-                outcome.reward[block].ravel(),
-                following[block].reshape(rows, -1),
-                done[block].ravel(),
-                info,
-            )
-
-    def _as_rows(self, warmup: _Tally, scored: _Tally) -> list[Row]:
-        before, columns, n = warmup.means()["reward"], scored.means(), len(self._padded)
+    def _as_rows(self, warmup: Condenser, scored: Condenser) -> list[Row]:
+        n, steps, before = len(self._padded), scored.steps, _written(warmup)["reward"]
+        interactions, columns = warmup.steps + steps, _written(scored)
         return [
             {
                 "episode": episode,
-                "interactions": int(warmup.steps[at] + scored.steps[at]),
-                "scored_steps": int(scored.steps[at]),
+                "interactions": int(interactions[at]),
+                "scored_steps": int(steps[at]),
                 "warmup_reward": before[at],
                 **{name: column[at] for name, column in columns.items()},
             }
             for i, chain in enumerate(self._chains)
             for at, episode in zip(range(i, n * len(chain), n), chain, strict=True)
         ]
+
+
+def _written(condenser: Condenser) -> dict[str, list[float | None]]:
+    """Columns of the rows. None where nothing was lived; a metric that is not a number stays NaN, and is refused."""
+    return {
+        name: [
+            None if math.isnan(value) and not math.isnan(total) else value
+            for value, total in zip(column.tolist(), condenser.sums(name).tolist(), strict=True)
+        ]
+        for name, column in condenser.episodes().items()
+    }

@@ -12,9 +12,10 @@ seeds and episodes (Hesterberg, "What teachers should know about the bootstrap",
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,6 +70,12 @@ def align(*samples: Sample) -> list[Float64Array]:
 def mean_interval(values: Float64Array) -> Interval:
     """Return the mean of ``values (seed, episode)`` with its interval, hierarchical over several seeds."""
     return _interval(float(values.mean()), _replicates(values, _SEEDS), [values], values.mean(axis=0))
+
+
+def column_interval(rows: Sequence[Mapping[str, Any]], name: str) -> Interval | None:
+    """Return the mean of one metric of one run's rows with its interval; None where no row has a value."""
+    values = [row[name] for row in rows if row[name] is not None]
+    return mean_interval(np.array([values], np.float64)) if values else None
 
 
 def difference_interval(values: Float64Array, other: Float64Array) -> Interval:

@@ -15,8 +15,9 @@ from typing import Any
 
 import numpy as np
 
+from mmwave_gym.core.access import ACCESS_LEVELS
 from mmwave_gym.core.registration import make_registered, room_of
-from mmwave_gym.core.scenario import ACCESS_LEVELS, EpisodeKey, Scenario
+from mmwave_gym.core.scenario import EpisodeKey, Scenario
 
 SUITE_SEED = 20261122
 SPLITS = ("test", "train")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-import numpy as np
 import typer
 
 from mmwave_gym.agents.loading import load_agent
@@ -28,9 +28,11 @@ def evaluate(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print the result as JSON")] = False,
 ) -> None:
-    """Play an agent in a task and print its means with 95 % intervals."""
+    """Play an agent in a task and print its means with the leaderboard's 95 % intervals."""
     from mmwave_gym.benchmark.evaluation import evaluate as play, metric_units
+    from mmwave_gym.benchmark.leaderboard.tables import ends, number
     from mmwave_gym.benchmark.runs import Job, run
+    from mmwave_gym.benchmark.statistics import column_interval
 
     found = chosen_task(task, env, settings)
     if reason := found.missing_data:
@@ -54,23 +56,11 @@ def evaluate(
                 raise ValueError(f"{agent} did not play {found.name}: {written.failed or written.skipped}")
             rows = [dict(row) for row in written.episodes]
     units = metric_units(found.scenario())
-    means = {name: _mean(rows, name) for name in units}
+    means = {name: column_interval(rows, name) for name in units}
     if as_json:
-        result = {"task": found.describe(), "agent": agent, "episodes": len(rows), "means": means, "rows": rows}
+        told = {name: asdict(mean) if mean else None for name, mean in means.items()}
+        result = {"task": found.describe(), "agent": agent, "episodes": len(rows), "means": told, "rows": rows}
         print(json.dumps(result, default=str))
         return
-    lines = [(name, *_written(means[name]), units[name]) for name in units]
+    lines = [(name, number(mean.mean if mean else None, mean), ends(mean), units[name]) for name, mean in means.items()]
     print_table(f"{agent} in {found.name}, {len(rows)} episodes", ("metric", "mean", "95 %", "unit"), lines)
-
-
-def _mean(rows: list[dict[str, Any]], name: str) -> tuple[float, float] | None:
-    """Mean over episodes and half the width of its 95 % interval (normal)."""
-    values = np.array([row[name] for row in rows if row[name] is not None])
-    if len(values) == 0:
-        return None
-    half = 1.96 * values.std(ddof=1) / np.sqrt(len(values)) if len(values) > 1 else float("nan")
-    return float(values.mean()), float(half)
-
-
-def _written(mean: tuple[float, float] | None) -> tuple[str, str]:
-    return ("none", "") if mean is None else (f"{mean[0]:.4g}", f"± {mean[1]:.2g}")

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import gymnasium
-import numpy as np
 import typer
 
 from mmwave_gym.agents.loading import load_agent
@@ -28,7 +27,7 @@ def render(
     settings: Settings = None,
 ) -> None:
     """Show an episode in a window, or write it as an animation or a last frame."""
-    from mmwave_gym.agents.protocol import RowRng, sees
+    from mmwave_gym.agents.rollout import Rollout
     from mmwave_gym.rendering.renderer import SHORTEST_S, SLOW_MOTION_S
 
     if every is not None and every < 1:
@@ -47,14 +46,10 @@ def render(
     if every is None:
         every = 4 if step_s >= SHORTEST_S else 1
     made.reset(seed=seed)
-    memory, places = None, batch.scenario.num_agents
-    if hasattr(player, "begin"):
-        memory = player.begin(made.unwrapped.view(sees(player)), RowRng.from_seed(seed, places))
-    frames, start = [], np.ones(places, bool)
-    for step in range(steps):  # the player is shown every place, as where it is evaluated
-        action, memory = player.predict(batch.observe()[0], state=memory, episode_start=start, deterministic=True)
-        _, _, terminated, truncated, _ = made.step(action[0])
-        start[:] = False
+    rollout, frames = Rollout.of(player, batch, seed), []
+    for step in range(steps):  # the environment is stepped, because it asks the others
+        _, _, terminated, truncated, _ = made.step(rollout.act()[0, 0])
+        rollout.follow()
         if step % every == 0 or terminated or truncated:
             frames.append(made.render())
         if terminated or truncated:

@@ -11,8 +11,9 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from mmwave_gym.core.access import ACCESS_LEVELS
 from mmwave_gym.core.checks import at_least
-from mmwave_gym.core.scenario import ACCESS_LEVELS, EpisodeKey, EpisodeRng, ObservationFields, Outcome, Scenario
+from mmwave_gym.core.scenario import EpisodeKey, EpisodeRng, ObservationFields, Outcome, Scenario
 
 
 class View:

@@ -24,9 +24,6 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-ACCESS_LEVELS = ("local", "central", "trajectory", "hindsight")
-"""What an agent may know, least first: its own observation; everything now; future positions too; everything."""
-
 
 class ObservationField(NamedTuple):
     """One named part of an agent's observation, `size` numbers between `low` and `high` in `unit`.
@@ -80,7 +77,7 @@ class Metric(NamedTuple):
 
     `per` says how: "step" divides the sum over the episode by the steps lived, "second" by the seconds lived, "all"
     leaves the sum. A metric of shape (env, agent) counts the steps or seconds of every agent, one of shape (env,)
-    those of the environment.
+    those of the environment. `core.metrics.Condenser` condenses.
     """
 
     name: str

@@ -24,8 +24,9 @@ from gymnasium.utils.env_checker import check_env
 from gymnasium.vector import AsyncVectorEnv, AutoresetMode
 
 from mmwave_gym.core import registration, rooms
+from mmwave_gym.core.access import ACCESS_LEVELS
 from mmwave_gym.core.batch import View
-from mmwave_gym.core.scenario import ACCESS_LEVELS, EpisodeKey, EpisodeRng
+from mmwave_gym.core.scenario import EpisodeKey, EpisodeRng
 
 pytestmark = pytest.mark.usefixtures("small_scenarios")
 each = pytest.mark.parametrize("case", CASES, ids=str)

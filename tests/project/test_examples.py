@@ -1,14 +1,17 @@
 """The examples run as their first lines say, and learn."""
 
+import json
 import os
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import mmwave_gym
+from mmwave_gym.benchmark.statistics import mean_interval
 
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT / "examples"), "OMP_NUM_THREADS": "1"}
@@ -35,4 +38,6 @@ def test_a_class_of_somebody_else_is_ranked():
         env=ENVIRONMENT, cwd=ROOT, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert "reward" in done.stdout
+    result = json.loads(done.stdout)
+    rewards = np.array([[row["reward"] for row in result["rows"]]])
+    assert result["means"]["reward"] == asdict(mean_interval(rewards)), "the leaderboard's interval"

@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from mmwave_baselines.pictures import Album
 from mmwave_gym.agents.loading import load_agent
-from mmwave_gym.agents.protocol import RowRng, sees
+from mmwave_gym.agents.rollout import Rollout
 from mmwave_gym.benchmark.suite import task
 from mmwave_gym.core.registration import make_scenario
 from mmwave_gym.rendering.cells import MAP_AT, MAP_SIDE, PLOT_AT
@@ -49,15 +49,13 @@ def play(agent_name: str) -> list[tuple[np.ndarray, dict[str, float]]]:
     env: Any = gym.make(found.env_id, render_mode="rgb_array", **found.kwargs)
     env.reset(seed=SEED)
     batch = env.unwrapped.batch
-    memory = agent.begin(env.unwrapped.view(sees(agent)), RowRng.from_seed(0, 1))
-    start, over, time_s = np.ones(1, bool), False, 0.0
+    rollout, over, time_s = Rollout.of(agent, batch), False, 0.0
     sums = dict.fromkeys(NUMBERS, 0.0)
     film: list[tuple[np.ndarray, dict[str, float]]] = []
     for t in np.arange(0.0, batch.scenario.ticks * 0.02 + FRAME_S / 2, FRAME_S):
         while not over and time_s < t - 1e-9:
-            action, memory = agent.predict(batch.observe()[0], state=memory, episode_start=start)
-            start[:] = False
-            _, _, _, over, info = env.step(action[0])
+            _, _, _, over, info = env.step(rollout.act()[0, 0])
+            rollout.follow()
             time_s += info["elapsed_s"]
             for name in NUMBERS:
                 sums[name] += info[name]

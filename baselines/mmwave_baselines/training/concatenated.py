@@ -51,9 +51,10 @@ class ConcatenatedVecEnv(VecEnv):
         return [s for venv in self.venvs for s in venv.seed(seed)]
 
     def recent_metrics(self) -> dict[str, float]:
-        """As `ScenarioVecEnv.recent_metrics`, the mean over `venvs`."""
+        """As `ScenarioVecEnv.recent_metrics`, the mean over `venvs`; one in which nothing happened is left out."""
         told = [venv.unwrapped.recent_metrics() for venv in self.venvs]
-        return {name: float(np.mean([t[name] for t in told])) for name in told[0]}
+        known = {name: [t[name] for t in told if not np.isnan(t[name])] for name in told[0]}
+        return {name: float(np.mean(values)) if values else float("nan") for name, values in known.items()}
 
     # ------------------------------------------------------------------ SB3's remote access to single environments
 

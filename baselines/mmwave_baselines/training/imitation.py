@@ -12,7 +12,8 @@ import numpy as np
 import torch
 
 from mmwave_gym.agents.loading import load_agent
-from mmwave_gym.agents.protocol import AgentError, RowRng, sees
+from mmwave_gym.agents.protocol import AgentError
+from mmwave_gym.agents.rollout import Rollout
 from mmwave_gym.benchmark.task import Task
 
 BATCH = 2048
@@ -99,14 +100,12 @@ def watch(agent: Any, venv: Any, seed: int, most_steps: int | None) -> Record:
     """What the agent observed and did in one horizon of every copy; the next episode follows where one ends."""
     base = venv.unwrapped
     observation = venv.reset()
-    memory = None
-    if hasattr(agent, "begin"):
-        memory = agent.begin(base.view(sees(agent)), RowRng.from_seed(seed, base.num_envs))
-    started = np.ones(base.num_envs, bool)
+    rollout = Rollout.of(agent, base.batch, seed)
     rows = []
     for _ in range(min(base.scenario.horizon, most_steps or base.scenario.horizon)):
         allowed = base.action_masks()
-        action, memory = agent.predict(base.raw_observation(), state=memory, episode_start=started)
-        rows.append((np.array(observation), np.array(action), allowed, np.array(started, np.float32)))
-        observation, _, started, _ = venv.step(action)
+        action = rollout.act().reshape(base.num_envs, *base.action_space.shape)
+        rows.append((np.array(observation), action, allowed, rollout.started.ravel().astype(np.float32)))
+        observation, _, done, _ = venv.step(action)
+        rollout.follow(done.reshape(rollout.started.shape))
     return Record(*(torch.as_tensor(np.stack(column)) for column in zip(*rows, strict=True)))

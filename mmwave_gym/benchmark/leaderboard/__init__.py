@@ -8,7 +8,8 @@ It imports no agent and no scenario, and trains nothing::
 `RowWriter` is the other end: what an evaluation writes its rows with.
 """
 
-from mmwave_gym.benchmark.leaderboard.board import Entry, Leaderboard, Overall, TaskBoard, summarise
+from mmwave_gym.benchmark.leaderboard.board import summarise
+from mmwave_gym.benchmark.leaderboard.entries import Entry, Leaderboard, Overall, TaskBoard
 from mmwave_gym.benchmark.leaderboard.page import write
 from mmwave_gym.benchmark.leaderboard.rows import RowsError, RowWriter, Run, read_rows, row_path
 from mmwave_gym.benchmark.statistics import Interval

@@ -8,131 +8,18 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from mmwave_gym.benchmark import statistics
-from mmwave_gym.benchmark.leaderboard.rows import ACCESS_LEVELS, Run
+from mmwave_gym.benchmark.leaderboard.entries import Entry, Leaderboard, Overall, OverallRow, TaskBoard
+from mmwave_gym.benchmark.leaderboard.rows import Run
 from mmwave_gym.benchmark.statistics import Interval, Sample
+from mmwave_gym.core.access import ACCESS_LEVELS
 
-USUAL_SEEDS = 5  # DESIGN section 4: learned agents come with at least five training seeds
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One agent on one task.
-
-    ``status`` is "scored", "failed", "skipped" or "empty"; only a scored entry has numbers. ``group`` is the
-    level it is ranked in, or "bound" for the floor and hindsight agents, which have no rank. ``tied`` says
-    that the difference to the agent ranked just above is not distinguishable from 0. ``mean`` and
-    ``difference`` are in the primary metric's unit, ``score`` and ``iqm`` have none (0 is the floor, 1 the
-    ceiling), ``metrics`` holds the secondary metrics' means. ``left_out`` counts the episodes that have no
-    scored step, or that not all training seeds have; ``seeds`` the
-    training seeds, 0 for an agent that is not trained. ``notes`` are sentences to be shown.
-    """
-
-    agent: str
-    label: str
-    kind: str
-    access: str
-    group: str
-    status: str
-    runs: tuple[Run, ...]
-    notes: tuple[str, ...] = ()
-    roles: tuple[str, ...] = ()
-    episodes: int = 0
-    planned: int = 0
-    left_out: int = 0
-    seeds: int = 0
-    mean: Interval | None = None
-    difference: Interval | None = None
-    verdict: str = ""
-    score: Interval | None = None
-    iqm: float | None = None
-    metrics: Mapping[str, Interval] = field(default_factory=dict)
-    rank: int | None = None
-    tied: bool = False
-
-    @property
-    def committed(self) -> bool:
-        """Whether the rows are the committed ones and not from this evaluation."""
-        return any(run.committed for run in self.runs)
-
-    @property
-    def created(self) -> str:
-        """Date of the oldest run (ISO 8601)."""
-        return min((run.created for run in self.runs), default="")
-
-    @property
-    def commands(self) -> tuple[str, ...]:
-        """The commands that make the rows again, one per training seed."""
-        return tuple(str(run.header["command"]) for run in self.runs if run.header.get("command"))
-
-
-@dataclass(frozen=True)
-class TaskBoard:
-    """One task with its entries, best first within each group.
-
-    ``units`` maps each metric to its unit, the primary one first. ``no_score`` says why there are no scores,
-    or is None. ``warnings`` are sentences about the task as a whole.
-    """
-
-    task: Mapping[str, Any]
-    entries: tuple[Entry, ...]
-    units: Mapping[str, str]
-    no_score: str | None = None
-    warnings: tuple[str, ...] = ()
-    best_rule: str = ""
-    headroom: Interval | None = None
-
-    @property
-    def name(self) -> str:
-        """The task's name, such as ``handover/a1-beta25``."""
-        return str(self.task["name"])
-
-    @property
-    def scenario(self) -> str:
-        """The part of the name before the first slash."""
-        return self.name.split("/")[0]
-
-    def entry(self, agent: str | None) -> Entry | None:
-        """Return the scored entry of that agent, or None."""
-        return next((e for e in self.entries if e.agent == agent and e.status == "scored"), None)
-
-
-@dataclass(frozen=True)
-class OverallRow:
-    """One agent over all tasks of a scenario: its scores in the tasks' order, their mean and IQM."""
-
-    entry: Entry
-    label: str
-    scores: tuple[float, ...]
-    mean: float
-    iqm: float
-
-
-@dataclass(frozen=True)
-class Overall:
-    """One scenario's agents over all its tasks.
-
-    ``rows`` are the agents that have a score on every task; ``missing`` maps every other agent to
-    the tasks on which it has none.
-    """
-
-    scenario: str
-    tasks: tuple[str, ...]
-    rows: tuple[OverallRow, ...]
-    missing: Mapping[str, tuple[str, ...]]
-
-
-@dataclass(frozen=True)
-class Leaderboard:
-    """All tasks, and one overall table per scenario that has scores on several tasks."""
-
-    tasks: tuple[TaskBoard, ...]
-    overall: tuple[Overall, ...]
+USUAL_SEEDS = 5  # ours: with fewer an interval says little about the luck of training
 
 
 def summarise(runs: Iterable[Run]) -> Leaderboard:

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from mmwave_gym.benchmark.leaderboard.board import Entry, Leaderboard, TaskBoard
+from mmwave_gym.benchmark.leaderboard.entries import Entry, Leaderboard, TaskBoard
 from mmwave_gym.benchmark.leaderboard.rows import RowsError
 from mmwave_gym.benchmark.leaderboard.tables import count, ends, headline, limits, markdown, number, table, with_unit
 from mmwave_gym.benchmark.statistics import Interval

@@ -19,13 +19,15 @@ from pathlib import Path
 from typing import IO, Any
 from urllib.parse import quote
 
+from mmwave_gym.core.access import ACCESS_LEVELS
+from mmwave_gym.core.files import replacing
+
 try:
     import fcntl
 except ImportError:  # Windows has no advisory locks: two writers of one file are then not noticed
     fcntl = None  # type: ignore[assignment]
 
 FORMAT = 1
-ACCESS_LEVELS = ("local", "central", "trajectory", "hindsight")
 # What makes two runs the same run. `created`, `command` and the number of episodes are not part of it: a run
 # may be resumed or extended another day.
 KEY = (
@@ -267,18 +269,13 @@ class RowWriter:
                 header = _merge(run.header, header)
             episodes = run.episodes if run else ()
             wanted = b"".join(_line(line) for line in (header, *episodes))
-            # Rewritten through a second file: a kill at any moment leaves the old rows or the new ones.
-            fresh = path.with_name(path.name + ".tmp")
-            # Unbuffered, or the rest of a row that did not fit on the disk would be written at close.
-            handle = open(fresh, "wb", buffering=0)  # noqa: SIM115  (the writer closes it)
-            try:
-                _lock(handle, path)
-                _write_all(handle, wanted)
-                os.replace(fresh, path)
-            except BaseException:
-                handle.close()
-                fresh.unlink(missing_ok=True)
-                raise
+            with contextlib.ExitStack() as on_error:
+                with replacing(path) as draft:
+                    # Unbuffered, or the rest of a row that did not fit on the disk would be written at close.
+                    handle = on_error.enter_context(open(draft, "wb", buffering=0))
+                    _lock(handle, path)
+                    _write_all(handle, wanted)
+                on_error.pop_all()  # the writer closes the file
         return cls(path, handle, header, (row["episode"] for row in episodes))
 
     def append(self, rows: Iterable[Mapping[str, Any]]) -> None:

@@ -8,7 +8,7 @@ import math
 import re
 from typing import Any
 
-from mmwave_gym.benchmark.leaderboard.board import Entry, Leaderboard, TaskBoard
+from mmwave_gym.benchmark.leaderboard.entries import Entry, Leaderboard, TaskBoard
 from mmwave_gym.benchmark.statistics import Interval
 
 

@@ -20,8 +20,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmwave_gym.agents.protocol import RowRng
-from mmwave_gym.core.batch import Batch, View
+from mmwave_gym.agents.rollout import Rollout
+from mmwave_gym.core.batch import Batch
 from mmwave_gym.core.joint import JointScenario
 from mmwave_gym.core.scenario import EpisodeKey
 from mmwave_gym.scenarios.cell_selection.game import CellSelection, CellSelectionEpisodes
@@ -166,16 +166,7 @@ class TabularModel:
             first_cell=serving.astype(np.int64),
         )
         batch.state = batch.scenario.start(batch.episodes)
-        observation = batch.observe()
-        rows = self.num_states * batch.scenario.num_agents
-        memory = None
-        if hasattr(self._others, "begin"):
-            view = View(batch, getattr(self._others, "access", "local"))
-            memory = self._others.begin(view, RowRng.from_seed(seed, rows))
-        action, _ = self._others.predict(
-            observation.reshape(rows, -1), state=memory, episode_start=np.ones(rows, bool), deterministic=True
-        )
-        return np.array(action, np.intp).reshape(self.num_states, -1)
+        return np.array(Rollout.of(self._others, batch, seed).act(), np.intp)
 
 
 def tabular_model(scenario: Any, others: Any = None) -> TabularModel:

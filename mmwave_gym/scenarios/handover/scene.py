@@ -24,14 +24,13 @@ class HandoverScene(RecordedScene[Track]):
         track = self._record
         rows = framed(self._map_grid(), MAP_COLUMNS)
         lines = [self._head(), *side_by_side(rows, self._cell_lines(len(rows)))]
-        sums, seconds = track.totals.sums, max(track.totals.time_s, 1e-9)
-        ue = track.watched
+        sums, ue = track.totals.sums, track.watched
         metrics = {m.name: track.totals.condensed(m, ue) for m in track.totals.metrics}
         handovers, ping_pongs = int(sums["handovers_per_s"][ue]), int(sums["ping_pongs_per_s"][ue])
         lines += [
             f"rate {track.now.rate[ue]:6.2f} now, {metrics['throughput_bps_hz']:6.2f} mean bit/s/Hz   "
             f"outage {metrics['outage_fraction']:6.1%}   reward {sums['reward'][ue]:+10.2f}",
-            f"handovers {handovers:4d} ({handovers / seconds:5.2f}/s)   ping-pongs {ping_pongs:4d}   "
+            f"handovers {handovers:4d} ({metrics['handovers_per_s']:5.2f}/s)   ping-pongs {ping_pongs:4d}   "
             f"energy {sums['handover_energy_w'][ue]:8.2f} J",
         ]
         return text_of(lines)

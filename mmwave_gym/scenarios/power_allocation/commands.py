@@ -113,31 +113,22 @@ def _tell_clusters(found: Any, place_m: NDArray[Any], unit_m: float) -> None:
 
 
 def _print(results: dict[str, list[dict[str, Any]]], episodes: int, warmup: int, scored: int) -> None:
+    from mmwave_gym.benchmark.leaderboard.tables import ends, number
+    from mmwave_gym.benchmark.statistics import column_interval
+
     table = Table(
         title=f"{episodes} draws of UEs and shadowing, slots {warmup + 1} to {warmup + scored}",
         title_justify="left",
         box=None,
         padding=(0, 2, 0, 0),
     )
-    for column in ("agent", "sum rate, bit/s/Hz", "of satisfied UEs", "satisfied UEs", "W a base station"):
+    for column in ("agent", "sum rate, bit/s/Hz", "of satisfied UEs", "share of satisfied UEs", "W a base station"):
         table.add_column(column, overflow="fold")
     for name, rows in results.items():
         columns = ("sum_rate_bps_hz", "satisfied_rate_bps_hz", "qos_satisfaction", "power_w")
-        mean, half = np.array([_mean([row[c] for row in rows]) for c in columns]).T
-        table.add_row(
-            name,
-            f"{mean[0]:.1f} ± {half[0]:.1f}",
-            f"{mean[1]:.1f} ± {half[1]:.1f}",
-            f"{100 * mean[2]:.2f} ± {100 * half[2]:.2f} %",
-            f"{mean[3]:.3f}",
-        )
-    out.print(table, "± is half a 95 % interval over draws.", highlight=False)
-
-
-def _mean(values: list[float]) -> tuple[float, float]:
-    """Mean, and half the width of its 95 % interval (normal)."""
-    half = 1.96 * np.std(values, ddof=1) / np.sqrt(len(values)) if len(values) > 1 else float("nan")
-    return float(np.mean(values)), float(half)
+        means = [column_interval(rows, c) for c in columns]
+        table.add_row(name, *(f"{number(mean.mean if mean else None, mean)} {ends(mean)}".rstrip() for mean in means))
+    out.print(table, "In brackets: the 95 % interval over draws.", highlight=False)
 
 
 def _draw(path: Path, source: str, player: Any, agent: str, found: Any) -> None:
@@ -183,22 +174,12 @@ def last_record(player: Any, found: Any, episode: int = 0) -> Any:
 
 def play(player: Any, found: Any, watch: Callable[[Any, Any], None], episode: int = 0) -> None:
     """Play a task's episode, one agent on all places; `watch(batch, outcome)` sees every slot, None first."""
-    from mmwave_gym.agents.protocol import RowRng, learns, sees
-    from mmwave_gym.core.batch import Batch, View
+    from mmwave_gym.agents.rollout import Rollout
+    from mmwave_gym.core.batch import Batch
 
     batch = Batch(found.scenario(), 1)
     batch.reset(found.keys([episode]))
     watch(batch, None)
-    places, memory = batch.scenario.num_agents, None
-    if hasattr(player, "begin"):
-        memory = player.begin(View(batch, sees(player)), RowRng.from_seed(0, places))
-    started, seen = np.ones(places, bool), batch.observe()
+    rollout = Rollout.of(player, batch)
     for _ in range(found.warmup_steps + (found.scored_steps or batch.scenario.horizon)):
-        action, memory = player.predict(seen[0], state=memory, episode_start=started, deterministic=True)
-        outcome = batch.step(np.asarray(action)[None])
-        watch(batch, outcome)
-        following = batch.observe()
-        if learns(player):
-            done, info = outcome.terminated[0] | outcome.truncated, {"elapsed_s": np.repeat(outcome.elapsed_s, places)}
-            memory = player.learn(memory, seen[0], action, outcome.reward[0], following[0], done, info)
-        started, seen = outcome.terminated[0], following
+        watch(batch, rollout.step())

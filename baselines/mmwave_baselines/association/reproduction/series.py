@@ -11,10 +11,10 @@ import numpy as np
 from mmwave_baselines.association.reproduction.plan import FIVE, Setting
 from mmwave_baselines.association.sqa_cost import sqa_cost
 from mmwave_gym.agents.loading import load_agent
-from mmwave_gym.agents.protocol import RowRng, sees
+from mmwave_gym.agents.rollout import Player, Rollout
 from mmwave_gym.benchmark.reproduction import Table
 from mmwave_gym.benchmark.task import Task
-from mmwave_gym.core.batch import Batch, View
+from mmwave_gym.core.batch import Batch
 
 SHOWN = (*FIVE, "msr")
 SECONDS = {False: 100.0, True: 30.0}
@@ -47,24 +47,15 @@ def second_by_second(task: Task, names: tuple[str, ...], seconds: int) -> np.nda
     """
     batch = Batch(task.scenario(), len(names), draws_ahead=False)
     batch.reset(task.keys([0]) * len(names))
-    rows = [slice(i, i + 1) for i in range(len(names))]
-    agents = [load_agent(name, task.scenario_name, task) for name in names]
-    chance = [0, zlib.crc32(task.name.encode()), 0, 0]
-    states = [
-        agent.begin(View(batch, sees(agent), row), RowRng([np.random.default_rng(chance)]))
-        for agent, row in zip(agents, rows, strict=True)
+    chance = [(0, zlib.crc32(task.name.encode()), 0, 0)]
+    players = [
+        Player(load_agent(name, task.scenario_name, task), batch, chance, slice(i, i + 1))
+        for i, name in enumerate(names)
     ]
     mbit = np.zeros((len(names), seconds))
-    observation, started, over = batch.observe(), np.ones(1, bool), False
-    while not over:
-        action = np.zeros((len(names), 1), np.int64)
-        for i, row in enumerate(rows):
-            action[row], states[i] = agents[i].predict(observation[row].reshape(1, -1), states[i], started)
-        outcome = batch.step(action)
-        over = bool(outcome.truncated[0])
-        at = seconds - 1 if over else min(int(batch.state.time_s[0]), seconds - 1)
+    for outcome, _ in Rollout(batch, players).first_episodes():  # all end together
+        at = seconds - 1 if outcome.truncated[0] else min(int(batch.state.time_s[0]), seconds - 1)
         mbit[:, at] += outcome.metrics["network_rate_mbps"]
-        observation, started = batch.observe(), np.zeros(1, bool)
     return mbit
 
 

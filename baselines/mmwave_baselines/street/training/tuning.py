@@ -21,9 +21,11 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from mmwave_baselines.street.rules import A3, A3Offsets, A3Undelayed
+from mmwave_gym.agents.rollout import Rollout
 from mmwave_gym.benchmark.suite import task as find_task, tasks
 from mmwave_gym.benchmark.task import Task
-from mmwave_gym.core.batch import Batch, View
+from mmwave_gym.core.batch import Batch
+from mmwave_gym.core.metrics import Condenser
 
 OUTPUT = Path(__file__).parents[1] / "tuned.json"
 HYSTERESES_DB = (-1.0, 0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
@@ -46,22 +48,10 @@ class Street:
         """(episodes,): mean rate of each in bit/s/Hz."""
         batch = self.batch
         batch.rewind(np.arange(batch.num_envs))
-        memory: Any = rule.begin(View(batch, rule.access))
-        started = np.ones(batch.num_envs, bool)
-        received, lived_s = np.zeros((2, batch.num_envs))
-        last = self._scenario.ticks - int(self._scenario.constants()["decision_ticks"])
-        while True:
-            action, memory = rule.predict(batch.observe()[:, 0], memory, started)
-            running = batch.state.tick < self._scenario.ticks
-            batch.state.tick = np.minimum(batch.state.tick, last)  # who is over stands still
-            outcome = batch.step(action[:, None])
-            received += running * outcome.metrics["rate_bps_hz"]
-            lived_s += running * outcome.elapsed_s
-            started[:] = False
-            over = ~running | outcome.truncated
-            batch.state.tick = np.where(over, self._scenario.ticks, batch.state.tick)
-            if over.all():
-                return received / lived_s
+        condenser = Condenser(batch.scenario.metrics, batch.num_envs)
+        for outcome, playing in Rollout.of(rule, batch).first_episodes():
+            condenser.add(outcome, counted=playing)
+        return condenser.episodes()["rate_bps_hz"]
 
 
 def grid(kind: type[A3], few: Street, many: Street) -> tuple[A3, float, int]:

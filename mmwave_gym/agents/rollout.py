@@ -1,0 +1,147 @@
+"""The one loop of agents over a batch: begin, predict, check, step, learn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from gymnasium import spaces
+from numpy.typing import NDArray
+
+from mmwave_gym.agents.protocol import AgentError, RowRng, learns, sees
+from mmwave_gym.core.batch import Batch, View
+from mmwave_gym.core.scenario import Outcome
+
+
+class Player:
+    """An agent on the rows of some copies of a batch, with its memory and its own chance.
+
+    The agent is asked for all its rows in one call of `predict`. chance: a key (seeds) of each row's own generator,
+    copies first; unused by agents without `begin`. envs: its copies.
+    """
+
+    def __init__(self, agent: Any, batch: Batch, chance: Iterable[Sequence[int]], envs: slice = slice(None)):
+        self.agent, self.envs = agent, envs
+        self.learns = learns(agent)
+        self._space = batch.scenario.action_space
+        self._memory = None
+        if hasattr(agent, "begin"):
+            rng = RowRng([np.random.default_rng(list(key)) for key in chance])
+            self._memory = agent.begin(View(batch, sees(agent), envs), rng)
+
+    def act(self, observation: NDArray[Any], started: NDArray[np.bool_]) -> NDArray[Any]:
+        """Checked actions (N, A, …) for the observations (N, A, F) of its copies; started: (N, A), as `episode_start`.
+
+        Raises AgentError where the answer has the wrong form, shape or type, or leaves the action space.
+        """
+        answer = self.agent.predict(
+            _rows(observation), state=self._memory, episode_start=started.ravel(), deterministic=True
+        )
+        if not isinstance(answer, tuple) or len(answer) != 2:
+            raise AgentError(f"predict must return (action, state), got {type(answer).__name__}.")
+        action, self._memory = np.asarray(answer[0]), answer[1]
+        check_action(self._space, action, started.size)
+        return action.reshape(*started.shape, *action.shape[1:])
+
+    def learn(
+        self,
+        observation: NDArray[Any],
+        action: NDArray[Any],
+        outcome: Outcome,
+        following: NDArray[Any],
+        done: NDArray[np.bool_],
+    ) -> None:
+        """Show the agent what a step of the whole batch brought to its copies; done: (N, A)."""
+        at = self.envs
+        info = {"elapsed_s": np.repeat(outcome.elapsed_s[at], done.shape[1])}
+        self._memory = self.agent.learn(
+            self._memory,
+            _rows(observation[at]),
+            _rows(action[at]),
+            outcome.reward[at].ravel(),
+            _rows(following[at]),
+            done[at].ravel(),
+            info,
+        )
+
+
+class Rollout:
+    """Players who together play all copies of a batch from its present state on.
+
+    observation: what they see now, (N, A, F). started: (N, A), whether an agent's episode begins with it.
+    """
+
+    def __init__(self, batch: Batch, players: Sequence[Player]):
+        self.batch, self._players = batch, players
+        self._learns = any(player.learns for player in players)
+        self.observation = batch.observe()
+        self.started = np.ones((batch.num_envs, batch.scenario.num_agents), bool)
+
+    @classmethod
+    def of(cls, agent: Any, batch: Batch, seed: int = 0) -> Rollout:
+        """One agent plays everything; seed: of its own chance."""
+        rows = batch.num_envs * batch.scenario.num_agents
+        return cls(batch, [Player(agent, batch, ((seed, row) for row in range(rows)))])
+
+    def act(self) -> NDArray[Any]:
+        """The actions of all players now, (N, A, …), checked. Raises AgentError as `Player.act`."""
+        return np.concatenate([p.act(self.observation[p.envs], self.started[p.envs]) for p in self._players])
+
+    def step(self) -> Outcome:
+        """One decision of everybody. Agents that learn are shown what it brought."""
+        real = isinstance(self.batch.scenario.action_space, spaces.Box)
+        action = self.act().astype(np.float64 if real else np.int64, copy=False)
+        outcome = self.batch.step(action)
+        before = self.observation
+        self.follow(outcome.terminated)
+        if self._learns:
+            done = outcome.terminated | outcome.truncated[:, None]
+            for player in self._players:
+                if player.learns:
+                    player.learn(before, action, outcome, self.observation, done)
+        return outcome
+
+    def follow(self, started: NDArray[np.bool_] | None = None) -> None:
+        """Observe the batch anew, after it was stepped, or after copies were restarted.
+
+        started: (N, A), whether episodes begin now; None: nowhere.
+        """
+        self.observation = self.batch.observe()
+        self.started = np.zeros(self.started.shape, bool) if started is None else started.copy()
+
+    def first_episodes(self) -> Iterator[tuple[Outcome, NDArray[np.bool_]]]:
+        """Step every copy to its first end. Yields each step's outcome, and the copies (N,) that were playing in it."""
+        playing = np.ones(self.batch.num_envs, bool)
+        while playing.any():
+            outcome = self.step()
+            yield outcome, playing.copy()
+            over = self.ended(outcome)
+            playing &= ~over
+            if over.any():  # what is over plays on uncounted, from its start, so that it never runs over its end
+                self.batch.rewind(np.flatnonzero(over))
+                self.follow(outcome.terminated | over[:, None])
+
+    def ended(self, outcome: Outcome) -> NDArray[np.bool_]:
+        """The copies (N,) whose episode ended: at the horizon, or because the only agent's did."""
+        return outcome.truncated | (outcome.terminated[:, 0] if outcome.terminated.shape[1] == 1 else False)
+
+
+def check_action(space: spaces.Space[Any], action: NDArray[Any], rows: int) -> None:
+    """Raise AgentError unless an agent's actions (rows, …) lie in the action space."""
+    shape = (rows, *(space.shape or ()))
+    if action.shape != shape:
+        raise AgentError(f"predict must return actions of shape {shape}, got {action.shape}.")
+    discrete = not isinstance(space, spaces.Box)
+    if action.dtype.kind not in ("iu" if discrete else "iuf"):
+        numbers = "integers" if discrete else "numbers"
+        raise AgentError(f"predict must return {numbers}, got dtype {action.dtype}.")
+    count = getattr(space, "n", getattr(space, "nvec", None))
+    low, high = (0, count - 1) if count is not None else (space.low, space.high)  # type: ignore[attr-defined]
+    if not ((action >= low) & (action <= high)).all():
+        raise AgentError(f"predict returned actions outside {space}: from {action.min()} to {action.max()}.")
+
+
+def _rows(values: NDArray[Any]) -> NDArray[Any]:
+    """(N, A, …) as (N * A, …)."""
+    return values.reshape(-1, *values.shape[2:])
