@@ -35,12 +35,12 @@ class JointScenario(Scenario[Any, Any]):
             raise ValueError(f"control='all' is for agents that act at once; in {scenario.name} they act in turn.")
         self.scenario = scenario
         self.places = places = scenario.num_agents
-        self.name = scenario.name  # type: ignore[misc]
-        self.agent_noun = f"all{scenario.agent_noun}s"  # type: ignore[misc]
-        self.action_meaning = f"for each {scenario.agent_noun}: {scenario.action_meaning}"  # type: ignore[misc]
-        self.reward_meaning = f"sum over {scenario.agent_noun}s: {scenario.reward_meaning}"  # type: ignore[misc]
-        self.reward_unit = scenario.reward_unit  # type: ignore[misc]
-        self.metrics: tuple[Metric, ...] = scenario.metrics  # type: ignore[misc]
+        self.name = scenario.name
+        self.agent_noun = f"all{scenario.agent_noun}s"
+        self.action_meaning = f"for each {scenario.agent_noun}: {scenario.action_meaning}"
+        self.reward_meaning = f"sum over {scenario.agent_noun}s: {scenario.reward_meaning}"
+        self.reward_unit = scenario.reward_unit
+        self.metrics: tuple[Metric, ...] = scenario.metrics
         self.masked = scenario.masked
         self.horizon = scenario.horizon
         self.fields = ObservationFields(

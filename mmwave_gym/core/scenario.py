@@ -149,15 +149,15 @@ class Scenario(ABC, Generic[EpisodesT, StateT]):
     the one that the one-agent view controls.
     """
 
-    name: ClassVar[str]
-    agent_noun: ClassVar[str] = "agent"
+    name: str
+    agent_noun: str = "agent"
     turn_based: ClassVar[bool] = False
     """Each step is the decision of one agent: one place, whose agent changes from step to step and may come back.
     `terminated` then ends the episode for all."""
-    action_meaning: ClassVar[str] = ""
-    reward_meaning: ClassVar[str] = ""
-    reward_unit: ClassVar[str] = "1"
-    metrics: ClassVar[tuple[Metric, ...]]
+    action_meaning: str = ""
+    reward_meaning: str = ""
+    reward_unit: str = "1"
+    metrics: tuple[Metric, ...]
     masked: bool = False  # does `action_mask` give masks?
     num_agents: int
     max_agent_ids: int  # ids lie in range(max_agent_ids)

@@ -133,16 +133,16 @@ class PowerAllocation(Scenario[PowerAllocationEpisodes, PowerAllocationState]):
         self.levels_mw = None if c.levels is None else db_to_linear(np.linspace(low, high, c.levels))
         if c.levels is not None:
             self.action_space = spaces.Discrete(c.levels)
-            self.action_meaning = (  # type: ignore[misc]
+            self.action_meaning = (
                 f"the power of the slot: level k is {low:g} + {(high - low) / (c.levels - 1):.4g} k dBm"
             )
         elif c.action == "power":
             self.action_space = spaces.Box(low, high, (), np.float32)
-            self.action_meaning = "the power of the slot in dBm"  # type: ignore[misc]
+            self.action_meaning = "the power of the slot in dBm"
         else:
             self.action_space = spaces.Box(-c.change_db, c.change_db, (), np.float32)
-            self.action_meaning = "how many dB the power of the slot is above that of the last"  # type: ignore[misc]
-        self.reward_meaning = self._reward_meaning()  # type: ignore[misc]
+            self.action_meaning = "how many dB the power of the slot is above that of the last"
+        self.reward_meaning = self._reward_meaning()
         self.fields = self._fields()
 
     def _reward_meaning(self) -> str:
