@@ -57,22 +57,19 @@ from mmwave_gym.core.scenario import (
     Scenario,
 )
 from mmwave_gym.core.types import FloatArray
+from mmwave_gym.scenarios.association import fairness
 from mmwave_gym.scenarios.association.config import LONGEST_S, MOST_UES, AssociationConfig
 from mmwave_gym.scenarios.association.rewards import REWARDS, Decision
 from mmwave_gym.scenarios.association.routes import Routes, epochs, place_m
 from mmwave_gym.scenarios.association.sharing import LOAD, PLANNED, TOTAL, Sharing
 from mmwave_gym.scenarios.association.world import open_world
 
-SHORTEST_PRESENCE_S = 5.0
-"""Fairness leaves out UEs that are there for less: ours, a mean rate of a moment tells nothing."""
 TICK_S = 0.1
 """Metrics take a link's efficiency twice in ticks of about this (1.4 m at 50 km/h), by Gauss's rule."""
 GAUSS = 0.5 + np.array((-0.5, 0.5)) / np.sqrt(3.0)
 MBIT = 1e-6
 FORESEEN = "time_s", "ue", "interval_s", "candidate", "foreseen", "first_s", "knots_m", "buildings_m", "present_s"
 """Arrays of `AssociationEpisodes` that are known at access level "trajectory"."""
-LEAST_RATE_MBPS = 1e-3
-"""A UE that received nothing counts as this in the mean of logarithms."""
 
 
 @dataclass
@@ -120,9 +117,7 @@ class Association(Scenario[AssociationEpisodes, AssociationState]):
     metrics = (
         Metric("network_rate_mbps", "Mbit/s", "second", "sum rate of the network"),
         Metric("handovers_per_ue_s", "1/s", "second", "changes of the base station, a UE"),
-        Metric("p5_rate_mbps", "Mbit/s", "all", "5th percentile of the UEs' mean rates after `settle_s`, at the end"),
-        Metric("jain_index", "1", "all", "Jain's fairness index of these rates, at the end"),
-        Metric("mean_log_rate", "log2(Mbit/s)", "all", "proportional fairness: mean log2 of these rates, at the end"),
+        *fairness.METRICS,
         Metric("credit_mbit", "Mbit", "step", "what this UE's choice before this one really added to the network"),
     )
 
@@ -313,19 +308,13 @@ class Association(Scenario[AssociationEpisodes, AssociationState]):
     def _fairness(
         self, episodes: AssociationEpisodes, state: AssociationState, over: NDArray[np.bool_]
     ) -> dict[str, NDArray[np.float64]]:
-        """What is told at the end only, of the UEs' mean rates while they were there."""
-        names = "p5_rate_mbps", "jain_index", "mean_log_rate"
-        told = dict(zip(names, np.zeros((len(names), len(over))), strict=True))
+        """`fairness.METRICS` by name, (N,), where the episode is over, else 0."""
+        told = np.zeros((len(fairness.METRICS), len(over)))
         for i in np.flatnonzero(over) if over.any() else ():
-            there_s = np.ptp(np.clip(episodes.present_s[episodes.row[i]], state.settled_s[i], state.time_s[i]), axis=1)
-            counts = there_s >= min(SHORTEST_PRESENCE_S, state.time_s[i] - state.settled_s[i])
-            if not counts.any():
-                continue
-            rate = state.mbit[i, counts] / there_s[counts]
-            told["p5_rate_mbps"][i] = np.percentile(rate, 5)
-            told["jain_index"][i] = rate.sum() ** 2 / max(len(rate) * (rate**2).sum(), 1e-300)
-            told["mean_log_rate"][i] = np.log2(np.maximum(rate, LEAST_RATE_MBPS)).mean()
-        return told
+            begin_s, end_s = state.settled_s[i], state.time_s[i]
+            there_s = np.ptp(np.clip(episodes.present_s[episodes.row[i]], begin_s, end_s), axis=1)
+            told[:, i] = fairness.fairness(state.mbit[i], there_s, end_s - begin_s)
+        return {metric.name: values for metric, values in zip(fairness.METRICS, told, strict=True)}
 
     # ------------------------------------------------------------------ what agents see
 

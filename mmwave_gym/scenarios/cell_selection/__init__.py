@@ -14,7 +14,7 @@ ROOM = Room(
         ),
     ),
     scenario="game:CellSelection",
-    config="game:CellSelectionConfig",
+    config="config:CellSelectionConfig",
     tasks="tasks:TASKS",
     scene="scene:CellSelectionScene",
     table="table:tabular_model",
