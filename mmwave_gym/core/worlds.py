@@ -53,12 +53,16 @@ class OneWorld:
 
     def check_world(self) -> None:
         """ValueError where a given keyword belongs to another world."""
-        here = " and ".join(f"{world} ({by}={getattr(self, by)!r})" for world, by in self.world.items())
+        by = tuple(self.world.values())
+        here = " and ".join(f"{world} ({name}={_short(getattr(self, name))})" for world, name in self.world.items())
         for field in dataclasses.fields(self):  # type: ignore[arg-type]
             if field.name in self.given and not self._belongs(field):
+                its = " or ".join(worlds_of(field))
+                chosen = self.given.intersection(by)
+                todo = "leave one of them out" if chosen else f"leave it out, or choose {its} by {' and '.join(by)}"
                 raise ValueError(
-                    f"{field.name} belongs to {' or '.join(worlds_of(field))} and means nothing in {here}: leave one "
-                    f"of them out (got {field.name}={getattr(self, field.name)!r})."
+                    f"{field.name} belongs to {its} and means nothing in {here}: {todo} "
+                    f"(got {field.name}={_short(getattr(self, field.name))})."
                 )
 
     def own_keywords(self) -> dict[str, Any]:
@@ -69,3 +73,8 @@ class OneWorld:
     def _belongs(self, field: dataclasses.Field[Any]) -> bool:
         worlds = worlds_of(field)
         return not worlds or any(world in self.world for world in worlds)
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 100 else f"{text[:97]}..."

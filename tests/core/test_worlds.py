@@ -18,6 +18,7 @@ class Config(OneWorld):
 
     room_m: float = only_in("the room", default=16.0)
     rain_mm: float | None = only_in("wet streets", "the room", default=2.0)
+    wet_mm: float = only_in("wet streets", default=1.0)
     horizon: int = 5
     file: str | None = None
     wet: bool = False
@@ -37,6 +38,11 @@ class Config(OneWorld):
     [
         ({"file": "a", "room_m": 16.0}, r"room_m belongs to the room and means nothing in streets \(file='a'\) and"),
         ({"file": "a", "room_m": 3.0}, r"leave one of them out \(got room_m=3\.0\)"),
+        ({"file": "a" * 200, "room_m": 3.0}, r"in streets \(file='a{96}\.\.\.\) and dry"),
+        (
+            {"wet_mm": 1.0},
+            r"wet_mm belongs to wet streets and .* the room \(file=None\): leave it out, or choose wet st",
+        ),
         ({"file": "a", "rain_mm": 2.0}, r"rain_mm belongs to wet streets or the room and .*dry streets \(wet=False\)"),
     ],
 )
@@ -51,7 +57,7 @@ def test_a_keyword_of_another_world_is_refused(keywords, message):
         ({"room_m": 3.0, "rain_mm": 1.0}, {"room_m": 3.0, "rain_mm": 1.0}),
         ({"file": None, "room_m": 3.0}, {"room_m": 3.0, "rain_mm": 2.0}),
         ({"file": "a", "rain_mm": None}, {}),
-        ({"file": "a", "wet": True, "rain_mm": 2.0}, {"rain_mm": 2.0}),
+        ({"file": "a", "wet": True, "rain_mm": 2.0}, {"rain_mm": 2.0, "wet_mm": 1.0}),
     ],
 )
 def test_keywords_of_the_own_world_and_of_all_are_taken(keywords, own):
