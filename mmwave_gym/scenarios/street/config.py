@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mmwave_gym.core.checks import at_least, between, interval, one_of
-from mmwave_gym.scenarios.street.world import KINDS, STREET_M, Geometry
+from mmwave_gym.scenarios.street.maps import KINDS, STREET_M, Geometry
 
 USERS: Mapping[str, Mapping[str, Any]] = {
     "car": {"speed_mps": (8.0, 14.0), "lane_m": 3.0, "blocked_s": 0.0},
