@@ -136,7 +136,7 @@ class City:
 
     @cached_property
     def distinct_s(self) -> FloatArray:
-        """`visit_s` on ticks, moved by as many as it takes for no two vehicles to have a change at one instant."""
+        """`visit_s` (M, 2) on ticks, moved by some so that no two vehicles have a change at one instant."""
         tick = np.rint(self.visit_s.T.ravel() * TICKS_PER_S).astype(np.int64)
         change = np.stack((tick, np.tile(self.visit_vehicle, 2)), axis=1)
         unique, of = np.unique(change, axis=0, return_inverse=True)  # in order of time, then of vehicle

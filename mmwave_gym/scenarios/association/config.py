@@ -45,18 +45,18 @@ class AssociationConfig(OneWorld):
     snr_1m_db: float | None = only_in(STREET_GRID, default=None)
     """SNR at a metre; None: that of the geometry."""
     path_loss_exponent: float = only_in(STREET_GRID, default=3.0)
-    """Of the distance."""
+    """Path loss exponent of the distance."""
     bandwidth_hz: float = only_in(STREET_GRID, default=10e6)
-    """Of each base station (paper)."""
+    """Bandwidth of each base station (paper)."""
     speed_mps: float = only_in(STREET_GRID, default=50.0 / 3.6)
-    """Of every UE."""
+    """Speed of every UE."""
     duration_s: float = 100.0
     """Length of an episode; the last epoch before it is the last step."""
     settle_s: float = 20.0
-    """Metrics of UEs (fairness) leave out so much of the beginning."""
+    """Fairness metrics leave out this first part of an episode."""
     reward: str = "network"
-    """"network" (what the network brings until the next epoch) or "marginal" (what the decision adds to the network
-    over the UE's coming interval, as far as known now)."""
+    """"network" (data that the network delivers until the next epoch) or "marginal" (data that the choice adds over the
+    UE's coming interval if nobody else moves)."""
     max_candidates: int | None = None
     """How many candidates are offered at an epoch; None: as many as there can be."""
     city: str | os.PathLike[str] | City | None = None

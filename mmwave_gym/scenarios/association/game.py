@@ -116,9 +116,9 @@ class Association(Scenario[AssociationEpisodes, AssociationState]):
     reward_unit = "Mbit"
     metrics = (
         Metric("network_rate_mbps", "Mbit/s", "second", "sum rate of the network"),
-        Metric("handovers_per_ue_s", "1/s", "second", "changes of the base station, a UE"),
+        Metric("handovers_per_ue_s", "1/s", "second", "changes of base station per UE"),
         *fairness.METRICS,
-        Metric("credit_mbit", "Mbit", "step", "what this UE's choice before this one really added to the network"),
+        Metric("credit_mbit", "Mbit", "step", "data that the UE's previous choice added to the network"),
     )
 
     def __init__(self, config: AssociationConfig):
@@ -142,13 +142,15 @@ class Association(Scenario[AssociationEpisodes, AssociationState]):
         # Bounds do not depend on how many UEs there are or for how long, so that a policy runs at any density.
         self.fields = ObservationFields(
             (
-                ObservationField("efficiency", c, 0.0, best, bps_hz, "of each candidate now", True),
-                ObservationField("mean_efficiency", c, 0.0, best, bps_hz, "its mean until the UE's next epoch", True),
+                ObservationField("efficiency", c, 0.0, best, bps_hz, "of each candidate's link now", True),
+                ObservationField(
+                    "mean_efficiency", c, 0.0, best, bps_hz, "its mean until the next epoch of the UE", True
+                ),
                 ObservationField("stay_efficiency", c, 0.0, best, bps_hz, "its mean while it stays a candidate", True),
-                ObservationField("stay_s", c, 0.0, LONGEST_S, "s", "how long it stays a candidate", True),
-                ObservationField("load", c, 0.0, MOST_UES, "1", "other UEs that it serves", True),
-                ObservationField("cell_efficiency", c, 0.0, best, bps_hz, "their mean efficiency", True),
-                ObservationField("serving", c, 0.0, 1.0, "1", "1 where it serves the UE"),
+                ObservationField("stay_s", c, 0.0, LONGEST_S, "s", "time for which each stays a candidate", True),
+                ObservationField("load", c, 0.0, MOST_UES, "1", "other UEs that each candidate serves", True),
+                ObservationField("cell_efficiency", c, 0.0, best, bps_hz, "mean efficiency of these UEs", True),
+                ObservationField("serving", c, 0.0, 1.0, "1", "1 for the candidate that serves the UE"),
                 ObservationField("interval_s", 1, 0.0, LONGEST_S, "s", "time until the UE's next epoch", True),
             )
         )
@@ -371,8 +373,8 @@ class Association(Scenario[AssociationEpisodes, AssociationState]):
         envs, now_s = np.arange(len(state.epoch))[:, None], state.time_s[:, None]
         return self._efficiency(episodes, envs, np.arange(self.num_ues), state.serving, now_s)
 
-    def places(self, episodes: AssociationEpisodes, state: AssociationState) -> FloatArray:
-        """Where everybody is at the epoch, (N, ue, 2) in metres."""
+    def positions_m(self, episodes: AssociationEpisodes, state: AssociationState) -> FloatArray:
+        """Where all UEs are at the epoch, (N, ue, 2) in metres."""
         ue = np.arange(self.num_ues)
         routes = (Routes(episodes.first_s[row], self.world.knot_s, episodes.knots_m[row]) for row in episodes.row)
         return np.stack([r.at(ue, np.full(len(ue), now)) for r, now in zip(routes, state.time_s, strict=True)])

@@ -60,10 +60,12 @@ class Sharing:
 
     @property
     def planned(self) -> Float64Array:
+        """(N, ue): mean efficiency over each UE's interval, bit/s/Hz."""
         return self.ues[..., PLANNED]
 
     @property
     def load(self) -> Float64Array:
+        """(N, cell): UEs that each cell serves; infinite for nobody's cell."""
         return self.cells[..., LOAD]
 
     @property

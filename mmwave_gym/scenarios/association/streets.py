@@ -152,7 +152,7 @@ class StreetGrid:
         return Routes(-u[0] * knot_s, knot_s, self.node_m[nodes]), lane
 
     def visits(self, routes: Routes, lane: NDArray[np.intp], buildings: FloatArray) -> Visits:
-        """When which base station is a candidate of which UE."""
+        """When which base station is a candidate of which UE; lane (ue, leg), buildings (block, 4) in metres."""
         link, start_m, end_m = self.in_sight(buildings)
         roads = len(self.roads)
         # Both directions, by lane.

@@ -40,6 +40,8 @@ class World(Protocol):
     num_knots: int
     num_buildings: int
     """How many rectangles each episode draws."""
+    most_epochs: int
+    """At least as many epochs as an episode has."""
 
     @property
     def roads(self) -> NDArray[np.intp]:
@@ -49,11 +51,6 @@ class World(Protocol):
     @property
     def most_candidates(self) -> int:
         """The most base stations that one UE can choose among."""
-        ...
-
-    @property
-    def most_epochs(self) -> int:
-        """At least as many epochs as an episode has."""
         ...
 
     def draw(self, rng: EpisodeRng) -> tuple[Routes, Visits, FloatArray]:
@@ -74,14 +71,14 @@ def open_world(config: AssociationConfig) -> World:
     return CityWorld(open_city(config.city), config.duration_s, config.num_ues)
 
 
-class StreetWorld:
+class StreetWorld(World):
     """The paper's grid of streets: a base station at every crossing, random buildings, UEs that turn at random."""
 
     def __init__(self, config: AssociationConfig):
         self.config = config
         rows, columns = config.crossings
         self.grid = StreetGrid(rows, columns, config.road_m, config.resolved("radius_m"))
-        self.bs_m, self.roads, self.num_ues = self.grid.node_m, self.grid.roads, config.resolved("num_ues")
+        self.bs_m, self.num_ues = self.grid.node_m, config.resolved("num_ues")
         self.knot_s = config.road_m / config.speed_mps
         self.bandwidth_hz = config.bandwidth_hz
         self.budget = LinkBudget(float(db_to_linear(config.resolved("snr_1m_db"))), config.path_loss_exponent)
@@ -94,16 +91,17 @@ class StreetWorld:
             )
         self.until_s = config.duration_s + FORESIGHT_S
         self.num_knots = int(np.ceil(self.until_s / self.knot_s)) + 2
+        # Buildings may add changes to a road beyond those of range: a few, and rarely.
+        roads = config.duration_s / self.knot_s + 1.0
+        self.most_epochs = int(self.num_ues * roads * (self.grid.most_changes + 2))
+
+    @property
+    def roads(self) -> NDArray[np.intp]:
+        return self.grid.roads
 
     @property
     def most_candidates(self) -> int:
         return self.grid.most_candidates
-
-    @property
-    def most_epochs(self) -> int:
-        """More than an episode has. Buildings may add changes to a road beyond those of range: a few, and rarely."""
-        roads = self.config.duration_s / self.knot_s + 1.0
-        return int(self.num_ues * roads * (self.grid.most_changes + 2))
 
     def draw(self, rng: EpisodeRng) -> tuple[Routes, Visits, FloatArray]:
         """One world: routes, visits and buildings, (building, 4) in metres: left, bottom, right, top."""
@@ -116,7 +114,7 @@ class StreetWorld:
         return {name: self.config.resolved(name) for name in ("radius_m", "building_sides", "snr_1m_db")}
 
 
-class CityWorld:
+class CityWorld(World):
     """Draws windows of a city: UEs are the vehicles present in `duration_s`, in the order of the file.
 
     `num_ues`: None is as many as are ever present within one window. Fewer are chosen at random among those that have

@@ -1,12 +1,13 @@
-"""Cell selection: UEs whose links flip between line of sight, no line of sight and outage share a few cells.
+"""Cell selection: user equipments (UEs) share a few cells, and their links come and go.
 
 The paper is M. Mezzavilla, S. Goyal, S. Panwar, S. Rangan, M. Zorzi, "An MDP Model for Optimal Handover Decisions in
 mmWave Cellular Networks", EuCNC 2016 (arXiv 1507.00387), sections II and IV.
 
-A slot: every UE sees the state K(t) of its own links and how many other UEs were at each cell; all choose a cell at
-once; the links move on to K(t+1); a UE receives the rate of its link's new state, shared with the UEs that chose the
-same cell, less the share `handover_cost` of the slot if the cell is a new one (eq. 9). All links flip by one matrix,
-independently of each other and of what anybody does.
+A link is in line of sight (LOS), not in line of sight (NLOS, weaker) or in outage. A slot: every UE sees the state K(t)
+of its own links and how many other UEs were at each cell; all choose a cell at once; the links move on to K(t+1); a UE
+receives the rate of its link's new state, shared with the UEs that chose the same cell, less the share `handover_cost`
+of the slot if the cell is a new one (eq. 9). All links follow one transition matrix, independently of each other and of
+all actions.
 
 Differences from the paper, and choices where it is silent:
 
@@ -77,11 +78,11 @@ class CellSelection(Scenario[CellSelectionEpisodes, CellSelectionState]):
     action_meaning = "the cell of the coming slot"
     reward_unit = "bit/s/Hz"
     metrics = (
-        Metric("spectral_efficiency_bps_hz", "bit/s/Hz", "step", "sum over UEs of what they received"),
-        Metric("own_efficiency_bps_hz", "bit/s/Hz", "step", "what a UE received"),
-        Metric("handovers_per_slot", "1", "step", "UEs that changed their cell, in a slot"),
+        Metric("spectral_efficiency_bps_hz", "bit/s/Hz", "step", "spectral efficiency received, summed over UEs"),
+        Metric("own_efficiency_bps_hz", "bit/s/Hz", "step", "spectral efficiency that a UE received"),
+        Metric("handovers_per_slot", "1", "step", "UEs that changed their cell in a slot"),
         Metric("outage_fraction", "1", "step", "share of a UE's slots without a link (rate 0)"),
-        Metric("load_imbalance", "1", "step", "UEs at the fullest cell less those at the emptiest"),
+        Metric("load_imbalance", "1", "step", "UEs at the fullest cell minus UEs at the emptiest"),
     )
 
     def __init__(self, config: CellSelectionConfig):

@@ -31,7 +31,7 @@ class HandoverConfig(OneWorld):
     horizon: int = 1200
     """Slots until truncation; the default is one minute."""
     num_cells: int = 6
-    """Small cells, uniform in the area (paper: 6)."""
+    """Small cells, uniform in the area (paper: 6); a link matrix has its own."""
     num_ues: int = 1
     """UEs, each an agent in PettingZoo; `gym.make` controls the first."""
     area_side_m: float = only_in(PAPER_WORLD, default=16.0)
@@ -45,7 +45,7 @@ class HandoverConfig(OneWorld):
     speed_drawn_per: str = only_in(PAPER_WORLD, default="ue")
     """Whether the speed is drawn once per "ue" or anew per "slot"."""
     shadowing: str = only_in(PAPER_WORLD, default="correlated")
-    """"correlated" (a map a cell), "static" (one value a cell), "independent" (anew every slot) or "none"."""
+    """"correlated" (one map per cell), "static" (one value per cell), "independent" (new every slot) or "none"."""
     shadowing_db: float = only_in(PAPER_WORLD, default=8.0)
     """Standard deviation of shadowing in dB (paper: 8)."""
     shadowing_correlation_m: float = only_in(PAPER_WORLD, default=6.0)
@@ -63,8 +63,8 @@ class HandoverConfig(OneWorld):
     layout_seed: int | None = only_in(PAPER_WORLD, default=None)
     """Fixes cells and shadowing maps for all episodes; None draws new ones for every episode."""
     channel: str | os.PathLike[str] | LinkMatrix | None = None
-    """A link matrix as the world: a .npz or .csv file, "mssn:V-R10/2071667", "raytraced:sf_columbus_28ghz"; "#north"
-    behind it means that half of its streets."""
+    """A link matrix as the world: a .npz or .csv file, "mssn:V-R10/2071667", "raytraced:sf_columbus_28ghz". Append
+    "#north" to the name to use the northern half of the map."""
 
     def __post_init__(self) -> None:
         if isinstance(self.mobility, str):

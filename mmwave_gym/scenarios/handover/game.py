@@ -77,8 +77,8 @@ class Handover(Scenario[HandoverEpisodes, HandoverState]):
     reward_unit = "bit/s/Hz"
     metrics = (
         Metric("throughput_bps_hz", "bit/s/Hz", "step", "mean spectral efficiency received"),
-        Metric("handovers_per_s", "1/s", "second", "handovers a second"),
-        Metric("handover_energy_w", "W", "second", "energy spent on handovers, a second"),
+        Metric("handovers_per_s", "1/s", "second", "handovers"),
+        Metric("handover_energy_w", "W", "second", "power spent on handovers"),
         Metric("ping_pongs_per_s", "1/s", "second", "returns to the previous cell within a second"),
         Metric("outage_fraction", "1", "step", "share of slots with an SNR below -8 dB"),
     )

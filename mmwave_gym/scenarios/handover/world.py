@@ -89,11 +89,11 @@ def _empty(config: HandoverConfig, num_episodes: int, num_cells: int) -> Handove
     )
 
 
-class PaperWorld:
+class PaperWorld(World):
     """The paper's square room: random cells, correlated shadowing, Rayleigh fading, random walks (section V)."""
 
     hides_cells = False
-    known: tuple[str, ...] = ("position_m", "site_m")
+    known = ("position_m", "site_m")
 
     def __init__(self, config: HandoverConfig):
         self.config = config
@@ -185,7 +185,7 @@ class PaperWorld:
         return mean_snr * rng["fading"].standard_exponential(snr_db.shape).astype(np.float32), mean_snr
 
 
-class MeasuredWorld:
+class MeasuredWorld(World):
     """A link matrix: walks along its places, or a recording over time. Its RSRP, its noise, its cells."""
 
     ues_leave = False

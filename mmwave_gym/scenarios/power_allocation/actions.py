@@ -22,11 +22,11 @@ class Actions(Protocol):
     """(levels,): the only powers that there are; None: any."""
 
     def power_mw(self, action: NDArray[Any], before_mw: FloatArray) -> FloatArray:
-        """Powers of the coming slot from actions and the powers before it, all of one shape."""
+        """Powers of the coming slot in mW from actions and the powers before it, all (N, A)."""
         ...
 
     def random_mw(self, rng: np.random.Generator, count: int) -> FloatArray:
-        """Powers at random, (count,)."""
+        """Powers at random in mW, (count,)."""
         ...
 
 
@@ -37,7 +37,7 @@ def actions_of(config: PowerAllocationConfig) -> Actions:
     return Powers(*config.power_dbm) if config.action == "power" else Changes(*config.power_dbm, config.change_db)
 
 
-class Levels:
+class Levels(Actions):
     """One of equally spaced powers in dBm."""
 
     def __init__(self, low_dbm: float, high_dbm: float, count: int):
@@ -55,7 +55,7 @@ class Levels:
         return self.levels_mw[rng.integers(0, len(self.levels_mw), count)]
 
 
-class Powers:
+class Powers(Actions):
     """Any power in dBm."""
 
     levels_mw: FloatArray | None = None

@@ -21,7 +21,7 @@ LIGHT_MPS = 3e8  # as in the authors' code
 LAYOUTS = ("rows", "poisson")
 SCOPES = ("cluster", "network")
 ROWS, POISSON, SITES = "the authors' rows", "a Poisson network", "given sites"
-CLUSTER, NETWORK = "one drawn cluster", "a whole network"
+CLUSTER, NETWORK = "a drawn cluster", "a whole network"
 OBSERVATIONS = ("ring", "local")
 ACTIONS = ("power", "change")
 STARTS = ("max", "random")
@@ -66,8 +66,8 @@ class PowerAllocationConfig(OneWorld):
     interference: str = only_in(POISSON, SITES, default="cluster")
     """Whose interference counts: that of the same "cluster" (paper) or of the whole "network"."""
     interference_range_m: float | None = None
-    """With `scope="network"`: base stations nearer than that interfere each by itself, farther ones by their number
-    and mean power; None: all by themselves, for up to a few thousand."""
+    """With `interference="network"`: interference of base stations nearer than that is computed one by one, that of the
+    others from their number and mean power. None: all one by one, for up to a few thousand."""
     ue_radius_m: float = 10.0
     """A UE is at most so far from its base station (paper)."""
     qos_sinr: float = 2.83
@@ -81,23 +81,23 @@ class PowerAllocationConfig(OneWorld):
     nlos_intercept_db: float = 72.0
     """Path loss of interferers at a metre (Table I: alpha)."""
     nlos_slope_db: float = 29.2
-    """What they lose more in every decade of distance (Table I: 10 beta)."""
+    """Additional path loss of interferers per decade of distance (Table I: 10 beta)."""
     power_dbm: tuple[float, float] = (-10.0, 35.0)
     """Least and greatest power (Table I)."""
     levels: int | None = 32
     """Powers to choose from, equally spaced in dBm (authors' code); None: any, a Box."""
     action: str = "power"
-    """What an action without levels says: the "power" in dBm, or the "change" of it in dB, at most `change_db`."""
+    """Meaning of an action without levels: the "power" in dBm, or its "change" in dB, at most `change_db`."""
     change_db: float = 13.0
     """Greatest change a slot with `action="change"`."""
     observation: str = "ring"
-    """What a base station sees: its "ring" round the cluster's head (paper), or also what is "local": own power,
-    capacity, interference, how far its UE is from satisfied, neighbours and what they ask for a mW."""
+    """What a base station sees: its "ring" around the cluster's head (paper), or "local": also own power, capacity,
+    interference, SINR margin, strongest interferers, and the price of interference that other UEs tell."""
     reward: str | RewardFunction = "paper"
-    """"paper" (eq. 7), "exponential" (EXP-Q), "team" (the sum of utilities), "difference" (the utility less what the
-    base station takes from the others), or a function of capacities (N, A) and the required one, in bit/s/Hz."""
+    """"paper" (eq. 7), "exponential" (EXP-Q), "team" (the sum of utilities), "difference" (own utility minus what the
+    base station's power costs the others), or a function of capacities (N, A) and the required one, in bit/s/Hz."""
     penalty: float = 5.0
-    """A utility is the capacity less `penalty` for each bit/s/Hz that is missing to the required one (ours)."""
+    """Utility = capacity - `penalty` * max(0, required capacity - capacity), in bit/s/Hz (ours)."""
     feasible: str = "any"
     """"only" draws worlds in which all UEs can be satisfied at once, "not" those in which they cannot."""
     start: str = "max"
@@ -107,7 +107,7 @@ class PowerAllocationConfig(OneWorld):
     horizon: int = 100
     """Slots until truncation."""
     slot_s: float = 1e-3
-    """Length of a slot (ours; only `elapsed_s` knows it)."""
+    """Length of a slot (ours; it only sets `elapsed_s`)."""
     authors: bool = False
     """The faults of the authors' code, for the reproduction (see the differences)."""
 

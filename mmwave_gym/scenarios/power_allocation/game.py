@@ -95,7 +95,7 @@ class PowerAllocation(Scenario[PowerAllocationEpisodes, PowerAllocationState]):
         Metric("all_satisfied", "1", "step", "share of slots in which all UEs are satisfied"),
         Metric("jain_index", "1", "step", "fairness of the capacities: 1 if all are equal, 1/n if one has all"),
         Metric("power_w", "W", "step", "what a base station transmits"),
-        Metric("recovery_slots", "1", "all", "slots from a change until who it touched is satisfied, mean of changes"),
+        Metric("recovery_slots", "1", "all", "slots from a change until all UEs that it affected are satisfied"),
     )
 
     def __init__(self, config: PowerAllocationConfig):
@@ -136,8 +136,12 @@ class PowerAllocation(Scenario[PowerAllocationEpisodes, PowerAllocationState]):
                 ),
                 ring,
                 ObservationField("neighbour_gain_db", n, -200.0, 60.0, "dB", gains),
-                ObservationField("neighbour_power_dbm", n, low, high, "dBm", "powers of these; the least for nobody"),
-                ObservationField("neighbour_capacity_bps_hz", n, 0.0, 60.0, "bit/s/Hz", "their UEs' capacities; or 0"),
+                ObservationField(
+                    "neighbour_power_dbm", n, low, high, "dBm", "powers of these; the least where there are fewer"
+                ),
+                ObservationField(
+                    "neighbour_capacity_bps_hz", n, 0.0, 60.0, "bit/s/Hz", "capacities of their UEs, or 0"
+                ),
             )
         )
 
@@ -267,7 +271,7 @@ class PowerAllocation(Scenario[PowerAllocationEpisodes, PowerAllocationState]):
         )
 
     def pressed(self, state: PowerAllocationState) -> FloatArray:
-        """What a missed requirement weighs against rate: a multiplier that grows while the SINR is short (ours)."""
+        """(N, A): multiplier of the SINR constraint, which grows while the SINR is too low (ours)."""
         short = np.log(self.config.qos_sinr * (1.0 + PRESSURE_MARGIN) / np.where(state.present, state.sinr, 1e9))
         moved = state.pressure + PRESSURE_GAIN * np.clip(short, -MOST_SHORTFALL, MOST_SHORTFALL)
         return np.clip(moved, 0.0, MOST_PRESSURE)

@@ -17,7 +17,7 @@ MOST_BS, MOST_LINKS = 2_000_000, 300_000_000
 
 
 class Layout(Protocol):
-    """Draws sites. All coordinates are in metres, shape (sites, 2)."""
+    """Draws sites. All coordinates are in metres."""
 
     most_bs: int
     """The most base stations at the start of an episode in which all of them play."""
@@ -27,11 +27,11 @@ class Layout(Protocol):
     """Are the sites of another draw others?"""
 
     def draw(self, rng: np.random.Generator) -> FloatArray:
-        """Sites at the start of an episode."""
+        """Sites at the start of an episode, (sites, 2)."""
         ...
 
     def has_room(self, there_m: FloatArray) -> bool:
-        """Can one more base station come to those at `there_m`?"""
+        """Can one more base station come to those at `there_m`, (bs, 2)?"""
         ...
 
     def newcomer(self, rng: np.random.Generator, there_m: FloatArray) -> FloatArray:
@@ -46,7 +46,7 @@ def open_layout(config: PowerAllocationConfig) -> Layout:
     return Poisson(config) if config.layout == "poisson" else Sites(config)
 
 
-class Sites:
+class Sites(Layout):
     """Given sites: places in metres, or a file. All of them are base stations at the start."""
 
     one_cluster = redraws = False
@@ -94,7 +94,7 @@ class Rows(Sites):
         return rng.permutation(self.sites_m)[: self.most_bs]
 
 
-class Poisson:
+class Poisson(Layout):
     """The paper's text (section V): a Poisson process in a square."""
 
     one_cluster, redraws = False, True

@@ -100,7 +100,7 @@ REWARDS = {
 
 
 def reward_of(reward: str | Callable[[FloatArray, float], FloatArray]) -> Reward:
-    """The reward of a name or a function."""
+    """The reward of a name, or of a function of capacities (N, A) and the required one, in bit/s/Hz."""
     if isinstance(reward, str):
         return REWARDS[reward]
     return Reward("a function of one's own, of all capacities", partial(given, reward))

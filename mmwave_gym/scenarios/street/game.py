@@ -73,11 +73,11 @@ class Street(Scenario[StreetEpisodes, StreetState]):
     metrics = (
         Metric("rate_bps_hz", "bit/s/Hz", "second", "mean spectral efficiency received"),
         Metric("window_p5_bps_hz", "bit/s/Hz", "all", "5th percentile of the means of whole seconds"),
-        Metric("failures_per_min", "1/min", "second", "lost links a minute: commands, accesses and T310"),
-        Metric("handovers_per_s", "1/s", "second", "handovers begun a second"),
+        Metric("failures_per_min", "1/min", "second", "link failures: lost commands, failed accesses and T310"),
+        Metric("handovers_per_s", "1/s", "second", "handovers started"),
         Metric("ping_pongs_per_s", "1/s", "second", "returns to the previous cell within a second"),
         Metric("no_data_fraction", "1", "second", "share of time without data"),
-        Metric("handover_energy_w", "W", "second", "energy spent on handovers, a second"),
+        Metric("handover_energy_w", "W", "second", "power spent on handovers"),
     )
 
     def __init__(self, config: StreetConfig):
@@ -108,8 +108,8 @@ class Street(Scenario[StreetEpisodes, StreetState]):
                     for i, which in enumerate(measured)
                 ),
                 ObservationField("serving", k, 0.0, 1.0, "1", "one-hot: the serving cell"),
-                ObservationField("age_s", 1, 0.0, self.config.measurement_s, "s", "since the newest measurement"),
-                ObservationField("served_s", 1, 0.0, LONG_S, "s", "since the serving cell took over, up to 10 s"),
+                ObservationField("age_s", 1, 0.0, self.config.measurement_s, "s", "time since the newest measurement"),
+                ObservationField("served_s", 1, 0.0, LONG_S, "s", "time since the serving cell took over, up to 10 s"),
                 ObservationField("t310_s", 1, 0.0, self.config.t310_s, "s", "how long T310 has run"),
                 ObservationField("sinr_db", PAST_SINRS, LEAST_SINR_DB, MOST_SINR_DB, "dB", sinr),
             )
@@ -247,7 +247,7 @@ class Street(Scenario[StreetEpisodes, StreetState]):
         return np.minimum(first + count, self.ticks) - np.minimum(first, self.ticks)
 
     def rate_bps_hz(self, sinr_db: FloatArray) -> FloatArray:
-        """Shannon's rate up to that of the best code, nothing below `out_db`."""
+        """bit/s/Hz, in the shape of the SINRs (...): Shannon's rate up to that of the best code, 0 below `out_db`."""
         rate = np.minimum(spectral_efficiency_bps_hz(db_to_linear(sinr_db)), self.config.most_bps_hz)
         return np.where(sinr_db >= self.config.out_db, rate, 0.0)
 

@@ -37,11 +37,12 @@ class Geometry:
 
     @property
     def axes(self) -> tuple[FloatArray, ...]:
+        """Unit vectors (2,) along the streets."""
         return (_EAST, _NORTH) if self.kind == "crossing" else (_EAST,)
 
     @property
     def lane_axes(self) -> list[tuple[FloatArray, FloatArray]]:
-        """Heading and middle of every lane, two a street: there and back."""
+        """Heading, a unit vector (2,), and middle (2,) in metres of every lane, two a street: there and back."""
         right = [(axis, self.lane_m * np.array((axis[1], -axis[0]))) for axis in self.axes]
         return [way for axis, offset in right for way in ((axis, offset), (-axis, -offset))]
 
@@ -140,7 +141,7 @@ class Route:
 
 @lru_cache(maxsize=16)
 def routes(geometry: Geometry) -> tuple[tuple[Route, ...], FloatArray]:
-    """All routes and how often each is taken: straight on as often as both turns together (ours)."""
+    """All routes, and their probabilities (routes,): straight on as often as both turns together (ours)."""
     lane_m = geometry.lanes_m()
     lanes, points = lane_m.shape[:2]
     ways: list[Route] = []
