@@ -121,7 +121,7 @@ class PowerAllocation(Scenario[PowerAllocationEpisodes, PowerAllocationState]):
         balance = "power change at which the own marginal rate gain equals the others' marginal loss"
         short = "multiplier of the SINR constraint: grows while the SINR is below the required one"
         gains = "gains from the strongest interferers to the UE, strongest first; the least where there are fewer"
-        n = NEIGHBOURS
+        n, most = NEIGHBOURS, float(self.num_agents)
         return ObservationFields(
             (
                 ObservationField("power_dbm", 1, low, high, "dBm", "power of the last slot"),
@@ -131,17 +131,11 @@ class PowerAllocation(Scenario[PowerAllocationEpisodes, PowerAllocationState]):
                 ObservationField("balance_db", 1, -90.0, 90.0, "dB", balance),
                 ObservationField("pressure", 1, 0.0, MOST_PRESSURE, "1", short, logarithmic=True),
                 ObservationField("own_gain_db", 1, -200.0, 0.0, "dB", "gain of the own link"),
-                ObservationField(
-                    "members", 1, 0.0, float(self.num_agents), "1", "base stations in the cluster", logarithmic=True
-                ),
+                ObservationField("members", 1, 0.0, most, "1", "base stations in the cluster", logarithmic=True),
                 ring,
                 ObservationField("neighbour_gain_db", n, -200.0, 60.0, "dB", gains),
-                ObservationField(
-                    "neighbour_power_dbm", n, low, high, "dBm", "powers of these; the least where there are fewer"
-                ),
-                ObservationField(
-                    "neighbour_capacity_bps_hz", n, 0.0, 60.0, "bit/s/Hz", "capacities of their UEs, or 0"
-                ),
+                ObservationField("neighbour_power_dbm", n, low, high, "dBm", "powers of these, or the least power"),
+                ObservationField("neighbour_capacity_bps_hz", n, 0.0, 60.0, "bit/s/Hz", "their UEs' capacities, or 0"),
             )
         )
 

@@ -58,7 +58,7 @@ class StreetConfig:
     link_budget_db: float = 130.0
     """SNR less path loss (ours): 43 dBm radiated, 9 dBi at the UE, noise figure 10 dB, 400 MHz (TS 38.101-2)."""
     interference_db: float | None = -13.0
-    """Share of another cell's power that interferes (ours): half the time, a ninth of directions. None: no interference."""
+    """Share of another cell's power that interferes (ours): half the time, a ninth of directions. None: nothing."""
     most_bps_hz: float = 7.4063
     """Rate of the best code (TS 38.214, table 5.1.3.1-2: 256-QAM, 948/1024)."""
     measurement_s: float = 0.4
@@ -66,9 +66,9 @@ class StreetConfig:
     measurement_error_db: float = 1.0
     """Standard deviation of a measurement's error (ours)."""
     preparation_s: float = 0.06
-    """Time from a handover's decision to its command, still served by the old cell (TR 36.839: 50 ms, in whole ticks)."""
+    """Time from a handover's decision to its command, served by the old cell (TR 36.839: 50 ms, in whole ticks)."""
     interruption_s: float = 0.24
-    """Time without data after the command: 72 ms and a search of 8 x 20 ms, as for a target not known (TS 38.133, 6.1.1).
+    """Time without data after the command: 72 ms and a search of 8 x 20 ms for an unknown target (TS 38.133, 6.1.1).
 
     Ours is that every target is searched for: one measured lately would be known, and reached in 72 ms.
     """
