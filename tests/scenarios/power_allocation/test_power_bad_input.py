@@ -77,10 +77,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"unit_m": 100.0}, r"unit_m belongs to a Poisson network or given sites and means nothing in the authors' rows"),
     ({"scope": "network"}, r"scope belongs to a Poisson network or given sites and means nothing in the authors' rows"),
     ({"interference": "network"}, r"interference belongs to .* means nothing in the authors' rows \(layout='rows'\)"),
-    (
-        {**NETWORK, "cluster_bs": (2, 24)},
-        r"cluster_bs belongs to a drawn cluster .*a whole network \(scope='network'",
-    ),
+    ({**NETWORK, "cluster_bs": (2, 24)}, r"cluster_bs belongs to a drawn cluster .*a whole network \(scope='network'"),
     ({"layout": ((0, 0), (5, 5)), "side_m": 9.0}, r"side_m belongs to a Poisson network .* given sites \(layout=\(\(0"),
     ({"reward": 3}, r"reward must be one of paper, exponential, team, difference or a function, got 3"),
 ]
