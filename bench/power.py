@@ -13,7 +13,7 @@ from mmwave_gym.core.batch import Batch
 from mmwave_gym.core.registration import make_scenario
 from mmwave_gym.core.scenario import EpisodeKey
 from mmwave_gym.scenarios.power_allocation.clustering import floc
-from mmwave_gym.scenarios.power_allocation.world import in_strips
+from mmwave_gym.scenarios.power_allocation.layouts import in_strips
 
 MANY = 512
 NETWORK = {"layout": "poisson", "scope": "network", "interference": "network", "interference_range_m": 200.0}

@@ -22,6 +22,7 @@ from mmwave_gym.core import rooms
 from mmwave_gym.core.registration import make_registered
 from mmwave_gym.core.rooms import Entry, Room
 from mmwave_gym.core.scenario import Scenario
+from mmwave_gym.core.worlds import worlds_of
 
 PAGES = Path(__file__).parent / "environments"
 PER = {"step": "mean over steps", "second": "a second", "all": "sum over the episode"}
@@ -194,7 +195,8 @@ def _keywords(config_class: type) -> Iterable[tuple[Any, ...]]:
             assert isinstance(statement.target, ast.Name)
             texts[statement.target.id] = " ".join(ast.literal_eval(following.value).split())
     for f in dataclasses.fields(config_class):
-        yield f"`{f.name}`", f"`{f.default!r}`", texts[f.name]
+        worlds = " or ".join(worlds_of(f))
+        yield f"`{f.name}`", f"`{f.default!r}`", texts[f.name] + (f" *Only in {worlds}.*" if worlds else "")
 
 
 def _table(head: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> str:

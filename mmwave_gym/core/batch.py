@@ -1,4 +1,4 @@
-"""Many copies of a scenario played as one, and what an agent may look at in them."""
+"""Many environment copies of a scenario played as one, and what an agent may look at in them."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ class View:
 
     @property
     def num_rows(self) -> int:
-        """Rows that `predict` gets: one for each copy and agent place, copies first."""
+        """Rows that `predict` gets: one for each environment and agent slot, environments first."""
         return self.num_envs * self.num_agents
 
     def look(self, *names: str) -> dict[str, NDArray[Any]]:
-        """What may be known now, by name, leading axis `num_envs`; copies, for reading.
+        """What may be known now, by name, leading axis `num_envs`; copied, for reading.
 
         With `names` only these, which saves copying large worlds again and again. KeyError: it is not revealed.
         """
@@ -73,10 +73,10 @@ def _storage(like: Any, size: int) -> Any:
 
 
 class Batch:
-    """N copies of a scenario: it holds the episodes and states, starts episodes and draws the next ones ahead.
+    """N environment copies: it holds their episodes and states, starts episodes and draws the next ones ahead.
 
-    Storage has two rows a copy: the running episode and the next one. Each step draws a few next episodes, so that
-    a thousand copies that all end in one step wait for nothing.
+    Storage has two rows for each: the running episode and the next one. Each step draws a few next episodes, so that
+    a thousand environments that all end in one step wait for nothing.
     """
 
     def __init__(self, scenario: Scenario[Any, Any], num_envs: int, draws_ahead: bool = True):
@@ -89,27 +89,27 @@ class Batch:
         self.state: Any = None
         self._all = np.arange(num_envs)
         self._first_keys = [EpisodeKey(0)] * num_envs
-        self._nth = np.zeros(num_envs, np.int64)  # which episode since `reset` each copy plays
+        self._nth = np.zeros(num_envs, np.int64)  # which episode since `reset` each environment plays
         self._ready = np.zeros(num_envs, bool)  # is the next episode drawn?
-        self._waiting: deque[int] = deque()  # copies whose next episode is not drawn, oldest episode first
+        self._waiting: deque[int] = deque()  # environments whose next episode is not drawn, oldest episode first
         self._credit = 0.0  # next episodes that should be drawn by now, beyond those that are
         self._steps = np.zeros(num_envs, np.int64)
         self._mean_length = float(scenario.horizon)
 
     @property
     def keys(self) -> tuple[EpisodeKey, ...]:
-        """Which episode each copy plays."""
+        """Which episode each environment plays."""
         return tuple(self.key(i) for i in range(self.num_envs))
 
     def key(self, env: int, later: int = 0) -> EpisodeKey:
-        """Which episode copy `env` plays, or will play after `later` more."""
+        """Which episode environment `env` plays, or will play after `later` more."""
         first = self._first_keys[env]
         return first._replace(number=first.number + int(self._nth[env]) + later)
 
     def reset(self, keys: Sequence[EpisodeKey]) -> None:
-        """Start the episodes named by `keys`, one a copy."""
+        """Start the episodes named by `keys`, one for each environment."""
         if len(keys) != self.num_envs:
-            raise ValueError(f"one key a copy is needed: {self.num_envs}, got {len(keys)}.")
+            raise ValueError(f"one key for each environment is needed: {self.num_envs}, got {len(keys)}.")
         self._first_keys = list(keys)
         self._nth[:] = 0
         drawn = self.scenario.draw([EpisodeRng(key) for key in keys])
@@ -124,10 +124,10 @@ class Batch:
         self._steps[:] = 0
 
     def restart(self, envs: NDArray[np.intp]) -> None:
-        """Start the next episode of the copies `envs`."""
+        """Start the next episode of the environments `envs`, (n,)."""
         self._draw_next(envs[~self._ready[envs]].tolist())
         self._nth[envs] += 1
-        weight = 1.0 - 0.9 ** len(envs)  # the mean of about the last ten ends, or of all copies that end together
+        weight = 1.0 - 0.9 ** len(envs)  # the mean of about the last ten ends, or of all that end together
         mean_length = self._mean_length + weight * (float(self._steps[envs].mean()) - self._mean_length)
         self._mean_length = max(mean_length, 1.0)  # resets without a step between them count as nothing
         self._steps[envs] = 0
@@ -137,12 +137,12 @@ class Batch:
         self.rewind(envs)
 
     def rewind(self, envs: NDArray[np.intp]) -> None:
-        """Put the copies `envs` back to the start of their running episode."""
+        """Put the environments `envs`, (n,), back to the start of their running episode."""
         _assign(self.state, envs, self.scenario.start(self.episodes.of(envs)))
         self._steps[envs] = 0
 
     def step(self, action: NDArray[Any]) -> Outcome:
-        """One decision of every agent of every copy; see `Scenario.step`."""
+        """One decision of every agent, `action` (N, A) or (N, A, parts); see `Scenario.step`."""
         outcome = self.scenario.step(self.episodes, self.state, action)
         if self._draws_ahead:
             self._steps += 1
@@ -150,17 +150,20 @@ class Batch:
         return outcome
 
     def observe(self) -> NDArray[np.float32]:
+        """Observations, (N, A, F); see `Scenario.observe`."""
         return self.scenario.observe(self.episodes, self.state)
 
     def action_mask(self) -> NDArray[np.bool_] | None:
+        """Allowed actions, (N, A, actions), or None; see `Scenario.action_mask`."""
         return self.scenario.action_mask(self.episodes, self.state)
 
     def agent_ids(self) -> NDArray[np.int64]:
+        """Who sits in each agent slot, (N, A), -1 for nobody."""
         return self.scenario.agent_ids(self.episodes, self.state)
 
     def _spare(self, envs: NDArray[np.intp]) -> NDArray[np.intp]:
-        """The storage rows that the copies `envs` do not play from."""
-        return 2 * envs + self.num_envs - self.episodes.row[envs]  # rows i and i + num_envs belong to copy i
+        """The storage rows (n,) that the environments `envs` do not play from."""
+        return 2 * envs + self.num_envs - self.episodes.row[envs]  # rows i and i + num_envs belong to environment i
 
     def _draw_ahead(self) -> None:
         # A tenth more than is needed on average: episodes do not all have the mean length.

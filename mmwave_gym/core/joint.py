@@ -24,7 +24,7 @@ def controlled(scenario: Scenario[Any, Any], control: str) -> Scenario[Any, Any]
 class JointScenario(Scenario[Any, Any]):
     """A scenario whose agents are played by one: observations and actions side by side, the sum of their rewards.
 
-    Empty places are observed as `fields.absent` and their actions mean nothing. The life of the one ends when no
+    Empty agent slots are observed as `fields.absent` and their actions mean nothing. The life of the one ends when no
     agent is left. A metric of agents becomes its mean over the agents present.
     """
 
@@ -34,21 +34,21 @@ class JointScenario(Scenario[Any, Any]):
         if scenario.turn_based:
             raise ValueError(f"control='all' is for agents that act at once; in {scenario.name} they act in turn.")
         self.scenario = scenario
-        self.places = places = scenario.num_agents
-        self.name = scenario.name  # type: ignore[misc]
-        self.agent_noun = f"all{scenario.agent_noun}s"  # type: ignore[misc]
-        self.action_meaning = f"for each {scenario.agent_noun}: {scenario.action_meaning}"  # type: ignore[misc]
-        self.reward_meaning = f"sum over {scenario.agent_noun}s: {scenario.reward_meaning}"  # type: ignore[misc]
-        self.reward_unit = scenario.reward_unit  # type: ignore[misc]
-        self.metrics: tuple[Metric, ...] = scenario.metrics  # type: ignore[misc]
+        self.num_slots = slots = scenario.num_agents
+        self.name = scenario.name
+        self.agent_noun = f"all{scenario.agent_noun}s"
+        self.action_meaning = f"for each {scenario.agent_noun}: {scenario.action_meaning}"
+        self.reward_meaning = f"sum over {scenario.agent_noun}s: {scenario.reward_meaning}"
+        self.reward_unit = scenario.reward_unit
+        self.metrics: tuple[Metric, ...] = scenario.metrics
         self.masked = scenario.masked
         self.horizon = scenario.horizon
         self.fields = ObservationFields(
             f._replace(name=f"{scenario.agent_noun}_{i}_{f.name}", per="")
-            for i in range(places)
+            for i in range(slots)
             for f in scenario.fields
         )
-        self.action_space = _side_by_side(scenario.action_space, places)
+        self.action_space = _side_by_side(scenario.action_space, slots)
 
     def draw(self, rngs: Sequence[EpisodeRng]) -> Any:
         return self.scenario.draw(rngs)
@@ -60,7 +60,7 @@ class JointScenario(Scenario[Any, Any]):
         n = len(episodes.row)
         own = self.scenario.action_space
         present = self.scenario.agent_ids(episodes, state) >= 0
-        outcome = self.scenario.step(episodes, state, action.reshape(n, self.places, *(own.shape or ())))
+        outcome = self.scenario.step(episodes, state, action.reshape(n, self.num_slots, *(own.shape or ())))
         left = np.all(self.scenario.agent_ids(episodes, state) < 0, axis=1, keepdims=True)
         metrics = outcome.metrics
         if any(value.ndim == 2 for value in metrics.values()):
@@ -88,13 +88,13 @@ class JointScenario(Scenario[Any, Any]):
         return self.scenario.constants()
 
 
-def _side_by_side(space: spaces.Space[Any], places: int) -> spaces.Space[Any]:
+def _side_by_side(space: spaces.Space[Any], count: int) -> spaces.Space[Any]:
     if isinstance(space, spaces.Discrete):
-        return spaces.MultiDiscrete([int(space.n)] * places)
+        return spaces.MultiDiscrete([int(space.n)] * count)
     if isinstance(space, spaces.MultiDiscrete):
-        return spaces.MultiDiscrete(np.tile(space.nvec, (places, *(1,) * (space.nvec.ndim - 1))))
+        return spaces.MultiDiscrete(np.tile(space.nvec, (count, *(1,) * (space.nvec.ndim - 1))))
     assert isinstance(space, spaces.Box)
-    tiled = (places, *(1,) * (len(space.shape) - 1))
+    tiled = (count, *(1,) * (len(space.shape) - 1))
     if not space.shape:
-        return spaces.Box(np.repeat(space.low, places), np.repeat(space.high, places), dtype=space.dtype.type)
+        return spaces.Box(np.repeat(space.low, count), np.repeat(space.high, count), dtype=space.dtype.type)
     return spaces.Box(np.tile(space.low, tiled), np.tile(space.high, tiled), dtype=space.dtype.type)

@@ -1,4 +1,4 @@
-"""What a scenario is; `core.batch` runs many copies of one.
+"""What a scenario is; `core.batch` runs many environment copies of one.
 
 Three ideas carry both files:
 
@@ -7,8 +7,8 @@ Three ideas carry both files:
   meets the same world, and the optimum of a drawn world can be computed.
 * **Physics is written once, for a batch.** Arrays are `(env, agent, feature)`. The Gymnasium environment is row 0
   of a batch of one, the vector environment is the batch, the PettingZoo environment is one row split by agent.
-* **An episode is known by its key** `(seed, number)`. Copy `i` of a batch reset with seed `s` plays the episodes
-  `(s + i, 0), (s + i, 1), …` whatever the batch size, so a single environment with seed `s + i` is that copy.
+* **An episode is known by its key** `(seed, number)`. Environment `i` of a batch reset with seed `s` plays the episodes
+  `(s + i, 0), (s + i, 1), …` whatever the batch size, so a single environment with seed `s + i` plays the same.
 """
 
 from __future__ import annotations
@@ -52,15 +52,17 @@ class ObservationFields(tuple[ObservationField, ...]):
 
     @property
     def low(self) -> NDArray[np.float32]:
+        """(size,): lower bounds."""
         return np.concatenate([np.full(f.size, f.low, np.float32) for f in self])
 
     @property
     def high(self) -> NDArray[np.float32]:
+        """(size,): upper bounds."""
         return np.concatenate([np.full(f.size, f.high, np.float32) for f in self])
 
     @property
     def absent(self) -> NDArray[np.float32]:
-        """What stands for nobody's observation: 0, or the bound nearest to it where 0 is out of bounds."""
+        """(size,): what stands for nobody's observation, 0, or the bound nearest to it where 0 is out of bounds."""
         return np.clip(np.zeros(self.size, np.float32), self.low, self.high)
 
     def split(self, observation: NDArray[Any]) -> dict[str, NDArray[Any]]:
@@ -112,7 +114,7 @@ class EpisodeRng:
 
 @dataclass
 class Episodes:
-    """Drawn episodes. Scenarios add arrays whose first axis is storage; copy `i` uses storage row `row[i]`.
+    """Drawn episodes. Scenarios add arrays whose first axis is storage; environment `i` uses storage row `row[i]`.
 
     The indirection lets a batch draw the next episodes ahead and start them without copying.
     """
@@ -120,13 +122,13 @@ class Episodes:
     row: NDArray[np.intp]
 
     def of(self, envs: NDArray[np.intp]) -> Episodes:
-        """The same storage, seen by the copies `envs` only."""
+        """The same storage, seen by the environments `envs` (n,) only."""
         return dataclasses.replace(self, row=self.row[envs])
 
 
 @dataclass
 class Outcome:
-    """What one step brought, for every copy and agent. Absent agents have zeros and False."""
+    """What one step brought, for every environment copy and agent slot. Empty slots have zeros and False."""
 
     reward: NDArray[np.float64]  # (env, agent)
     terminated: NDArray[np.bool_]  # (env, agent): this agent's life has really ended, for instance it left
@@ -140,24 +142,23 @@ StateT = TypeVar("StateT")
 
 
 class Scenario(ABC, Generic[EpisodesT, StateT]):
-    """The physics of one scenario for any number of copies at once. It holds configuration, never an episode.
+    """The physics of one scenario for any number of environment copies. It holds configuration, never an episode.
 
-    Shapes: N copies, A agent places (`num_agents`), F observation features. A place may be empty, and after its
-    agent has ended it may be given to a new one: `agent_ids` tells who sits where. A place stays empty for at
-    least one step between two agents, so that the last observation of the one is never hidden by the other. An agent
-    leaves by `Outcome.terminated`, and then its place is empty. Place 0 has an agent when an episode starts: it is
-    the one that the one-agent view controls.
+    Shapes: N environment copies, A agent slots (`num_agents`), F observation features. An agent leaves by
+    `Outcome.terminated`, and then its slot is empty. Later the slot may be given to a new agent: `agent_ids` tells
+    who sits where. It stays empty for at least one step between two agents, so that the last observation of the one
+    is never hidden by the other. Slot 0 has an agent when an episode starts: the one that the one-agent view controls.
     """
 
-    name: ClassVar[str]
-    agent_noun: ClassVar[str] = "agent"
+    name: str
+    agent_noun: str = "agent"
     turn_based: ClassVar[bool] = False
-    """Each step is the decision of one agent: one place, whose agent changes from step to step and may come back.
+    """Each step is the decision of one agent: one slot, whose agent changes from step to step and may come back.
     `terminated` then ends the episode for all."""
-    action_meaning: ClassVar[str] = ""
-    reward_meaning: ClassVar[str] = ""
-    reward_unit: ClassVar[str] = "1"
-    metrics: ClassVar[tuple[Metric, ...]]
+    action_meaning: str = ""
+    reward_meaning: str = ""
+    reward_unit: str = "1"
+    metrics: tuple[Metric, ...]
     masked: bool = False  # does `action_mask` give masks?
     num_agents: int
     max_agent_ids: int  # ids lie in range(max_agent_ids)
@@ -179,22 +180,22 @@ class Scenario(ABC, Generic[EpisodesT, StateT]):
 
     @abstractmethod
     def step(self, episodes: EpisodesT, state: StateT, action: NDArray[Any]) -> Outcome:
-        """Move every copy on by one decision, changing `state` in place. `action` is (N, A) or (N, A, parts).
+        """Move every environment on by one decision, changing `state` in place. `action` is (N, A) or (N, A, parts).
 
-        Actions lie in the action space, int64 or float64, but those of empty places mean nothing, and an action may
-        be one that the mask forbids: the scenario says what it then stands for and never fails.
+        Actions lie in the action space, int64 or float64, but those of empty slots mean nothing. The mask may
+        forbid an action: the scenario says what it then stands for and never fails.
         """
 
     @abstractmethod
     def observe(self, episodes: EpisodesT, state: StateT) -> NDArray[np.float32]:
-        """Fresh observations, (N, A, F); `fields.absent` where a place is empty."""
+        """Fresh observations, (N, A, F); `fields.absent` in empty agent slots."""
 
     def action_mask(self, episodes: EpisodesT, state: StateT) -> NDArray[np.bool_] | None:
-        """Which actions are allowed, (N, A, actions), at least one each, empty places too; None if all always are."""
+        """Allowed actions, (N, A, actions), at least one in each slot, empty or not; None if all always are."""
         return None
 
     def agent_ids(self, episodes: EpisodesT, state: StateT) -> NDArray[np.int64]:
-        """Who sits in each place, (N, A); -1 is nobody. An id that left never comes back within an episode."""
+        """Who sits in each agent slot, (N, A); -1 is nobody. An id that left never comes back within an episode."""
         return np.broadcast_to(np.arange(self.num_agents), (len(episodes.row), self.num_agents))
 
     def reveal(self, episodes: EpisodesT, state: StateT, access: str) -> dict[str, Any]:

@@ -219,5 +219,5 @@ def test_neighbouring_seeds_and_numbers_are_independent() -> None:
 
 
 def test_keys_must_be_one_a_copy() -> None:
-    with pytest.raises(ValueError, match="one key a copy is needed: 3, got 2"):
+    with pytest.raises(ValueError, match="one key for each environment is needed: 3, got 2"):
         Batch(SharedCells(SharedCellsConfig()), 3).reset(keys(2))

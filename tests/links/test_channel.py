@@ -17,7 +17,7 @@ from link_worlds import LINE, NAN, QUANTILES, TIME, line, measured
 import mmwave_gym  # noqa: F401  (registers the ids)
 from mmwave_gym.core.errors import ChannelError
 from mmwave_gym.links.files import LinkMatrix, read_channel, write_channel
-from mmwave_gym.scenarios.handover.game import LOWEST_RSRQ_DB
+from mmwave_gym.scenarios.handover.world import LOWEST_RSRQ_DB
 
 # ---------------------------------------------------------------------- files
 
@@ -371,19 +371,35 @@ def test_the_vector_environment_plays_the_same_episodes_through_restarts():
         ({"mobility": "A3"}, "mobility belongs to the paper's world"),
         ({"area_side_m": 20.0}, "area_side_m belongs"),
         ({"shadowing": "none"}, "shadowing belongs"),
+        ({"shadowing": "correlated"}, r"means nothing in a link matrix \(channel=<LinkMatrix .*\): leave"),
+        ({"layout_seed": 3}, r"layout_seed belongs .*\(got layout_seed=3\)"),
         ({"boundary": "stay"}, "boundary belongs"),
         ({"fading": "none"}, "fading belongs"),
         ({"num_cells": 3}, "num_cells must be left out with channel=…, which has 2"),
+        ({"num_cells": 6}, "num_cells must be left out with channel=…, which has 2; got 6"),
         ({"channel": "nowhere.npz"}, "no such file"),
         ({"channel": "elsewhere:V-R10"}, "known sources are mssn:…, raytraced:…"),
         ({"channel": 5}, "channel must be the path"),
         ({"channel": LinkMatrix(**TIME)}, "recording lasts 2 s and an episode 5 s"),
         ({"channel": LinkMatrix(**TIME), "horizon": 10, "speed_mps": (1.0, 2.0)}, "speed_mps means nothing"),
+        ({"channel": LinkMatrix(**TIME), "horizon": 10, "speed_mps": (1.0, 3.0)}, "speed_mps means nothing"),
     ],
 )
 def test_keywords_that_contradict_a_channel_are_refused(keywords, message):
     with pytest.raises(ValueError, match=message):
         gym.make("MmwaveHandover-v0", **{"channel": line(), "horizon": 100, **keywords})
+
+
+def test_keywords_of_all_worlds_and_none_go_with_a_channel():
+    keywords = {"beta": 25.0, "speed_mps": (1.0, 3.0), "num_cells": 2, "layout_seed": None}
+    env = gym.make("MmwaveHandover-v0", channel=line(), horizon=10, **keywords)
+    constants = env.unwrapped.scenario.constants()
+    assert {name: constants[name] for name in ("beta", "speed_mps", "num_cells")} == {
+        "beta": 25.0,
+        "speed_mps": (1.0, 3.0),
+        "num_cells": 2,
+    }
+    assert "layout_seed" not in constants
 
 
 def test_agents_are_not_told_the_matrix():

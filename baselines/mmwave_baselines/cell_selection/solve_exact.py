@@ -30,6 +30,7 @@ from mmwave_baselines.cell_selection.team import TABLES, table
 from mmwave_baselines.cell_selection.team_bound import local_bound
 from mmwave_baselines.cell_selection.team_exact import ExactTeam, mirror_descent
 from mmwave_baselines.cell_selection.team_rollouts import Observations
+from mmwave_gym.core.registration import make_scenario
 
 
 def _progress(*numbers: Any) -> None:
@@ -85,13 +86,11 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, default=TABLES, help="folder of exact.json")
     asked = parser.parse_args(arguments)
 
-    from mmwave_gym.scenarios.cell_selection.game import CellSelection, CellSelectionConfig
-
     path = asked.out / "exact.json"
     for ues in asked.ues:
         for cost in asked.costs:
-            config = CellSelectionConfig(num_ues=ues, handover_cost=cost, rate_bps_hz=asked.rates)
-            game = Game.of_constants(CellSelection(config).constants())
+            scenario = make_scenario("cell_selection", num_ues=ues, handover_cost=cost, rate_bps_hz=asked.rates)
+            game = Game.of_constants(scenario.constants())
             begun = time.process_time()
             record = WHAT[asked.what](game)
             value = record["high_bps_hz"] if "high_bps_hz" in record else record["low_bps_hz"]

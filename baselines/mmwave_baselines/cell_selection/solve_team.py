@@ -25,6 +25,7 @@ from mmwave_baselines.cell_selection.team_rollouts import (
     improve,
     measure_shared,
 )
+from mmwave_gym.core.registration import make_scenario
 from mmwave_gym.core.types import Float64Array
 
 
@@ -92,12 +93,10 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, default=TABLES, help="folder of team.npz and team.json")
     asked = parser.parse_args(arguments)
 
-    from mmwave_gym.scenarios.cell_selection.game import CellSelection, CellSelectionConfig
-
     for ues in asked.ues:
         start = None
         for cost in asked.costs:
-            constants = CellSelection(CellSelectionConfig(num_ues=ues, handover_cost=cost)).constants()
+            constants = make_scenario("cell_selection", num_ues=ues, handover_cost=cost).constants()
             game = Game.of_constants(constants)
             key = table_key(game, asked.memory)
             print(key, file=sys.stderr, flush=True)

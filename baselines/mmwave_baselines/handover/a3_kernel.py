@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from mmwave_gym.scenarios.handover.game import LOWEST_RSRQ_DB
+from mmwave_gym.scenarios.handover.world import LOWEST_RSRQ_DB
 
 
 @njit(cache=True)

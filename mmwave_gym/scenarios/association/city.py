@@ -1,8 +1,8 @@
-"""A real city for `MmwaveAssociation-v0`: the file that `mmwave-gym city` writes, and worlds drawn from it.
+"""A real city for `MmwaveAssociation-v0`: the file that `mmwave-gym city` writes.
 
 A city is one .npz file: where vehicles were at equal time steps, base stations, buildings, and the visits, the times
 at which a base station was in range and in line of sight of a vehicle. All geometry was done when the file was built,
-so that reading it needs NumPy only. An episode is a window of it. docs/city_files.md describes the format.
+so that reading it needs NumPy only. `world.CityWorld` draws windows of it; docs/city_files.md describes the format.
 """
 
 from __future__ import annotations
@@ -18,20 +18,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmwave_gym.core.checks import at_least
 from mmwave_gym.core.errors import CityError
 from mmwave_gym.core.files import write
 from mmwave_gym.core.types import FloatArray
 from mmwave_gym.links.files import load_npz, read_bytes
-from mmwave_gym.radio.units import db_to_linear
-from mmwave_gym.scenarios.association.routes import FORESIGHT_S, LinkBudget, Routes, Visits
 from mmwave_gym.sources.tracks import MAX_SITES, MAX_VEHICLES, clock
 
 VERSION = 1
 TEXTS = ("projection", "source", "attribution", "licence", "notes")
 TICKS_PER_S = 1e6
 """Visits begin and end on ticks of a microsecond, on which no two vehicles' changes coincide."""
-LONG_SHARE = 0.5  # ours: of the time that one of the two shares with its best partner
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -135,9 +131,12 @@ class City:
         if len(self.visit_s) == 0:
             raise CityError("no vehicle ever has a base station in range and in line of sight.")
 
+    def __repr__(self) -> str:
+        return f"<City {self.source or 'unnamed'}, {len(self.vehicles)} vehicles, {len(self.bs_m)} base stations>"
+
     @cached_property
     def distinct_s(self) -> FloatArray:
-        """`visit_s` on ticks, moved by as many as it takes for no two vehicles to have a change at one instant."""
+        """`visit_s` (M, 2) on ticks, moved by some so that no two vehicles have a change at one instant."""
         tick = np.rint(self.visit_s.T.ravel() * TICKS_PER_S).astype(np.int64)
         change = np.stack((tick, np.tile(self.visit_vehicle, 2)), axis=1)
         unique, of = np.unique(change, axis=0, return_inverse=True)  # in order of time, then of vehicle
@@ -275,106 +274,3 @@ def write_city(path: str | os.PathLike[str], city: City) -> None:
         write(file, buffer.getvalue())
     except OSError as error:
         raise CityError(f"{file}: it cannot be written: {error.strerror}.") from None
-
-
-class CityWorld:
-    """Draws windows of a city: UEs are the vehicles present in `duration_s`, in the order of the file.
-
-    `num_ues`: None is as many as are ever present within one window. Fewer are chosen at random among those that have
-    something to decide. Where a window has fewer, the last UEs are absent: no visits, present from 0 to 0.
-    """
-
-    def __init__(self, city: City, duration_s: float, num_ues: int | None = None):
-        self.city, self.duration_s, self.until_s = city, duration_s, duration_s + FORESIGHT_S
-        self.bs_m, self.knot_s, self.bandwidth_hz = city.bs_m, city.knot_s, city.bandwidth_hz
-        self.budget = LinkBudget(float(db_to_linear(city.snr_1m_db)), city.path_loss_exponent, city.height_m)
-        self.num_buildings = 0  # no rectangles drawn for each episode: `city.buildings` are always the same
-        self.num_knots = int(np.ceil(self.until_s / self.knot_s)) + 2
-        at_least("duration_s", duration_s, 0.0, strict=True)
-        last = int(np.floor((city.span_s - self.until_s) / self.knot_s + 1e-9))
-        if last < 0:
-            raise ValueError(
-                f"duration_s must be at most {city.span_s - FORESIGHT_S:g}: the city tells of {city.span_s:g} s, and "
-                f"{FORESIGHT_S:g} s beyond an episode must be foreseen; got {duration_s:g}."
-            )
-        begin_s = np.arange(last + 1) * self.knot_s
-        change_s = np.unique(city.distinct_s)
-        decided = np.searchsorted(change_s, begin_s + duration_s) - np.searchsorted(change_s, begin_s, "right")
-        came, left = np.sort(city.present_s[:, 0]), np.sort(city.present_s[:, 1])
-        present = np.searchsorted(came, begin_s + duration_s) - np.searchsorted(left, begin_s, "right")
-        self._windows = np.flatnonzero(decided)
-        if len(self._windows) == 0:
-            raise CityError(f"no window of {duration_s:g} s has an epoch: no vehicle's candidates ever change.")
-        self.most_epochs = int(decided.max())
-        most = int(present[self._windows].max())
-        if num_ues is not None:
-            at_least("num_ues", num_ues, 1, integer=True)
-            if num_ues > most:
-                raise ValueError(f"num_ues must be at most {most}, the most vehicles in one window; got {num_ues}.")
-        self.num_ues = most if num_ues is None else num_ues
-        self._first = np.cumsum(city.num_knots) - city.num_knots
-
-    @cached_property
-    def most_candidates(self) -> int:
-        """The most base stations that a vehicle ever has at once."""
-        city, s = self.city, self.city.distinct_s
-        # On one axis of time, ends before starts of the same instant.
-        shift = city.visit_vehicle * (city.span_s + 1e3)
-        start, end = np.sort(s[:, 0] + shift), np.sort(s[:, 1] + shift)
-        return int((np.arange(1, len(start) + 1) - np.searchsorted(end, start + 0.5 / TICKS_PER_S)).max())
-
-    @cached_property
-    def roads(self) -> NDArray[np.intp]:
-        """(road, 2) base stations that are candidates together for long, as the two ends of a road are.
-
-        Long is half of the time that one of the two shares with the one it shares most with.
-        """
-        city, n = self.city, len(self.bs_m)
-        order = np.lexsort((city.visit_s[:, 0], city.visit_vehicle))
-        vehicle, bs, s = city.visit_vehicle[order], city.visit_bs[order], city.visit_s[order]
-        together = np.zeros((n, n))
-        for later in range(1, len(order)):
-            same = vehicle[later:] == vehicle[:-later]
-            if not same.any():
-                break
-            overlap = np.minimum(s[later:, 1], s[:-later, 1]) - np.maximum(s[later:, 0], s[:-later, 0])
-            on = same & (overlap > 0.0)
-            np.add.at(together, (bs[:-later][on], bs[later:][on]), overlap[on])
-        together += together.T
-        np.fill_diagonal(together, 0.0)
-        best = together.max(axis=1)
-        long = (together > 0.0) & (together >= LONG_SHARE * np.minimum(best[:, None], best))
-        return np.argwhere(np.triu(long))
-
-    def draw(self, rng: Any) -> tuple[Routes, Visits, FloatArray]:
-        """One window: routes, visits and no rectangles, (0, 4)."""
-        city = self.city
-        window = int(self._windows[rng["window"].integers(len(self._windows))])
-        begin_s = window * self.knot_s
-        present_s = np.clip(city.present_s - begin_s, 0.0, self.until_s)
-        vehicles = np.flatnonzero((present_s[:, 1] > 0.0) & (present_s[:, 0] < self.duration_s))
-        visit_s = city.distinct_s - begin_s
-        if len(vehicles) > self.num_ues:
-            inside = ((visit_s > 0.0) & (visit_s < self.duration_s)).any(axis=1)
-            idle = ~np.isin(vehicles, city.visit_vehicle[inside])
-            shuffled = rng["vehicles"].permutation(len(vehicles))
-            vehicles = np.sort(vehicles[shuffled[np.argsort(idle[shuffled], kind="stable")][: self.num_ues]])
-
-        ues = len(vehicles)
-        routes = Routes(
-            first_s=np.zeros(self.num_ues),
-            knot_s=self.knot_s,
-            knots_m=np.zeros((self.num_ues, self.num_knots, 2)),
-            present_s=(there_s := np.zeros((self.num_ues, 2))),
-        )
-        knot = window + np.arange(self.num_knots) - city.first_knot[vehicles][:, None]
-        knot = np.clip(knot, 0, city.num_knots[vehicles][:, None] - 1)
-        routes.knots_m[:ues] = city.knots_m[self._first[vehicles][:, None] + knot]
-        there_s[:ues] = present_s[vehicles]
-
-        ue_of = np.full(len(city.first_knot), -1)
-        ue_of[vehicles] = np.arange(ues)
-        ue = ue_of[city.visit_vehicle]
-        on = (ue >= 0) & (visit_s[:, 1] > 0.0) & (visit_s[:, 0] < self.until_s)
-        start_s, end_s = np.clip(visit_s[on], 0.0, self.until_s).T
-        return routes, Visits(ue[on], city.visit_bs[on], start_s, end_s), np.zeros((0, 4))

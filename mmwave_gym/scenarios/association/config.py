@@ -2,64 +2,61 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from mmwave_gym.core.checks import at_least, between, interval, one_of
+from mmwave_gym.core.worlds import OneWorld, only_in
 from mmwave_gym.scenarios.association.city import City
+from mmwave_gym.scenarios.association.rewards import REWARDS
 
-REWARDS = ("network", "marginal")
 GEOMETRIES: Mapping[str, Mapping[str, Any]] = {
     "paper": {"radius_m": 150.0, "building_sides": (0.0, 1.0), "snr_1m_db": 42.06},
     "blocked": {"radius_m": 204.0, "building_sides": (0.85, 1.0), "snr_1m_db": 45.50},
 }
-"""What `geometry` stands for: SPEC 2 (paper) and 5.3 (blocked); the SNR makes the strongest cell earn 800 Mbit/s."""
+"""What `geometry` stands for (differences 3, 4 in `game`); the SNR (ours) lets the strongest cell earn 800 Mbit/s."""
 
 PAPER_UES = 512
 MOST_UES = 1e5
 LONGEST_S = 3600.0
 """Bounds of what is observed."""
-STREET_KEYWORDS = (
-    *("geometry", "crossings", "road_m", "radius_m", "building_sides", "snr_1m_db"),
-    *("path_loss_exponent", "bandwidth_hz", "speed_mps"),
-)
+STREET_GRID, CITY = "the street grid", "a city"
 
 
 @dataclass(frozen=True, kw_only=True)
-class AssociationConfig:
+class AssociationConfig(OneWorld):
     """Keywords of `MmwaveAssociation-v0`. Errors: ValueError names the keyword, the value and what is allowed."""
 
     num_ues: int | None = None
     """UEs, each an agent in PettingZoo (paper: 512 to 2048). None: 512; in a city, all vehicles."""
-    geometry: str = "paper"
+    geometry: str = only_in(STREET_GRID, default="paper")
     """"paper" (range below the length of a road) or "blocked" (above it, with large buildings): the defaults of
     `radius_m`, `building_sides` and `snr_1m_db`."""
-    crossings: tuple[int, int] = (8, 8)
+    crossings: tuple[int, int] = only_in(STREET_GRID, default=(8, 8))
     """Rows and columns of street crossings, a base station at each (paper: 64)."""
-    road_m: float = 200.0
+    road_m: float = only_in(STREET_GRID, default=200.0)
     """Length of a road from crossing to crossing."""
-    radius_m: float | None = None
+    radius_m: float | None = only_in(STREET_GRID, default=None)
     """Range of a base station; None: that of the geometry. At least half a road, so that no UE is out of range."""
-    building_sides: tuple[float, float] | None = None
+    building_sides: tuple[float, float] | None = only_in(STREET_GRID, default=None)
     """Least and greatest side of a building, as a share of a road's length; None: those of the geometry."""
-    snr_1m_db: float | None = None
+    snr_1m_db: float | None = only_in(STREET_GRID, default=None)
     """SNR at a metre; None: that of the geometry."""
-    path_loss_exponent: float = 3.0
-    """Of the distance."""
-    bandwidth_hz: float = 10e6
-    """Of each base station (paper)."""
-    speed_mps: float = 50.0 / 3.6
-    """Of every UE."""
+    path_loss_exponent: float = only_in(STREET_GRID, default=3.0)
+    """Path loss exponent of the distance."""
+    bandwidth_hz: float = only_in(STREET_GRID, default=10e6)
+    """Bandwidth of each base station (paper)."""
+    speed_mps: float = only_in(STREET_GRID, default=50.0 / 3.6)
+    """Speed of every UE."""
     duration_s: float = 100.0
     """Length of an episode; the last epoch before it is the last step."""
     settle_s: float = 20.0
-    """Metrics of UEs (fairness) leave out so much of the beginning."""
+    """Fairness metrics leave out this first part of an episode."""
     reward: str = "network"
-    """"network" (what the network brings until the next epoch) or "marginal" (what the decision adds to the network
-    over the UE's coming interval, as far as known now)."""
+    """"network" (data that the network delivers until the next epoch) or "marginal" (data that the choice adds over the
+    UE's coming interval if nobody else moves)."""
     max_candidates: int | None = None
     """How many candidates are offered at an epoch; None: as many as there can be."""
     city: str | os.PathLike[str] | City | None = None
@@ -70,13 +67,11 @@ class AssociationConfig:
         self._check_episode()
         if self.city is None:
             self._check_streets()
-            return
-        for field in dataclasses.fields(self):
-            if field.name in STREET_KEYWORDS and getattr(self, field.name) != field.default:
-                raise ValueError(
-                    f"{field.name} belongs to the street grid and means nothing with city=…: leave one of them out "
-                    f"(got {field.name}={getattr(self, field.name)!r})."
-                )
+        self.check_world()
+
+    @property
+    def world(self) -> Mapping[str, str]:
+        return {STREET_GRID if self.city is None else CITY: "city"}
 
     def _check_episode(self) -> None:
         if self.num_ues is not None:

@@ -32,14 +32,13 @@ Differences from the paper, and choices where its text is lost or silent:
    nobody's decision.
 9. At most `max_candidates` candidates are offered, the strongest at the epoch.
 
-With `city=…` the world is a window of a real city (mmwave_gym/city.py) instead: trams and buses with their times, base
-stations in their streets, sight by the footprints of its buildings. There UEs come and go, and where no base station
-is in sight a UE has no candidate: nobody serves it.
+With `city=…` the world is a window of a real city (docs/city_files.md) instead: trams and buses by their timetable,
+base stations in their streets, line of sight by the footprints of the buildings. There UEs come and go, and where no
+base station is in sight a UE has no candidate: nobody serves it.
 """
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -58,25 +57,19 @@ from mmwave_gym.core.scenario import (
     Scenario,
 )
 from mmwave_gym.core.types import FloatArray
-from mmwave_gym.scenarios.association.city import CityWorld
-from mmwave_gym.scenarios.association.config import LONGEST_S, MOST_UES, STREET_KEYWORDS, AssociationConfig
-from mmwave_gym.scenarios.association.routes import LinkBudget, Routes, epochs, place_m
+from mmwave_gym.scenarios.association import fairness
+from mmwave_gym.scenarios.association.config import LONGEST_S, MOST_UES, AssociationConfig
+from mmwave_gym.scenarios.association.rewards import REWARDS, Decision
+from mmwave_gym.scenarios.association.routes import Routes, epochs, place_m
 from mmwave_gym.scenarios.association.sharing import LOAD, PLANNED, TOTAL, Sharing
-from mmwave_gym.scenarios.association.streets import StreetWorld
+from mmwave_gym.scenarios.association.world import open_world
 
-SHORTEST_PRESENCE_S = 5.0
-"""Fairness leaves out UEs that are there for less: ours, a mean rate of a moment tells nothing."""
 TICK_S = 0.1
 """Metrics take a link's efficiency twice in ticks of about this (1.4 m at 50 km/h), by Gauss's rule."""
 GAUSS = 0.5 + np.array((-0.5, 0.5)) / np.sqrt(3.0)
 MBIT = 1e-6
-FORESEEN = (
-    *("time_s", "ue", "interval_s", "candidate", "foreseen"),
-    *("first_s", "knots_m", "buildings_m", "present_s"),
-)
+FORESEEN = "time_s", "ue", "interval_s", "candidate", "foreseen", "first_s", "knots_m", "buildings_m", "present_s"
 """Arrays of `AssociationEpisodes` that are known at access level "trajectory"."""
-LEAST_RATE_MBPS = 1e-3
-"""A UE that received nothing counts as this in the mean of logarithms."""
 
 
 @dataclass
@@ -120,39 +113,27 @@ class Association(Scenario[AssociationEpisodes, AssociationState]):
     masked = True
     num_agents = 1
     action_meaning = "rank of the candidate that serves the UE from now on, strongest first"
-    reward_meaning = (
-        "what the network brings until the next epoch of any UE, reckoned with mean efficiencies; with "
-        '`reward="marginal"` what the choice adds to it over the UE\'s coming interval if nobody else moves'
-    )
     reward_unit = "Mbit"
     metrics = (
         Metric("network_rate_mbps", "Mbit/s", "second", "sum rate of the network"),
-        Metric("handovers_per_ue_s", "1/s", "second", "changes of the base station, a UE"),
-        Metric("p5_rate_mbps", "Mbit/s", "all", "5th percentile of the UEs' mean rates after `settle_s`, at the end"),
-        Metric("jain_index", "1", "all", "Jain's fairness index of these rates, at the end"),
-        Metric("mean_log_rate", "log2(Mbit/s)", "all", "proportional fairness: mean log2 of these rates, at the end"),
-        Metric("credit_mbit", "Mbit", "step", "what this UE's choice before this one really added to the network"),
+        Metric("handovers_per_ue_s", "1/s", "second", "changes of base station per UE"),
+        *fairness.METRICS,
+        Metric("credit_mbit", "Mbit", "step", "data that the UE's previous choice added to the network"),
     )
 
     def __init__(self, config: AssociationConfig):
         self.config = config
-        self.world: StreetWorld | CityWorld
-        if config.city is None:
-            self.world = StreetWorld(config)
-        else:
-            from mmwave_gym.scenarios.association.cities import (
-                open_city,  # readers of files are not needed on the street grid
-            )
-
-            self.world = CityWorld(open_city(config.city), config.duration_s, config.num_ues)
+        self.world = open_world(config)
         self.bs_m = self.world.bs_m
         self.num_bs = len(self.bs_m)
         self.num_ues = self.max_agent_ids = self.world.num_ues
-        self.budget: LinkBudget = self.world.budget
+        self.budget = self.world.budget
         self.max_candidates = self.world.most_candidates
         if config.max_candidates is not None:
             self.max_candidates = min(config.max_candidates, self.max_candidates)
         self.horizon = self.world.most_epochs
+        self.reward = REWARDS[config.reward]
+        self.reward_meaning = self.reward.meaning
         self.action_space = spaces.Discrete(self.max_candidates)
         self._cells = self.num_bs + 1
         self._cell_m = np.vstack((self.bs_m, (np.inf, np.inf)))  # nobody's is infinitely far
@@ -161,17 +142,32 @@ class Association(Scenario[AssociationEpisodes, AssociationState]):
         # Bounds do not depend on how many UEs there are or for how long, so that a policy runs at any density.
         self.fields = ObservationFields(
             (
-                ObservationField("efficiency", c, 0.0, best, bps_hz, "of each candidate now", True, per="choice"),
                 ObservationField(
-                    "mean_efficiency", c, 0.0, best, bps_hz, "its mean until the UE's next epoch", True, per="choice"
+                    "efficiency", c, 0.0, best, bps_hz, "of each candidate's link now", True, per="choice"
+                ),
+                ObservationField(
+                    "mean_efficiency",
+                    c,
+                    0.0,
+                    best,
+                    bps_hz,
+                    "its mean until the next epoch of the UE",
+                    True,
+                    per="choice",
                 ),
                 ObservationField(
                     "stay_efficiency", c, 0.0, best, bps_hz, "its mean while it stays a candidate", True, per="choice"
                 ),
-                ObservationField("stay_s", c, 0.0, LONGEST_S, "s", "how long it stays a candidate", True, per="choice"),
-                ObservationField("load", c, 0.0, MOST_UES, "1", "other UEs that it serves", True, per="choice"),
-                ObservationField("cell_efficiency", c, 0.0, best, bps_hz, "their mean efficiency", True, per="choice"),
-                ObservationField("serving", c, 0.0, 1.0, "1", "1 where it serves the UE", per="choice"),
+                ObservationField(
+                    "stay_s", c, 0.0, LONGEST_S, "s", "time for which each stays a candidate", True, per="choice"
+                ),
+                ObservationField(
+                    "load", c, 0.0, MOST_UES, "1", "other UEs that each candidate serves", True, per="choice"
+                ),
+                ObservationField(
+                    "cell_efficiency", c, 0.0, best, bps_hz, "mean efficiency of these UEs", True, per="choice"
+                ),
+                ObservationField("serving", c, 0.0, 1.0, "1", "1 for the candidate that serves the UE", per="choice"),
                 ObservationField("interval_s", 1, 0.0, LONGEST_S, "s", "time until the UE's next epoch", True),
             )
         )
@@ -238,22 +234,18 @@ class Association(Scenario[AssociationEpisodes, AssociationState]):
         planned = episodes.foreseen.take(4 * (offered + rank) + 1).astype(np.float64)
         move = state.move(ue, cell, planned, now_s)
         mbit_hz = self.world.bandwidth_hz * MBIT
-        copies = np.arange(n)
+        envs = np.arange(n)
         middle_s = 0.5 * (move.since_s + now_s)
-        left = mbit_hz * move.share_s * self._efficiency(episodes, copies, ue, move.before, middle_s)
-        state.mbit[copies, ue] += left
+        left = mbit_hz * move.share_s * self._efficiency(episodes, envs, ue, move.before, middle_s)
+        state.mbit[envs, ue] += left
 
         state.epoch += 1
         state.time_s = episodes.time_s.take(at + 1)
         elapsed_s = state.time_s - now_s
         over = (episodes.ue.take(at + 1) < 0) | (state.epoch >= self.horizon)
-        if self.config.reward == "marginal":
-            mean = move.total / np.maximum(move.load, 1.0)
-            reward = mbit_hz * (planned - mean) / (move.load + 1.0) * episodes.interval_s.take(at)
-        else:
-            reward = mbit_hz * elapsed_s * state.efficiency
+        decision = Decision(mbit_hz, planned, episodes.interval_s.take(at), elapsed_s, move, sharing=state)
         return Outcome(
-            reward=reward[:, None],
+            reward=self.reward.mbit(decision)[:, None],
             terminated=np.zeros((n, 1), bool),
             truncated=over,
             elapsed_s=elapsed_s,
@@ -299,7 +291,7 @@ class Association(Scenario[AssociationEpisodes, AssociationState]):
         envs: NDArray[np.intp],
         until_s: NDArray[np.float64],
     ) -> NDArray[np.float64]:
-        """Count what UEs of the copies `envs` received up to `until_s`: their networks' Mbit.
+        """Count what UEs of the environments `envs` received up to `until_s`: their networks' Mbit.
 
         What is longer than a tick has no decisions within, so that shares and efficiencies may be averaged apart.
         """
@@ -319,13 +311,13 @@ class Association(Scenario[AssociationEpisodes, AssociationState]):
     def _efficiency(
         self,
         episodes: AssociationEpisodes,
-        copies: NDArray[np.intp],
+        envs: NDArray[np.intp],
         ue: NDArray[Any],
         cell: NDArray[np.int64],
         time_s: NDArray[np.float64],
     ) -> FloatArray:
         """Efficiency of the links (ue, cell) at times, all of one shape; 0 for nobody's cell."""
-        route = episodes.row[copies] * self.num_ues + ue
+        route = episodes.row[envs] * self.num_ues + ue
         knots_m = episodes.knots_m.reshape(-1, *episodes.knots_m.shape[2:])
         apart = place_m(episodes.first_s.take(route), self.world.knot_s, knots_m, route, time_s)
         apart -= self._cell_m.take(cell, axis=0)
@@ -335,31 +327,25 @@ class Association(Scenario[AssociationEpisodes, AssociationState]):
     def _fairness(
         self, episodes: AssociationEpisodes, state: AssociationState, over: NDArray[np.bool_]
     ) -> dict[str, NDArray[np.float64]]:
-        """What is told at the end only, of the UEs' mean rates while they were there."""
-        names = "p5_rate_mbps", "jain_index", "mean_log_rate"
-        told = dict(zip(names, np.zeros((len(names), len(over))), strict=True))
+        """`fairness.METRICS` by name, (N,), where the episode is over, else 0."""
+        told = np.zeros((len(fairness.METRICS), len(over)))
         for i in np.flatnonzero(over) if over.any() else ():
-            there_s = np.ptp(np.clip(episodes.present_s[episodes.row[i]], state.settled_s[i], state.time_s[i]), axis=1)
-            counts = there_s >= min(SHORTEST_PRESENCE_S, state.time_s[i] - state.settled_s[i])
-            if not counts.any():
-                continue
-            rate = state.mbit[i, counts] / there_s[counts]
-            told["p5_rate_mbps"][i] = np.percentile(rate, 5)
-            told["jain_index"][i] = rate.sum() ** 2 / max(len(rate) * (rate**2).sum(), 1e-300)
-            told["mean_log_rate"][i] = np.log2(np.maximum(rate, LEAST_RATE_MBPS)).mean()
-        return told
+            begin_s, end_s = state.settled_s[i], state.time_s[i]
+            there_s = np.ptp(np.clip(episodes.present_s[episodes.row[i]], begin_s, end_s), axis=1)
+            told[:, i] = fairness.fairness(state.mbit[i], there_s, end_s - begin_s)
+        return {metric.name: values for metric, values in zip(fairness.METRICS, told, strict=True)}
 
     # ------------------------------------------------------------------ what agents see
 
     def observe(self, episodes: AssociationEpisodes, state: AssociationState) -> NDArray[np.float32]:
         n, c, at = len(state.epoch), self.max_candidates, self._at(episodes, state)
         candidate = episodes.candidate.reshape(-1, c).take(at, axis=0)
-        copies = np.arange(n)
-        mine = copies * self.num_ues + episodes.ue.take(at)
+        envs = np.arange(n)
+        mine = envs * self.num_ues + episodes.ue.take(at)
         serves = candidate == state.serving.take(mine)[:, None]
         # Where there is no candidate, -1, this reads nobody's cell.
         cells = state.cells.reshape(-1, state.cells.shape[-1])
-        shared = cells.take((copies * self._cells)[:, None] + candidate % np.int16(self._cells), axis=0)
+        shared = cells.take((envs * self._cells)[:, None] + candidate % np.int16(self._cells), axis=0)
         load = np.where(candidate >= 0, shared[..., LOAD], 0.0) - serves
         total = shared[..., TOTAL] - serves * state.ues.reshape(-1, state.ues.shape[-1])[mine, PLANNED][:, None]
         observation = np.empty((n, 1, 7 * c + 1), np.float32)
@@ -401,27 +387,20 @@ class Association(Scenario[AssociationEpisodes, AssociationState]):
 
     def efficiency_now(self, episodes: AssociationEpisodes, state: AssociationState) -> FloatArray:
         """Efficiency of every UE's link to its base station at the epoch, (N, ue)."""
-        copies, now_s = np.arange(len(state.epoch))[:, None], state.time_s[:, None]
-        return self._efficiency(episodes, copies, np.arange(self.num_ues), state.serving, now_s)
+        envs, now_s = np.arange(len(state.epoch))[:, None], state.time_s[:, None]
+        return self._efficiency(episodes, envs, np.arange(self.num_ues), state.serving, now_s)
 
-    def places(self, episodes: AssociationEpisodes, state: AssociationState) -> FloatArray:
-        """Where everybody is at the epoch, (N, ue, 2) in metres."""
+    def positions_m(self, episodes: AssociationEpisodes, state: AssociationState) -> FloatArray:
+        """Where all UEs are at the epoch, (N, ue, 2) in metres."""
         ue = np.arange(self.num_ues)
         routes = (Routes(episodes.first_s[row], self.world.knot_s, episodes.knots_m[row]) for row in episodes.row)
         return np.stack([r.at(ue, np.full(len(ue), now)) for r, now in zip(routes, state.time_s, strict=True)])
 
     def constants(self) -> Mapping[str, Any]:
         """The configuration with presets resolved, and the map: places of base stations and which share a road."""
-        keywords = {field.name: getattr(self.config, field.name) for field in dataclasses.fields(self.config)}
-        if isinstance(self.world, CityWorld):
-            keywords = {name: value for name, value in keywords.items() if name not in STREET_KEYWORDS}
-            names = ("radius_m", "snr_1m_db", "path_loss_exponent", "bandwidth_hz", "attribution")
-            resolved = {name: getattr(self.world.city, name) for name in names} | {"city": self.world.city.source}
-        else:
-            resolved = {name: self.config.resolved(name) for name in ("radius_m", "building_sides", "snr_1m_db")}
         return {
-            **keywords,
-            **resolved,
+            **self.config.own_keywords(),
+            **self.world.constants(),
             "num_ues": self.num_ues,
             "height_m": self.budget.height_m,
             "bs_m": tuple(map(tuple, self.bs_m.tolist())),

@@ -37,7 +37,7 @@ class LinkBudget:
     """Of the base station's antenna above the UE's."""
 
     def efficiency_bps_hz(self, distance_squared_m2: FloatArray) -> FloatArray:
-        """From squared distances on the map."""
+        """bit/s/Hz, in the shape of the squared distances on the map, (...)."""
         return self._efficiency_bps_hz(distance_squared_m2 + self.height_m**2)
 
     def _efficiency_bps_hz(self, squared_m2: FloatArray) -> FloatArray:

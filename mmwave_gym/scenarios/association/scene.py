@@ -81,7 +81,7 @@ class Record:
     @property
     def place_m(self) -> Float64Array:
         """(ue, 2)."""
-        return self.world.places(self._batch.episodes, self._batch.state)[0]
+        return self.world.positions_m(self._batch.episodes, self._batch.state)[0]
 
     @property
     def efficiency_bps_hz(self) -> Float64Array:

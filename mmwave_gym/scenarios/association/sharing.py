@@ -37,7 +37,7 @@ class Move(NamedTuple):
 
 @dataclass
 class Sharing:
-    """N copies of a network. Numbers that are used together lie together: an access costs more than arithmetic."""
+    """N envs of a network. Numbers that are used together lie together: an access costs more than arithmetic."""
 
     serving: NDArray[np.int64]  # (N, ue): cells
     ues: Float64Array  # (N, ue, 5): PLANNED (mean efficiency over the UE's interval), SINCE_S, THEN
@@ -60,10 +60,12 @@ class Sharing:
 
     @property
     def planned(self) -> Float64Array:
+        """(N, ue): mean efficiency over each UE's interval, bit/s/Hz."""
         return self.ues[..., PLANNED]
 
     @property
     def load(self) -> Float64Array:
+        """(N, cell): UEs that each cell serves; infinite for nobody's cell."""
         return self.cells[..., LOAD]
 
     @property
@@ -74,11 +76,11 @@ class Sharing:
     def move(self, ue: NDArray[Any], cell: NDArray[Any], efficiency: Float64Array, now_s: Float64Array) -> Move:
         """One UE of each copy goes to a cell, perhaps to the same again; all (N,)."""
         n = len(ue)
-        copies = np.arange(n)
-        mine = copies * self.serving.shape[1] + ue
+        envs = np.arange(n)
+        mine = envs * self.serving.shape[1] + ue
         serving, ues, cells = self.serving.reshape(-1), self.ues.reshape(-1, 5), self.cells.reshape(-1, 6)
         before = serving.take(mine)
-        at = (np.array((before, cell)) + copies * self.cells.shape[1]).ravel()
+        at = (np.array((before, cell)) + envs * self.cells.shape[1]).ravel()
         both = cells.take(at, axis=0)
         _touch(both, np.concatenate((now_s, now_s)))
         cells[at] = both
@@ -100,16 +102,16 @@ class Sharing:
         serving[mine] = cell
         return Move(before, since_s, told[:, 0], told[:, 1] + planned * told[:, 2], load, total)
 
-    def pay(self, copies: NDArray[np.intp], until_s: Float64Array) -> tuple[Float64Array, Float64Array]:
-        """Everybody's share is counted up to `until_s` (copies,): its integral and since when, both (copies, ue)."""
-        cells = self.cells[copies]
+    def pay(self, envs: NDArray[np.intp], until_s: Float64Array) -> tuple[Float64Array, Float64Array]:
+        """Everybody's share is counted up to `until_s` (envs,): its integral and since when, both (envs, ue)."""
+        cells = self.cells[envs]
         _touch(cells, until_s[:, None])
-        self.cells[copies] = cells
-        share_s = np.take_along_axis(cells[..., INTEGRALS.start], self.serving[copies], axis=1)
-        ues = self.ues[copies]
+        self.cells[envs] = cells
+        share_s = np.take_along_axis(cells[..., INTEGRALS.start], self.serving[envs], axis=1)
+        ues = self.ues[envs]
         paid_s, since_s = share_s - ues[..., THEN.start], ues[..., SINCE_S].copy()
         ues[..., THEN.start], ues[..., SINCE_S] = share_s, until_s[:, None]
-        self.ues[copies] = ues
+        self.ues[envs] = ues
         return paid_s, since_s
 
 

@@ -13,8 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmwave_gym.core.types import FloatArray
-from mmwave_gym.radio.units import db_to_linear
-from mmwave_gym.scenarios.association.routes import FORESIGHT_S, LinkBudget, Routes, Visits
+from mmwave_gym.scenarios.association.routes import Routes, Visits
 
 SHORTEST_M = 1e-6
 """Sight over less of a road than this is none."""
@@ -153,7 +152,7 @@ class StreetGrid:
         return Routes(-u[0] * knot_s, knot_s, self.node_m[nodes]), lane
 
     def visits(self, routes: Routes, lane: NDArray[np.intp], buildings: FloatArray) -> Visits:
-        """When which base station is a candidate of which UE."""
+        """When which base station is a candidate of which UE; lane (ue, leg), buildings (block, 4) in metres."""
         link, start_m, end_m = self.in_sight(buildings)
         roads = len(self.roads)
         # Both directions, by lane.
@@ -171,41 +170,3 @@ class StreetGrid:
         start_s = begin_s + (leg_of_ue + from_m[piece] / self.road_m) * routes.knot_s
         end_s = begin_s + (leg_of_ue + to_m[piece] / self.road_m) * routes.knot_s
         return Visits(ue, bs[piece], start_s, end_s)
-
-
-class StreetWorld:
-    """Draws worlds on a street grid. `config` has the keywords of `AssociationConfig`, presets resolved."""
-
-    def __init__(self, config: Any):
-        self.config = config
-        rows, columns = config.crossings
-        self.grid = StreetGrid(rows, columns, config.road_m, config.resolved("radius_m"))
-        self.bs_m, self.roads, self.num_ues = self.grid.node_m, self.grid.roads, config.resolved("num_ues")
-        self.knot_s = config.road_m / config.speed_mps
-        self.bandwidth_hz = config.bandwidth_hz
-        self.budget = LinkBudget(float(db_to_linear(config.resolved("snr_1m_db"))), config.path_loss_exponent)
-        self.num_buildings = self.grid.num_blocks
-        largest = config.resolved("building_sides")[1]
-        if self.grid.most_changes == 0 and (self.num_buildings == 0 or largest == 0.0):
-            raise ValueError(
-                f"radius_m must leave some base station out of range somewhere, got {config.resolved('radius_m'):g}: "
-                "nobody would ever have to decide."
-            )
-        self.until_s = config.duration_s + FORESIGHT_S
-        self.num_knots = int(np.ceil(self.until_s / self.knot_s)) + 2
-
-    @property
-    def most_candidates(self) -> int:
-        return self.grid.most_candidates
-
-    @property
-    def most_epochs(self) -> int:
-        """More than an episode has. Buildings may add changes to a road beyond those of range: a few, and rarely."""
-        roads = self.config.duration_s / self.knot_s + 1.0
-        return int(self.num_ues * roads * (self.grid.most_changes + 2))
-
-    def draw(self, rng: Any) -> tuple[Routes, Visits, FloatArray]:
-        """One world: routes, visits and buildings (building, 4)."""
-        buildings = self.grid.buildings(rng["buildings"], *self.config.resolved("building_sides"))
-        routes, lanes = self.grid.drive(rng["routes"], self.num_ues, self.config.speed_mps, self.until_s)
-        return routes, self.grid.visits(routes, lanes, buildings), buildings

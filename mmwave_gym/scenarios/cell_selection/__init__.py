@@ -8,13 +8,13 @@ ROOM = Room(
     entries=(
         Entry(
             id="MmwaveCellSelection-v0",
-            summary="UEs whose links flip between line of sight, none and outage share a few cells",
+            summary="UEs share a few cells; links switch between line of sight, non-line-of-sight and outage",
             history=("v0: first version",),
             others="channel",
         ),
     ),
     scenario="game:CellSelection",
-    config="game:CellSelectionConfig",
+    config="config:CellSelectionConfig",
     tasks="tasks:TASKS",
     scene="scene:CellSelectionScene",
     table="table:tabular_model",

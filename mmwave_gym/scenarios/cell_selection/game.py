@@ -1,12 +1,13 @@
-"""Cell selection: UEs whose links flip between line of sight, no line of sight and outage share a few cells.
+"""Cell selection: user equipments (UEs) share a few cells, and their links come and go.
 
 The paper is M. Mezzavilla, S. Goyal, S. Panwar, S. Rangan, M. Zorzi, "An MDP Model for Optimal Handover Decisions in
 mmWave Cellular Networks", EuCNC 2016 (arXiv 1507.00387), sections II and IV.
 
-A slot: every UE sees the state K(t) of its own links and how many other UEs were at each cell; all choose a cell at
-once; the links move on to K(t+1); a UE receives the rate of its link's new state, shared with the UEs that chose the
-same cell, less the share `handover_cost` of the slot if the cell is a new one (eq. 9). All links flip by one matrix,
-independently of each other and of what anybody does.
+A link is in line of sight (LOS), not in line of sight (NLOS, weaker) or in outage. A slot: every UE sees the state K(t)
+of its own links and how many other UEs were at each cell; all choose a cell at once; the links move on to K(t+1); a UE
+receives the rate of its link's new state, shared with the UEs that chose the same cell, less the share `handover_cost`
+of the slot if the cell is a new one (eq. 9). All links follow one transition matrix, independently of each other and of
+all actions.
 
 Differences from the paper, and choices where it is silent:
 
@@ -29,17 +30,14 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from mmwave_gym.core.checks import at_least, between, one_of
 from mmwave_gym.core.scenario import (
     EpisodeRng,
     Episodes,
@@ -49,140 +47,11 @@ from mmwave_gym.core.scenario import (
     Outcome,
     Scenario,
 )
-from mmwave_gym.radio import nyu_28ghz as akdeniz
 from mmwave_gym.scenarios.cell_selection import markov
+from mmwave_gym.scenarios.cell_selection.config import STATES, CellSelectionConfig, resolve_rates, resolve_transition
+from mmwave_gym.scenarios.cell_selection.rewards import REWARDS
 
-Matrix = tuple[tuple[float, ...], ...]
-
-STATES = ("los", "nlos", "outage")
-"""The order of rows, columns and rates."""
-PRINTED_MATRIX: Matrix = ((0.55, 0.30, 0.15), (0.01, 0.80, 0.19), (0.38, 0.40, 0.22))  # eq. 14
-MEAN_SOJOURN_SLOTS = (5, 25, 3)  # T_avg, section IV
-SLOT_S = 125e-6  # section IV
-DATA_SHARE = 24 / 30  # section IV: of 30 OFDM symbols a slot, 6 are control
-MATRICES = ("printed", "recipe", "drive_test")
-LOADS = ("present", "previous", "served")
 _MOST_ROWS = 2**14  # of the table of observations: larger ones would leave the cache
-
-
-@cache
-def recipe_matrix() -> Matrix:
-    """The matrix of the paper's own recipe: sojourns as near to T_avg as the stationary law of the disc allows."""
-    matrix = markov.matrix_with_sojourns(akdeniz.state_law(), MEAN_SOJOURN_SLOTS)
-    return tuple(tuple(row) for row in matrix.tolist())
-
-
-def named_rates_bps_hz() -> dict[str, tuple[float, float, float]]:
-    """Rates of (LOS, NLOS, outage) by name, in bit/s/Hz."""
-    shannon = akdeniz.mean_efficiency_bps_hz()
-    ways = {
-        "shannon": shannon,
-        "no_loss": akdeniz.mean_efficiency_bps_hz(loss_db=0.0),
-        "capped": akdeniz.mean_efficiency_bps_hz(cap_bps_hz=4.8),  # Akdeniz et al., section V: the best 64-QAM
-        "fitted": (shannon[0], 0.14 * shannon[0]),  # ours: the ratio that comes nearest to the paper's Table I
-    }
-    return {name: (DATA_SHARE * los, DATA_SHARE * nlos, 0.0) for name, (los, nlos) in ways.items()}
-
-
-RATES = ("shannon", "no_loss", "capped", "fitted")
-
-
-def resolve_transition(transition: Any) -> tuple[Matrix, float]:
-    """A name, a file written by the drive-test fit, or a matrix -> the checked matrix and its slot in seconds.
-
-    Raises ValueError.
-    """
-    slot_s = SLOT_S
-    if isinstance(transition, str | os.PathLike):
-        name = os.fspath(transition)
-        if name == "drive_test" or name.endswith(".json"):
-            from mmwave_gym.scenarios.cell_selection import (
-                drive_test,  # readers of files are not needed in the paper's world
-            )
-
-            value, slot_s = drive_test.read_fit(None if name == "drive_test" else name)
-        else:
-            if name not in MATRICES:
-                words = ", ".join(map(repr, MATRICES))
-                raise ValueError(f"transition must be one of {words}, a .json file or a matrix, got {name!r}.")
-            value = PRINTED_MATRIX if name == "printed" else recipe_matrix()
-    else:
-        value = transition
-    matrix = markov.checked_matrix("transition", value)
-    return tuple(tuple(row) for row in matrix.tolist()), slot_s
-
-
-def resolve_rates(rates: Any, num_states: int) -> tuple[float, ...]:
-    """A name or one number a state -> rates in bit/s/Hz. Raises ValueError."""
-    if isinstance(rates, str):
-        one_of("rate_bps_hz", rates, RATES)
-        if num_states != len(STATES):
-            raise ValueError(
-                f"rate_bps_hz={rates!r} has the rates of {len(STATES)} states, but transition has {num_states}: give "
-                f"{num_states} numbers."
-            )
-        return named_rates_bps_hz()[rates]
-    if not isinstance(rates, Sequence | np.ndarray) or len(rates) != num_states:
-        raise ValueError(f"rate_bps_hz must hold one rate for each of the {num_states} states, got {rates!r}.")
-    for k, rate in enumerate(rates):
-        at_least(f"rate_bps_hz[{k}]", rate, 0.0)
-    if num_states == len(STATES) and not rates[0] >= rates[1] >= rates[2]:
-        raise ValueError(f"rate_bps_hz must not rise from LOS to NLOS to outage, got {tuple(rates)}.")
-    return tuple(float(rate) for rate in rates)
-
-
-@dataclass(frozen=True, kw_only=True)
-class CellSelectionConfig:
-    """Keywords of `MmwaveCellSelection-v0`. Errors: ValueError names the keyword, the value and what is allowed."""
-
-    num_ues: int = 3
-    """UEs, each an agent in PettingZoo (paper: 3 to 6); `gym.make` controls the first, or all with control="all"."""
-    num_cells: int = 3
-    """Cells that every UE can use (paper: 3)."""
-    transition: str | os.PathLike[str] | Matrix = "printed"
-    """Transition matrix of a link, slot to slot: "printed" (eq. 14), "recipe" (nearest to the sojourns that the paper
-    asks for), "drive_test" (fitted from runs on a real network), a .json file of such a fit, or the rows themselves;
-    order LOS, NLOS, outage; any number of states if `rate_bps_hz` has as many."""
-    rate_bps_hz: str | tuple[float, ...] = "shannon"
-    """Spectral efficiency of each state for a UE alone in its cell, in bit/s/Hz: "shannon" (3 dB below capacity),
-    "no_loss" (capacity), "capped" (at most 4.8 before overhead), "fitted" (NLOS at 0.14 of LOS), or numbers that do
-    not rise from LOS to NLOS to outage."""
-    handover_cost: float = 0.1
-    """Share of the slot that a UE loses when it changes its cell (paper: 0.03 to 0.3)."""
-    load: str = "present"
-    """Who shares a cell's slot: "present" (all who chose it), "previous" (oneself and the others of the slot before:
-    what the UE of eq. 9 reckons with), "served" (those who chose it and are not in outage)."""
-    reward: str = "own"
-    """What an agent is paid: its "own" rate, or that of the "team", the sum over UEs."""
-    horizon: int = 1000
-    """Slots until truncation."""
-    step_s: float | None = None
-    """Slot length in seconds; None: that of the matrix (125 microseconds, paper)."""
-    start: str | tuple[int, ...] = "uniform"
-    """Where UEs are before the first slot: "uniform" (at random), "spread" (UE i at cell i modulo `num_cells`), or a
-    cell for each UE."""
-
-    def __post_init__(self) -> None:
-        for name in ("num_ues", "num_cells", "horizon"):
-            at_least(name, getattr(self, name), 1, integer=True)
-        matrix, _ = resolve_transition(self.transition)
-        resolve_rates(self.rate_bps_hz, len(matrix))
-        between("handover_cost", self.handover_cost, 0.0, 1.0)
-        one_of("load", self.load, LOADS)
-        one_of("reward", self.reward, ("own", "team"))
-        if self.step_s is not None:
-            at_least("step_s", self.step_s, 0.0, strict=True)
-        if isinstance(self.start, str):
-            one_of("start", self.start, ("uniform", "spread"))
-        elif (
-            not isinstance(self.start, Sequence | np.ndarray)
-            or len(self.start) != self.num_ues
-            or not all(isinstance(cell, int | np.integer) and 0 <= cell < self.num_cells for cell in self.start)
-        ):
-            raise ValueError(
-                f"start must be 'uniform', 'spread' or a cell from 0 to {self.num_cells - 1} for each of the "
-                f"{self.num_ues} UEs, got {self.start!r}."
-            )
 
 
 @dataclass
@@ -207,17 +76,13 @@ class CellSelection(Scenario[CellSelectionEpisodes, CellSelectionState]):
     name = "cell_selection"
     agent_noun = "ue"
     action_meaning = "the cell of the coming slot"
-    reward_meaning = (
-        "rate of the link after it has moved on, shared with the UEs at the same cell, less the share `handover_cost` "
-        'if the cell is a new one (eq. 9); with `reward="team"` the sum over all UEs'
-    )
     reward_unit = "bit/s/Hz"
     metrics = (
-        Metric("spectral_efficiency_bps_hz", "bit/s/Hz", "step", "sum over UEs of what they received"),
-        Metric("own_efficiency_bps_hz", "bit/s/Hz", "step", "what a UE received"),
-        Metric("handovers_per_slot", "1", "step", "UEs that changed their cell, in a slot"),
+        Metric("spectral_efficiency_bps_hz", "bit/s/Hz", "step", "spectral efficiency received, summed over UEs"),
+        Metric("own_efficiency_bps_hz", "bit/s/Hz", "step", "spectral efficiency that a UE received"),
+        Metric("handovers_per_slot", "1", "step", "UEs that changed their cell in a slot"),
         Metric("outage_fraction", "1", "step", "share of a UE's slots without a link (rate 0)"),
-        Metric("load_imbalance", "1", "step", "UEs at the fullest cell less those at the emptiest"),
+        Metric("load_imbalance", "1", "step", "UEs at the fullest cell minus UEs at the emptiest"),
     )
 
     def __init__(self, config: CellSelectionConfig):
@@ -229,10 +94,23 @@ class CellSelection(Scenario[CellSelectionEpisodes, CellSelectionState]):
         self.num_agents = self.max_agent_ids = config.num_ues
         self.horizon = config.horizon
         self.action_space = spaces.Discrete(config.num_cells)
-        k, cells = len(matrix), config.num_cells
+        self.reward = REWARDS[config.reward]
+        self.reward_meaning = self.reward.meaning
+        self.fields = self._fields()
+        self._sampler = markov.ChainSampler(self.transition)
+        self._links_of_slot = config.num_ues * config.num_cells
+        # By link state: what a UE alone keeps if it stays, then if it changed its cell; and whether that is nothing.
+        self._kept_bps_hz = np.append(self.rate_bps_hz, (1.0 - config.handover_cost) * self.rate_bps_hz)
+        self._is_outage = (self.rate_bps_hz == 0.0).astype(np.float64)
+        self._first_cell = np.empty((0, config.num_ues), np.int64)
+        self._rows = self._observation_rows()
+
+    def _fields(self) -> ObservationFields:
+        cells, k = self.config.num_cells, len(self.transition)
         states = STATES if k == len(STATES) else tuple(f"state_{i}" for i in range(k))
-        texts = {"los": "in line of sight", "nlos": "without line of sight", "outage": "in outage"}
-        self.fields = ObservationFields(
+        texts = {"los": "in line of sight", "nlos": "not in line of sight", "outage": "in outage"}
+        most = float(max(self.config.num_ues - 1, 1))
+        return ObservationFields(
             (
                 *(
                     ObservationField(
@@ -248,19 +126,10 @@ class CellSelection(Scenario[CellSelectionEpisodes, CellSelectionState]):
                 ),
                 ObservationField("serving", cells, 0.0, 1.0, "1", "one-hot: the cell of the last slot", per="choice"),
                 ObservationField(
-                    *("others", cells, 0.0, float(max(config.num_ues - 1, 1)), "1"),
-                    "other UEs at each cell in the last slot",
-                    per="choice",
+                    "others", cells, 0.0, most, "1", "other UEs at each cell in the last slot", per="choice"
                 ),
             )
         )
-        self._sampler = markov.ChainSampler(self.transition)
-        self._links_of_slot = config.num_ues * cells
-        # By link state: what a UE alone keeps if it stays, then if it changed its cell; and whether that is nothing.
-        self._kept_bps_hz = np.append(self.rate_bps_hz, (1.0 - config.handover_cost) * self.rate_bps_hz)
-        self._is_outage = (self.rate_bps_hz == 0.0).astype(np.float64)
-        self._first_cell = np.empty((0, config.num_ues), np.int64)
-        self._rows = self._observation_rows()
 
     # ------------------------------------------------------------------ the world
 
@@ -307,7 +176,7 @@ class CellSelection(Scenario[CellSelectionEpisodes, CellSelectionState]):
         state.serving = action.copy()
         state.load = load
         return Outcome(
-            reward=own if self.config.reward == "own" else np.repeat(total[:, None], a, axis=1),
+            reward=self.reward.bps_hz(own, total),
             terminated=np.zeros((n, a), bool),
             truncated=state.slot >= self.horizon,
             elapsed_s=np.full(n, self.step_s),

@@ -13,7 +13,8 @@ from mmwave_gym.core.batch import Batch
 from mmwave_gym.core.scenario import Outcome
 from mmwave_gym.rendering.recorded import RecordedScene
 from mmwave_gym.rendering.text import text_of
-from mmwave_gym.scenarios.cell_selection.game import STATES, CellSelection
+from mmwave_gym.scenarios.cell_selection.config import STATES
+from mmwave_gym.scenarios.cell_selection.game import CellSelection
 
 PAGE_SLOTS = 60
 MOST_UES = 20  # shown; the totals are of all

@@ -13,7 +13,7 @@ ROOM = Room(
         ),
     ),
     scenario="game:Handover",
-    config="game:HandoverConfig",
+    config="config:HandoverConfig",
     tasks="tasks:TASKS",
     scene="scene:HandoverScene",
     variants={"street": "street"},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any
@@ -14,11 +14,14 @@ from numpy.typing import NDArray
 from scipy.special import pdtrc
 
 from mmwave_gym.core.checks import at_least, between, interval, one_of
+from mmwave_gym.core.worlds import OneWorld, only_in
+from mmwave_gym.scenarios.power_allocation.rewards import REWARDS
 
 LIGHT_MPS = 3e8  # as in the authors' code
 LAYOUTS = ("rows", "poisson")
 SCOPES = ("cluster", "network")
-REWARDS = ("paper", "exponential", "team", "difference")
+ROWS, POISSON, SITES = "the authors' rows", "a Poisson network", "given sites"
+CLUSTER, NETWORK = "a drawn cluster", "a whole network"
 OBSERVATIONS = ("ring", "local")
 ACTIONS = ("power", "change")
 STARTS = ("max", "random")
@@ -37,34 +40,34 @@ ROWS_M = tuple(
 """Where the authors' code puts base stations, in metres."""
 
 Layout = str | os.PathLike[str] | tuple[tuple[float, float], ...]
-Reward = Callable[[NDArray[Any], float], NDArray[Any]]
+RewardFunction = Callable[[NDArray[Any], float], NDArray[Any]]
 
 
 @dataclass(frozen=True, kw_only=True)
-class PowerAllocationConfig:
+class PowerAllocationConfig(OneWorld):
     """Keywords of `MmwavePowerAllocation-v0`. Errors: ValueError names the keyword, the value and what is allowed."""
 
     layout: Layout = "rows"
     """Where base stations are: "rows" (sixteen places of the authors' code, of which `num_bs` are taken), "poisson"
     (section V), a .csv or .geojson file of sites (longitude and latitude, or x_m and y_m), known ones such as
     "sites:melbourne" (from the folder MMWAVE_DATA), or places in metres."""
-    num_bs: int = 14
+    num_bs: int = only_in(ROWS, default=14)
     """Base stations that `layout="rows"` takes (paper: 2 to 14)."""
-    scope: str = "cluster"
+    scope: str = only_in(POISSON, SITES, default="cluster")
     """Who plays in the other layouts: one "cluster" that FLOC has formed, drawn at random, or the whole "network"."""
-    cluster_bs: tuple[int, int] = (2, 24)
+    cluster_bs: tuple[int, int] = only_in(CLUSTER, default=(2, 24))
     """Sizes of the clusters that are drawn with `scope="cluster"`."""
-    density_per_km2: float = 120.0
+    density_per_km2: float = only_in(POISSON, default=120.0)
     """Base stations of a Poisson network per square kilometre (authors' code)."""
-    side_m: float = 1000.0
+    side_m: float = only_in(POISSON, default=1000.0)
     """Side of its square (paper: 1000)."""
-    unit_m: float = 100.0
+    unit_m: float = only_in(POISSON, SITES, default=100.0)
     """FLOC's unit: a cluster reaches two of them from its head (paper: 100)."""
-    interference: str = "cluster"
+    interference: str = only_in(POISSON, SITES, default="cluster")
     """Whose interference counts: that of the same "cluster" (paper) or of the whole "network"."""
     interference_range_m: float | None = None
-    """With `scope="network"`: base stations nearer than that interfere each by itself, farther ones by their number
-    and mean power; None: all by themselves, for up to a few thousand."""
+    """With `interference="network"`: interference of base stations nearer than that is computed one by one, that of the
+    others from their number and mean power. None: all one by one, for up to a few thousand."""
     ue_radius_m: float = 10.0
     """A UE is at most so far from its base station (paper)."""
     qos_sinr: float = 2.83
@@ -78,23 +81,23 @@ class PowerAllocationConfig:
     nlos_intercept_db: float = 72.0
     """Path loss of interferers at a metre (Table I: alpha)."""
     nlos_slope_db: float = 29.2
-    """What they lose more in every decade of distance (Table I: 10 beta)."""
+    """Additional path loss of interferers per decade of distance (Table I: 10 beta)."""
     power_dbm: tuple[float, float] = (-10.0, 35.0)
     """Least and greatest power (Table I)."""
     levels: int | None = 32
     """Powers to choose from, equally spaced in dBm (authors' code); None: any, a Box."""
     action: str = "power"
-    """What an action without levels says: the "power" in dBm, or the "change" of it in dB, at most `change_db`."""
+    """Meaning of an action without levels: the "power" in dBm, or its "change" in dB, at most `change_db`."""
     change_db: float = 13.0
     """Greatest change a slot with `action="change"`."""
     observation: str = "ring"
-    """What a base station sees: its "ring" round the cluster's head (paper), or also what is "local": own power,
-    capacity, interference, how far its UE is from satisfied, neighbours and what they ask for a mW."""
-    reward: str | Reward = "paper"
-    """"paper" (eq. 7), "exponential" (EXP-Q), "team" (the sum of utilities), "difference" (the utility less what the
-    base station takes from the others), or a function of capacities (N, A) and the required one, in bit/s/Hz."""
+    """What a base station sees: its "ring" around the cluster's head (paper), or "local": also own power, capacity,
+    interference, SINR margin, strongest interferers, and the price of interference that other UEs tell."""
+    reward: str | RewardFunction = "paper"
+    """"paper" (eq. 7), "exponential" (EXP-Q), "team" (the sum of utilities), "difference" (own utility minus what the
+    base station's power costs the others), or a function of capacities (N, A) and the required one, in bit/s/Hz."""
     penalty: float = 5.0
-    """A utility is the capacity less `penalty` for each bit/s/Hz that is missing to the required one (ours)."""
+    """Utility = capacity - `penalty` * max(0, required capacity - capacity), in bit/s/Hz (ours)."""
     feasible: str = "any"
     """"only" draws worlds in which all UEs can be satisfied at once, "not" those in which they cannot."""
     start: str = "max"
@@ -104,7 +107,7 @@ class PowerAllocationConfig:
     horizon: int = 100
     """Slots until truncation."""
     slot_s: float = 1e-3
-    """Length of a slot (ours; only `elapsed_s` knows it)."""
+    """Length of a slot (ours; it only sets `elapsed_s`)."""
     authors: bool = False
     """The faults of the authors' code, for the reproduction (see the differences)."""
 
@@ -142,6 +145,14 @@ class PowerAllocationConfig:
             raise ValueError(f"action='change' is for continuous powers: it needs levels=None, got {self.levels}.")
         if self.changes >= self.horizon:
             raise ValueError(f"changes must be fewer than the {self.horizon} slots of the horizon, got {self.changes}.")
+        self.check_world()
+
+    @property
+    def world(self) -> Mapping[str, str]:
+        if self.layout == "rows":
+            return {ROWS: "layout"}
+        layout, scope = POISSON if self.layout == "poisson" else SITES, NETWORK if self.is_network else CLUSTER
+        return {layout: "layout", scope: "scope"}
 
     @property
     def is_network(self) -> bool:

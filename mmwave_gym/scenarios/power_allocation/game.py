@@ -34,23 +34,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from gymnasium import spaces
 from numpy.typing import NDArray
 
-from mmwave_gym.core.scenario import (
-    EpisodeRng,
-    Episodes,
-    Metric,
-    ObservationField,
-    ObservationFields,
-    Outcome,
-    Scenario,
-)
+from mmwave_gym.core.scenario import EpisodeRng, Metric, ObservationField, ObservationFields, Outcome, Scenario
 from mmwave_gym.core.types import FloatArray
 from mmwave_gym.radio import interference
-from mmwave_gym.radio.units import db_to_linear, linear_to_db, spectral_efficiency_bps_hz
+from mmwave_gym.radio.units import linear_to_db, spectral_efficiency_bps_hz
+from mmwave_gym.scenarios.power_allocation.actions import actions_of
 from mmwave_gym.scenarios.power_allocation.config import PowerAllocationConfig
-from mmwave_gym.scenarios.power_allocation.world import Chance, World, Worlds
+from mmwave_gym.scenarios.power_allocation.rewards import Slot, reward_of
+from mmwave_gym.scenarios.power_allocation.world import Chance, PowerAllocationEpisodes, World, Worlds
 
 RING_M, RINGS = 50.0, 4  # authors' code
 NEIGHBOURS = 4
@@ -62,22 +55,8 @@ MISSED_BPS_HZ = 10.0
 for starving some: on 64 worlds of `hard-14` giving up any one UE never won the others more than 8.2."""
 MET = 1.0 - 1e-9  # a requirement that is met exactly is met
 _NO_GAIN = 1e-20  # stands for none where a logarithm is taken
+_SLOT = "present", "power_mw", "own_gain", "gain", "interference_mw", "capacity_bps_hz"
 _ONE_HOT = np.eye(RINGS + 1, RINGS, dtype=np.float32)  # of a ring; zeros for who is not there
-
-
-@dataclass
-class PowerAllocationEpisodes(Episodes):
-    """Drawn worlds, axis 0 is storage, and the powers before the first slot."""
-
-    place_m: FloatArray
-    ue_m: FloatArray
-    own_gain: FloatArray
-    gain: NDArray[Any]  # (storage, A, A), or (storage,) of sparse matrices
-    far_gain: FloatArray
-    present: NDArray[np.bool_]
-    head: NDArray[np.int64]
-    change_slot: NDArray[np.int64]
-    first_mw: FloatArray  # (storage, A)
 
 
 @dataclass
@@ -109,52 +88,27 @@ class PowerAllocation(Scenario[PowerAllocationEpisodes, PowerAllocationState]):
     agent_noun = "bs"
     reward_unit = "1"
     metrics = (
-        Metric(
-            *("qos_rate_bps_hz", "bit/s/Hz", "step"),
-            f"the satisfied rate less {MISSED_BPS_HZ:g} for every UE that is not satisfied",
-        ),
+        Metric("qos_rate_bps_hz", "bit/s/Hz", "step", f"satisfied rate minus {MISSED_BPS_HZ:g} per unsatisfied UE"),
         Metric("satisfied_rate_bps_hz", "bit/s/Hz", "step", "sum of the capacities of satisfied UEs"),
         Metric("sum_rate_bps_hz", "bit/s/Hz", "step", "sum of all UEs' capacities"),
         Metric("qos_satisfaction", "1", "step", "share of a UE's slots in which it is satisfied"),
         Metric("all_satisfied", "1", "step", "share of slots in which all UEs are satisfied"),
         Metric("jain_index", "1", "step", "fairness of the capacities: 1 if all are equal, 1/n if one has all"),
         Metric("power_w", "W", "step", "what a base station transmits"),
-        Metric("recovery_slots", "1", "all", "slots from a change until who it touched is satisfied, mean of changes"),
+        Metric("recovery_slots", "1", "all", "slots from a change until all UEs that it affected are satisfied"),
     )
 
     def __init__(self, config: PowerAllocationConfig):
         self.config = c = config
         self.horizon = c.horizon
         self.worlds = Worlds(c)
-        self.num_agents = self.max_agent_ids = self.worlds.num_places
+        self.num_agents = self.max_agent_ids = self.worlds.num_agents
         self.power_mw, self.noise_mw = self.worlds.power_mw, self.worlds.noise_mw
-        low, high = c.power_dbm
         self.required_bps_hz = float(np.log2(1.0 + c.qos_sinr))
-        self.levels_mw = None if c.levels is None else db_to_linear(np.linspace(low, high, c.levels))
-        if c.levels is not None:
-            self.action_space = spaces.Discrete(c.levels)
-            self.action_meaning = (  # type: ignore[misc]
-                f"the power of the slot: level k is {low:g} + {(high - low) / (c.levels - 1):.4g} k dBm"
-            )
-        elif c.action == "power":
-            self.action_space = spaces.Box(low, high, (), np.float32)
-            self.action_meaning = "the power of the slot in dBm"  # type: ignore[misc]
-        else:
-            self.action_space = spaces.Box(-c.change_db, c.change_db, (), np.float32)
-            self.action_meaning = "how many dB the power of the slot is above that of the last"  # type: ignore[misc]
-        self.reward_meaning = self._reward_meaning()  # type: ignore[misc]
+        self.actions, self.reward = actions_of(c), reward_of(c.reward)
+        self.action_space, self.action_meaning = self.actions.space, self.actions.meaning
+        self.reward_meaning = self.reward.meaning
         self.fields = self._fields()
-
-    def _reward_meaning(self) -> str:
-        named = {
-            "paper": "(C - |C - 2 L|) / (2 L) with the own capacity C and L = log2 of `qos_sinr` (eq. 7)",
-            "exponential": "exp(-(C - log2(1 + q))^2) with the own capacity C and q = `qos_sinr` (EXP-Q)",
-            "team": "sum over UEs of capacity less `penalty` times what is missing to the required one",
-            "difference": "own utility less what the others' utilities lose because the power is not the least one; a "
-            "utility is the capacity less `penalty` times what is missing to the required one",
-        }
-        reward = self.config.reward
-        return named[reward] if isinstance(reward, str) else "a function of one's own, of all capacities"
 
     def _fields(self) -> ObservationFields:
         ring = ObservationField(
@@ -164,30 +118,24 @@ class PowerAllocation(Scenario[PowerAllocationEpisodes, PowerAllocationState]):
             return ObservationFields((ring,))
         low, high = self.config.power_dbm
         quiet, loud = self.config.noise_dbm, 60.0
+        balance = "power change at which the own marginal rate gain equals the others' marginal loss"
+        short = "multiplier of the SINR constraint: grows while the SINR is below the required one"
+        gains = "gains from the strongest interferers to the UE, strongest first; the least where there are fewer"
+        n, most = NEIGHBOURS, float(self.num_agents)
         return ObservationFields(
             (
                 ObservationField("power_dbm", 1, low, high, "dBm", "power of the last slot"),
                 ObservationField("capacity_bps_hz", 1, 0.0, 60.0, "bit/s/Hz", "capacity of the last slot"),
                 ObservationField("interference_dbm", 1, quiet, loud, "dBm", "interference and noise at the UE"),
                 ObservationField("margin_db", 1, -60.0, 120.0, "dB", "SINR above the required one"),
-                ObservationField(
-                    *("balance_db", 1, -90.0, 90.0, "dB"),
-                    "the power at which the own rate gains what the others lose, above that of the last slot",
-                ),
-                ObservationField(
-                    *("pressure", 1, 0.0, MOST_PRESSURE, "1"), "for how long and how far the SINR was short", True
-                ),
+                ObservationField("balance_db", 1, -90.0, 90.0, "dB", balance),
+                ObservationField("pressure", 1, 0.0, MOST_PRESSURE, "1", short, logarithmic=True),
                 ObservationField("own_gain_db", 1, -200.0, 0.0, "dB", "gain of the own link"),
-                ObservationField("members", 1, 0.0, float(self.num_agents), "1", "base stations in the cluster", True),
+                ObservationField("members", 1, 0.0, most, "1", "base stations in the cluster", logarithmic=True),
                 ring,
-                ObservationField(
-                    *("neighbour_gain_db", NEIGHBOURS, -200.0, 60.0, "dB"),
-                    "gains from the strongest interferers to the UE, strongest first; the least if there are fewer",
-                ),
-                ObservationField("neighbour_power_dbm", NEIGHBOURS, low, high, "dBm", "their powers, or the least"),
-                ObservationField(
-                    "neighbour_capacity_bps_hz", NEIGHBOURS, 0.0, 60.0, "bit/s/Hz", "their capacities, or 0"
-                ),
+                ObservationField("neighbour_gain_db", n, -200.0, 60.0, "dB", gains),
+                ObservationField("neighbour_power_dbm", n, low, high, "dBm", "powers of these, or the least power"),
+                ObservationField("neighbour_capacity_bps_hz", n, 0.0, 60.0, "bit/s/Hz", "their UEs' capacities, or 0"),
             )
         )
 
@@ -212,9 +160,7 @@ class PowerAllocation(Scenario[PowerAllocationEpisodes, PowerAllocationState]):
         """Powers before the first slot."""
         if self.config.start == "max":
             return np.full(self.num_agents, self.power_mw[1])
-        if self.levels_mw is not None:
-            return self.levels_mw[rng["start"].integers(0, len(self.levels_mw), self.num_agents)]
-        return db_to_linear(rng["start"].uniform(*self.config.power_dbm, self.num_agents))
+        return self.actions.random_mw(rng["start"], self.num_agents)
 
     # ------------------------------------------------------------------ the game
 
@@ -247,7 +193,7 @@ class PowerAllocation(Scenario[PowerAllocationEpisodes, PowerAllocationState]):
         return state
 
     def _enter(self, episodes: PowerAllocationEpisodes, state: PowerAllocationState, env: int) -> None:
-        """Who is there in copy `env`'s phase, in which clusters, and who disturbs whom."""
+        """Who is there in the phase of environment copy `env`, in which clusters, and who disturbs whom."""
         row, phase = episodes.row[env], state.phase[env]
         there, head = episodes.present[row, phase], episodes.head[row, phase]
         state.present[env], state.head[env], state.count[env] = there, head, there.sum()
@@ -280,12 +226,12 @@ class PowerAllocation(Scenario[PowerAllocationEpisodes, PowerAllocationState]):
 
     def step(self, episodes: PowerAllocationEpisodes, state: PowerAllocationState, action: NDArray[Any]) -> Outcome:
         present, count = state.present, state.count
-        self._measure(state, np.where(present, self.chosen_mw(action, state.power_mw), 0.0))
+        self._measure(state, np.where(present, self.actions.power_mw(action, state.power_mw), 0.0))
         if self.config.observation == "local":
             state.pressure = self.pressed(state)
         satisfied = state.sinr >= self.config.qos_sinr * MET
         capacity = state.capacity_bps_hz
-        reward = np.where(present, self._reward(state), 0.0)
+        reward = np.where(present, self.reward.of(self._slot(state)), 0.0)
         total = capacity.sum(axis=1)
         satisfied_rate = (capacity * satisfied).sum(axis=1)
         missed = count - satisfied.sum(axis=1)
@@ -309,16 +255,17 @@ class PowerAllocation(Scenario[PowerAllocationEpisodes, PowerAllocationState]):
             metrics=metrics,
         )
 
-    def chosen_mw(self, action: NDArray[Any], before_mw: FloatArray) -> FloatArray:
-        """Powers that actions stand for, in the shape of the actions."""
-        if self.levels_mw is not None:
-            return np.asarray(self.levels_mw.take(action), np.float64)
-        if self.config.action == "power":
-            return np.asarray(db_to_linear(action), np.float64)
-        return np.clip(before_mw * db_to_linear(action), *self.power_mw)
+    def _slot(self, state: PowerAllocationState) -> Slot:
+        return Slot(
+            qos_sinr=self.config.qos_sinr,
+            required_bps_hz=self.required_bps_hz,
+            penalty=self.config.penalty,
+            least_mw=self.power_mw[0],
+            **{name: getattr(state, name) for name in _SLOT},
+        )
 
     def pressed(self, state: PowerAllocationState) -> FloatArray:
-        """What a missed requirement weighs against rate: a multiplier that grows while the SINR is short (ours)."""
+        """(N, A): multiplier of the SINR constraint, which grows while the SINR is too low (ours)."""
         short = np.log(self.config.qos_sinr * (1.0 + PRESSURE_MARGIN) / np.where(state.present, state.sinr, 1e9))
         moved = state.pressure + PRESSURE_GAIN * np.clip(short, -MOST_SHORTFALL, MOST_SHORTFALL)
         return np.clip(moved, 0.0, MOST_PRESSURE)
@@ -360,61 +307,6 @@ class PowerAllocation(Scenario[PowerAllocationEpisodes, PowerAllocationState]):
             state, **{f.name: getattr(state, f.name)[env : env + 1] for f in dataclasses.fields(state)}
         )
 
-    # ------------------------------------------------------------------ rewards
-
-    def _reward(self, state: PowerAllocationState) -> FloatArray:
-        kind, capacity = self.config.reward, state.capacity_bps_hz
-        if not isinstance(kind, str):
-            reward = np.asarray(kind(capacity, self.required_bps_hz), np.float64)
-            if reward.shape != capacity.shape:
-                raise ValueError(f"reward must return shape {capacity.shape}, got {reward.shape}.")
-            return reward
-        if kind == "paper":
-            line = np.log2(self.config.qos_sinr)
-            return np.minimum(capacity / line - 1.0, 1.0)  # the same as eq. (7)
-        if kind == "exponential":
-            return np.exp(-((capacity - self.required_bps_hz) ** 2))
-        utility = self.utility(capacity)
-        if kind == "team":
-            total = np.where(state.present, utility, 0.0).sum(axis=1, keepdims=True)
-            return np.broadcast_to(total, utility.shape)
-        return utility - self._harm(state, utility)
-
-    def utility(self, capacity_bps_hz: FloatArray) -> FloatArray:
-        """Capacity less `penalty` for each bit/s/Hz below the required one."""
-        short = self.required_bps_hz - capacity_bps_hz
-        np.maximum(short, 0.0, out=short)
-        short *= -self.config.penalty
-        short += capacity_bps_hz
-        return short
-
-    def _harm(self, state: PowerAllocationState, utility: FloatArray) -> FloatArray:
-        """(N, A): what others' utilities lose because a base station transmits more than the least power."""
-        more_mw = np.maximum(state.power_mw - self.power_mw[0], 0.0)
-        signal_mw = state.power_mw * state.own_gain
-        if not self.config.is_sparse:
-            lost = state.gain * more_mw[:, None, :]
-            self._lose(lost, *(x[:, :, None] for x in (state.interference_mw, signal_mw, utility)))
-            return lost.sum(axis=1)
-        harm = np.zeros_like(utility)
-        for env, gain in enumerate(state.gain):
-            links = np.diff(gain.indptr)
-            lost = gain.data * more_mw[env].take(gain.indices)
-            self._lose(lost, *(x[env].repeat(links) for x in (state.interference_mw, signal_mw, utility)))
-            harm[env] = np.bincount(gain.indices, lost, self.num_agents)
-        return harm
-
-    def _lose(
-        self, more_mw: FloatArray, interference_mw: FloatArray, signal_mw: FloatArray, utility: FloatArray
-    ) -> None:
-        """Replace interference that could be spared at a UE by what its utility loses for it.
-
-        In place, for these are by far the largest arrays. Who is not there has no signal and loses nothing.
-        """
-        np.subtract(interference_mw, more_mw, out=more_mw)
-        np.divide(signal_mw, more_mw, out=more_mw)
-        np.subtract(self.utility(spectral_efficiency_bps_hz(more_mw)), utility, out=more_mw)
-
     # ------------------------------------------------------------------ what agents see
 
     def observe(self, episodes: PowerAllocationEpisodes, state: PowerAllocationState) -> NDArray[np.float32]:
@@ -427,7 +319,7 @@ class PowerAllocation(Scenario[PowerAllocationEpisodes, PowerAllocationState]):
         neighbour = state.neighbour + (np.arange(n) * (a + 1))[:, None, None]
 
         def theirs(value: FloatArray, nobody: float) -> FloatArray:
-            """What neighbours have; nobody's is in a column of its own behind those of all places."""
+            """What neighbours have; nobody's is in a column of its own behind those of all agent slots."""
             return np.append(value, np.full((n, 1), nobody), axis=1).take(neighbour)
 
         values = {
@@ -491,11 +383,12 @@ class PowerAllocation(Scenario[PowerAllocationEpisodes, PowerAllocationState]):
 
     def constants(self) -> Mapping[str, Any]:
         """The keywords, powers and noise in mW, levels in mW, and the capacity that satisfies."""
+        levels_mw = self.actions.levels_mw
         return {
             **{f.name: getattr(self.config, f.name) for f in dataclasses.fields(self.config)},
             "power_mw": self.power_mw,
             "noise_mw": self.noise_mw,
-            "levels_mw": None if self.levels_mw is None else tuple(self.levels_mw.tolist()),
+            "levels_mw": None if levels_mw is None else tuple(levels_mw.tolist()),
             "required_bps_hz": self.required_bps_hz,
             "is_sparse": self.config.is_sparse,
         }

@@ -1,4 +1,7 @@
-"""Worlds of power allocation: where base stations and UEs are, who disturbs whom, who leaves and who arrives."""
+"""Worlds of power allocation: clusters and UEs on a layout, who disturbs whom, who leaves and who arrives.
+
+Where base stations stand is a layout's matter (`layouts`), the paper's or somebody's sites.
+"""
 
 from __future__ import annotations
 
@@ -9,16 +12,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmwave_gym.core.scenario import EpisodeRng
+from mmwave_gym.core.scenario import EpisodeRng, Episodes
 from mmwave_gym.core.types import FloatArray
 from mmwave_gym.radio import interference
 from mmwave_gym.radio.units import db_to_linear
 from mmwave_gym.scenarios.power_allocation.clustering import Clusters, floc
-from mmwave_gym.scenarios.power_allocation.config import NEAREST_UE_M, ROWS_M, PowerAllocationConfig
+from mmwave_gym.scenarios.power_allocation.config import NEAREST_UE_M, PowerAllocationConfig
+from mmwave_gym.scenarios.power_allocation.layouts import open_layout
 
 MOST_DRAWS, MOST_SWEEPS = 2_000, 10_000
-MOST_PLACES, MOST_DENSE, MOST_LINKS = 2_000_000, 10_000, 300_000_000
-"""Larger networks do not fit most memories: 10,000 that all interfere with each other take 800 MB a copy."""
+MOST_DENSE = 10_000
+"""Larger networks do not fit most memories: 10,000 that all interfere with each other take 800 MB."""
 
 
 class Chance(dict[str, np.random.Generator]):
@@ -37,7 +41,7 @@ class Chance(dict[str, np.random.Generator]):
 
 @dataclass
 class World:
-    """One drawn world; places that stay empty have zeros. A places, P phases between changes."""
+    """One drawn world; agent slots that stay empty have zeros. A agent slots, P phases between changes."""
 
     place_m: FloatArray  # (A, 2): base stations
     ue_m: FloatArray  # (A, 2): each one's UE
@@ -45,21 +49,43 @@ class World:
     gain: Any  # (A, A) or sparse: [i, j] from base station j to UE i
     far_gain: FloatArray  # (A,): to UE i from all that are not in `gain` together
     present: NDArray[np.bool_]  # (P, A)
-    head: NDArray[np.int64]  # (P, A): the place of the cluster's head, -1 for who is not there
+    head: NDArray[np.int64]  # (P, A): agent slot of the cluster's head, -1 for who is not there
     change_slot: NDArray[np.int64]  # (P - 1,): slots after which the next phase begins
 
 
+@dataclass
+class PowerAllocationEpisodes(Episodes):
+    """Drawn worlds, axis 0 is storage, the others are those of `World`; and the powers before the first slot."""
+
+    place_m: FloatArray
+    ue_m: FloatArray
+    own_gain: FloatArray
+    gain: NDArray[Any]  # (storage, A, A), or (storage,) of sparse matrices
+    far_gain: FloatArray
+    present: NDArray[np.bool_]
+    head: NDArray[np.int64]
+    change_slot: NDArray[np.int64]
+    first_mw: FloatArray  # (storage, A)
+
+
 class Worlds:
-    """Draws worlds of a configuration, `num_places` base stations at most each."""
+    """Draws worlds of a configuration, at most `num_agents` base stations each."""
 
     def __init__(self, config: PowerAllocationConfig):
-        self.config = config
-        self.sites_m = layout_m(config)
-        self.num_places = self._num_places()
-        self._check_size()
-        low, high = config.power_dbm
+        self.config = c = config
+        self.layout = open_layout(c)
+        if c.is_network or self.layout.one_cluster:
+            self.num_agents = self.layout.most_bs + c.changes
+        else:
+            self.num_agents = int(c.cluster_bs[1])
+        if not c.is_sparse and self.num_agents > MOST_DENSE:
+            raise ValueError(
+                f"interference_range_m=None: {self.num_agents:,} base stations would all interfere with each other one "
+                f"by one, which is for at most {MOST_DENSE:,}. Give a range of 200 to 400 m, or fewer base stations."
+            )
+        low, high = c.power_dbm
         self.power_mw = (float(db_to_linear(low)), float(db_to_linear(high)))
-        self.noise_mw = float(db_to_linear(config.noise_dbm))
+        self.noise_mw = float(db_to_linear(c.noise_dbm))
 
     def draw(self, chance: Chance) -> World:
         """A world of the kind that is asked for."""
@@ -73,44 +99,12 @@ class Worlds:
             f"ue_radius_m={c.ue_radius_m:g} or feasible."
         )
 
-    def _num_places(self) -> int:
-        c = self.config
-        if c.layout == "rows":
-            return c.num_bs + c.changes
-        if not c.is_network:
-            return int(c.cluster_bs[1])
-        if c.layout != "poisson":
-            return len(self.sites_m) + c.changes
-        mean = c.density_per_km2 * 1e-6 * c.side_m**2
-        return int(mean + 6.0 * mean**0.5) + 1 + c.changes
-
-    def _check_size(self) -> None:
-        """ValueError for networks that no memory holds."""
-        c, places = self.config, self.num_places
-        if places > MOST_PLACES:
-            raise ValueError(
-                f"density_per_km2={c.density_per_km2:g} and side_m={c.side_m:g} make {places:,} base stations, at most "
-                f"{MOST_PLACES:,} are allowed: lower one of them."
-            )
-        if not c.is_sparse and places > MOST_DENSE:
-            raise ValueError(
-                f"interference_range_m=None: {places:,} base stations would all interfere with each other one by one, "
-                f"which is for at most {MOST_DENSE:,}. Give a range of 200 to 400 m, or fewer base stations."
-            )
-        if c.interference_range_m is not None and c.layout == "poisson":
-            near = c.density_per_km2 * 1e-6 * np.pi * c.interference_range_m**2
-            if places * min(places, near) > MOST_LINKS:
-                raise ValueError(
-                    f"interference_range_m={c.interference_range_m:g}: {places:,} base stations would have more than "
-                    f"{MOST_LINKS:,} interferers nearer than that. Lower it, or give fewer base stations."
-                )
-
     def _world(self, chance: Chance) -> World:
         c = self.config
         site_m, clusters = self._base_stations(chance)
-        place_m = np.zeros((self.num_places, 2))
+        place_m = np.zeros((self.num_agents, 2))
         place_m[: len(site_m)] = site_m
-        present = np.zeros((c.changes + 1, self.num_places), bool)
+        present = np.zeros((c.changes + 1, self.num_agents), bool)
         present[0, : len(site_m)] = True
         last = self._come_and_go(chance, place_m, present, len(site_m)) if c.changes else len(site_m)
         head = self._heads(chance, place_m, present, clusters)
@@ -122,7 +116,7 @@ class Worlds:
             apart_m = np.maximum(np.sqrt(u) * c.ue_radius_m, NEAREST_UE_M)
             angle = 2.0 * np.pi * turn
             ue_m[:last] = place_m[:last] + apart_m[:, None] * np.stack((np.cos(angle), np.sin(angle)), axis=1)
-        own_gain, far_gain = np.zeros((2, self.num_places))
+        own_gain, far_gain = np.zeros((2, self.num_agents))
         gain = self._gains(chance["shadowing"], place_m, ue_m, last, own_gain, far_gain)
         slots = np.empty(0, np.int64)
         if c.changes:
@@ -130,17 +124,12 @@ class Worlds:
         return World(place_m, ue_m, own_gain, gain, far_gain, present, head, slots)
 
     def _base_stations(self, chance: Chance) -> tuple[FloatArray, Clusters | None]:
-        """Places at the start and, where all of a network play, their clusters."""
-        c, rng = self.config, chance["sites"]
-        if c.layout == "rows":
-            return rng.permutation(self.sites_m)[: c.num_bs], None
-        for _ in range(MOST_DRAWS):
-            site_m = self.sites_m
-            if c.layout == "poisson":
-                number = rng.poisson(c.density_per_km2 * 1e-6 * c.side_m**2)
-                most = self.num_places - c.changes if c.is_network else number
-                site_m = in_strips(rng.random((int(np.clip(number, 1, max(most, 1))), 2)) * c.side_m, c.unit_m)
-                site_m = np.roll(site_m, rng.integers(len(site_m)), axis=0)
+        """Sites (bs, 2) at the start in metres and, where all of a network play, their clusters."""
+        c, layout, rng = self.config, self.layout, chance["sites"]
+        if layout.one_cluster:
+            return layout.draw(rng), None
+        for _ in range(MOST_DRAWS if layout.redraws else 1):
+            site_m = layout.draw(rng)
             clusters = floc(site_m, chance["clusters"], unit_m=c.unit_m)
             if c.is_network:
                 return site_m, clusters
@@ -148,33 +137,26 @@ class Worlds:
             fitting = np.flatnonzero((size >= c.cluster_bs[0]) & (size <= c.cluster_bs[1]))
             if len(fitting):
                 return site_m[clusters.number == rng.choice(fitting)], None
-            if c.layout != "poisson":
-                break
-        tried = (
-            f"none of {MOST_DRAWS} networks had one of those sizes, the last had" if c.layout == "poisson" else "it has"
-        )
+        tried = f"none of {MOST_DRAWS} networks had one of those sizes, the last had" if layout.redraws else "it has"
         raise ValueError(
             f"cluster_bs={c.cluster_bs} does not fit the layout's clusters: {tried} {sorted(set(size.tolist()))}."
         )
 
     def _come_and_go(self, chance: Chance, place_m: FloatArray, present: NDArray[np.bool_], last: int) -> int:
-        """Fill `present` phase by phase and the places of who arrives; how many places are ever used.
+        """Fill `present` phase by phase and the sites of who arrives; how many agent slots are ever used.
 
-        A change is a departure or an arrival with equal odds. The base station in place 0 stays.
+        A change is a departure or an arrival with equal odds. The base station in agent slot 0 stays.
         """
-        c, rng = self.config, chance["changes"]
+        layout, rng = self.layout, chance["changes"]
         for phase in range(1, len(present)):
             now = present[phase - 1].copy()
-            free = np.empty((0, 2))
-            if c.layout != "poisson":
-                there = place_m[now]
-                free = self.sites_m[~(self.sites_m[:, None] == there[None]).all(axis=2).any(axis=1)]
-            can_leave, can_come = np.flatnonzero(now)[1:], c.layout == "poisson" or len(free) > 0
+            there_m = place_m[now]
+            can_leave, can_come = np.flatnonzero(now)[1:], layout.has_room(there_m)
             leaves = rng.random() < 0.5
             if (leaves or not can_come) and len(can_leave):
                 now[rng.choice(can_leave)] = False
             elif can_come:
-                place_m[last] = rng.random(2) * c.side_m if c.layout == "poisson" else rng.choice(free)
+                place_m[last] = layout.newcomer(rng, there_m)
                 now[last] = True
                 last += 1
             present[phase] = now
@@ -183,7 +165,7 @@ class Worlds:
     def _heads(
         self, chance: Chance, place_m: FloatArray, present: NDArray[np.bool_], clusters: Clusters | None
     ) -> NDArray[np.int64]:
-        """(phase, place): the head of each one's cluster."""
+        """(phase, agent slot): the head of each one's cluster, -1 for who is not there."""
         head = np.full(present.shape, -1)
         if clusters is None:  # all are one cluster, whose head is the one in the middle
             for phase, there in enumerate(present):
@@ -220,7 +202,7 @@ class Worlds:
         own_gain[:last] = db_to_linear(-loss_db)
         if not c.is_sparse:
             apart_m = np.hypot(*np.moveaxis(ue_m[:last, None] - place_m[None, :last], -1, 0))
-            gain = np.zeros((self.num_places, self.num_places))
+            gain = np.zeros((self.num_agents, self.num_agents))
             gain[:last, :last] = self._nlos_gain(apart_m, sigma_db * rng.standard_normal((last, last)))
             np.fill_diagonal(gain, 0.0)
             return gain
@@ -232,7 +214,7 @@ class Worlds:
             far_gain[:last] = interference.far_gain(
                 place_m[:last], ue_m[:last], range_m, c.nlos_intercept_db, c.nlos_slope_db, boost
             )
-        return interference.csr(ue, bs, near, self.num_places)
+        return interference.csr(ue, bs, near, self.num_agents)
 
     def _nlos_gain(self, apart_m: FloatArray, shadowing_db: FloatArray) -> FloatArray:
         c = self.config
@@ -258,24 +240,3 @@ class Worlds:
                     break
                 power = more
         return True
-
-
-def in_strips(place_m: FloatArray, width_m: float) -> FloatArray:
-    """Places in an order in which near ones are mostly near each other, which is kind to memory: up and down strips."""
-    strip = np.floor(place_m[:, 0] / width_m).astype(np.int64)
-    along_m = np.where(strip % 2, -place_m[:, 1], place_m[:, 1])
-    return place_m[np.lexsort((along_m, strip))]
-
-
-def layout_m(config: PowerAllocationConfig) -> FloatArray:
-    """Places of a given layout, (sites, 2) in metres; none for a Poisson process."""
-    layout = config.layout
-    if layout == "poisson":
-        return np.empty((0, 2))
-    if layout == "rows":
-        return np.array(ROWS_M)
-    if not isinstance(layout, tuple):
-        from mmwave_gym.sources import open_sites  # readers of files are not needed in the paper's world
-
-        return open_sites(layout)[1]
-    return np.array(layout, np.float64)

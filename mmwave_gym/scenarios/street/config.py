@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mmwave_gym.core.checks import at_least, between, interval, one_of
-from mmwave_gym.scenarios.street.world import KINDS, STREET_M, Geometry
+from mmwave_gym.scenarios.street.maps import KINDS, STREET_M, Geometry
 
 USERS: Mapping[str, Mapping[str, Any]] = {
     "car": {"speed_mps": (8.0, 14.0), "lane_m": 3.0, "blocked_s": 0.0},
@@ -52,30 +52,30 @@ class StreetConfig:
     duration_s: float | None = None
     """Length of an episode. None: 40 (cars, sparse), 25 (cars, dense), 60 (pedestrians)."""
     decision_s: float = 0.1
-    """From one decision to the next; with that of measurements, 0.4, nothing is decided without news of neighbours."""
+    """Time between decisions. With 0.4, the measurement period, every decision has new measurements of neighbours."""
     frequency_ghz: float = 28.0
     """Carrier."""
     link_budget_db: float = 130.0
     """SNR less path loss (ours): 43 dBm radiated, 9 dBi at the UE, noise figure 10 dB, 400 MHz (TS 38.101-2)."""
     interference_db: float | None = -13.0
-    """What another cell's power counts as interference (ours): half its time, a ninth of its directions. None: none."""
+    """Share of another cell's power that interferes (ours): half the time, a ninth of directions. None: nothing."""
     most_bps_hz: float = 7.4063
     """Rate of the best code (TS 38.214, table 5.1.3.1-2: 256-QAM, 948/1024)."""
     measurement_s: float = 0.4
-    """Neighbours are measured that often, each time the mean since the last (TS 38.133, FR2: at least 400 ms)."""
+    """Time between measurements of neighbours, each the mean since the last (TS 38.133, FR2: at least 400 ms)."""
     measurement_error_db: float = 1.0
     """Standard deviation of a measurement's error (ours)."""
     preparation_s: float = 0.06
-    """From a handover's decision to its command, still served by the old cell (TR 36.839: 50 ms, in whole ticks)."""
+    """Time from a handover's decision to its command, served by the old cell (TR 36.839: 50 ms, in whole ticks)."""
     interruption_s: float = 0.24
-    """Without data after the command: 72 ms and a search of 8 x 20 ms, as for a target not known (TS 38.133, 6.1.1).
+    """Time without data after the command: 72 ms and a search of 8 x 20 ms for an unknown target (TS 38.133, 6.1.1).
 
     Ours is that every target is searched for: one measured lately would be known, and reached in 72 ms.
     """
     refinement_s: float = 0.1
-    """Then, on a wide beam (ours)."""
+    """Time on a wide beam after the interruption (ours)."""
     refinement_db: float = 6.0
-    """What the wide beam has less (ours)."""
+    """Loss of the wide beam (ours)."""
     out_db: float = -8.0
     """Below this SINR commands are lost, nothing is received and T310 starts (Qout, TR 36.839)."""
     in_db: float = -6.0
@@ -83,13 +83,13 @@ class StreetConfig:
     t310_s: float = 1.0
     """The link has failed when it was out for so long (TR 36.839)."""
     reestablishment_s: float = 0.3
-    """From a failure until the strongest cell serves (ours; 0.1 to 0.5 is common)."""
+    """Time from a failure until the strongest cell serves (ours; 0.1 to 0.5 is common)."""
     blocked_s: float | None = None
     """Mean time that a body blocks a link; 0: never. None: 0 (car), 0.28 (walker; arXiv 1709.05883: 0.26 to 0.3)."""
     clear_s: float = 2.0
     """Mean time between blockages (ours)."""
     blockage_db: float = 14.0
-    """What a blocked link has less (arXiv 1709.05883: 11.5 to 15.8, by beam width, at 73.5 GHz)."""
+    """Loss of a blocked link (arXiv 1709.05883: 11.5 to 15.8, by beam width, at 73.5 GHz)."""
     handover_energy_j: float = 0.3
     """Energy of a handover, as in the paper's world; it is no part of the reward."""
 

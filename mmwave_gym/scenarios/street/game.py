@@ -1,7 +1,7 @@
 """Handover in a street at 28 GHz: a UE passes small cells on lamp posts; a handover takes time and may fail.
 
 The world is 3GPP's: path loss, line of sight and shadowing of TR 38.901's UMi street canyon (`radio.tr38901_umi`,
-`world` beside this file), measurements of neighbours at the pace of TS 38.133 for FR2, handover with preparation,
+`maps` beside this file), measurements of neighbours at the pace of TS 38.133 for FR2, handover with preparation,
 interruption and beam refinement, lost commands, failed access, radio-link failure and re-establishment with the
 thresholds of TR 36.839. A map is fixed by its seed, so a policy may learn its street; an episode is a way through it.
 
@@ -17,8 +17,8 @@ is one step, which tells how long it took. Choices of our own, beside those mark
 
 1. LOS and blockage begin and end abruptly; there is no small-scale fading, which wide channels average.
 2. Interference is the mean of what random beams and half-used cells give; real interference is bursty.
-3. T310 runs from a handover on anew, and does not run during one.
-4. Before the first measurement of an episode there was one like it: the history begins full.
+3. T310 stops during a handover and restarts from zero after it.
+4. At the start all past measurements are equal to the first one.
 """
 
 from __future__ import annotations
@@ -31,21 +31,12 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from mmwave_gym.core.scenario import (
-    EpisodeRng,
-    Episodes,
-    Metric,
-    ObservationField,
-    ObservationFields,
-    Outcome,
-    Scenario,
-)
+from mmwave_gym.core.scenario import EpisodeRng, Metric, ObservationField, ObservationFields, Outcome, Scenario
 from mmwave_gym.core.types import FloatArray
-from mmwave_gym.radio.units import db_to_linear, linear_to_db, spectral_efficiency_bps_hz
+from mmwave_gym.radio.units import db_to_linear, spectral_efficiency_bps_hz
 from mmwave_gym.scenarios.street.config import TICK_S, StreetConfig
-from mmwave_gym.scenarios.street.world import routes, street_map
+from mmwave_gym.scenarios.street.world import StreetEpisodes, StreetWorld
 
-NOISE_DBM = -78.0  # 400 MHz, noise figure 10 dB: what `link_budget_db` holds; RSRP is told above it
 PAST_MEASUREMENTS = 8
 PAST_SINRS = 4
 LEAST_DBM, MOST_DBM = -140.0, 0.0
@@ -54,17 +45,6 @@ LONG_S = 10.0
 """Times since are told up to this."""
 PING_PONG_S = 1.0  # 3GPP TR 36.839: minimum time of stay
 WINDOW_TICKS = 50  # a second
-
-
-@dataclass
-class StreetEpisodes(Episodes):
-    """Drawn ways through the map; ticks of 20 ms, from the first to a little after the end."""
-
-    map_seed: NDArray[np.int64]  # (storage,)
-    place_m: NDArray[np.float32]  # (storage, tick, 2)
-    rsrp_dbm: NDArray[np.float32]  # (storage, tick, cell): blockage in it
-    sinr_db: NDArray[np.float32]  # (storage, tick, cell)
-    measured_dbm: NDArray[np.float32]  # (storage, measurement, cell): the first at tick 0
 
 
 @dataclass
@@ -83,20 +63,21 @@ class Street(Scenario[StreetEpisodes, StreetState]):
 
     name = "street"
     agent_noun = "ue"
-    action_meaning = "the cell that is to serve; another than the serving one is a handover"
+    action_meaning = "the cell that is to serve; any other than the serving one starts a handover"
     reward_meaning = (
-        "spectral efficiency received, summed over the decisions that the step took; a failed handover takes several"
+        "mean spectral efficiency of each decision interval, summed over those that the step took; a handover takes "
+        "several, a failed one more"
     )
     reward_unit = "bit/s/Hz"
     num_agents = max_agent_ids = 1
     metrics = (
         Metric("rate_bps_hz", "bit/s/Hz", "second", "mean spectral efficiency received"),
         Metric("window_p5_bps_hz", "bit/s/Hz", "all", "5th percentile of the means of whole seconds"),
-        Metric("failures_per_min", "1/min", "second", "lost links a minute: commands, accesses and T310"),
-        Metric("handovers_per_s", "1/s", "second", "handovers begun a second"),
+        Metric("failures_per_min", "1/min", "second", "link failures: lost commands, failed accesses and T310"),
+        Metric("handovers_per_s", "1/s", "second", "handovers started"),
         Metric("ping_pongs_per_s", "1/s", "second", "returns to the previous cell within a second"),
         Metric("no_data_fraction", "1", "second", "share of time without data"),
-        Metric("handover_energy_w", "W", "second", "energy spent on handovers, a second"),
+        Metric("handover_energy_w", "W", "second", "power spent on handovers"),
     )
 
     def __init__(self, config: StreetConfig):
@@ -111,102 +92,33 @@ class Street(Scenario[StreetEpisodes, StreetState]):
         self._reestablishment, self._measurement = c.ticks("reestablishment_s"), c.ticks("measurement_s")
         takes = self._preparation + self._interruption + self._refinement
         self.handover_ticks = -(-max(takes, 1) // self.decision_ticks) * self.decision_ticks
-        self._after = self.handover_ticks + self._reestablishment + 2 * self.decision_ticks
-        self._windows = -(-(self.ticks + self._after) // WINDOW_TICKS)
+        after = self.handover_ticks + self._reestablishment + 2 * self.decision_ticks
+        self.world = StreetWorld(c, after)
+        self._windows = -(-(self.ticks + after) // WINDOW_TICKS)
         self.fields = self._fields()
 
     def _fields(self) -> ObservationFields:
-        k, seconds = self.num_cells, (0.0, LONG_S, "s")
-        measured = ("newest", *(f"{i} before it" for i in range(1, PAST_MEASUREMENTS)))
+        k = self.num_cells
+        sinr = "SINR of the serving cell at this decision and the three before, newest first"
+        measured = ("newest measurement", *(f"{i} before it" for i in range(1, PAST_MEASUREMENTS)))
         return ObservationFields(
             (
                 *(
                     ObservationField(
-                        *(f"rsrp_{i}_dbm", k, LEAST_DBM, MOST_DBM, "dBm"),
-                        f"each cell's measured power, {which}",
-                        per="choice",
+                        f"rsrp_{i}_dbm", k, LEAST_DBM, MOST_DBM, "dBm", f"RSRP of each cell, {which}", per="choice"
                     )
                     for i, which in enumerate(measured)
                 ),
                 ObservationField("serving", k, 0.0, 1.0, "1", "one-hot: the serving cell", per="choice"),
-                ObservationField("age_s", 1, 0.0, self.config.measurement_s, "s", "since the newest measurement"),
-                ObservationField("served_s", 1, *seconds, "since the serving cell took over, up to 10 s"),
+                ObservationField("age_s", 1, 0.0, self.config.measurement_s, "s", "time since the newest measurement"),
+                ObservationField("served_s", 1, 0.0, LONG_S, "s", "time since the serving cell took over, up to 10 s"),
                 ObservationField("t310_s", 1, 0.0, self.config.t310_s, "s", "how long T310 has run"),
-                ObservationField(
-                    *("sinr_db", PAST_SINRS, LEAST_SINR_DB, MOST_SINR_DB, "dB"),
-                    "of the serving cell at this decision and the three before, newest first",
-                ),
+                ObservationField("sinr_db", PAST_SINRS, LEAST_SINR_DB, MOST_SINR_DB, "dB", sinr),
             )
         )
 
-    # ------------------------------------------------------------------ the world
-
     def draw(self, rngs: Sequence[EpisodeRng]) -> StreetEpisodes:
-        n, ticks, k = len(rngs), self.ticks + self._after, self.num_cells
-        episodes = StreetEpisodes(
-            row=np.arange(n),
-            map_seed=np.empty(n, np.int64),
-            place_m=np.empty((n, ticks, 2), np.float32),
-            rsrp_dbm=np.empty((n, ticks, k), np.float32),
-            sinr_db=np.empty((n, ticks, k), np.float32),
-            measured_dbm=np.empty((n, ticks // self._measurement + 1, k), np.float32),
-        )
-        for i, rng in enumerate(rngs):
-            self._drive(rng, episodes, i)
-        return episodes
-
-    def _drive(self, rng: EpisodeRng, episodes: StreetEpisodes, i: int) -> None:
-        c, chance = self.config, rng["route"]
-        seeds = c.map_seeds
-        seed = seeds[chance.integers(len(seeds))]
-        here = street_map(self.geometry, seed, c.frequency_ghz)
-        ways, share = routes(self.geometry)
-        way = ways[chance.choice(len(ways), p=share)]
-        slowest, fastest = c.resolved("speed_mps")
-        speed_mps = slowest + (fastest - slowest) * chance.random()
-        room_m = len(way.lane) - 1 - speed_mps * TICK_S * self.ticks
-        ticks = len(episodes.place_m[i])
-        along = chance.random() * room_m + speed_mps * TICK_S * np.arange(ticks)
-        along = np.minimum(along, len(way.lane) - 1.001)
-        point = along.astype(np.int64)
-        part = (along - point)[:, None]
-        loss_db = here.loss_db[way.lane, way.point]
-        gain_db = -((1.0 - part) * loss_db[point] + part * loss_db[point + 1])
-        gain_db -= c.blockage_db * self._blocked(rng["blockage"], ticks)
-        snr = db_to_linear(c.link_budget_db + gain_db)
-        weight = 0.0 if c.interference_db is None else float(db_to_linear(c.interference_db))
-        others = snr.sum(axis=1, keepdims=True) - snr
-        episodes.map_seed[i] = seed
-        episodes.place_m[i] = (1.0 - part) * way.place_m[point] + part * way.place_m[point + 1]
-        episodes.rsrp_dbm[i] = c.link_budget_db + NOISE_DBM + gain_db
-        episodes.sinr_db[i] = linear_to_db(snr / (1.0 + weight * others))
-        episodes.measured_dbm[i] = self._measured(rng["measurement"], episodes.rsrp_dbm[i])
-
-    def _blocked(self, rng: np.random.Generator, ticks: int) -> Any:
-        """(tick, cell): 1 while a body blocks the link, sojourns exponential, stationary at the start."""
-        blocked_s, clear_s, k = self.config.resolved("blocked_s"), self.config.clear_s, self.num_cells
-        if blocked_s == 0.0:
-            return 0.0
-        blocked = np.empty((ticks, k))
-        for cell in range(k):  # sojourns until the end is surely passed, in pairs of a clear and a blocked one
-            pairs = rng.exponential((clear_s, blocked_s), (int(4 + 2.0 * ticks * TICK_S / clear_s), 2)) / TICK_S
-            if rng.random() < blocked_s / (blocked_s + clear_s):
-                pairs[0, 0] = 0.0
-            change = np.cumsum(pairs)
-            blocked[:, cell] = np.searchsorted(change, np.arange(ticks), side="right") % 2
-        return blocked
-
-    def _measured(self, rng: np.random.Generator, rsrp_dbm: FloatArray) -> FloatArray:
-        """(measurement, cell): means in dB over the time since the last one, with errors; the first is of one tick."""
-        period = self._measurement
-        whole = (len(rsrp_dbm) - 1) // period
-        mean = rsrp_dbm[1 : whole * period + 1].reshape(whole, period, -1).mean(axis=1, dtype=np.float64)
-        level = np.concatenate((rsrp_dbm[:1], mean))
-        if len(level) < len(rsrp_dbm) // period + 1:
-            level = np.concatenate((level, level[-1:]))
-        return level + self.config.measurement_error_db * rng.standard_normal(level.shape)
-
-    # ------------------------------------------------------------------ the game
+        return self.world.draw(rngs)
 
     def start(self, episodes: StreetEpisodes) -> StreetState:
         n = len(episodes.row)
@@ -337,7 +249,7 @@ class Street(Scenario[StreetEpisodes, StreetState]):
         return np.minimum(first + count, self.ticks) - np.minimum(first, self.ticks)
 
     def rate_bps_hz(self, sinr_db: FloatArray) -> FloatArray:
-        """Shannon's rate up to that of the best code, nothing below `out_db`."""
+        """bit/s/Hz, in the shape of the SINRs (...): Shannon's rate up to that of the best code, 0 below `out_db`."""
         rate = np.minimum(spectral_efficiency_bps_hz(db_to_linear(sinr_db)), self.config.most_bps_hz)
         return np.where(sinr_db >= self.config.out_db, rate, 0.0)
 

@@ -30,8 +30,8 @@ from mmwave_gym.rendering.cells import (
 from mmwave_gym.rendering.colours import ALARM, FAINT, GREY, INK, LINE, WHITE, Colour, blend, series_colour
 from mmwave_gym.rendering.scales import nice_length
 from mmwave_gym.scenarios.street.config import TICK_S
+from mmwave_gym.scenarios.street.maps import STREET_M
 from mmwave_gym.scenarios.street.scene import INTERRUPTED, LOST, PREPARED, REFINED, RSRP, SIGHTS, SINR, Record
-from mmwave_gym.scenarios.street.world import STREET_M
 
 BADGE_OFF_PX = 15  # from the lamp post into the houses, for a street is thinner than a badge
 LINKS, BARS = 6, 8  # cells with a line on the map, with a bar

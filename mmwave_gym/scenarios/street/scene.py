@@ -16,8 +16,9 @@ from mmwave_gym.rendering.scales import Scale
 from mmwave_gym.rendering.text import cell_sign, framed, side_by_side, text_of
 from mmwave_gym.rendering.totals import Totals
 from mmwave_gym.scenarios.street.config import TICK_S
-from mmwave_gym.scenarios.street.game import NOISE_DBM, Street
-from mmwave_gym.scenarios.street.world import STREET_M, StreetMap, street_map
+from mmwave_gym.scenarios.street.game import Street
+from mmwave_gym.scenarios.street.maps import STREET_M, StreetMap, street_map
+from mmwave_gym.scenarios.street.world import NOISE_DBM
 
 SERVED, PREPARED, INTERRUPTED, REFINED, LOST = range(5)
 """What a tick is spent on: LOST is from a failure until another cell serves."""

@@ -1,163 +1,105 @@
-"""A street, or two that cross: lanes, lamp posts with small cells, and what a link is worth at every metre of a lane.
-
-A map is drawn once from its seed and stays: site, line of sight and shadowing belong to places, so that who passes
-twice finds the same. Fields are Gaussian with the exact covariance of TR 38.901's exponential correlation over all
-metres of all lanes at once, independent between sites (ours: the standard says nothing of sites).
-"""
+"""Drives through a street map: what a UE passes, what it would get of every cell, and what it measures of them."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial.distance import cdist
-from scipy.special import ndtr
 
+from mmwave_gym.core.scenario import EpisodeRng, Episodes
 from mmwave_gym.core.types import FloatArray
-from mmwave_gym.radio import tr38901_umi as umi
+from mmwave_gym.radio.units import db_to_linear, linear_to_db
+from mmwave_gym.scenarios.street.config import TICK_S, StreetConfig
+from mmwave_gym.scenarios.street.maps import routes, street_map
 
-KINDS = ("crossing", "canyon")
-STREET_M = 20.0
-"""Width; buildings fill what is between the streets (ours; TR 38.901 takes as much for a mean, in RMa)."""
-POST_M = 9.0  # a lamp post's distance from the street's axis
-SITE_HEIGHT_M, UE_HEIGHT_M = 10.0, 1.5  # TR 38.901, table 7.2-1: UMi
-_EAST, _NORTH = np.array((1.0, 0.0)), np.array((0.0, 1.0))
+NOISE_DBM = -78.0  # 400 MHz, noise figure 10 dB: what `link_budget_db` holds; RSRP is told above it
 
 
-@dataclass(frozen=True)
-class Geometry:
-    """What all maps of a kind share. Lanes are straight, a metre between their points, driven on the right."""
+@dataclass
+class StreetEpisodes(Episodes):
+    """Drawn ways through the map; ticks of 20 ms, from the first to a little after the end."""
 
-    kind: str
-    arm_m: float
-    isd_m: float
-    lane_m: float
-
-    @property
-    def axes(self) -> tuple[FloatArray, ...]:
-        return (_EAST, _NORTH) if self.kind == "crossing" else (_EAST,)
-
-    @property
-    def lane_axes(self) -> list[tuple[FloatArray, FloatArray]]:
-        """Heading and middle of every lane, two a street: there and back."""
-        right = [(axis, self.lane_m * np.array((axis[1], -axis[0]))) for axis in self.axes]
-        return [way for axis, offset in right for way in ((axis, offset), (-axis, -offset))]
-
-    @property
-    def points_a_lane(self) -> int:
-        return int(2 * self.arm_m) + 1
-
-    def lanes_m(self) -> FloatArray:
-        """(lane, point, 2) in the direction of travel."""
-        along = np.arange(self.points_a_lane) - self.arm_m
-        return np.stack([middle + along[:, None] * heading for heading, middle in self.lane_axes])
-
-    def sites_m(self) -> FloatArray:
-        """(site, 2): every `isd_m` along each street, on alternating sides."""
-        sites = []
-        for axis in self.axes:
-            side = np.array((-axis[1], axis[0]))
-            for i, along in enumerate(np.arange(-self.arm_m + self.isd_m / 2.0, self.arm_m, self.isd_m)):
-                sites.append(along * axis + (POST_M if i % 2 else -POST_M) * side)
-        return np.array(sites)
-
-    def clear(self, from_m: FloatArray, to_m: FloatArray) -> NDArray[np.bool_]:
-        """(from, to): does the straight line miss all buildings? The quadrants beside a crossing are full."""
-        if self.kind == "canyon":
-            return np.ones((len(from_m), len(to_m)), bool)
-        half = STREET_M / 2.0
-        a, b = from_m[:, None, :], to_m[None, :, :]
-        clear = np.ones((len(from_m), len(to_m)), bool)
-        for sx in (-1.0, 1.0):
-            for sy in (-1.0, 1.0):
-                # Inside the quadrant where both signed coordinates exceed half: an interval of the line for each.
-                first, last = np.zeros(clear.shape), np.ones(clear.shape)
-                for axis, sign in ((0, sx), (1, sy)):
-                    begin, end = sign * a[..., axis] - half, sign * b[..., axis] - half
-                    with np.errstate(divide="ignore", invalid="ignore"):
-                        cut = begin / (begin - end)
-                    first = np.where((begin <= 0.0) & (end > 0.0), np.maximum(first, cut), first)
-                    last = np.where((begin > 0.0) & (end <= 0.0), np.minimum(last, cut), last)
-                    last = np.where((begin <= 0.0) & (end <= 0.0), -1.0, last)
-                clear &= ~(first < last)
-        return clear
+    map_seed: NDArray[np.int64]  # (storage,)
+    place_m: NDArray[np.float32]  # (storage, tick, 2)
+    rsrp_dbm: NDArray[np.float32]  # (storage, tick, cell): blockage in it
+    sinr_db: NDArray[np.float32]  # (storage, tick, cell)
+    measured_dbm: NDArray[np.float32]  # (storage, measurement, cell): the first at tick 0
 
 
-@lru_cache(maxsize=16)
-def _factor(geometry: Geometry, correlation_m: float) -> FloatArray:
-    """Cholesky factor of the correlation between all points of all lanes."""
-    point_m = geometry.lanes_m().reshape(-1, 2)
-    correlation = np.exp(-cdist(point_m, point_m) / correlation_m)
-    correlation[np.diag_indices_from(correlation)] += 1e-9  # lanes cross: two points at one place
-    return np.linalg.cholesky(correlation).astype(np.float32)
+class StreetWorld:
+    """Draws drives; `after` ticks of each come after the end of the episode, for what a last step still takes."""
 
+    def __init__(self, config: StreetConfig, after: int):
+        self.config, self.after = config, after
+        self.geometry = config.geometry
+        self.num_cells = len(self.geometry.sites_m())
+        self.ticks, self._measurement = config.ticks("duration_s"), config.ticks("measurement_s")
 
-@dataclass(frozen=True)
-class StreetMap:
-    """One map: path loss with shadowing, and sight, of every site at every metre of every lane."""
+    def draw(self, rngs: Sequence[EpisodeRng]) -> StreetEpisodes:
+        """One drive for each rng, `after` ticks longer than an episode."""
+        n, ticks, k = len(rngs), self.ticks + self.after, self.num_cells
+        episodes = StreetEpisodes(
+            row=np.arange(n),
+            map_seed=np.empty(n, np.int64),
+            place_m=np.empty((n, ticks, 2), np.float32),
+            rsrp_dbm=np.empty((n, ticks, k), np.float32),
+            sinr_db=np.empty((n, ticks, k), np.float32),
+            measured_dbm=np.empty((n, ticks // self._measurement + 1, k), np.float32),
+        )
+        for i, rng in enumerate(rngs):
+            self._drive(rng, episodes, i)
+        return episodes
 
-    geometry: Geometry
-    site_m: FloatArray  # (site, 2)
-    loss_db: NDArray[np.float32]  # (lane, point, site)
-    los: NDArray[np.bool_]  # (lane, point, site)
+    def _drive(self, rng: EpisodeRng, episodes: StreetEpisodes, i: int) -> None:
+        c, chance = self.config, rng["route"]
+        seeds = c.map_seeds
+        seed = seeds[chance.integers(len(seeds))]
+        here = street_map(self.geometry, seed, c.frequency_ghz)
+        ways, share = routes(self.geometry)
+        way = ways[chance.choice(len(ways), p=share)]
+        slowest, fastest = c.resolved("speed_mps")
+        speed_mps = slowest + (fastest - slowest) * chance.random()
+        room_m = len(way.lane) - 1 - speed_mps * TICK_S * self.ticks
+        ticks = len(episodes.place_m[i])
+        along = chance.random() * room_m + speed_mps * TICK_S * np.arange(ticks)
+        along = np.minimum(along, len(way.lane) - 1.001)
+        point = along.astype(np.int64)
+        part = (along - point)[:, None]
+        loss_db = here.loss_db[way.lane, way.point]
+        gain_db = -((1.0 - part) * loss_db[point] + part * loss_db[point + 1])
+        gain_db -= c.blockage_db * self._blocked(rng["blockage"], ticks)
+        snr = db_to_linear(c.link_budget_db + gain_db)
+        weight = 0.0 if c.interference_db is None else float(db_to_linear(c.interference_db))
+        others = snr.sum(axis=1, keepdims=True) - snr
+        episodes.map_seed[i] = seed
+        episodes.place_m[i] = (1.0 - part) * way.place_m[point] + part * way.place_m[point + 1]
+        episodes.rsrp_dbm[i] = c.link_budget_db + NOISE_DBM + gain_db
+        episodes.sinr_db[i] = linear_to_db(snr / (1.0 + weight * others))
+        episodes.measured_dbm[i] = self._measured(rng["measurement"], episodes.rsrp_dbm[i])
 
+    def _blocked(self, rng: np.random.Generator, ticks: int) -> Any:
+        """(tick, cell): 1 while a body blocks the link, sojourns exponential, stationary at the start."""
+        blocked_s, clear_s, k = self.config.resolved("blocked_s"), self.config.clear_s, self.num_cells
+        if blocked_s == 0.0:
+            return 0.0
+        blocked = np.empty((ticks, k))
+        for cell in range(k):  # sojourns until the end is surely passed, in pairs of a clear and a blocked one
+            pairs = rng.exponential((clear_s, blocked_s), (int(4 + 2.0 * ticks * TICK_S / clear_s), 2)) / TICK_S
+            if rng.random() < blocked_s / (blocked_s + clear_s):
+                pairs[0, 0] = 0.0
+            change = np.cumsum(pairs)
+            blocked[:, cell] = np.searchsorted(change, np.arange(ticks), side="right") % 2
+        return blocked
 
-@lru_cache(maxsize=512)
-def street_map(geometry: Geometry, seed: int, frequency_ghz: float) -> StreetMap:
-    """The map of a seed."""
-    rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(0x57,))))
-    site_m = geometry.sites_m()
-    lane_m = geometry.lanes_m()
-    point_m = lane_m.reshape(-1, 2)
-
-    def field(correlation_m: float) -> FloatArray:
-        return _factor(geometry, correlation_m) @ rng.standard_normal((len(point_m), len(site_m)), np.float32)
-
-    apart_m = cdist(point_m, site_m)
-    seen = ndtr(field(umi.LOS_CORRELATION_M)) < umi.los_probability(apart_m)
-    # P(LOS) is an average over streets and corners alike; both must agree (ours, conservative).
-    los = seen & geometry.clear(point_m, site_m)
-    at = (apart_m, SITE_HEIGHT_M, UE_HEIGHT_M, frequency_ghz)
-    shadowed = {
-        state: loss_db + umi.SHADOWING_DB[state] * field(umi.SHADOWING_CORRELATION_M[state])
-        for state, loss_db in (("los", umi.los_path_loss_db(*at)), ("nlos", umi.nlos_path_loss_db(*at)))
-    }
-    loss_db = np.where(los, shadowed["los"], shadowed["nlos"]).astype(np.float32)
-    shape = (*lane_m.shape[:2], len(site_m))
-    return StreetMap(geometry, site_m, loss_db.reshape(shape), los.reshape(shape))
-
-
-@dataclass(frozen=True)
-class Route:
-    """A way through the map: points (lane, metre) a metre apart, and their places."""
-
-    lane: NDArray[np.int64]
-    point: NDArray[np.int64]
-    place_m: FloatArray  # (points, 2)
-
-
-@lru_cache(maxsize=16)
-def routes(geometry: Geometry) -> tuple[tuple[Route, ...], FloatArray]:
-    """All routes and how often each is taken: straight on as often as both turns together (ours)."""
-    lane_m = geometry.lanes_m()
-    lanes, points = lane_m.shape[:2]
-    ways: list[Route] = []
-    share: list[float] = []
-    for a in range(lanes):
-        ways.append(Route(np.full(points, a), np.arange(points), lane_m[a]))
-        share.append(1.0)
-        for b in range(lanes):
-            heading_a, heading_b = geometry.lane_axes[a][0], geometry.lane_axes[b][0]
-            if abs(float(heading_a @ heading_b)) > 0.5:
-                continue
-            # Lanes are parallel to the axes: they meet where one's points have the other's coordinate.
-            i = int(np.abs((lane_m[a] - lane_m[b][0]) @ heading_a).argmin())
-            j = int(np.abs((lane_m[b] - lane_m[a][0]) @ heading_b).argmin())
-            lane = np.concatenate((np.full(i + 1, a), np.full(points - j - 1, b)))
-            point = np.concatenate((np.arange(i + 1), np.arange(j + 1, points)))
-            ways.append(Route(lane, point, lane_m[lane, point]))
-            share.append(0.5)
-    weight = np.array(share)
-    return tuple(ways), weight / weight.sum()
+    def _measured(self, rng: np.random.Generator, rsrp_dbm: FloatArray) -> FloatArray:
+        """(measurement, cell): means in dB over the time since the last one, with errors; the first is of one tick."""
+        period = self._measurement
+        whole = (len(rsrp_dbm) - 1) // period
+        mean = rsrp_dbm[1 : whole * period + 1].reshape(whole, period, -1).mean(axis=1, dtype=np.float64)
+        level = np.concatenate((rsrp_dbm[:1], mean))
+        if len(level) < len(rsrp_dbm) // period + 1:
+            level = np.concatenate((level, level[-1:]))
+        return level + self.config.measurement_error_db * rng.standard_normal(level.shape)

@@ -38,7 +38,8 @@ from mmwave_gym.benchmark.suite import all_tasks
 from mmwave_gym.benchmark.task import Task
 from mmwave_gym.core.batch import Batch, View
 from mmwave_gym.core.scenario import EpisodeKey
-from mmwave_gym.scenarios.cell_selection.game import CellSelection, CellSelectionConfig
+from mmwave_gym.scenarios.cell_selection.config import CellSelectionConfig
+from mmwave_gym.scenarios.cell_selection.game import CellSelection
 
 LOCAL = [
     RandomCell,

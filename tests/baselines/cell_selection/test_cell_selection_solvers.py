@@ -21,7 +21,7 @@ from mmwave_baselines.cell_selection.team_exact import ExactTeam, mirror_descent
 from mmwave_baselines.cell_selection.team_rollouts import Observations, estimate, improve, measure_shared
 from mmwave_baselines.cell_selection.value_iteration import policy_law, value_iteration
 from mmwave_gym.agents.protocol import NotApplicable
-from mmwave_gym.scenarios.cell_selection.game import PRINTED_MATRIX
+from mmwave_gym.scenarios.cell_selection.config import PRINTED_MATRIX
 
 TWO_STATES = ((0.7, 0.3), (0.2, 0.8))
 

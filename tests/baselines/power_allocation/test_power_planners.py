@@ -27,7 +27,7 @@ from mmwave_gym.scenarios.power_allocation.game import PowerAllocation
 PLANNERS = [FoschiniMiljanic, MaxMin, Wmmse, Sca, Selected]
 RULES = [FullPower, MinimumPower, RandomPower]
 HARD = {"ue_radius_m": 30.0, "num_bs": 8, "levels": None, "horizon": 5}
-NETWORK = {**HARD, "layout": "poisson", "scope": "network", "side_m": 400.0}
+NETWORK = {"ue_radius_m": 30.0, "levels": None, "horizon": 5, "layout": "poisson", "scope": "network", "side_m": 400.0}
 
 
 class Play:

@@ -59,7 +59,7 @@ def air(batch: Batch, copy: int = 0) -> dict[str, Any]:
         "gain": state.gain[copy],
         "own_gain": state.own_gain[copy],
         "noise_mw": scenario.noise_mw,
-        "levels_mw": scenario.levels_mw,
+        "levels_mw": scenario.actions.levels_mw,
         "far_gain": state.far_gain[copy],
         "ring": state.ring[copy],
         "cluster": state.head[copy],

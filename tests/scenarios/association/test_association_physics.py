@@ -16,7 +16,8 @@ from mmwave_gym.core.batch import Batch
 from mmwave_gym.core.registration import make_scenario
 from mmwave_gym.core.scenario import EpisodeKey, EpisodeRng
 from mmwave_gym.scenarios.association import routes as rt
-from mmwave_gym.scenarios.association.game import LEAST_RATE_MBPS, Association
+from mmwave_gym.scenarios.association.fairness import LEAST_RATE_MBPS
+from mmwave_gym.scenarios.association.game import Association
 from mmwave_gym.scenarios.association.sharing import LOAD, TOTAL
 
 SMALL: dict[str, Any] = {"num_ues": 5, "crossings": (3, 3), "duration_s": 60.0, "settle_s": 10.0}

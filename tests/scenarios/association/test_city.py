@@ -13,9 +13,10 @@ from city_worlds import BS_X_M, RANGE_M, small_city
 import mmwave_gym  # noqa: F401  (registers the ids)
 from mmwave_gym.core.errors import CityError
 from mmwave_gym.core.scenario import EpisodeKey, EpisodeRng
-from mmwave_gym.scenarios.association.city import FIELDS, City, CityWorld, read_city, write_city
+from mmwave_gym.scenarios.association.city import FIELDS, City, read_city, write_city
 from mmwave_gym.scenarios.association.game import Association, AssociationConfig
 from mmwave_gym.scenarios.association.routes import epochs
+from mmwave_gym.scenarios.association.world import CityWorld
 
 
 def draw(world, seed=0):
@@ -170,6 +171,7 @@ def test_fewer_ues_are_those_that_decide():
         ({"radius_m": 100.0}, r"radius_m belongs to the street grid .* \(got radius_m=100.0\)"),
         ({"crossings": (3, 3)}, "crossings belongs to the street grid"),
         ({"bandwidth_hz": 1e6}, "bandwidth_hz belongs to the street grid"),
+        ({"bandwidth_hz": 10e6}, r"bandwidth_hz belongs to the street grid and means nothing in a city \(city=<City "),
         ({"settle_s": 200.0}, "settle_s must be below duration_s"),
         ({"city": 7}, "city must be a city file, a source such as 'gtfs:helsinki', or a City, got 7"),
         ({"city": "gtfs:atlantis"}, "the known cities are gtfs:helsinki"),

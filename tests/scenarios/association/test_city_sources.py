@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from mmwave_gym.cli import app
 from mmwave_gym.core.errors import CityError
 from mmwave_gym.scenarios.association import city_builder
-from mmwave_gym.scenarios.association.city import CityWorld
+from mmwave_gym.scenarios.association.world import CityWorld
 from mmwave_gym.sources import buildings, gtfs, sight, sites
 from mmwave_gym.sources.tracks import Knots, Projection, Track, knots_on_map
 

@@ -15,7 +15,8 @@ from mmwave_gym.api.gymnasium import ScenarioEnv
 from mmwave_gym.core.batch import Batch
 from mmwave_gym.core.scenario import EpisodeKey
 from mmwave_gym.radio.nyu_28ghz import mean_efficiency_bps_hz, state_law, state_probabilities
-from mmwave_gym.scenarios.cell_selection import game as cs, markov
+from mmwave_gym.scenarios.cell_selection import config as cs, markov
+from mmwave_gym.scenarios.cell_selection.game import CellSelection
 
 PRINTED = np.array(cs.PRINTED_MATRIX)
 LOS, NLOS, OUT = range(3)
@@ -23,7 +24,7 @@ UNIT = {"rate_bps_hz": (1.0, 0.161, 0.0)}  # rates in units of LOS
 
 
 def batch_of(num_envs: int, seed: int = 0, **keywords: Any) -> Batch:
-    batch = Batch(cs.CellSelection(cs.CellSelectionConfig(**keywords)), num_envs)
+    batch = Batch(CellSelection(cs.CellSelectionConfig(**keywords)), num_envs)
     batch.reset([EpisodeKey(seed + i) for i in range(num_envs)])
     return batch
 

@@ -15,8 +15,8 @@ from hypothesis import given, settings, strategies as st
 
 from mmwave_gym import cli
 from mmwave_gym.scenarios.cell_selection import drive_test, markov
+from mmwave_gym.scenarios.cell_selection.config import resolve_transition
 from mmwave_gym.scenarios.cell_selection.drive_test import Fit, TraceError, fit, read_fit
-from mmwave_gym.scenarios.cell_selection.game import resolve_transition
 
 LEVEL = {"los": "12", "nlos": "3.5", "outage": "-7", "-": "-"}
 ROUND = ["los", "los", "nlos", "outage", "outage", "nlos", "los"]  # each state is left at least once

@@ -13,7 +13,8 @@ import pytest
 from mmwave_gym import cli
 from mmwave_gym.core.batch import Batch
 from mmwave_gym.core.scenario import EpisodeKey
-from mmwave_gym.scenarios.cell_selection.game import CellSelection, CellSelectionConfig
+from mmwave_gym.scenarios.cell_selection.config import CellSelectionConfig
+from mmwave_gym.scenarios.cell_selection.game import CellSelection
 from mmwave_gym.scenarios.cell_selection.scene import Record
 
 PRINTED = ((0.55, 0.30, 0.15), (0.01, 0.80, 0.19), (0.38, 0.40, 0.22))

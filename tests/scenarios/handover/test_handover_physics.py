@@ -20,7 +20,9 @@ from mmwave_gym.core.scenario import EpisodeKey, EpisodeRng
 from mmwave_gym.radio import units as radio
 from mmwave_gym.radio.fields import exponential_field
 from mmwave_gym.scenarios.handover import mobility
-from mmwave_gym.scenarios.handover.game import AREAS, Handover, HandoverEpisodes, HandoverState
+from mmwave_gym.scenarios.handover.config import AREAS
+from mmwave_gym.scenarios.handover.game import Handover, HandoverState
+from mmwave_gym.scenarios.handover.world import HandoverEpisodes
 
 PLAIN = {"shadowing": "none", "fading": "none"}
 

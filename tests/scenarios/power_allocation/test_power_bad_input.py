@@ -65,6 +65,20 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"shadowing_db": 61.0}, r"shadowing_db must be between 0 and 60, got 61\.0"),
     ({"ue_radius_m": 0.5}, r"ue_radius_m must be at least 1, got 0\.5"),
     ({"change_db": 0.0, "levels": None, "action": "change"}, r"change_db must be above 0, got 0\.0"),
+    (
+        {"layout": "poisson", "num_bs": 14},
+        r"num_bs belongs to the authors' rows and .* a Poisson network \(layout='poi",
+    ),
+    (
+        {"density_per_km2": 120.0},
+        r"density_per_km2 belongs to a Poisson network .*rows'\): leave it out, or choose a P",
+    ),
+    ({"layout": "rows", "side_m": 500.0}, r"side_m belongs to a Poisson network .* leave one of them out"),
+    ({"unit_m": 100.0}, r"unit_m belongs to a Poisson network or given sites and means nothing in the authors' rows"),
+    ({"scope": "network"}, r"scope belongs to a Poisson network or given sites and means nothing in the authors' rows"),
+    ({"interference": "network"}, r"interference belongs to .* means nothing in the authors' rows \(layout='rows'\)"),
+    ({**NETWORK, "cluster_bs": (2, 24)}, r"cluster_bs belongs to a drawn cluster .*a whole network \(scope='network'"),
+    ({"layout": ((0, 0), (5, 5)), "side_m": 9.0}, r"side_m belongs to a Poisson network .* given sites \(layout=\(\(0"),
     ({"reward": 3}, r"reward must be one of paper, exponential, team, difference or a function, got 3"),
 ]
 WORDS = {

@@ -320,7 +320,7 @@ def rewards_at(capacity: Any, **keywords: Any) -> Any:
     """Rewards of UEs that would have these capacities."""
     batch = batch_of(num_bs=len(capacity), **keywords)
     batch.state.capacity_bps_hz = np.array([capacity], np.float64)
-    return batch.scenario._reward(batch.state)[0]
+    return batch.scenario.reward.of(batch.scenario._slot(batch.state))[0]
 
 
 def test_the_paper_s_reward_at_its_corners() -> None:
@@ -344,10 +344,11 @@ def test_a_function_is_a_reward_and_must_keep_the_shape() -> None:
 
 
 def test_utility_is_rate_less_what_is_missing() -> None:
-    world = scenario(reward="team", penalty=7.0)
+    batch = batch_of(reward="team", penalty=7.0)
+    slot = batch.scenario._slot(batch.state)
     capacity = np.array([0.0, 1.0, REQUIRED, 5.0])
     expected = [-7.0 * REQUIRED, 1.0 - 7.0 * (REQUIRED - 1.0), REQUIRED, 5.0]
-    assert world.utility(capacity) == pytest.approx(expected)
+    assert slot.utility(capacity) == pytest.approx(expected)
     assert capacity.tolist() == [0.0, 1.0, REQUIRED, 5.0], "what it was given is as it was"
 
 

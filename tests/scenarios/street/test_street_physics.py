@@ -15,7 +15,7 @@ from mmwave_gym.core.registration import make_scenario
 from mmwave_gym.core.scenario import EpisodeKey, EpisodeRng
 from mmwave_gym.radio import tr38901_umi as umi
 from mmwave_gym.scenarios.street.game import PAST_MEASUREMENTS, Street
-from mmwave_gym.scenarios.street.world import STREET_M, Geometry, routes, street_map
+from mmwave_gym.scenarios.street.maps import STREET_M, Geometry, routes, street_map
 
 SMALL: dict[str, Any] = {"arm_m": 60.0, "isd_m": 50.0, "duration_s": 3.0}
 WEAK: dict[str, Any] = {**SMALL, "link_budget_db": 100.0, "t310_s": 0.2}
@@ -161,7 +161,7 @@ def test_a_measurement_is_the_mean_of_its_time_and_an_error() -> None:
 def test_bodies_block_a_link_as_often_and_as_long_as_they_should() -> None:
     scenario = make_scenario("street", users="pedestrian")
     assert isinstance(scenario, Street)
-    blocked = scenario._blocked(np.random.default_rng(0), 200_000)
+    blocked = scenario.world._blocked(np.random.default_rng(0), 200_000)
     assert blocked.mean() == pytest.approx(0.28 / 2.28, rel=0.05)
     ends = np.diff(blocked, axis=0) == -1.0
     assert 0.02 * blocked.sum() / ends.sum() == pytest.approx(0.28, rel=0.05)

@@ -17,7 +17,7 @@ from mmwave_gym.benchmark.reproduction import Table
 from mmwave_gym.benchmark.task import Task
 from mmwave_gym.radio import nyu_28ghz as akdeniz
 from mmwave_gym.scenarios.cell_selection import markov
-from mmwave_gym.scenarios.cell_selection.game import PRINTED_MATRIX, recipe_matrix
+from mmwave_gym.scenarios.cell_selection.config import PRINTED_MATRIX, recipe_matrix
 
 NUM_UES = (3, 4, 5, 6)
 COSTS = (0.03, 0.06, 0.10, 0.30)

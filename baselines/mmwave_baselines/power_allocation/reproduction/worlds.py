@@ -26,7 +26,8 @@ from mmwave_gym.core.scenario import EpisodeKey, EpisodeRng
 from mmwave_gym.core.types import FloatArray
 from mmwave_gym.radio.units import db_to_linear, linear_to_db
 from mmwave_gym.scenarios.power_allocation.config import PowerAllocationConfig
-from mmwave_gym.scenarios.power_allocation.game import PowerAllocation, PowerAllocationEpisodes
+from mmwave_gym.scenarios.power_allocation.game import PowerAllocation
+from mmwave_gym.scenarios.power_allocation.world import PowerAllocationEpisodes
 
 STREAM = "power allocation reproduction"
 LEVELS = 32

@@ -1,0 +1,164 @@
+"""A street, or two that cross: lanes, lamp posts with small cells, and what a link is worth at every metre of a lane.
+
+A map is drawn once from its seed and stays: site, line of sight and shadowing belong to places, so that who passes
+twice finds the same. Fields are Gaussian with the exact covariance of TR 38.901's exponential correlation over all
+metres of all lanes at once, independent between sites (ours: the standard says nothing of sites).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.distance import cdist
+from scipy.special import ndtr
+
+from mmwave_gym.core.types import FloatArray
+from mmwave_gym.radio import tr38901_umi as umi
+
+KINDS = ("crossing", "canyon")
+STREET_M = 20.0
+"""Width; buildings fill what is between the streets (ours; TR 38.901 takes as much for a mean, in RMa)."""
+POST_M = 9.0  # a lamp post's distance from the street's axis
+SITE_HEIGHT_M, UE_HEIGHT_M = 10.0, 1.5  # TR 38.901, table 7.2-1: UMi
+_EAST, _NORTH = np.array((1.0, 0.0)), np.array((0.0, 1.0))
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """What all maps of a kind share. Lanes are straight, a metre between their points, driven on the right."""
+
+    kind: str
+    arm_m: float
+    isd_m: float
+    lane_m: float
+
+    @property
+    def axes(self) -> tuple[FloatArray, ...]:
+        """Unit vectors (2,) along the streets."""
+        return (_EAST, _NORTH) if self.kind == "crossing" else (_EAST,)
+
+    @property
+    def lane_axes(self) -> list[tuple[FloatArray, FloatArray]]:
+        """Heading, a unit vector (2,), and middle (2,) in metres of every lane, two a street: there and back."""
+        right = [(axis, self.lane_m * np.array((axis[1], -axis[0]))) for axis in self.axes]
+        return [way for axis, offset in right for way in ((axis, offset), (-axis, -offset))]
+
+    @property
+    def points_a_lane(self) -> int:
+        return int(2 * self.arm_m) + 1
+
+    def lanes_m(self) -> FloatArray:
+        """(lane, point, 2) in the direction of travel."""
+        along = np.arange(self.points_a_lane) - self.arm_m
+        return np.stack([middle + along[:, None] * heading for heading, middle in self.lane_axes])
+
+    def sites_m(self) -> FloatArray:
+        """(site, 2): every `isd_m` along each street, on alternating sides."""
+        sites = []
+        for axis in self.axes:
+            side = np.array((-axis[1], axis[0]))
+            for i, along in enumerate(np.arange(-self.arm_m + self.isd_m / 2.0, self.arm_m, self.isd_m)):
+                sites.append(along * axis + (POST_M if i % 2 else -POST_M) * side)
+        return np.array(sites)
+
+    def clear(self, from_m: FloatArray, to_m: FloatArray) -> NDArray[np.bool_]:
+        """(from, to): does the straight line miss all buildings? The quadrants beside a crossing are full."""
+        if self.kind == "canyon":
+            return np.ones((len(from_m), len(to_m)), bool)
+        half = STREET_M / 2.0
+        a, b = from_m[:, None, :], to_m[None, :, :]
+        clear = np.ones((len(from_m), len(to_m)), bool)
+        for sx in (-1.0, 1.0):
+            for sy in (-1.0, 1.0):
+                # Inside the quadrant where both signed coordinates exceed half: an interval of the line for each.
+                first, last = np.zeros(clear.shape), np.ones(clear.shape)
+                for axis, sign in ((0, sx), (1, sy)):
+                    begin, end = sign * a[..., axis] - half, sign * b[..., axis] - half
+                    with np.errstate(divide="ignore", invalid="ignore"):
+                        cut = begin / (begin - end)
+                    first = np.where((begin <= 0.0) & (end > 0.0), np.maximum(first, cut), first)
+                    last = np.where((begin > 0.0) & (end <= 0.0), np.minimum(last, cut), last)
+                    last = np.where((begin <= 0.0) & (end <= 0.0), -1.0, last)
+                clear &= ~(first < last)
+        return clear
+
+
+@lru_cache(maxsize=16)
+def _factor(geometry: Geometry, correlation_m: float) -> FloatArray:
+    """Cholesky factor of the correlation between all points of all lanes."""
+    point_m = geometry.lanes_m().reshape(-1, 2)
+    correlation = np.exp(-cdist(point_m, point_m) / correlation_m)
+    correlation[np.diag_indices_from(correlation)] += 1e-9  # lanes cross: two points at one place
+    return np.linalg.cholesky(correlation).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class StreetMap:
+    """One map: path loss with shadowing, and sight, of every site at every metre of every lane."""
+
+    geometry: Geometry
+    site_m: FloatArray  # (site, 2)
+    loss_db: NDArray[np.float32]  # (lane, point, site)
+    los: NDArray[np.bool_]  # (lane, point, site)
+
+
+@lru_cache(maxsize=512)
+def street_map(geometry: Geometry, seed: int, frequency_ghz: float) -> StreetMap:
+    """The map of a seed."""
+    rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(0x57,))))
+    site_m = geometry.sites_m()
+    lane_m = geometry.lanes_m()
+    point_m = lane_m.reshape(-1, 2)
+
+    def field(correlation_m: float) -> FloatArray:
+        return _factor(geometry, correlation_m) @ rng.standard_normal((len(point_m), len(site_m)), np.float32)
+
+    apart_m = cdist(point_m, site_m)
+    seen = ndtr(field(umi.LOS_CORRELATION_M)) < umi.los_probability(apart_m)
+    # P(LOS) is an average over streets and corners alike; both must agree (ours, conservative).
+    los = seen & geometry.clear(point_m, site_m)
+    at = (apart_m, SITE_HEIGHT_M, UE_HEIGHT_M, frequency_ghz)
+    shadowed = {
+        state: loss_db + umi.SHADOWING_DB[state] * field(umi.SHADOWING_CORRELATION_M[state])
+        for state, loss_db in (("los", umi.los_path_loss_db(*at)), ("nlos", umi.nlos_path_loss_db(*at)))
+    }
+    loss_db = np.where(los, shadowed["los"], shadowed["nlos"]).astype(np.float32)
+    shape = (*lane_m.shape[:2], len(site_m))
+    return StreetMap(geometry, site_m, loss_db.reshape(shape), los.reshape(shape))
+
+
+@dataclass(frozen=True)
+class Route:
+    """A way through the map: points (lane, metre) a metre apart, and their places."""
+
+    lane: NDArray[np.int64]
+    point: NDArray[np.int64]
+    place_m: FloatArray  # (points, 2)
+
+
+@lru_cache(maxsize=16)
+def routes(geometry: Geometry) -> tuple[tuple[Route, ...], FloatArray]:
+    """All routes, and their probabilities (routes,): straight on as often as both turns together (ours)."""
+    lane_m = geometry.lanes_m()
+    lanes, points = lane_m.shape[:2]
+    ways: list[Route] = []
+    share: list[float] = []
+    for a in range(lanes):
+        ways.append(Route(np.full(points, a), np.arange(points), lane_m[a]))
+        share.append(1.0)
+        for b in range(lanes):
+            heading_a, heading_b = geometry.lane_axes[a][0], geometry.lane_axes[b][0]
+            if abs(float(heading_a @ heading_b)) > 0.5:
+                continue
+            # Lanes are parallel to the axes: they meet where one's points have the other's coordinate.
+            i = int(np.abs((lane_m[a] - lane_m[b][0]) @ heading_a).argmin())
+            j = int(np.abs((lane_m[b] - lane_m[a][0]) @ heading_b).argmin())
+            lane = np.concatenate((np.full(i + 1, a), np.full(points - j - 1, b)))
+            point = np.concatenate((np.arange(i + 1), np.arange(j + 1, points)))
+            ways.append(Route(lane, point, lane_m[lane, point]))
+            share.append(0.5)
+    weight = np.array(share)
+    return tuple(ways), weight / weight.sum()

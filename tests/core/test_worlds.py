@@ -1,0 +1,76 @@
+"""Keywords of two worlds are never taken together, whether they have their defaults or not."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import pickle
+from collections.abc import Mapping
+
+import pytest
+
+from mmwave_gym.core.worlds import OneWorld, only_in
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Config(OneWorld):
+    """Two worlds: a room, or streets from a file; streets are dry or wet."""
+
+    room_m: float = only_in("the room", default=16.0)
+    rain_mm: float | None = only_in("wet streets", "the room", default=2.0)
+    wet_mm: float = only_in("wet streets", default=1.0)
+    horizon: int = 5
+    file: str | None = None
+    wet: bool = False
+
+    @property
+    def world(self) -> Mapping[str, str]:
+        if self.file is None:
+            return {"the room": "file"}
+        return {"streets": "file", "wet streets" if self.wet else "dry streets": "wet"}
+
+    def __post_init__(self) -> None:
+        self.check_world()
+
+
+@pytest.mark.parametrize(
+    ("keywords", "message"),
+    [
+        ({"file": "a", "room_m": 16.0}, r"room_m belongs to the room and means nothing in streets \(file='a'\) and"),
+        ({"file": "a", "room_m": 3.0}, r"leave one of them out \(got room_m=3\.0\)"),
+        ({"file": "a" * 200, "room_m": 3.0}, r"in streets \(file='a{96}\.\.\.\) and dry"),
+        (
+            {"wet_mm": 1.0},
+            r"wet_mm belongs to wet streets and .* the room \(file=None\): leave it out, or choose wet st",
+        ),
+        ({"file": "a", "rain_mm": 2.0}, r"rain_mm belongs to wet streets or the room and .*dry streets \(wet=False\)"),
+    ],
+)
+def test_a_keyword_of_another_world_is_refused(keywords, message):
+    with pytest.raises(ValueError, match=message):
+        Config(**keywords)
+
+
+@pytest.mark.parametrize(
+    ("keywords", "own"),
+    [
+        ({"room_m": 3.0, "rain_mm": 1.0}, {"room_m": 3.0, "rain_mm": 1.0}),
+        ({"file": None, "room_m": 3.0}, {"room_m": 3.0, "rain_mm": 2.0}),
+        ({"file": "a", "rain_mm": None}, {}),
+        ({"file": "a", "wet": True, "rain_mm": 2.0}, {"rain_mm": 2.0, "wet_mm": 1.0}),
+    ],
+)
+def test_keywords_of_the_own_world_and_of_all_are_taken(keywords, own):
+    config = Config(**keywords)
+    assert config.own_keywords() == {"horizon": 5, "file": config.file, "wet": config.wet} | own
+
+
+def test_a_configuration_is_still_a_dataclass():
+    config = Config(file="a", horizon=5)
+    assert config.given == {"file", "horizon"}
+    assert config == Config(file="a"), "what was given is no part of what it is"
+    for twin in (copy.deepcopy(config), pickle.loads(pickle.dumps(config))):
+        assert twin == config
+        assert twin.given == config.given
+    with pytest.raises(TypeError):
+        Config("a")  # type: ignore[call-arg]
