@@ -11,7 +11,7 @@ import pytest
 from mmwave_baselines.cell_selection import counting
 from mmwave_baselines.cell_selection.best_response import best_response
 from mmwave_baselines.cell_selection.bounds import joint_bound, potential_bound
-from mmwave_baselines.cell_selection.joint import measure, rule_table, table_of
+from mmwave_baselines.cell_selection.joint import measure, table_of
 from mmwave_baselines.cell_selection.joint_value import solve_joint
 from mmwave_baselines.cell_selection.loads import FRAMES, load_law
 from mmwave_baselines.cell_selection.model import Game, swaps
@@ -24,6 +24,21 @@ from mmwave_gym.agents.protocol import NotApplicable
 from mmwave_gym.scenarios.cell_selection.game import PRINTED_MATRIX
 
 TWO_STATES = ((0.7, 0.3), (0.2, 0.8))
+
+
+def rule_table(game, rule, tie="random"):
+    """Table (C, L, M, L) of the paper's Load, Rate or Channel; ties "random", "stay" (then lowest) or "lowest"."""
+    rate = np.array(game.rate_bps_hz)[game.links][:, None, None, :]
+    serving = np.eye(game.num_cells)[None, :, None, :]
+    others = game.loads[None, None].astype(float)
+    score = {"channel": rate + 0 * others + 0 * serving, "rate": rate / (others + 1.0) + 0 * serving}
+    score["load"] = 0 * rate - others - serving  # eq. 4's U counts the UE in its own cell
+    best = score[rule] >= score[rule].max(axis=-1, keepdims=True) - 1e-9
+    if tie == "stay":
+        best = np.where((best & (serving > 0)).any(axis=-1, keepdims=True), best & (serving > 0), best)
+    if tie != "random":
+        best = best & (best.cumsum(axis=-1) == 1)
+    return best / best.sum(axis=-1, keepdims=True)
 
 
 def printed(num_ues: int, handover_cost: float = 0.1, ratio: float = 0.14, num_cells: int = 3) -> Game:
