@@ -427,7 +427,7 @@ def test_a_policy_with_memory_forgets_where_an_episode_starts(tmp_path):
     assert (memory.recurrent[0][1:] != fresh.recurrent[0][1:]).any()
 
 
-class Told:
+class Uniforms:
     """A chance whose numbers are known, (rows, slots)."""
 
     def __init__(self, uniform):
@@ -450,7 +450,7 @@ def test_the_online_agent_learns_as_the_simulation_does(tmp_path):
     batch = Batch(scenario, 3)
     uniform = np.random.default_rng(2).random((3, slots))
     batch.reset([EpisodeKey(8, i, "a3c A1 learning") for i in range(3)])
-    memory = agent.begin(View(batch, "local"), Told(uniform))
+    memory = agent.begin(View(batch, "local"), Uniforms(uniform))
     started, visit = np.ones(3, bool), np.zeros(3, int)
     for _ in range(slots):
         observation = batch.observe()[:, 0]
