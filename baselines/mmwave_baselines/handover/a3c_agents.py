@@ -90,6 +90,7 @@ class OnlineA3c(Policy):
     fetch_every: blocks of 20 slots between two fetches. rate: of learning, None for the last one of the training.
     """
 
+    carries = True
     expensive = True  # half a minute of processor time a task and training seed: boards show committed rows
 
     def __init__(self, network: Any, card: Mapping[str, Any], fetch_every: int = 1, rate: float | None = None):
