@@ -54,21 +54,21 @@ def checks() -> dict[str, str]:
     return dict(_CHECKS)
 
 
-def check_agent(agent: Any, task: Any, *, copies: int = 4, steps: int = 24, seed: int = 0, **keywords: Any) -> None:
+def check_agent(agent: Any, task: Any, *, num_envs: int = 4, steps: int = 24, seed: int = 0, **keywords: Any) -> None:
     """Check that an agent keeps the contract in a task. Returns None, or raises an AgentError.
 
     agent: whatever `load_agent` takes: an object, a class, a name, a file. task: a task or its name, the id of an
-    environment with its `keywords`, or a Gymnasium environment of this package. copies: at least 3 worlds that are
-    played side by side. steps: how many, at least 4. seed: of the worlds, where `task` is no task.
+    environment with its `keywords`, or a Gymnasium environment of this package. num_envs: at least 3 worlds that
+    are played side by side. steps: how many, at least 4. seed: of the worlds, where `task` is no task.
 
     The error names the check, what happened and what to do; `checks()` lists them. NotApplicable, also an AgentError:
     the agent has no business in this task. ValueError for an unknown task or bad numbers.
     """
-    at_least("copies", copies, 3, integer=True)
+    at_least("num_envs", num_envs, 3, integer=True)
     at_least("steps", steps, 4, integer=True)
     found, scenario = _world(task, keywords)
     player = load_agent(agent, scenario.name, found)
-    test = _Test(player, scenario, found, copies, steps, seed)
+    test = _Test(player, scenario, found, num_envs, steps, seed)
     for run in (_metadata, _plays, _remembers_nothing, _is_repeatable, _keeps_its_access, _states, _order, _batch):
         run(test)
     _start(test)
@@ -100,7 +100,7 @@ class _Test:
     agent: Any
     scenario: Scenario[Any, Any]
     task: Any
-    copies: int
+    num_envs: int
     steps: int
     seed: int
 
@@ -109,8 +109,8 @@ class _Test:
 
     def batch(self, first: int = 0) -> Batch:
         """Worlds from the training split of the task."""
-        batch = Batch(self.scenario, self.copies, draws_ahead=False)
-        numbers = list(range(first, first + self.copies))
+        batch = Batch(self.scenario, self.num_envs, draws_ahead=False)
+        numbers = list(range(first, first + self.num_envs))
         batch.reset(self.task.keys(numbers, "train") if self.task else [EpisodeKey(self.seed + n) for n in numbers])
         return batch
 
@@ -291,7 +291,7 @@ def _order(test: _Test) -> None:
 
 
 def _batch(test: _Test) -> None:
-    last = test.copies - 1
+    last = test.num_envs - 1
     todo = "Let each row depend on itself alone: no mean over rows, no count of rows."
     for block in ([last], list(range(last))):
         replay = test.recording.again(block)
@@ -303,7 +303,7 @@ def _start(test: _Test) -> None:
     """Half-way the first copy's episode begins anew; the others go on."""
     replay, half = test.recording.again(), test.steps // 2 | 1  # odd: no multiple of what an agent may count in
     first = test.recording.copies == 0
-    checked = ~first if getattr(test.agent, "carries", False) else np.ones(test.copies, bool)
+    checked = ~first if getattr(test.agent, "carries", False) else np.ones(test.num_envs, bool)
     todo = "Reset the rows that episode_start marks, no others; carries = True says that what is learnt outlives it."
     for t in range(test.steps):
         back = t >= half

@@ -66,7 +66,7 @@ class Frames:
         if size != self.size:
             raise AgentError(f"the policy reads observations of {self.size} numbers, got {size}.")
         frame = self._normalise(observation) if self._normalise else np.array(observation, np.float32)
-        absent = ~observation.any(axis=1)  # an empty place among many agents: training showed zeros for it
+        absent = ~observation.any(axis=1)  # an empty agent slot: training showed zeros for it
         if absent.any() and getattr(getattr(memory, "view", None), "num_agents", 1) > 1:
             frame[absent] = 0.0
         width = size * self.frame_stack
@@ -87,7 +87,7 @@ class Policy:
 
     `card` is the `.json`, see `save_policy`. A Q-network is always greedy: its outputs are no probabilities. Between
     choices that look the same to a network over choices it draws, as that network did in training: were it always
-    the first, agents that share the network would all run to the same place.
+    the first, agents that share the network would all choose the same.
     """
 
     access = "local"

@@ -13,11 +13,16 @@ import mmwave_gym
 from mmwave_gym.agents import AgentError, NotApplicable, Rule, check_agent, checks
 from mmwave_gym.benchmark.task import Task
 
-TASKS = {
+POWERS: dict[str, Any] = {"num_bs": 5, "horizon": 60}
+HARD = {**POWERS, "ue_radius_m": 30.0, "reward": "difference", "levels": None, "observation": "local"}
+TASKS: dict[str, tuple[str | Task, ...]] = {
     "association": ("association/small",),
     "cell_selection": ("cell_selection/n3-cost10",),
     "handover": ("handover/a1-beta25",),
-    "power_allocation": ("power_allocation/paper-14", "power_allocation/hard-14"),
+    "power_allocation": (
+        Task(env_id="MmwavePowerAllocation-v0", kwargs=POWERS, name="power_allocation/few-levels"),
+        Task(env_id="MmwavePowerAllocation-v0", kwargs=HARD, name="power_allocation/few-hard"),
+    ),
     "street": ("street/car-sparse",),
 }
 """Small tasks of each scenario; an agent is checked in the first that it has any business in."""
@@ -30,10 +35,10 @@ def test_shipped_agents_keep_the_contract(name: str) -> None:
     scenario, agent = name.split("/")
     for task in TASKS[scenario]:
         try:
-            return check_agent(agent, task, copies=3)
+            return check_agent(agent, task, num_envs=3)
         except NotApplicable:
             continue
-    pytest.fail(f"{name} has no business in {', '.join(TASKS[scenario])}: add a small task in which it has.")
+    pytest.fail(f"{name} is not applicable to any task here: add a small one to TASKS.")
 
 
 class Good(Rule):
@@ -168,7 +173,7 @@ BROKEN = {
 
 def test_a_good_agent_passes_wherever_it_plays() -> None:
     check_agent(Good(), ENV, horizon=100)
-    check_agent(Good, Task(env_id=ENV, kwargs={"horizon": 10}), copies=3)  # episodes end on the way
+    check_agent(Good, Task(env_id=ENV, kwargs={"horizon": 10}), num_envs=3)  # episodes end on the way
     check_agent(Good, Task(env_id=ENV, kwargs={"horizon": 10}, episodes=6, carry=2))
     check_agent(Good(), gymnasium.make(ENV))
     check_agent("a3", "handover/a3-beta25")
@@ -222,7 +227,7 @@ def test_what_cannot_be_checked_is_said() -> None:
         check_agent(Good(), "handover/a1-beta25", horizon=3)
     with pytest.raises(ValueError, match="is needed, got 5"):
         check_agent(Good(), 5)
-    with pytest.raises(ValueError, match="copies must be at least 3"):
-        check_agent(Good(), ENV, copies=2)
+    with pytest.raises(ValueError, match="num_envs must be at least 3"):
+        check_agent(Good(), ENV, num_envs=2)
     with pytest.raises(NotApplicable, match="needs levels"):
         check_agent("cdpq", "power_allocation/hard-14")

@@ -1,7 +1,7 @@
 """UCB over cells, the paper's learning baseline (arXiv 1801.02077, eq. 34-35): each cell is an arm of a bandit.
 
 The reward is that of the environment (eq. 17), price of handovers included. The paper's text leaves three things
-open, and they matter (section 6.4 of our notes on it):
+open, and they matter:
 
 1. Arms that were never played come first: the serving cell if it is one, then the lowest index.
 2. Ties go to the serving cell. With the lowest index instead, a UE whose every switch earns the same cycles for ever.
@@ -84,8 +84,8 @@ class NormalisedUcb(Ucb):
     """UCB with the reward divided by 30 bit/s/Hz.
 
     UCB's bound is for rewards in [0, 1]. In the paper's world rates are 20 to 28 bit/s/Hz and seldom above 30 (30 dBm
-    at one metre without shadowing: 31.4), so the division brings the reward without a handover into [0, 1], nearly. It
-    is the scale measured in section 5.4 of our notes. A shift by the handover's price would not change the argmax.
+    at one metre without shadowing: 31.4), so the division brings the reward without a handover into [0, 1], nearly. A
+    shift by the handover's price would not change the argmax.
     """
 
     label = "UCB, reward / 30"

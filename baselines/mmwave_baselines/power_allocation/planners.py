@@ -102,15 +102,15 @@ def networks(view: View, copies: IndexArray) -> Iterator[tuple[tuple[IndexArray,
                     ),
                 )
     for found in by_size.values():
-        rows, place = np.array([[copy] for copy, _ in found]), np.stack([at for _, at in found])
+        rows, slot = np.array([[copy] for copy, _ in found]), np.stack([at for _, at in found])
         gain = [_among(seen["gain"][copy], at) for copy, at in found]
         yield (
-            (rows, place),
+            (rows, slot),
             Network(
                 gain=np.stack([g if isinstance(g, np.ndarray) else g.toarray() for g in gain]),
-                own_gain=seen["own_gain"][rows, place],
-                noise_mw=np.full(place.shape, constants["noise_mw"]),
-                present=np.ones(place.shape, dtype=bool),
+                own_gain=seen["own_gain"][rows, slot],
+                noise_mw=np.full(slot.shape, constants["noise_mw"]),
+                present=np.ones(slot.shape, dtype=bool),
                 **common,
             ),
         )

@@ -17,7 +17,7 @@ from mmwave_gym.benchmark import statistics
 from mmwave_gym.benchmark.leaderboard.rows import ACCESS_LEVELS, Run
 from mmwave_gym.benchmark.statistics import Interval, Sample
 
-USUAL_SEEDS = 5  # DESIGN section 4: learned agents come with at least five training seeds
+USUAL_SEEDS = 5  # of a learned agent; with fewer its interval says little
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,9 @@ GEOMETRIES: Mapping[str, Mapping[str, Any]] = {
     "paper": {"radius_m": 150.0, "building_sides": (0.0, 1.0), "snr_1m_db": 42.06},
     "blocked": {"radius_m": 204.0, "building_sides": (0.85, 1.0), "snr_1m_db": 45.50},
 }
-"""What `geometry` stands for: SPEC 2 (paper) and 5.3 (blocked); the SNR makes the strongest cell earn 800 Mbit/s."""
+"""What `geometry` stands for: the paper's streets, and streets with buildings (ours).
+
+The SNR makes the strongest cell earn 800 Mbit/s."""
 
 PAPER_UES = 512
 MOST_UES = 1e5

@@ -592,7 +592,7 @@ def test_every_agent_found_plays_a_small_task():
 
 
 def test_the_order_of_rules_in_blocked_streets():
-    """As in our notes on learning, on a smaller map: keeping cells free pays more than joining them."""
+    """Keeping cells free pays more than joining them."""
     kwargs = {"geometry": "blocked", "num_ues": 128, "crossings": (4, 4), "duration_s": 50.0}
     task = Task(env_id=ENV, kwargs=kwargs, episodes=3, warmup_steps=900)
     rate = {

@@ -327,7 +327,7 @@ def test_clusters_decide_who_shares_a_server():
 
 
 def test_imitation_makes_a_start_and_stable_learning_keeps_it():
-    """Section 6.5 of our notes: reward after imitation, and that the stable mode does not spoil it, over six rooms."""
+    """Imitation earns more than no training, and the stable mode does not spoil it; means over six worlds."""
     begun, after, random = [], [], []
     for seed in range(6):
         run = a3c.train("stable", seed=seed, blocks=60)
