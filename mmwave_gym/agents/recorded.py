@@ -67,11 +67,9 @@ class RecordedView(View):
         return seen
 
     def action_mask(self) -> NDArray[np.bool_] | None:
-        return (
-            None
-            if self.frames[0].mask is None
-            else self.shown("mask_after" if self.after else "mask").reshape(self.num_rows, -1)
-        )
+        if self.frames[0].mask is None:
+            return None
+        return self.shown("mask_after" if self.after else "mask").reshape(self.num_rows, -1)
 
 
 def _stacked(parts: list[Any]) -> NDArray[Any]:
