@@ -10,7 +10,6 @@ from typing import Any
 import gymnasium
 import numpy as np
 import pytest
-from small_scenarios import register
 
 import mmwave_gym
 from mmwave_gym.agents import AgentError, RowRng, Rule, check_agent, rule
@@ -18,7 +17,6 @@ from mmwave_gym.core.batch import Batch, View
 from mmwave_gym.core.registration import make_scenario
 from mmwave_gym.core.scenario import EpisodeKey
 
-register()
 ENV = "MmwaveHandover-v0"
 
 
@@ -107,7 +105,7 @@ def test_a_rule_says_what_it_needs() -> None:
         Counts().predict(rows_of(batch)[:2], Counts().begin(view))
 
 
-def test_seen_knows_slots_empty_ones_and_masks() -> None:
+def test_seen_knows_slots_empty_ones_and_masks(small_scenarios: Any) -> None:
     caught = []
 
     class Looks(Rule):
