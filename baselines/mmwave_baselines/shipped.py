@@ -7,6 +7,8 @@ it. They need neither torch nor Stable-Baselines3. What is measured is all seeds
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 from typing import Any
@@ -31,62 +33,66 @@ def _shipped(package: str) -> dict[tuple[str, str], tuple[int, ...]]:
     return {key: tuple(sorted(seeds)) for key, seeds in found.items()}
 
 
+@dataclass(frozen=True)
 class Shipped:
-    """An agent of one algorithm in one scenario; `for_task` gives the policy of a task and a training seed.
+    """An agent of one algorithm in one scenario; `for_task` gives the policy of a task and a training seed."""
 
-    A subclass lives in the package beside whose modules its weights are, which has the scenario's name.
-    """
-
+    package: str
+    """The package with the weights: `__package__` of the module beside whose files they are, named as the scenario."""
     algorithm: str
     """How the names of its files begin, without a hyphen."""
     label: str
-    kind: type[Policy] | None = None  # that which the metadata name
+    about: str
+    """One line for the docs."""
+    kind: type[Policy] | None = None
+    """What plays the network; None: what its metadata say."""
+    access: str = "local"
+    trained_for: Callable[[Task], str] | None = None
+    """What the names of the files say of a task, for weights that play several tasks; None: the task's own name."""
+    refuses: Callable[[Task], str | None] | None = None
+    """Why a task cannot be played at all, for instance because the policy reads another observation."""
 
-    @classmethod
-    def _package(cls) -> tuple[str, str]:
-        package = cls.__module__.rpartition(".")[0]
-        return package, package.rpartition(".")[2]
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "__doc__", self.about)
 
-    @classmethod
-    def trained_for(cls, task: Task) -> str:
-        """What the names of the files say of a task; a subclass whose policies play several tasks says it."""
-        return task.name.split("/", 1)[1]
+    @property
+    def scenario(self) -> str:
+        return self.package.rpartition(".")[2]
 
-    @classmethod
-    def training_seeds(cls, task: Task | None) -> tuple[int, ...]:
+    def training_seeds(self, task: Task | None) -> tuple[int, ...]:
         """Seeds with weights for `task`, none for a task that nobody trained for."""
-        package, scenario = cls._package()
-        if task is None or not task.name.startswith(f"{scenario}/"):
+        if task is None or not task.name.startswith(f"{self.scenario}/") or (self.refuses and self.refuses(task)):
             return ()
-        return _shipped(package).get((cls.algorithm, cls.trained_for(task)), ())
+        return _shipped(self.package).get((self.algorithm, self._trained_for(task)), ())
 
-    @classmethod
-    def for_task(cls, task: Task | None, training_seed: int | None = None) -> Policy:
+    def for_task(self, task: Task | None, training_seed: int | None = None) -> Policy:
         """The policy trained for `task`, by default that of the lowest seed.
 
         Raises NotApplicable where there are no weights for the task, AgentError for a seed that was not trained.
         """
         if task is None:
-            raise NotApplicable(f"{cls.label} is trained task by task: name one, or the path of a policy.")
-        package, scenario = cls._package()
-        seeds = cls.training_seeds(task)
+            raise NotApplicable(f"{self.label} is trained task by task: name one, or the path of a policy.")
+        if self.refuses and (reason := self.refuses(task)):
+            raise NotApplicable(f"{self.label} {reason}")
+        seeds = self.training_seeds(task)
         if not seeds:
-            names = sorted(f"{scenario}/{t}" for a, t in _shipped(package) if a == cls.algorithm)
+            names = sorted(f"{self.scenario}/{t}" for a, t in _shipped(self.package) if a == self.algorithm)
             trained = ", ".join(names) or "none"
-            raise NotApplicable(f"no shipped {cls.label} weights for {task.name}; there are some for: {trained}.")
+            raise NotApplicable(f"no shipped {self.label} weights for {task.name}; there are some for: {trained}.")
         seed = seeds[0] if training_seed is None else training_seed
         if seed not in seeds:
-            raise AgentError(f"{cls.label} was trained for {task.name} with the seeds {seeds}, not with {seed}.")
-        policy = _policy(cls.kind, package, f"{cls.algorithm}-{cls.trained_for(task)}-s{seed}")
-        own_task = cls.trained_for.__func__ is Shipped.trained_for.__func__  # type: ignore[attr-defined]
-        if policy.metadata["env_id"] != task.env_id or (
-            own_task and policy.metadata["kwargs"] != _as_json(task.kwargs)
-        ):
+            raise AgentError(f"{self.label} was trained for {task.name} with the seeds {seeds}, not with {seed}.")
+        policy = _policy(self.kind, self.package, f"{self.algorithm}-{self._trained_for(task)}-s{seed}")
+        other_world = self.trained_for is None and policy.metadata["kwargs"] != _as_json(task.kwargs)
+        if policy.metadata["env_id"] != task.env_id or other_world:
             raise NotApplicable(
-                f"{cls.label} was trained for another world that was called {task.name}: train it again."
+                f"{self.label} was trained for another world that was called {task.name}: train it again."
             )
-        policy.label = cls.label
+        policy.label = self.label
         return policy
+
+    def _trained_for(self, task: Task) -> str:
+        return self.trained_for(task) if self.trained_for else task.name.split("/", 1)[1]
 
 
 def _as_json(kwargs: Any) -> dict[str, Any]:

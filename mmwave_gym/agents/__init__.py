@@ -1,7 +1,7 @@
 """Agents: what one is, how it is found, loaded and played. Called, it lists their names:
 
 mmwave_gym.agents("handover")     # ["a2c", "a3", …]
-mmwave_gym.agents.check_agent(MyAgent())
+mmwave_gym.agents.check_agent(MyAgent(), "handover/a1-beta25")
 """
 
 from __future__ import annotations
@@ -9,11 +9,24 @@ from __future__ import annotations
 import sys
 from types import ModuleType
 
+from mmwave_gym.agents.contract import check_agent, checks
 from mmwave_gym.agents.loading import load_agent
 from mmwave_gym.agents.protocol import Agent, AgentError, NotApplicable, RowRng
 from mmwave_gym.agents.registry import agents
+from mmwave_gym.agents.rule import Rule, Seen
 
-__all__ = ["Agent", "AgentError", "NotApplicable", "RowRng", "agents", "load_agent"]
+__all__ = [
+    "Agent",
+    "AgentError",
+    "NotApplicable",
+    "RowRng",
+    "Rule",
+    "Seen",
+    "agents",
+    "check_agent",
+    "checks",
+    "load_agent",
+]
 
 
 class _Agents(ModuleType):

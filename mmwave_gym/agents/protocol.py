@@ -24,7 +24,8 @@ class Agent(Protocol):
     """The protocol. Only `predict` is required.
 
     Optional attributes: `access` ("local" by default, see `core.access.ACCESS_LEVELS`), `label`, `kind` ("rule",
-    "paper", "learned", "floor", "ceiling"), `config` (a dict of JSON values), `weights_sha256`, `training_seeds`.
+    "paper", "learned", "floor", "ceiling"), `config` (a dict of JSON values), `weights_sha256`, `training_seeds`,
+    `carries` (True: what it has learnt outlives an episode, so `episode_start` does not reset it).
     Optional methods:
 
     * `for_task(task, training_seed)`, on a class or factory: the agent made for a task (None: for any).
@@ -42,8 +43,8 @@ class Agent(Protocol):
     ) -> tuple[NDArray[Any], Any]:
         """Actions (rows, …) for observations (rows, features), and the new state.
 
-        All memory lives in `state`, one row a copy, so that rows are independent. `episode_start` marks rows whose
-        episode begins with this observation.
+        All memory lives in `state`, so that rows are independent. A row is an agent slot of an environment copy, copies
+        first. `episode_start` (rows,) marks rows whose episode begins with this observation.
         """
 
 

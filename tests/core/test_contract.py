@@ -1,4 +1,4 @@
-"""The contract of DESIGN section 6, for every registered environment and three small scenarios."""
+"""What Gymnasium, PettingZoo and Stable-Baselines3 ask, for every registered environment and three small scenarios."""
 
 from __future__ import annotations
 

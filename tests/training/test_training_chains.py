@@ -14,7 +14,7 @@ pytest.importorskip("sb3_contrib", reason="the extra mmwave-gym[train] is not in
 
 from rich.console import Console
 
-from mmwave_baselines.association.learned import Traveller
+from mmwave_baselines.association.learned import CandidatesPolicy
 from mmwave_baselines.training.command import parse
 from mmwave_baselines.training.per_agent_gae import PerAgentGaeBuffer, PerAgentGaePpo, TurnTakingVecEnv
 from mmwave_baselines.training.ppo import Ppo, build
@@ -156,7 +156,7 @@ def test_it_trains_and_what_it_saves_plays_at_any_density(tmp_path: Any, monkeyp
     assert metadata["results"]["reward"] == 9.0
     assert metadata["results"]["steps"] == 512
     assert "--vary" in metadata["command"]
-    policy: Any = read_policy(path.read_bytes(), path.with_suffix(".json").read_bytes(), "policy", Traveller)
+    policy: Any = read_policy(path.read_bytes(), path.with_suffix(".json").read_bytes(), "policy", CandidatesPolicy)
     for num_ues, most in ((6, None), (20, 3)):
         task = Task(env_id=ENV, kwargs={**SMALL, "num_ues": num_ues, "max_candidates": most}, episodes=1)
         assert all(row["network_rate_mbps"] > 0.0 for row in evaluate(policy, task))

@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mmwave_baselines.association.reading import read
-from mmwave_gym.agents.protocol import RowRng, begun
+from mmwave_gym.agents.protocol import RowRng
+from mmwave_gym.agents.rule import Rule, Seen
 from mmwave_gym.core.batch import View
 from mmwave_gym.core.checks import at_least
 from mmwave_gym.core.types import Float64Array, Int64Array
@@ -26,12 +26,10 @@ from mmwave_gym.core.types import Float64Array, Int64Array
 
 @dataclass
 class LbhMemory:
-    view: View
     value: Float64Array  # (rows, epoch, candidate): V, in bit/Hz
-    stale: NDArray[np.bool_]  # (rows,): has this row decided already?
 
 
-class Lbh:
+class Lbh(Rule):
     """handover_cost: c in (bit/s/Hz) s, at least 0; ValueError otherwise."""
 
     access = "trajectory"
@@ -43,30 +41,15 @@ class Lbh:
         self._cost = float(handover_cost)
         self.config: dict[str, Any] = {"handover_cost": self._cost}
 
-    def begin(self, view: View, rng: RowRng | None = None) -> LbhMemory:
-        return LbhMemory(view, self._values(view), np.zeros(view.num_rows, bool))
+    def act(self, seen: Seen, rng: RowRng) -> Int64Array:
+        now = read(seen)
+        value = seen.memory.value[np.arange(len(seen)), seen.look("epoch")["epoch"]]
+        return now.best(value - self._cost * ~now.serving)
 
-    def predict(
-        self,
-        observation: NDArray[Any],
-        state: LbhMemory | None = None,
-        episode_start: NDArray[np.bool_] | None = None,
-        deterministic: bool = True,
-    ) -> tuple[Int64Array, LbhMemory]:
-        memory: LbhMemory = begun(state, self)
-        if episode_start is not None and (again := np.asarray(episode_start, bool) & memory.stale).any():
-            memory.value[again] = self._values(memory.view)[again]
-        memory.stale[:] = True
-        seen = read(memory.view, observation)
-        value = memory.value[np.arange(len(seen.allowed)), memory.view.look("epoch")["epoch"]]
-        return seen.best(value - self._cost * ~seen.serving), memory
-
-    def _values(self, view: View) -> Float64Array:
+    def remember(self, view: View) -> LbhMemory:
         world = view.look("ue", "interval_s", "candidate", "foreseen")
         parts = zip(world["ue"], world["interval_s"], world["candidate"], world["foreseen"][..., 1], strict=True)
-        return np.stack(
-            [alone(ue, interval_s, candidate, mean, self._cost) for ue, interval_s, candidate, mean in parts]
-        )
+        return LbhMemory(np.stack([alone(*part, self._cost) for part in parts]))
 
 
 def alone(
@@ -82,9 +65,9 @@ def alone(
     ends = np.append(ue[order][1:] != ue[order][:-1], True)
     following = np.where(ends, -1, np.append(order[1:], -1))
     # How many epochs of its UE follow each one.
-    place = np.arange(len(order))
+    at = np.arange(len(order))
     last = np.flatnonzero(ends)
-    after = last[np.searchsorted(last, place)] - place
+    after = last[np.searchsorted(last, at)] - at
     exists = candidate >= 0
     exists[:, 0] = True  # who has no candidate has one choice, nobody
     for steps in range(1, int(after.max(initial=0)) + 1):

@@ -31,7 +31,7 @@ def free_sites(constants: Any) -> NDArray[np.bool_]:
     return ~vertex_cover(len(constants["bs_m"]), constants["roads"])
 
 
-class Traveller(Policy):
+class CandidatesPolicy(Policy):
     """A policy over candidates that plays wherever candidates are described alike, however many there are.
 
     Bounds of the observation are those of its training, so that numbers mean to it what they meant there.
@@ -44,13 +44,13 @@ class Traveller(Policy):
 
     def begin(self, view: View, rng: RowRng) -> Any:
         """Raises AgentError where candidates are described otherwise."""
-        here = [f.name for f in view.fields] + [ROLE.name] * self.with_roles
-        there = [field[0] for field in self.metadata["fields"]]
-        if here != there:
-            raise AgentError(f"this policy reads {', '.join(there)}; here an observation has {', '.join(here)}.")
-        at_home = self._for(int(view.action_space.n))  # type: ignore[attr-defined]
-        told = _Told(view, at_home, self.with_roles)
-        return _Trip(at_home, told, at_home.begin(told, rng))  # type: ignore[arg-type]
+        names = [f.name for f in view.fields] + [ROLE.name] * self.with_roles
+        trained = [field[0] for field in self.metadata["fields"]]
+        if names != trained:
+            raise AgentError(f"this policy reads {', '.join(trained)}; here an observation has {', '.join(names)}.")
+        here = self._for(int(view.action_space.n))  # type: ignore[attr-defined]
+        shown = _TrainedView(view, here, self.with_roles)
+        return _State(here, shown, here.begin(shown, rng))  # type: ignore[arg-type]
 
     def predict(
         self,
@@ -61,7 +61,7 @@ class Traveller(Policy):
     ) -> tuple[NDArray[Any], Any]:
         if state is None:
             raise AgentError("begin(view, rng) must be called first: the number of candidates is unknown.")
-        seen = state.told.with_roles(observation)
+        seen = state.view.with_roles(observation)
         action, state.memory = state.policy.predict(seen, state.memory, episode_start, deterministic)
         return action, state
 
@@ -76,13 +76,13 @@ class Traveller(Policy):
 
 
 @dataclasses.dataclass
-class _Trip:
+class _State:
     policy: Policy
-    told: _Told
+    view: _TrainedView
     memory: Any
 
 
-class _Told:
+class _TrainedView:
     """A view whose observations have the roles, and the bounds that the policy knows."""
 
     def __init__(self, view: View, policy: Policy, roles: bool):
@@ -101,32 +101,25 @@ class _Told:
         return np.concatenate((observation, self._free[offered] & (offered >= 0)), axis=1, dtype=np.float32)
 
 
-class _OfGeometry(Shipped):
-    """Trained for a geometry of the streets; in a city those of the blocked streets play."""
-
-    kind = Traveller
-
-    @classmethod
-    def trained_for(cls, task: Task) -> str:
-        if task.kwargs.get("city") is not None:
-            return "blocked"
-        return str(task.kwargs.get("geometry", "paper"))
+def geometry(task: Task) -> str:
+    """The geometry of the streets that weights were trained for; in a city those of the blocked streets play."""
+    return "blocked" if task.kwargs.get("city") is not None else str(task.kwargs.get("geometry", "paper"))
 
 
-class Turns(_OfGeometry):
-    """`python -m train.turns`: sees what the environment shows a UE."""
-
-    algorithm, label = "turns", "PPO by turns"
-
-
-class MaskablePpo(_OfGeometry):
-    """`python -m train.ppo`: sb3-contrib's MaskablePPO on the same credit; sees what the environment shows a UE."""
-
-    algorithm, label = "maskable_ppo", "MaskablePPO"
-
-
-class Roles(_OfGeometry):
-    """`python -m train.turns --roles --imitate cover`: sees which base stations a vertex cover leaves free, too."""
-
-    algorithm, label = "roles", "PPO by turns, with roles"
-    access = "central"
+Turns = Shipped(
+    __package__,
+    "turns",
+    "PPO by turns",
+    "`python -m train.turns`: sees what the environment shows a UE.",
+    kind=CandidatesPolicy,
+    trained_for=geometry,
+)
+Roles = Shipped(
+    __package__,
+    "roles",
+    "PPO by turns, with roles",
+    "`python -m train.turns --roles --imitate cover`: sees which base stations a vertex cover leaves free, too.",
+    kind=CandidatesPolicy,
+    access="central",
+    trained_for=geometry,
+)

@@ -21,7 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmwave_baselines.association.world import KnownWorld, known_worlds
-from mmwave_gym.agents.protocol import AgentError, NotApplicable, RowRng, begun
+from mmwave_gym.agents.protocol import AgentError, NotApplicable, RowRng
+from mmwave_gym.agents.rule import Rule, Seen
 from mmwave_gym.core.batch import View
 from mmwave_gym.core.checks import at_least
 from mmwave_gym.core.types import FloatArray, IntArray
@@ -98,13 +99,12 @@ def _gap_bits(world: KnownWorld, cells: IntArray) -> FloatArray:
 class Plan:
     """What to do in every copy: `rank` (copies, epochs) at the epoch it is at, and the routes it was made for."""
 
-    view: View
     rank: IntArray
     epoch: IntArray  # (copies,)
     first_s: FloatArray  # (copies, ue): tells a new episode from a repetition
 
 
-class Optimum:
+class Optimum(Rule):
     """Solves every episode of its block when it begins, and plays the plan; for a dozen UEs at most.
 
     warmup_steps, scored_steps: the steps that do not count at first, and those that count then (None: all that
@@ -136,36 +136,31 @@ class Optimum:
             )
         return cls(task.warmup_steps, task.scored_steps)
 
-    def begin(self, view: View, rng: RowRng | None = None) -> Plan:
+    def remember(self, view: View) -> Plan:
         now = view.look("epoch", "first_s")
-        plan = Plan(view, np.zeros((view.num_envs, view.horizon), np.int64), now["epoch"].copy(), now["first_s"])
-        self._solve(plan, list(range(view.num_envs)))
+        plan = Plan(np.zeros((view.num_envs, view.horizon), np.int64), now["epoch"].copy(), now["first_s"])
+        self._solve(plan, view, list(range(view.num_envs)))
         return plan
 
-    def predict(
-        self,
-        observation: NDArray[Any],
-        state: Plan | None = None,
-        episode_start: NDArray[np.bool_] | None = None,
-        deterministic: bool = True,
-    ) -> tuple[IntArray, Plan]:
-        plan: Plan = begun(state, self)
-        started = np.zeros(len(plan.epoch), bool) if episode_start is None else np.asarray(episode_start, bool)
-        if (started & (plan.epoch > 0)).any():
-            first_s = plan.view.look("first_s")["first_s"]
-            others = np.flatnonzero((first_s != plan.first_s).any(axis=1))
-            plan.first_s = first_s
-            self._solve(plan, others.tolist())
-        plan.epoch[started] = 0
-        action = plan.rank[np.arange(len(plan.epoch)), plan.epoch]
-        plan.epoch += 1
-        return action, plan
+    def restart(self, memory: Plan, view: View, rows: NDArray[np.bool_]) -> Plan:
+        first_s = view.look("first_s")["first_s"]
+        others = np.flatnonzero((first_s != memory.first_s).any(axis=1))
+        memory.first_s = first_s
+        self._solve(memory, view, others.tolist())
+        memory.epoch[rows] = 0
+        return memory
 
-    def _solve(self, plan: Plan, copies: list[int]) -> None:
+    def act(self, seen: Seen, rng: RowRng) -> IntArray:
+        plan: Plan = seen.memory
+        action = plan.rank[np.arange(len(seen)), plan.epoch]
+        plan.epoch += 1
+        return action
+
+    def _solve(self, plan: Plan, view: View, copies: list[int]) -> None:
         """Plan for these copies anew, from the epoch at which each is."""
         begin, scored = self.config["warmup_steps"], self.config["scored_steps"]
-        end = begin + (plan.view.horizon if scored is None else scored)
-        now = plan.view.look("epoch")["epoch"][copies]
-        for i, epoch, world in zip(copies, now.tolist(), known_worlds(plan.view, copies), strict=True):
+        end = begin + (view.horizon if scored is None else scored)
+        now = view.look("epoch")["epoch"][copies]
+        for i, epoch, world in zip(copies, now.tolist(), known_worlds(view, copies), strict=True):
             rank = best_plan(world, begin - epoch, end - epoch)
             plan.rank[i, epoch : epoch + len(rank)] = rank

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mmwave_gym.agents.protocol import NotApplicable, RowRng, begun
+from mmwave_gym.agents.protocol import NotApplicable, RowRng
+from mmwave_gym.agents.rule import Rule, RuleState, Seen
 from mmwave_gym.core.batch import View
 from mmwave_gym.core.types import Int64Array
 
@@ -28,23 +29,10 @@ class Plan:
     table: NDArray[np.float64] | None = None  # (epoch, candidate): what it has learnt
 
 
-@dataclass
-class Plans:
-    view: View
-    rows: list[Plan]
-    stale: NDArray[np.bool_] = field(init=False)  # (rows,): has this row decided already?
-
-    def __post_init__(self) -> None:
-        self.stale = np.zeros(len(self.rows), bool)
-
-
-class Planner:
+class Planner(Rule):
     """An agent that plans with `kernels`. Raises NotApplicable where numba is missing."""
 
     access = "trajectory"
-    kind: str
-    label: str
-    config: dict[str, Any]
 
     def __init__(self) -> None:
         if find_spec("numba") is None:
@@ -52,34 +40,31 @@ class Planner:
                 f"{type(self).__name__} plans with numba, which is not installed: pip install 'mmwave-gym[baselines]'."
             )
 
-    def begin(self, view: View, rng: RowRng) -> Plans:
-        seeds = (rng.random() * 2.0**53).astype(np.uint64)
+    def begin(self, view: View, rng: RowRng | None = None) -> RuleState:
+        state = super().begin(view, rng)
+        seeds = (state.rng.random() * 2.0**53).astype(np.uint64)
         worlds = known_epochs(view, range(view.num_rows))
-        return Plans(view, [Plan(e, seeds[i : i + 1].copy()) for i, e in enumerate(worlds)])
+        state.memory = [Plan(e, seeds[i : i + 1].copy()) for i, e in enumerate(worlds)]
+        return state
 
-    def predict(
-        self,
-        observation: NDArray[Any],
-        state: Plans | None = None,
-        episode_start: NDArray[np.bool_] | None = None,
-        deterministic: bool = True,
-    ) -> tuple[Int64Array, Plans]:
+    def restart(self, memory: list[Plan], view: View, rows: NDArray[np.bool_]) -> list[Plan]:
+        """The tables are made anew; chance goes on."""
+        new = np.flatnonzero(rows)
+        for i, epochs in zip(new.tolist(), known_epochs(view, new), strict=True):
+            memory[i] = Plan(epochs, memory[i].random)
+        return memory
+
+    def act(self, seen: Seen, rng: RowRng) -> Int64Array:
         from mmwave_baselines.association.kernels import network_of
 
-        plans: Plans = begun(state, self)
-        if episode_start is not None:
-            again = np.flatnonzero(np.asarray(episode_start, bool) & plans.stale)
-            for i, epochs in zip(again.tolist(), known_epochs(plans.view, again) if len(again) else (), strict=True):
-                plans.rows[i] = Plan(epochs, plans.rows[i].random)
-        plans.stale[:] = True
-        now = plans.view.look("epoch", "serving", "planned")
-        cells = len(plans.view.constants["bs_m"]) + 1
-        action = np.zeros(len(plans.rows), np.int64)
-        for i, plan in enumerate(plans.rows):
+        now = seen.look("epoch", "serving", "planned")
+        cells = len(seen.constants["bs_m"]) + 1
+        action = np.zeros(len(seen), np.int64)
+        for i, plan in enumerate(seen.memory):
             k = int(now["epoch"][i])
             if plan.epochs.choices[k] > 1:
                 action[i] = self.decide(plan, network_of(now["serving"][i], now["planned"][i], cells), k)
-        return action, plans
+        return action
 
     def decide(self, plan: Plan, network: Any, k: int) -> int:
         """The rank to choose at epoch k, which has several candidates; the network may be changed."""

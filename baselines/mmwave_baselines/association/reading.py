@@ -1,15 +1,13 @@
-"""What association agents read from an observation and from a view."""
+"""What association agents read from what they see."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mmwave_gym.agents.protocol import RowRng
-from mmwave_gym.core.batch import View
+from mmwave_gym.agents.rule import Seen
 from mmwave_gym.core.types import Float64Array, Int64Array
 
 
@@ -32,32 +30,21 @@ class Reading(NamedTuple):
         return (efficiency - self.cell_mean) / (self.load + 1.0)
 
 
-def read(view: View, observation: NDArray[Any]) -> Reading:
-    """The parts of observations (rows, features)."""
-    parts = view.fields.split(observation)
+def read(seen: Seen) -> Reading:
+    """The parts of the observations."""
     names = "efficiency", "mean_efficiency", "load", "cell_efficiency"
-    efficiency, mean, load, cell_mean = (parts[name].astype(np.float64) for name in names)
-    allowed = view.action_mask()
-    assert allowed is not None  # the scenario is masked
-    return Reading(efficiency, mean, load, cell_mean, parts["serving"] > 0.0, allowed)
+    efficiency, mean, load, cell_mean = (seen[name].astype(np.float64) for name in names)
+    return Reading(efficiency, mean, load, cell_mean, seen["serving"] > 0.0, seen.allowed)
 
 
-def with_cells_now(view: View, seen: Reading) -> Reading:
+def with_cells_now(seen: Seen) -> Reading:
     """The same with the candidates' mean efficiencies at this instant, for agents of central access."""
-    known = view.look("deciding", "offered", "serving", "efficiency_now")
+    now, known = read(seen), seen.look("deciding", "offered", "serving", "efficiency_now")
     copies = np.arange(len(known["deciding"]))
     others = known["efficiency_now"].copy()
     others[copies, known["deciding"]] = 0.0
-    cells = len(view.constants["bs_m"]) + 1  # the last is nobody's
+    cells = len(seen.constants["bs_m"]) + 1  # the last is nobody's
     flat = known["serving"] + copies[:, None] * cells
     total = np.bincount(flat.ravel(), others.ravel(), len(copies) * cells).reshape(-1, cells)
     total = np.take_along_axis(total, known["offered"].astype(np.intp), axis=1)  # rank -1 is not allowed anyway
-    return seen._replace(cell_mean=total / np.maximum(seen.load, 1.0))
-
-
-@dataclass
-class Memory:
-    """The state of an agent without memory of its own: what `begin` was given."""
-
-    view: View
-    rng: RowRng
+    return now._replace(cell_mean=total / np.maximum(now.load, 1.0))

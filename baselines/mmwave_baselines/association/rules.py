@@ -3,53 +3,35 @@
 The network brings the sum over base stations of the mean efficiency of their UEs. A link of efficiency m that joins n
 UEs of mean S therefore adds (m - S) / (n + 1), which may be less than nothing: `Msr` maximises that. It opens every
 free base station, where one weak UE later halves each strong pass. `Price` charges for that, and `Cover` keeps the base
-stations of fixed roles free for strong links. Neither is in the paper; both come from our notes on learning.
+stations of fixed roles free for strong links. Neither is in the paper.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import coo_array
 
-from mmwave_baselines.association.reading import Memory, Reading, read, with_cells_now
-from mmwave_gym.agents.protocol import RowRng, begun
+from mmwave_baselines.association.reading import Reading, read, with_cells_now
+from mmwave_gym.agents.protocol import RowRng
+from mmwave_gym.agents.rule import Rule, Seen
 from mmwave_gym.core.batch import View
 from mmwave_gym.core.checks import at_least
 from mmwave_gym.core.types import Float64Array, Int64Array
 
 
-class Rule:
-    """The allowed candidate with the highest score."""
+class ByScore(Rule):
+    """The allowed candidate with the highest score; ties go to the strongest."""
 
-    access: ClassVar[str] = "local"
-    kind = "rule"
-    label: ClassVar[str]
-    config: dict[str, Any]
+    def act(self, seen: Seen, rng: RowRng) -> Int64Array:
+        now = read(seen)
+        return now.best(self.score(seen, now))
 
-    def __init__(self) -> None:
-        self.config = {}
-
-    def begin(self, view: View, rng: RowRng) -> Any:
-        return Memory(view, rng)
-
-    def predict(
-        self,
-        observation: NDArray[Any],
-        state: Any = None,
-        episode_start: NDArray[np.bool_] | None = None,
-        deterministic: bool = True,
-    ) -> tuple[Int64Array, Any]:
-        memory = begun(state, self)
-        seen = read(memory.view, observation)
-        return seen.best(self.score(memory, seen)), memory
-
-    def score(self, memory: Any, seen: Reading) -> Float64Array:
+    def score(self, seen: Seen, now: Reading) -> Float64Array:
         """What candidates are compared by, (rows, candidate)."""
         raise NotImplementedError
 
@@ -60,58 +42,51 @@ class RandomCandidate(Rule):
     kind = "floor"
     label = "random candidate"
 
-    def predict(
-        self,
-        observation: NDArray[Any],
-        state: Any = None,
-        episode_start: NDArray[np.bool_] | None = None,
-        deterministic: bool = True,
-    ) -> tuple[Int64Array, Any]:
-        memory: Memory = begun(state, self)
-        return memory.rng.choice(read(memory.view, observation).allowed), memory
+    def act(self, seen: Seen, rng: RowRng) -> Int64Array:
+        return rng.choice(seen.allowed)
 
 
-class Sbh(Rule):
+class Sbh(ByScore):
     """SBH, SNR-based handover: the strongest candidate."""
 
     kind = "paper"
     label = "SBH (strongest)"
 
-    def score(self, memory: Memory, seen: Reading) -> Float64Array:
-        return seen.efficiency
+    def score(self, seen: Seen, now: Reading) -> Float64Array:
+        return now.efficiency
 
 
-class Rbh(Rule):
+class Rbh(ByScore):
     """RBH, rate-based handover: the candidate that gives this UE the highest rate now."""
 
     kind = "paper"
     label = "RBH (own rate)"
 
-    def score(self, memory: Memory, seen: Reading) -> Float64Array:
-        return seen.efficiency / (seen.load + 1.0)
+    def score(self, seen: Seen, now: Reading) -> Float64Array:
+        return now.efficiency / (now.load + 1.0)
 
 
-class RbhNetwork(Rule):
+class RbhNetwork(ByScore):
     """The other reading of the paper's "instant transmission rate": the candidate with the highest sum rate now."""
 
     access = "central"
     kind = "paper"
     label = "RBH (network's rate)"
 
-    def score(self, memory: Memory, seen: Reading) -> Float64Array:
-        return with_cells_now(memory.view, seen).gain(seen.efficiency)
+    def score(self, seen: Seen, now: Reading) -> Float64Array:
+        return with_cells_now(seen).gain(now.efficiency)
 
 
-class Msr(Rule):
+class Msr(ByScore):
     """Myopic sum rate: the candidate with which the network gains most over the UE's coming interval."""
 
     label = "MSR (myopic sum rate)"
 
-    def score(self, memory: Memory, seen: Reading) -> Float64Array:
-        return seen.gain(seen.mean)
+    def score(self, seen: Seen, now: Reading) -> Float64Array:
+        return now.gain(now.mean)
 
 
-class Price(Rule):
+class Price(ByScore):
     """MSR that pays for crowding: what a later strong pass through the cell will lose by one more sharer.
 
     A pass of mean efficiency kappa adds about kappa / (n + 1) to a cell of n UEs, and kappa / (n + 2) after this UE has
@@ -125,17 +100,16 @@ class Price(Rule):
         self._kappa = float(kappa_bps_hz)
         self.config = {"kappa_bps_hz": self._kappa}
 
-    def score(self, memory: Memory, seen: Reading) -> Float64Array:
-        return seen.gain(seen.mean) - self._kappa / ((seen.load + 1.0) * (seen.load + 2.0))
+    def score(self, seen: Seen, now: Reading) -> Float64Array:
+        return now.gain(now.mean) - self._kappa / ((now.load + 1.0) * (now.load + 2.0))
 
 
 @dataclass
 class CoverMemory:
-    view: View
-    free: NDArray[np.bool_]  # (base station,)
+    free: NDArray[np.bool_]  # (base station,): those of the map, the same in every row
 
 
-class Cover(Rule):
+class Cover(ByScore):
     """COVER: one end of each road, or both, serves weak links, so that the other can be kept for strong ones.
 
     Who serves weak links is a smallest vertex cover of the graph of base stations that share a road; the rest are free
@@ -151,14 +125,17 @@ class Cover(Rule):
         self._threshold = float(threshold_bps_hz)
         self.config = {"threshold_bps_hz": self._threshold}
 
-    def begin(self, view: View, rng: RowRng) -> CoverMemory:
-        return CoverMemory(view, free=~vertex_cover(len(view.constants["bs_m"]), view.constants["roads"]))
+    def remember(self, view: View) -> CoverMemory:
+        return CoverMemory(free=~vertex_cover(len(view.constants["bs_m"]), view.constants["roads"]))
 
-    def score(self, memory: CoverMemory, seen: Reading) -> Float64Array:
-        free = memory.free[memory.view.look("offered")["offered"]]  # rank -1 is not allowed anyway
-        kept = free & (seen.mean < self._threshold)
+    def restart(self, memory: CoverMemory, view: View, rows: NDArray[np.bool_]) -> CoverMemory:
+        return memory
+
+    def score(self, seen: Seen, now: Reading) -> Float64Array:
+        free = seen.memory.free[seen.look("offered")["offered"]]  # rank -1 is not allowed anyway
+        kept = free & (now.mean < self._threshold)
         last_resort = 1e6 * kept  # beyond every efficiency: among those only, it changes nothing
-        return seen.gain(seen.mean) - last_resort
+        return now.gain(now.mean) - last_resort
 
 
 def vertex_cover(num_nodes: int, edges: Sequence[Sequence[int]]) -> NDArray[np.bool_]:

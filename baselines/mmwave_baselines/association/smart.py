@@ -23,8 +23,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmwave_baselines.association.reading import read, with_cells_now
-from mmwave_gym.agents.protocol import RowRng, begun
+from mmwave_baselines.association.reading import with_cells_now
+from mmwave_gym.agents.protocol import RowRng
+from mmwave_gym.agents.rule import Rule, Seen
 from mmwave_gym.core.batch import View
 from mmwave_gym.core.checks import at_least
 from mmwave_gym.core.types import Float64Array, Int64Array
@@ -34,18 +35,18 @@ from mmwave_gym.core.types import Float64Array, Int64Array
 class SmartMemory:
     """What the rows have learnt, row by row apart. An arm is a candidate in a context of a row."""
 
-    view: View
     waiting: Int64Array  # (rows, ue): the arm that each UE plays, -1: none
     number: dict[int, int] = field(default_factory=dict)  # arms by row, context and base station
     mean: Float64Array = field(default_factory=lambda: np.zeros(1024))  # (arm,) bit/s/Hz
     plays: Float64Array = field(default_factory=lambda: np.zeros(1024))  # (arm,)
 
 
-class Smart:
+class Smart(Rule):
     """exploration: c in bit/s/Hz. delta: in bit/s/Hz. Both at least 0, ValueError otherwise."""
 
     access = "central"
     kind = "paper"
+    carries = True
     label = "SMART"
 
     def __init__(self, exploration: float = 0.2, delta: float = 0.02):
@@ -54,37 +55,35 @@ class Smart:
         self._exploration, self._delta = float(exploration), float(delta)
         self.config: dict[str, Any] = {"exploration": exploration, "delta": delta}
 
-    def begin(self, view: View, rng: RowRng | None = None) -> SmartMemory:
-        return SmartMemory(view, np.full(view.look("serving")["serving"].shape, -1))
+    def remember(self, view: View) -> SmartMemory:
+        return SmartMemory(np.full(view.look("serving")["serving"].shape, -1))
 
-    def predict(
-        self,
-        observation: NDArray[Any],
-        state: SmartMemory | None = None,
-        episode_start: NDArray[np.bool_] | None = None,
-        deterministic: bool = True,
-    ) -> tuple[Int64Array, SmartMemory]:
-        memory: SmartMemory = begun(state, self)
-        if episode_start is not None:
-            memory.waiting[np.asarray(episode_start, bool)] = -1
-        now = memory.view.look("deciding", "offered", "planned")
+    def restart(self, memory: SmartMemory, view: View, rows: NDArray[np.bool_]) -> SmartMemory:
+        """Nobody waits for an efficiency any more; what was learnt stays."""
+        memory.waiting[rows] = -1
+        return memory
+
+    def act(self, seen: Seen, rng: RowRng) -> Int64Array:
+        memory: SmartMemory = seen.memory
+        now = seen.look("deciding", "offered", "planned")
         rows, ue = np.arange(len(now["deciding"])), now["deciding"]
         self._learn(memory, memory.waiting[rows, ue], now["planned"][rows, ue])
 
-        seen = with_cells_now(memory.view, read(memory.view, observation))
-        arm = self._arms(memory, now["offered"].astype(np.int64), seen.efficiency)
+        reading = with_cells_now(seen)
+        cells = len(seen.constants["bs_m"]) + 1
+        arm = self._arms(memory, cells, now["offered"].astype(np.int64), reading.efficiency)
         exists = arm >= 0
         mean, plays = memory.mean[arm], memory.plays[arm]
         all_plays = np.where(exists, plays, 0.0).sum(axis=1, keepdims=True)
         bound = np.sqrt(np.log(np.maximum(all_plays, 1.0)) / np.maximum(plays, 1.0))
-        added = seen.gain(mean)
-        index = added + self._exploration * bound / (seen.load + 1.0)
-        best = seen.best(index)
-        kept = seen.serving.argmax(axis=1)
-        stays = seen.serving.any(axis=1) & (index[rows, best] - added[rows, kept] < self._delta)
+        added = reading.gain(mean)
+        index = added + self._exploration * bound / (reading.load + 1.0)
+        best = reading.best(index)
+        kept = reading.serving.argmax(axis=1)
+        stays = reading.serving.any(axis=1) & (index[rows, best] - added[rows, kept] < self._delta)
         action = np.where(stays, kept, best)
         memory.waiting[rows, ue] = arm[rows, action]
-        return action, memory
+        return action
 
     def _learn(self, memory: SmartMemory, arm: Int64Array, efficiency: Float64Array) -> None:
         """Count what UEs have had; arms (rows,), -1: none. Rows share no arms."""
@@ -93,10 +92,9 @@ class Smart:
         memory.plays[arm] += 1.0
         memory.mean[arm] += (efficiency - memory.mean[arm]) / memory.plays[arm]
 
-    def _arms(self, memory: SmartMemory, offered: Int64Array, efficiency: Float64Array) -> Int64Array:
+    def _arms(self, memory: SmartMemory, cells: int, offered: Int64Array, efficiency: Float64Array) -> Int64Array:
         """The arms of candidates (rows, candidate), -1: none. A new one starts with its efficiency now, as one play."""
         rows, candidates = offered.shape
-        cells = len(memory.view.constants["bs_m"]) + 1
         exists = offered >= 0
         second = offered[:, min(1, candidates - 1)]
         context = np.arange(rows)

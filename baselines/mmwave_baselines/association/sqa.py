@@ -30,6 +30,7 @@ class Sqa(Planner):
     series an epoch. depth_epochs: length of a series; None: half as many as UEs. ValueError names what is wrong."""
 
     kind = "paper"
+    carries = True  # its chance, not its table
     label = "SQA (as in the paper)"
     expensive = False
 

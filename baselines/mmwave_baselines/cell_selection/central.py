@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from mmwave_baselines.cell_selection.joint_value import JointGame, Seatings, seatings_of, solved_joint
 from mmwave_baselines.cell_selection.loads import one_more
 from mmwave_baselines.cell_selection.model import Game, compositions
-from mmwave_baselines.cell_selection.reading import Memory, game_of_task, needs_present_load
-from mmwave_gym.agents.protocol import NotApplicable, RowRng, begun
+from mmwave_baselines.cell_selection.reading import game_of_task, needs_present_load
+from mmwave_gym.agents.protocol import NotApplicable, RowRng
+from mmwave_gym.agents.rule import Rule, Seen
 from mmwave_gym.core.batch import View
 from mmwave_gym.core.types import Float64Array, Int64Array
 
@@ -78,28 +79,19 @@ def handover_gain(game: Game, rate_bps_hz: Float64Array, serving: Int64Array) ->
     return rate_bps_hz * np.where(stays, 1.0, 1.0 - game.handover_cost) + tie * stays
 
 
-class Myopic:
+class Myopic(Rule):
     """The best seating of every slot by exhaustive search, whatever comes after."""
 
     access = "central"
     kind = "paper"
     label = "centralised exhaustive search"
-    config: Mapping[str, Any] = {}
 
-    def begin(self, view: View, rng: RowRng | None = None) -> Memory:
+    def remember(self, view: View) -> Game:
         needs_present_load(view, self.label)
-        return Memory(view, rng, Game.of_constants(view.constants))
+        return Game.of_constants(view.constants)
 
-    def predict(
-        self,
-        observation: NDArray[Any],
-        state: Memory | None = None,
-        episode_start: NDArray[np.bool_] | None = None,
-        deterministic: bool = True,
-    ) -> tuple[Int64Array, Memory]:
-        memory: Memory = begun(state, self)
-        known = memory.view.look()
-        return self.seat(memory.game, known).ravel(), memory
+    def act(self, seen: Seen, rng: RowRng) -> Int64Array:
+        return self.seat(seen.memory, seen.look()).ravel()
 
     def seat(self, game: Game, known: dict[str, NDArray[Any]]) -> Int64Array:
         """Cells (copies, N) for what is known."""

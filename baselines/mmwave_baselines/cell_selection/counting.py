@@ -73,26 +73,12 @@ def states(num_cells: int, num_ues: int, num_channel_states: int = 3, formula: s
     return num_channel_states**num_cells * load_combinations(num_cells, num_ues, formula)
 
 
-def states_by_enumeration(num_cells: int, num_ues: int, num_channel_states: int = 3) -> int:
+def states_by_orbits(num_cells: int, num_ues: int, num_channel_states: int = 3) -> int:
     """States that really differ: a UE at BS 1 with any channels, the other BSs' (channel, load) pairs in any order.
 
-    Smaller than eq. 21, which sorts loads only and counts states in which nobody is at the BS that serves.
+    Smaller than eq. 21, which sorts loads only and counts states in which nobody is at the BS that serves. Counted by
+    multiplying generating functions.
     """
-    total = 0
-    for elsewhere in range(num_ues):  # the serving BS has at least this UE
-        total += _multisets(num_cells - 1, elsewhere, num_channel_states)
-    return num_channel_states * total
-
-
-def _multisets(cells: int, ues: int, num_channel_states: int) -> int:
-    """Multisets of `cells` pairs (channel, load) whose loads sum to `ues`, listed one by one."""
-    pairs = [(load, channel) for load in range(ues + 1) for channel in range(num_channel_states)]
-    chosen = itertools.combinations_with_replacement(pairs, cells)
-    return sum(sum(load for load, _ in some) == ues for some in chosen)
-
-
-def states_by_orbits(num_cells: int, num_ues: int, num_channel_states: int = 3) -> int:
-    """The same number as `states_by_enumeration`, by multiplying generating functions; for any size."""
     ways = [[1] + [0] * (num_ues - 1)] + [[0] * num_ues for _ in range(num_cells - 1)]  # [pairs used][UEs placed]
     for load in range(num_ues):
         grown = [[0] * num_ues for _ in range(num_cells)]

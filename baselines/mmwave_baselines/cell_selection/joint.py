@@ -16,8 +16,6 @@ from numpy.typing import NDArray
 from mmwave_baselines.cell_selection.model import Game
 from mmwave_gym.core.types import Float64Array, Int64Array
 
-TIE = 1e-9
-
 
 class Measured(NamedTuple):
     """Means a slot over all UEs, with the standard error of the first over copies."""
@@ -30,21 +28,6 @@ class Measured(NamedTuple):
 def table_of(game: Game, actions: NDArray[np.int8]) -> Float64Array:
     """Chances (…, L) of a deterministic table of actions (…)."""
     return (actions[..., None] == np.arange(game.num_cells)).astype(float)
-
-
-def rule_table(game: Game, rule: str, tie: str = "random") -> Float64Array:
-    """Table (C, L, M, L) of the paper's Load, Rate or Channel; ties "random", "stay" (then lowest) or "lowest"."""
-    rate = np.array(game.rate_bps_hz)[game.links][:, None, None, :]
-    serving = np.eye(game.num_cells)[None, :, None, :]
-    others = game.loads[None, None].astype(float)
-    score = {"channel": rate + 0 * others + 0 * serving, "rate": rate / (others + 1.0) + 0 * serving}
-    score["load"] = 0 * rate - others - serving  # eq. 4's U counts the UE in its own cell
-    best = score[rule] >= score[rule].max(axis=-1, keepdims=True) - TIE
-    if tie == "stay":
-        best = np.where((best & (serving > 0)).any(axis=-1, keepdims=True), best & (serving > 0), best)
-    if tie != "random":
-        best = best & (best.cumsum(axis=-1) == 1)
-    return best / best.sum(axis=-1, keepdims=True)
 
 
 class Chains:

@@ -7,20 +7,15 @@ from __future__ import annotations
 
 from mmwave_baselines.shipped import Shipped
 
-
-class Ppo(Shipped):
-    """`python -m train.ppo`: sees the present slot."""
-
-    algorithm, label = "ppo", "PPO"
+Ppo = Shipped(__package__, "ppo", "PPO", "`python -m train.ppo`: sees the present slot.")
 
 
-class PpoMemory(Shipped):
-    """`python -m train.ppo --frame-stack 2`: sees the slot before, too."""
+PpoMemory = Shipped(
+    __package__,
+    "ppo_memory",
+    "PPO, one slot of memory",
+    "`python -m train.ppo --frame-stack 2`: sees the slot before, too.",
+)
 
-    algorithm, label = "ppo_memory", "PPO, one slot of memory"
 
-
-class Dqn(Shipped):
-    """`python -m train.dqn`: sees the present slot."""
-
-    algorithm, label = "dqn", "DQN"
+Dqn = Shipped(__package__, "dqn", "DQN", "`python -m train.dqn`: sees the present slot.")

@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 
 from mmwave_baselines.cell_selection.best_response import Solution, solved
 from mmwave_baselines.cell_selection.model import Game
-from mmwave_baselines.cell_selection.reading import Memory, game_of_task, read
-from mmwave_gym.agents.protocol import RowRng, begun
+from mmwave_baselines.cell_selection.reading import game_of_task, read
+from mmwave_gym.agents.protocol import RowRng
+from mmwave_gym.agents.rule import Rule, Seen
 from mmwave_gym.core.batch import View
 from mmwave_gym.core.types import Int64Array
 
@@ -30,13 +31,12 @@ def network_tables(game: Game, frame: str, reward: str, discount: float, seed: i
     return np.stack([game.to_network(policy) for policy in found.policies])
 
 
-class Mdp:
+class Mdp(Rule):
     """Algorithm 1 with the paper's reward.
 
     frame: the others' frame, see `loads.FRAMES`. discount: omega. seed: of the random initial policies.
     """
 
-    access = "local"
     kind = "paper"
     training_seeds: ClassVar[tuple[int, ...]] = (0, 1, 2, 3)
     reward: ClassVar[str] = "prev"
@@ -69,29 +69,21 @@ class Mdp:
         found = self.solution(game)
         return {"updates": found.updates, "converged": found.converged, "cycle_rounds": found.cycle}
 
-    def begin(self, view: View, rng: RowRng | None = None) -> Memory:
-        return Memory(view, rng, Game.of_constants(view.constants))
+    def remember(self, view: View) -> Game:
+        return Game.of_constants(view.constants)
 
-    def predict(
-        self,
-        observation: NDArray[Any],
-        state: Memory | None = None,
-        episode_start: NDArray[np.bool_] | None = None,
-        deterministic: bool = True,
-    ) -> tuple[Int64Array, Memory]:
-        memory: Memory = begun(state, self)
-        seen = read(memory.view, observation)
-        present = seen.others.sum(axis=1) + 1
-        place = memory.places(len(observation))
-        links = memory.game.index_of_links(seen.channel)
-        action = np.empty(len(observation), np.int64)
+    def act(self, seen: Seen, rng: RowRng) -> Int64Array:
+        now, everybody = read(seen.parts), seen.memory
+        present = now.others.sum(axis=1) + 1
+        links = everybody.index_of_links(now.channel)
+        action = np.empty(len(seen), np.int64)
         for count in np.unique(present).tolist():
             rows = np.flatnonzero(present == count)
-            game = memory.game.with_ues(count)
+            game = everybody.with_ues(count)
             table = network_tables(game, self._frame, self.reward, self._discount, self._seed)
-            loads = game.index_of_loads(seen.others[rows])
-            action[rows] = table[place[rows] % count, links[rows], seen.serving[rows], loads]
-        return action, memory
+            loads = game.index_of_loads(now.others[rows])
+            action[rows] = table[seen.slot[rows] % count, links[rows], now.serving[rows], loads]
+        return action
 
 
 class MdpOwnFrame(Mdp):

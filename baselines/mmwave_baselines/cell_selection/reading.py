@@ -1,15 +1,15 @@
-"""What agents of cell selection take from observations, and the memory that most of them share."""
+"""What agents of cell selection take from observations, and which games they are for."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mmwave_baselines.cell_selection.model import Game
-from mmwave_gym.agents.protocol import NotApplicable, RowRng
+from mmwave_gym.agents.protocol import NotApplicable
 from mmwave_gym.core.batch import View
 from mmwave_gym.core.types import Int64Array
 
@@ -22,22 +22,8 @@ class Reading(NamedTuple):
     others: Int64Array  # (rows, cells): other UEs at each cell
 
 
-@dataclass
-class Memory:
-    """The state of agents that remember nothing of the episode: what `begin` was given."""
-
-    view: View
-    rng: RowRng | None
-    game: Game
-
-    def places(self, rows: int) -> Int64Array:
-        """Which UE of its copy each row is, (rows,)."""
-        return np.arange(rows) % self.view.num_agents
-
-
-def read(view: View, observation: NDArray[Any]) -> Reading:
-    """The parts of observations (rows, features)."""
-    parts = view.fields.split(observation)
+def read(parts: Mapping[str, NDArray[Any]]) -> Reading:
+    """Of an observation's fields by name, (rows, size) each."""
     states = [part for name, part in parts.items() if name not in ("serving", "others")]
     return Reading(
         np.stack(states, axis=-1).argmax(axis=-1),

@@ -10,11 +10,11 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mmwave_baselines.cell_selection.model import Game
-from mmwave_baselines.cell_selection.reading import Memory, Reading, read
-from mmwave_gym.agents.protocol import RowRng, begun
+from mmwave_baselines.cell_selection.reading import Reading, read
+from mmwave_gym.agents.protocol import RowRng
+from mmwave_gym.agents.rule import Rule, Seen
 from mmwave_gym.core.batch import View
 from mmwave_gym.core.checks import one_of
 from mmwave_gym.core.types import Float64Array, Int64Array
@@ -23,11 +23,9 @@ TIES = ("random", "stay", "lowest")
 _EQUAL = 1e-9
 
 
-class Rule:
+class ByScore(Rule):
     """The cell with the highest score in every slot."""
 
-    access = "local"
-    kind = "rule"
     name: ClassVar[str]
     tie: ClassVar[str] = "random"
 
@@ -37,33 +35,25 @@ class Rule:
         self.label = f"{self.name} ({self.ties} ties)"
         self.config: dict[str, Any] = {"tie": self.ties}
 
-    def begin(self, view: View, rng: RowRng) -> Memory:
-        return Memory(view, rng, Game.of_constants(view.constants))
+    def remember(self, view: View) -> Game:
+        return Game.of_constants(view.constants)
 
-    def predict(
-        self,
-        observation: NDArray[Any],
-        state: Memory | None = None,
-        episode_start: NDArray[np.bool_] | None = None,
-        deterministic: bool = True,
-    ) -> tuple[Int64Array, Memory]:
-        memory: Memory = begun(state, self)
-        seen = read(memory.view, observation)
-        score = self.score(memory.game, seen)
-        best = score >= score.max(axis=1, keepdims=True) - _EQUAL
-        if self.ties == "random" and memory.rng is not None:
-            return memory.rng.choice(best), memory
+    def act(self, seen: Seen, rng: RowRng) -> Int64Array:
+        now = read(seen.parts)
+        best = seen.best(self.score(seen.memory, now), _EQUAL)
+        if self.ties == "random":
+            return rng.choice(best)
         cell = best.argmax(axis=1)
         if self.ties == "stay":
-            cell = np.where(best[np.arange(len(best)), seen.serving], seen.serving, cell)
-        return cell, memory
+            cell = np.where(best[np.arange(len(best)), now.serving], now.serving, cell)
+        return cell
 
     def score(self, game: Game, seen: Reading) -> Float64Array:
         """What each row compares its cells by, (rows, cells)."""
         raise NotImplementedError
 
 
-class RandomCell(Rule):
+class RandomCell(ByScore):
     """A cell at random in every slot: the floor."""
 
     kind = "floor"
@@ -77,7 +67,7 @@ class RandomCell(Rule):
         return np.zeros(seen.others.shape)
 
 
-class Load(Rule):
+class Load(ByScore):
     """The cell with the fewest UEs, oneself counted in one's own (eq. 4)."""
 
     name = "Load"
@@ -86,7 +76,7 @@ class Load(Rule):
         return -seen.others - (seen.serving[:, None] == np.arange(game.num_cells)).astype(float)
 
 
-class Rate(Rule):
+class Rate(ByScore):
     """The cell with the best rate of now, shared with the others that are there."""
 
     name = "Rate"
@@ -95,19 +85,13 @@ class Rate(Rule):
         return np.array(game.rate_bps_hz)[seen.channel] / (seen.others + 1.0)
 
 
-class Channel(Rule):
+class Channel(ByScore):
     """The cell with the best channel."""
 
     name = "Channel"
 
     def score(self, game: Game, seen: Reading) -> Float64Array:
         return np.array(game.rate_bps_hz)[seen.channel]
-
-
-class LoadStay(Load):
-    """Load, ties stay."""
-
-    tie = "stay"
 
 
 class RateStay(Rate):
@@ -122,12 +106,6 @@ class ChannelStay(Channel):
     tie = "stay"
 
 
-class LoadLowest(Load):
-    """Load, ties to the lowest index."""
-
-    tie = "lowest"
-
-
 class RateLowest(Rate):
     """Rate, ties to the lowest index."""
 
@@ -140,7 +118,7 @@ class ChannelLowest(Channel):
     tie = "lowest"
 
 
-class NeverMove(Rule):
+class NeverMove(ByScore):
     """Stays where it is: what the channels give without any handover."""
 
     name = "stay"

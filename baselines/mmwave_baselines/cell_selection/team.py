@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from mmwave_baselines.cell_selection.model import Game
 from mmwave_baselines.cell_selection.reading import game_of_task, needs_present_load, read
 from mmwave_baselines.cell_selection.team_rollouts import Observations
-from mmwave_gym.agents.protocol import AgentError, NotApplicable, RowRng, begun
+from mmwave_gym.agents.protocol import AgentError, NotApplicable, RowRng
+from mmwave_gym.agents.rule import Rule, Seen
 from mmwave_gym.core.batch import View
 from mmwave_gym.core.types import Int64Array
 
@@ -53,19 +54,15 @@ def table(game: Game, memory: bool, folder: Path = TABLES) -> NDArray[np.bool_]:
 class TeamState:
     """What each row remembers of the slot before."""
 
-    view: View
-    rng: RowRng
     observations: Observations
-    best: NDArray[np.bool_]
+    best: NDArray[np.bool_]  # (observations, cells)
     cell_before: Int64Array  # (rows,)
     loads_before: Int64Array  # (rows,)
-    fresh: NDArray[np.bool_]  # (rows,): nothing is remembered yet
 
 
-class Team:
+class Team(Rule):
     """The best shared policy of the present slot."""
 
-    access = "local"
     kind = "planner"
     label = "local team policy"
     memory: ClassVar[bool] = False
@@ -89,37 +86,26 @@ class Team:
 
     weights_sha256: str | None = None
 
-    def begin(self, view: View, rng: RowRng) -> TeamState:
+    def remember(self, view: View) -> TeamState:
         needs_present_load(view, self.label)
         game = Game.of_constants(view.constants)
         zeros = np.zeros(view.num_rows, np.int64)
-        best = table(game, self.memory, self._folder)
-        return TeamState(
-            view, rng, Observations(game, self.memory), best, zeros, zeros.copy(), np.ones(view.num_rows, bool)
-        )
+        return TeamState(Observations(game, self.memory), table(game, self.memory, self._folder), zeros, zeros.copy())
 
-    def predict(
-        self,
-        observation: NDArray[Any],
-        state: TeamState | None = None,
-        episode_start: NDArray[np.bool_] | None = None,
-        deterministic: bool = True,
-    ) -> tuple[Int64Array, TeamState]:
-        memory: TeamState = begun(state, self)
+    def restart(self, memory: TeamState, view: View, rows: NDArray[np.bool_]) -> TeamState:
+        return memory  # `act` asks whether a row has started
+
+    def act(self, seen: Seen, rng: RowRng) -> Int64Array:
+        now, memory = read(seen.parts), seen.memory
         game = memory.observations.game
-        seen = read(memory.view, observation)
-        loads = game.index_of_loads(seen.others)
-        fresh = memory.fresh if episode_start is None else memory.fresh | np.asarray(episode_start, bool)
+        loads = game.index_of_loads(now.others)
         # Before the first slot nothing has changed, as in the chains that the tables were learned on.
-        cell_before = np.where(fresh, seen.serving, memory.cell_before)
-        loads_before = np.where(fresh, loads, memory.loads_before)
-        number = memory.observations.index(
-            game.index_of_links(seen.channel), seen.serving, loads, cell_before, loads_before
-        )
-        action = memory.rng.choice(memory.best[number])
-        memory.cell_before, memory.loads_before = seen.serving, loads
-        memory.fresh = np.zeros(len(fresh), bool)
-        return action, memory
+        cell_before = np.where(seen.started, now.serving, memory.cell_before)
+        loads_before = np.where(seen.started, loads, memory.loads_before)
+        links = game.index_of_links(now.channel)
+        number = memory.observations.index(links, now.serving, loads, cell_before, loads_before)
+        memory.cell_before, memory.loads_before = now.serving, loads
+        return rng.choice(memory.best[number])
 
 
 class TeamMemory(Team):

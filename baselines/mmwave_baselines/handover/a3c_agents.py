@@ -90,6 +90,7 @@ class OnlineA3c(Policy):
     fetch_every: blocks of 20 slots between two fetches. rate: of learning, None for the last one of the training.
     """
 
+    carries = True
     expensive = True  # half a minute of processor time a task and training seed: boards show committed rows
 
     def __init__(self, network: Any, metadata: Mapping[str, Any], fetch_every: int = 1, rate: float | None = None):
@@ -186,19 +187,27 @@ class OnlineA3c(Policy):
         return seen
 
 
-class A3c(Shipped):
-    """`python -m train.a3c`, stable mode, offline: frozen weights of the UE's cluster, drawn actions (section IV-C)."""
-
-    algorithm, label = "a3c", "A3C"
-
-
-class OnlineA3cAgent(Shipped):
-    """The same weights, which go on learning in the very world where they play."""
-
-    algorithm, label, kind = "a3c", "A3C, online", OnlineA3c
+A3c = Shipped(
+    __package__,
+    "a3c",
+    "A3C",
+    "`python -m train.a3c`, stable mode, offline: frozen weights of the UE's cluster, drawn actions (section IV-C).",
+)
 
 
-class PaperA3c(Shipped):
-    """`python -m train.a3c --mode paper`: 119 s of eight UEs after imitation, offline, with drawn actions."""
+OnlineA3cAgent = Shipped(
+    __package__,
+    "a3c",
+    "A3C, online",
+    "The same weights, which go on learning in the very world where they play.",
+    kind=OnlineA3c,
+)
 
-    algorithm, label, kind = "a3c_paper", "A3C as in the paper", PaperPolicy
+
+PaperA3c = Shipped(
+    __package__,
+    "a3c_paper",
+    "A3C as in the paper",
+    "`python -m train.a3c --mode paper`: 119 s of eight UEs after imitation, offline, with drawn actions.",
+    kind=PaperPolicy,
+)

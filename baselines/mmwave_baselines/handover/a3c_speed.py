@@ -31,7 +31,7 @@ from mmwave_gym.core.checks import at_least, between
 Row = dict[str, Any]
 
 UES = (2, 4, 8, 16, 32, 64)
-A3_REFERENCE = (3.0, 3)  # dB and slots: section 5.1 of our notes, the best of its rows at beta = 25
+A3_REFERENCE = (3.0, 3)  # dB and slots; ours, the best of the pairs that we tried at beta = 25
 
 
 def speed_curve(

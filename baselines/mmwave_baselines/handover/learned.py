@@ -4,20 +4,10 @@ from __future__ import annotations
 
 from mmwave_baselines.shipped import Shipped
 
-
-class Ppo(Shipped):
-    """`python -m train.ppo`."""
-
-    algorithm, label = "ppo", "PPO"
+Ppo = Shipped(__package__, "ppo", "PPO", "`python -m train.ppo`.")
 
 
-class Dqn(Shipped):
-    """`python -m train.dqn`."""
-
-    algorithm, label = "dqn", "DQN"
+Dqn = Shipped(__package__, "dqn", "DQN", "`python -m train.dqn`.")
 
 
-class A2c(Shipped):
-    """`python -m train.a2c`."""
-
-    algorithm, label = "a2c", "A2C"
+A2c = Shipped(__package__, "a2c", "A2C", "`python -m train.a2c`.")

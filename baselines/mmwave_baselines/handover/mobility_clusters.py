@@ -5,16 +5,14 @@ distance weighs places with tau and speeds with 1 - tau; multiplying places by s
 makes it Euclid's. The number of clusters has the largest Calinski-Harabasz index, eq. 33, and is at most that of areas.
 
 1. The paper names neither tau nor the slot of its Table I. A slot of 0.12 s and tau = 0.6 give its numbers within 4 %,
-   with UEs that begin in the centre and stop at walls (section 2 of our notes): the preset `OBSERVED`.
-2. "Re-cluster periodically" (section III-A) is skipped there. `Reclustering` keeps the last observations of the UEs and
-   clusters them anew after a period. It keeps the names of clusters: each new one has that of the old one whose UEs
-   it took over most.
+   with UEs that begin in the centre and stop at walls (fitted by us): the preset `OBSERVED`.
+2. "Re-cluster periodically" (section III-A) is skipped: areas keep their patterns.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -132,41 +130,3 @@ class MobilityClusters:
         if not len(chosen):
             raise ValueError("none of the observed UEs is a member.")
         return int(np.bincount(chosen, minlength=self.count).argmax())
-
-    def renamed_after(self, before: NDArray[Any]) -> MobilityClusters:
-        """The same clusters, each called as the old one that most of its UEs come from; `before` (ues,), -1 for new.
-
-        Names are given by the largest overlaps first; a cluster left over takes a free name.
-        """
-        from scipy.optimize import linear_sum_assignment
-
-        shared = np.array(
-            [[((self.labels == h) & (before == o)).sum() for o in range(self.count)] for h in range(self.count)]
-        )
-        _, name = linear_sum_assignment(-shared)
-        return MobilityClusters(self.centroids[np.argsort(name)], name[self.labels], self.index, self.tau)
-
-
-@dataclass
-class Reclustering:
-    """Clusters that are kept up to date: after every period, all UEs observed since are clustered anew."""
-
-    clusters: MobilityClusters
-    period_s: float
-    seed: int = 0
-    most: int = MOST_CLUSTERS
-    _due_s: float = field(init=False)
-
-    def __post_init__(self) -> None:
-        at_least("period_s", self.period_s, 0.0, strict=True)
-        self._due_s = self.period_s
-
-    def update(self, now_s: float, observed: Float64Array) -> NDArray[np.int64]:
-        """The clusters of the UEs that are here now, (ues, slots, 3) of their last observations; anew if it is time."""
-        labels = self.clusters.assign(observed)
-        if now_s < self._due_s:
-            return labels
-        self._due_s = now_s + self.period_s
-        fresh = MobilityClusters.fit(observed, tau=self.clusters.tau, most=self.most, seed=self.seed)
-        self.clusters = fresh.renamed_after(labels)
-        return self.clusters.labels

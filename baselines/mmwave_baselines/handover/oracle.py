@@ -20,8 +20,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmwave_baselines.handover.rules import begun
 from mmwave_gym.agents.protocol import AgentError, RowRng
+from mmwave_gym.agents.rule import Rule, Seen
 from mmwave_gym.core.batch import View
 from mmwave_gym.core.checks import at_least
 from mmwave_gym.core.types import Int64Array
@@ -31,7 +31,6 @@ from mmwave_gym.core.types import Int64Array
 class Plan:
     """The best action of every row, slot and serving cell."""
 
-    view: View
     first: int  # slot of the first entry; before it, staying is as good as anything
     target: NDArray[np.int16]  # (slots, rows): the best cell to change to
     stay: NDArray[np.bool_]  # (slots, rows, cells): is staying at least as good as that?
@@ -39,7 +38,7 @@ class Plan:
     world: dict[str, NDArray[Any]]  # what was solved, to tell a new episode from a repetition
 
 
-class Oracle:
+class Oracle(Rule):
     """Viterbi on the revealed world; ties stay. Works with interruption, departures, several UEs and masks.
 
     warmup_steps, scored_steps: the slots that do not count at first, and those that count then (None: all that
@@ -68,36 +67,30 @@ class Oracle:
             return cls()
         return cls(task.warmup_steps, task.scored_steps, rereads=task.carry > 1)
 
-    def begin(self, view: View, rng: RowRng | None = None) -> Plan:
+    def remember(self, view: View) -> Plan:
         return self._plan(view, view.look())
 
-    def predict(
-        self,
-        observation: NDArray[Any],
-        state: Plan | None = None,
-        episode_start: NDArray[np.bool_] | None = None,
-        deterministic: bool = True,
-    ) -> tuple[Int64Array, Plan]:
-        plan: Plan = begun(state, self)
-        if episode_start is not None:
-            started = np.asarray(episode_start, bool)
-            if self._rereads and (started & (plan.slot > 0)).any():
-                plan = self._reread(plan)
-            plan.slot[started] = 0
-        serving = plan.view.fields.split(observation)["serving"].argmax(axis=1)
+    def restart(self, memory: Plan, view: View, rows: NDArray[np.bool_]) -> Plan:
+        plan = self._reread(memory, view) if self._rereads else memory
+        plan.slot[rows] = 0
+        return plan
+
+    def act(self, seen: Seen, rng: RowRng) -> Int64Array:
+        plan: Plan = seen.memory
+        serving = seen["serving"].argmax(axis=1)
         row = np.arange(len(serving))
-        # Places whose UE has left play on without effect, so the last entry will do for them.
+        # Agent slots whose UE has left play on without effect, so the last entry will do for them.
         at = np.clip(plan.slot - plan.first, 0, len(plan.target) - 1)
         stays = plan.stay[at, row, serving] | (plan.slot < plan.first)
         plan.slot += 1
-        return np.where(stays, serving, plan.target[at, row]), plan
+        return np.where(stays, serving, plan.target[at, row])
 
-    def _reread(self, plan: Plan) -> Plan:
+    def _reread(self, plan: Plan, view: View) -> Plan:
         """The plan for the episodes that run now, which may be new ones."""
-        world = plan.view.look()
+        world = view.look()
         if all(np.array_equal(world[name], plan.world[name]) for name in plan.world):
             return plan
-        fresh = self._plan(plan.view, world)
+        fresh = self._plan(view, world)
         fresh.slot = plan.slot
         return fresh
 
@@ -132,7 +125,6 @@ class Oracle:
             value = np.maximum(keep, changed)
         rows = copies * ues
         return Plan(
-            view,
             first,
             target.reshape(-1, rows),
             stay.reshape(-1, rows, cells),

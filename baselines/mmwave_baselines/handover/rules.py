@@ -21,17 +21,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmwave_gym.agents.protocol import AgentError, RowRng
+from mmwave_gym.agents.rule import Rule, Seen
 from mmwave_gym.core.batch import View
 from mmwave_gym.core.checks import at_least
 from mmwave_gym.core.types import Int64Array
-
-
-@dataclass
-class Memory:
-    """The state of a rule without memory of its own: what `begin` was given."""
-
-    view: View
-    rng: RowRng
 
 
 class Reading(NamedTuple):
@@ -58,95 +51,52 @@ class Reading(NamedTuple):
         return np.where(self.of(self.allowed, cell), cell, self.allowed.argmax(axis=1))
 
 
-def begun(state: Any, agent: object) -> Any:
-    """`state`, or an AgentError that says how to begin."""
-    if state is None:
-        raise AgentError(
-            f"{type(agent).__name__} must begin before it predicts: "
-            "state = agent.begin(env.unwrapped.view(agent.access), RowRng.from_seed(0, rows)) after each reset."
-        )
-    return state
+def read(seen: Seen) -> Reading:
+    """The parts of the observations that rules use."""
+    rsrq_db = seen["rsrq_db"]
+    lowest_db = next(f.low for f in seen.view.fields if f.name == "rsrq_db")
+    heard = seen["heard"] > 0 if "heard" in seen.parts else rsrq_db > lowest_db
+    allowed = np.ones(rsrq_db.shape, bool) if seen.mask is None else seen.mask
+    return Reading(rsrq_db, seen["serving"].argmax(axis=1), allowed, heard & allowed)
 
 
-def read(view: View, observation: NDArray[Any]) -> Reading:
-    """The parts of observations (rows, features) that rules use."""
-    parts = view.fields.split(observation)
-    rsrq_db = parts["rsrq_db"]
-    lowest_db = next(f.low for f in view.fields if f.name == "rsrq_db")
-    heard = parts["heard"] > 0 if "heard" in parts else rsrq_db > lowest_db
-    mask = view.action_mask()
-    allowed = np.ones(rsrq_db.shape, bool) if mask is None else mask
-    return Reading(rsrq_db, parts["serving"].argmax(axis=1), allowed, heard & allowed)
+def num_cells(view: View) -> int:
+    """How many cells an observation tells of."""
+    return next(f.size for f in view.fields if f.name == "rsrq_db")
 
 
-class _Memoryless:
-    access = "local"
-    kind = "rule"
-    config: dict[str, Any]
-
-    def __init__(self) -> None:
-        self.config = {}
-
-    def begin(self, view: View, rng: RowRng) -> Memory:
-        return Memory(view, rng)
-
-
-class RandomCell(_Memoryless):
+class RandomCell(Rule):
     """A cell at random in every slot, uniformly among those that the action mask allows: the floor."""
 
     label = "random cell"
     kind = "floor"
 
-    def predict(
-        self,
-        observation: NDArray[Any],
-        state: Memory | None = None,
-        episode_start: NDArray[np.bool_] | None = None,
-        deterministic: bool = True,
-    ) -> tuple[Int64Array, Memory]:
-        memory: Memory = begun(state, self)
-        return memory.rng.choice(read(memory.view, observation).allowed), memory
+    def act(self, seen: Seen, rng: RowRng) -> Int64Array:
+        return rng.choice(seen.allowed)
 
 
-class Stay(_Memoryless):
+class Stay(Rule):
     """Never hands over; where the serving cell is not allowed any more, takes the strongest candidate."""
 
     label = "stay"
 
-    def predict(
-        self,
-        observation: NDArray[Any],
-        state: Memory | None = None,
-        episode_start: NDArray[np.bool_] | None = None,
-        deterministic: bool = True,
-    ) -> tuple[Int64Array, Memory]:
-        memory: Memory = begun(state, self)
-        seen = read(memory.view, observation)
-        may_stay = seen.of(seen.allowed, seen.serving)
-        return np.where(may_stay, seen.serving, seen.strongest(seen.candidate)), memory
+    def act(self, seen: Seen, rng: RowRng) -> Int64Array:
+        now = read(seen)
+        may_stay = now.of(now.allowed, now.serving)
+        return np.where(may_stay, now.serving, now.strongest(now.candidate))
 
 
-class StrongestCell(_Memoryless):
+class StrongestCell(Rule):
     """The candidate with the highest RSRQ in every slot, whatever the handover costs; ties stay."""
 
     label = "strongest cell"
 
-    def predict(
-        self,
-        observation: NDArray[Any],
-        state: Memory | None = None,
-        episode_start: NDArray[np.bool_] | None = None,
-        deterministic: bool = True,
-    ) -> tuple[Int64Array, Memory]:
-        memory: Memory = begun(state, self)
-        seen = read(memory.view, observation)
-        return seen.strongest(seen.candidate), memory
+    def act(self, seen: Seen, rng: RowRng) -> Int64Array:
+        now = read(seen)
+        return now.strongest(now.candidate)
 
 
-DEFAULT_PAIR = (
-    3.0,
-    0.15,
-)  # dB, s: the best row for beta = 25 in section 5.1 of our notes on the paper, 3 slots of 50 ms
+DEFAULT_PAIR = (3.0, 0.15)  # dB, s: 3 slots of 50 ms; the best of the pairs that we tried at beta = 25
 
 
 @lru_cache(maxsize=1)
@@ -160,12 +110,11 @@ def tuned_pairs() -> dict[str, dict[str, Any]]:
 class A3Memory:
     """Counters of event A3, one row a UE."""
 
-    view: View
     slots_better: NDArray[np.int64]  # (rows, cells): slots in a row in which the entering condition has held
     serving: Int64Array  # (rows,): whom the counters compare with
 
 
-class A3:
+class A3(Rule):
     """Event A3, "neighbour becomes offset better than the serving cell" (3GPP TS 38.331, 5.5.4.4; paper eq. 32).
 
     The entering condition is RSRQ_n > RSRQ_s + hysteresis (inequality A3-1 with all offsets zero). A neighbour
@@ -179,9 +128,6 @@ class A3:
 
     hysteresis_db: at least 0. time_to_trigger_s: at least 0, rounded up to whole slots. ValueError otherwise.
     """
-
-    access = "local"
-    kind = "rule"
 
     def __init__(self, hysteresis_db: float = DEFAULT_PAIR[0], time_to_trigger_s: float = DEFAULT_PAIR[1]):
         at_least("hysteresis_db", hysteresis_db, 0.0)
@@ -207,27 +153,19 @@ class A3:
         made.config["tuned_on"] = f"the training split of {task.name}, task hash {tuned['task_hash']}"
         return made
 
-    def begin(self, view: View, rng: RowRng | None = None) -> A3Memory:
-        cells = next(f.size for f in view.fields if f.name == "rsrq_db")
-        return A3Memory(view, np.zeros((view.num_rows, cells), np.int64), np.full(view.num_rows, -1))
+    def remember(self, view: View) -> A3Memory:
+        shape = (view.num_rows, num_cells(view))
+        return A3Memory(np.zeros(shape, np.int64), np.full(view.num_rows, -1))
 
-    def predict(
-        self,
-        observation: NDArray[Any],
-        state: A3Memory | None = None,
-        episode_start: NDArray[np.bool_] | None = None,
-        deterministic: bool = True,
-    ) -> tuple[Int64Array, A3Memory]:
-        memory: A3Memory = begun(state, self)
-        seen = read(memory.view, observation)
-        same = seen.serving == memory.serving
-        if episode_start is not None:
-            same &= ~np.asarray(episode_start, bool)
+    def act(self, seen: Seen, rng: RowRng) -> Int64Array:
+        now, memory = read(seen), seen.memory
+        same = now.serving == memory.serving
         # Slots first: 0.15 s is 3 slots of 0.05 s, whatever the last bit of the quotient says.
-        wait = math.ceil(self.time_to_trigger_s / memory.view.constants["step_s"] - 1e-9)
-        threshold_db = seen.of(seen.rsrq_db, seen.serving)[:, None] + np.float32(self.hysteresis_db)
-        better = seen.candidate & (seen.rsrq_db > threshold_db)
-        slots_better = np.where(better, memory.slots_better * same[:, None] + 1, 0)
-        lost = ~seen.of(seen.candidate, seen.serving)
-        triggered = np.where(lost[:, None], seen.candidate, slots_better > wait)
-        return seen.strongest(triggered), A3Memory(memory.view, slots_better, seen.serving)
+        wait = math.ceil(self.time_to_trigger_s / seen.constants["step_s"] - 1e-9)
+        threshold_db = now.of(now.rsrq_db, now.serving)[:, None] + np.float32(self.hysteresis_db)
+        better = now.candidate & (now.rsrq_db > threshold_db)
+        memory.slots_better = np.where(better, memory.slots_better * same[:, None] + 1, 0)
+        memory.serving = now.serving
+        lost = ~now.of(now.candidate, now.serving)
+        triggered = np.where(lost[:, None], now.candidate, memory.slots_better > wait)
+        return now.strongest(triggered)

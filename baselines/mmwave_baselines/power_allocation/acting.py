@@ -1,25 +1,15 @@
-"""What agents of power allocation share: the memory of most, and actions that stand for powers."""
+"""Actions that stand for powers."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mmwave_gym.agents.protocol import RowRng
 from mmwave_gym.core.batch import View
 from mmwave_gym.core.types import FloatArray
 from mmwave_gym.radio.units import linear_to_db
-
-
-@dataclass
-class Memory:
-    """The state of agents that remember nothing: what `begin` was given."""
-
-    view: View
-    rng: RowRng | None
 
 
 def actions(view: View, power_mw: FloatArray) -> NDArray[Any]:

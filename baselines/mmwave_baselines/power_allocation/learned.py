@@ -16,8 +16,7 @@ from mmwave_baselines.power_allocation import optimisation as opt
 from mmwave_baselines.power_allocation.acting import actions
 from mmwave_baselines.power_allocation.planners import networks
 from mmwave_baselines.shipped import Shipped
-from mmwave_gym.agents.policy import Policy
-from mmwave_gym.agents.protocol import NotApplicable, RowRng, begun
+from mmwave_gym.agents.protocol import RowRng, begun
 from mmwave_gym.benchmark.task import Task
 from mmwave_gym.core.batch import View
 from mmwave_gym.core.types import FloatArray
@@ -27,31 +26,26 @@ SETTLED_AFTER = 20
 """Slots that a policy settles for before it is repaired; tasks score from there on."""
 
 
-class _OnClusters(Shipped):
+def clusters(task: Task) -> str:
     """One set of weights plays every task in which base stations see more than their ring."""
-
-    @classmethod
-    def trained_for(cls, task: Task) -> str:
-        return "clusters"
-
-    @classmethod
-    def training_seeds(cls, task: Task | None) -> tuple[int, ...]:
-        if task is None or task.kwargs.get("observation") != "local":
-            return ()
-        return super().training_seeds(task)
-
-    @classmethod
-    def for_task(cls, task: Task | None, training_seed: int | None = None) -> Policy:
-        """The policy; NotApplicable where base stations see their ring only."""
-        if task is not None and task.kwargs.get("observation") != "local":
-            raise NotApplicable(f"{cls.label} reads observation='local'; in {task.name} base stations see their ring.")
-        return super().for_task(task, training_seed)
+    return "clusters"
 
 
-class Ppo(_OnClusters):
-    """`python -m train.ppo`: acts on what the environment shows a base station."""
+def sees_rings(task: Task) -> str | None:
+    """Why a task cannot be played in which base stations see their ring only."""
+    if task.kwargs.get("observation") == "local":
+        return None
+    return f"reads observation='local'; in {task.name} base stations see their ring."
 
-    algorithm, label = "ppo", "PPO"
+
+Ppo = Shipped(
+    __package__,
+    "ppo",
+    "PPO",
+    "`python -m train.ppo`: acts on what the environment shows a base station.",
+    trained_for=clusters,
+    refuses=sees_rings,
+)
 
 
 @dataclass
@@ -116,9 +110,13 @@ def repaired(network: opt.Network | opt.Large, power_mw: FloatArray, levels: int
     return better
 
 
-class PpoRepair(_OnClusters):
-    """The networks of `ppo`; what they settle at is repaired."""
-
-    algorithm, label = "ppo", "PPO, repaired"
-    kind = Repaired
-    access = "central"
+PpoRepair = Shipped(
+    __package__,
+    "ppo",
+    "PPO, repaired",
+    "The networks of `ppo`; what they settle at is repaired.",
+    kind=Repaired,
+    access="central",
+    trained_for=clusters,
+    refuses=sees_rings,
+)

@@ -17,7 +17,7 @@ from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +25,8 @@ from numpy.typing import NDArray
 from mmwave_baselines.power_allocation import optimisation as opt
 from mmwave_baselines.power_allocation.acting import actions
 from mmwave_baselines.power_allocation.optimisation import Large, Network
-from mmwave_gym.agents.protocol import NotApplicable, RowRng, begun
+from mmwave_gym.agents.protocol import NotApplicable, RowRng
+from mmwave_gym.agents.rule import Rule, Seen
 from mmwave_gym.core.batch import View
 from mmwave_gym.core.types import FloatArray, IndexArray
 
@@ -39,43 +40,34 @@ MOST_RESTARTED = 50
 class Plan:
     """What was computed, and for what: powers (N, A) mW, the phase (N,) and the gains of own links (N, A)."""
 
-    view: View
     power_mw: FloatArray
     phase: NDArray[np.int64]
     own_gain: FloatArray
 
 
-class Planner(ABC):
+class Planner(Rule, ABC):
     """An agent that computes powers of whole networks."""
 
     access = "central"
-    kind = "rule"
-    label: ClassVar[str]
-    config: ClassVar[dict[str, Any]] = {}
 
-    def begin(self, view: View, rng: RowRng | None = None) -> Plan:
+    def remember(self, view: View) -> Plan:
         if view.constants["authors"]:
             raise NotApplicable(f"{self.label} is computed for real interference, not for that of authors=True.")
         shape = (view.num_envs, view.num_agents)
-        return Plan(view, np.zeros(shape), np.full(view.num_envs, -1), np.zeros(shape))
+        return Plan(np.zeros(shape), np.full(view.num_envs, -1), np.zeros(shape))
 
-    def predict(
-        self,
-        observation: NDArray[Any],
-        state: Plan | None = None,
-        episode_start: NDArray[np.bool_] | None = None,
-        deterministic: bool = True,
-    ) -> tuple[NDArray[Any], Plan]:
-        plan: Plan = begun(state, self)
-        seen = plan.view.look("phase", "own_gain")
-        # no two worlds have the same own links, so that an episode's start need not be told
-        new = (seen["phase"] != plan.phase) | (seen["own_gain"] != plan.own_gain).any(axis=1)
+    def restart(self, memory: Plan, view: View, rows: NDArray[np.bool_]) -> Plan:
+        return memory  # no two worlds have the same own links, so that an episode's start need not be told
+
+    def act(self, seen: Seen, rng: RowRng) -> NDArray[Any]:
+        plan, now = seen.memory, seen.look("phase", "own_gain")
+        new = (now["phase"] != plan.phase) | (now["own_gain"] != plan.own_gain).any(axis=1)
         if new.any():
             plan.power_mw[new] = 0.0
-            for at, network in networks(plan.view, np.flatnonzero(new)):
-                plan.power_mw[at] = self.powers(network, plan.view.constants["levels"])
-            plan.phase, plan.own_gain = seen["phase"], seen["own_gain"]
-        return actions(plan.view, plan.power_mw), plan
+            for at, network in networks(seen.view, np.flatnonzero(new)):
+                plan.power_mw[at] = self.powers(network, seen.constants["levels"])
+            plan.phase, plan.own_gain = now["phase"], now["own_gain"]
+        return actions(seen.view, plan.power_mw)
 
     @abstractmethod
     def powers(self, network: Network | Large, levels: int | None) -> FloatArray:
@@ -110,15 +102,15 @@ def networks(view: View, copies: IndexArray) -> Iterator[tuple[tuple[IndexArray,
                     ),
                 )
     for found in by_size.values():
-        rows, place = np.array([[copy] for copy, _ in found]), np.stack([at for _, at in found])
+        rows, slot = np.array([[copy] for copy, _ in found]), np.stack([at for _, at in found])
         gain = [_among(seen["gain"][copy], at) for copy, at in found]
         yield (
-            (rows, place),
+            (rows, slot),
             Network(
                 gain=np.stack([g if isinstance(g, np.ndarray) else g.toarray() for g in gain]),
-                own_gain=seen["own_gain"][rows, place],
-                noise_mw=np.full(place.shape, constants["noise_mw"]),
-                present=np.ones(place.shape, dtype=bool),
+                own_gain=seen["own_gain"][rows, slot],
+                noise_mw=np.full(slot.shape, constants["noise_mw"]),
+                present=np.ones(slot.shape, dtype=bool),
                 **common,
             ),
         )

@@ -7,40 +7,25 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from mmwave_baselines.power_allocation.acting import Memory, actions
-from mmwave_gym.agents.protocol import RowRng, begun
-from mmwave_gym.core.batch import View
+from mmwave_baselines.power_allocation.acting import actions
+from mmwave_gym.agents.protocol import RowRng
+from mmwave_gym.agents.rule import Rule, Seen
 from mmwave_gym.core.types import FloatArray
 from mmwave_gym.radio.units import db_to_linear
 
 
-class Fixed:
+class Fixed(Rule):
     """The same share of the range in every slot, in dB: 0 is the least power, 1 the greatest."""
 
-    access = "local"
-    kind = "rule"
     share: ClassVar[float]
-    config: ClassVar[dict[str, Any]] = {}
 
-    def begin(self, view: View, rng: RowRng) -> Memory:
-        return Memory(view, rng)
+    def act(self, seen: Seen, rng: RowRng) -> NDArray[Any]:
+        low_dbm, high_dbm = seen.constants["power_dbm"]
+        share = self.shares(len(seen), rng).reshape(-1, seen.view.num_agents)
+        return actions(seen.view, db_to_linear(low_dbm + share * (high_dbm - low_dbm)))
 
-    def predict(
-        self,
-        observation: NDArray[Any],
-        state: Memory | None = None,
-        episode_start: NDArray[np.bool_] | None = None,
-        deterministic: bool = True,
-    ) -> tuple[NDArray[Any], Memory]:
-        memory: Memory = begun(state, self)
-        return actions(memory.view, self.power_mw(memory, len(observation))), memory
-
-    def power_mw(self, memory: Memory, rows: int) -> FloatArray:
-        low_dbm, high_dbm = memory.view.constants["power_dbm"]
-        share = np.asarray(self.shares(memory, rows)).reshape(-1, memory.view.num_agents)
-        return db_to_linear(low_dbm + share * (high_dbm - low_dbm))
-
-    def shares(self, memory: Memory, rows: int) -> FloatArray:
+    def shares(self, rows: int, rng: RowRng) -> FloatArray:
+        """(rows,)"""
         return np.full(rows, self.share)
 
 
@@ -64,6 +49,5 @@ class RandomPower(Fixed):
     label = "random power"
     kind = "floor"
 
-    def shares(self, memory: Memory, rows: int) -> FloatArray:
-        assert memory.rng is not None
-        return memory.rng.random()
+    def shares(self, rows: int, rng: RowRng) -> FloatArray:
+        return rng.random()

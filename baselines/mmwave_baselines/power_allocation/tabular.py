@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmwave_baselines.power_allocation.q_learning import EXPLORING
-from mmwave_gym.agents.protocol import AgentError, NotApplicable, RowRng, begun
+from mmwave_gym.agents.protocol import AgentError, NotApplicable, RowRng
+from mmwave_gym.agents.rule import Rule, RuleState, Seen
 from mmwave_gym.core.batch import View
 from mmwave_gym.core.checks import at_least, between
 from mmwave_gym.core.types import FloatArray, Int64Array
@@ -28,8 +29,6 @@ from mmwave_gym.radio.units import spectral_efficiency_bps_hz
 class Learning:
     """What the rows have learnt; rows of a copy lie together."""
 
-    view: View
-    rng: RowRng
     q: FloatArray  # (rows, levels)
     age: Int64Array  # (rows,): steps learnt
     learns_for: int
@@ -43,15 +42,13 @@ class Learning:
     far_gain: FloatArray  # (copies, A)
 
 
-class Tabular:
+class Tabular(Rule):
     """What all share. alpha: share of a new value, (0, 1]. gamma: discount, [0, 1). epsilon: chance of a random level.
 
     learning_steps: how long there is to learn, None: the horizon. ValueError names what is wrong.
     """
 
-    access = "local"
-    kind: str = "paper"
-    label: str
+    kind = "paper"
     rule: ClassVar[str] = "independent"
     needs_gains: ClassVar[bool] = False
     first_q: ClassVar[float] = 0.0
@@ -97,12 +94,10 @@ class Tabular:
                 f"{cls.label} learns a value for each level, and here powers are continuous: it needs levels=32 or so."
             )
 
-    def begin(self, view: View, rng: RowRng) -> Learning:
+    def remember(self, view: View) -> Learning:
         self._check_levels(view.constants)
         rows, copies = view.num_rows, view.num_envs
-        memory = Learning(
-            view=view,
-            rng=rng,
+        return Learning(
             q=np.full((rows, view.constants["levels"]), self.first_q),
             age=np.zeros(rows, np.int64),
             learns_for=self._learning_steps or view.horizon,
@@ -114,25 +109,19 @@ class Tabular:
             gain=np.empty(0),
             far_gain=np.empty(0),
         )
+
+    def restart(self, memory: Learning, view: View, rows: NDArray[np.bool_]) -> Learning:
+        memory.q[rows] = self.first_q
+        memory.age[rows] = 0
+        memory.phase[:] = -1
         return memory
 
-    def predict(
-        self,
-        observation: NDArray[Any],
-        state: Learning | None = None,
-        episode_start: NDArray[np.bool_] | None = None,
-        deterministic: bool = True,
-    ) -> tuple[Int64Array, Learning]:
-        memory: Learning = begun(state, self)
-        if episode_start is not None and np.any(episode_start):
-            memory.q[episode_start] = self.first_q
-            memory.age[episode_start] = 0
-            memory.phase[:] = -1
-        seen = memory.view.look("present", "phase", "head")
-        memory.here = seen["present"].ravel()
-        if not np.array_equal(memory.phase, seen["phase"]):
-            memory.phase = seen["phase"].copy()
-            self._meet(memory, seen["head"], observation)
+    def act(self, seen: Seen, rng: RowRng) -> Int64Array:
+        memory, now = seen.memory, seen.look("present", "phase", "head")
+        memory.here = now["present"].ravel()
+        if not np.array_equal(memory.phase, now["phase"]):
+            memory.phase = now["phase"].copy()
+            self._meet(memory, now["head"], seen)
         # Who is not there sends nothing.
         table = memory.q if memory.here.all() else np.where(memory.here[:, None], memory.q, 0.0)
         if self.rule == "independent":
@@ -140,26 +129,26 @@ class Tabular:
         else:
             together = np.add.reduceat(table.take(memory.order, axis=0), memory.starts, axis=0)
             greedy = together.argmax(axis=1)[memory.group]
-        chance = memory.rng.random()
+        chance = rng.random()
         epsilon = self.chance_to_explore(memory)
         levels = memory.q.shape[1]
         tried = np.minimum(chance / np.maximum(epsilon, 1e-300) * levels, levels - 1).astype(np.int64)
-        return np.where(chance < epsilon, tried, greedy), memory
+        return np.where(chance < epsilon, tried, greedy)
 
-    def _meet(self, memory: Learning, head: Int64Array, observation: NDArray[Any]) -> None:
+    def _meet(self, memory: Learning, head: Int64Array, seen: Seen) -> None:
         """Who decides together, and who disturbs whom, which changes when base stations come or go."""
         if self.rule != "independent":
-            copies, places = head.shape
-            cluster = (np.arange(copies)[:, None] * (places + 1) + np.where(head < 0, places, head)).ravel()
+            copies, slots = head.shape
+            cluster = (np.arange(copies)[:, None] * (slots + 1) + np.where(head < 0, slots, head)).ravel()
             if self.rule == "code":
-                ring = memory.view.fields.split(observation)["ring"]
+                ring = seen["ring"]
                 cluster = cluster * (ring.shape[1] + 1) + np.where(ring.any(axis=1), ring.argmax(axis=1), ring.shape[1])
             _, memory.group = np.unique(cluster, return_inverse=True)
             memory.order = np.argsort(memory.group, kind="stable")
             memory.starts = np.searchsorted(memory.group[memory.order], np.arange(memory.group.max() + 1))
         if self.needs_gains:
-            seen = memory.view.look("gain", "far_gain")
-            memory.gain, memory.far_gain = seen["gain"], seen["far_gain"]
+            there = seen.look("gain", "far_gain")
+            memory.gain, memory.far_gain = there["gain"], there["far_gain"]
 
     def chance_to_explore(self, memory: Learning) -> FloatArray:
         """(rows,): `epsilon`, and none after 80 % of the time."""
@@ -167,25 +156,26 @@ class Tabular:
 
     def learn(
         self,
-        state: Learning,
+        state: RuleState,
         observation: NDArray[Any],
         action: Int64Array,
         reward: FloatArray,
         next_observation: NDArray[Any],
         done: NDArray[np.bool_],
         info: dict[str, Any],
-    ) -> Learning:
+    ) -> RuleState:
         """In place, from what the UEs have measured. The environment's own reward plays no part."""
-        own = self.rewards(state)
-        rows = np.flatnonzero(state.here & ~done)  # where an episode is over the next may be seen already
+        memory: Learning = state.memory
+        own = self.rewards(memory, state.view)
+        rows = np.flatnonzero(memory.here & ~done)  # where an episode is over the next may be seen already
         level = np.asarray(action)[rows]
-        before = state.q[rows, level]
-        aim = own[rows] + self._gamma * state.q[rows].max(axis=1) if self._gamma else own[rows]
-        state.q[rows, level] = before + self._alpha * (aim - before)
-        state.age[rows] += 1
+        before = memory.q[rows, level]
+        aim = own[rows] + self._gamma * memory.q[rows].max(axis=1) if self._gamma else own[rows]
+        memory.q[rows, level] = before + self._alpha * (aim - before)
+        memory.age[rows] += 1
         return state
 
-    def rewards(self, memory: Learning) -> FloatArray:
+    def rewards(self, memory: Learning, view: View) -> FloatArray:
         """(rows,): what each base station learns from."""
         raise NotImplementedError
 
@@ -195,9 +185,9 @@ class CdpQ(Tabular):
 
     label = "CDP-Q"
 
-    def rewards(self, memory: Learning) -> FloatArray:
-        line = float(np.log2(memory.view.constants["qos_sinr"]))
-        return np.minimum(_capacity_bps_hz(memory), 2.0 * line) / line - 1.0
+    def rewards(self, memory: Learning, view: View) -> FloatArray:
+        line = float(np.log2(view.constants["qos_sinr"]))
+        return np.minimum(_capacity_bps_hz(view), 2.0 * line) / line - 1.0
 
 
 class CdpQCode(CdpQ):
@@ -225,8 +215,8 @@ class ExpQ(Tabular):
 
     label = "EXP-Q"
 
-    def rewards(self, memory: Learning) -> FloatArray:
-        return np.exp(-((_capacity_bps_hz(memory) - memory.view.constants["required_bps_hz"]) ** 2))
+    def rewards(self, memory: Learning, view: View) -> FloatArray:
+        return np.exp(-((_capacity_bps_hz(view) - view.constants["required_bps_hz"]) ** 2))
 
 
 class ExpQCode(ExpQ):
@@ -268,10 +258,10 @@ class DifferenceQ(Tabular):
     def chance_to_explore(self, memory: Learning) -> FloatArray:
         return self._epsilon * np.maximum(1.0 - memory.age / (EXPLORING * memory.learns_for), 0.0)
 
-    def rewards(self, memory: Learning) -> FloatArray:
-        seen = memory.view.look("present", "power_mw", "interference_mw", "own_gain")
+    def rewards(self, memory: Learning, view: View) -> FloatArray:
+        seen = view.look("present", "power_mw", "interference_mw", "own_gain")
         there, power_mw, heard_mw = seen["present"], seen["power_mw"], seen["interference_mw"]
-        constants = memory.view.constants
+        constants = view.constants
         aimed = float(np.log2(1.0 + (1.0 + self.MARGIN) * constants["qos_sinr"]))
         signal_mw = power_mw * seen["own_gain"]
         utility = self._utility(signal_mw, heard_mw, aimed)
@@ -293,6 +283,6 @@ class DifferenceQ(Tabular):
         return capacity - self.PENALTY * np.maximum(aimed - capacity, 0.0)
 
 
-def _capacity_bps_hz(memory: Learning) -> FloatArray:
+def _capacity_bps_hz(view: View) -> FloatArray:
     """(rows,): what the UEs report."""
-    return np.asarray(spectral_efficiency_bps_hz(memory.view.look("sinr")["sinr"]), np.float64).ravel()
+    return np.asarray(spectral_efficiency_bps_hz(view.look("sinr")["sinr"]), np.float64).ravel()

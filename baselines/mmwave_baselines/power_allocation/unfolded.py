@@ -26,13 +26,12 @@ from numpy.typing import NDArray
 
 from mmwave_baselines.power_allocation import optimisation
 from mmwave_baselines.power_allocation.acting import actions
-from mmwave_baselines.power_allocation.learned import repaired
+from mmwave_baselines.power_allocation.learned import clusters, repaired
 from mmwave_baselines.power_allocation.planners import networks
 from mmwave_baselines.shipped import Shipped
 from mmwave_gym.agents.networks import AnyNetwork
 from mmwave_gym.agents.policy import Policy
 from mmwave_gym.agents.protocol import AgentError, RowRng, begun
-from mmwave_gym.benchmark.task import Task
 from mmwave_gym.core.batch import View
 from mmwave_gym.core.scenario import ObservationField, ObservationFields
 from mmwave_gym.core.types import FloatArray
@@ -83,7 +82,7 @@ def scaling(log_greatest: float) -> tuple[NDArray[np.float32], NDArray[np.float3
 
 
 @dataclass
-class Told:
+class Measurements:
     """What base stations know at the end of a slot, (N, A) each; any finite numbers where nobody is."""
 
     log_mw: FloatArray
@@ -93,7 +92,7 @@ class Told:
 
 
 @dataclass
-class Kept:
+class RecurrentState:
     """What base stations remember: pressure (N, A) and memory (N, A, MEMORY)."""
 
     pressure: FloatArray
@@ -106,32 +105,36 @@ def worth(log_sinr: FloatArray, pressure: FloatArray) -> FloatArray:
 
 
 def step(
-    network: AnyNetwork, told: Told, kept: Kept, log_target: float, log_range: tuple[float, float]
-) -> tuple[FloatArray, Kept]:
+    network: AnyNetwork,
+    measured: Measurements,
+    recurrent: RecurrentState,
+    log_target: float,
+    log_range: tuple[float, float],
+) -> tuple[FloatArray, RecurrentState]:
     """ln of the next powers in mW (N, A), and what is remembered; `Cell.forward` of train.unfolded, without torch."""
     low, high = log_range
-    value = worth(told.log_sinr, kept.pressure)
-    balance = np.clip(np.log(value) - np.log(told.price + NO_PRICE), low, high)
-    short = np.clip(log_target - told.log_sinr, -2.0 * MOST, 2.0 * MOST)
-    gap = balance - told.log_mw
-    own = (told.log_mw, short, told.log_heard, gap, np.log1p(kept.pressure), value - kept.pressure)
+    value = worth(measured.log_sinr, recurrent.pressure)
+    balance = np.clip(np.log(value) - np.log(measured.price + NO_PRICE), low, high)
+    short = np.clip(log_target - measured.log_sinr, -2.0 * MOST, 2.0 * MOST)
+    gap = balance - measured.log_mw
+    own = (measured.log_mw, short, measured.log_heard, gap, np.log1p(recurrent.pressure), value - recurrent.pressure)
     factors, offsets = scaling(high)
     seen = np.clip(np.stack(own, axis=-1) * factors + offsets, -MOST, MOST)
-    inputs = np.concatenate((seen.astype(np.float32), kept.memory), axis=-1)
+    inputs = np.concatenate((seen.astype(np.float32), recurrent.memory), axis=-1)
     out = network(inputs.reshape(-1, inputs.shape[-1])).reshape(*inputs.shape[:-1], -1)
-    log_mw = told.log_mw + gap / (1.0 + np.exp(-out[..., 0])) + out[..., 1]
+    log_mw = measured.log_mw + gap / (1.0 + np.exp(-out[..., 0])) + out[..., 1]
     rate = PRESSURE_GAIN * np.exp(np.clip(out[..., 2], -FASTEST, FASTEST))
-    pressure = np.clip(kept.pressure + rate * np.clip(short, -MOST, MOST), 0.0, MOST_PRESSURE)
-    memory = np.tanh(kept.memory + out[..., 3:])
-    return np.clip(log_mw, low, high), Kept(pressure, memory)
+    pressure = np.clip(recurrent.pressure + rate * np.clip(short, -MOST, MOST), 0.0, MOST_PRESSURE)
+    memory = np.tanh(recurrent.memory + out[..., 3:])
+    return np.clip(log_mw, low, high), RecurrentState(pressure, memory)
 
 
 @dataclass
-class _Life:
+class _State:
     """The state of the agent, one entry a copy of the environment."""
 
     view: View
-    kept: Kept
+    recurrent: RecurrentState
     wanted: FloatArray  # (N, A): ln mW that it wanted
     allowed: FloatArray  # (N, A): the same rounded to what the environment takes
     present: NDArray[np.bool_]  # (N, A)
@@ -148,10 +151,10 @@ class UnfoldedPolicy(Policy):
         if "power_mw" not in view.constants or "qos_sinr" not in view.constants:
             raise AgentError("this policy allocates powers: it is for MmwavePowerAllocation-v0.")
         n, a = view.num_envs, view.num_agents
-        kept = Kept(np.zeros((n, a)), np.zeros((n, a, MEMORY), np.float32))
+        recurrent = RecurrentState(np.zeros((n, a)), np.zeros((n, a, MEMORY), np.float32))
         nobody, phase = np.zeros((n, a), bool), np.full(n, -1)
         wanted, allowed, held = np.zeros((3, n, a))
-        return _Life(view, kept, wanted, allowed, nobody, held, phase, np.zeros(n, np.int64), None)
+        return _State(view, recurrent, wanted, allowed, nobody, held, phase, np.zeros(n, np.int64), None)
 
     def predict(
         self,
@@ -160,59 +163,59 @@ class UnfoldedPolicy(Policy):
         episode_start: NDArray[np.bool_] | None = None,
         deterministic: bool = True,
     ) -> tuple[NDArray[Any], Any]:
-        life: _Life = begun(state, self)
-        constants, view = life.view.constants, life.view
+        state = begun(state, self)
+        constants, view = state.view.constants, state.view
         seen = view.look(*MEASURED)
-        self._notice(life, seen, episode_start)
-        told = self._told(life, seen, constants["noise_mw"])
+        self._notice(state, seen, episode_start)
+        measured = self._measured(state, seen, constants["noise_mw"])
         levels = constants["levels_mw"]
         margin = MARGIN if levels is None else LEVEL_MARGIN
         low, high = np.log(constants["power_mw"]).tolist()
         log_target = float(np.log(constants["qos_sinr"] * (1.0 + margin)))
-        before = life.kept
-        life.age += 1
-        wanted, kept = step(self.network, told, before, log_target, (low, high))
-        part = np.minimum(1.0, (SETTLING / life.age) ** SLOWING)[:, None]
-        life.wanted = told.log_mw + part * (wanted - told.log_mw)
-        pressure = before.pressure + part * (kept.pressure - before.pressure)
-        memory = before.memory + part[..., None].astype(np.float32) * (kept.memory - before.memory)
-        life.kept = Kept(pressure, memory)
-        life.allowed = life.wanted if levels is None else on_levels(life.wanted, life.kept.pressure, levels)
-        self._finish(life, before)
-        return actions(view, np.where(life.present, np.exp(life.allowed), 0.0)), life
+        before = state.recurrent
+        state.age += 1
+        wanted, recurrent = step(self.network, measured, before, log_target, (low, high))
+        part = np.minimum(1.0, (SETTLING / state.age) ** SLOWING)[:, None]
+        state.wanted = measured.log_mw + part * (wanted - measured.log_mw)
+        pressure = before.pressure + part * (recurrent.pressure - before.pressure)
+        memory = before.memory + part[..., None].astype(np.float32) * (recurrent.memory - before.memory)
+        state.recurrent = RecurrentState(pressure, memory)
+        state.allowed = state.wanted if levels is None else on_levels(state.wanted, state.recurrent.pressure, levels)
+        self._finish(state, before)
+        return actions(view, np.where(state.present, np.exp(state.allowed), 0.0)), state
 
-    def _finish(self, life: _Life, before: Kept) -> None:
-        """A last word on `life.allowed`."""
+    def _finish(self, state: _State, before: RecurrentState) -> None:
+        """A last word on `state.allowed`."""
 
     @staticmethod
-    def _notice(life: _Life, seen: dict[str, Any], episode_start: NDArray[np.bool_] | None) -> None:
+    def _notice(state: _State, seen: dict[str, Any], episode_start: NDArray[np.bool_] | None) -> None:
         """Forget for who has just come; learn gains anew where the world is another."""
         present, phase = seen["present"], seen["phase"]
-        fresh = present & ~life.present
+        fresh = present & ~state.present
         if episode_start is not None:
-            # An episode begins for all of a copy; somebody's place alone is marked where he has left it.
+            # An episode begins for all of a copy; an agent slot alone is marked where its base station has left.
             marked = np.asarray(episode_start, bool).reshape(present.shape)
             fresh |= present & np.logical_and.reduce(marked, axis=1)[:, None]
-        changed = (phase != life.phase) | np.logical_or.reduce(fresh, axis=1)
+        changed = (phase != state.phase) | np.logical_or.reduce(fresh, axis=1)
         if changed.any():
-            life.gain = life.view.look("gain")["gain"]
-            life.age[changed] = 0
-        life.kept.pressure[fresh] = 0.0
-        life.kept.memory[fresh] = 0.0
-        life.wanted[fresh] = np.nan  # what was wanted is nobody's
-        life.present, life.phase = present, phase
+            state.gain = state.view.look("gain")["gain"]
+            state.age[changed] = 0
+        state.recurrent.pressure[fresh] = 0.0
+        state.recurrent.memory[fresh] = 0.0
+        state.wanted[fresh] = np.nan  # what was wanted is nobody's
+        state.present, state.phase = present, phase
 
     @staticmethod
-    def _told(life: _Life, seen: dict[str, Any], noise_mw: float) -> Told:
-        present, heard_mw = life.present, seen["interference_mw"]
+    def _measured(state: _State, seen: dict[str, Any], noise_mw: float) -> Measurements:
+        present, heard_mw = state.present, seen["interference_mw"]
         now = np.log(np.where(present, seen["power_mw"], 1.0))
         with np.errstate(invalid="ignore"):
-            as_wanted = np.abs(now - life.allowed) < 1e-3  # rounded to a level: what was meant counts
-        log_mw = np.where(as_wanted & np.isfinite(life.wanted), life.wanted, now)
+            as_wanted = np.abs(now - state.allowed) < 1e-3  # rounded to a level: what was meant counts
+        log_mw = np.where(as_wanted & np.isfinite(state.wanted), state.wanted, now)
         log_sinr = np.log(np.where(present, np.maximum(seen["sinr"], 1e-30), 1.0))
-        asked = np.where(present, worth(log_sinr, life.kept.pressure) / heard_mw, 0.0)
-        price = interference.charged(life.gain, asked)
-        return Told(log_mw, log_sinr, np.log(heard_mw / noise_mw), price)
+        asked = np.where(present, worth(log_sinr, state.recurrent.pressure) / heard_mw, 0.0)
+        price = interference.charged(state.gain, asked)
+        return Measurements(log_mw, log_sinr, np.log(heard_mw / noise_mw), price)
 
 
 def on_levels(log_mw: FloatArray, pressure: FloatArray, levels_mw: Any) -> FloatArray:
@@ -232,38 +235,39 @@ class RepairedPolicy(UnfoldedPolicy):
 
     access = "central"
 
-    def _finish(self, life: _Life, before: Kept) -> None:
-        due = np.flatnonzero(life.age == REPAIR_AFTER + 1)
+    def _finish(self, state: _State, before: RecurrentState) -> None:
+        due = np.flatnonzero(state.age == REPAIR_AFTER + 1)
         if len(due):
-            constants, power_mw = life.view.constants, np.where(life.present, np.exp(life.allowed), 0.0)
+            constants, power_mw = state.view.constants, np.where(state.present, np.exp(state.allowed), 0.0)
             whole = constants["scope"] == "network" and constants["layout"] != "rows"
-            for at, network in networks(life.view, due):
+            for at, network in networks(state.view, due):
                 if whole and constants["levels"] is None and isinstance(network, optimisation.Network):
                     better = optimisation.repair_local(network, power_mw[at])
                 else:
                     better = repaired(network, power_mw[at], constants["levels"])
-                life.held[at] = np.log(better)
-        still = life.age > REPAIR_AFTER
-        life.allowed = np.where(still[:, None], life.held, life.allowed)
-        life.wanted = np.where(still[:, None], life.held, life.wanted)
+                state.held[at] = np.log(better)
+        still = state.age > REPAIR_AFTER
+        state.allowed = np.where(still[:, None], state.held, state.allowed)
+        state.wanted = np.where(still[:, None], state.held, state.wanted)
         # What was learned on the way here stays as it is until it is needed again.
-        life.kept.pressure[still] = before.pressure[still]
-        life.kept.memory[still] = before.memory[still]
+        state.recurrent.pressure[still] = before.pressure[still]
+        state.recurrent.memory[still] = before.memory[still]
 
 
-class Unfolded(Shipped):
-    """`python -m train.unfolded`: one set of weights for all tasks of the scenario, several training seeds."""
-
-    algorithm, label = "unfolded", "unfolded network"
-    kind: type[Policy] = UnfoldedPolicy
-
-    @classmethod
-    def trained_for(cls, task: Task) -> str:
-        return "clusters"
-
-
-class UnfoldedRepair(Unfolded):
-    """The same with a repair of powers once they have settled."""
-
-    label = "unfolded network, repaired"
-    kind = RepairedPolicy
+Unfolded = Shipped(
+    __package__,
+    "unfolded",
+    "unfolded network",
+    "`python -m train.unfolded`: one set of weights for all tasks of the scenario, several training seeds.",
+    kind=UnfoldedPolicy,
+    trained_for=clusters,
+)
+UnfoldedRepair = Shipped(
+    __package__,
+    "unfolded",
+    "unfolded network, repaired",
+    "The same with a repair of powers once they have settled.",
+    kind=RepairedPolicy,
+    access="central",
+    trained_for=clusters,
+)

@@ -7,26 +7,30 @@ from __future__ import annotations
 
 from mmwave_baselines.shipped import Shipped
 
-
-class Ppo(Shipped):
-    """`python -m train.ppo`: the observation holds eight measurements, so nothing is stacked."""
-
-    algorithm, label = "ppo", "PPO"
+Ppo = Shipped(
+    __package__, "ppo", "PPO", "`python -m train.ppo`: the observation holds eight measurements, so nothing is stacked."
+)
 
 
-class PpoRewards(Shipped):
-    """`python -m train.ppo --no-regret`: as `Ppo`, but it was trained on what is received alone."""
-
-    algorithm, label = "ppo_rewards", "PPO on rewards"
-
-
-class RecurrentPpo(Shipped):
-    """`python -m train.recurrent_ppo`: an LSTM that sees the newest measurement only and remembers the others."""
-
-    algorithm, label = "recurrent_ppo", "RecurrentPPO"
+PpoRewards = Shipped(
+    __package__,
+    "ppo_rewards",
+    "PPO on rewards",
+    "`python -m train.ppo --no-regret`: as `Ppo`, but it was trained on what is received alone.",
+)
 
 
-class A3c(Shipped):
-    """`python -m train.a3c`, the handover paper's learner in stable mode: the last measurement, and a memory of 64."""
+RecurrentPpo = Shipped(
+    __package__,
+    "recurrent_ppo",
+    "RecurrentPPO",
+    "`python -m train.recurrent_ppo`: an LSTM that sees the newest measurement only and remembers the others.",
+)
 
-    algorithm, label = "a3c", "A3C"
+
+A3c = Shipped(
+    __package__,
+    "a3c",
+    "A3C",
+    "`python -m train.a3c`, the handover paper's learner in stable mode: the last measurement, and a memory of 64.",
+)

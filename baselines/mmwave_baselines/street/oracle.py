@@ -14,16 +14,17 @@ for a little more than the best.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mmwave_gym.agents.protocol import RowRng, begun
+from mmwave_gym.agents.protocol import RowRng
+from mmwave_gym.agents.rule import Rule, Seen
 from mmwave_gym.core.batch import View
 from mmwave_gym.core.types import Float64Array
 from mmwave_gym.radio.units import db_to_linear, spectral_efficiency_bps_hz
+from mmwave_gym.scenarios.street import t310
 
 
 class Way:
@@ -91,20 +92,18 @@ class Way:
 
         following: (copy, cell, T310 at the next decision).
         """
-        c, t310 = self.constants, following.shape[2]
-        runs = np.broadcast_to(np.arange(t310), following.shape)
+        c, most = self.constants, following.shape[2]
+        ran = np.broadcast_to(np.arange(most), following.shape)
         failed = np.zeros(following.shape, bool)
         value = np.zeros(following.shape)
         for tick in range(decision * self.each, (decision + 1) * self.each):
-            level_db = self.sinr_db[:, tick, :, None]
-            goes_on = (level_db < c["out_db"]) | ((runs > 0) & (level_db <= c["in_db"]))
             value += np.where(failed, 0.0, self.rate[:, tick, :, None])
-            runs = np.where(goes_on, runs + 1, 0)
-            fails = ~failed & (runs >= t310)
+            ran = t310.after_tick(ran, self.sinr_db[:, tick, :, None], c["out_db"], c["in_db"])
+            fails = ~failed & (ran >= most)
             if fails.any():
                 value += np.where(fails, self.again(best, tick + 1)[:, None, None], 0.0)
                 failed |= fails
-        on = np.take_along_axis(following, np.minimum(runs, t310 - 1), axis=2)
+        on = np.take_along_axis(following, np.minimum(ran, most - 1), axis=2)
         return value + np.where(failed, 0.0, on)
 
 
@@ -133,9 +132,9 @@ class Solved(NamedTuple):
 def solve(sinr_db: NDArray[Any], rsrp_dbm: NDArray[Any], constants: Mapping[str, Any]) -> Solved:
     """The recursion of the module's text; arguments as of `bound`."""
     way = Way(sinr_db, rsrp_dbm, constants)
-    t310 = int(constants["t310_ticks"])
-    best, following = way.empty(), np.zeros((way.copies, way.cells, t310))
-    moves = np.zeros((way.copies, way.decisions, way.cells, t310), bool)
+    most = int(constants["t310_ticks"])
+    best, following = way.empty(), np.zeros((way.copies, way.cells, most))
+    moves = np.zeros((way.copies, way.decisions, way.cells, most), bool)
     target = np.zeros((way.copies, way.decisions, way.cells), np.int64)
     for d in range(way.decisions - 1, -1, -1):
         handovers = way.handovers(best, d)
@@ -147,50 +146,31 @@ def solve(sinr_db: NDArray[Any], rsrp_dbm: NDArray[Any], constants: Mapping[str,
     return Solved(best[:, 0], moves, target)
 
 
-@dataclass
-class Plan:
-    view: View
-    solved: Solved | None = None
-
-
-class Oracle:
+class Oracle(Rule):
     """The best decisions in hindsight; ties stay."""
 
     access = "hindsight"
     kind = "ceiling"
     label = "oracle"
 
-    def begin(self, view: View, rng: RowRng | None = None) -> Plan:
-        return Plan(view)
+    def remember(self, view: View) -> Solved:
+        return self._solved(view, np.ones(view.num_rows, bool))
 
-    def predict(
-        self,
-        observation: NDArray[Any],
-        state: Plan | None = None,
-        episode_start: NDArray[np.bool_] | None = None,
-        deterministic: bool = True,
-    ) -> tuple[NDArray[np.int64], Plan]:
-        plan: Plan = begun(state, self)
-        started = np.zeros(len(observation), bool) if episode_start is None else np.asarray(episode_start, bool)
-        constants = plan.view.constants
-        if plan.solved is None or started.any():
-            seen = plan.view.look("sinr_ahead_db", "rsrp_ahead_dbm")
-            new = np.ones(len(started), bool) if plan.solved is None else started
-            found = solve(seen["sinr_ahead_db"][new], seen["rsrp_ahead_dbm"][new], constants)
-            if plan.solved is not None:
-                found = Solved(*(_replaced(old, new, part) for old, part in zip(plan.solved, found, strict=True)))
-            plan = Plan(plan.view, found)
-        solved = plan.solved
-        assert solved is not None
-        fields = plan.view.fields.split(observation)
-        serving = fields["serving"].argmax(axis=1)
-        t310 = np.rint(fields["t310_s"][:, 0] / constants["tick_s"]).astype(np.int64)
-        tick = plan.view.look("tick")["tick"]
-        row, d = np.arange(len(serving)), np.minimum(tick // constants["decision_ticks"], solved.moves.shape[1] - 1)
-        return np.where(solved.moves[row, d, serving, t310], solved.target[row, d, serving], serving), plan
+    def restart(self, memory: Solved, view: View, rows: NDArray[np.bool_]) -> Solved:
+        changed: Any = Solved._make(part.copy() for part in memory)
+        for part, new in zip(changed, self._solved(view, rows), strict=True):
+            part[rows] = new
+        return changed
 
+    def act(self, seen: Seen, rng: RowRng) -> NDArray[np.int64]:
+        solved: Solved = seen.memory
+        serving = seen["serving"].argmax(axis=1)
+        ran = np.rint(seen["t310_s"][:, 0] / seen.constants["tick_s"]).astype(np.int64)
+        d = np.minimum(seen.look("tick")["tick"] // seen.constants["decision_ticks"], solved.moves.shape[1] - 1)
+        row = np.arange(len(seen))
+        return np.where(solved.moves[row, d, serving, ran], solved.target[row, d, serving], serving)
 
-def _replaced(old: NDArray[Any], rows: NDArray[np.bool_], new: NDArray[Any]) -> NDArray[Any]:
-    changed = old.copy()
-    changed[rows] = new
-    return changed
+    def _solved(self, view: View, rows: NDArray[np.bool_]) -> Solved:
+        """The best decisions of the ways of some `rows` (rows,)."""
+        way = view.look("sinr_ahead_db", "rsrp_ahead_dbm")
+        return solve(way["sinr_ahead_db"][rows], way["rsrp_ahead_dbm"][rows], view.constants)

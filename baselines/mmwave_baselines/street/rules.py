@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmwave_gym.agents.protocol import AgentError, RowRng, begun
+from mmwave_gym.agents.protocol import AgentError, RowRng
+from mmwave_gym.agents.rule import Rule, Seen
 from mmwave_gym.core.batch import View
 from mmwave_gym.core.checks import at_least
 from mmwave_gym.core.types import FloatArray, Int64Array
@@ -24,82 +25,50 @@ from mmwave_gym.core.types import FloatArray, Int64Array
 DEFAULT_HYSTERESIS_DB = 3.0
 
 
-@dataclass
-class Memory:
-    """The state of rules without memory of their own."""
-
-    view: View
-    rng: RowRng | None
-
-
-class _Memoryless:
-    access = "local"
-    kind = "rule"
-    label: str
-
-    def begin(self, view: View, rng: RowRng | None = None) -> Memory:
-        return Memory(view, rng)
-
-    def predict(
-        self,
-        observation: NDArray[Any],
-        state: Memory | None = None,
-        episode_start: NDArray[np.bool_] | None = None,
-        deterministic: bool = True,
-    ) -> tuple[Int64Array, Memory]:
-        memory: Memory = begun(state, self)
-        return self.cell(memory, memory.view.fields.split(observation)), memory
-
-    def cell(self, memory: Memory, seen: dict[str, FloatArray]) -> Int64Array:
-        raise NotImplementedError
-
-
-class RandomCell(_Memoryless):
+class RandomCell(Rule):
     """A cell at random at every decision: the floor."""
 
     label = "random cell"
     kind = "floor"
 
-    def cell(self, memory: Memory, seen: dict[str, FloatArray]) -> Int64Array:
-        assert memory.rng is not None
-        return memory.rng.choice(np.ones(seen["serving"].shape, bool))
+    def act(self, seen: Seen, rng: RowRng) -> Int64Array:
+        return rng.choice(seen.allowed)
 
 
-class Stay(_Memoryless):
+class Stay(Rule):
     """Never hands over; lost links come back on the strongest cell."""
 
     label = "stay"
 
-    def cell(self, memory: Memory, seen: dict[str, FloatArray]) -> Int64Array:
+    def act(self, seen: Seen, rng: RowRng) -> Int64Array:
         return seen["serving"].argmax(axis=1)
 
 
-class Strongest(_Memoryless):
+class Strongest(Rule):
     """The cell with the greatest measured power."""
 
     label = "strongest measured"
 
-    def cell(self, memory: Memory, seen: dict[str, FloatArray]) -> Int64Array:
+    def act(self, seen: Seen, rng: RowRng) -> Int64Array:
         return seen["rsrp_0_dbm"].argmax(axis=1)
 
 
 @lru_cache(maxsize=1)
 def tuned() -> dict[str, dict[str, dict[str, Any]]]:
-    """What `python -m train.tune_street` has found: by rule, then by the task's name."""
+    """What `python -m mmwave_baselines.street.training.tuning` has found: by rule, then by the task's name."""
     stored: dict[str, Any] = json.loads(files(__package__).joinpath("tuned.json").read_text("utf-8"))
     return stored
 
 
 @dataclass
 class A3Memory:
-    view: View
     level_dbm: FloatArray  # (rows, cells): the newest measurement
     filtered_dbm: FloatArray  # (rows, cells)
     times_better: NDArray[np.int64]  # (rows, cells): measurements in a row for which the condition has held
     serving: Int64Array  # (rows,): whom the counters compare with
 
 
-class A3:
+class A3(Rule):
     """Event A3 (3GPP TS 38.331, 5.5.4.4) on filtered measurements (5.5.3.2), with offsets.
 
     A cell triggers when RSRP_n + offset_n > RSRP_s + offset_s + hysteresis has held for `wait + 1` measurements in a
@@ -108,8 +77,6 @@ class A3:
     hysteresis_db: any. wait: measurements, from 0. filter_k: from 0. offset_db: one a cell, 0 where nothing is said.
     """
 
-    access = "local"
-    kind = "rule"
     rule = "a3"
 
     def __init__(
@@ -147,26 +114,16 @@ class A3:
         made.config["tuned_on"] = f"the training split of {task.name}, task hash {found['task_hash']}"
         return made
 
-    def begin(self, view: View, rng: RowRng | None = None) -> A3Memory:
+    def remember(self, view: View) -> A3Memory:
         cells = int(view.constants["num_cells"])
         if self.offset_db and len(self.offset_db) != cells:
             raise AgentError(f"offset_db must have {cells} numbers, one a cell, got {len(self.offset_db)}.")
         nothing = np.zeros((view.num_rows, cells))
-        return A3Memory(view, nothing, nothing, nothing.astype(np.int64), np.full(view.num_rows, -1))
+        return A3Memory(nothing, nothing, nothing.astype(np.int64), np.full(view.num_rows, -1))
 
-    def predict(
-        self,
-        observation: NDArray[Any],
-        state: A3Memory | None = None,
-        episode_start: NDArray[np.bool_] | None = None,
-        deterministic: bool = True,
-    ) -> tuple[Int64Array, A3Memory]:
-        memory: A3Memory = begun(state, self)
-        seen = memory.view.fields.split(observation)
-        serving = seen["serving"].argmax(axis=1)
-        starts = np.zeros(len(serving), bool) if episode_start is None else np.asarray(episode_start, bool)
-        starts = starts | (memory.serving < 0)
-        level_dbm = self.heard(memory, seen)
+    def act(self, seen: Seen, rng: RowRng) -> Int64Array:
+        memory, starts, serving = seen.memory, seen.started, seen["serving"].argmax(axis=1)
+        level_dbm = self.heard(seen)
         new = self.always_new | starts | (level_dbm != memory.level_dbm).any(axis=1)  # a step may pass over some
         share = 0.5 ** (self.filter_k / 4.0)
         filtered = memory.filtered_dbm + np.where(new[:, None], share, 0.0) * (level_dbm - memory.filtered_dbm)
@@ -181,11 +138,12 @@ class A3:
         triggered = new[:, None] & (count > self.wait)
         target = np.where(triggered, score, -np.inf).argmax(axis=1)
         cell = np.where(triggered.any(axis=1), target, serving)
-        return cell, A3Memory(memory.view, level_dbm, filtered, count, serving)
+        memory.level_dbm, memory.filtered_dbm, memory.times_better, memory.serving = level_dbm, filtered, count, serving
+        return cell
 
     always_new = False
 
-    def heard(self, memory: A3Memory, seen: dict[str, FloatArray]) -> FloatArray:
+    def heard(self, seen: Seen) -> FloatArray:
         """Powers that the rule compares, (rows, cells)."""
         return seen["rsrp_0_dbm"].astype(np.float64)
 
@@ -206,5 +164,5 @@ class A3Undelayed(A3):
 
     always_new = True
 
-    def heard(self, memory: A3Memory, seen: dict[str, FloatArray]) -> FloatArray:
-        return memory.view.look("rsrp_dbm")["rsrp_dbm"].astype(np.float64)
+    def heard(self, seen: Seen) -> FloatArray:
+        return seen.look("rsrp_dbm")["rsrp_dbm"].astype(np.float64)

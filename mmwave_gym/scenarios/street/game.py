@@ -34,6 +34,7 @@ from numpy.typing import NDArray
 from mmwave_gym.core.scenario import EpisodeRng, Metric, ObservationField, ObservationFields, Outcome, Scenario
 from mmwave_gym.core.types import FloatArray
 from mmwave_gym.radio.units import db_to_linear, spectral_efficiency_bps_hz
+from mmwave_gym.scenarios.street import t310
 from mmwave_gym.scenarios.street.config import TICK_S, StreetConfig
 from mmwave_gym.scenarios.street.world import StreetEpisodes, StreetWorld
 
@@ -194,9 +195,7 @@ class Street(Scenario[StreetEpisodes, StreetState]):
         rate = self.rate_bps_hz(sinr_db) * (ticks < self.ticks)
         out, alive = state.out_ticks[at], np.ones(len(at), bool)
         for i in range(self.decision_ticks):
-            level_db = sinr_db[:, i]
-            runs = (level_db < self.config.out_db) | ((out > 0) & (level_db <= self.config.in_db))
-            out = np.where(runs, out + 1, 0)
+            out = t310.after_tick(out, sinr_db[:, i], self.config.out_db, self.config.in_db)
             received[at] += np.where(alive, rate[:, i], 0.0)
             silent[at] += alive & (rate[:, i] == 0.0) & (ticks[:, i] < self.ticks)
             fails = alive & (out >= self._t310)

@@ -15,6 +15,7 @@ from mmwave_gym.rendering.recorded import RecordedScene
 from mmwave_gym.rendering.scales import Scale
 from mmwave_gym.rendering.text import cell_sign, framed, side_by_side, text_of
 from mmwave_gym.rendering.totals import Totals
+from mmwave_gym.scenarios.street import t310
 from mmwave_gym.scenarios.street.config import TICK_S
 from mmwave_gym.scenarios.street.game import Street
 from mmwave_gym.scenarios.street.maps import STREET_M, StreetMap, street_map
@@ -123,9 +124,7 @@ class Record:
         """The tick before which T310 has run out."""
         c = self.config
         for tick in range(begin, self.tick):
-            level_db = self.sinr_db[tick, cell]
-            runs = level_db < c.out_db or (out_ticks > 0 and level_db <= c.in_db)
-            out_ticks = out_ticks + 1 if runs else 0
+            out_ticks = int(t310.after_tick(out_ticks, self.sinr_db[tick, cell], c.out_db, c.in_db))
             if out_ticks >= c.ticks("t310_s"):
                 return tick + 1
         return self.tick

@@ -554,17 +554,17 @@ def next_of(number):
 def test_a_new_episode_is_heeded(make):
     """Who goes on to another episode plays it as one who begins with it; chance and what SMART has learnt go on."""
     agent, batch = make(), batch_of([0, 1], **BLOCKED)
-    memory = agent.begin(View(batch, agent.access), RowRng.from_seed(0, 2))
+    state = agent.begin(View(batch, agent.access), RowRng.from_seed(0, 2))
     for _ in range(20):
-        action, memory = agent.predict(batch.observe()[:, 0], memory, np.zeros(2, bool))
+        action, state = agent.predict(batch.observe()[:, 0], state, np.zeros(2, bool))
         batch.step(action[:, None])
     if isinstance(agent, Sqa):
-        memory.rows[1].random[0] = int(np.random.default_rng(2).random() * 2.0**53)
+        state.memory[1].random[0] = int(np.random.default_rng(2).random() * 2.0**53)
     batch.restart(np.array([1]))
     started = np.array([False, True])
     onwards = []
     for _ in range(10):
-        action, memory = agent.predict(batch.observe()[:, 0], memory, started)
+        action, state = agent.predict(batch.observe()[:, 0], state, started)
         batch.step(action[:, None])
         started[:] = False
         onwards.append(action[1])
@@ -592,7 +592,7 @@ def test_every_agent_found_plays_a_small_task():
 
 
 def test_the_order_of_rules_in_blocked_streets():
-    """As in our notes on learning, on a smaller map: keeping cells free pays more than joining them."""
+    """Keeping cells free pays more than joining them."""
     kwargs = {"geometry": "blocked", "num_ues": 128, "crossings": (4, 4), "duration_s": 50.0}
     task = Task(env_id=ENV, kwargs=kwargs, episodes=3, warmup_steps=900)
     rate = {

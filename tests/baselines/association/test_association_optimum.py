@@ -173,10 +173,10 @@ def test_the_optimum_plays_what_it_planned():
         batch = Batch(make_scenario("association", **{**SMALL, **keywords}), len(numbers))
         batch.reset([EpisodeKey(1, n, "test") for n in numbers])
         worlds = known_worlds(View(batch, "hindsight"))
-        memory = agent.begin(View(batch, agent.access), RowRng.from_seed(0, len(numbers)))
+        state = agent.begin(View(batch, agent.access), RowRng.from_seed(0, len(numbers)))
         mbit, actions, running = np.zeros(len(numbers)), [], np.ones(len(numbers), bool)
         for step in range(max(len(world.ue) for world in worlds)):
-            action, memory = agent.predict(batch.observe()[:, 0], memory)
+            action, state = agent.predict(batch.observe()[:, 0], state)
             outcome = batch.step(action[:, None])
             counts = running & (step >= first) & (last is None or step < last)
             mbit += outcome.metrics["network_rate_mbps"] * counts
@@ -184,7 +184,7 @@ def test_the_optimum_plays_what_it_planned():
             running &= ~outcome.truncated
             if outcome.truncated.any():  # it plays on from its start, uncounted
                 batch.rewind(np.flatnonzero(outcome.truncated))
-                memory.epoch[outcome.truncated] = 0
+                state.memory.epoch[outcome.truncated] = 0
         for i, world in enumerate(worlds):
             rank = np.array(actions)[: len(world.ue), i]
             assert mbit[i] == pytest.approx(10.0 * value(world, rank, first, last), rel=0.02 if first else TICKS)
@@ -194,13 +194,13 @@ def test_a_new_episode_gets_a_plan_of_its_own():
     batch = Batch(make_scenario("association", **SMALL), 2)
     batch.reset([EpisodeKey(1, n, "test") for n in (0, 1)])
     agent = Optimum()
-    memory = agent.begin(View(batch, "hindsight"))
-    before = memory.rank.copy()
-    agent.predict(batch.observe()[:, 0], memory)
+    state = agent.begin(View(batch, "hindsight"))
+    before = state.memory.rank.copy()
+    agent.predict(batch.observe()[:, 0], state)
     batch.reset([EpisodeKey(1, n, "test") for n in (0, 2)])
-    agent.predict(batch.observe()[:, 0], memory, np.ones(2, bool))
-    assert (memory.rank[0] == before[0]).all()
-    assert (memory.rank[1] != before[1]).any()
+    agent.predict(batch.observe()[:, 0], state, np.ones(2, bool))
+    assert (state.memory.rank[0] == before[0]).all()
+    assert (state.memory.rank[1] != before[1]).any()
 
 
 def test_what_the_optimum_cannot_do_it_says():

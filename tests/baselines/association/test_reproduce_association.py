@@ -146,7 +146,7 @@ def test_page_and_figures_come_from_results(tmp_path):
 
 
 def test_the_snr_of_a_world_makes_sbh_earn_what_is_wanted():
-    for world in (search.PAPER, search.World(0.75, sbh_rate=512.0)):
+    for world in (search.World(0.75), search.World(0.75, sbh_rate=512.0)):
         task = search_task(world, False)
         row = evaluate("sbh", task, episodes=1)[0]
         assert row["network_rate_mbps"] / 10.0 == pytest.approx(world.sbh_rate, rel=0.04)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from mmwave_baselines.association.learned import Traveller, free_sites
+from mmwave_baselines.association.learned import CandidatesPolicy, free_sites
 from mmwave_baselines.association.training import turns
 from mmwave_baselines.association.training.turns_kernel import play
 from mmwave_baselines.training.command import parse
@@ -86,7 +86,7 @@ def test_it_trains_resumes_and_saves_what_plays_at_any_density(tmp_path: Any) ->
     metadata = json.loads(again.with_suffix(".json").read_text())
     assert metadata["algorithm"] == "TURNS"
     assert "train.turns" in metadata["command"]
-    policy: Any = read_policy(again.read_bytes(), again.with_suffix(".json").read_bytes(), "policy", Traveller)
+    policy: Any = read_policy(again.read_bytes(), again.with_suffix(".json").read_bytes(), "policy", CandidatesPolicy)
     for num_ues, most in ((6, None), (40, 3)):
         kwargs = {**SMALL, "num_ues": num_ues, "max_candidates": most, "duration_s": 35.0}
         rows = evaluate(policy, Task(env_id="MmwaveAssociation-v0", kwargs=kwargs, episodes=2))
@@ -97,14 +97,14 @@ def test_it_trains_resumes_and_saves_what_plays_at_any_density(tmp_path: Any) ->
 def test_roles_are_seen(tmp_path: Any) -> None:
     """A policy with roles plays COVER's game: it is given them by its view, and needs the map."""
     path = turns.train(command(tmp_path, "--roles", "--imitate", "cover", "--steps", "2000"), Console(quiet=True))
-    policy: Any = read_policy(path.read_bytes(), path.with_suffix(".json").read_bytes(), "policy", Traveller)
+    policy: Any = read_policy(path.read_bytes(), path.with_suffix(".json").read_bytes(), "policy", CandidatesPolicy)
     assert policy.access == "central"
     batch = Batch(make_scenario("association", num_ues=12, **SMALL), 2)
     batch.reset([EpisodeKey(1), EpisodeKey(2)])
     view = View(batch, "central")
     state = policy.begin(view, RowRng.from_seed(0, 2))
     observation = batch.observe()[:, 0]
-    shown = state.told.with_roles(observation)
+    shown = state.view.with_roles(observation)
     offered = view.look("offered")["offered"]
     assert shown.shape[1] == observation.shape[1] + offered.shape[1]
     assert (shown[:, -offered.shape[1] :] == (free_sites(view.constants)[offered] & (offered >= 0))).all()

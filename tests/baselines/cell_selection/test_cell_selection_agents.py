@@ -89,7 +89,7 @@ class Play:
 def test_reading_is_the_state():
     play = Play(Load(), num_ues=4)
     play.batch.step(play.act())
-    seen = read(play.view, play.rows())
+    seen = read(play.view.fields.split(play.rows()))
     np.testing.assert_array_equal(
         seen.channel.reshape(64, 4, 3), play.batch.episodes.channel[play.batch.episodes.row, 1]
     )
@@ -150,7 +150,7 @@ def test_every_ue_has_the_policy_of_its_own():
     policies = solved(game, "same", "prev", 0.9, 0).policies
     play = Play(Mdp(), copies=64, num_ues=3)
     for _ in range(3):
-        seen = read(play.view, play.rows())
+        seen = read(play.view.fields.split(play.rows()))
         action = play.act()
         for row in range(play.view.num_rows):
             order = np.arange(3)
@@ -167,7 +167,7 @@ def test_fewer_ues_present_are_played_by_the_policies_of_that_number():
     play.view.fields.split(rows)["others"][:] = 0.0  # alone in the network
     game = play.game.with_ues(1)
     policy = solved(game, "own-mean", "next", 0.9, 0).policies[0]
-    seen = read(play.view, rows)
+    seen = read(play.view.fields.split(rows))
     for row, action in enumerate(play.act(rows).ravel().tolist()):
         order = np.arange(3)
         order[[0, seen.serving[row]]] = order[[seen.serving[row], 0]]

@@ -11,7 +11,7 @@ import pytest
 from mmwave_baselines.cell_selection import counting
 from mmwave_baselines.cell_selection.best_response import best_response
 from mmwave_baselines.cell_selection.bounds import joint_bound, potential_bound
-from mmwave_baselines.cell_selection.joint import measure, rule_table, table_of
+from mmwave_baselines.cell_selection.joint import measure, table_of
 from mmwave_baselines.cell_selection.joint_value import solve_joint
 from mmwave_baselines.cell_selection.loads import FRAMES, load_law
 from mmwave_baselines.cell_selection.model import Game, swaps
@@ -24,6 +24,21 @@ from mmwave_gym.agents.protocol import NotApplicable
 from mmwave_gym.scenarios.cell_selection.config import PRINTED_MATRIX
 
 TWO_STATES = ((0.7, 0.3), (0.2, 0.8))
+
+
+def rule_table(game, rule, tie="random"):
+    """Table (C, L, M, L) of the paper's Load, Rate or Channel; ties "random", "stay" (then lowest) or "lowest"."""
+    rate = np.array(game.rate_bps_hz)[game.links][:, None, None, :]
+    serving = np.eye(game.num_cells)[None, :, None, :]
+    others = game.loads[None, None].astype(float)
+    score = {"channel": rate + 0 * others + 0 * serving, "rate": rate / (others + 1.0) + 0 * serving}
+    score["load"] = 0 * rate - others - serving  # eq. 4's U counts the UE in its own cell
+    best = score[rule] >= score[rule].max(axis=-1, keepdims=True) - 1e-9
+    if tie == "stay":
+        best = np.where((best & (serving > 0)).any(axis=-1, keepdims=True), best & (serving > 0), best)
+    if tie != "random":
+        best = best & (best.cumsum(axis=-1) == 1)
+    return best / best.sum(axis=-1, keepdims=True)
 
 
 def printed(num_ues: int, handover_cost: float = 0.1, ratio: float = 0.14, num_cells: int = 3) -> Game:
@@ -289,7 +304,7 @@ def test_joint_optimum_of_one_ue_is_the_best_of_all_policies():
 
 
 def test_joint_optimum_of_the_paper():
-    """SPEC section 10: 1.1559 at a rate ratio of .161 and 10 %."""
+    """1.1559 at a rate ratio of .161 and 10 %."""
     found = solve_joint(printed(3, 0.1, 0.161), 1e-4)
     assert found.low_bps_hz == pytest.approx(1.1559, abs=1e-4)
     assert found.high_bps_hz - found.low_bps_hz < 1e-4
@@ -451,6 +466,21 @@ def test_learning_by_rollouts_beats_the_papers_policy():
 # ---------------------------------------------------------------- counting
 
 
+def states_by_enumeration(num_cells, num_ues, num_channel_states=3):
+    """What `states_by_orbits` counts, listed one by one."""
+    total = 0
+    for elsewhere in range(num_ues):  # the serving BS has at least this UE
+        total += _multisets(num_cells - 1, elsewhere, num_channel_states)
+    return num_channel_states * total
+
+
+def _multisets(cells, ues, num_channel_states):
+    """Multisets of `cells` pairs (channel, load) whose loads sum to `ues`, listed one by one."""
+    pairs = [(load, channel) for load in range(ues + 1) for channel in range(num_channel_states)]
+    chosen = itertools.combinations_with_replacement(pairs, cells)
+    return sum(sum(load for load, _ in some) == ues for some in chosen)
+
+
 def test_printed_counts_and_what_they_should_be():
     for n in range(1, 16):
         assert counting.c2(n) == counting.partitions(n, 2)
@@ -475,7 +505,7 @@ def test_load_combinations_are_partitions_with_few_parts(cells):
 @pytest.mark.parametrize("cells", [2, 3, 4])
 def test_orbits_by_listing(cells):
     for n in range(1, 6):
-        assert counting.states_by_orbits(cells, n) == counting.states_by_enumeration(cells, n)
+        assert counting.states_by_orbits(cells, n) == states_by_enumeration(cells, n)
     game = Game.of(PRINTED_MATRIX, (1.0, 0.1, 0.0), num_ues=4, num_cells=cells)
     assert counting.states_without_symmetry(cells, 4) == len(game.links) * len(game.loads)
     names = {

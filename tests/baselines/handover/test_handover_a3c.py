@@ -328,7 +328,7 @@ def test_clusters_decide_who_shares_a_server():
 
 
 def test_imitation_makes_a_start_and_stable_learning_keeps_it():
-    """Section 6.5 of our notes: reward after imitation, and that the stable mode does not spoil it, over six rooms."""
+    """Imitation earns more than no training, and the stable mode does not spoil it; means over six worlds."""
     begun, after, random = [], [], []
     for seed in range(6):
         run = a3c.train("stable", seed=seed, blocks=60)
@@ -428,7 +428,7 @@ def test_a_policy_with_memory_forgets_where_an_episode_starts(tmp_path):
     assert (memory.recurrent[0][1:] != fresh.recurrent[0][1:]).any()
 
 
-class Told:
+class Uniforms:
     """A chance whose numbers are known, (rows, slots)."""
 
     def __init__(self, uniform):
@@ -451,7 +451,7 @@ def test_the_online_agent_learns_as_the_simulation_does(tmp_path):
     batch = Batch(scenario, 3)
     uniform = np.random.default_rng(2).random((3, slots))
     batch.reset([EpisodeKey(8, i, "a3c A1 learning") for i in range(3)])
-    memory = agent.begin(View(batch, "local"), Told(uniform))
+    memory = agent.begin(View(batch, "local"), Uniforms(uniform))
     started, visit = np.ones(3, bool), np.zeros(3, int)
     for _ in range(slots):
         observation = batch.observe()[:, 0]

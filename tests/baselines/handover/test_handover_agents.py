@@ -392,28 +392,28 @@ def test_ucb_is_the_scalar_ucb(agent):
 def test_ucb_ties_stay():
     view = readings(3, 2)
     agent = Ucb()
-    memory = agent.begin(view)
+    state = agent.begin(view)
     observation = np.concatenate((np.eye(3)[[1, 2]], np.full((2, 3), -5.0)), axis=1)
-    action, memory = agent.predict(observation, memory)
+    action, state = agent.predict(observation, state)
     assert action.tolist() == [1, 2]  # all unseen: the serving cell first
-    memory.plays[:] = 4
-    memory.mean[:] = 7.0
-    assert agent.predict(observation, memory)[0].tolist() == [1, 2]
-    memory.mean[:, 0] += 1e-3
-    assert agent.predict(observation, memory)[0].tolist() == [0, 0]
-    memory.plays[:, 1:] = 0
-    memory.plays[1, 2] = 3
-    assert agent.predict(observation, memory)[0].tolist() == [1, 1]  # unseen arms first
+    state.memory.plays[:] = 4
+    state.memory.mean[:] = 7.0
+    assert agent.predict(observation, state)[0].tolist() == [1, 2]
+    state.memory.mean[:, 0] += 1e-3
+    assert agent.predict(observation, state)[0].tolist() == [0, 0]
+    state.memory.plays[:, 1:] = 0
+    state.memory.plays[1, 2] = 3
+    assert agent.predict(observation, state)[0].tolist() == [1, 1]  # unseen arms first
 
 
 def test_ucb_learns_nothing_from_a_place_whose_ue_has_left():
     agent = Ucb()
     view = readings(2, 2)
-    memory = agent.begin(view)
+    state = agent.begin(view)
     observation = np.array([[1.0, 0.0, -1.0, -2.0], [0.0, 0.0, 0.0, 0.0]])
-    memory = agent.learn(memory, observation, np.array([0, 0]), np.array([9.0, 0.0]), observation, np.zeros(2), {})
-    assert memory.plays.tolist() == [[1, 0], [0, 0]]
-    assert memory.mean[0, 0] == 9.0
+    state = agent.learn(state, observation, np.array([0, 0]), np.array([9.0, 0.0]), observation, np.zeros(2), {})
+    assert state.memory.plays.tolist() == [[1, 0], [0, 0]]
+    assert state.memory.mean[0, 0] == 9.0
 
 
 # ---------------------------------------------------------------------- all of them

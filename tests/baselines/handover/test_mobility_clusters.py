@@ -7,13 +7,7 @@ import pytest
 from sklearn.cluster import KMeans
 from sklearn.metrics import calinski_harabasz_score
 
-from mmwave_baselines.handover.mobility_clusters import (
-    MobilityClusters,
-    Reclustering,
-    calinski_harabasz,
-    features,
-    observe,
-)
+from mmwave_baselines.handover.mobility_clusters import MobilityClusters, calinski_harabasz, features, observe
 from mmwave_gym.core.registration import make_scenario
 from mmwave_gym.core.scenario import EpisodeKey, EpisodeRng
 
@@ -81,36 +75,6 @@ def test_a_given_number_of_clusters_is_kept_and_tau_matters():
     assert one.max() < other.min() or other.max() < one.min()
 
 
-def test_patterns_that_change_are_clustered_anew_after_the_period():
-    before = np.concatenate((observe("A1", 10), observe("A3", 10)))
-    # The second ten UEs now drift to the west, and nobody strolls any more.
-    west = (0.1, 0.1, 0.6, 0.2)
-    after = np.concatenate((observe("A3", 10, seed=9), observe(west, 10, seed=9)))
-    kept = Reclustering(MobilityClusters.fit(before, most=2), period_s=3600.0)
-    old = kept.clusters
-    wrong = kept.update(3599.0, after)
-    assert kept.clusters is old
-    assert len(set(wrong[:10]) | set(wrong[10:])) == 2
-    right = kept.update(3600.0, after)
-    assert kept.clusters is not old
-    assert len(set(right[:10])) == len(set(right[10:])) == 1
-    assert right[0] != right[10]
-    again = kept.clusters
-    kept.update(7000.0, after)
-    assert kept.clusters is again, "the next period begins with the last clustering"
-
-
-def test_clusters_keep_their_names():
-    walks = areas(10)
-    old = MobilityClusters.fit(walks, count=3, seed=0)
-    for name in ([1, 2, 0], [2, 1, 0]):
-        shuffled = MobilityClusters(old.centroids[np.argsort(name)], np.array(name)[old.labels], old.index)
-        back = shuffled.renamed_after(old.labels)
-        np.testing.assert_array_equal(back.labels, old.labels)
-        np.testing.assert_allclose(back.centroids, old.centroids)
-        np.testing.assert_array_equal(back.assign(walks), old.assign(walks))
-
-
 @pytest.mark.parametrize(
     ("wrong", "fault"),
     [
@@ -120,10 +84,6 @@ def test_clusters_keep_their_names():
         (lambda: MobilityClusters.fit(areas()).assign(observe("A1", 1, slots=10)), "must last 150 slots"),
         (lambda: calinski_harabasz(np.eye(3), np.zeros(3)), "between 2 and 2 clusters"),
         (lambda: observe("A1", 0), "ues must be at least 1, got 0"),
-        (
-            lambda: Reclustering(MobilityClusters.fit(areas()), 0.0),
-            "period_s must be a number above 0, got 0.0|above 0",
-        ),
         (lambda: MobilityClusters.fit(areas()).of_group([False] * 12), "none of the observed UEs"),
     ],
 )

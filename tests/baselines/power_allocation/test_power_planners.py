@@ -39,11 +39,11 @@ class Play:
         self.batch.reset([EpisodeKey(11, first + i) for i in range(copies)])
         self.view = View(self.batch, getattr(agent, "access", "local"))
         self.agent = agent
-        self.memory = agent.begin(self.view, RowRng.from_seed(3, self.view.num_rows))
+        self.state = agent.begin(self.view, RowRng.from_seed(3, self.view.num_rows))
 
     def action(self):
         rows = self.batch.observe().reshape(self.view.num_rows, -1)
-        action, self.memory = self.agent.predict(rows, self.memory)
+        action, self.state = self.agent.predict(rows, self.state)
         return action.reshape(self.batch.num_envs, -1)
 
     def step(self):
@@ -54,10 +54,10 @@ class Play:
 def test_the_environment_gives_what_was_planned(keywords):
     play = Play(Sca(), **{**HARD, "feasible": "only", **keywords})
     outcome = play.step()
-    np.testing.assert_allclose(play.batch.state.power_mw, play.memory.power_mw, rtol=1e-6)
+    np.testing.assert_allclose(play.batch.state.power_mw, play.state.memory.power_mw, rtol=1e-6)
     assert outcome.metrics["qos_satisfaction"].all()
     network = next(networks(play.view, np.arange(6)))[1]
-    rate = opt.capacity_bps_hz(network, play.memory.power_mw).sum(axis=1)
+    rate = opt.capacity_bps_hz(network, play.state.memory.power_mw).sum(axis=1)
     np.testing.assert_allclose(outcome.metrics["sum_rate_bps_hz"], rate, rtol=1e-6)
 
 
@@ -89,14 +89,14 @@ def test_a_plan_is_made_once_and_again_for_each_change():
     play = Play(Counting(), copies=3, **{**HARD, "changes": 2, "horizon": 12})
     phases = 0
     for _ in range(12):
-        before, present = play.memory.power_mw.copy(), play.batch.state.present.copy()
+        before, present = play.state.memory.power_mw.copy(), play.batch.state.present.copy()
         planned = bool(made)
         play.action()
-        assert (play.memory.power_mw[~present] == 0).all()
-        assert (play.memory.power_mw[present] > 0).all()
+        assert (play.state.memory.power_mw[~present] == 0).all()
+        assert (play.state.memory.power_mw[present] > 0).all()
         same = play.batch.state.phase == phases
         if planned:
-            np.testing.assert_array_equal(play.memory.power_mw[same], before[same])
+            np.testing.assert_array_equal(play.state.memory.power_mw[same], before[same])
         phases = play.batch.state.phase.copy()
         play.step()
     assert sum(made) == 3 * (1 + 2)
@@ -136,7 +136,7 @@ def test_the_far_are_counted_by_their_mean_power(kind):
     play.step()
     ((at, network),) = networks(play.view, np.arange(1))
     assert isinstance(network, Large)
-    np.testing.assert_allclose(network.sinr(play.memory.power_mw[at]), play.batch.state.sinr[at], rtol=1e-6)
+    np.testing.assert_allclose(network.sinr(play.state.memory.power_mw[at]), play.batch.state.sinr[at], rtol=1e-6)
 
 
 def large_and_small(seed=0, **keywords):

@@ -251,7 +251,7 @@ def test_the_difference_reward_is_the_environments(keywords: dict[str, Any], mon
     _, memory = agent.predict(batch.observe().reshape(present.size, -1), memory)
     level = np.random.default_rng(5).integers(0, 32, present.shape)
     outcome = batch.step(level)
-    reward = agent.rewards(memory).reshape(present.shape)
+    reward = agent.rewards(memory.memory, memory.view).reshape(present.shape)
     np.testing.assert_allclose(reward[present], outcome.reward[present], rtol=1e-9, atol=1e-9)
     for copy in range(2):
         there = present[copy]
@@ -273,7 +273,7 @@ def test_an_agent_learns_as_the_kernel_does(name: str) -> None:
     batch = batch_of(num_bs=bs, ue_radius_m=30.0, horizon=steps + 1)
     world = air(batch)
     agent = AGENTS[name](learning_steps=steps)
-    levels, memory = play(agent, batch, steps, RowRng.from_seed(4, bs))
+    levels, state = play(agent, batch, steps, RowRng.from_seed(4, bs))
     rng = RowRng.from_seed(4, bs)
     chance = Dealt([rng.random() for _ in range(steps)])
     if name == "difference-q":
@@ -281,7 +281,7 @@ def test_an_agent_learns_as_the_kernel_does(name: str) -> None:
     else:
         keywords = {"reward": "paper" if "cdpq" in name else "exponential", "rule": agent.rule}
     run = q_learning.run(**world, rng=chance, steps=steps, **keywords)
-    np.testing.assert_allclose(memory.q, run.q, rtol=1e-6, atol=1e-9)
+    np.testing.assert_allclose(state.memory.q, run.q, rtol=1e-6, atol=1e-9)
     assert levels[-1, 0].tolist() == run.level.tolist()
 
 
@@ -304,7 +304,7 @@ def test_who_is_not_there_learns_nothing_and_who_arrives_starts_anew() -> None:
     )
     agent = tabular.CdpQCode(epsilon=1.0)
     played = np.zeros(batch.scenario.num_agents, np.int64)
-    memory = agent.begin(View(batch, "local"), RowRng.from_seed(0, len(played)))
+    state = agent.begin(View(batch, "local"), RowRng.from_seed(0, len(played)))
     before = batch.state.present[0].copy()
     came = left = 0
     for _ in range(59):
@@ -312,44 +312,44 @@ def test_who_is_not_there_learns_nothing_and_who_arrives_starts_anew() -> None:
         came, left = came + int((there & ~before).sum()), left + int((before & ~there).sum())
         before = there
         seen = batch.observe()[0]
-        action, memory = agent.predict(seen, memory)
+        action, state = agent.predict(seen, state)
         outcome = batch.step(action[None])
         played += there & ~outcome.terminated[0]
-        memory = agent.learn(memory, seen, action, outcome.reward[0], batch.observe()[0], outcome.terminated[0], {})
+        state = agent.learn(state, seen, action, outcome.reward[0], batch.observe()[0], outcome.terminated[0], {})
     assert came > 0
     assert left > 0
-    assert (memory.age == played).all()
+    assert (state.memory.age == played).all()
     assert 0 in played
-    assert (memory.q[played == 0] == 0.0).all()
-    assert (np.abs(memory.q[played > 0]).sum(axis=1) > 0.0).all()
+    assert (state.memory.q[played == 0] == 0.0).all()
+    assert (np.abs(state.memory.q[played > 0]).sum(axis=1) > 0.0).all()
 
 
 def test_a_new_episode_begins_with_empty_tables() -> None:
     batch = batch_of(2, num_bs=4)
     agent = tabular.DifferenceQ()
-    _, memory = play(agent, batch, 30, RowRng.from_seed(0, 8))
+    _, state = play(agent, batch, 30, RowRng.from_seed(0, 8))
     start = np.repeat([False, True], 4)
-    _, memory = agent.predict(batch.observe().reshape(8, -1), memory, start)
-    assert (memory.q[4:] == agent.first_q).all()
-    assert (memory.age[4:] == 0).all()
-    assert (memory.q[:4] != agent.first_q).any(axis=1).all()
-    assert (memory.age[:4] == 30).all()
+    _, state = agent.predict(batch.observe().reshape(8, -1), state, start)
+    assert (state.memory.q[4:] == agent.first_q).all()
+    assert (state.memory.age[4:] == 0).all()
+    assert (state.memory.q[:4] != agent.first_q).any(axis=1).all()
+    assert (state.memory.age[:4] == 30).all()
 
 
 def test_exploration_ends_after_four_fifths_of_the_warm_up() -> None:
     own = Task(env_id="MmwavePowerAllocation-v0", kwargs={"num_bs": 3, "horizon": 60}, warmup_steps=50, scored_steps=10)
     made = load_agent("cdpq", "power_allocation", own)
     batch = batch_of(num_bs=3, horizon=60)
-    memory = made.begin(View(batch, "local"), RowRng.from_seed(0, 3))
+    state = made.begin(View(batch, "local"), RowRng.from_seed(0, 3))
     chances = []
     for age in range(60):
-        memory.age[:] = age
-        chances.append(float(made.chance_to_explore(memory)[0]))
+        state.memory.age[:] = age
+        chances.append(float(made.chance_to_explore(state.memory)[0]))
     assert chances == [0.1] * 40 + [0.0] * 20
     falling = tabular.DifferenceQ(learning_steps=50)
-    memory = falling.begin(View(batch, "local"), RowRng.from_seed(0, 3))
-    memory.age[:] = (0, 20, 40)
-    np.testing.assert_allclose(falling.chance_to_explore(memory), [0.3, 0.15, 0.0])
+    state = falling.begin(View(batch, "local"), RowRng.from_seed(0, 3))
+    state.memory.age[:] = (0, 20, 40)
+    np.testing.assert_allclose(falling.chance_to_explore(state.memory), [0.3, 0.15, 0.0])
 
 
 def test_the_difference_reward_comes_near_the_optimum() -> None:

@@ -215,7 +215,7 @@ def test_newcomers_remember_nothing_and_others_all(monkeypatch: Any) -> None:
         there = batch.state.present.copy()
         age = np.where(there, age + 1, 0)
         action, memory = policy.predict(batch.observe().reshape(n * a, -1), memory, started)
-        np.testing.assert_allclose(memory.kept.memory[there, 0], np.array(grown)[age[there]], atol=1e-5)
+        np.testing.assert_allclose(memory.recurrent.memory[there, 0], np.array(grown)[age[there]], atol=1e-5)
         started = batch.step(action.reshape(n, a)).terminated.ravel()
         arrivals += int((batch.state.present & ~there).sum())
     assert arrivals > 0

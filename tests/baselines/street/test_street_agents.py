@@ -11,6 +11,7 @@ import pytest
 from mmwave_baselines.street.oracle import Oracle, bound, solve
 from mmwave_baselines.street.rules import A3, A3Offsets, A3Undelayed, RandomCell, Stay, Strongest
 from mmwave_gym.agents.protocol import AgentError, RowRng
+from mmwave_gym.agents.rule import Seen
 from mmwave_gym.core.batch import Batch, View
 from mmwave_gym.core.registration import make_scenario
 from mmwave_gym.core.scenario import EpisodeKey, ObservationField, ObservationFields
@@ -169,14 +170,13 @@ def test_a3_hears_late_and_undelayed_hears_the_truth() -> None:
     batch = batch_of(3, measurement_error_db=0.0)
     for _ in range(7):  # to 0.7 s: the newest measurement is the mean over 0 to 0.4 s
         batch.step(batch.state.serving[:, None])
-    seen = batch.scenario.fields.split(batch.observe()[:, 0])
     episodes = batch.episodes
     for agent, expected in (
         (A3(), episodes.rsrp_dbm[episodes.row, 1:21].mean(axis=1)),
         (A3Undelayed(), episodes.rsrp_dbm[episodes.row, 35]),
     ):
-        memory = agent.begin(View(batch, agent.access))
-        np.testing.assert_allclose(agent.heard(memory, seen), expected, atol=1e-3)
+        seen = Seen(View(batch, agent.access), None, batch.observe()[:, 0], np.ones(3, bool))
+        np.testing.assert_allclose(agent.heard(seen), expected, atol=1e-3)
     with pytest.raises(Exception, match="rsrp_dbm"):
         View(batch, "local").look("rsrp_dbm")
 

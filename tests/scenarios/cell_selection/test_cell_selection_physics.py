@@ -1,4 +1,4 @@
-"""Cell selection against pencil and paper: chains, loads, rates, the paper's anchors (SPEC section 12), the table."""
+"""Cell selection against pencil and paper: chains, loads, rates, the paper's anchors, the table."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_extreme_words_take_the_first_and_the_last_possible_state() -> None:
 
 
 def test_stationary_laws() -> None:
-    """SPEC: pi = (.1735, .6377, .1887); by hand for two states: (b, a) / (a + b)."""
+    """The printed matrix has pi = (.1735, .6377, .1887); by hand for two states: (b, a) / (a + b)."""
     assert markov.stationary_law(PRINTED) == pytest.approx((0.1735, 0.6377, 0.1887), abs=5e-5)
     assert markov.stationary_law(np.array(((0.9, 0.1), (0.3, 0.7)))) == pytest.approx((0.75, 0.25))
 
@@ -122,7 +122,7 @@ def test_links_are_independent() -> None:
 
 
 def test_law_of_the_disc_is_that_of_the_printed_matrix_term_by_term() -> None:
-    """SPEC section 2: LOS .1672, NLOS .6407, OUT .1922, against (.1735, .6377, .1887)."""
+    """LOS .1672, NLOS .6407, OUT .1922, against (.1735, .6377, .1887)."""
     assert state_law() == pytest.approx((0.1672, 0.6407, 0.1922), abs=5e-5)
     assert sum(state_law()) == pytest.approx(1.0)
     assert state_probabilities(np.array([0.0, 156.0, 200.0])).sum(axis=0) == pytest.approx(np.ones(3))
@@ -132,7 +132,7 @@ def test_law_of_the_disc_is_that_of_the_printed_matrix_term_by_term() -> None:
 
 
 def test_recipe_has_the_law_of_the_disc_and_the_best_sojourns() -> None:
-    """SPEC section 2: diag = (.798, .953, .669); no move that keeps the constraints comes nearer to T_avg."""
+    """diag = (.798, .953, .669); no move that keeps the constraints comes nearer to T_avg."""
     matrix = np.array(cs.recipe_matrix())
     assert matrix.sum(axis=1) == pytest.approx(np.ones(3))
     assert np.diag(matrix) == pytest.approx((0.798, 0.953, 0.669), abs=5e-4)
@@ -154,7 +154,7 @@ def test_recipe_has_the_law_of_the_disc_and_the_best_sojourns() -> None:
 
 
 def test_rates_are_those_of_the_disc() -> None:
-    """SPEC section 3: 11.7 and 1.89 before overhead, rho = .161; .194 without the loss, .357 with the cap."""
+    """11.7 and 1.89 before overhead, rho = .161; .194 without the loss, .357 with the cap."""
     assert mean_efficiency_bps_hz() == pytest.approx((11.7, 1.89), abs=6e-3)
     ratio = {name: rates[NLOS] / rates[LOS] for name, rates in cs.named_rates_bps_hz().items()}
     assert ratio == pytest.approx({"shannon": 0.161, "no_loss": 0.194, "capped": 0.357, "fitted": 0.14}, abs=6e-4)
@@ -278,7 +278,7 @@ def test_model_is_public_and_channels_are_not() -> None:
     assert reveal(batch.episodes, batch.state, "hindsight")["channels"].shape == (2, 1001, 3, 3)
 
 
-# ------------------------------------------------------------------------------- the paper's schemes (SPEC 9.4, 12)
+# ------------------------------------------------------------------------------- the paper's schemes
 
 
 def mean_metrics(policy: Any, num_ues: int = 3, copies: int = 60, horizon: int = 1000, **keywords: Any) -> dict:
@@ -306,18 +306,18 @@ def channel_rule(ties: str) -> Any:
 
 @pytest.mark.parametrize(("ties", "handovers"), [("random", 0.598), ("stay", 0.311), ("lowest", 0.42)])
 def test_handovers_of_the_channel_rule(ties: str, handovers: float) -> None:
-    """SPEC section 12, a UE-slot; the standard error here is below .002."""
+    """Handovers of a UE in a slot, from a long chain; the standard error here is below .002."""
     seen = mean_metrics(channel_rule(ties))["handovers_per_slot"] / 3
     assert seen == pytest.approx(handovers, abs=6e-3)
 
 
 def test_efficiency_of_the_channel_rule() -> None:
-    """SPEC section 9.4: .678 at rho = .161 and 10 %, random ties."""
+    """From a long chain: .678 at rho = .161 and 10 %, random ties."""
     assert mean_metrics(channel_rule("random"))["spectral_efficiency_bps_hz"] == pytest.approx(0.678, abs=0.01)
 
 
 def test_staying_at_cells_of_ones_own() -> None:
-    """SPEC section 12: 3 (.1735 + .6377 rho), no handovers, everybody alone."""
+    """3 (.1735 + .6377 rho), no handovers, everybody alone."""
     seen = mean_metrics(lambda fields, rng: fields["serving"].argmax(axis=-1), start="spread")
     assert seen["spectral_efficiency_bps_hz"] == pytest.approx(3 * (0.1735 + 0.6377 * 0.161), abs=0.012)
     assert seen["handovers_per_slot"] == 0.0
@@ -327,7 +327,7 @@ def test_staying_at_cells_of_ones_own() -> None:
 
 @pytest.mark.parametrize("start", ["uniform", "spread"])
 def test_load_rule_keeps_everybody_moving(start: str) -> None:
-    """SPEC section 12: 3.00 handovers a slot, because some cell is empty and all go there; section 9.4: .355."""
+    """3 handovers a slot, because some cell is empty and all go there; .355 bit/s/Hz from a long chain."""
     seen = mean_metrics(lambda f, rng: best_cell(-(f["others"] + f["serving"]), "random", f, rng), start=start)
     assert seen["handovers_per_slot"] == 3.0
     assert seen["spectral_efficiency_bps_hz"] == pytest.approx(0.355, abs=0.01)
@@ -442,7 +442,7 @@ def test_numbering_of_states() -> None:
 
 
 def test_one_ue_alone_without_cost_takes_the_link_with_the_best_next_rate() -> None:
-    """By hand: OUT has the better next rate than NLOS, .38 + .40 rho > .01 + .80 rho (SPEC section 2)."""
+    """By hand: OUT has the better next rate than NLOS, .38 + .40 rho > .01 + .80 rho."""
     table = small_env(num_ues=1, num_cells=2, handover_cost=0.0).table
     policy = best_actions(*arrays(table))
     next_rate = PRINTED @ (1.0, 0.161, 0.0)

@@ -524,7 +524,7 @@ def test_a_lone_strong_cell_stays_in_bounds() -> None:
 
 
 def test_anchors() -> None:
-    """The prototype's numbers, `papers/handover/SPEC.md` 5.1 (A1, 1,000 slots): random 21.46 bit/s/Hz with .833
+    """Numbers of an independent prototype (A1, 1,000 slots): random 21.46 bit/s/Hz with .833
     handovers a slot, greedy 26.97 with .329. Layouts differ by some 2 bit/s/Hz and the prototype had three, so its
     standard error is above 1; ours, 300 layouts, is near 0.13.
     """

@@ -308,7 +308,7 @@ def test_without_noise_only_ratios_of_powers_count(name: str) -> None:
 
 
 def test_two_without_noise_reach_the_known_balance() -> None:
-    """SPEC 8.2: the greatest SINR that both can have is 1 / sqrt(F12 F21), where p1 / p2 = sqrt(F12 / F21)."""
+    """The greatest SINR that both can have is 1 / sqrt(F12 F21), where p1 / p2 = sqrt(F12 / F21)."""
     batch = batch_of(num_bs=2, noise_dbm=-200.0, levels=None, ue_radius_m=30.0)
     f = batch.state.gain[0] / batch.state.own_gain[0][:, None]
     ratio_db = 5.0 * math.log10(f[0, 1] / f[1, 0])
@@ -394,7 +394,7 @@ def test_shadowing_is_in_db(authors: bool, sigma_db: float) -> None:
 
 
 def test_mean_shadowing_is_that_of_the_lognormal_law() -> None:
-    assert interference.mean_shadowing(8.7) == pytest.approx(7.44, abs=5e-3)  # SPEC section 7
+    assert interference.mean_shadowing(8.7) == pytest.approx(7.44, abs=5e-3)
     gains = 10.0 ** (0.1 * 4.0 * np.random.default_rng(0).standard_normal(10**6))
     assert interference.mean_shadowing(4.0) == pytest.approx(gains.mean(), rel=0.01)
 

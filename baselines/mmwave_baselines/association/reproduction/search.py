@@ -90,7 +90,6 @@ def calibrated(world: World) -> tuple[float, int, int]:
 
 
 _LARGE = (0.85, 1.0)
-PAPER = World(0.75)
 BELOW = [World(radius) for radius in (0.55, 0.75, 0.9)]  # range below a road: buildings cannot matter
 ABOVE = [World(1.0, _LARGE), World(1.02), World(1.02, _LARGE), World(1.1, _LARGE)]
 LAW = [World(1.02, _LARGE, exponent=2.0)]

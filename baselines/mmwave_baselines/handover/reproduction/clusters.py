@@ -1,7 +1,7 @@
 """Table I of arXiv 1801.02077: the Calinski-Harabasz index for two and three clusters, under rival conventions.
 
 The paper does not say where UEs begin, what walls do, how long a slot is and how much speed weighs. `CONVENTIONS` has
-the preset that was fitted to its numbers, `OBSERVED`, and rivals from section 2 of our notes.
+the preset that was fitted to its numbers, `OBSERVED`, and rivals that are as likely (ours).
 """
 
 from __future__ import annotations
