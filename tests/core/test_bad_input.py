@@ -333,7 +333,7 @@ def test_the_others_must_be_named() -> None:
     for make in (gymnasium.make, lambda i, **k: gymnasium.make_vec(i, num_envs=2, **k)):
         with pytest.raises(ValueError, match=r"has 4 agents and one of them is controlled: name the policy"):
             make("SharedCells-v0")
-        with pytest.raises(ValueError, match="unknown agent 'nobody' for shared_cells"):
+        with pytest.raises(ValueError, match="unknown shared_cells agent 'nobody'"):
             make("SharedCells-v0", others="nobody")
         with pytest.raises(ValueError, match=r"an agent needs a method predict"):
             make("SharedCells-v0", others=object())

@@ -168,7 +168,7 @@ def test_resuming_what_is_done_saves_it_again(tmp_path, capsys):
         ([ENV, "--train-set", "start=moon"], "start must be"),
         ([ENV, "--steps=0"], "--steps must be at least 1"),
         ([ENV, "--resume"], "nothing to resume"),
-        ([ENV, "--imitate=nobody", *PPO], "unknown agent 'nobody'"),
+        ([ENV, "--imitate=nobody", *PPO], "unknown handover agent 'nobody'"),
         ([ENV, "--no-such-option"], "unrecognized arguments"),
     ],
 )
