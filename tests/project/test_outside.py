@@ -30,6 +30,8 @@ def says(site: Path, cwd: Path, *commands: list[str]) -> list[str]:
 def test_it_is_unknown_where_it_is_not_installed() -> None:
     with pytest.raises(ValueError, match="unknown scenario 'relay'"):
         mmwave_gym.agents("relay")
+    with pytest.raises(ValueError, match=r"unknown scenario 'handovr'\. Did you mean 'handover'\?"):
+        mmwave_gym.agents("handovr")
 
 
 def test_it_is_small() -> None:
