@@ -54,7 +54,7 @@ bench: setup
 	$(BIN)/python -m bench
 
 docs: setup
-	$(BIN)/python docs/make_pages.py
+	$(BIN)/mmwave-gym page --out docs/environments
 	$(BIN)/python docs/make_images.py
 
 clean:

@@ -38,7 +38,7 @@ class Shipped:
     """An agent of one algorithm in one scenario; `for_task` gives the policy of a task and a training seed."""
 
     package: str
-    """The package with the weights: `__package__` of the module beside whose files they are, named as the scenario."""
+    """The package with the weights: `__package__` of the module beside whose files they are."""
     algorithm: str
     """How the names of its files begin, without a hyphen."""
     label: str
@@ -51,13 +51,12 @@ class Shipped:
     """What the names of the files say of a task, for weights that play several tasks; None: the task's own name."""
     refuses: Callable[[Task], str | None] | None = None
     """Why a task cannot be played at all, for instance because the policy reads another observation."""
+    scenario: str = ""
+    """Whose tasks it plays; empty: the package has the scenario's name."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "__doc__", self.about)
-
-    @property
-    def scenario(self) -> str:
-        return self.package.rpartition(".")[2]
+        object.__setattr__(self, "scenario", self.scenario or self.package.rpartition(".")[2])
 
     def training_seeds(self, task: Task | None) -> tuple[int, ...]:
         """Seeds with weights for `task`, none for a task that nobody trained for."""

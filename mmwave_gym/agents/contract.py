@@ -28,7 +28,7 @@ from mmwave_gym.agents.recorded import Frame, Play, Recording, Replay
 from mmwave_gym.core import rooms
 from mmwave_gym.core.access import ACCESS_LEVELS
 from mmwave_gym.core.batch import Batch
-from mmwave_gym.core.checks import at_least
+from mmwave_gym.core.checks import at_least, unknown
 from mmwave_gym.core.registration import make_registered
 from mmwave_gym.core.scenario import EpisodeKey, Scenario
 
@@ -78,9 +78,9 @@ def check_agent(agent: Any, task: Any, *, num_envs: int = 4, steps: int = 24, se
 def _world(task: Any, keywords: dict[str, Any]) -> tuple[Any, Scenario[Any, Any]]:
     """The task, None without one, and the scenario."""
     if isinstance(task, str) and "/" in task:
-        known = {t.name: t for room in rooms.rooms().values() for t in room.load("tasks") or ()}
+        known = {t.name: t for t in rooms.room(task.partition("/")[0]).load("tasks") or ()}
         if task not in known:
-            raise ValueError(f"unknown task {task!r}. Known are {', '.join(known)}.")
+            raise ValueError(unknown("task", task, known))
         task = known[task]
     if isinstance(task, str):
         return None, make_registered(task, **keywords)

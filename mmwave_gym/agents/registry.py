@@ -11,19 +11,27 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from mmwave_gym.agents.protocol import AgentError
+from mmwave_gym.core import rooms
+from mmwave_gym.core.checks import unknown
 
 GROUP = "mmwave_gym.agents"
 
 
 @lru_cache(maxsize=1)
 def _found() -> dict[str, EntryPoint]:
-    return {e.name: e for e in sorted(entry_points(group=GROUP), key=lambda e: e.name)}
+    # Ours come first, so that no other package can take the name of one of them.
+    ordered = sorted(entry_points(group=GROUP), key=lambda e: not e.value.startswith("mmwave_baselines."))
+    found: dict[str, EntryPoint] = {}
+    for point in ordered:
+        found.setdefault(point.name, point)
+    return dict(sorted(found.items()))
 
 
 def agents(scenario: str | None = None) -> list[str]:
-    """Names of the agents found: "a3", … of a scenario, or "handover/a3", … of all."""
+    """Names of the agents found: "a3", … of a scenario, or "handover/a3", … of all. ValueError: unknown scenario."""
     if scenario is None:
         return list(_found())
+    rooms.room(scenario)
     return [name.split("/", 1)[1] for name in _found() if name.split("/", 1)[0] == scenario]
 
 
@@ -42,12 +50,12 @@ def named(name: str, scenario: str | None) -> Any:
     if "/" not in name and scenario is None:
         full = next((f for f in found if f.split("/", 1)[1] == name), name)
     if full not in found:
-        known = ", ".join(agents(scenario)) or "none (is mmwave-gym installed?)"
-        where = f" for {scenario}" if scenario else ""
-        raise AgentError(f"unknown agent {name!r}{where}; known are {known}. Others: 'package:Class' or a file.")
+        known = list(found) if scenario is None or "/" in name else agents(scenario)
+        what = f"{scenario} agent" if scenario else "agent"
+        raise AgentError(f"{unknown(what, name, known)} Others: 'package:Class' or a file.")
     try:
         return found[full].load()
-    except (ImportError, AttributeError) as error:
+    except Exception as error:  # whatever somebody else's module raises when it is imported
         raise AgentError(f"the agent {full!r} ({found[full].value}) cannot be loaded: {error}.") from error
 
 

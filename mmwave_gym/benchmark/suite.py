@@ -2,16 +2,44 @@
 
 from __future__ import annotations
 
-import difflib
+import warnings
+from functools import lru_cache
 
 from mmwave_gym.benchmark.task import Task
 from mmwave_gym.core import rooms
+from mmwave_gym.core.checks import unknown
+from mmwave_gym.core.rooms import Room
 
 
 def all_tasks(scenario: str | None = None) -> list[Task]:
-    """The suite's tasks, of one scenario or of all, in the order of rooms."""
-    found = [rooms.room(scenario)] if scenario is not None else rooms.rooms().values()
-    return [task for room in found for task in room.load("tasks") or ()]
+    """The suite's tasks, of one scenario or of all, in the order of rooms. ValueError for an unknown scenario.
+
+    Of all, those of a room whose tasks cannot be loaded are left out with a warning.
+    """
+    if scenario is not None:
+        return list(_tasks_of(rooms.room(scenario)))
+    return [task for room in rooms.rooms().values() for task in _loadable(room)]
+
+
+def _tasks_of(room: Room) -> tuple[Task, ...]:
+    found = tuple(room.load("tasks") or ())
+    if wrong := [t for t in found if not isinstance(t, Task) or t.name.partition("/")[0] != room.name]:
+        raise ValueError(f"the tasks of {room.name} must be Tasks named '{room.name}/…', got {wrong[0]!r}.")
+    return found
+
+
+@lru_cache
+def _broken(name: str, package: str, error: str) -> None:
+    """Warn once."""
+    warnings.warn(f"the tasks of the scenario {name} of {package} are left out: {error}.", stacklevel=4)
+
+
+def _loadable(room: Room) -> tuple[Task, ...]:
+    try:
+        return _tasks_of(room)
+    except Exception as error:  # somebody else's package must not stop the suite
+        _broken(room.name, room.package, str(error))
+        return ()
 
 
 def tasks(scenario: str | None = None) -> list[str]:
@@ -25,7 +53,5 @@ def task(name: str | Task) -> Task:
         return name
     known = {t.name: t for t in all_tasks()}
     if name not in known:
-        near = difflib.get_close_matches(name, known, n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
-        raise ValueError(f"unknown task {name!r}.{hint} Known are {', '.join(known)}.")
+        raise ValueError(unknown("task", name, known))
     return known[name]

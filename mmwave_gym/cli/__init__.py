@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 
 import gymnasium
@@ -13,7 +14,9 @@ from mmwave_gym.cli.channel import channel
 from mmwave_gym.cli.evaluate import evaluate
 from mmwave_gym.cli.leaderboard import leaderboard
 from mmwave_gym.cli.list import list_
+from mmwave_gym.cli.new import new
 from mmwave_gym.cli.output import err
+from mmwave_gym.cli.page import page
 from mmwave_gym.cli.render import render
 from mmwave_gym.cli.reproduce import reproduce
 from mmwave_gym.cli.ship import ship
@@ -22,12 +25,20 @@ from mmwave_gym.core import rooms
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 app.command("list")(list_)
-for verb in (evaluate, leaderboard, reproduce, render, channel, ship):
+for verb in (evaluate, leaderboard, reproduce, render, page, channel, ship):
     app.command()(verb)
 app.command(context_settings=FORWARD)(train)
+app.add_typer(new, name="new")
+ours = {"list", "new", *(c.callback.__name__ for c in app.registered_commands if c.callback)}
 for room in rooms.rooms().values():
     for name, reference in room.commands.items():
-        app.command(name)(room.resolve(reference))
+        try:
+            if name in ours:
+                raise ValueError("mmwave-gym has a command of this name")
+            app.command(name)(room.resolve(reference))
+            ours.add(name)
+        except Exception as error:  # somebody else's package must not stop the command line
+            warnings.warn(f"the command {name!r} of {room.package} is left out: {error}.", stacklevel=1)
 
 
 def main(words: Sequence[str] | None = None) -> None:

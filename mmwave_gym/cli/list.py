@@ -9,7 +9,7 @@ import typer
 from mmwave_gym.agents.registry import agents
 from mmwave_gym.benchmark import suite
 from mmwave_gym.cli.output import print_table
-from mmwave_gym.core import registration
+from mmwave_gym.core import rooms
 
 
 def list_(what: Annotated[str, typer.Argument(help="envs, tasks or agents; all without it")] = "all") -> None:
@@ -17,9 +17,16 @@ def list_(what: Annotated[str, typer.Argument(help="envs, tasks or agents; all w
     if what not in ("all", "envs", "tasks", "agents"):
         raise ValueError(f"list takes envs, tasks or agents, got {what!r}.")
     if what in ("all", "envs"):
-        print_table("Environments", ("id", "what it is"), [(e.id, e.summary) for e in registration.entries()])
+        found = [(e.id, e.summary, _package(room)) for room in rooms.rooms().values() for e in room.entries]
+        print_table("Environments", ("id", "what it is", "package"), found)
     if what in ("all", "tasks"):
         rows = [(t.name, t.description + (f" [{t.missing_data}]" if t.missing_data else "")) for t in suite.all_tasks()]
         print_table("Tasks", ("name", "what it is"), rows)
     if what in ("all", "agents"):
         print_table("Agents", ("name",), [(name,) for name in agents()])
+
+
+def _package(room: rooms.Room) -> str:
+    """The package that a room comes from, empty for ours."""
+    package = room.package.partition(".")[0]
+    return "" if package == __name__.partition(".")[0] else package

@@ -9,6 +9,7 @@ import gymnasium
 import typer
 
 from mmwave_gym.agents.loading import load_agent
+from mmwave_gym.benchmark.suite import all_tasks
 from mmwave_gym.cli.options import Settings
 from mmwave_gym.cli.output import out
 from mmwave_gym.core.keywords import keywords as parse
@@ -17,7 +18,9 @@ from mmwave_gym.core.registration import room_of
 
 def render(
     env: Annotated[str, typer.Argument(help="an environment id")],
-    agent: Annotated[str, typer.Option(help="who plays; in a world of several, everybody")] = "stay",
+    agent: Annotated[
+        str | None, typer.Option(help="who plays, in a world of several everybody; the reference of its first task")
+    ] = None,
     out_file: Annotated[Path | None, typer.Option("--out", help=".gif or .png; a window without it")] = None,
     seed: Annotated[int, typer.Option(help="the episode's seed")] = 0,
     steps: Annotated[int, typer.Option(help="steps at most")] = 400,
@@ -36,7 +39,7 @@ def render(
         raise ValueError(f"--out must end in .gif or .png, got {str(out_file)!r}.")
     room = room_of(env)
     mode = "human" if out_file is None else "rgb_array"
-    player = load_agent(agent, room.name)
+    player = load_agent(agent or _usual(env), room.name)
     keywords = parse(settings or (), "--set")
     if keywords.get("control") != "all":
         keywords.setdefault("others", player)
@@ -60,9 +63,19 @@ def render(
         out.print(str(out_file), highlight=False, soft_wrap=True)
 
 
+def _usual(env_id: str) -> str:
+    """The reference, or else the floor, of the environment's first task."""
+    scenario = room_of(env_id).name
+    for task in all_tasks(scenario):
+        if task.env_id == env_id:
+            return task.reference or task.floor
+    raise ValueError(f"{env_id} has no task that names a usual agent: say who plays, --agent NAME.")
+
+
 def _write_frames(frames: list[Any], path: Path, seconds_per_frame: float) -> None:
     from PIL import Image  # in the extra [report]
 
+    path.parent.mkdir(parents=True, exist_ok=True)
     images = [Image.fromarray(frame) for frame in frames]
     if path.suffix == ".png":
         images[-1].save(path)

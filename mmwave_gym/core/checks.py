@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import difflib
 import math
 from collections.abc import Iterable
 from numbers import Integral, Real
 from typing import Any
+
+
+def unknown(what: str, name: str, known: Iterable[str]) -> str:
+    """The text of an error: what is unknown, the nearest known name, and all of them."""
+    names = list(known)
+    near = difflib.get_close_matches(name, names, n=1)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    return f"unknown {what} {name!r}.{hint} Known are {', '.join(names) or 'none'}."
 
 
 def one_of(name: str, value: Any, allowed: Iterable[str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import warnings
 from typing import Any
 
 import gymnasium
@@ -11,8 +12,11 @@ import numpy as np
 import pettingzoo
 
 from mmwave_gym.core import rooms
+from mmwave_gym.core.checks import unknown
 from mmwave_gym.core.rooms import Entry, Room
 from mmwave_gym.core.scenario import Scenario
+
+ENTRY_POINT = "mmwave_gym.api.gymnasium:ScenarioEnv"
 
 
 def entries() -> list[Entry]:
@@ -25,10 +29,7 @@ def room_of(env_id: str) -> Room:
     for room in rooms.rooms().values():
         if any(e.id == env_id for e in room.entries):
             return room
-    known = [e.id for e in entries()]
-    near = difflib.get_close_matches(env_id, known, n=1)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
-    raise ValueError(f"unknown environment {env_id!r}.{hint} Known are {', '.join(known)}.")
+    raise ValueError(unknown("environment", env_id, [e.id for e in entries()]))
 
 
 def entry(env_id: str) -> Entry:
@@ -84,10 +85,13 @@ def register() -> None:
 
 
 def _register(room: Room, e: Entry) -> None:
-    if e.id not in gymnasium.registry:
+    taken = gymnasium.registry.get(e.id)
+    if taken is not None and taken.entry_point != ENTRY_POINT:
+        warnings.warn(f"{e.id} of {room.package} is not registered: {taken.entry_point} has this id.", stacklevel=3)
+    if taken is None:
         gymnasium.register(
             id=e.id,
-            entry_point="mmwave_gym.api.gymnasium:ScenarioEnv",
+            entry_point=ENTRY_POINT,
             vector_entry_point="mmwave_gym.api.gymnasium:ScenarioVectorEnv",
             # Our own checks name the fault; the passive checker alone would cost more than the step itself.
             disable_env_checker=True,

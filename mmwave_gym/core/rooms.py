@@ -4,21 +4,25 @@ A room is an entry point of the group `mmwave_gym.scenarios`: its name is the sc
 package adds one by installing, with one line in its pyproject.toml:
 
     [project.entry-points."mmwave_gym.scenarios"]
-    relay = "their_package.relay:ROOM"
+    relay = "their_package.room:ROOM"
+
+The room has a module of its own, and their package's `__init__` imports `mmwave_gym`: then its ids are registered
+whichever of both is imported first. `mmwave-gym new scenario NAME` writes such a package.
 """
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import importlib.util
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from importlib.resources import files
 from typing import Any
+
+from mmwave_gym.core.checks import unknown
 
 GROUP = "mmwave_gym.scenarios"
 
@@ -112,9 +116,7 @@ def room(name: str) -> Room:
     """The room of a scenario; ValueError with the known names otherwise."""
     found = rooms()
     if name not in found:
-        near = difflib.get_close_matches(name, found, n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
-        raise ValueError(f"unknown scenario {name!r}.{hint} Known are {', '.join(found)}.")
+        raise ValueError(unknown("scenario", name, found))
     return found[name]
 
 
@@ -132,10 +134,16 @@ def _installed() -> dict[str, Room]:
             if reason := _taken(loaded, found.values()):
                 raise ValueError(reason)
         except Exception as error:  # somebody else's package must not stop `import mmwave_gym`
-            warnings.warn(f"the scenario {point.name} ({point.value}) is left out: {error}.", stacklevel=2)
+            leave_out(f"the scenario {point.name}", point, error)
             continue
         found[loaded.name] = loaded
     return found
+
+
+def leave_out(what: str, point: EntryPoint, error: Exception) -> None:
+    """Warn that something of somebody else's package does not work, and which package that is."""
+    package = point.dist.name if point.dist else "an unknown package"
+    warnings.warn(f"{what} of {package} ({point.value}) is left out: {error}.", stacklevel=3)
 
 
 def _taken(room: Room, others: Any) -> str:

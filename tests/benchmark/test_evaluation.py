@@ -301,7 +301,7 @@ class NeedsArguments(Constant):
 @pytest.mark.parametrize(
     ("agent", "fault"),
     [
-        ("nobody", "unknown agent 'nobody' for handover; known are a2c, a3, "),
+        ("nobody", "unknown handover agent 'nobody'. Known are a2c, a3, "),
         ("no_such_package:Agent", "cannot import 'no_such_package'"),
         (":Agent", "cannot import ''"),
         ("json:Agent", "the module 'json' has no 'Agent'"),

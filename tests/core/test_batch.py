@@ -5,12 +5,12 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-import contract
 import numpy as np
 import pytest
-from contract import SMALL_CASES, Case, play_batch, same
+from contract import SMALL_CASES
 from small_scenarios import Crowd, CrowdConfig, SharedCells, SharedCellsConfig
 
+from mmwave_gym.api.contract.cases import Case, Script, joint_action, over, play_batch, same
 from mmwave_gym.core.batch import Batch
 from mmwave_gym.core.registration import make_scenario
 from mmwave_gym.core.scenario import EpisodeKey, EpisodeRng
@@ -136,10 +136,10 @@ def test_resets_without_steps_between_them_do_no_harm() -> None:
 def test_rewind_goes_back_to_the_start_of_the_running_episode(case: Case) -> None:
     batch, untouched = case.batch(5, seed=4), case.batch(5, seed=4)
     first = batch.observe()
-    scripts = [contract.Script(batch.scenario.action_space, i, 10) for i in range(5)]
+    scripts = [Script(batch.scenario.action_space, i, 10) for i in range(5)]
     for b in (batch, untouched):
         for t in range(3):
-            b.step(contract.joint_action(b, scripts, [t] * 5))
+            b.step(joint_action(b, scripts, [t] * 5))
     batch.rewind(np.array([1, 3]))
     assert same(batch.observe()[[1, 3]], first[[1, 3]])
     assert same(batch.observe()[[0, 2, 4]], untouched.observe()[[0, 2, 4]])
@@ -149,9 +149,9 @@ def test_rewind_goes_back_to_the_start_of_the_running_episode(case: Case) -> Non
 @each_small
 def test_restart_leaves_other_copies_alone(case: Case) -> None:
     batch, untouched = case.batch(5, seed=4), case.batch(5, seed=4)
-    scripts = [contract.Script(batch.scenario.action_space, i, 10) for i in range(5)]
+    scripts = [Script(batch.scenario.action_space, i, 10) for i in range(5)]
     for b in (batch, untouched):
-        b.step(contract.joint_action(b, scripts, [0] * 5))
+        b.step(joint_action(b, scripts, [0] * 5))
     batch.restart(np.array([4, 1]))
     assert same(batch.observe()[[0, 2, 3]], untouched.observe()[[0, 2, 3]])
     assert [key.number for key in batch.keys] == [0, 1, 0, 0, 1]
@@ -163,14 +163,14 @@ def test_restart_leaves_other_copies_alone(case: Case) -> None:
 @each_small
 def test_running_and_next_episodes_have_storage_of_their_own(case: Case) -> None:
     batch = case.batch(6, seed=2)
-    scripts = [contract.Script(batch.scenario.action_space, i, 10) for i in range(6)]
+    scripts = [Script(batch.scenario.action_space, i, 10) for i in range(6)]
     for t in range(30):
         running = batch.episodes.row
         assert len(set(running.tolist()) | set(batch._spare(np.arange(6)).tolist())) == 12
         before = {n: a[running].copy() for n, a in arrays(batch.episodes).items()}
-        outcome = batch.step(contract.joint_action(batch, scripts, [t] * 6))
+        outcome = batch.step(joint_action(batch, scripts, [t] * 6))
         assert same(before, {n: a[running] for n, a in arrays(batch.episodes).items()})
-        ended = contract.over(batch, outcome)
+        ended = over(batch, outcome)
         ended |= np.arange(6) == t % 11
         if ended.any():
             batch.restart(np.flatnonzero(ended))

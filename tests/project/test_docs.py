@@ -1,12 +1,13 @@
 """The README's snippets run, and the generated pages are those of the code."""
 
-import importlib.util
+import pkgutil
 import re
 from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
 
+from mmwave_gym.benchmark.page import page
 from mmwave_gym.core import rooms
 
 ROOT = Path(__file__).parents[2]
@@ -33,15 +34,10 @@ def test_readme_has_the_three_uses() -> None:
     assert len(SNIPPETS) >= 3
 
 
-def test_pages_are_up_to_date() -> None:
-    spec = importlib.util.spec_from_file_location("make_pages", ROOT / "docs" / "make_pages.py")
-    assert spec
-    assert spec.loader
-    make_pages = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(make_pages)
-    for room in rooms.rooms().values():
-        written = (ROOT / "docs" / "environments" / f"{room.name}.md").read_text()
-        assert written == make_pages.page(room, room.entries[0]), "run `make docs`"
+@pytest.mark.parametrize("room", rooms.rooms().values(), ids=lambda room: room.name)
+def test_pages_are_up_to_date(room: rooms.Room) -> None:
+    folder = ROOT / "docs" / "environments"
+    assert (folder / f"{room.name}.md").read_text() == page(room.entries[0].id, folder), "run `make docs`"
 
 
 @pytest.mark.parametrize(
@@ -51,3 +47,30 @@ def test_links_lead_somewhere(path: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)\)", path.read_text()):
         if "://" not in target:
             assert (path.parent / target).exists(), f"{path.name} links to {target}"
+
+
+PAGES = sorted(ROOT.glob("*.md")) + sorted((ROOT / "docs").rglob("*.md")) + sorted(ROOT.rglob("scenarios/*/guide.md"))
+
+
+def test_paths_and_modules_that_pages_name_exist() -> None:
+    """`folder/file.py`, `folder/` and `mmwave_gym.module.name` in the prose of every page."""
+    missing = []
+    for path in PAGES:
+        for word in re.findall(r"`([^`\s]+)`", path.read_text()):
+            if re.fullmatch(r"(mmwave_gym|baselines|mmwave_baselines|train|tests|docs|examples)/[\w/]+(\.\w+|/)", word):
+                if not any((folder / word).exists() for folder in (ROOT, ROOT / "baselines")):
+                    missing.append(f"{path.name}: {word}")
+            elif re.fullmatch(r"mmwave_(gym|baselines)(\.\w+)+", word) and not _found(word):
+                missing.append(f"{path.name}: {word}")
+    assert missing == []
+    assert not _found("mmwave_gym.nowhere")
+    assert not _found("mmwave_gym.core.rooms.nothing")
+
+
+def _found(name: str) -> bool:
+    """Is this a module, or what a module holds, or a group of entry points?"""
+    try:
+        pkgutil.resolve_name(name)
+    except (ImportError, AttributeError):
+        return bool(entry_points(group=name))
+    return True

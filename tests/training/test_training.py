@@ -169,7 +169,7 @@ def test_resuming_what_is_done_saves_it_again(tmp_path, capsys):
         ([ENV, "--train-set", "start=moon"], "start must be"),
         ([ENV, "--steps=0"], "--steps must be at least 1"),
         ([ENV, "--resume"], "nothing to resume"),
-        ([ENV, "--imitate=nobody", *PPO], "unknown agent 'nobody'"),
+        ([ENV, "--imitate=nobody", *PPO], "unknown handover agent 'nobody'"),
         ([ENV, "--no-such-option"], "unrecognized arguments"),
         (["--task", "handover/a1-beta26"], "Did you mean 'handover/a1-beta25'"),
         ([*FOUR_LEVELS, "--network=set"], "needs a field with a number for each of the 4 choices"),

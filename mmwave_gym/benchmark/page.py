@@ -1,6 +1,8 @@
-"""Writes docs/environments/*.md from the code: spaces, reward, metrics, keywords, tasks, differences from the paper.
+"""The docs page of an environment, from its code: spaces, reward, metrics, keywords, tasks, agents, and the guide.
 
-`make docs` runs it, and a test fails when a page is older than the code.
+`mmwave-gym page` writes it, for a stranger's room as for ours. What is found where the page will lie is shown too: an
+animation `<scenario>.gif` beside it or in `../images`, `../reproductions/<scenario>.md`, and the headroom on the board
+`../leaderboard/leaderboard.csv`.
 """
 
 from __future__ import annotations
@@ -16,26 +18,27 @@ from pathlib import Path
 from typing import Any
 
 from mmwave_gym.agents.protocol import sees
+from mmwave_gym.agents.registry import agents, named
+from mmwave_gym.benchmark.reproduction import GROUP as REPRODUCTIONS
 from mmwave_gym.benchmark.suite import all_tasks
 from mmwave_gym.benchmark.task import Task
-from mmwave_gym.core import rooms
-from mmwave_gym.core.registration import make_registered
+from mmwave_gym.core.registration import entry as entry_of, make_registered, room_of
 from mmwave_gym.core.rooms import Entry, Room
 from mmwave_gym.core.scenario import Scenario
 from mmwave_gym.core.worlds import worlds_of
 
-PAGES = Path(__file__).parent / "environments"
 PER = {"step": "mean over steps", "second": "a second", "all": "sum over the episode"}
 
 
-def page(room: Room, entry: Entry) -> str:
-    """The page of one environment, Markdown."""
+def page(env_id: str, folder: Path) -> str:
+    """The page of an environment, Markdown, as it should lie in `folder`. ValueError for an unknown id."""
+    room, entry = room_of(env_id), entry_of(env_id)
     scenario = make_registered(entry.id)
     text = inspect.cleandoc(sys.modules[room.load("scenario").__module__].__doc__ or "")
     intro, _, differences = text.partition("\nDifferences from the paper")
     parts = [
-        f"<!-- Written by docs/make_pages.py from the code; edit the code. -->\n\n# {entry.id}\n\n{intro.strip()}",
-        _picture(room, entry),
+        f"<!-- Written by `mmwave-gym page` from the code; edit the code. -->\n\n# {entry.id}\n\n{intro.strip()}",
+        _picture(room, entry, folder),
         f'```python\nimport gymnasium as gym, mmwave_gym\n\nenv = gym.make("{entry.id}")\n'
         f'envs = gym.make_vec("{entry.id}", num_envs=1024)\n```',
         "## Observation\n\nOne float32 vector, the fields in this order.",
@@ -54,8 +57,7 @@ def page(room: Room, entry: Entry) -> str:
         "## Keywords",
         _table(("keyword", "default", "what it does"), _keywords(room.load("config"))),
         f"## Differences from the paper{differences}" if differences else "",
-        _policy(room),
-        _reproduced(room),
+        _reproduced(room, folder),
         "## Tasks of the suite",
         _table(
             ("task", "what it is", "warm-up", "scored", "ceiling"),
@@ -65,8 +67,9 @@ def page(room: Room, entry: Entry) -> str:
                 if t.env_id == entry.id
             ),
         ),
-        _headroom(room, entry),
-        *_part(room),
+        _headroom(room, entry, folder),
+        *_agents(room),
+        room.text().strip(),
         "## Versions\n\n" + "\n".join(f"- {line}" for line in entry.history),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -87,47 +90,50 @@ def _variant(room: Room, entry: Entry) -> list[str]:
     return [f"With {said}:", _fields(make_registered(entry.id, **room.documented))]
 
 
-def _part(room: Room) -> list[str]:
-    """Who plays, and the room's guide, of an environment that has one."""
-    guide = room.text()
-    if not guide:
-        return []
+def _agents(room: Room) -> list[str]:
+    """Who plays."""
     rows = []
-    for point in sorted(entry_points(group="mmwave_gym.agents"), key=lambda point: point.name):
-        scenario, _, name = point.name.partition("/")
-        if scenario == room.name:
-            agent = point.load()
-            player = agent if hasattr(agent, "access") else getattr(agent, "kind", agent)  # of weights: who has them
-            rows.append((f"`{name}`", sees(player), " ".join((agent.__doc__ or "").split())))
-    return ["## Agents", _table(("name", "access", "what it is"), rows), guide.strip()]
+    for name in agents(room.name):
+        agent = named(name, room.name)
+        player = agent if hasattr(agent, "access") else getattr(agent, "kind", agent)  # of weights: who has them
+        rows.append((f"`{name}`", sees(player), " ".join((agent.__doc__ or "").split())))
+    return ["## Agents", _table(("name", "access", "what it is"), rows)] if rows else []
 
 
-def _picture(room: Room, entry: Entry) -> str:
-    image = PAGES.parent / "images" / f"{room.name}.gif"
-    return f"![An episode of {entry.id}](../images/{image.name})" if image.exists() else ""
+def _picture(room: Room, entry: Entry, folder: Path) -> str:
+    places = (f"{room.name}.gif", f"../images/{room.name}.gif")
+    found = next((place for place in places if (folder / place).exists()), None)
+    return f"![An episode of {entry.id}]({found})" if found else ""
 
 
-def _reproduced(room: Room) -> str:
-    page = PAGES.parent / "reproductions" / f"{room.name}.md"
-    if not page.exists():
+def _reproduced(room: Room, folder: Path) -> str:
+    paper = room.name.replace("_", "-")
+    if paper not in {point.name for point in entry_points(group=REPRODUCTIONS)}:
         return ""
+    place = f"../reproductions/{room.name}.md"
+    claims = "Every printed number, every claim"
+    linked = f"[{claims}]({place})" if (folder / place).exists() else claims
     return (
-        "## The paper, reproduced\n\n"
-        f"[Every printed number, every claim](../reproductions/{page.name}) beside what we measure, with a verdict on\n"
-        f"each: `mmwave-gym reproduce {page.stem.replace('_', '-')} --out DIR`."
+        f"## The paper, reproduced\n\n{linked} beside what we measure, with a verdict on\n"
+        f"each: `mmwave-gym reproduce {paper} --out DIR`."
     )
 
 
 def _limits(task: Task, scenario: Scenario[Any, Any]) -> str:
     """The ceiling with its kind, and what is proven about means."""
+    if task.ceiling is None:
+        return ""
     unit = next((m.unit for m in scenario.metrics if m.name == task.primary), scenario.reward_unit)
     proven = ", ".join(f"at most {value:g} {unit} for {level} agents" for level, value in task.bounds.items())
     return f"{task.ceiling} ({task.ceiling_kind})" + (f"; proven: {proven}" if proven else "")
 
 
-def _headroom(room: Room, entry: Entry) -> str:
+def _headroom(room: Room, entry: Entry, folder: Path) -> str:
     """Of each task on the committed leaderboard: the best rule that a UE could play, the ceiling, the best learner."""
-    with (PAGES.parent / "leaderboard" / "leaderboard.csv").open() as file:
+    board = folder.parent / "leaderboard" / "leaderboard.csv"
+    if not board.exists():
+        return ""
+    with board.open(encoding="utf-8") as file:
         scored = [row for row in csv.DictReader(file) if row["mean"]]
     rows = []
     for task in (t for t in all_tasks(room.name) if t.env_id == entry.id):
@@ -175,42 +181,23 @@ def _short(value: float, digits: int = 5, sign: str = "") -> str:
     return f"{value:{sign},.0f}" if abs(value) >= 10.0 ** (digits - 1) else f"{value:{sign}.{digits}g}"
 
 
-def _policy(room: Room) -> str:
-    image = PAGES.parent / "images" / f"{room.name}_policy.png"
-    if not image.exists():
-        return ""
-    return (
-        "## What the policies do\n\nA row is a state of the UE's own links, a column where the others are, the colour "
-        f"where the UE goes.\n\n![What a UE does in every state](../images/{image.name})"
-    )
-
-
-def _keywords(config_class: type) -> Iterable[tuple[Any, ...]]:
+def _keywords(config: Any) -> Iterable[tuple[Any, ...]]:
     """Keyword, default and the text that stands under it in the source."""
-    body = ast.parse(inspect.getsource(config_class)).body[0]
-    assert isinstance(body, ast.ClassDef)
-    texts = {}
-    for statement, following in zip(body.body, body.body[1:], strict=False):
-        if isinstance(statement, ast.AnnAssign) and isinstance(following, ast.Expr):
-            assert isinstance(statement.target, ast.Name)
-            texts[statement.target.id] = " ".join(ast.literal_eval(following.value).split())
-    for f in dataclasses.fields(config_class):
+    texts: dict[str, str] = {}
+    for kind in reversed([k for k in config.__mro__ if "__dataclass_fields__" in vars(k)]):
+        body: Any = ast.parse(inspect.cleandoc(inspect.getsource(kind))).body[0]
+        for statement, following in zip(body.body, body.body[1:], strict=False):
+            if isinstance(statement, ast.AnnAssign) and isinstance(following, ast.Expr):
+                assert isinstance(statement.target, ast.Name)
+                texts[statement.target.id] = " ".join(ast.literal_eval(following.value).split())
+    for f in dataclasses.fields(config):
+        default = f.default if f.default_factory is dataclasses.MISSING else f.default_factory()
+        written = "" if default is dataclasses.MISSING else f"`{default!r}`"
         worlds = " or ".join(worlds_of(f))
-        yield f"`{f.name}`", f"`{f.default!r}`", texts[f.name] + (f" *Only in {worlds}.*" if worlds else "")
+        yield f"`{f.name}`", written, texts.get(f.name, "") + (f" *Only in {worlds}.*" if worlds else "")
 
 
 def _table(head: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> str:
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     lines += ["| " + " | ".join(str(cell).replace("|", "\\|") for cell in row) + " |" for row in rows]
     return "\n".join(lines)
-
-
-def main() -> None:
-    PAGES.mkdir(exist_ok=True)
-    for room in rooms.rooms().values():
-        for entry in room.entries:
-            (PAGES / f"{room.name}.md").write_text(page(room, entry))
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,90 @@
+"""CONTRIBUTING.md, followed to the letter: its shell blocks, in an empty folder, on a freshly built wheel."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+import pytest
+
+from mmwave_gym import cli
+
+ROOT = Path(__file__).parents[2]
+BLOCKS = re.findall(r"```sh\n(.*?)```", (ROOT / "CONTRIBUTING.md").read_text(), re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The Python of a throw-away environment, in which this project is installed and libraries are those of ours."""
+    for extra in ("hatchling", "stable_baselines3", "pygame", "jinja2", "PIL"):
+        pytest.importorskip(extra)
+    folder = tmp_path_factory.mktemp("outside") / "venv"
+    venv.create(folder, with_pip=True)
+    (site,) = folder.glob("lib/python*/site-packages")
+    libraries = [path for path in sys.path if path.endswith("site-packages")]
+    (site / "zz_libraries.pth").write_text("".join(f"import site; site.addsitedir({p!r})\n" for p in libraries))
+    made = folder / "bin" / "python"
+    done = _run([str(made), "-m", "pip", "install", "--quiet", "--no-deps", str(ROOT)], made, ROOT)
+    assert done.returncode == 0, done.stdout
+    return made
+
+
+def _run(command: list[str], python: Path, cwd: Path) -> subprocess.CompletedProcess[str]:
+    variables = {
+        **{name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
+        "PATH": os.pathsep.join([str(python.parent), os.environ.get("PATH", "")]),
+        "OMP_NUM_THREADS": "1",
+        "PIP_NO_INDEX": "1",  # no network
+        "PIP_NO_BUILD_ISOLATION": "0",  # pip reads it the other way round: no isolation
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+    }
+    return subprocess.run(
+        command, cwd=cwd, env=variables, text=True, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+
+
+@pytest.mark.slow
+def test_contributing_to_the_letter(python: Path, tmp_path: Path) -> None:
+    assert len(BLOCKS) >= 5
+    for block in BLOCKS:
+        done = _run(["bash", "-euo", "pipefail", "-c", block], python, tmp_path)
+        assert done.returncode == 0, f"{block}\n{done.stdout}"
+    page = (tmp_path / "docs" / "relay.md").read_text()
+    assert "![An episode of Relay-v0](relay.gif)" in page
+    assert "(ours)" in page
+    board = (tmp_path / "runs" / "board" / "leaderboard.md").read_text()
+    assert "strongest (reference)" in board
+    assert not list(ROOT.glob("build")), "installing leaves nothing in the checkout"
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (["scenario", "Relay"], "lower-case letters, digits and underscores, got 'Relay'"),
+        (["scenario", "class"], "lower-case letters, digits and underscores, got 'class'"),
+        (["scenario", "street"], "the scenario 'street' exists already, in mmwave_gym.scenarios.street"),
+        (["scenario", "baselines"], "there is a package mmwave_baselines already"),
+        (["scenario", "beams", "--out", "."], "exists and is not an empty folder"),
+        (["agent", "a3", "--scenario", "street"], "street has an agent 'a3' already"),
+        (["agent", "a4", "--scenario", "stret"], "unknown scenario 'stret'. Did you mean 'street'?"),
+        (["agent", "a--b", "--scenario", "street"], "digits and single hyphens, got 'a--b'"),
+    ],
+    ids=str,
+)
+def test_a_name_that_cannot_be_had_is_one_line_and_exit_code_2(
+    words: list[str], reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "there.txt").write_text("")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["mmwave-gym", "new", *words])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 2
+    told = capsys.readouterr().err
+    assert reason in told
+    assert told.count("\n") == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["there.txt"]

@@ -1,0 +1,222 @@
+"""A package outside this repository adds a scenario, tasks and agents, and all of mmwave-gym works with it."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from pathlib import Path
+
+import pytest
+from outside_packages import RELAY, cli, entry_points, install, python, session
+
+import mmwave_gym
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    pytest.importorskip("hatchling")
+    return install(tmp_path_factory.mktemp("site"), RELAY)
+
+
+def says(site: Path, cwd: Path, *commands: list[str]) -> list[str]:
+    """What commands that work print."""
+    said = session(site, cwd, *commands)
+    for command, one in zip(commands, said, strict=True):
+        assert one.code == 0, f"{command}: {one.err}"
+    return [one.out for one in said]
+
+
+def test_it_is_unknown_where_it_is_not_installed() -> None:
+    with pytest.raises(ValueError, match="unknown scenario 'relay'"):
+        mmwave_gym.agents("relay")
+    with pytest.raises(ValueError, match=r"unknown scenario 'handovr'\. Did you mean 'handover'\?"):
+        mmwave_gym.agents("handovr")
+
+
+def test_it_is_small() -> None:
+    lines = [line for path in RELAY.rglob("*.py") for line in path.read_text().splitlines() if line.strip()]
+    assert len(lines) < 230
+    assert sum(path.stat().st_size for path in RELAY.rglob("*") if path.is_file()) < 60_000
+
+
+def test_listed_beside_its_package(site: Path, tmp_path: Path) -> None:
+    (told,) = says(site, tmp_path, ["list"])
+    (line,) = [line for line in told.splitlines() if line.startswith("Relay-v0")]
+    assert line.split()[-1] == "relay_gym"
+    (own,) = [line for line in told.splitlines() if line.startswith("MmwaveHandover-v0")]
+    assert "mmwave_gym" not in own
+    for name in ("relay/slow", "relay/fast", "relay/max-min", "relay/ppo"):
+        assert re.search(rf"^{name}\b", told, re.MULTILINE), name
+
+
+def test_evaluated(site: Path, tmp_path: Path) -> None:
+    own = ["--env", "Relay-v0", "--set", "num_relays=6"]
+    cases = [(agent, where) for where in (["--task", "relay/slow"], own) for agent in ("random", "max-min", "oracle")]
+    cases.append(("ppo@3", ["--task", "relay/slow"]))
+    told = says(site, tmp_path, *(["evaluate", a, *where, "--episodes", "16", "--json"] for a, where in cases))
+    floor, rule, ceiling, *other, learned = (json.loads(one)["means"]["rate_bps_hz"][0] for one in told)
+    assert floor < rule < ceiling
+    assert other[0] < other[1] < other[2]
+    assert floor + 0.9 * (ceiling - floor) < learned < ceiling
+
+
+def test_refusals_say_why(site: Path, tmp_path: Path) -> None:
+    task = ["--task", "relay/fast"]
+    untrained, misspelt = session(site, tmp_path, ["evaluate", "ppo", *task], ["evaluate", "max-mim", *task])
+    assert (untrained.code, misspelt.code) == (2, 2)
+    assert "no shipped PPO weights for relay/fast; there are some for: relay/slow." in untrained.err
+    assert "unknown relay agent 'max-mim'. Did you mean 'max-min'?" in misspelt.err
+
+
+def test_trained(site: Path, tmp_path: Path) -> None:
+    pytest.importorskip("stable_baselines3")
+    words = ["ppo", "--task", "relay/fast", "--steps", "2000", "--eval-episodes", "4", "--imitate-updates", "5"]
+    evaluate = ["evaluate", "runs/ppo-relay-fast-s0/policy.npz", "--task", "relay/fast", "--episodes", "4"]
+    told, evaluated = says(site, tmp_path, ["train", *words], evaluate)
+    policy = tmp_path / "runs" / "ppo-relay-fast-s0" / "policy.npz"
+    assert f"mmwave-gym evaluate {policy.relative_to(tmp_path)} --task relay/fast" in told
+    metadata = json.loads(policy.with_suffix(".json").read_text())
+    assert (metadata["env_id"], metadata["arguments"]["hidden"]) == ("Relay-v0", 8)
+    assert "rate_bps_hz" in evaluated
+
+
+def test_drawn(site: Path, tmp_path: Path) -> None:
+    image = pytest.importorskip("PIL.Image")
+    pytest.importorskip("pygame")
+    says(site, tmp_path, ["render", "Relay-v0", "--out", "relay.gif", "--steps", "12", "--every", "3"])
+    with image.open(tmp_path / "relay.gif") as shown:
+        assert shown.n_frames == 4
+
+
+def test_ranked_with_five_seeds_as_one_entry(site: Path, tmp_path: Path) -> None:
+    pytest.importorskip("jinja2")
+    says(site, tmp_path, ["leaderboard", "--task", "relay/slow", "--episodes", "12", "--out", "board", "--jobs", "1"])
+    assert len(list((tmp_path / "board" / "rows").rglob("ppo@*.jsonl"))) == 5
+    with (tmp_path / "board" / "leaderboard.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    entries = {row["agent"]: row for row in rows}
+    assert sorted(row["agent"] for row in rows) == ["max-min", "oracle", "ppo", "random"]
+    ppo = entries["ppo"]
+    assert (ppo["label"], ppo["training_seeds"], ppo["status"], ppo["rank"]) == ("PPO", "5", "scored", "1")
+    assert float(ppo["mean_low"]) < float(ppo["mean"]) < float(ppo["mean_high"])
+    assert float(entries["oracle"]["score"]) == 1.0
+    assert "relay/slow" in (tmp_path / "board" / "index.html").read_text()
+
+
+def test_made_by_every_library(site: Path, tmp_path: Path) -> None:
+    """Also where their package is imported first, and not through ours."""
+    done = python(site, tmp_path, "-W", "error::UserWarning", "-c", """
+import gymnasium, pettingzoo
+env = gymnasium.make("relay_gym:Relay-v0", num_relays=3)
+assert env.reset(seed=1)[0].shape == (9,)
+assert gymnasium.make_vec("Relay-v0", num_envs=5).reset(seed=1)[0].shape == (5, 12)
+from mmwave_gym.api.pettingzoo import env as aec, parallel_env
+assert set(parallel_env("relay").reset(seed=1)[0]) == {"source_0"}
+assert aec("relay").possible_agents == ["source_0"]
+assert pettingzoo.make("parallel", "Relay-v0", num_relays=2).possible_agents == ["source_0"]
+assert pettingzoo.make("aec", "Relay-v0").possible_agents == ["source_0"]
+from mmwave_gym.sb3 import make_sb3_vec_env
+assert make_sb3_vec_env("Relay-v0", n_envs=2).reset().shape == (2, 12)
+import mmwave_gym
+assert mmwave_gym.tasks("relay") == ["relay/slow", "relay/fast"]
+assert mmwave_gym.agents("relay") == ["max-min", "oracle", "ppo", "random"]
+""")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+
+
+def test_it_keeps_both_contracts(site: Path, tmp_path: Path) -> None:
+    done = python(site, tmp_path, "-c", """
+from mmwave_gym.agents import check_agent
+from mmwave_gym.api.contract import check_scenario
+print(check_scenario("relay", horizon=6))
+for agent in ("random", "max-min", "oracle", "ppo"):
+    check_agent(agent, "relay/slow")
+""")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+
+
+def test_it_gets_its_page(site: Path, tmp_path: Path) -> None:
+    (tmp_path / "relay.gif").write_bytes(b"")
+    says(site, tmp_path, ["page", "Relay-v0", "--out", "relay.md"])
+    page = (tmp_path / "relay.md").read_text()
+    guide = (RELAY / "relay_gym" / "guide.md").read_text().strip()
+    for part in (
+        "# Relay-v0",
+        "![An episode of Relay-v0](relay.gif)",
+        "| `first_snr_db` | 4 |",
+        "| `switching` | `0.2` | Share of a slot that a change of relay costs. |",
+        "| `max-min` | local | The relay whose worse hop",
+        "| `relay/fast` |",
+        "## Differences from the paper",
+        guide,
+    ):
+        assert part in page, part
+    assert "None" not in page
+
+
+# ------------------------------------------------------------------------------- packages that do not work
+
+HEAD = "from mmwave_gym.core.rooms import Entry, Room\n"
+ONE = "ROOM = Room(name='{name}', package=__name__, entries=(Entry(id='{id}', summary=''),), scenario=':S', {more})\n"
+
+
+def room(name: str, env_id: str = "", more: str = "config=':C'") -> str:
+    return HEAD + ONE.format(name=name, id=env_id or f"{name.capitalize()}-v0", more=more)
+
+
+BROKEN = {
+    "absent": ("import a_library_that_nobody_has\n", "No module named 'a_library_that_nobody_has'"),
+    "text": ("ROOM = 'a text'\n", "a Room is needed, got str"),
+    "nothing": ("", "has no attribute 'ROOM'"),
+    "misnamed": (room("elsewhere"), "its room is named 'elsewhere'"),
+    "greedy": (room("greedy", "MmwaveStreet-v0"), "the id 'MmwaveStreet-v0' is taken by mmwave_gym.scenarios.street"),
+    "gym": (room("gym", "CartPole-v1"), "CartPole-v1 of their_gym is not registered"),
+    "untasked": (
+        room("untasked", more="config=':C', tasks='tasks:TASKS'"),
+        "the tasks of the scenario untasked of their_untasked are left out: No module named 'their_untasked.tasks'",
+    ),
+    "mistasked": (
+        room("mistasked", more="config=':C', tasks=':TASKS'") + "TASKS = ('street/car-sparse',)\n",
+        "the tasks of mistasked must be Tasks named 'mistasked/…', got 'street/car-sparse'",
+    ),
+    "overbearing": (
+        room("overbearing", more="config=':C', commands={'evaluate': ':C'}"),
+        "the command 'evaluate' of their_overbearing is left out: mmwave-gym has a command of this name",
+    ),
+    "commandless": (
+        room("commandless", more="config=':C', commands={'break': 'nowhere:run'}"),
+        "the command 'break' of their_commandless is left out: No module named 'their_commandless.nowhere'",
+    ),
+}
+"""Packages that do not work, and what the warning must say."""
+
+
+def test_broken_packages_are_named_and_left_out(tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    for name, (text, _) in BROKEN.items():
+        (site / f"their_{name}").mkdir(parents=True)
+        (site / f"their_{name}" / "__init__.py").write_text(text)
+        entry_points(site, f"their-{name}", f"[mmwave_gym.scenarios]\n{name} = their_{name}:ROOM\n")
+    told = cli(site, tmp_path, "list")
+    assert told.returncode == 0, told.stderr
+    warned = [line for line in told.stderr.splitlines() if "UserWarning" in line]
+    assert len(warned) == len(BROKEN)
+    for name, (_, reason) in BROKEN.items():
+        (line,) = [line for line in warned if reason in line]
+        assert f"their_{name}" in line or f"their-{name}" in line
+    assert "MmwaveStreet-v0" in told.stdout
+    assert "street/car-sparse" in told.stdout
+
+
+def test_a_stranger_s_agent_takes_no_name_of_ours(tmp_path: Path) -> None:
+    entry_points(
+        tmp_path, "their-dist", "[mmwave_gym.agents]\nstreet/a3 = nowhere:A3\nstreet/theirs = nowhere:Theirs\n"
+    )
+    code = "from mmwave_gym.agents.registry import agents, named as n; print(n('a3', 'street').__module__, agents())"
+    told = python(tmp_path, tmp_path, "-c", code)
+    assert told.stdout.startswith("mmwave_baselines.street."), told.stderr
+    assert "'street/theirs'" in told.stdout
+    told = cli(tmp_path, tmp_path, "evaluate", "theirs", "--task", "street/car-dense")
+    assert told.returncode == 2
+    assert "the agent 'street/theirs' (nowhere:Theirs) cannot be loaded: No module named 'nowhere'" in told.stderr
