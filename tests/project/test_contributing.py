@@ -56,8 +56,10 @@ def test_contributing_to_the_letter(python: Path, tmp_path: Path) -> None:
     page = (tmp_path / "docs" / "relay.md").read_text()
     assert "![An episode of Relay-v0](relay.gif)" in page
     assert "(ours)" in page
-    board = (tmp_path / "runs" / "board" / "leaderboard.md").read_text()
+    board = (tmp_path / "runs" / "ranked" / "leaderboard.md").read_text()
     assert "strongest (reference)" in board
+    (entry,) = [line for line in board.splitlines() if "| PPO | local |" in line]
+    assert entry.split("|")[-3].strip() == "2", "both seeds are one entry"
     assert not list(ROOT.glob("build")), "installing leaves nothing in the checkout"
 
 

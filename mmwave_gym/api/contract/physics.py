@@ -23,6 +23,9 @@ def scenario_declares_what_it_gives(case: Case) -> None:
     assert np.isfinite(fields.low).all()
     assert np.isfinite(fields.high).all()
     assert (fields.low < fields.high).all()
+    for f in fields:
+        assert f.per in ("", "choice")
+        assert f.per == "" or (isinstance(space, spaces.Discrete) and f.size == space.n), "one number for each choice"
     assert isinstance(space, spaces.Discrete | spaces.MultiDiscrete | spaces.Box)
     assert np.all(getattr(space, "start", 0) == 0), "actions count from 0"
     assert scenario.agent_noun.isalpha()

@@ -91,9 +91,9 @@ class Relay(Scenario[RelayEpisodes, RelayState]):
         size, low, high = config.num_relays, LOWEST_DB, HIGHEST_DB
         self.fields = ObservationFields(
             (
-                Field("first_snr_db", size, low, high, "dB", "source to each relay, last slot"),
-                Field("second_snr_db", size, low, high, "dB", "each relay to the destination, last slot"),
-                Field("serving", size, 0.0, 1.0, "1", "relay of the last slot, one-hot"),
+                Field("first_snr_db", size, low, high, "dB", "source to each relay, last slot", per="choice"),
+                Field("second_snr_db", size, low, high, "dB", "each relay to the destination, last slot", per="choice"),
+                Field("serving", size, 0.0, 1.0, "1", "relay of the last slot, one-hot", per="choice"),
             )
         )
 
