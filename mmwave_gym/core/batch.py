@@ -138,8 +138,9 @@ class Batch:
 
     def rewind(self, envs: NDArray[np.intp]) -> None:
         """Put the environments `envs`, (n,), back to the start of their running episode."""
-        _assign(self.state, envs, self.scenario.start(self.episodes.of(envs)))
-        self._steps[envs] = 0
+        if len(envs):  # scenarios start one environment at least
+            _assign(self.state, envs, self.scenario.start(self.episodes.of(envs)))
+            self._steps[envs] = 0
 
     def step(self, action: NDArray[Any]) -> Outcome:
         """One decision of every agent, `action` (N, A) or (N, A, parts); see `Scenario.step`."""

@@ -11,8 +11,9 @@ import numpy as np
 from gymnasium import spaces
 
 from mmwave_gym.api.contract.cases import Case, Script, joint_action, over, play_batch, raises, same, several_episodes
+from mmwave_gym.core.access import ACCESS_LEVELS
 from mmwave_gym.core.batch import View
-from mmwave_gym.core.scenario import ACCESS_LEVELS, EpisodeKey
+from mmwave_gym.core.scenario import EpisodeKey
 
 
 def scenario_declares_what_it_gives(case: Case) -> None:
