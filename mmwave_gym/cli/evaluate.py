@@ -10,6 +10,11 @@ from typing import Annotated
 import typer
 
 from mmwave_gym.agents.loading import load_agent
+from mmwave_gym.benchmark.evaluation import evaluate as play, metric_units
+from mmwave_gym.benchmark.leaderboard import read_rows
+from mmwave_gym.benchmark.leaderboard.tables import ends, number
+from mmwave_gym.benchmark.runs import Job, run
+from mmwave_gym.benchmark.statistics import column_interval
 from mmwave_gym.cli.options import Agent, Settings, TaskName, chosen_task
 from mmwave_gym.cli.output import print_table, progress
 
@@ -29,11 +34,6 @@ def evaluate(
     as_json: Annotated[bool, typer.Option("--json", help="print the result as JSON")] = False,
 ) -> None:
     """Play an agent in a task and print its means with the leaderboard's 95 % intervals."""
-    from mmwave_gym.benchmark.evaluation import evaluate as play, metric_units
-    from mmwave_gym.benchmark.leaderboard.tables import ends, number
-    from mmwave_gym.benchmark.runs import Job, run
-    from mmwave_gym.benchmark.statistics import column_interval
-
     found = chosen_task(task, env, settings)
     if reason := found.missing_data:
         raise ValueError(f"{found.name}: {reason}.")
@@ -46,8 +46,6 @@ def evaluate(
                 player, found, episodes=episodes, num_envs=num_envs, on_rows=lambda r: shown.advance(bar, len(r))
             )
         else:
-            from mmwave_gym.benchmark.leaderboard import read_rows
-
             name, _, seed = agent.partition("@")
             path = run(Job(found, name, int(seed) if seed else None, count), out_dir / "rows", num_envs)
             shown.advance(bar, count)

@@ -9,6 +9,8 @@ from typing import Annotated, Any
 import typer
 
 from mmwave_gym.benchmark import suite
+from mmwave_gym.benchmark.leaderboard import read_rows, summarise, write
+from mmwave_gym.benchmark.runs import run_all, suite_jobs
 from mmwave_gym.cli.output import err, out, progress
 
 
@@ -28,9 +30,6 @@ def leaderboard(
     jobs: Annotated[int, typer.Option(help="processes; 0 is one a core")] = 0,
 ) -> None:
     """Play every agent in every task and write Markdown, CSV and an HTML page."""
-    from mmwave_gym.benchmark.leaderboard import read_rows, summarise, write
-    from mmwave_gym.benchmark.runs import run_all, suite_jobs
-
     chosen = [suite.task(name) for name in task] if task else suite.all_tasks()
     for absent in [t for t in chosen if t.missing_data]:
         err.print(f"{absent.name} is not played: {absent.missing_data}.", highlight=False, soft_wrap=True)

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from mmwave_gym.benchmark.page import page as written
 from mmwave_gym.cli.output import out
 from mmwave_gym.core import files
 from mmwave_gym.core.registration import entries, room_of
@@ -19,8 +20,6 @@ def page(
     ] = Path("docs"),
 ) -> None:
     """Write an environment's docs page: spaces, reward, metrics, keywords, tasks, agents."""
-    from mmwave_gym.benchmark.page import page as written
-
     if env is None and out_path.suffix == ".md":
         raise ValueError(f"--out must be a folder where no environment is named, got {str(out_path)!r}.")
     for env_id in [env] if env is not None else [e.id for e in entries()]:

@@ -9,11 +9,13 @@ import gymnasium
 import typer
 
 from mmwave_gym.agents.loading import load_agent
+from mmwave_gym.agents.rollout import Rollout
 from mmwave_gym.benchmark.suite import all_tasks
 from mmwave_gym.cli.options import Settings
 from mmwave_gym.cli.output import out
 from mmwave_gym.core.keywords import keywords as parse
 from mmwave_gym.core.registration import room_of
+from mmwave_gym.rendering.renderer import SHORTEST_S, SLOW_MOTION_S
 
 
 def render(
@@ -30,9 +32,6 @@ def render(
     settings: Settings = None,
 ) -> None:
     """Show an episode in a window, or write it as an animation or a last frame."""
-    from mmwave_gym.agents.rollout import Rollout
-    from mmwave_gym.rendering.renderer import SHORTEST_S, SLOW_MOTION_S
-
     if every is not None and every < 1:
         raise ValueError(f"--every must be at least 1, got {every}.")
     if out_file is not None and out_file.suffix not in (".gif", ".png"):

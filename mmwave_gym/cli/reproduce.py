@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from mmwave_gym.benchmark.reproduction import load_reproduction, reproduce as run
 from mmwave_gym.cli.output import err, out, print_table, progress
 
 
@@ -18,8 +19,6 @@ def reproduce(
     jobs: Annotated[int, typer.Option(help="processes; 0 is one a core")] = 0,
 ) -> None:
     """Regenerate a paper's tables and figures and judge its claims: rows, figures, Markdown and claims.json."""
-    from mmwave_gym.benchmark.reproduction import load_reproduction, reproduce as run
-
     found = load_reproduction(paper)  # fail before the first file
     if not quick:
         minutes = found.budget_s / 60

@@ -19,6 +19,7 @@ from mmwave_gym.agents.files import load_policy
 from mmwave_gym.agents.policy import Policy
 from mmwave_gym.agents.registry import GROUP as AGENTS
 from mmwave_gym.benchmark import suite
+from mmwave_gym.benchmark.evaluation import evaluate
 from mmwave_gym.benchmark.task import Task
 from mmwave_gym.cli.output import err, out, progress
 from mmwave_gym.core.files import write
@@ -174,8 +175,6 @@ def _folder(package: str) -> Path:
 
 def _play(found: Sequence[Finished], task: Task) -> None:
     """A few training episodes each, to see that they load and play; AgentError or ValueError where they do not."""
-    from mmwave_gym.benchmark.evaluation import evaluate
-
     if reason := task.missing_data:
         err.print(f"not played: {reason}.", markup=False, highlight=False, soft_wrap=True)
         return

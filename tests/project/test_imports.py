@@ -39,10 +39,11 @@ ALSO = {
     "map_picture": ("rendering",),
     "city_picture": ("rendering",),
     "commands": ("agents", "benchmark", "rendering"),
+    "site_report": ("agents", "benchmark", "rendering"),
 }
 """What a room's modules know beside `WORLD` and their own room."""
 
-MOST_LAZY = 100
+MOST_LAZY = 40
 NAMES = ("handover", "cell_selection", "association", "power_allocation", "street")
 
 

@@ -55,7 +55,7 @@ def test_evaluated(site: Path, tmp_path: Path) -> None:
     cases = [(agent, where) for where in (["--task", "relay/slow"], own) for agent in ("random", "max-min", "oracle")]
     cases.append(("ppo@3", ["--task", "relay/slow"]))
     told = says(site, tmp_path, *(["evaluate", a, *where, "--episodes", "16", "--json"] for a, where in cases))
-    floor, rule, ceiling, *other, learned = (json.loads(one)["means"]["rate_bps_hz"][0] for one in told)
+    floor, rule, ceiling, *other, learned = (json.loads(one)["means"]["rate_bps_hz"]["mean"] for one in told)
     assert floor < rule < ceiling
     assert other[0] < other[1] < other[2]
     assert floor + 0.9 * (ceiling - floor) < learned < ceiling

@@ -8,9 +8,10 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import pytest
-from contract import CASES, SMALL_WORLDS, Case, Script
+from contract import CASES, SMALL_WORLDS
 
 from mmwave_gym.api import pettingzoo
+from mmwave_gym.api.contract.cases import Case, Script
 from mmwave_gym.api.gymnasium import RENDER_MODES
 from mmwave_gym.rendering.canvas import FRAME_SIZE
 from mmwave_gym.rendering.text import WIDTH

@@ -19,7 +19,7 @@ from mmwave_gym.core.scenario import Outcome
 from mmwave_gym.rendering.renderer import Renderer
 from mmwave_gym.scenarios.power_allocation import map_picture as power_allocation_map
 from mmwave_gym.scenarios.power_allocation.clustering import floc
-from mmwave_gym.scenarios.power_allocation.commands import last_record, play
+from mmwave_gym.scenarios.power_allocation.site_report import last_record, play
 
 SIDE_M = 1000.0
 DENSITIES_PER_KM2 = (60, 180)

@@ -42,6 +42,10 @@ ROWS_M = tuple(
 Layout = str | os.PathLike[str] | tuple[tuple[float, float], ...]
 RewardFunction = Callable[[NDArray[Any], float], NDArray[Any]]
 
+REFERENCE = "full-power"
+MANY_SITES, RANGE_M = 2000, 400.0
+"""`mmwave-gym sites`: of more sites only those within this range disturb each by itself, the others by their number."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class PowerAllocationConfig(OneWorld):
