@@ -13,7 +13,6 @@ from its parts and reads the paper's values from one file of claims.
 
 from __future__ import annotations
 
-import difflib
 import json
 import os
 import platform
@@ -30,6 +29,7 @@ from mmwave_gym.benchmark.leaderboard.rows import Run, read_rows
 from mmwave_gym.benchmark.runs import Job, header, run_all
 from mmwave_gym.benchmark.statistics import Sample
 from mmwave_gym.core import files
+from mmwave_gym.core.checks import unknown
 from mmwave_gym.core.types import Float64Array
 from mmwave_gym.version import __version__
 
@@ -130,10 +130,7 @@ def load_reproduction(name: str) -> Reproduction:
     """The reproduction of a name; ValueError with the known names otherwise."""
     found = _found()
     if name not in found:
-        near = difflib.get_close_matches(name, found, n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
-        known = ", ".join(found) or "none (is mmwave-gym installed?)"
-        raise ValueError(f"unknown paper {name!r}.{hint} Known are {known}.")
+        raise ValueError(unknown("paper", name, found, none="none (is mmwave-gym installed?)"))
     reproduction: Reproduction = found[name].load()
     return reproduction
 

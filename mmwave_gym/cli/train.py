@@ -8,11 +8,12 @@ An algorithm is an entry point of the group `mmwave_gym.algorithms`: its name, a
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from importlib.metadata import entry_points
 
 import typer
+
+from mmwave_gym.core.checks import unknown
 
 GROUP = "mmwave_gym.algorithms"
 FORWARD = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
@@ -43,9 +44,7 @@ def run_algorithm(name: str, words: Sequence[str]) -> None:
     plain = name.replace("-", "_")
     found = known.get(name) or known.get(plain)
     if found is None:
-        near = difflib.get_close_matches(plain, known, n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
-        raise ValueError(f"unknown algorithm {name!r}.{hint} Known are {', '.join(sorted(known))}.")
+        raise ValueError(unknown("algorithm", name, sorted(known)))
     try:
         found.load()(list(words))
     except ImportError as error:

@@ -9,12 +9,16 @@ from numbers import Integral, Real
 from typing import Any
 
 
-def unknown(what: str, name: str, known: Iterable[str]) -> str:
-    """The text of an error: what is unknown, the nearest known name, and all of them."""
+def nearest(name: str, known: Iterable[str]) -> str:
+    """ " Did you mean 'beta'?" with the nearest known name, or nothing where none is near."""
+    near = difflib.get_close_matches(name, list(known), n=1)
+    return f" Did you mean {near[0]!r}?" if near else ""
+
+
+def unknown(what: str, name: str, known: Iterable[str], none: str = "none") -> str:
+    """The text of an error: what is unknown, the nearest known name, and all of them; `none` where there are none."""
     names = list(known)
-    near = difflib.get_close_matches(name, names, n=1)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
-    return f"unknown {what} {name!r}.{hint} Known are {', '.join(names) or 'none'}."
+    return f"unknown {what} {name!r}.{nearest(name, names)} Known are {', '.join(names) or none}."
 
 
 def one_of(name: str, value: Any, allowed: Iterable[str]) -> None:

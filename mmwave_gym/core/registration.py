@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import warnings
 from typing import Any
 
@@ -12,7 +11,7 @@ import numpy as np
 import pettingzoo
 
 from mmwave_gym.core import rooms
-from mmwave_gym.core.checks import unknown
+from mmwave_gym.core.checks import nearest, unknown
 from mmwave_gym.core.rooms import Entry, Room
 from mmwave_gym.core.scenario import Scenario
 
@@ -51,8 +50,7 @@ def make_scenario(name: str, /, **keywords: Any) -> Scenario[Any, Any]:
     known = [f.name for f in dataclasses.fields(config)]
     for keyword in keywords:
         if keyword not in known:
-            near = difflib.get_close_matches(keyword, known, n=1)
-            hint = f" Did you mean {near[0]!r}?" if near else ""
+            hint = nearest(keyword, known)
             raise TypeError(f"{name} has no keyword {keyword!r}.{hint} Its keywords are: {', '.join(known)}.")
     return room.load("scenario")(config(**{name: _plain(value) for name, value in keywords.items()}))
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import csv
 import dataclasses
-import difflib
 import io
 import os
 import zipfile
@@ -22,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from mmwave_gym.core.checks import unknown
 from mmwave_gym.core.errors import ChannelError
 from mmwave_gym.core.files import write
 from mmwave_gym.links.matrix import TEXTS, LinkMatrix
@@ -244,9 +244,7 @@ def _csv_row(values: list[str], header: list[str], number: int) -> list[float]:
 
 def _check_known(name: str, known: tuple[str, ...]) -> None:
     if name not in known:
-        near = difflib.get_close_matches(name, known, n=1)
-        hint = f" did you mean {near[0]!r}?" if near else f" known are {', '.join(known)}."
-        raise ChannelError(f"unknown field {name!r};{hint}")
+        raise ChannelError(unknown("field", name, known))
 
 
 def _check_version(version: Any) -> None:

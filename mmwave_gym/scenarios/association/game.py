@@ -41,6 +41,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -138,36 +139,19 @@ class Association(Scenario[AssociationEpisodes, AssociationState]):
         self._cells = self.num_bs + 1
         self._cell_m = np.vstack((self.bs_m, (np.inf, np.inf)))  # nobody's is infinitely far
         best = float(self.budget.efficiency_bps_hz(np.zeros(1))[0])
-        c, bps_hz = self.max_candidates, "bit/s/Hz"
+        each = partial(ObservationField, size=self.max_candidates, low=0.0, per="choice", logarithmic=True)
+        rate = partial(each, high=best, unit="bit/s/Hz")
+        serves = "1 for the candidate that serves the UE"
         # Bounds do not depend on how many UEs there are or for how long, so that a policy runs at any density.
         self.fields = ObservationFields(
             (
-                ObservationField(
-                    "efficiency", c, 0.0, best, bps_hz, "of each candidate's link now", True, per="choice"
-                ),
-                ObservationField(
-                    "mean_efficiency",
-                    c,
-                    0.0,
-                    best,
-                    bps_hz,
-                    "its mean until the next epoch of the UE",
-                    True,
-                    per="choice",
-                ),
-                ObservationField(
-                    "stay_efficiency", c, 0.0, best, bps_hz, "its mean while it stays a candidate", True, per="choice"
-                ),
-                ObservationField(
-                    "stay_s", c, 0.0, LONGEST_S, "s", "time for which each stays a candidate", True, per="choice"
-                ),
-                ObservationField(
-                    "load", c, 0.0, MOST_UES, "1", "other UEs that each candidate serves", True, per="choice"
-                ),
-                ObservationField(
-                    "cell_efficiency", c, 0.0, best, bps_hz, "mean efficiency of these UEs", True, per="choice"
-                ),
-                ObservationField("serving", c, 0.0, 1.0, "1", "1 for the candidate that serves the UE", per="choice"),
+                rate("efficiency", description="of each candidate's link now"),
+                rate("mean_efficiency", description="its mean until the next epoch of the UE"),
+                rate("stay_efficiency", description="its mean while it stays a candidate"),
+                each("stay_s", high=LONGEST_S, unit="s", description="time for which each stays a candidate"),
+                each("load", high=MOST_UES, unit="1", description="other UEs that each candidate serves"),
+                rate("cell_efficiency", description="mean efficiency of these UEs"),
+                each("serving", high=1.0, unit="1", description=serves, logarithmic=False),
                 ObservationField("interval_s", 1, 0.0, LONGEST_S, "s", "time until the UE's next epoch", True),
             )
         )
