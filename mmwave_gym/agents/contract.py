@@ -134,7 +134,7 @@ class _Test:
             raise self.fail(check, f"{what} raised {type(error).__name__}: {error}.", "Find out why.") from error
 
     def compare(self, check: str, replay: Replay, action: NDArray[Any], where: Any, todo: str) -> None:
-        """Raise where actions differ from the recorded ones in copies marked by `where`."""
+        """Raise where actions differ from the recorded ones in the environments that `where` (num_envs,) marks."""
         before = replay.recorded()
         if action.shape == before.shape:
             same = np.abs(action - before) <= self._slack() if self._slack() is not None else action == before
@@ -194,7 +194,7 @@ def _check_inputs(test: _Test, play: Play) -> None:
 
 
 def _valid_action(test: _Test, frame: Frame, answer: Any) -> NDArray[Any]:
-    """The actions (copies, slots, …) in an answer."""
+    """The actions (num_envs, num_agents, …) in an answer."""
     if not isinstance(answer, tuple) or len(answer) != 2:
         what = f"predict returned {type(answer).__name__}."
         raise test.fail("actions", what, "Return the pair (actions, state).")

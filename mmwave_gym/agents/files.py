@@ -254,6 +254,7 @@ class ArchivePolicy:
         self.config = config_of(metadata)
 
     def begin(self, view: View, rng: RowRng) -> PolicyMemory:
+        """Fresh memory for `view.num_rows` rows. Raises AgentError where the model reads other observations."""
         if self.metadata.get("fields"):
             check_fits(self.metadata, view)
         expected = (view.fields.size * int(self.metadata["frame_stack"]),)
@@ -271,6 +272,11 @@ class ArchivePolicy:
         episode_start: NDArray[np.bool_] | None = None,
         deterministic: bool = True,
     ) -> tuple[NDArray[Any], Any]:
+        """Actions (rows, …) of the model for observations (rows, features) in their units, and the new memory.
+
+        episode_start: (rows,), see `Agent.predict`. Raises AgentError where `begin` is needed and was not called, or
+        observations have another number of features or rows.
+        """
         if state is None and "fields" not in self.metadata:
             raise AgentError("begin(view, rng) must be called first: what is observed is unknown.")
         fields = fields_of(self.metadata) if "fields" in self.metadata else state.view.fields

@@ -274,7 +274,12 @@ def read_network(
     choices: int,
     frame_stack: int,
 ) -> AnyNetwork:
-    """The network of a file. Raises AgentError, KeyError, TypeError or ValueError where it does not fit."""
+    """The network that a file describes.
+
+    described: what `describe` of the network returned. arrays: float32, for layer i the weight "i.w" (out, in) and the
+    bias "i.b" (out,); "log_std" (outputs,) where the action is continuous. Raises AgentError, KeyError, TypeError or
+    ValueError where description, arrays and `fields` do not fit together.
+    """
     if "recurrent" in described:
         if described["recurrent"] != "lstm":
             raise AgentError(f"this network remembers by {described['recurrent']!r}; this version knows 'lstm'.")

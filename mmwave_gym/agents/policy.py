@@ -61,7 +61,11 @@ class Frames:
         self._normalise = Normalisation(fields) if normalised else None
 
     def remember(self, observation: NDArray[Any], memory: Any, episode_start: Any) -> PolicyMemory:
-        """The memory after these observations; `memory.frames` is the network's input."""
+        """The memory after observations (rows, features) in their units; its `frames` are the network's input.
+
+        memory: that of the step before, None for zeros. episode_start: (rows,) bool or None; rows that begin an episode
+        forget their older frames. Raises AgentError for another number of features or rows.
+        """
         rows, size = observation.shape
         if size != self.size:
             raise AgentError(f"the policy reads observations of {self.size} numbers, got {size}.")

@@ -43,8 +43,8 @@ class Agent(Protocol):
     ) -> tuple[NDArray[Any], Any]:
         """Actions (rows, …) for observations (rows, features), and the new state.
 
-        All memory lives in `state`, so that rows are independent. A row is an agent slot of an environment copy, copies
-        first. `episode_start` (rows,) marks rows whose episode begins with this observation.
+        All memory lives in `state`, so that rows are independent. A row is an agent slot of an environment,
+        environments first. `episode_start` (rows,) marks rows whose episode begins with this observation.
         """
 
 
@@ -70,7 +70,10 @@ class RowRng:
         return self._block[:, self._used - 1].ravel().copy()
 
     def restart(self, groups: NDArray[np.intp], generators: list[np.random.Generator]) -> None:
-        """Give groups of `rows_each` rows fresh generators: their next draws are the first of those."""
+        """Give some groups of `rows_each` rows new generators: their next draws are the first of these generators.
+
+        groups: (n,), indices of the groups; generators: one for each of them.
+        """
         for group, generator in zip(groups.tolist(), generators, strict=True):
             self._generators[group] = generator
             self._block[group, self._used :] = generator.random(self._block[group, self._used :].shape)

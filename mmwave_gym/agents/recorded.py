@@ -21,13 +21,13 @@ _CHANCE = 41  # of the agents that are recorded; any number
 
 @dataclass
 class Frame:
-    """One step of all copies; arrays are (copies, agent slots, …)."""
+    """One step of all environment copies; arrays are (num_envs, num_agents, …), `elapsed_s` is (num_envs,)."""
 
     observation: NDArray[np.float32]
     started: NDArray[np.bool_]
     present: NDArray[np.bool_]
     mask: NDArray[np.bool_] | None
-    known: dict[str, NDArray[Any]]  # what the access level grants, (copies, …) each
+    known: dict[str, NDArray[Any]]  # what the access level grants, (num_envs, …) each
     known_after: dict[str, NDArray[Any]] = field(default_factory=dict)  # the same after the step, for `learn`
     mask_after: NDArray[np.bool_] | None = None
     action: NDArray[Any] = field(default_factory=lambda: np.empty(0))
@@ -37,24 +37,27 @@ class Frame:
     elapsed_s: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
 
     def experience(self) -> dict[str, NDArray[Any]]:
-        """What `learn` is told of this step, and `elapsed_s`."""
+        """The arguments of `learn` for this step, (num_envs, num_agents, …), and `elapsed_s`, (num_envs,)."""
         names = {"observation": self.observation, "action": self.action, "reward": self.reward}
         return {**names, "next_observation": self.following, "done": self.done, "elapsed_s": self.elapsed_s}
 
 
 class RecordedView(View):
-    """A view of some copies of a recording. Behind it stands another world, in case somebody looks there."""
+    """A view of some environments of a recording. `behind` is another world, for an agent that reads the batch.
+
+    copies: (n,), indices of the recorded environments that this view shows.
+    """
 
     def __init__(self, frames: list[Frame], copies: Int64Array, access: str, behind: Batch):
         super().__init__(behind, access, slice(0, len(copies)))
         self.frames, self.copies = frames, copies
         self.at = np.zeros(len(copies), np.int64)
-        """(copies,): the step that each shows."""
+        """(n,): the step at which each environment is shown."""
         self.after = False
-        """Is it shown as it is after that step?"""
+        """Are environments shown as they are after that step?"""
 
     def shown(self, what: str) -> NDArray[Any]:
-        """An array of the frames that are shown now, (copies, …)."""
+        """The array `what` of the frames that are shown now, (n, …)."""
         steps = zip(self.at.tolist(), self.copies.tolist(), strict=True)
         return np.stack([getattr(self.frames[t], what)[c] for t, c in steps])
 
@@ -89,7 +92,7 @@ class Call:
 
 
 class Play:
-    """An agent with a state of its own, before some copies of a world."""
+    """An agent with a state of its own in some environments, `copies` (n,)."""
 
     def __init__(self, agent: Any, view: View, copies: Int64Array):
         self.agent, self.view = agent, view
@@ -103,7 +106,7 @@ class Play:
         return np.random.default_rng([_CHANCE, copy, slot])
 
     def predict(self, observation: NDArray[Any], started: NDArray[np.bool_]) -> Any:
-        """What the agent answers to (copies, slots, features) and (copies, slots), as it is."""
+        """The agent's unchecked answer to observations (n, num_agents, features) and starts (n, num_agents)."""
         rows = self.view.num_rows
         given = {"observation": observation.reshape(rows, -1).copy(), "episode_start": started.ravel().copy()}
         self.calls = [Call("predict", {name: a.copy() for name, a in given.items()}), Call("predict", given)]
@@ -115,7 +118,7 @@ class Play:
         return answer
 
     def learn(self, experience: dict[str, NDArray[Any]]) -> None:
-        """Let an agent that learns learn from an experience; arrays (copies, slots, …)."""
+        """Let an agent that learns learn from an experience: arrays (n, num_agents, …), `elapsed_s` (n,)."""
         rows = self.view.num_rows
         elapsed_s = np.repeat(experience["elapsed_s"], self.view.num_agents)
         given = {name: a.reshape(rows, *a.shape[2:]).copy() for name, a in experience.items() if name != "elapsed_s"}
@@ -126,7 +129,7 @@ class Play:
 class Recording:
     """Steps of an agent in a batch that has been reset.
 
-    carries: do its copies go on to new episodes, or play their first one again?
+    carries: do environments go on to new episodes, or play their first one again?
     """
 
     def __init__(self, agent: Any, batch: Batch, behind: Batch, carries: bool):
@@ -146,7 +149,7 @@ class Recording:
         return frame
 
     def step(self, action: NDArray[Any]) -> None:
-        """Do `action` (copies, slots, …) and complete the last frame."""
+        """Do `action` (num_envs, num_agents, …) and complete the last frame."""
         frame, batch = self.frames[-1], self.batch
         outcome = batch.step(action)
         ended = outcome.truncated | (outcome.terminated[:, 0] if batch.scenario.num_agents == 1 else False)
@@ -168,7 +171,7 @@ class Recording:
         return None if mask is None else mask.copy()
 
     def again(self, copies: Any = None) -> Replay:
-        """The agent before the same frames, of some copies in some order."""
+        """A second play of the same frames: all environments, or `copies` (n,) in their order."""
         return Replay(self, self.copies if copies is None else np.asarray(copies))
 
 
@@ -182,9 +185,10 @@ class Replay:
         self._learns = learns(agent)
 
     def step(self, at: int | Int64Array, starts: NDArray[np.bool_] | bool = False, ends: Any = False) -> NDArray[Any]:
-        """Actions (copies, slots, …) at the step `at` of the recording, one number or one a copy.
+        """The agent's actions (n, num_agents, …) at the step `at` of the recording.
 
-        starts, ends: (copies,), where an episode begins, or ends, that did not in the recording.
+        at: one number, or (n,). starts, ends: (n,), environments whose episode begins, or ends, here though it did not
+        in the recording.
         """
         view = self.view
         view.at = np.broadcast_to(at, view.at.shape).copy()
@@ -202,11 +206,11 @@ class Replay:
         return action.reshape(*shape, *action.shape[1:])
 
     def recorded(self) -> NDArray[Any]:
-        """(copies, slots, …): what it did the first time at this step."""
+        """(n, num_agents, …): the agent's actions at this step when it was recorded."""
         return self.view.shown("action")
 
     def restart_chance(self, copies: Int64Array) -> None:
-        """Give these copies (indices) the agent's chance of their beginning once more."""
+        """Start the agent's chance again from its first draw, in the environments `copies`, (k,) indices below n."""
         slots = self.view.num_agents
         rows = [(c, slot) for c in np.asarray(copies).tolist() for slot in range(slots)]
         generators = [self.play.chance(int(self.view.copies[c]), slot) for c, slot in rows]

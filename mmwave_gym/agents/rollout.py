@@ -15,10 +15,10 @@ from mmwave_gym.core.scenario import Outcome
 
 
 class Player:
-    """An agent on the rows of some copies of a batch, with its memory and its own chance.
+    """An agent on the rows of some environments of a batch, with its memory and its own chance.
 
-    The agent is asked for all its rows in one call of `predict`. chance: a key (seeds) of each row's own generator,
-    copies first; unused by agents without `begin`. envs: its copies.
+    One call of `predict` gives the actions of all its rows. chance: a key (seeds) of each row's own generator,
+    environments first; unused by agents without `begin`. envs: its environments.
     """
 
     def __init__(self, agent: Any, batch: Batch, chance: Iterable[Sequence[int]], envs: slice = slice(None)):
@@ -31,7 +31,9 @@ class Player:
             self._memory = agent.begin(View(batch, sees(agent), envs), rng)
 
     def act(self, observation: NDArray[Any], started: NDArray[np.bool_]) -> NDArray[Any]:
-        """Checked actions (N, A, …) for the observations (N, A, F) of its copies; started: (N, A), as `episode_start`.
+        """Checked actions (N, A, …) for the observations (N, A, F) of its environments, in their units.
+
+        started: (N, A), see `episode_start` of `Agent.predict`.
 
         Raises AgentError where the answer has the wrong form, shape or type, or leaves the action space.
         """
@@ -52,7 +54,10 @@ class Player:
         following: NDArray[Any],
         done: NDArray[np.bool_],
     ) -> None:
-        """Show the agent what a step of the whole batch brought to its copies; done: (N, A)."""
+        """Show the agent what a step of the whole batch brought to its environments.
+
+        observation, following: (N, A, F), before and after the step; action: (N, A, …); done: (N, A); all of the batch.
+        """
         at = self.envs
         info = {"elapsed_s": np.repeat(outcome.elapsed_s[at], done.shape[1])}
         self._memory = self.agent.learn(
@@ -67,9 +72,9 @@ class Player:
 
 
 class Rollout:
-    """Players who together play all copies of a batch from its present state on.
+    """Players who together play all environments of a batch from its present state on.
 
-    observation: what they see now, (N, A, F). started: (N, A), whether an agent's episode begins with it.
+    observation: what they observe now, (N, A, F). started: (N, A), whether an agent's episode begins with it.
     """
 
     def __init__(self, batch: Batch, players: Sequence[Player]):
@@ -80,7 +85,7 @@ class Rollout:
 
     @classmethod
     def of(cls, agent: Any, batch: Batch, seed: int = 0) -> Rollout:
-        """One agent plays everything; seed: of its own chance."""
+        """One agent plays all environments; `seed` is that of its own chance."""
         rows = batch.num_envs * batch.scenario.num_agents
         return cls(batch, [Player(agent, batch, ((seed, row) for row in range(rows)))])
 
@@ -89,7 +94,7 @@ class Rollout:
         return np.concatenate([p.act(self.observation[p.envs], self.started[p.envs]) for p in self._players])
 
     def step(self) -> Outcome:
-        """One decision of everybody. Agents that learn are shown what it brought."""
+        """One decision of every agent. Agents that learn are then shown its outcome."""
         real = isinstance(self.batch.scenario.action_space, spaces.Box)
         action = self.act().astype(np.float64 if real else np.int64, copy=False)
         outcome = self.batch.step(action)
@@ -103,7 +108,7 @@ class Rollout:
         return outcome
 
     def follow(self, started: NDArray[np.bool_] | None = None) -> None:
-        """Observe the batch anew, after it was stepped, or after copies were restarted.
+        """Observe the batch anew, after it was stepped, or after environments were restarted.
 
         started: (N, A), whether episodes begin now; None: nowhere.
         """
@@ -111,7 +116,10 @@ class Rollout:
         self.started = np.zeros(self.started.shape, bool) if started is None else started.copy()
 
     def first_episodes(self) -> Iterator[tuple[Outcome, NDArray[np.bool_]]]:
-        """Step every copy to its first end. Yields each step's outcome, and the copies (N,) that were playing in it."""
+        """Step every environment to its first end.
+
+        Yields each step's outcome, and (N,), True for each environment that played in it.
+        """
         playing = np.ones(self.batch.num_envs, bool)
         while playing.any():
             outcome = self.step()
@@ -123,7 +131,7 @@ class Rollout:
                 self.follow(outcome.terminated | over[:, None])
 
     def ended(self, outcome: Outcome) -> NDArray[np.bool_]:
-        """The copies (N,) whose episode ended: at the horizon, or because the only agent's did."""
+        """(N,): True for each environment whose episode ended: at the horizon, or because its only agent ended."""
         return outcome.truncated | (outcome.terminated[:, 0] if outcome.terminated.shape[1] == 1 else False)
 
 

@@ -20,7 +20,7 @@ class Patient(Rule):
         return np.where(agreed, strongest, seen["serving"].argmax(axis=1))
 ```
 
-A row is one agent slot of one environment copy, copies first. Rows know nothing of each other.
+A row is one agent slot of one environment, environments first. Rows know nothing of each other.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ class Seen:
 
     @property
     def slot(self) -> Int64Array:
-        """(rows,): which agent slot of its copy each row is."""
+        """(rows,): the agent slot of each row in its environment."""
         return np.arange(len(self)) % self.view.num_agents
 
     @property
@@ -101,11 +101,11 @@ class Seen:
         return self.view.constants
 
     def look(self, *names: str) -> dict[str, NDArray[Any]]:
-        """What the rule's access level grants now, leading axis copies; see `View.look`."""
+        """What the rule's access level grants now, by name, (num_envs, …) each; see `View.look`."""
         return self.view.look(*names)
 
     def best(self, score: NDArray[Any], tolerance: float = 0.0) -> NDArray[np.bool_]:
-        """(rows, choices): the allowed choices of the highest score, shape (rows, choices).
+        """(rows, choices): True for the allowed choices of the highest `score` (rows, choices), within `tolerance`.
 
         `.argmax(axis=1)` takes the first of them, `rng.choice(...)` one at random.
         """

@@ -34,7 +34,7 @@ PLAIN_INTEGERS = (int, np.int64)
 class _Others:
     """The one-agent view: agent 0 is played from outside, a policy plays the rest.
 
-    This is no `agents.rollout`: the user steps and restarts the copies, and the others' chance belongs to the episode.
+    This is no `agents.rollout`: the user steps and restarts environments, and others' chance belongs to the episode.
     """
 
     def __init__(self, batch: Batch, policy: Any):
@@ -68,11 +68,11 @@ class _Others:
             self._rng.restart(envs, self._generators(envs))
 
     def _generators(self, envs: NDArray[np.intp]) -> list[np.random.Generator]:
-        """The others' chance belongs to the episode, so that it does not depend on the number of copies."""
+        """The others' chance belongs to the episode, so that it does not depend on `num_envs`."""
         return [EpisodeRng(self._batch.key(i))["others"] for i in envs.tolist()]
 
     def actions(self, first: NDArray[Any]) -> NDArray[Any]:
-        """Joint actions (N, A, …) with `first` (N, …) in place 0."""
+        """Joint actions (N, A, …) with `first` (N, …) in agent slot 0."""
         observation = self._batch.observe()
         n, a = observation.shape[:2]
         rows = observation.reshape(n * a, -1)
@@ -90,7 +90,10 @@ class _Others:
 
 
 def episode_seeds(seed: int | Sequence[int | None] | None, num_envs: int) -> list[int]:
-    """One seed a copy. Gymnasium's rule: an integer s gives copy i the seed s + i, None draws afresh."""
+    """One seed for each environment. An integer s gives environment i the seed s + i (Gymnasium's rule), None draws.
+
+    Raises ValueError for a number out of range, or another number of seeds than environments.
+    """
     seeds: list[Any]
     if isinstance(seed, Sequence | np.ndarray) and not isinstance(seed, str):
         seeds = list(seed)
@@ -143,7 +146,7 @@ def check_render_mode(mode: str | None) -> None:
 
 
 class ScenarioEnv(gymnasium.Env[NDArray[np.float32], Any]):
-    """One copy of a scenario, one controlled agent: what `gymnasium.make` returns.
+    """One environment of a scenario, one controlled agent: what `gymnasium.make` returns.
 
     Observations are float32 arrays in the units of `scenario.fields`; `info` holds the step's metrics, `elapsed_s`,
     and `action_mask` (int8) where actions are masked. With several agents, `others=` names who plays the rest;
@@ -197,7 +200,10 @@ class ScenarioEnv(gymnasium.Env[NDArray[np.float32], Any]):
         return observation, outcome.reward.item(0), terminated, truncated, self._masked(info)
 
     def action_masks(self) -> NDArray[np.bool_]:
-        """Allowed actions as flat booleans, the form that sb3-contrib's MaskablePPO asks for."""
+        """(actions,): True for each allowed action, flat over the parts of a MultiDiscrete; all True without masks.
+
+        sb3-contrib's MaskablePPO asks for this form.
+        """
         mask = self.batch.action_mask()
         return np.ones(spaces.flatdim(self.action_space), bool) if mask is None else mask[0, 0].copy()
 
@@ -254,7 +260,7 @@ class ScenarioEnv(gymnasium.Env[NDArray[np.float32], Any]):
 
 
 class ScenarioVectorEnv(gymnasium.vector.VectorEnv[NDArray[np.float32], NDArray[Any], NDArray[Any]]):
-    """Many copies of a scenario stepped as one, one controlled agent each: what `gymnasium.make_vec` returns.
+    """Many environments of a scenario stepped as one, one controlled agent each: what `gymnasium.make_vec` returns.
 
     `autoreset_mode`: NEXT_STEP (Gymnasium's default: the step after an end ignores the action, gives reward 0 and
     the next episode's first observation) or SAME_STEP (it comes at once; the last one is in `info["final_obs"]`).
@@ -331,14 +337,14 @@ class ScenarioVectorEnv(gymnasium.vector.VectorEnv[NDArray[np.float32], NDArray[
         return observation, reward, terminated, truncated, info
 
     def action_masks(self) -> NDArray[np.bool_]:
-        """Allowed actions, (num_envs, actions)."""
+        """(num_envs, actions): True for each allowed action; all True without masks."""
         mask = self.batch.action_mask()
         if mask is None:
             return np.ones((self.num_envs, spaces.flatdim(self.single_action_space)), bool)
         return mask[:, 0].copy()
 
     def view(self, access: str = "local") -> View:
-        """What an agent of that access level may know of all copies."""
+        """What an agent of that access level may know of all environments."""
         return View(self.batch, access)
 
     def _observe(self) -> NDArray[np.float32]:
@@ -352,7 +358,7 @@ class ScenarioVectorEnv(gymnasium.vector.VectorEnv[NDArray[np.float32], NDArray[
     def _restart_now(
         self, ended: NDArray[np.bool_], observation: NDArray[np.float32], info: dict[str, Any]
     ) -> NDArray[np.float32]:
-        """Start the next episode of copies that just ended; what ended goes into `info`.
+        """Start the next episode of environments that just ended; what ended goes into `info`.
 
         As in Gymnasium, a row's other entries are those of its new episode, which has no metrics yet.
         """

@@ -63,7 +63,7 @@ class _OneCopy:
         return self._action_spaces[agent]
 
     def state(self) -> NDArray[np.float32]:
-        """All places' observations in one row, `fields.absent` for empty places."""
+        """(A * F,): observations of all A agent slots side by side, in their units; `fields.absent` in empty slots."""
         return self.batch.observe()[0].ravel()
 
     def render(self) -> Any:

@@ -1,4 +1,4 @@
-"""Training with Stable-Baselines3: its vector environment over a batch of copies, and networks taken out of it.
+"""Training with Stable-Baselines3: its vector environment over a batch, and networks taken out of it.
 
 Stable-Baselines3 refuses Gymnasium's vector environments, and wrapping single ones would cost more than the physics.
 `make_sb3_vec_env` needs the extra `mmwave-gym[train]`.
@@ -34,7 +34,7 @@ SEED_SPACING = 2**20
 
 
 class _NoInfo(dict[str, Any]):
-    """The info of a step on which no episode ended: empty, shared by all copies and steps, so nobody may fill it."""
+    """The info of a step on which no episode ended: empty, shared by all environments and steps, so read-only."""
 
     def __setitem__(self, key: str, value: Any) -> None:
         raise TypeError(f"the info of a step without an end is shared and read-only; {key!r} cannot be set.")
@@ -59,7 +59,7 @@ def make_sb3_vec_env(
 ) -> ScenarioVecEnv:
     """A Stable-Baselines3 VecEnv of `n_envs` environment copies, stepped as one batch.
 
-    id, kwargs: as for `gymnasium.make`. seed: the training seed, None draws one; copy i has the episodes of
+    id, kwargs: as for `gymnasium.make`. seed: the training seed, None draws one; environment i has the episodes of
     `reset(seed=seed * 2**20 + i)`, beginning with number `first_episode`.
 
     **Observations are scaled to [-1, 1]** by the declared bounds of their fields; `normalise=False` leaves them in
@@ -157,7 +157,10 @@ class ScenarioVecEnv(VecEnv):
         return self._shown(observation), reward, done.reshape(-1), infos
 
     def action_masks(self) -> NDArray[np.bool_]:
-        """Allowed actions, (num_envs, actions), flat over the parts of a MultiDiscrete; all where nothing is masked."""
+        """(num_envs, actions): True for each allowed action; all True without masks.
+
+        The parts of a MultiDiscrete action are side by side.
+        """
         mask = self.batch.action_mask()
         if mask is None:
             return np.ones((self.num_envs, spaces.flatdim(self.action_space)), bool)
@@ -198,7 +201,7 @@ class ScenarioVecEnv(VecEnv):
         return [value] * len(rows)
 
     def set_attr(self, attr_name: str, value: Any, indices: Any = None) -> None:
-        """Keep a value for single environments. The physics is common to all copies and reads none of them."""
+        """Keep a value for single environments. The physics is common to all of them and reads no such value."""
         if attr_name not in self._attributes:
             self._attributes[attr_name] = [getattr(self, attr_name, None)] * self.num_envs
         for i in self._get_indices(indices):
@@ -237,7 +240,7 @@ class ScenarioVecEnv(VecEnv):
         return shown
 
     def _ends(self, outcome: Outcome, was: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-        """Which copies are over, and whose steps (N, A) end; moves `_present` on."""
+        """Environments that are over, (N,), and agents whose steps end, (N, A); moves `_present` on."""
         if self._places == 1:
             over = outcome.truncated | outcome.terminated[:, 0]
             return over, over[:, None]

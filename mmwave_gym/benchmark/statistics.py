@@ -91,6 +91,7 @@ def difference_interval(values: Float64Array, other: Float64Array) -> Interval:
 def normalised(values: Float64Array, floor: Float64Array, ceiling: Float64Array) -> Float64Array:
     """Return per-episode scores ``(seed, episode)``: 0 is the floor, 1 the ceiling, in the mean.
 
+    All three are ``(seed, episode)`` over the same episodes, in the unit of the metric.
     The distance to the episode's own floor is divided by the task's mean distance from floor to ceiling; a
     ratio per episode would let the episodes decide in which floor and ceiling happen to meet.
     """
@@ -98,7 +99,11 @@ def normalised(values: Float64Array, floor: Float64Array, ceiling: Float64Array)
 
 
 def score_interval(values: Float64Array, floor: Float64Array, ceiling: Float64Array) -> Interval:
-    """Return the mean score with its interval; every resample is normalised by its own floor and ceiling."""
+    """Return the mean score with its interval; every resample is normalised by its own floor and ceiling.
+
+    All three are ``(seed, episode)`` over the same episodes, in the unit of the metric; their numbers of seeds may
+    differ. A score has no unit, see `normalised`.
+    """
     low, high = _replicates(floor, _OTHER_SEEDS), _replicates(ceiling, _OTHER_SEEDS)
     with np.errstate(divide="ignore", invalid="ignore"):
         replicates = (_replicates(values, _SEEDS) - low) / (high - low)
@@ -114,7 +119,10 @@ def interquartile_mean(scores: NDArray[np.float64]) -> float:
 
 
 def above_ceiling(values: Float64Array, ceiling: Float64Array, higher_is_better: bool) -> NDArray[np.float64]:
-    """Return by how much each episode's best seed beats the ceiling: ``(episode,)``, 0 within 1e-9."""
+    """Return by how much each episode's best seed beats the ceiling: ``(episode,)``, 0 within 1e-9.
+
+    Both are ``(seed, episode)`` over the same episodes; the result is in their unit.
+    """
     sign = 1.0 if higher_is_better else -1.0
     best = (sign * values).max(axis=0)
     bound = sign * ceiling.mean(axis=0)

@@ -17,7 +17,7 @@ from mmwave_gym.core.scenario import EpisodeKey, EpisodeRng, ObservationFields, 
 
 
 class View:
-    """What an agent is told when episodes begin: the form of the task, and whatever its access level grants."""
+    """What an agent may know: the form of the task, and at any time what its access level grants."""
 
     def __init__(self, batch: Batch, access: str, envs: slice = slice(None)):
         if access not in ACCESS_LEVELS:
@@ -38,9 +38,10 @@ class View:
         return self.num_envs * self.num_agents
 
     def look(self, *names: str) -> dict[str, NDArray[Any]]:
-        """What may be known now, by name, leading axis `num_envs`; copied, for reading.
+        """What the access level grants now, by name: read-only arrays (num_envs, …), see `Scenario.reveal`.
 
-        With `names` only these, which saves copying large worlds again and again. KeyError: it is not revealed.
+        With `names` only these, which saves copying large worlds again and again. Raises KeyError for a name that is
+        not granted.
         """
         batch = self._batch
         revealed = batch.scenario.reveal(batch.episodes, batch.state, self.access)
@@ -52,7 +53,7 @@ class View:
         return seen
 
     def action_mask(self) -> NDArray[np.bool_] | None:
-        """Allowed actions now, (num_rows, actions), or None; every access level knows its own."""
+        """(num_rows, actions): True for each action that is allowed now; None where all are. Granted at every level."""
         mask = self._batch.action_mask()
         return None if mask is None else mask[self._envs].reshape(self.num_rows, -1)
 

@@ -104,7 +104,7 @@ class Condenser:
         return self._condensed(self._agents.sum(axis=-1) if self._apart else self._agents, self._environment)
 
     def slot(self, slot: int) -> dict[str, Float64Array]:
-        """As `episodes`, with the agents of one slot only."""
+        """Reward and metrics of every row, (row,), with the agents of one slot only; otherwise as `episodes`."""
         return self._condensed(self._agents[:, :, slot], self._environment)
 
     def _condensed(self, agents: Float64Array, environment: Float64Array) -> dict[str, Float64Array]:
@@ -155,7 +155,7 @@ class RunningCondenser(Condenser):
         self._environment_before[:, slots] = self._environment[:, rows]
 
     def restart(self, rows: NDArray[np.intp], ended: bool = True) -> None:
-        """Begin the next episode of these rows; the running ones have ended, or are broken off."""
+        """Begin the next episode in `rows`, (n,) indices. The running ones have ended, or else are broken off."""
         agents, environment = self._agents[:, rows].sum(axis=(1, 2)), self._environment[:, rows].sum(axis=1)
         self._past_agents += agents
         self._past_environment += environment

@@ -188,20 +188,20 @@ class Scenario(ABC, Generic[EpisodesT, StateT]):
 
     @abstractmethod
     def observe(self, episodes: EpisodesT, state: StateT) -> NDArray[np.float32]:
-        """Fresh observations, (N, A, F); `fields.absent` in empty agent slots."""
+        """Fresh observations, (N, A, F), each field in its unit; `fields.absent` in empty agent slots."""
 
     def action_mask(self, episodes: EpisodesT, state: StateT) -> NDArray[np.bool_] | None:
-        """Allowed actions, (N, A, actions), at least one in each slot, empty or not; None if all always are."""
+        """(N, A, actions): True for each allowed action, at least one in every slot; None if all are always allowed."""
         return None
 
     def agent_ids(self, episodes: EpisodesT, state: StateT) -> NDArray[np.int64]:
-        """Who sits in each agent slot, (N, A); -1 is nobody. An id that left never comes back within an episode."""
+        """The id of the agent in each slot, (N, A), -1 for an empty one. No id comes back in the same episode."""
         return np.broadcast_to(np.arange(self.num_agents), (len(episodes.row), self.num_agents))
 
     def reveal(self, episodes: EpisodesT, state: StateT, access: str) -> dict[str, Any]:
-        """What an agent of that access level may know beside its observation, by name, leading axis N.
+        """What an agent of that access level may know beside its observation: arrays (N, …) by name.
 
-        Arrays, or where they are large functions that return them.
+        A large array may be a function that returns it. Units are in the names: `place_m`, `rsrp_dbm`.
         """
         return {}
 

@@ -30,14 +30,19 @@ def received(gain: Gains, power_mw: FloatArray) -> FloatArray:
 
 
 def charged(gain: Gains, price: FloatArray) -> FloatArray:
-    """The sum of prices (N, A) that UEs ask for a mW, each times the gain to that UE: the way back of `received`."""
+    """(N, A): what each base station pays for a mW that it sends, from prices (N, A) that UEs ask for a mW they get.
+
+    The sum over UEs of price times gain: `received` with the gains transposed.
+    """
     if gain.dtype == object:
         return np.stack([g.T @ p for g, p in zip(gain, price, strict=True)])
     return (price[:, None, :] @ gain)[:, 0]
 
 
 def strongest(gain: Any, count: int) -> tuple[NDArray[np.int64], FloatArray]:
-    """For each UE of one network the `count` base stations with the largest gain, and that gain; (A, count) both.
+    """For each UE the `count` base stations with the largest linear gain, and these gains; (A, count) both.
+
+    gain: that of one network, (A, A), dense or sparse.
 
     Where there are fewer the UE's own base station fills in, with gain 0.
     """
@@ -58,7 +63,10 @@ def strongest(gain: Any, count: int) -> tuple[NDArray[np.int64], FloatArray]:
 
 
 def within(gain: Any, group: NDArray[np.int64]) -> Any:
-    """One network's gains among members of the same group only, of the same form."""
+    """The linear gains (A, A) of one network, dense or sparse, with 0 between members of different groups.
+
+    group: (A,), the number of each one's group.
+    """
     if not isinstance(gain, np.ndarray):
         same = np.repeat(group, np.diff(gain.indptr)) == group[gain.indices]
         return sparse.csr_array((gain.data * same, gain.indices, gain.indptr), gain.shape)
@@ -68,7 +76,10 @@ def within(gain: Any, group: NDArray[np.int64]) -> Any:
 def pairs_in_range(
     bs_m: FloatArray, ue_m: FloatArray, range_m: float
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], FloatArray]:
-    """UEs, base stations (not a UE's own) and their distances in metres, of all pairs within `range_m`, UEs first."""
+    """UE, base station and distance in metres, (pairs,) each, of all pairs within `range_m`; sorted by UE.
+
+    bs_m, ue_m: places (A, 2) in metres. Base station i is the own one of UE i; that pair is left out.
+    """
     found = cKDTree(ue_m).sparse_distance_matrix(cKDTree(bs_m), range_m, output_type="ndarray")
     ue, bs, apart_m = found["i"].astype(np.int64), found["j"].astype(np.int64), found["v"]
     others = ue != bs
@@ -78,7 +89,7 @@ def pairs_in_range(
 
 
 def csr(ue: NDArray[np.int64], bs: NDArray[np.int64], gain: FloatArray, places: int) -> Any:
-    """Pairs sorted by UE as a sparse matrix (places, places)."""
+    """A sparse matrix (places, places) of linear gains from pairs: ue, bs and gain (pairs,), sorted by UE."""
     first = np.searchsorted(ue, np.arange(places + 1))
     bs, first = bs.astype(np.int32), first.astype(np.int32)  # half the memory to read in every slot
     return sparse.csr_array((gain, bs, first), shape=(places, places))
@@ -93,11 +104,12 @@ def far_gain(
     boost: float,
     square_m: float = 25.0,
 ) -> FloatArray:
-    """What each UE gets from all base stations beyond `range_m` together if each transmits 1 mW, on average.
+    """(A,): what each UE gets on average, in mW, from all base stations beyond `range_m` if each transmits 1 mW.
 
-    `boost` is the mean of the shadowing, exp((sigma ln 10 / 10)^2 / 2). Base stations are counted on squares, and the
-    counts are convolved with the path loss between squares' centres; a square at the range's edge counts by
-    how much of it lies beyond. The tests bound the error.
+    bs_m, ue_m: places (A, 2) in metres. `boost` is the mean of the shadowing, see `mean_shadowing`.
+
+    Base stations are counted on squares, and the counts are convolved with the path loss between the squares' centres.
+    A square at the range's edge counts by how much of it lies beyond. The tests bound the error.
     """
     low = np.minimum(bs_m.min(axis=0), ue_m.min(axis=0))
     high = np.maximum(bs_m.max(axis=0), ue_m.max(axis=0))

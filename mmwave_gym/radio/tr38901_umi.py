@@ -20,7 +20,7 @@ LOS_CORRELATION_M = 50.0
 
 
 def los_probability(distance_m: FloatArray) -> FloatArray:
-    """P(LOS) at a distance on the ground, outdoor UE."""
+    """P(LOS) of an outdoor UE, element-wise for distances on the ground, (…) in metres (table 7.4.2-1)."""
     d = np.maximum(distance_m, 18.0)
     return 18.0 / d + np.exp(-d / 36.0) * (1.0 - 18.0 / d)
 
@@ -28,7 +28,10 @@ def los_probability(distance_m: FloatArray) -> FloatArray:
 def los_path_loss_db(
     distance_m: FloatArray, site_height_m: float, ue_height_m: float, frequency_ghz: float
 ) -> FloatArray:
-    """PL_UMi-LOS at a distance on the ground: 21 dB a decade up to the breakpoint, 40 beyond."""
+    """PL_UMi-LOS in dB, element-wise for distances on the ground, (…) in metres (table 7.4.1-1).
+
+    21 dB a decade up to the breakpoint, 40 dB a decade beyond.
+    """
     rise_m = site_height_m - ue_height_m
     apart_m = np.hypot(distance_m, rise_m)
     heights = (site_height_m - EFFECTIVE_HEIGHT_M) * (ue_height_m - EFFECTIVE_HEIGHT_M)
@@ -42,7 +45,10 @@ def los_path_loss_db(
 def nlos_path_loss_db(
     distance_m: FloatArray, site_height_m: float, ue_height_m: float, frequency_ghz: float
 ) -> FloatArray:
-    """PL_UMi-NLOS at a distance on the ground, never below that of LOS."""
+    """PL_UMi-NLOS in dB, never below that of LOS, element-wise for distances on the ground, (…) in metres.
+
+    Table 7.4.1-1.
+    """
     apart_m = np.hypot(distance_m, site_height_m - ue_height_m)
     alone_db = 22.4 + 35.3 * np.log10(apart_m) + 21.3 * math.log10(frequency_ghz) - 0.3 * (ue_height_m - 1.5)
     return np.maximum(los_path_loss_db(distance_m, site_height_m, ue_height_m, frequency_ghz), alone_db)

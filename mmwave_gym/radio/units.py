@@ -17,12 +17,12 @@ _LN10_OVER_10 = math.log(10.0) / 10.0
 
 
 def db_to_linear(value_db: ArrayLike) -> FloatArray:
-    """10^(x/10)."""
+    """10^(x/10), element-wise: a ratio from dB, or mW from dBm, in the shape of the argument."""
     return np.exp(np.multiply(value_db, _LN10_OVER_10))
 
 
 def linear_to_db(value: ArrayLike) -> FloatArray:
-    """10 log10(x); x must be positive."""
+    """10 log10(x), element-wise: dB from a ratio, or dBm from mW, in the shape of the argument; x must be positive."""
     return 10.0 * np.log10(value)
 
 
@@ -32,10 +32,13 @@ def noise_dbm(bandwidth_hz: float, density_dbm_hz: float = -174.0, noise_figure_
 
 
 def log_distance_path_loss_db(distance_squared_m2: FloatArray, slope_db: float, intercept_db: float) -> FloatArray:
-    """`slope_db` log10(d) + `intercept_db` with d clamped to 1 m; takes d squared, which saves the root."""
+    """Path loss in dB, `slope_db` log10(d) + `intercept_db` with d of at least 1 m; element-wise.
+
+    Takes squared distances (…) in m^2, which saves the root.
+    """
     return intercept_db + (0.5 * slope_db) * np.log10(np.maximum(distance_squared_m2, 1.0))
 
 
 def spectral_efficiency_bps_hz(sinr: NDArray[Any]) -> FloatArray:
-    """Shannon's log2(1 + SINR) of a linear SINR."""
+    """Shannon's log2(1 + SINR) in bit/s/Hz, element-wise for linear SINRs (…)."""
     return np.log1p(sinr) * (1.0 / math.log(2.0))

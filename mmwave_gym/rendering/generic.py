@@ -15,7 +15,7 @@ MOST_CURVES = 5
 
 
 class Record:
-    """The running episode of copy 0: totals, and the reward and the first metrics over time, means over agents."""
+    """The running episode of environment 0: totals; the reward and the first metrics over time, means over agents."""
 
     def __init__(self, batch: Batch):
         self._batch = batch

@@ -32,7 +32,7 @@ class Plan:
         self._pixels_per_m = MAP[2] / (2.0 * half_m)
 
     def pixels(self, place_m: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Places (..., 2), y downwards."""
+        """Places (…, 2) in pixels, y downwards, from places (…, 2) in metres."""
         x_y = (np.asarray(place_m, np.float64) - self._low_m) * self._pixels_per_m
         x_y[..., 1] = MAP[3] - x_y[..., 1]
         return x_y
@@ -54,4 +54,5 @@ def draw_head(frame: Frame, title: str, setting: str, progress: str, now: str) -
 
 
 def point(x_y: NDArray[np.float64]) -> Point:
+    """x and y as two floats, from an array (2,), in the same unit."""
     return float(x_y[0]), float(x_y[1])

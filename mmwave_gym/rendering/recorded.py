@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Record(Protocol):
-    """The running episode of copy 0."""
+    """The running episode of environment 0."""
 
     def __init__(self, batch: Batch) -> None: ...
 

@@ -2,7 +2,7 @@
 
 `make_renderer(batch, mode)` gives the object that the environment classes tell of every reset and step. A scenario
 whose room names a scene is drawn by it; any other gets the plain `GenericScene`, so that a new scenario
-renders from its first day. A scene reads the batch's copy 0 and knows two forms, a picture and a text; this file
+renders from its first day. A scene reads the batch's environment 0 and knows two forms, a picture and a text; this file
 turns them into the three modes. Pictures need pygame, texts need nothing.
 """
 
@@ -28,7 +28,7 @@ SLOW_MOTION_S = 0.2  # a frame
 
 
 class Scene(Protocol):
-    """What copy 0 of a batch looks like. `record` is cheap; drawing waits for `picture` or `text`."""
+    """What environment 0 of a batch looks like. `record` is cheap; drawing waits for `picture` or `text`."""
 
     def __init__(self, batch: Batch) -> None: ...
 
@@ -139,7 +139,7 @@ def _need_pygame() -> None:
 
 
 def make_renderer(batch: Batch, mode: str) -> Renderer:
-    """The renderer of copy 0 of `batch` for a mode of `RENDER_MODES`.
+    """The renderer of environment 0 of `batch` for a mode of `RENDER_MODES`.
 
     Raises gymnasium.error.DependencyNotInstalled where a picture is asked for and pygame is missing.
     """

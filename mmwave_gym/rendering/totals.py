@@ -11,7 +11,7 @@ from mmwave_gym.core.types import Float64Array
 
 
 class Totals:
-    """Reward and metrics of copy 0 since its episode began, and in its last step, by agent slot."""
+    """Reward and metrics of environment 0 since its episode began, and in its last step, by agent slot."""
 
     def __init__(self, metrics: tuple[Metric, ...], num_agents: int):
         self.metrics = metrics

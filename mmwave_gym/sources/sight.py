@@ -26,7 +26,10 @@ DISC_SIDES = 128  # the polygon's range errs by radius * (1 - cos(pi / 128)), 6 
 def seen_regions(
     bs_m: FloatArray, outlines: list[FloatArray], radius_m: float, on_done: Callable[[], None] = lambda: None
 ) -> Iterator[Any]:
-    """A shapely region for each base station (S, 2), outlines (corners, 2) in metres."""
+    """A shapely region in sight of each base station, one after the other.
+
+    bs_m: (S, 2), outlines: (corners, 2) each, in metres. Raises ImportError where shapely is missing.
+    """
     shapely = library("shapely")
     shapes = shapely.make_valid(np.array([shapely.Polygon(ring) for ring in outlines], dtype=object))
     tree = shapely.STRtree(shapes)
@@ -69,9 +72,10 @@ def visits(
     radius_m: float,
     on_done: Callable[[], None],
 ) -> tuple[NDArray[np.intp], NDArray[np.intp], FloatArray, float]:
-    """(vehicle, base station, (start, end) in s) of every visit, and the links' time in range in s.
+    """Vehicle (V,), base station (V,), and start and end (V, 2) in s of every visit; all links' time in range in s.
 
-    Borders are right to `PRECISION_S`; visits shorter than `SHORTEST_VISIT_S` are left out.
+    bs_m: (S, 2), outlines: (corners, 2) each, in metres. Borders are right to `PRECISION_S`; visits
+    shorter than `SHORTEST_VISIT_S` are left out. Raises ImportError where shapely is missing.
     """
     shapely, scipy_spatial = library("shapely"), library("scipy.spatial")
     vehicle, time_s, place = _probes(knots, knot_s)

@@ -102,7 +102,10 @@ def read_alone(path: str | os.PathLike[str]) -> tuple[tuple[str, ...], FloatArra
 
 
 def read_named(name: str, folder: Callable[[], Path]) -> tuple[tuple[str, ...], FloatArray, str]:
-    """What `read_alone` gives of a file of `SITES`; `folder()` is the data folder. Raises CityError."""
+    """Names, places (S, 2) in metres and a note of the sites called `name` in `SITES`, as `read_alone` reads them.
+
+    folder: returns the data folder. Raises CityError for an unknown name, or where `read_alone` does.
+    """
     if name not in SITES:
         raise CityError(f"{name}: there is no such file, and the known sites are {', '.join(SITES)}.")
     return read_alone(folder() / SITES[name][0])

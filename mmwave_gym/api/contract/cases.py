@@ -49,7 +49,7 @@ class Case:
         return gymnasium.make_vec(self.env_id, num_envs=num_envs, **self.env_keywords, **more)
 
     def batch(self, num_envs: int, seed: int = 0) -> Batch:
-        """A batch whose copy i plays the episodes of seed + i, as `make_vec` has it."""
+        """A batch whose environment i plays the episodes of seed + i, as `make_vec` has it."""
         batch = Batch(self.make_scenario(), num_envs)
         batch.reset([EpisodeKey(seed + i) for i in range(num_envs)])
         return batch
@@ -65,7 +65,7 @@ class Case:
 
 
 class Stirring:
-    """A policy with chance, memory and an eye for masks: whoever mixes up copies or episodes changes its actions."""
+    """A policy with chance, memory and masks: code that mixes up environments or episodes changes its actions."""
 
     def begin(self, view: Any, rng: Any) -> dict[str, Any]:
         return {"view": view, "rng": rng, "lived": np.zeros(view.num_rows, np.int64)}
@@ -159,7 +159,7 @@ def play_vector(env: Any, seed: int, steps: int) -> list[Transcript]:
 
 
 def row_of(info: dict[str, Any], i: int) -> dict[str, Any]:
-    """What a vector info says of copy i."""
+    """What a vector info says of environment i."""
     names = [n for n in info if not n.startswith(("_", "final_"))]
     return {n: info[n][i] for n in names if info[f"_{n}"][i]}
 
@@ -195,7 +195,7 @@ def joint_action(batch: Batch, scripts: list[Script], made: Any) -> Any:
 
 
 def over(batch: Batch, outcome: Outcome) -> Any:
-    """Which copies have ended for all agents."""
+    """(num_envs,): True for each environment that has ended for all agents."""
     gone = (batch.agent_ids() < 0).all(axis=1)
     return outcome.truncated | gone | (outcome.terminated.all(axis=1) & batch.scenario.turn_based)
 

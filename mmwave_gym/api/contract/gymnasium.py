@@ -66,7 +66,7 @@ def unseeded_resets_go_on_with_the_next_episode(case: Case) -> None:
 
 
 def vector_rows_are_single_environments(case: Case) -> None:
-    """Bit for bit, through several autoresets, whatever the number of copies."""
+    """Bit for bit, through several autoresets, whatever `num_envs` is."""
     steps, seed = several_episodes(case), 100
     env = case.make()
     singles = [play(env, seed + i, steps) for i in range(17)]

@@ -351,6 +351,12 @@ class Association(Scenario[AssociationEpisodes, AssociationState]):
         return episodes.ue.take(self._at(episodes, state)).astype(np.int64)[:, None]
 
     def reveal(self, episodes: AssociationEpisodes, state: AssociationState, access: str) -> dict[str, Any]:
+        """Arrays by name, with C candidates.
+
+        From "central": `epoch` and `now_s` (N,); `deciding` (N,), the UE that decides, -1 after the last epoch;
+        `offered` (N, C), its candidates, -1 for none; `serving` (N, ue); `planned` and `efficiency_now` (N, ue) in
+        bit/s/Hz. From "trajectory": the arrays `FORESEEN` of `AssociationEpisodes`, (N, …).
+        """
         if access == "local":
             return {}
         row = episodes.row

@@ -47,8 +47,10 @@ class LinkBudget:
     def integral(self, from_m: FloatArray, to_m: FloatArray, duration_s: FloatArray) -> FloatArray:
         """Integral over time, in bit/Hz, along straight pieces at constant velocity, shape (pieces,).
 
-        from_m, to_m: places relative to the base station, (pieces, 2). Gauss's rule in the logarithm of the distance,
-        because efficiency peaks sharply near the base station; relative error below 1e-6.
+        from_m, to_m: places relative to the base station, (pieces, 2) in metres; duration_s: (pieces,).
+
+        Gauss's rule in the logarithm of the distance, because efficiency peaks sharply near the base station; relative
+        error below 1e-6.
         """
         (x, y), (dx, dy) = from_m.T, (to_m - from_m).T
         length = np.sqrt(dx * dx + dy * dy)
@@ -103,12 +105,18 @@ class Routes:
     present_s: FloatArray | None = None  # (ue, 2): from when to when each UE is there; None: all the time
 
     def at(self, ue: IntArray, time_s: FloatArray) -> FloatArray:
-        """Places (..., 2) of UEs (...) at times (...); beyond its ends a route stands still."""
+        """Places (…, 2) in metres of UEs (…), indices, at times (…) in seconds.
+
+        Before and after its route a UE stands still.
+        """
         return place_m(self.first_s[ue], self.knot_s, self.knots_m, ue, time_s)
 
 
 def place_m(first_s: FloatArray, knot_s: float, knots_m: FloatArray, route: IntArray, time_s: FloatArray) -> FloatArray:
-    """Places (..., 2) on routes knots_m (routes, knot, 2) at times (...); first_s (...) is when each route begins."""
+    """Places (…, 2) in metres on routes (…), indices, at times (…) in seconds.
+
+    knots_m: all routes, (routes, knot, 2); first_s: when each of the routes (…) begins.
+    """
     last = knots_m.shape[1] - 1
     step = np.minimum(np.maximum((time_s - first_s) / knot_s, 0.0), last)
     knot = np.minimum(step.astype(np.intp), max(last - 1, 0))
@@ -120,7 +128,7 @@ def place_m(first_s: FloatArray, knot_s: float, knots_m: FloatArray, route: IntA
 
 @dataclass(frozen=True)
 class Visits:
-    """Intervals in which a base station is a candidate of a UE."""
+    """Intervals in which a base station is a candidate of a UE; all arrays are (visits,)."""
 
     ue: IntArray
     bs: IntArray
@@ -128,7 +136,7 @@ class Visits:
     end_s: FloatArray
 
     def joined(self) -> Visits:
-        """The same with those that touch made one, ordered by UE, base station and time."""
+        """The same visits, ordered by UE, base station and time; those that touch are one."""
         order = np.lexsort((self.start_s, self.ue * (int(self.bs.max(initial=0)) + 1) + self.bs))
         ue, bs, start, end = self.ue[order], self.bs[order], self.start_s[order], self.end_s[order]
         goes_on = np.zeros(len(ue), bool)
@@ -156,9 +164,10 @@ class Epochs:
 
 
 def epochs(routes: Routes, visits: Visits, bs_m: FloatArray, budget: LinkBudget, end_s: float, most: int) -> Epochs:
-    """The epochs in (0, end_s); of more than `most` candidates the strongest at the epoch are offered.
+    """The epochs after time 0 and before `end_s`. The `most` strongest candidates at an epoch are offered.
 
-    Visits should reach some way beyond `end_s`, so that what is foreseen there is right.
+    bs_m: places of base stations, (bs, 2) in metres. Visits should reach some way beyond `end_s`, so that what is
+    foreseen there is right.
     """
     num_ues, visits = len(routes.first_s), visits.joined()
     change, first, last = _changes(visits)
@@ -252,7 +261,10 @@ def link_integral(
     begin_s: FloatArray,
     end_s: FloatArray,
 ) -> FloatArray:
-    """Integral of the efficiency of links (ue, bs) from `begin_s` to `end_s`, all (links,), in bit/Hz."""
+    """(links,): integral of each link's efficiency from `begin_s` to `end_s`, in bit/Hz.
+
+    ue, bs: indices, (links,); begin_s, end_s: (links,); bs_m: places of base stations, (bs, 2) in metres.
+    """
     knot_s, last = routes.knot_s, routes.knots_m.shape[1] - 2
     begin, end = ((time_s - routes.first_s.take(ue)) / knot_s for time_s in (begin_s, end_s))
     first = np.floor(begin + TOUCH_S).astype(np.intp)

@@ -21,7 +21,7 @@ BINS = 100  # of time in the curve of the rate
 
 
 class Record:
-    """The running episode of copy 0: where everybody is now, who decides, and what the network brought."""
+    """The running episode of environment 0: where all UEs are, which one decides, and the network's rate so far."""
 
     def __init__(self, batch: Batch):
         self._batch = batch
@@ -58,39 +58,39 @@ class Record:
 
     @property
     def candidates(self) -> list[int]:
-        """Of the UE that decides, strongest first."""
+        """Base stations that are candidates of the deciding UE, strongest first."""
         at = self._batch.episodes.row[0], self._batch.state.epoch[0]
         return [int(bs) for bs in self._batch.episodes.candidate[at] if bs >= 0]
 
     @property
     def serving(self) -> NDArray[np.int64]:
-        """(ue,): base stations, `num_bs` is nobody."""
+        """(ue,): the base station that serves each UE, `num_bs` for none."""
         return np.array(self._batch.state.serving[0])
 
     @property
     def load(self) -> NDArray[np.int64]:
-        """(bs,): UEs."""
+        """(bs,): number of UEs that each base station serves."""
         return self._batch.state.load[0, : self.world.num_bs].astype(np.int64)
 
     @property
     def present(self) -> NDArray[np.bool_]:
-        """(ue,): who is there."""
+        """(ue,): True for each UE that is in the world now."""
         begin_s, end_s = self._batch.episodes.present_s[self._batch.episodes.row[0]].T
         return (begin_s <= self.time_s) & (self.time_s <= end_s) & (begin_s < end_s)
 
     @property
     def place_m(self) -> Float64Array:
-        """(ue, 2)."""
+        """(ue, 2): where UEs are, in metres."""
         return self.world.positions_m(self._batch.episodes, self._batch.state)[0]
 
     @property
     def efficiency_bps_hz(self) -> Float64Array:
-        """(ue,): of each UE's link."""
+        """(ue,): spectral efficiency of each UE's link."""
         return np.asarray(self.world.efficiency_now(self._batch.episodes, self._batch.state)[0], np.float64)
 
     @property
     def fields(self) -> dict[str, NDArray[Any]]:
-        """What the deciding UE observes."""
+        """What the deciding UE observes: fields (size,) by name, in their units."""
         return self.world.fields.split(self._batch.observe()[0, 0])
 
     @property
@@ -111,7 +111,7 @@ class Record:
 
     @property
     def buildings_m(self) -> list[Float64Array]:
-        """Outlines, (corners, 2) each."""
+        """Outlines, (corners, 2) each, in metres."""
         city = getattr(self.world.world, "city", None)
         if city is not None:
             return list(city.buildings)

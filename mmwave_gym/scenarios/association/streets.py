@@ -99,8 +99,10 @@ class StreetGrid:
         return links, np.array(block, np.intp), rank
 
     def buildings(self, rng: np.random.Generator, least: float, most: float) -> FloatArray:
-        """One rectangle a block, (block, 4): left, bottom, right, top. Sides uniform in [least, most] of a road's
-        length, place uniform within the block."""
+        """One rectangle a block, (block, 4): left, bottom, right, top in metres.
+
+        Sides are uniform in [least, most] of a road's length, the place is uniform within the block.
+        """
         size = rng.uniform(least, most, (self.num_blocks, 2)) * self.road_m
         corner = rng.random((self.num_blocks, 2)) * (self.road_m - size)
         block = np.arange(self.num_blocks)
@@ -108,8 +110,9 @@ class StreetGrid:
         return np.concatenate((corner, corner + size), axis=1)
 
     def in_sight(self, buildings: FloatArray) -> tuple[NDArray[np.intp], FloatArray, FloatArray]:
-        """(link, start_m, end_m): the pieces of roads on which a base station is a candidate; x from the lower node.
+        """Link, start and end in metres, (pieces,) each: pieces of roads on which a base station is a candidate.
 
+        Metres count from the road's lower node. buildings: (block, 4) as `buildings` draws them, in metres.
         A rectangle between the base station and the road hides the piece between the outermost rays through its
         corners. Streets are free, so links along one are never blocked.
         """
@@ -152,7 +155,10 @@ class StreetGrid:
         return Routes(-u[0] * knot_s, knot_s, self.node_m[nodes]), lane
 
     def visits(self, routes: Routes, lane: NDArray[np.intp], buildings: FloatArray) -> Visits:
-        """When which base station is a candidate of which UE; lane (ue, leg), buildings (block, 4) in metres."""
+        """The times at which each base station is a candidate of each UE.
+
+        lane: (ue, leg), the lane of every leg; buildings: (block, 4) in metres.
+        """
         link, start_m, end_m = self.in_sight(buildings)
         roads = len(self.roads)
         # Both directions, by lane.

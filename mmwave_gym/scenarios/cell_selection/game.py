@@ -199,12 +199,14 @@ class CellSelection(Scenario[CellSelectionEpisodes, CellSelectionState]):
         load: NDArray[np.int64],
         load_before: NDArray[np.int64],
     ) -> NDArray[np.float64]:
-        """What each UE receives in a slot (eq. 9), (N, A): the first three are of UEs (N, A), loads of cells (N, cell).
+        """(N, A): what each UE receives in a slot, in bit/s/Hz (eq. 9).
 
-        `link_state` is that of the link to the chosen `cell`, in the slot itself.
+        cell: the cell that each UE chose, (N, A); link_state: the state of the link to it in this slot, (N, A);
+        handover: whether it is a new cell, (N, A); load, load_before: UEs at each cell in this slot and in the one
+        before, (N, cell).
         """
         n, a = cell.shape
-        at = (cell + self._cell_of_env(n)).ravel()  # each UE's cell among the cells of all copies
+        at = (cell + self._cell_of_env(n)).ravel()  # each UE's cell among the cells of all environments
         if self.config.load == "previous":
             sharing = load_before.ravel().take(at).reshape(n, a) + handover
         elif self.config.load == "served":
@@ -215,7 +217,7 @@ class CellSelection(Scenario[CellSelectionEpisodes, CellSelectionState]):
         return self._kept_bps_hz.take(handover * np.uint8(len(self.transition)) + link_state) / sharing
 
     def _cell_of_env(self, n: int) -> NDArray[np.int64]:
-        """(n, A): number of each copy's first cell. Kept, because broadcasting over few columns is slow."""
+        """(n, A): number of each environment's first cell. Kept, because broadcasting over few columns is slow."""
         if len(self._first_cell) != n:
             first = np.arange(0, n * self.config.num_cells, self.config.num_cells)
             self._first_cell = np.repeat(first, self.config.num_ues).reshape(n, -1)
@@ -270,6 +272,11 @@ class CellSelection(Scenario[CellSelectionEpisodes, CellSelectionState]):
     def reveal(
         self, episodes: CellSelectionEpisodes, state: CellSelectionState, access: str
     ) -> dict[str, NDArray[Any]]:
+        """Arrays by name.
+
+        From "central": `channel` (N, A, cell), link states now; `serving` (N, A), cells; `slot` (N,). "hindsight" adds
+        `channels` (N, slot, A, cell), the link states of the whole episode.
+        """
         if access == "local":
             return {}
         known: dict[str, NDArray[Any]] = {

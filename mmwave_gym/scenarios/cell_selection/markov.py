@@ -58,7 +58,7 @@ def _never_reached(matrix: Float64Array) -> int | None:
 
 
 def stationary_law(matrix: Float64Array) -> Float64Array:
-    """(K,): the law pi with pi P = pi of an ergodic chain."""
+    """(K,): the law pi with pi P = pi of an ergodic chain, whose matrix P is (K, K)."""
     k = len(matrix)
     balance = np.vstack((matrix.T - np.eye(k), np.ones(k)))
     law = np.linalg.lstsq(balance, np.append(np.zeros(k), 1.0), rcond=None)[0]
@@ -67,6 +67,8 @@ def stationary_law(matrix: Float64Array) -> Float64Array:
 
 def matrix_with_sojourns(law: Any, mean_sojourn_slots: Any) -> Float64Array:
     """(K, K): the matrix with this stationary law whose mean sojourns are nearest to the wanted ones.
+
+    law: (K,); mean_sojourn_slots: (K,). Raises ValueError where the solver finds no matrix.
 
     Minimises sum_i (P_ii - (1 - 1/T_i))² subject to pi P = pi, rows that sum to 1 and P >= 0: a quadratic programme.
     The matrix is rounded to six digits, far above the solver's error, so that it is the same on every machine.
@@ -141,7 +143,10 @@ class ChainSampler:
 
 
 def uniform_words(rng: np.random.Generator, size: tuple[int, ...]) -> NDArray[np.uint32]:
-    """Independent uniform integers of 32 bits: both halves of the generator's own words, at half their price."""
+    """Independent uniform integers of 32 bits, an array of shape `size`.
+
+    They are both halves of the generator's 64-bit words, so that each takes half the time of such a word.
+    """
     count = math.prod(size)
     raw = rng.bit_generator.random_raw((count + 1) // 2)
     return np.atleast_1d(raw).astype("<u8", copy=False).view(np.uint32)[:count].reshape(size)

@@ -35,6 +35,7 @@ class Moment:
 
     @property
     def handover(self) -> NDArray[np.bool_]:
+        """(A,): True for each UE that changed its cell."""
         return self.serving != self.before
 
     @property
@@ -44,7 +45,7 @@ class Moment:
 
 
 class Record:
-    """The running episode of copy 0: its last slots and its sums by UE. The centralised view has the same."""
+    """The running episode of environment 0: its last slots, and sums for each UE. The centralised view has the same."""
 
     def __init__(self, batch: Batch):
         self._batch = batch
@@ -99,6 +100,7 @@ class Record:
         return f"{self.slot * step_s * 1e3:.2f} ms" if step_s < 0.01 else f"{self.slot * step_s:.2f} s"
 
     def per_slot(self, total: NDArray[np.generic]) -> NDArray[np.float64]:
+        """(A,): sums over the episode of each UE, `total` (A,), divided by the slots played, in the unit of `total`."""
         return np.asarray(total, np.float64) / max(self.slot, 1)
 
 

@@ -12,13 +12,16 @@ HEADINGS: FloatArray = np.array([(1.0, 0.0, -1.0, 0.0), (0.0, -1.0, 0.0, 1.0)])
 
 
 def headings(chances: FloatArray, uniform: FloatArray) -> FloatArray:
-    """Unit vectors (2, ...) to the east, south, west or north with these chances, from uniform draws (...)."""
+    """Unit vectors (2, …) to the east, south, west or north, from uniform draws (…) in [0, 1).
+
+    chances: (4,), the probability of each direction.
+    """
     # The last boundary is left out: it is 1, or a rounding error below.
     return HEADINGS.take(np.searchsorted(chances.cumsum()[:3], uniform, side="right"), axis=1)
 
 
 def walk(start_m: FloatArray, displacement_m: FloatArray) -> FloatArray:
-    """Positions of a free walk: start_m (...,), displacement_m (..., T); returns (..., T + 1), the start first."""
+    """Positions (…, T + 1) in metres of a free walk, the start first; start_m (…), displacement_m (…, T)."""
     path = np.empty((*displacement_m.shape[:-1], displacement_m.shape[-1] + 1))
     path[..., 0] = start_m
     path[..., 1:] = displacement_m
@@ -26,7 +29,9 @@ def walk(start_m: FloatArray, displacement_m: FloatArray) -> FloatArray:
 
 
 def walk_between_walls(start_m: FloatArray, displacement_m: FloatArray, low_m: float, high_m: float) -> FloatArray:
-    """Positions of a walk whose every coordinate is clipped to [low_m, high_m] after each step. Shapes as `walk`.
+    """Positions of a walk whose every coordinate is clipped to [low_m, high_m] after each step.
+
+    Shapes and units are those of `walk`.
 
     One step maps x to clip(x + d, low, high), and the composition of two such maps is a map of the same form
     clip(x + shift, floor, ceiling). So all prefixes come from a doubling scan in log2(T) passes, without a loop
@@ -49,7 +54,7 @@ def walk_between_walls(start_m: FloatArray, displacement_m: FloatArray, low_m: f
 
 
 def first_outside(place_m: FloatArray, side_m: float) -> NDArray[np.intp]:
-    """The first slot at which paths (2, ..., T) are outside the square [0, side_m]^2, T where they never are."""
+    """(…): the first slot in which each path, (2, …, T) in metres, is outside [0, side_m]^2; T where none is."""
     half_m = 0.5 * side_m
     outside = (np.abs(place_m - half_m) > half_m).any(axis=0)
     first = outside.argmax(axis=-1)

@@ -361,10 +361,11 @@ class PowerAllocation(Scenario[PowerAllocationEpisodes, PowerAllocationState]):
         return np.where(state.present, np.arange(self.num_agents), -1)
 
     def reveal(self, episodes: PowerAllocationEpisodes, state: PowerAllocationState, access: str) -> dict[str, Any]:
-        """A base station learns its cluster, its gains and what it hears; "central" adds where all are.
+        """Arrays by name: `gain` (N, A, A), or (N,) sparse matrices where interference has a range.
 
-        `gain` is (A, A) a copy or, where only near ones are told apart, a sparse matrix; a local agent uses the row
-        and the column of its own base station, and what others tell it.
+        At every level also, (N, A) each: `present`; `head`, agent slots; `own_gain` and `far_gain`, linear; `power_mw`
+        and `interference_mw`; `sinr`, linear; and `phase` (N,). From "central": `place_m` and `ue_m` (N, A, 2). A local
+        agent uses only the row and the column of its own base station, and what other base stations send it.
         """
         seen = {
             "present": state.present,

@@ -33,7 +33,7 @@ class ChangePolicy(Policy):
     """
 
     def begin(self, view: View, rng: RowRng) -> _Playing:
-        """Raises AgentError where base stations see something else, or do not choose powers."""
+        """Fresh memory. Raises AgentError where base stations observe other fields, or do not choose powers."""
         here, there = ([(f[0], f[1]) for f in fields] for fields in (view.fields, self.metadata["fields"]))
         if here != there or "change_db" not in view.constants:
             raise AgentError(
@@ -65,21 +65,28 @@ class ChangePolicy(Policy):
     def changes(
         self, observation: NDArray[Any], playing: _Playing, episode_start: Any, deterministic: bool
     ) -> tuple[NDArray[Any], _Playing]:
-        """What the network says, (rows,) dB."""
+        """(rows,): changes of power in dB, the network's outputs for observations (rows, features); and the memory."""
         change_db, playing.memory = super().predict(observation, playing.memory, episode_start, deterministic)
         return change_db, playing
 
     def wanted_dbm(
         self, observation: NDArray[Any], playing: _Playing, episode_start: Any, deterministic: bool = True
     ) -> tuple[NDArray[np.float64], _Playing]:
-        """Powers (rows,) in dBm that follow from the network and the observed ones, within what is allowed."""
+        """(rows,): allowed powers in dBm, the observed ones plus the network's changes; and the memory.
+
+        observation: (rows, features), in units.
+        """
         change_db, playing = self.changes(observation, playing, episode_start, deterministic)
         before_dbm = playing.view.fields.split(np.asarray(observation))["power_dbm"][:, 0].astype(np.float64)
         return np.clip(before_dbm + change_db, *playing.view.constants["power_dbm"]), playing
 
 
 def to_level(position: NDArray[Any], pressed: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Levels for positions between them, counted in steps: the nearest, for the pressed mostly the next one up."""
+    """(rows,): the power level for each position between levels.
+
+    position: (rows,), counted in steps between levels from the lowest. pressed: (rows,), base stations whose UE missed
+    its requirement; they take the next level up for most positions, the others the nearest.
+    """
     return np.where(pressed, np.ceil(position - DOWN_ALL_THE_SAME), np.rint(position)).astype(np.int64)
 
 

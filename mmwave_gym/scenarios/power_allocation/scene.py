@@ -52,7 +52,7 @@ class Record:
         self._paint(np.full(places, -1))
 
     def add(self, outcome: Outcome) -> None:
-        """Note the slot that was just played, and who came, left or has another head since."""
+        """Note the slot that was just played, and which base stations came, left or got another head in it."""
         there, head = self._before
         metrics, at = outcome.metrics, self.slot // self.bin_slots
         share = metrics["qos_satisfaction"]
@@ -74,7 +74,7 @@ class Record:
             self._before = present.copy(), now.copy()
 
     def _paint(self, before: NDArray[np.int64]) -> None:
-        """Colours for heads that are new; those of old ones stay."""
+        """Give new heads a colour; heads in `before` (A,) keep theirs."""
         heads = np.unique(self.head[self.present])
         old = np.isin(heads, before)
         self.colour[heads] = colours(self.place_m[heads], self.config.unit_m, np.where(old, self.colour[heads], -1))
@@ -85,35 +85,37 @@ class Record:
 
     @property
     def place_m(self) -> Float64Array:
-        """(A, 2): base stations, of all who are there once in the episode."""
+        """(A, 2): base stations, also those that come later or have left, in metres."""
         return np.asarray(self._batch.episodes.place_m[self._row], np.float64)
 
     @property
     def ue_m(self) -> Float64Array:
+        """(A, 2): the UE of each base station, in metres."""
         return np.asarray(self._batch.episodes.ue_m[self._row], np.float64)
 
     @property
     def ever(self) -> NDArray[np.bool_]:
-        """(A,): places that somebody has at some time."""
+        """(A,): True for each agent slot that has a base station at some time of the episode."""
         return np.asarray(self._batch.episodes.present[self._row].any(axis=0))
 
     @property
     def present(self) -> NDArray[np.bool_]:
+        """(A,): True for each agent slot that has a base station now."""
         return np.asarray(self._batch.state.present[0])
 
     @property
     def head(self) -> NDArray[np.int64]:
-        """(A,): the head of each one's cluster, -1 for who is not there."""
+        """(A,): agent slot of the head of each base station's cluster, -1 in empty slots."""
         return np.asarray(self._batch.state.head[0])
 
     @property
     def power_mw(self) -> Float64Array:
-        """(A,): 0 for who is not there."""
+        """(A,): transmit powers, 0 in empty agent slots."""
         return np.asarray(self._batch.state.power_mw[0])
 
     @property
     def power_dbm(self) -> Float64Array:
-        """(A,): the least power for who is not there."""
+        """(A,): transmit powers, the least power in empty agent slots."""
         return np.asarray(linear_to_db(np.maximum(self.power_mw, self.world.power_mw[0])))
 
     @property
@@ -124,25 +126,27 @@ class Record:
 
     @property
     def satisfied(self) -> NDArray[np.bool_]:
+        """(A,): True for each base station whose UE has the required SINR."""
         return np.asarray(self._batch.state.sinr[0] >= self.config.qos_sinr * MET)
 
     @property
     def jain_index(self) -> float:
+        """Jain's fairness index of the present UEs' capacities, between 0 and 1."""
         capacity = self._batch.state.capacity_bps_hz[0][self.present]
         return float(capacity.sum() ** 2 / max(len(capacity) * float((capacity**2).sum()), 1e-300))
 
     @property
     def sizes(self) -> NDArray[np.int64]:
-        """Base stations of each cluster."""
+        """(clusters,): number of base stations in each cluster, ordered by the head's agent slot."""
         return np.unique(self.head[self.present], return_counts=True)[1]
 
     @property
     def powers(self) -> NDArray[np.int64]:
-        """(POWER_BINS,): base stations by power."""
+        """(POWER_BINS,): number of base stations in each bin of `power_share`."""
         return np.histogram(self.power_share[self.present], POWER_BINS, (0.0, 1.0))[0]
 
     def mean(self, total: Float64Array) -> Float64Array:
-        """Of a curve, by bin; 0 where no slot was played."""
+        """(bins,): means over the slots of each bin of time, from sums `total` (bins,); 0 where no slot was played."""
         return np.asarray(total / np.maximum(self.counted, 1))
 
     @property

@@ -278,7 +278,12 @@ class Street(Scenario[StreetEpisodes, StreetState]):
         return seen
 
     def reveal(self, episodes: StreetEpisodes, state: StreetState, access: str) -> dict[str, Any]:
-        """ "central": every cell's power and SINR now; "trajectory" and "hindsight": the whole way."""
+        """Arrays by name.
+
+        From "central": `tick` (N,), `rsrp_dbm` and `sinr_db` (N, cell) now. From "trajectory": `place_m` (N, tick, 2)
+        and `map_seed` (N,). "hindsight" adds `rsrp_ahead_dbm` and `sinr_ahead_db` (N, tick, cell). Arrays with a tick
+        axis hold the whole drive.
+        """
         if access == "local":
             return {}
         known: dict[str, Any] = {

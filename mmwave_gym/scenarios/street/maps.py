@@ -51,12 +51,12 @@ class Geometry:
         return int(2 * self.arm_m) + 1
 
     def lanes_m(self) -> FloatArray:
-        """(lane, point, 2) in the direction of travel."""
+        """(lane, point, 2): points of every lane in the direction of travel, in metres."""
         along = np.arange(self.points_a_lane) - self.arm_m
         return np.stack([middle + along[:, None] * heading for heading, middle in self.lane_axes])
 
     def sites_m(self) -> FloatArray:
-        """(site, 2): every `isd_m` along each street, on alternating sides."""
+        """(site, 2): sites in metres, every `isd_m` along each street, on alternating sides."""
         sites = []
         for axis in self.axes:
             side = np.array((-axis[1], axis[0]))
@@ -65,7 +65,10 @@ class Geometry:
         return np.array(sites)
 
     def clear(self, from_m: FloatArray, to_m: FloatArray) -> NDArray[np.bool_]:
-        """(from, to): does the straight line miss all buildings? The quadrants beside a crossing are full."""
+        """(A, B): True where the straight line from place a to place b misses all buildings.
+
+        from_m: (A, 2), to_m: (B, 2), in metres. Buildings fill the quadrants beside a crossing.
+        """
         if self.kind == "canyon":
             return np.ones((len(from_m), len(to_m)), bool)
         half = STREET_M / 2.0

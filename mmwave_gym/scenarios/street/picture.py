@@ -42,7 +42,7 @@ HOUSES: Colour = (226, 226, 230)
 
 
 def runs(values: NDArray[Any]) -> Iterator[tuple[int, int, int]]:
-    """First index, end and value of every run of equal values."""
+    """First index, end and value of every run of equal values in an array (n,)."""
     edges = [0, *(np.flatnonzero(np.diff(values)) + 1).tolist(), len(values)]
     for first, end in pairwise(edges):
         if end > first:
