@@ -144,8 +144,8 @@ def test_the_same_command_gives_the_same_network(tmp_path):
         ([ENV, "--network=mlp"], "--network must be one of lstm, got 'mlp'"),
         ([ENV, "--see=rsrp_9_dbm"], "--see names rsrp_9_dbm, but an observation has: rsrp_0_dbm"),
         ([ENV, "--hidden=0"], "--hidden must be at least 1"),
-        (["MmwaveHandover-v0", "--set", "num_ues=3"], "RecurrentPPO needs one agent a copy"),
-        (["MmwavePowerAllocation-v0"], "RecurrentPPO needs one agent a copy"),
+        (["MmwaveHandover-v0", "--set", "num_ues=3"], "RecurrentPPO needs one agent in an environment"),
+        (["MmwavePowerAllocation-v0"], "RecurrentPPO needs one agent in an environment"),
     ],
 )
 def test_bad_input_is_one_line(argv, said, tmp_path, capsys):

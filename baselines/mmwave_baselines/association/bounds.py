@@ -70,7 +70,10 @@ class Relaxation:
 
     @property
     def course(self) -> tuple[NDArray[Any], ...]:
-        """What says which sets may follow which."""
+        """The arrays that say which sets may follow which, as `best_plans` takes them.
+
+        station (bs + 1,), cell (cells + 1,), leave (cells,), join (cells,), onward (piece,), fresh (piece,).
+        """
         return self.station, self.cell, self.leave, self.join, self.onward, self.fresh
 
 
@@ -135,7 +138,7 @@ def relaxation(world: KnownWorld, begin_s: float, end_s: float) -> Relaxation:
 
 @compiled
 def _rank(bits, price, free, size, order, worth):
-    """Sort `order`, its first `free` pieces, by what each adds to a set of `size`; `worth` tells how much."""
+    """Sort `order`, its first `free` pieces, by what each adds to a set of `size`; `worth` receives how much."""
     for k in range(free):  # insertion: almost sorted already, from the size before
         i = order[k]
         w = bits[i] / size - price[i]

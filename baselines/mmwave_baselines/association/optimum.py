@@ -97,11 +97,11 @@ def _gap_bits(world: KnownWorld, cells: IntArray) -> FloatArray:
 
 @dataclass
 class Plan:
-    """What to do in every copy: `rank` (copies, epochs) at the epoch it is at, and the routes it was made for."""
+    """The best decisions of every environment copy, where it is, and the routes for which they were planned."""
 
-    rank: IntArray
-    epoch: IntArray  # (copies,)
-    first_s: FloatArray  # (copies, ue): tells a new episode from a repetition
+    rank: IntArray  # (num_envs, epochs): the candidate to choose at each epoch, by its rank
+    epoch: IntArray  # (num_envs,): the present epoch
+    first_s: FloatArray  # (num_envs, ue): the start of each route; differs where an episode is a new one
 
 
 class Optimum(Rule):
@@ -157,7 +157,7 @@ class Optimum(Rule):
         return action
 
     def _solve(self, plan: Plan, view: View, copies: list[int]) -> None:
-        """Plan for these copies anew, from the epoch at which each is."""
+        """Replace the plans of these environment copies from their present epochs on."""
         begin, scored = self.config["warmup_steps"], self.config["scored_steps"]
         end = begin + (view.horizon if scored is None else scored)
         now = view.look("epoch")["epoch"][copies]

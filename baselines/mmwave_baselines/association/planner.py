@@ -48,7 +48,10 @@ class Planner(Rule):
         return state
 
     def restart(self, memory: list[Plan], view: View, rows: NDArray[np.bool_]) -> list[Plan]:
-        """The tables are made anew; chance goes on."""
+        """The memory with new plans in the marked `rows` (rows,): learnt tables go, random states stay.
+
+        `memory` has one plan for each row and changes in place.
+        """
         new = np.flatnonzero(rows)
         for i, epochs in zip(new.tolist(), known_epochs(view, new), strict=True):
             memory[i] = Plan(epochs, memory[i].random)

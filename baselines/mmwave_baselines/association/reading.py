@@ -26,7 +26,13 @@ class Reading(NamedTuple):
         return np.where(self.allowed, score, -np.inf).argmax(axis=1)
 
     def gain(self, efficiency: Float64Array) -> Float64Array:
-        """What the sum of base stations' mean efficiencies gains when a link of this efficiency joins each."""
+        """Growth of the sum of cells' mean efficiencies if the UE joins a candidate, (rows, candidate), bit/s/Hz.
+
+            gain = (e - m) / (n + 1)
+
+        e: `efficiency` (rows, candidate) of the UE's link with each candidate, bit/s/Hz. n: the other UEs of the
+        candidate. m: their mean efficiency.
+        """
         return (efficiency - self.cell_mean) / (self.load + 1.0)
 
 

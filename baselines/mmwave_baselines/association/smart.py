@@ -59,7 +59,7 @@ class Smart(Rule):
         return SmartMemory(np.full(view.look("serving")["serving"].shape, -1))
 
     def restart(self, memory: SmartMemory, view: View, rows: NDArray[np.bool_]) -> SmartMemory:
-        """Nobody waits for an efficiency any more; what was learnt stays."""
+        """The memory without arms to be learnt in the marked `rows` (rows,); what was learnt stays. In place."""
         memory.waiting[rows] = -1
         return memory
 

@@ -38,7 +38,7 @@ class KnownWorld:
 
 
 def known_worlds(view: View, copies: Iterable[int] | None = None) -> list[KnownWorld]:
-    """Worlds of a view of access "trajectory" or "hindsight", each from its present epoch on; None: all copies."""
+    """Worlds of a view of access "trajectory" or "hindsight", each from its present epoch on; None: of all."""
     known = view.look("time_s", "ue", "candidate", "first_s", "knots_m", "serving", "epoch")
     constants = view.constants
     snr_1m = float(db_to_linear(constants["snr_1m_db"]))

@@ -29,7 +29,10 @@ _MOST_SEATINGS = 5000  # beyond, counting loads is faster than listing seatings
 
 
 def best_seating(gain: Float64Array) -> Int64Array:
-    """argmax over seatings of sum_u gain[u, cell_u] / (UEs at cell_u); gain (copies, N, L) to cells (copies, N)."""
+    """The seatings, cells (num_envs, N), that maximise sum_u gain[u, cell_u] / (UEs at cell_u).
+
+    gain (num_envs, N, L), bit/s/Hz: what a UE would get alone at each cell.
+    """
     copies, num_ues, num_cells = gain.shape
     if num_cells**num_ues > _MOST_SEATINGS:
         return np.stack([_by_loads(one) for one in gain]) if copies else np.empty((0, num_ues), np.int64)
@@ -38,7 +41,7 @@ def best_seating(gain: Float64Array) -> Int64Array:
 
 
 def seating_values(gain: Float64Array, seatings: Seatings) -> Float64Array:
-    """Worth (copies, L^N) of every seating."""
+    """Worth (num_envs, L^N) of every seating."""
     total = np.zeros((len(gain), len(seatings.all)))
     for ue in range(seatings.num_ues):
         total += gain[:, ue, seatings.all[:, ue]] / seatings.users[:, ue]
@@ -46,7 +49,10 @@ def seating_values(gain: Float64Array, seatings: Seatings) -> Float64Array:
 
 
 def _by_loads(gain: Float64Array) -> Int64Array:
-    """The same for one copy, (N, L), in time N L M^2: UE by UE, for every final load at once."""
+    """`best_seating` of one environment, gain (N, L) to cells (N,), in time N L M^2.
+
+    UE by UE, for every final load at once.
+    """
     num_ues, num_cells = gain.shape
     final = compositions(num_ues, num_cells)
     share = 1.0 / np.maximum(final, 1)
@@ -73,7 +79,10 @@ def _by_loads(gain: Float64Array) -> Int64Array:
 
 
 def handover_gain(game: Game, rate_bps_hz: Float64Array, serving: Int64Array) -> Float64Array:
-    """What each UE alone would get at each cell, (copies, N, L), its handover paid; ties are turned to staying."""
+    """What each UE alone would get at each cell after the handover cost, (num_envs, N, L), bit/s/Hz.
+
+    rate_bps_hz (num_envs, N, L): expected rates. serving (num_envs, N): serving cells. Ties favour staying.
+    """
     stays = serving[..., None] == np.arange(game.num_cells)
     tie = 1e-9 * max(game.rate_bps_hz)
     return rate_bps_hz * np.where(stays, 1.0, 1.0 - game.handover_cost) + tie * stays
@@ -94,7 +103,7 @@ class Myopic(Rule):
         return self.seat(seen.memory, seen.look()).ravel()
 
     def seat(self, game: Game, known: dict[str, NDArray[Any]]) -> Int64Array:
-        """Cells (copies, N) for what is known."""
+        """Cells (num_envs, N) of the best seating. known: `channel` (num_envs, N, L), `serving` (num_envs, N)."""
         rate = game.expected_rate_bps_hz[known["channel"]]
         return best_seating(handover_gain(game, rate, known["serving"]))
 
@@ -188,7 +197,7 @@ class _Policy:
         self._cell = np.array([r.cell for r in renamings])
 
     def seat(self, channel: Int64Array, serving: Int64Array) -> Int64Array:
-        """Cells (copies, N) for channels (copies, N, L) and serving cells (copies, N)."""
+        """Cells (num_envs, N) for channels (num_envs, N, L) and serving cells (num_envs, N)."""
         seatings = self._joint.seatings
         index = seatings.index(serving)
         place, cell = self._place[index], self._cell[index]

@@ -1,7 +1,7 @@
 """How many states the MDP has (arXiv 1507.00387, section V, Fig. 3): the printed formulas beside enumeration.
 
 c_k(N) should count the ways to write N as a sum of exactly k positive numbers, and C_L(N) the ways to share at most N
-UEs out over the L - 1 BSs that do not serve, order aside. (16) to (18) do. (19), as printed in our copy, does not:
+UEs out over the L - 1 BSs that do not serve, order aside. (16) to (18) do. (19), as printed, does not:
 c_4(3..8) = 3 4 9 16 24 34, where it should be 0 1 1 2 3 5. It only touches L = 5.
 """
 

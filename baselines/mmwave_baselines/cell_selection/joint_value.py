@@ -124,7 +124,7 @@ class JointGame:
         return {order: self.game.index_of_links(self.game.links[:, order]) for order in orders}
 
     def next_value(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Expectation over all next channels."""
+        """E[`values` at the next channels | channels now], both (shapes, C, …, C) in bit/s/Hz."""
         c = len(self.game.links)
         after = values
         for _ in range(self.game.num_ues):  # mixes the first UE's axis and moves it to the end
@@ -149,7 +149,10 @@ class JointGame:
         return [(kept[u] / users[u] * rate[:, now[u]]).astype(self.dtype) for u in range(self.game.num_ues)]
 
     def sweep(self, values: NDArray[np.float32], choice: NDArray[np.int16] | None = None) -> NDArray[np.float32]:
-        """The best that a slot and `values` after it give; writes the best seating into `choice` if there is one."""
+        """The best expected sum of a slot's rate and `values` after it, (shapes, C, …, C) in bit/s/Hz.
+
+        values (shapes, C, …, C), bit/s/Hz. choice (shapes, C, …, C), or None: receives the index of the best seating.
+        """
         after = self.next_value(values)
         best: NDArray[Any] = np.full(self.size, -np.inf, self.dtype)
         half = self.game.num_ues // 2
@@ -182,7 +185,8 @@ def solve_joint(
 ) -> JointSolution:
     """Relative value iteration until the interval is narrower than `tolerance` times the best rate.
 
-    report: told the sweep and the interval so far. Raises NotApplicable where the state is too large.
+    report: called after each sweep with its number and the interval so far. Raises NotApplicable where the state is
+    too large.
     """
     joint = JointGame(game)
     scale = float(np.max(game.rate_bps_hz)) or 1.0

@@ -190,10 +190,11 @@ def pasts_up_to_names(game: Game) -> dict[tuple[int, ...], float]:
 def local_bound(
     game: Game, potential: Float64Array | None = None, report: Callable[[int, int], None] | None = None
 ) -> LocalBound:
-    """The bound, bit/s/Hz; minutes at N = 3. Without a potential the handover cost is left out: that bounds every cost.
+    """The bound on the sum rate of local policies, bit/s/Hz; it takes minutes at N = 3.
 
-    report: told how many pasts are done, of how many. Raises NotApplicable, or ValueError for a potential that the
-    proof does not cover.
+    potential (K,), bit/s/Hz: w of the module's text, one value for each channel state. None is a potential of zero and
+    no handover cost, which bounds every cost. report: called with the number of pasts solved and of all pasts.
+    Raises NotApplicable for other N than 2 and 3, ValueError for a potential that the proof does not cover.
     """
     free = Game(game.transition, game.rate_bps_hz, game.num_ues, game.num_cells, 0.0)
     solved = free if potential is None else game

@@ -51,7 +51,10 @@ class ExactTeam:
         self._loads: Int64Array = game.index_of_loads(one_hot.sum(axis=1, keepdims=True) - one_hot)
 
     def evaluate(self, policy: Float64Array, tolerance: float = 1e-9, start: Evaluation | None = None) -> Evaluation:
-        """Exact up to `tolerance` times the best rate; `start`: the evaluation of a policy nearby."""
+        """Sum rate, stationary law and values of a policy (N or 1, C, L, M, L), up to `tolerance` times the best rate.
+
+        start: the evaluation of a similar policy, to begin the iteration with.
+        """
         scale = max(self.game.rate_bps_hz)
         channels = self._product([self.game.links_law] * self.game.num_ues)
         law = np.tile(channels / self.shape[0], (self.shape[0], 1)) if start is None else start.law

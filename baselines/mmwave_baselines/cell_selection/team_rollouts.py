@@ -50,7 +50,10 @@ class Observations:
         cell_before: Int64Array,
         loads_before: Int64Array,
     ) -> Int64Array:
-        """Numbers of observations given by their parts; the last two count with memory only."""
+        """Numbers of observations (…) from their parts (…), element-wise: indices of channels, cells and loads.
+
+        cell_before and loads_before count only with memory.
+        """
         _, cells, m = self.shape[:3]
         number = (links * cells + serving) * m + loads
         return (number * cells + cell_before) * m + loads_before if self.memory else number
@@ -101,7 +104,7 @@ class TeamChains(Chains):
         return earned
 
     def repeated(self, times: int) -> TeamChains:
-        """These chains `times` over, to be tried out."""
+        """These chains repeated `times`, so that actions can be tried without moving the originals."""
         copy = object.__new__(TeamChains)
         copy.__dict__.update(self.__dict__)
         for name in ("channel", "serving", "cell_before", "loads_before"):
@@ -214,12 +217,16 @@ def improve(
 
 
 def softmax(log_chance: Float64Array) -> Float64Array:
+    """Probabilities (observations, actions) from their logarithms up to a constant, (observations, actions)."""
     weight = np.exp(log_chance - log_chance.max(axis=1, keepdims=True))
     return weight / weight.sum(axis=1, keepdims=True)
 
 
 def greedy_chances(chances: Float64Array, tie: float = 1e-3) -> Float64Array:
-    """The most likely action; actions about equally likely share the chance, as cells in the same state must."""
+    """The policy (count, L) that takes the most likely action of `chances` (count, L).
+
+    Actions within `tie` of the best share the chance, as cells in the same state must.
+    """
     best = chances >= chances.max(axis=1, keepdims=True) - tie
     return best / best.sum(axis=1, keepdims=True)
 
@@ -227,7 +234,10 @@ def greedy_chances(chances: Float64Array, tie: float = 1e-3) -> Float64Array:
 def measure_shared(
     observations: Observations, chances: Float64Array, slots: int = 400, copies: int = 4096, seed: int = 1
 ) -> tuple[float, float, float]:
-    """Sum rate a slot of a shared policy, its standard error, handovers a slot."""
+    """Sum rate a slot of a shared policy and its standard error, both in bit/s/Hz, and handovers a slot.
+
+    chances (count, L): the probability of each cell by observation. The error is over the `copies` simulated chains.
+    """
     rng = np.random.default_rng(seed)
     chains = TeamChains(observations, copies, rng)
     bounds = cumulated_chances(chances)

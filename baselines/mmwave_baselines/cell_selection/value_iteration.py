@@ -78,7 +78,10 @@ def action_values(
 
 
 def greedy(worth: Float64Array, tie: float) -> NDArray[np.int8]:
-    """argmax over the first axis; values within `tie` of the best are ties: the lowest number, 0 being to stay."""
+    """The best action (C, M) by action values `worth` (L, C, M), bit/s/Hz.
+
+    Values within `tie` of the best are ties and go to the lowest number; 0 is to stay.
+    """
     return (worth >= worth.max(axis=0) - tie).argmax(axis=0).astype(np.int8)
 
 

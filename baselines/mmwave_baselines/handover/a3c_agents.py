@@ -36,7 +36,10 @@ def as_network(server: Server) -> LstmNetwork:
 
 
 def as_server(network: LstmNetwork, mean_square: Float64Array) -> Server:
-    """The inverse of `as_network`, up to the rounding of a file."""
+    """The inverse of `as_network`, up to the rounding of a file.
+
+    mean_square (size,): RMSProp's running mean of the squared gradient of every weight.
+    """
     shape = Shape(network.inputs, network.outputs, len(network.layers[0][1]), network.units)
     weights = np.concatenate([part.astype(np.float64).ravel() for layer in network.layers for part in layer])
     weight, bias = shape.unpack(weights)[0]
@@ -60,7 +63,7 @@ class PaperPolicy(Policy):
 
 @dataclass
 class OnlineMemory:
-    """A UE a row: its server's weights, its own copy, and the block that it is in."""
+    """One UE for each row: its server's weights, the weights it has fetched, and its present block of slots."""
 
     view: View
     rng: RowRng
@@ -160,7 +163,11 @@ class OnlineA3c(Policy):
         done: NDArray[np.bool_],
         info: dict[str, Any],
     ) -> OnlineMemory:
-        """Remember the slot, and at a block's end push its gradient and fetch, in place."""
+        """Store the slot; at a block's end push its gradient and fetch the weights. Changes and returns `state`.
+
+        reward (rows,), bit/s/Hz: of the slot. done (rows,): the episode ended with it. next_observation (rows,
+        features): its value ends the block's returns. observation and action are known from `predict`.
+        """
         state.reward[state.slot] = (reward - self._mode.offset) * self._mode.scale
         state.ends[state.slot] = done
         state.slot += 1

@@ -158,7 +158,7 @@ def backward(
 
 
 def softmax(logits: Float64Array) -> Float64Array:
-    """Probabilities over the last axis."""
+    """Probabilities (…, actions) of logits (…, actions)."""
     weight = np.exp(logits - logits.max(axis=-1, keepdims=True))
     return weight / weight.sum(axis=-1, keepdims=True)
 
@@ -197,7 +197,10 @@ def n_step_targets(
 def rmsprop(
     weights: Float64Array, mean_square: Float64Array, direction: Float64Array, rate: float, decay: float, epsilon: float
 ) -> None:
-    """Eq. 28 and 29 with the sign of an ascent, in place."""
+    """One ascent step of RMSProp, eq. 28 and 29 with the opposite sign; changes weights and mean_square in place.
+
+    weights, mean_square (its running mean of squared gradients) and direction: (size,) each, or (rows, size) each.
+    """
     mean_square *= decay
     mean_square += (1.0 - decay) * direction**2
     weights += rate * direction / np.sqrt(mean_square + epsilon)

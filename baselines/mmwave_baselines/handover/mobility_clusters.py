@@ -1,8 +1,8 @@
 """The upper layer of Wang et al. (arXiv 1801.02077, section III-A): UEs that move alike share a parameter server.
 
-K-means (scikit-learn) over what was observed of each UE for T_u = 150 slots, its places and speeds, eq. 12 to 15. The
-distance weighs places with tau and speeds with 1 - tau; multiplying places by sqrt(tau) and speeds by sqrt(1 - tau)
-makes it Euclid's. The number of clusters has the largest Calinski-Harabasz index, eq. 33, and is at most that of areas.
+K-means (scikit-learn) over the positions and speeds of each UE in T_u = 150 slots, eq. 12 to 15. The distance weighs
+positions with tau and speeds with 1 - tau. Multiplying positions by sqrt(tau) and speeds by sqrt(1 - tau) makes
+it Euclid's. The number of clusters is the one with the largest Calinski-Harabasz index, eq. 33, at most that of areas.
 
 1. The paper names neither tau nor the slot of its Table I. A slot of 0.12 s and tau = 0.6 give its numbers within 4 %,
    with UEs that begin in the centre and stop at walls (fitted by us): the preset `OBSERVED`.
@@ -32,7 +32,7 @@ STARTS = 10  # ours: K-means begins so often, and the best ends
 
 
 def observe(mobility: Any, ues: int, seed: int = 0, slots: int = OBSERVED_SLOTS, **keywords: Any) -> Float64Array:
-    """What is observed of UEs: places and speed (ues, slots, 3) in m and m/s, from the environment's own walks.
+    """Positions x, y in m and speed in m/s of observed UEs, (ues, slots, 3), from the environment's own walks.
 
     mobility: an area or four probabilities, as the environment takes them. keywords: other settings than `OBSERVED`.
     """
@@ -125,7 +125,10 @@ class MobilityClusters:
         return distance.argmin(axis=1)
 
     def of_group(self, member: Sequence[bool] | NDArray[np.bool_]) -> int:
-        """The cluster of most of these UEs, which "controls the area" where they are: for a UE not yet observed."""
+        """The cluster of most of the UEs that `member` (ues,) marks: for a UE that arrives in their area.
+
+        The paper says that this cluster "controls the area". Raises ValueError where no UE is marked.
+        """
         chosen = self.labels[np.asarray(member, bool)]
         if not len(chosen):
             raise ValueError("none of the observed UEs is a member.")

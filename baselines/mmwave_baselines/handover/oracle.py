@@ -95,7 +95,7 @@ class Oracle(Rule):
         return fresh
 
     def _plan(self, view: View, world: dict[str, NDArray[Any]]) -> Plan:
-        efficiency = world["efficiency_bps_hz"]  # (copies, slots, UEs, cells)
+        efficiency = world["efficiency_bps_hz"]  # (num_envs, slots, ues, cells)
         copies, _, ues, cells = efficiency.shape
         # Worlds with masks allow the serving cell and every cell that is heard, which are those with a rate.
         masked = view.action_mask() is not None

@@ -40,9 +40,10 @@ class Reading(NamedTuple):
         return np.take_along_axis(per_cell, cell[:, None], axis=1)[:, 0]
 
     def strongest(self, among: NDArray[np.bool_]) -> Int64Array:
-        """The strongest cell of each row among those marked; ties go to the serving cell, then the lowest index.
+        """The strongest cell (rows,) among those that `among` (rows, cells) marks.
 
-        A row without a mark stays with its serving cell, or takes the first allowed one if it may not.
+        Ties go to the serving cell, then to the lowest index. A row without a mark stays with its serving cell, or
+        takes the first allowed one if it may not.
         """
         level_db = np.where(among, self.rsrq_db, -np.inf)
         best = level_db.argmax(axis=1)

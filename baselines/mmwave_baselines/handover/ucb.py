@@ -69,7 +69,11 @@ class Ucb(Rule):
         done: NDArray[np.bool_],
         info: dict[str, Any],
     ) -> RuleState:
-        """Eq. 35, in place."""
+        """Update plays and means by eq. 35. Changes and returns `state`.
+
+        observation (rows, features): its `serving` shows which rows hold a UE. action (rows,): the cells that were
+        played. reward (rows,), bit/s/Hz. next_observation, done and info are not used.
+        """
         # An agent slot whose UE has left shows zeros and plays no arm.
         rows = np.flatnonzero(state.view.fields.split(observation)["serving"].any(axis=1))
         played = action[rows]

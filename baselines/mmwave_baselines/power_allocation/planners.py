@@ -75,9 +75,10 @@ class Planner(Rule, ABC):
 
 
 def networks(view: View, copies: IndexArray) -> Iterator[tuple[tuple[IndexArray, IndexArray], Network | Large]]:
-    """What stands alone in the worlds of copies: where it is in arrays (N, A), and the networks, all present.
+    """Independent networks of some environment copies, and where each stands in arrays (num_envs, A).
 
-    Those of one size come together, so that nothing is padded and a copy's powers do not depend on the others.
+    copies (n,): the indices of those environments. Networks of one size come together, all of them present, so that
+    nothing is padded and the powers of one environment do not depend on the others.
     """
     constants = view.constants
     seen = view.look("gain", "own_gain", "far_gain", "present", "head")

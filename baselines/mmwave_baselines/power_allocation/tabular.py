@@ -5,7 +5,7 @@ Each base station has a table of one value a level (it never moves, so its ring 
 episode begins. It explores in the first 80 % of the time there is to learn: a task's warm-up, or where there is none,
 or no task, the horizon. It learns to the end. Ties go to the lowest level.
 
-Of other base stations' UEs an agent is told what they measure; each class says how many bytes that takes a step.
+An agent receives what the UEs of other base stations measure; each class says how many bytes a step that takes.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ from mmwave_gym.radio.units import spectral_efficiency_bps_hz
 
 @dataclass
 class Learning:
-    """What the rows have learnt; rows of a copy lie together."""
+    """What the rows have learnt. Rows of one environment copy are neighbours."""
 
     q: FloatArray  # (rows, levels)
     age: Int64Array  # (rows,): steps learnt
     learns_for: int
     """Steps until which an agent should have learnt."""
     here: NDArray[np.bool_]  # (rows,): who played the last step
-    phase: Int64Array  # (copies,): of the clusters and gains below
+    phase: Int64Array  # (num_envs,): of the clusters and gains below
     order: Int64Array  # (rows,): by group
     starts: Int64Array  # (groups,): in that order
     group: Int64Array  # (rows,)
-    gain: NDArray[Any]  # (copies, A, A), or (copies,) sparse
-    far_gain: FloatArray  # (copies, A)
+    gain: NDArray[Any]  # (num_envs, A, A), or (num_envs,) sparse
+    far_gain: FloatArray  # (num_envs, A)
 
 
 class Tabular(Rule):
@@ -164,7 +164,11 @@ class Tabular(Rule):
         done: NDArray[np.bool_],
         info: dict[str, Any],
     ) -> RuleState:
-        """In place, from what the UEs have measured. The environment's own reward plays no part."""
+        """Move the value of the level played towards `rewards` of what the UEs measured. Changes and returns `state`.
+
+        action (rows,): the levels played. done (rows,): rows whose episode has ended learn nothing. The environment's
+        own reward (rows,) and the observations (rows, features) are not used.
+        """
         memory: Learning = state.memory
         own = self.rewards(memory, state.view)
         rows = np.flatnonzero(memory.here & ~done)  # where an episode is over the next may be seen already

@@ -76,7 +76,10 @@ METADATA: dict[str, Any] = {
 
 
 def scaling(log_greatest: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Factors and offsets that make the six numbers of `FIELDS` of logarithms; the greatest power as ln mW."""
+    """Factors (6,) and offsets (6,): a measured number x factor + offset is one of the first six of `FIELDS`.
+
+    log_greatest: ln of the greatest power in mW. `step` shows which numbers are measured.
+    """
     factors = np.array([0.25, -0.5, 0.125, 0.5, 1.0, 1.0], np.float32)
     return factors, np.array([-0.25 * log_greatest, 0.0, -1.5, 0.0, 0.0, 0.0], np.float32)
 

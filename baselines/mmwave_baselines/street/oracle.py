@@ -28,7 +28,7 @@ from mmwave_gym.scenarios.street import t310
 
 
 class Way:
-    """Ways (copy, tick, cell) by decision: what staying and handing over bring, in bit/s/Hz times 100 ms."""
+    """Ways (way, tick, cell) by decision: what staying and handing over bring, in bit/s/Hz times 100 ms."""
 
     def __init__(self, sinr_db: NDArray[Any], rsrp_dbm: NDArray[Any], constants: Mapping[str, Any]):
         self.constants = c = constants
@@ -55,7 +55,7 @@ class Way:
         self.rate = rates(0.0)
         fine, wide = sums(self.rate), sums(rates(float(c["refinement_db"])))
         self.stay = fine[:, at + each] - fine[:, at]
-        """(copy, decision, cell): what 100 ms on the serving cell bring."""
+        """(way, decision, cell): what 100 ms on the serving cell bring."""
         self._before = fine[:, commanded_at] - fine[:, at]
         gained = wide[:, refined_at] - wide[:, accessed_at]
         self._gained = gained + fine[:, at + int(c["handover_ticks"])] - fine[:, refined_at]
@@ -64,11 +64,11 @@ class Way:
         self._commanded_at, self._accessed_at = commanded_at, accessed_at
 
     def empty(self) -> Float64Array:
-        """(copy, decision, cell): values of 0, with those after the end."""
+        """(way, decision, cell): values of 0, with those after the end."""
         return np.zeros((self.copies, self.decisions + self.beyond + 1, self.cells))
 
     def again(self, best: Float64Array, failed_at: int) -> Float64Array:
-        """(copy,): the value of being re-established after a link was lost at that tick."""
+        """(way,): the value of being re-established after a link was lost at that tick."""
         decision = -(-(failed_at + int(self.constants["reestablishment_ticks"])) // self.each)
         if decision >= self.decisions:
             return np.zeros(self.copies)
@@ -76,7 +76,7 @@ class Way:
         return best[copy, decision, self._strongest[:, decision * self.each]]
 
     def handovers(self, best: Float64Array, decision: int) -> Float64Array:
-        """(copy, cell, target): what a handover and all after it bring; -inf for none."""
+        """(way, cell, target): what a handover and all after it bring; -inf for none."""
         d = decision
         failed = self.again(best, int(self._accessed_at[d]))[:, None]
         ended = best[:, d + int(self.constants["handover_ticks"]) // self.each]
@@ -88,9 +88,9 @@ class Way:
         return value
 
     def kept(self, best: Float64Array, following: Float64Array, decision: int) -> Float64Array:
-        """(copy, cell, T310 at the decision): what staying and all after it bring.
+        """(way, cell, T310 at the decision): what staying and all after it bring.
 
-        following: (copy, cell, T310 at the next decision).
+        following: (way, cell, T310 at the next decision).
         """
         c, most = self.constants, following.shape[2]
         ran = np.broadcast_to(np.arange(most), following.shape)
@@ -108,9 +108,9 @@ class Way:
 
 
 def bound(sinr_db: NDArray[Any], rsrp_dbm: NDArray[Any], constants: Mapping[str, Any]) -> Float64Array:
-    """(copy, decision, cell): no policy gets more from a decision on, in bit/s/Hz times 100 ms.
+    """(way, decision, cell): no policy gets more from a decision on, in bit/s/Hz times 100 ms.
 
-    Ways are (copy, tick, cell), `constants` those of the environment.
+    sinr_db, rsrp_dbm (way, tick, cell): what a UE measures along its way. constants: those of the environment.
     """
     way = Way(sinr_db, rsrp_dbm, constants)
     best = way.empty()
@@ -124,13 +124,16 @@ def bound(sinr_db: NDArray[Any], rsrp_dbm: NDArray[Any], constants: Mapping[str,
 class Solved(NamedTuple):
     """The best decisions of ways that are known."""
 
-    value: Float64Array  # (copy, cell): from the start, in bit/s/Hz times 100 ms
-    moves: NDArray[np.bool_]  # (copy, decision, cell, T310 in ticks): is a handover better than to stay?
-    target: NDArray[np.int64]  # (copy, decision, cell): to which cell
+    value: Float64Array  # (way, cell): from the start, in bit/s/Hz times 100 ms
+    moves: NDArray[np.bool_]  # (way, decision, cell, T310 in ticks): is a handover better than to stay?
+    target: NDArray[np.int64]  # (way, decision, cell): to which cell
 
 
 def solve(sinr_db: NDArray[Any], rsrp_dbm: NDArray[Any], constants: Mapping[str, Any]) -> Solved:
-    """The recursion of the module's text; arguments as of `bound`."""
+    """The best decisions in hindsight, by the recursion of the module's text.
+
+    sinr_db, rsrp_dbm (way, tick, cell): what a UE measures along its way. constants: those of the environment.
+    """
     way = Way(sinr_db, rsrp_dbm, constants)
     most = int(constants["t310_ticks"])
     best, following = way.empty(), np.zeros((way.copies, way.cells, most))

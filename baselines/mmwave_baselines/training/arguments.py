@@ -1,4 +1,4 @@
-"""What scripts that train with Stable-Baselines3 can be told, and which network that asks for."""
+"""Options of the scripts that train with Stable-Baselines3, and the network that they choose."""
 
 from __future__ import annotations
 
@@ -128,7 +128,10 @@ class Arguments(Command):
 
 
 def seen_columns(fields: ObservationFields, names: str) -> NDArray[np.bool_]:
-    """Which numbers of an observation belong to the named fields, all for ""; ValueError for unknown names."""
+    """Which of an observation's numbers belong to the named fields, (features,).
+
+    names: separated by commas; "" names all. Raises ValueError for unknown names.
+    """
     chosen = names.split(",") if names else [f.name for f in fields]
     known = [f.name for f in fields]
     if unknown := [name for name in chosen if name not in known]:
@@ -137,7 +140,10 @@ def seen_columns(fields: ObservationFields, names: str) -> NDArray[np.bool_]:
 
 
 def spread(env: Any, seed: int, steps: int = 20) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Means of what a VecEnv shows while all act at random, and the inverses of the deviations, 0 for constants."""
+    """Means (inputs,) of a VecEnv's observations under random actions, and 1 / standard deviation (inputs,).
+
+    Means have the units of the inputs, scales the inverse units. The scale of an input that does not vary is 0.
+    """
     space = copy.deepcopy(env.action_space)
     space.seed(seed)
     seen = [env.reset()]
@@ -152,7 +158,10 @@ def spread(env: Any, seed: int, steps: int = 20) -> tuple[NDArray[np.float64], N
 def alike(
     columns: NDArray[np.intp], mean: NDArray[np.float64], scale: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """`spread` with one mean and one scale for what is the same feature of different choices."""
+    """`spread` with one mean and one scale for the same feature of all choices, both (inputs,).
+
+    columns (choices, features): the inputs that describe each choice. mean, scale (inputs,): as of `spread`.
+    """
     mean, scale = mean.copy(), scale.copy()
     deviation = np.divide(1.0, scale, out=np.zeros_like(scale), where=scale > 0.0)
     for feature in columns.T:

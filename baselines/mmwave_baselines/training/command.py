@@ -1,4 +1,4 @@
-"""What every training script can be told: a dataclass that is also the command line."""
+"""Options of every training script: a dataclass that is also the command line."""
 
 from __future__ import annotations
 

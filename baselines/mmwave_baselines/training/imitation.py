@@ -79,7 +79,7 @@ def _of_observations(
 
 
 def _along_episodes(policy: Any, shown: Sequence[Record], generator: torch.Generator) -> Iterator[torch.Tensor]:
-    """Cross-entropies of stretches of drawn copies, one after the other from the first step to the last.
+    """Cross-entropies of stretches of drawn environment copies, from the first step to the last.
 
     A stretch begins with what was remembered at the end of the one before it.
     """
@@ -97,7 +97,7 @@ def _along_episodes(policy: Any, shown: Sequence[Record], generator: torch.Gener
 
 
 def watch(agent: Any, venv: Any, seed: int, most_steps: int | None) -> Record:
-    """What the agent observed and did in one horizon of every copy; the next episode follows where one ends."""
+    """What the agent observed and did in one horizon of every environment copy; episodes follow one another."""
     base = venv.unwrapped
     observation = venv.reset()
     rollout = Rollout.of(agent, base.batch, seed)

@@ -86,7 +86,11 @@ class PerAgentGaeBuffer(MaskableRolloutBuffer):
         super().add(*args, **kwargs)
 
     def compute_returns_and_advantage(self, last_values: Any, dones: NDArray[np.bool_]) -> None:
-        """GAE (Schulman et al. 2016) along each agent's decisions; the value after the last step is not needed."""
+        """Fill `returns` and `advantages`, (steps, num_envs) each, by GAE along each agent's own decisions.
+
+        Both have the unit of the credit. last_values (num_envs,) and dones (num_envs,) are not used: the outcome of an
+        agent's last decision in the buffer is unknown. Schulman et al. 2016.
+        """
         column = np.broadcast_to(np.arange(self.n_envs), self.agent.shape)
         episode = np.cumsum(self.episode_starts, axis=0)
         order = np.lexsort((self.agent.ravel(), episode.ravel(), column.ravel()))  # stable: by time within an agent

@@ -1,4 +1,4 @@
-"""PPO with an LSTM, one agent a copy and no masks: python -m train.recurrent_ppo --task TASK"""
+"""PPO with an LSTM, one agent in an environment and no masks: python -m train.recurrent_ppo --task TASK"""
 
 from __future__ import annotations
 
@@ -37,7 +37,9 @@ class RecurrentPpo(Arguments):
 def build(args: RecurrentPpo, env: Any) -> Any:
     scenario = env.unwrapped.scenario
     if scenario.masked or scenario.num_agents > 1 or isinstance(env.action_space, spaces.Box):
-        raise BadRun("RecurrentPPO needs one agent a copy that chooses freely from a list; train.ppo takes others.")
+        raise BadRun(
+            "RecurrentPPO needs one agent in an environment, which chooses freely from a list; train.ppo takes others."
+        )
     return RecurrentPPO(
         "MlpLstmPolicy",
         env,

@@ -26,10 +26,13 @@ class Potential(Protocol):
     """V in hindsight of the episodes that the environment copies of a `ScenarioVecEnv` play."""
 
     def solve(self, begun: NDArray[np.bool_]) -> NDArray[np.float64]:
-        """Solve the copies whose episode has just begun, (copies,); V of all states now, (copies, agents)."""
+        """V of all present states, (num_envs, agents), after solving the environments that `begun` (num_envs,) marks.
+
+        `begun` marks the environments whose episode has just started. V has the unit of a sum of rewards.
+        """
 
     def after(self, action: NDArray[np.int64], done: NDArray[np.bool_]) -> NDArray[np.float64]:
-        """V (copies, agents) after the actions (copies, agents); done (copies,): which copies restarted."""
+        """V (num_envs, agents) after the actions (num_envs, agents); `done` (num_envs,) marks what restarted."""
 
 
 class TrainingReward(VecEnvWrapper):

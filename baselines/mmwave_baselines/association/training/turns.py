@@ -170,6 +170,7 @@ class Learner:
         self.best: dict[str, Any] = {"rate": -np.inf, "steps": 0, "actor": self.actor.state_dict()}
 
     def weights(self) -> list[NDArray[np.float32]]:
+        """The actor's parameters as `play` takes them: of every layer the weight (out, in), then the bias (out,)."""
         layers = [*self.actor.hidden, self.actor.last]
         return [p.detach().numpy().astype(np.float32) for layer in layers for p in (layer.weight, layer.bias)]
 

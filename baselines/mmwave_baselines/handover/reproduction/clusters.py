@@ -16,7 +16,7 @@ from mmwave_baselines.handover.traces import AREAS
 from mmwave_gym.benchmark.reproduction import Table
 
 SIZES = (4, 40, 400)  # UEs an area
-APART_M = 32.0  # ours: distance of the areas in the convention of global places
+APART_M = 32.0  # ours: distance of the areas in the convention of global positions
 
 
 class Convention(NamedTuple):
@@ -57,7 +57,10 @@ QUICK_RUNS = (10, 4, 2)  # of one run there would be no interval
 
 
 def partition_accuracy(labels: NDArray[np.int64], area: NDArray[np.int64]) -> float:
-    """Share of UEs that the better naming of two clusters puts where A1 and A2 are one cluster and A3 the other."""
+    """Share of UEs that two clusters sort as the paper does: A1 and A2 in one, A3 in the other.
+
+    labels (ues,): 0 or 1, and the better naming of the two counts. area (ues,): 0 to 2 for A1 to A3.
+    """
     right = float((labels == (area == 2)).mean())
     return max(right, 1.0 - right)
 

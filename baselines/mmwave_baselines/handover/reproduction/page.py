@@ -47,9 +47,9 @@ def page(m: Measured, claims: Sequence[Claim], figures: str) -> str:
         f"![The index under ten conventions over the paper's]({figures}/table1.png)\n",
         _table1(m),
         "Means over runs with 95 % intervals; the last column is the root mean square of the logarithm of ours over "
-        "the paper's. The first row's slot and weight were fitted to this table (notes: some 550 combinations were "
-        "tried), so it is a fit and no prediction, and rivals come near: Table I does not tell the slot. All other "
-        "runs use slots of 50 ms, in which a block of 20 is a second.\n",
+        "the paper's. The first row's slot and weight were fitted to this table: we tried some 550 "
+        "combinations. So it is a fit and no prediction, and rivals come near: Table I does not tell the slot. All "
+        "other runs use slots of 50 ms, in which a block of 20 is a second.\n",
         "## Fig. 8: handovers against throughput\n",
         f"![Handovers against throughput for five betas]({figures}/figure8.png)\n",
         f"New UEs over 121 s, means over the first {TRADEOFF_WORLDS[quick]} worlds; numbers at points are beta. Mind "

@@ -90,7 +90,7 @@ def bandit_actions(traces: Traces, price: tuple[float, float], agent: Ucb, field
 
 
 def stay_actions(traces: Traces) -> Int64Array:
-    """The cell that serves first, for the whole episode."""
+    """Actions (ues, slots) that keep the first serving cell of every episode."""
     actions, serving = np.empty(traces.efficiency.shape[:2], np.int64), np.zeros(len(traces.efficiency), np.int64)
     for t in range(traces.slots):
         serving = np.where(traces.begins[:, t], traces.rsrq_db[:, t].argmax(axis=-1), serving)

@@ -1,4 +1,4 @@
-"""What the training scripts are told of this scenario."""
+"""How the training scripts train in this scenario, the object of its entry point in `mmwave_gym.training`."""
 
 from mmwave_baselines.handover.training.presets import PRESETS
 from mmwave_baselines.handover.training.shaping import potential

@@ -15,10 +15,11 @@ NEEDED_CONSTANTS = ("beta", "handover_energy_j", "interruption_s", "step_s")
 def hindsight_values(
     efficiency_bps_hz: NDArray[Any], departure: NDArray[np.int64], price: float, kept: float
 ) -> NDArray[np.float64]:
-    """Viterbi's values (copy, slot + 1, ue, cell): the best return from a slot on, by the cell that served before.
+    """Viterbi's values (episode, slot + 1, ue, cell): the best return from a slot on, by the cell that served before.
 
-    efficiency_bps_hz (copy, slot, ue, cell): the rate of every choice. departure (copy, ue): the first slot without
-    the UE. A handover costs `price` and keeps the share `kept` of its slot.
+    The return is the sum of rewards, each in bit/s/Hz. efficiency_bps_hz (episode, slot, ue, cell): the rate of every
+    choice. departure (episode, ue): the first slot without the UE. A handover costs `price` (bit/s/Hz) and leaves the
+    share `kept` of its slot for data.
     """
     copies, slots, ues, cells = efficiency_bps_hz.shape
     values = np.zeros((copies, slots + 1, ues, cells))
@@ -44,7 +45,7 @@ class HandoverPotential:
         self._slot = np.zeros((copies, 1), np.int64)
 
     def solve(self, begun: NDArray[np.bool_]) -> NDArray[np.float64]:
-        """Values of the copies whose episode has just begun; (copies, ues): those of all states now."""
+        """V of all present states, (num_envs, ues), after solving the environments that `begun` (num_envs,) marks."""
         batch = self._base.batch
         shown = batch.scenario.reveal(batch.episodes.of(np.flatnonzero(begun)), batch.state, "hindsight")
         slots = self._values.shape[1] - 1
@@ -57,7 +58,7 @@ class HandoverPotential:
         return self._values[copy, self._slot, ue, serving]
 
     def after(self, action: NDArray[np.int64], done: NDArray[np.bool_]) -> NDArray[np.float64]:
-        """(copies, ues): the value of the state that the actions have led to."""
+        """V (num_envs, ues) of the states that the actions (num_envs, ues) have led to; `done` is not used."""
         self._slot += 1
         copy, ue = self._at
         return self._values[copy, self._slot, ue, action]

@@ -73,7 +73,10 @@ class Search:
 
 
 def training_rewards(job: tuple[Task, Pair, float, int]) -> NDArray[np.float64]:
-    """Mean reward a slot of every training episode."""
+    """Mean reward a slot of every training episode, (episodes,), bit/s/Hz; NaN where an episode failed.
+
+    job: the task, hysteresis in dB and time-to-trigger in slots, the slot in s, the number of episodes.
+    """
     task, (hysteresis_db, slots), step_s, episodes = job
     rows = evaluate(A3(hysteresis_db, slots * step_s), task, episodes=episodes, split="train")
     return np.array([np.nan if row["reward"] is None else row["reward"] for row in rows])

@@ -45,7 +45,11 @@ def least_powers(network: Network, target: FloatArray) -> tuple[FloatArray, Bool
 
 
 def solve(matrix: FloatArray, vector: FloatArray) -> FloatArray:
-    """Batched matrix^-1 vector; a singular one among them is nudged, and its solution is huge."""
+    """x (…, A) with matrix x = vector, for matrix (…, A, A) and vector (…, A).
+
+    If one of the matrices is singular, 1e-13 is added to all diagonals, so that its solution is huge and no error stops
+    the others.
+    """
     try:
         return np.linalg.solve(matrix, vector[..., None])[..., 0]
     except np.linalg.LinAlgError:
@@ -146,7 +150,10 @@ def aim(network: Network, chosen: BoolArray) -> tuple[FloatArray, FloatArray, Bo
 def towards(
     network: Network, target: FloatArray, start: FloatArray, anchor: FloatArray, halvings: int = 20
 ) -> FloatArray:
-    """The powers nearest to `start` that reach the targets, on the line in ln p to `anchor`, which reaches them."""
+    """Powers (N, A) mW on the line in ln p from `anchor` to `start`, as near to `start` as the targets allow.
+
+    target (N, A): linear SINRs. start, anchor (N, A), mW: powers; those of `anchor` reach the targets.
+    """
 
     def reaches(power: FloatArray) -> BoolArray:
         enough: BoolArray = sinr(network, power) >= target * (1.0 - ROUND_OFF)

@@ -65,13 +65,15 @@ class Large:
         return np.asarray((heard + np.multiply.outer(power_mw.mean(axis=0), self._far)).T)
 
     def charged(self, price: FloatArray) -> FloatArray:
-        """F' x, the way back of `interference`, of the same shapes."""
+        """F' x for x (A,) or (A, K), of the same shape: what each base station costs at prices x of interference."""
         return np.asarray(self._back @ price + (self._far @ price) / len(self.noise))
 
     def sinr(self, power_mw: FloatArray) -> FloatArray:
+        """Linear SINR of every user at powers in mW, (A,) each, or (A, K) each for K columns of powers."""
         return power_mw / self.interference(power_mw)
 
     def satisfied(self, power_mw: FloatArray) -> BoolArray:
+        """Whether each user reaches q at powers in mW, (A,) each, or (A, K) each for K columns of powers."""
         reached: BoolArray = self.sinr(power_mw) >= self.qos_sinr * (1.0 - ROUND_OFF)
         return reached
 
@@ -82,6 +84,7 @@ class Large:
 
 
 def full_power_large(network: Large) -> FloatArray:
+    """Pmax at every base station, (A,) mW."""
     return np.full(len(network.own_gain), network.power_mw[1])
 
 

@@ -22,7 +22,7 @@ Worth = Callable[[BoolArray, FloatArray, float], FloatArray]
 
 
 def levels_mw(network: Network, count: int) -> FloatArray:
-    """`count` powers equally spaced in dB over the box, mW."""
+    """Powers equally spaced in dB from Pmin to Pmax, (count,) mW."""
     return np.geomspace(*network.power_mw, count)
 
 
@@ -55,12 +55,18 @@ def penalised_sum(network: Network, power_mw: FloatArray, weight: float = 1000.0
 
 
 def served(present: BoolArray, ratio: FloatArray, qos: float) -> FloatArray:
-    """log2(1 + SINR) of those who are present and reach q."""
+    """log2(1 + SINR) in bit/s/Hz of users that are present and reach q, 0 for others: (…, A), element-wise.
+
+    present (…, A). ratio (…, A): linear SINRs. qos: q, linear.
+    """
     return np.where(present & (ratio >= qos * (1.0 - ROUND_OFF)), np.log1p(ratio) / LN2, 0.0)
 
 
 def penalised(present: BoolArray, ratio: FloatArray, qos: float, weight: float = 1000.0) -> FloatArray:
-    """Each one's part of `penalised_sum`."""
+    """Each user's term of `penalised_sum` in bit/s/Hz, 0 for whoever is absent: (…, A), element-wise.
+
+    present (…, A). ratio (…, A): linear SINRs. qos: q, linear.
+    """
     missed = np.log(qos / np.minimum(np.maximum(ratio, 1e-300), qos))
     return np.where(present, (np.log1p(ratio) - weight * missed) / LN2, 0.0)
 

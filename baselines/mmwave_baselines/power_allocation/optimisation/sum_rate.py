@@ -39,7 +39,11 @@ def wmmse_iteration(
     high: FloatArray,
     iterations: int,
 ) -> FloatArray:
-    """Powers after updates from the amplitudes `high`, given p to F p + eta, x to F' x, and the amplitudes allowed."""
+    """Powers in mW after `iterations` of weighted MMSE from the amplitudes `high`; (N, A), or (A,) of one network.
+
+    interference: p to F p + eta, mW. charged: x to F' x. low, high: least and greatest amplitudes, sqrt(mW). All arrays
+    have the shape of the powers; `low` may be a scalar. Source: as `wmmse`.
+    """
     amplitude = high
     for _ in range(iterations):
         power = amplitude**2

@@ -1,6 +1,6 @@
 """What the reproduction of arXiv 1804.05757 measures from tables.
 
-Intervals are of runs, of which each is one order of the sixteen places with links of its own; differences are paired.
+Intervals are over runs. A run is one order of the sixteen positions, with links of its own. Differences are paired.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ BOUNDED = ("jain", "satisfied", "all", "rests", "steady_satisfied")
 
 
 def jain(capacity: Float64Array) -> Float64Array:
-    """Jain's index along the last axis."""
+    """Jain's index (…) of capacities (…, members) in bit/s/Hz, along the last axis."""
     return np.asarray(capacity.sum(axis=-1) ** 2 / (capacity.shape[-1] * (capacity**2).sum(axis=-1)))
 
 

@@ -1,9 +1,9 @@
 """A3C of the handover paper in a street, where the next observation depends on the actions.
 
-Each UE is a copy of the environment. All fetch the weights when a block of n = 20 decisions begins and play it side by
+Each UE is an environment copy. All fetch the weights when a block of n = 20 decisions begins and play it side by
 side; then the server takes one step along the mean of their gradients, as the stable mode does in the paper's world.
 So there is no delay to simulate, and the same command gives the same weights. All UEs of a street share one server:
-what clustering tells apart, places and ways to move, is common to them.
+what clustering would tell apart, positions and ways to move, is common to them.
 
 Other than in the paper's world:
 
@@ -97,7 +97,7 @@ class Street:
         return {}
 
     def copies(self, count: int, seed: int, first_episode: int) -> ScenarioVecEnv:
-        """So many copies of the environment, whose observations are in their units."""
+        """A VecEnv of `count` environments whose observations keep their units."""
         return ScenarioVecEnv(self.scenario, count, seed, normalise=False, first_episode=first_episode)
 
     def imitate(self, args: A3c, server: Server, members: Any) -> tuple[Server, float]:
@@ -156,7 +156,7 @@ class Player:
         self._hidden, self._cell = np.zeros((2, ues, street.shape.units))
 
     def block(self, weights: Float64Array) -> Played:
-        """Play BLOCK decisions of every UE with these weights."""
+        """What BLOCK decisions of every UE with the network's weights (size,) bring."""
         shape, mode = self.street.shape, self.mode
         tapes, rows = [], []
         for _ in range(BLOCK):
@@ -182,14 +182,17 @@ def _joined(tapes: list[Tape]) -> Tape:
 
 
 def direction(shape: Shape, weights: Float64Array, played: Played, mode: Mode) -> Float64Array:
-    """The way up of Algorithm 2, mean over the UEs, (size,)."""
+    """The ascent direction of Algorithm 2, mean over the UEs, (size,), at weights (size,)."""
     target = n_step_targets(played.reward, played.ends, played.after, played.discount)
     d_logits, d_value = actor_critic(played.tape, played.action, target, mode.entropy)
     return backward(shape, weights, played.tape, d_logits, d_value, summed=True) / len(played.after)
 
 
 def push(server: Server, upwards: Float64Array, mode: Mode, block: int, blocks: int) -> None:
-    """One step of the server, in place; in the first blocks of critic's head alone."""
+    """Move the server's weights one step along `upwards` (size,), in place.
+
+    In the first `mode.warmup` blocks only the critic's head changes.
+    """
     rate = mode.learning_rate * (1.0 + (mode.final_rate - 1.0) * block / max(blocks - 1, 1))
     kept = server.weights[: server.shape.critic.start].copy() if block < mode.warmup else server.weights[:0]
     rmsprop(server.weights, server.mean_square, upwards, rate, mode.decay, mode.epsilon)
@@ -197,7 +200,10 @@ def push(server: Server, upwards: Float64Array, mode: Mode, block: int, blocks: 
 
 
 def centre(server: Server, played: Played) -> None:
-    """Begin with the value that the mean reward would have for ever: far off it, all actions alike look bad or good."""
+    """Set the critic's bias so that its mean value is that of the mean reward for ever.
+
+    With a critic far from that value, all actions look bad, or all look good.
+    """
     mean = played.reward.mean() / (1.0 - played.discount.mean())
     server.weights[-1] += mean - played.tape.value.mean()  # the bias of the critic's head
 

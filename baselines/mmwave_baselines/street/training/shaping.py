@@ -10,7 +10,7 @@ from mmwave_gym.api.sb3 import ScenarioVecEnv
 
 
 class StreetPotential:
-    """Values in hindsight along the decisions of a street; a handover passes several, a lost link too."""
+    """V in hindsight along the decisions of a street; a handover or a lost link takes several decisions."""
 
     def __init__(self, base: ScenarioVecEnv):
         self._base = base
@@ -18,6 +18,10 @@ class StreetPotential:
         self._values: NDArray[np.float64] | None = None
 
     def solve(self, begun: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """V of all present states, (num_envs, 1), after solving the environments that `begun` (num_envs,) marks.
+
+        V is in bit/s/Hz times 100 ms, the unit of a sum of rewards.
+        """
         batch = self._base.batch
         shown = batch.scenario.reveal(batch.episodes.of(np.flatnonzero(begun)), batch.state, "hindsight")
         best = bound(shown["sinr_ahead_db"](), shown["rsrp_ahead_dbm"](), self._constants)
@@ -33,4 +37,5 @@ class StreetPotential:
         return self._values[np.arange(len(decision)), decision, state.serving][:, None]
 
     def after(self, action: NDArray[np.int64], done: NDArray[np.bool_]) -> NDArray[np.float64]:
-        return np.where(done[:, None], 0.0, self._now())  # a copy that is done has begun anew already
+        """V (num_envs, 1) after the actions (num_envs, 1), 0 where `done` (num_envs,) marks an end; unit as `solve`."""
+        return np.where(done[:, None], 0.0, self._now())  # an environment that is done has restarted already
