@@ -285,7 +285,7 @@ def _states(test: _Test) -> None:
 
 
 def _order(test: _Test) -> None:
-    replay = test.recording.again(np.roll(test.recording.copies, 1)[::-1])
+    replay = test.recording.again(np.roll(test.recording.envs, 1)[::-1])
     todo = "Let each row depend on its own observation, memory and rng alone."
     for t in range(test.steps):
         test.compare("order", replay, replay.step(t), slice(None), todo)
@@ -303,7 +303,7 @@ def _batch(test: _Test) -> None:
 def _start(test: _Test) -> None:
     """Half-way the first copy's episode begins anew; the others go on."""
     replay, half = test.recording.again(), test.steps // 2 | 1  # odd: no multiple of what an agent may count in
-    first = test.recording.copies == 0
+    first = test.recording.envs == 0
     checked = ~first if getattr(test.agent, "carries", False) else np.ones(test.num_envs, bool)
     todo = "Reset the rows that episode_start marks, no others; carries = True says that what is learnt outlives it."
     for t in range(test.steps):

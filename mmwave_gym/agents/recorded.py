@@ -21,7 +21,7 @@ _CHANCE = 41  # of the agents that are recorded; any number
 
 @dataclass
 class Frame:
-    """One step of all environment copies; arrays are (num_envs, num_agents, …), `elapsed_s` is (num_envs,)."""
+    """One step of all environments; arrays are (num_envs, num_agents, …), `elapsed_s` is (num_envs,)."""
 
     observation: NDArray[np.float32]
     started: NDArray[np.bool_]
@@ -45,26 +45,26 @@ class Frame:
 class RecordedView(View):
     """A view of some environments of a recording. `behind` is another world, for an agent that reads the batch.
 
-    copies: (n,), indices of the recorded environments that this view shows.
+    envs: (n,), indices of the recorded environments that this view shows.
     """
 
-    def __init__(self, frames: list[Frame], copies: Int64Array, access: str, behind: Batch):
-        super().__init__(behind, access, slice(0, len(copies)))
-        self.frames, self.copies = frames, copies
-        self.at = np.zeros(len(copies), np.int64)
+    def __init__(self, frames: list[Frame], envs: Int64Array, access: str, behind: Batch):
+        super().__init__(behind, access, slice(0, len(envs)))
+        self.frames, self.envs = frames, envs
+        self.at = np.zeros(len(envs), np.int64)
         """(n,): the step at which each environment is shown."""
         self.after = False
         """Are environments shown as they are after that step?"""
 
     def shown(self, what: str) -> NDArray[Any]:
         """The array `what` of the frames that are shown now, (n, …)."""
-        steps = zip(self.at.tolist(), self.copies.tolist(), strict=True)
+        steps = zip(self.at.tolist(), self.envs.tolist(), strict=True)
         return np.stack([getattr(self.frames[t], what)[c] for t, c in steps])
 
     def look(self, *names: str) -> dict[str, NDArray[Any]]:
         seen, which = {}, "known_after" if self.after else "known"
         for name in names or self.frames[0].known:
-            steps = zip(self.at.tolist(), self.copies.tolist(), strict=True)
+            steps = zip(self.at.tolist(), self.envs.tolist(), strict=True)
             seen[name] = _stacked([getattr(self.frames[t], which)[name][c] for t, c in steps])
             seen[name].flags.writeable = False
         return seen
@@ -92,11 +92,11 @@ class Call:
 
 
 class Play:
-    """An agent with a state of its own in some environments, `copies` (n,)."""
+    """An agent with a state of its own in some environments, `envs` (n,)."""
 
-    def __init__(self, agent: Any, view: View, copies: Int64Array):
+    def __init__(self, agent: Any, view: View, envs: Int64Array):
         self.agent, self.view = agent, view
-        self.rng = RowRng([self.chance(c, slot) for c in copies.tolist() for slot in range(view.num_agents)])
+        self.rng = RowRng([self.chance(c, slot) for c in envs.tolist() for slot in range(view.num_agents)])
         self.begins = hasattr(agent, "begin")
         self.state = agent.begin(view, self.rng) if self.begins else None
         self.calls: list[Call] = []
@@ -134,10 +134,10 @@ class Recording:
 
     def __init__(self, agent: Any, batch: Batch, behind: Batch, carries: bool):
         self.agent, self.batch, self.behind, self._carries = agent, batch, behind, carries
-        self.copies = np.arange(batch.num_envs)
+        self.envs = np.arange(batch.num_envs)
         self.frames: list[Frame] = []
         self._view = View(batch, sees(agent))
-        self.play = Play(agent, self._view, self.copies)
+        self.play = Play(agent, self._view, self.envs)
         self._started = np.ones((batch.num_envs, batch.scenario.num_agents), bool)
 
     def show(self) -> Frame:
@@ -170,18 +170,18 @@ class Recording:
         mask = self.batch.action_mask()
         return None if mask is None else mask.copy()
 
-    def again(self, copies: Any = None) -> Replay:
-        """A second play of the same frames: all environments, or `copies` (n,) in their order."""
-        return Replay(self, self.copies if copies is None else np.asarray(copies))
+    def again(self, envs: Any = None) -> Replay:
+        """A second play of the same frames: all environments, or `envs` (n,) in their order."""
+        return Replay(self, self.envs if envs is None else np.asarray(envs))
 
 
 class Replay:
     """A second play of a recording."""
 
-    def __init__(self, recording: Recording, copies: Int64Array):
+    def __init__(self, recording: Recording, envs: Int64Array):
         agent = recording.agent
-        self.view = RecordedView(recording.frames, copies, sees(agent), recording.behind)
-        self.play = Play(agent, self.view, copies)
+        self.view = RecordedView(recording.frames, envs, sees(agent), recording.behind)
+        self.play = Play(agent, self.view, envs)
         self._learns = learns(agent)
 
     def step(self, at: int | Int64Array, starts: NDArray[np.bool_] | bool = False, ends: Any = False) -> NDArray[Any]:
@@ -209,11 +209,11 @@ class Replay:
         """(n, num_agents, …): the agent's actions at this step when it was recorded."""
         return self.view.shown("action")
 
-    def restart_chance(self, copies: Int64Array) -> None:
-        """Start the agent's chance again from its first draw, in the environments `copies`, (k,) indices below n."""
+    def restart_chance(self, envs: Int64Array) -> None:
+        """Start the agent's chance again from its first draw, in the environments `envs`, (k,) indices below n."""
         slots = self.view.num_agents
-        rows = [(c, slot) for c in np.asarray(copies).tolist() for slot in range(slots)]
-        generators = [self.play.chance(int(self.view.copies[c]), slot) for c, slot in rows]
+        rows = [(c, slot) for c in np.asarray(envs).tolist() for slot in range(slots)]
+        generators = [self.play.chance(int(self.view.envs[c]), slot) for c, slot in rows]
         self.play.rng.restart(np.array([c * slots + slot for c, slot in rows]), generators)
 
 

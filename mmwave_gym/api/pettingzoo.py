@@ -97,13 +97,13 @@ class _OneCopy:
             self._renderer = make_renderer(self.batch, self.render_mode)
         self._renderer.record(outcome)
 
-    def _observations(self, places: dict[str, int]) -> dict[str, Any]:
+    def _observations(self, slots: dict[str, int]) -> dict[str, Any]:
         observed = self.batch.observe()[0]
         if not self._masked:
-            return {agent: observed[place].copy() for agent, place in places.items()}
+            return {agent: observed[slot].copy() for agent, slot in slots.items()}
         mask = self.batch.action_mask()
         allowed = mask[0].astype(np.int8)  # type: ignore[index]
-        return {a: {"observation": observed[p].copy(), "action_mask": allowed[p].copy()} for a, p in places.items()}
+        return {a: {"observation": observed[p].copy(), "action_mask": allowed[p].copy()} for a, p in slots.items()}
 
 
 class ScenarioParallelEnv(_OneCopy, ParallelEnv[str, Any, Any]):
@@ -117,15 +117,15 @@ class ScenarioParallelEnv(_OneCopy, ParallelEnv[str, Any, Any]):
         super().__init__(scenario, render_mode, **keywords)
         if self.scenario.turn_based:
             raise ValueError(f"in {scenario} one agent decides at a time: use env() or raw_env(), the AEC API.")
-        self._places: dict[str, int] = {}  # of the agents present
+        self._slots: dict[str, int] = {}  # of the agents present
 
     def reset(
         self, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
         self._begin(seed)
-        self._places = self._seated()
-        self.agents = list(self._places)
-        return self._observations(self._places), {agent: {} for agent in self.agents}
+        self._slots = self._seated()
+        self.agents = list(self._slots)
+        return self._observations(self._slots), {agent: {} for agent in self.agents}
 
     def step(self, actions: dict[str, Any]) -> tuple[dict[str, Any], Any, Any, Any, dict[str, dict[str, Any]]]:
         if not self.agents:
@@ -134,33 +134,33 @@ class ScenarioParallelEnv(_OneCopy, ParallelEnv[str, Any, Any]):
         self._record(outcome)
         truncated = bool(outcome.truncated[0])
         # Newcomers are told of with their first observation, but nobody arrives when all is over.
-        before, after = self._places, {} if truncated else self._seated()
+        before, after = self._slots, {} if truncated else self._seated()
         everyone = {**before, **after}
         over = {a: a in before and bool(outcome.terminated[0, p]) for a, p in everyone.items()}
         observations = self._observations(everyone)
         rewards = {a: float(outcome.reward[0, p]) if a in before else 0.0 for a, p in everyone.items()}
         infos = {a: self._info(outcome, p) if a in before else {} for a, p in everyone.items()}
-        self._places = after
-        self.agents = list(self._places)
+        self._slots = after
+        self.agents = list(self._slots)
         return observations, rewards, over, dict.fromkeys(everyone, truncated), infos
 
     def _seated(self) -> dict[str, int]:
-        return {self._name(i): place for place, i in enumerate(self.batch.agent_ids()[0].tolist()) if i >= 0}
+        return {self._name(i): slot for slot, i in enumerate(self.batch.agent_ids()[0].tolist()) if i >= 0}
 
     def _joint(self, actions: dict[str, Any]) -> NDArray[Any]:
         if missing := [a for a in self.agents if a not in actions]:
             raise ValueError(f"every agent needs an action; none was given for {', '.join(missing[:5])}.")
-        if strangers := [a for a in actions if a not in self._places]:
+        if strangers := [a for a in actions if a not in self._slots]:
             raise ValueError(f"there is no agent {strangers[0]!r} now; present are {', '.join(self.agents[:5])} ….")
         space = self.scenario.action_space
         kind = np.float64 if isinstance(space, spaces.Box) else np.int64
-        idle = np.zeros((self.scenario.num_agents, *(space.shape or ())), kind)  # what empty places do means nothing
-        for agent, place in self._places.items():
-            idle[place] = checked_action(space, actions[agent], ())
+        idle = np.zeros((self.scenario.num_agents, *(space.shape or ())), kind)  # what empty slots do means nothing
+        for agent, slot in self._slots.items():
+            idle[slot] = checked_action(space, actions[agent], ())
         return idle[None]
 
-    def _info(self, outcome: Outcome, place: int) -> dict[str, Any]:
-        info = {n: float(v[0, place] if v.ndim == 2 else v[0]) for n, v in outcome.metrics.items()}
+    def _info(self, outcome: Outcome, slot: int) -> dict[str, Any]:
+        info = {n: float(v[0, slot] if v.ndim == 2 else v[0]) for n, v in outcome.metrics.items()}
         info["elapsed_s"] = float(outcome.elapsed_s[0])
         return info
 

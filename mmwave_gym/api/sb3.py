@@ -96,14 +96,14 @@ class ScenarioVecEnv(VecEnv):
         self.normalised = normalise
         self.normalisation = Normalisation(scenario.fields)
         self.render_mode: str | None = None
-        self._copies, self._places = n_envs, scenario.num_agents
+        self._n_envs, self._num_slots = n_envs, scenario.num_agents
         self._first_episode = first_episode
         self._attributes: dict[str, list[Any]] = {}
         size = scenario.fields.size
         box = spaces.Box(-1.0, 1.0, (size,), np.float32) if normalise else observation_box(scenario)
-        super().__init__(n_envs * self._places, box, scenario.action_space)
+        super().__init__(n_envs * self._num_slots, box, scenario.action_space)
 
-        shape = (n_envs, self._places)
+        shape = (n_envs, self._num_slots)
         self._condenser = RunningCondenser(scenario.metrics, *shape)
         self._present = np.ones(shape, bool)
         self._actions: NDArray[Any] | None = None
@@ -117,12 +117,12 @@ class ScenarioVecEnv(VecEnv):
     def reset(self) -> NDArray[np.float32]:
         if self._new_seed is not None:
             first = self._new_seed * SEED_SPACING
-            self.batch.reset([EpisodeKey(first + i, self._first_episode) for i in range(self._copies)])
+            self.batch.reset([EpisodeKey(first + i, self._first_episode) for i in range(self._n_envs)])
             self._new_seed = None
         else:
-            self.batch.restart(np.arange(self._copies))
+            self.batch.restart(np.arange(self._n_envs))
         self._started = True
-        self._condenser.restart(np.arange(self._copies), ended=False)
+        self._condenser.restart(np.arange(self._n_envs), ended=False)
         self._seat()
         self._reset_seeds()
         self._reset_options()
@@ -132,7 +132,7 @@ class ScenarioVecEnv(VecEnv):
         if not self._started:
             raise ResetNeeded("call reset() before step().")
         joint = checked_action(self.action_space, actions, (self.num_envs,))
-        self._actions = joint.reshape(self._copies, self._places, *joint.shape[1:])
+        self._actions = joint.reshape(self._n_envs, self._num_slots, *joint.shape[1:])
 
     def step_wait(self) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_], list[dict[str, Any]]]:
         if self._actions is None:
@@ -140,7 +140,7 @@ class ScenarioVecEnv(VecEnv):
         self.outcome = outcome = self.batch.step(self._actions)
         self._actions = None
         was = self._present
-        self._condenser.add(outcome, was if self._places > 1 else None)
+        self._condenser.add(outcome, was if self._num_slots > 1 else None)
         observation = self.batch.observe()
         over, done = self._ends(outcome, was)
         infos: list[dict[str, Any]] = [_NO_INFO] * self.num_envs
@@ -172,7 +172,7 @@ class ScenarioVecEnv(VecEnv):
     def seed(self, seed: int | None = None) -> Sequence[int | None]:
         """The next `reset` begins anew with this training seed."""
         self._new_seed = self._checked_seed(secrets.randbits(40) if seed is None else seed)
-        return [self._new_seed * SEED_SPACING + i // self._places for i in range(self.num_envs)]
+        return [self._new_seed * SEED_SPACING + i // self._num_slots for i in range(self.num_envs)]
 
     # ------------------------------------------------------------------ for those who look at training
 
@@ -226,7 +226,7 @@ class ScenarioVecEnv(VecEnv):
         return int(seed)
 
     def _seat(self) -> None:
-        if self._places > 1:
+        if self._num_slots > 1:
             self._present = self.batch.agent_ids() >= 0
 
     def _shown(self, observation: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -235,13 +235,13 @@ class ScenarioVecEnv(VecEnv):
         if not self.normalised:
             return shown
         shown = self.normalisation(shown)
-        if self._places > 1 and not self._present.all():
+        if self._num_slots > 1 and not self._present.all():
             shown[~self._present.reshape(-1)] = 0.0
         return shown
 
     def _ends(self, outcome: Outcome, was: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Environments that are over, (N,), and agents whose steps end, (N, A); moves `_present` on."""
-        if self._places == 1:
+        if self._num_slots == 1:
             over = outcome.truncated | outcome.terminated[:, 0]
             return over, over[:, None]
         self._seat()
@@ -260,12 +260,12 @@ class ScenarioVecEnv(VecEnv):
         now = round(time.time() - self._began, 6)
         for i in np.flatnonzero(done).tolist():
             infos[i] = {"terminal_observation": final[i].copy(), "TimeLimit.truncated": False}
-        copies, places = np.nonzero(done & was)
-        steps, returns, condensed = self._condenser.agent_episodes(copies, places)
+        envs, slots = np.nonzero(done & was)
+        steps, returns, condensed = self._condenser.agent_episodes(envs, slots)
         del condensed["reward"]  # a step; "r" is the sum
-        truncated = ~outcome.terminated[copies, places]
+        truncated = ~outcome.terminated[envs, slots]
         told = zip(returns.tolist(), steps.astype(int).tolist(), *(c.tolist() for c in condensed.values()), strict=True)
-        for i, cut, (r, length, *means) in zip(copies * self._places + places, truncated.tolist(), told, strict=True):
+        for i, cut, (r, length, *means) in zip(envs * self._num_slots + slots, truncated.tolist(), told, strict=True):
             infos[i]["TimeLimit.truncated"] = cut
             infos[i]["episode"] = {"r": r, "l": length, "t": now, **dict(zip(condensed, means, strict=True))}
         self._condenser.begin_agents(done)

@@ -193,7 +193,7 @@ def one_agent_view_is_one_agent_of_the_parallel_env(case: Case) -> None:
     assert same(observation, _seen(everybody[first]))
     for t in range(100):
         observation, reward, terminated, truncated, info = env.step(script(t))
-        chosen = {agent: joint[-1][0, place] for agent, place in together._places.items()}
+        chosen = {agent: joint[-1][0, place] for agent, place in together._slots.items()}
         everybody, *answers = together.step(chosen)
         assert same(observation, _seen(everybody[first]))
         if info.pop("action_mask", None) is not None:

@@ -45,11 +45,11 @@ class Record:
         self.sum_rate, self.satisfied_rate, self.share = np.zeros((3, bins))  # sums over those slots
         self.rate_now = self.satisfied_rate_now = self.share_now = 0.0
         self.changes: list[int] = []  # slots
-        places = self.world.num_agents
-        self.left_slot, self.came_slot, self.moved_slot = np.full((3, places), -NEWS_SLOTS)
-        self.colour = np.zeros(places, np.int64)  # of the cluster of which a place is the head
+        slots = self.world.num_agents
+        self.left_slot, self.came_slot, self.moved_slot = np.full((3, slots), -NEWS_SLOTS)
+        self.colour = np.zeros(slots, np.int64)  # of the cluster whose head sits in the slot
         self._before = self.present.copy(), self.head.copy()
-        self._paint(np.full(places, -1))
+        self._paint(np.full(slots, -1))
 
     def add(self, outcome: Outcome) -> None:
         """Note the slot that was just played, and which base stations came, left or got another head in it."""
