@@ -8,7 +8,8 @@ from typing import Any
 
 from mmwave_gym.agents.files import load_policy
 from mmwave_gym.agents.protocol import AgentError
-from mmwave_gym.agents.registry import named
+from mmwave_gym.agents.registry import is_file, named
+from mmwave_gym.core.errors import told
 
 
 def load_agent(agent: Any, scenario: str | None = None, task: Any = None) -> Any:
@@ -21,13 +22,21 @@ def load_agent(agent: Any, scenario: str | None = None, task: Any = None) -> Any
     if not isinstance(agent, str | Path):
         return _prepared(agent, task, None)
     text = str(agent)
-    if text.endswith((".npz", ".zip", ".json")):
-        return load_policy(text)
-    name, _, seed = text.partition("@")
-    if seed and not seed.isdigit():
-        raise AgentError(f"the training seed in {text!r} must be a number, as in 'ppo@3'.")
-    found = named(name, scenario) if ":" not in name else _imported(name)
+    found = find(text, scenario)
+    if is_file(text):
+        return found
+    seed = text.partition("@")[2]
     return _prepared(found, task, int(seed) if seed else None)
+
+
+def find(agent: str, scenario: str | None = None) -> Any:
+    """What a text names, not yet made for a task: a class or factory, or the policy of a file. Raises AgentError."""
+    if is_file(agent):
+        return load_policy(agent)
+    name, _, seed = agent.partition("@")
+    if seed and not seed.isdigit():
+        raise AgentError(f"the training seed in {agent!r} must be a number, as in 'ppo@3'.")
+    return named(name, scenario) if ":" not in name else _imported(name)
 
 
 def _imported(name: str) -> Any:
@@ -35,7 +44,7 @@ def _imported(name: str) -> Any:
     try:
         return getattr(importlib.import_module(module), attribute)
     except (ImportError, ValueError) as error:  # ValueError: an empty name
-        raise AgentError(f"cannot import {module!r} for the agent {name!r}: {error}.") from error
+        raise AgentError(f"cannot import {module!r} for the agent {name!r}: {told(error)}.") from error
     except AttributeError:
         raise AgentError(f"the module {module!r} has no {attribute!r}.") from None
 

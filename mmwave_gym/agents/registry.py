@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from typing import Any
 
 from mmwave_gym.agents.protocol import AgentError
 from mmwave_gym.core import rooms
 from mmwave_gym.core.checks import unknown
+from mmwave_gym.core.errors import told
 
 GROUP = "mmwave_gym.agents"
 
@@ -27,6 +29,11 @@ def _found() -> dict[str, EntryPoint]:
     return dict(sorted(found.items()))
 
 
+def is_file(agent: str) -> bool:
+    """Does this text name the file of a policy?"""
+    return agent.endswith((".npz", ".zip", ".json"))
+
+
 def agents(scenario: str | None = None) -> list[str]:
     """Names of the agents found: "a3", … of a scenario, or "handover/a3", … of all. ValueError: unknown scenario."""
     if scenario is None:
@@ -37,7 +44,7 @@ def agents(scenario: str | None = None) -> list[str]:
 
 def training_seeds(agent: str, scenario: str, task: Any = None) -> tuple[int | None, ...]:
     """The training seeds that a named agent ships for a task, (None,) for one that is not trained."""
-    if ":" in agent or "@" in agent or agent.endswith((".npz", ".zip", ".json")):
+    if ":" in agent or "@" in agent or is_file(agent):
         return (None,)
     seeds = getattr(named(agent, scenario), "training_seeds", None)
     found = seeds(task) if callable(seeds) else seeds
@@ -50,13 +57,18 @@ def named(name: str, scenario: str | None) -> Any:
     if "/" not in name and scenario is None:
         full = next((f for f in found if f.split("/", 1)[1] == name), name)
     if full not in found:
+        if Path(name).is_dir():
+            raise AgentError(f"{name} is a folder, not an agent: name the policy in it, such as {name}/policy.npz.")
         known = list(found) if scenario is None or "/" in name else agents(scenario)
         what = f"{scenario} agent" if scenario else "agent"
-        raise AgentError(f"{unknown(what, name, known)} Others: 'package:Class' or a file.")
+        raise AgentError(
+            f"{unknown(what, name, known)} Others: 'package:Class' or a file. A new line of a package's pyproject.toml "
+            "counts once the package is installed again."
+        )
     try:
         return found[full].load()
     except Exception as error:  # whatever somebody else's module raises when it is imported
-        raise AgentError(f"the agent {full!r} ({found[full].value}) cannot be loaded: {error}.") from error
+        raise AgentError(f"the agent {full!r} ({found[full].value}) cannot be loaded: {told(error)}.") from error
 
 
 def policy_class(name: str) -> Any:

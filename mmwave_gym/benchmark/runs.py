@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from mmwave_gym.agents.loading import load_agent
+from mmwave_gym.agents.loading import find, load_agent
 from mmwave_gym.agents.protocol import AgentError, NotApplicable, sees
 from mmwave_gym.agents.registry import agents, training_seeds
 from mmwave_gym.benchmark.evaluation import BLOCK, evaluate, metric_units
@@ -48,7 +48,8 @@ def jobs_of(task: Task, agent: str, episodes: int | None = None, full: bool = Tr
         costly = not full and _is_expensive(agent, task)
     except AgentError:
         seeds, costly = (None,), False  # the run itself will say what is wrong, in its row
-    return [] if costly else [Job(task, agent, seed, episodes or task.episodes) for seed in seeds]
+    count = task.episodes if episodes is None else episodes
+    return [] if costly else [Job(task, agent, seed, count) for seed in seeds]
 
 
 def _is_expensive(agent: str, task: Task) -> bool:
@@ -156,11 +157,32 @@ def suite_jobs(
 ) -> list[Job]:
     """All runs of the tasks: the agents `names` (default: all found for the scenario), and those of `also`.
 
-    `most_seeds` limits the training seeds of an agent.
+    A name plays in the scenarios that have an agent of it. `most_seeds` limits the training seeds of an agent.
+    Raises AgentError, before anything is played, for an agent that no task can find.
     """
+    chosen = list(tasks)
+    plays = {agent: _findable(agent, chosen) for agent in (*names, *also)}
     return [
         job
-        for task in tasks
+        for task in chosen
         for agent in (*(names or agents(task.scenario_name)), *also)
+        if task.scenario_name in plays.get(agent, (task.scenario_name,))
         for job in jobs_of(task, agent, episodes, full)[:most_seeds]
     ]
+
+
+def _findable(agent: str, tasks: Sequence[Task]) -> set[str]:
+    """The scenarios of the tasks that know an agent; AgentError, that of the last one, where none does."""
+    found: set[str] = set()
+    fault = None
+    for scenario in dict.fromkeys(task.scenario_name for task in tasks):
+        try:
+            find(agent, scenario)
+            found.add(scenario)
+        except AgentError as error:
+            fault = error
+            if agent.partition("@")[0] in agents(scenario):
+                found.add(scenario)  # known but broken: its row will say why
+    if fault is not None and not found:
+        raise fault
+    return found

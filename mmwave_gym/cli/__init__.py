@@ -15,7 +15,7 @@ from mmwave_gym.cli.evaluate import evaluate
 from mmwave_gym.cli.leaderboard import leaderboard
 from mmwave_gym.cli.list import list_
 from mmwave_gym.cli.new import new
-from mmwave_gym.cli.output import err
+from mmwave_gym.cli.output import err, line
 from mmwave_gym.cli.page import page
 from mmwave_gym.cli.render import render
 from mmwave_gym.cli.reproduce import reproduce
@@ -43,10 +43,12 @@ for room in rooms.rooms().values():
 
 def main(words: Sequence[str] | None = None) -> None:
     """Entry point, by default with the words of the process: bad input is one line on stderr and exit code 2."""
+    if (here := os.getcwd()) not in sys.path:
+        sys.path.append(here)  # a script has its own folder there instead; `package:Class` is a file beside one's work
     try:
         app(words, prog_name="mmwave-gym")
     except (ValueError, TypeError, OSError, gymnasium.error.Error, ImportError) as error:
         if os.environ.get("MMWAVE_DEBUG"):
             raise
-        err.print(f"mmwave-gym: {error}", markup=False, highlight=False, soft_wrap=True)
+        err.print(f"mmwave-gym: {line(error)}", markup=False, highlight=False, soft_wrap=True)
         sys.exit(2)

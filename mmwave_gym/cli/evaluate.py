@@ -24,9 +24,9 @@ def evaluate(
     task: TaskName = None,
     env: Annotated[str | None, typer.Option(help="an environment id, for a task of your own")] = None,
     episodes: Annotated[
-        int | None, typer.Option(help="how many test episodes; the task's own number if not given")
+        int | None, typer.Option(min=1, help="how many test episodes; the task's own number if not given")
     ] = None,
-    num_envs: Annotated[int, typer.Option(help="how many run at once; the rows do not depend on it")] = 128,
+    num_envs: Annotated[int, typer.Option(min=1, help="how many run at once; the rows do not depend on it")] = 128,
     settings: Settings = None,
     out_dir: Annotated[
         Path | None, typer.Option("--out", help="keep the rows in this directory, for a leaderboard")

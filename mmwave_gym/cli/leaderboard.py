@@ -21,13 +21,15 @@ def leaderboard(
     also: Annotated[
         list[str] | None, typer.Option(help="an agent of your own beside them: package:Class or a file")
     ] = None,
-    episodes: Annotated[int | None, typer.Option(help="episodes a task, instead of the task's own number")] = None,
+    episodes: Annotated[
+        int | None, typer.Option(min=1, help="episodes a task, instead of the task's own number")
+    ] = None,
     quick: Annotated[
         bool, typer.Option("--quick", help="a few episodes and one training seed each: to see that it works")
     ] = False,
     full: Annotated[bool, typer.Option("--full", help="also tasks and agents marked as expensive")] = False,
     committed: Annotated[Path | None, typer.Option(help="rows to show for what is not run here")] = None,
-    jobs: Annotated[int, typer.Option(help="processes; 0 is one a core")] = 0,
+    jobs: Annotated[int, typer.Option(min=0, help="processes; 0 is one a core")] = 0,
 ) -> None:
     """Play every agent in every task and write Markdown, CSV and an HTML page."""
     chosen = [suite.task(name) for name in task] if task else suite.all_tasks()
@@ -47,6 +49,14 @@ def leaderboard(
             shown.update(bar, advance=1, description=f"{job.task.name} {job.spec}")
 
         run_all(work, out_dir / "rows", jobs or os.cpu_count() or 1, done)
-    pages = write(summarise(read_rows(out_dir / "rows", committed=committed)), out_dir)
+    runs = read_rows(out_dir / "rows", committed=committed)
+    played = {(job.task.name, job.agent) for job in work}
+    for run in runs:
+        name = run.agent["name"]
+        if run.failed and (run.task["name"], name) in played:
+            err.print(
+                f"{name} failed in {run.task['name']}: {run.failed}", markup=False, highlight=False, soft_wrap=True
+            )
+    pages = write(summarise(runs), out_dir)
     for page in pages:
         out.print(str(page), highlight=False, soft_wrap=True)

@@ -12,18 +12,23 @@ from mmwave_gym.cli.output import print_table
 from mmwave_gym.core import rooms
 
 
-def list_(what: Annotated[str, typer.Argument(help="envs, tasks or agents; all without it")] = "all") -> None:
-    """List environments, tasks and agents."""
+def list_(
+    what: Annotated[str, typer.Argument(help="envs, tasks or agents; all without it")] = "all",
+    scenario: Annotated[str | None, typer.Argument(help="only those of this scenario")] = None,
+) -> None:
+    """List environments, tasks and agents, of all scenarios or of one."""
     if what not in ("all", "envs", "tasks", "agents"):
         raise ValueError(f"list takes envs, tasks or agents, got {what!r}.")
+    shown = [rooms.room(scenario)] if scenario else rooms.rooms().values()
     if what in ("all", "envs"):
-        found = [(e.id, e.summary, _package(room)) for room in rooms.rooms().values() for e in room.entries]
+        found = [(e.id, e.summary, _package(room)) for room in shown for e in room.entries]
         print_table("Environments", ("id", "what it is", "package"), found)
     if what in ("all", "tasks"):
-        rows = [(t.name, t.description + (f" [{t.missing_data}]" if t.missing_data else "")) for t in suite.all_tasks()]
+        tasks = suite.all_tasks(scenario)
+        rows = [(t.name, t.description + (f" [{t.missing_data}]" if t.missing_data else "")) for t in tasks]
         print_table("Tasks", ("name", "what it is"), rows)
     if what in ("all", "agents"):
-        print_table("Agents", ("name",), [(name,) for name in agents()])
+        print_table("Agents", ("name",), [(name,) for name in agents(scenario)])
 
 
 def _package(room: rooms.Room) -> str:

@@ -8,7 +8,16 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from mmwave_gym.core.errors import told
+
 out, err = Console(), Console(stderr=True)
+
+
+def line(error: Exception) -> str:
+    """What a user is told of an error, a place that cannot be read or written included."""
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        return f"{error.filename} cannot be used ({error.strerror}): choose another place or change its permissions."
+    return told(error).partition(" was raised from the environment creator")[0]  # Gymnasium adds all keywords
 
 
 def print_table(title: str, columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
@@ -22,4 +31,4 @@ def print_table(title: str, columns: tuple[str, ...], rows: Sequence[tuple[str, 
 
 def progress() -> Progress:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    return Progress(*columns, console=err, transient=True)
+    return Progress(*columns, console=err, transient=True, disable=not err.is_terminal)

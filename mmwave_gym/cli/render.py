@@ -25,15 +25,14 @@ def render(
     ] = None,
     out_file: Annotated[Path | None, typer.Option("--out", help=".gif or .png; a window without it")] = None,
     seed: Annotated[int, typer.Option(help="the episode's seed")] = 0,
-    steps: Annotated[int, typer.Option(help="steps at most")] = 400,
+    steps: Annotated[int, typer.Option(min=1, help="steps at most")] = 400,
     every: Annotated[
-        int | None, typer.Option(help="show every so many steps; 4, or 1 where steps are too short for real time")
+        int | None,
+        typer.Option(min=1, help="show every so many steps; 4, or 1 where steps are too short for real time"),
     ] = None,
     settings: Settings = None,
 ) -> None:
     """Show an episode in a window, or write it as an animation or a last frame."""
-    if every is not None and every < 1:
-        raise ValueError(f"--every must be at least 1, got {every}.")
     if out_file is not None and out_file.suffix not in (".gif", ".png"):
         raise ValueError(f"--out must end in .gif or .png, got {str(out_file)!r}.")
     room = room_of(env)
@@ -47,6 +46,8 @@ def render(
     step_s = batch.scenario.constants().get("step_s", 0.1)
     if every is None:
         every = 4 if step_s >= SHORTEST_S else 1
+    if out_file is not None:
+        out_file.parent.mkdir(parents=True, exist_ok=True)  # fail before the first step
     made.reset(seed=seed)
     rollout, frames = Rollout.of(player, batch, seed), []
     for step in range(steps):  # the environment is stepped, because it asks the others
@@ -74,7 +75,6 @@ def _usual(env_id: str) -> str:
 def _write_frames(frames: list[Any], path: Path, seconds_per_frame: float) -> None:
     from PIL import Image  # in the extra [report]
 
-    path.parent.mkdir(parents=True, exist_ok=True)
     images = [Image.fromarray(frame) for frame in frames]
     if path.suffix == ".png":
         images[-1].save(path)

@@ -16,7 +16,7 @@ def reproduce(
     paper: Annotated[str, typer.Argument(help="which paper; an unknown name lists them")],
     out_dir: Annotated[Path, typer.Option("--out", help="where everything goes; an interrupted run resumes")],
     quick: Annotated[bool, typer.Option("--quick", help="short runs, in under a minute: to see that it works")] = False,
-    jobs: Annotated[int, typer.Option(help="processes; 0 is one a core")] = 0,
+    jobs: Annotated[int, typer.Option(min=0, help="processes; 0 is one a core")] = 0,
 ) -> None:
     """Regenerate a paper's tables and figures and judge its claims: rows, figures, Markdown and claims.json."""
     found = load_reproduction(paper)  # fail before the first file

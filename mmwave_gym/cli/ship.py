@@ -189,10 +189,13 @@ def _tell(algorithm: str, label: str, scenario: str, package: str) -> None:
     """How the weights become an agent that every command finds by its name."""
     attribute = "".join(word.capitalize() for word in algorithm.split("_"))
     other = "" if package.rpartition(".")[2] == scenario else f', scenario="{scenario}"'
+    name = f"{scenario}/{algorithm.replace('_', '-')}"
+    if any(e.name == name and e.value == f"{package}.learned:{attribute}" for e in entry_points(group=AGENTS)):
+        out.print(f"\nThe agent {name} is installed already. It is entered so:", markup=False, highlight=False)
     for line in (
         f"\nin {package}.learned, below `from mmwave_baselines.shipped import Shipped`:",
         f'{attribute} = Shipped(__package__, "{algorithm}", "{label}", "Trained with {label}."{other})',
         f'in pyproject.toml, below [project.entry-points."{AGENTS}"]:',
-        f'"{scenario}/{algorithm.replace("_", "-")}" = "{package}.learned:{attribute}"',
+        f'"{name}" = "{package}.learned:{attribute}"',
     ):
         out.print(line, markup=False, highlight=False, soft_wrap=True)

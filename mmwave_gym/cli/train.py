@@ -18,11 +18,6 @@ from mmwave_gym.core.checks import unknown
 GROUP = "mmwave_gym.algorithms"
 FORWARD = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 """Every word behind the algorithm is the algorithm's, `--help` too."""
-EXTRAS = {
-    **dict.fromkeys(("torch", "stable_baselines3", "sb3_contrib", "tensorboard"), "train"),
-    **dict.fromkeys(("numba", "sklearn"), "train,baselines"),
-}
-"""Module -> the extras that bring it."""
 
 
 def train(context: typer.Context) -> None:
@@ -38,19 +33,11 @@ def train(context: typer.Context) -> None:
 def run_algorithm(name: str, words: Sequence[str]) -> None:
     """Run an algorithm, loaded only now, with the words behind its name.
 
-    Raises ValueError for an unknown name, ImportError that names the extra where an optional library is missing.
+    Raises ValueError for an unknown name.
     """
     known = {e.name: e for e in entry_points(group=GROUP)}
     plain = name.replace("-", "_")
     found = known.get(name) or known.get(plain)
     if found is None:
         raise ValueError(unknown("algorithm", name, sorted(known)))
-    try:
-        found.load()(list(words))
-    except ImportError as error:
-        extra = EXTRAS.get((error.name or "").partition(".")[0])
-        if extra is None:
-            raise
-        raise ImportError(
-            f"training needs {error.name}: pip install 'mmwave-gym[{extra}]'.", name=error.name
-        ) from error
+    found.load()(list(words))

@@ -16,8 +16,13 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 
 def unknown(what: str, name: str, known: Iterable[str], none: str = "none") -> str:
-    """The text of an error: what is unknown, the nearest known name, and all of them; `none` where there are none."""
+    """The text of an error: what is unknown, the nearest known name, and all of them; `none` where there are none.
+
+    Where names have families, as "family/name", those of the family that `name` begins with or is.
+    """
     names = list(known)
+    family = name.partition("/")[0] + "/"
+    names = [n for n in names if n.startswith(family)] or names
     return f"unknown {what} {name!r}.{nearest(name, names)} Known are {', '.join(names) or none}."
 
 

@@ -1,4 +1,4 @@
-"""Errors about what others made: files and sources. Each text says where, what is wrong and what to do."""
+"""Errors about what others made: files, sources, libraries. Each text says where, what is wrong and what to do."""
 
 from __future__ import annotations
 
@@ -13,3 +13,21 @@ class ChannelError(InputError):
 
 class CityError(InputError):
     """A city, its file or what it should be built from is wrong."""
+
+
+EXTRAS = {
+    **dict.fromkeys(("torch", "stable_baselines3", "sb3_contrib", "tensorboard", "tqdm"), "train"),
+    **dict.fromkeys(("numba", "sklearn"), "baselines"),
+    **dict.fromkeys(("jinja2", "PIL"), "report"),
+    **dict.fromkeys(("pygame", "matplotlib"), "render"),
+    **dict.fromkeys(("partridge", "pandas", "pyrosm", "pyproj", "shapely"), "real"),
+}
+"""Module -> the extra that brings it."""
+
+
+def told(error: BaseException) -> str:
+    """An error's text; where a library of an extra is missing, how to get it."""
+    extra = EXTRAS.get((error.name or "").partition(".")[0]) if isinstance(error, ImportError) else None
+    if extra is None or "pip install" in str(error):
+        return str(error)
+    return f"{error.name} is not installed: pip install 'mmwave-gym[{extra}]'"  # type: ignore[attr-defined]

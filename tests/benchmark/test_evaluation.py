@@ -319,7 +319,7 @@ def test_agents_that_are_none(agent, fault):
 
 
 def test_unknown_tasks_and_bad_counts():
-    with pytest.raises(ValueError, match=r"unknown task 'handover/nowhere'.* Known are association/small"):
+    with pytest.raises(ValueError, match=r"unknown task 'handover/nowhere'.* Known are handover/a1-beta5"):
         evaluate("stay", "handover/nowhere")
     for keyword in ("episodes", "num_envs"):
         with pytest.raises(ValueError, match=f"{keyword} must be at least 1, got 0"):

@@ -10,12 +10,13 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, NoReturn, TypeVar
 
 from mmwave_baselines.training.recipes import preset
 from mmwave_gym.benchmark import suite
 from mmwave_gym.benchmark.task import Task
 from mmwave_gym.core import registration
+from mmwave_gym.core.checks import nearest
 from mmwave_gym.core.keywords import keywords
 
 A = TypeVar("A", bound="Command")
@@ -71,11 +72,19 @@ class Command:
             return dataclasses.replace(found, name=f"{found.name},{described}", kwargs={**found.kwargs, **settings})
         if not self.env_id:
             known = ", ".join(e.id for e in registration.entries())
-            raise ValueError(f"name an environment ({known}) or a --task ({', '.join(suite.tasks())}).")
+            raise ValueError(f"name an environment ({known}) or a --task, see `mmwave-gym list tasks`.")
         scenario = registration.room_of(self.env_id).name
         like = next((t for t in suite.all_tasks(scenario) if t.env_id == self.env_id), None)
         bounds = {n: getattr(like, n) for n in ("floor", "ceiling", "ceiling_kind", "reference")} if like else {}
         return Task(env_id=self.env_id, kwargs=settings, name=f"{scenario}/custom", **bounds)
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """One line and exit code 2, with the nearest option: the usage of so many options hides what is wrong."""
+        unknown = re.split("[= ]", message.removeprefix("unrecognized arguments: "))[0]
+        near = nearest(unknown, self._option_string_actions) if unknown.startswith("--") else ""
+        self.exit(2, f"{self.prog}: {message}.{near} --help lists the options.\n")
 
 
 def parse(kind: type[A], argv: Sequence[str] | None = None) -> A:
@@ -83,7 +92,7 @@ def parse(kind: type[A], argv: Sequence[str] | None = None) -> A:
 
     argparse ends bad command lines with exit code 2.
     """
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog=f"mmwave-gym train {script_of(kind)}",
         description=kind.__doc__,
         allow_abbrev=False,

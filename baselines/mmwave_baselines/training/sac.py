@@ -39,7 +39,8 @@ class Sac(Arguments):
 
 def build(args: Sac, env: Any) -> Any:
     if not isinstance(env.action_space, spaces.Box):
-        raise BadRun(f"SAC needs continuous actions, here they are {env.action_space}; try --set levels=null.")
+        hint = "; try --set levels=null" if "levels" in args.target().scenario().constants() else ""
+        raise BadRun(f"SAC needs continuous actions, here they are {env.action_space}{hint}.")
     policy, policy_kwargs = args.policy_of(env, None, None)
     return SAC(
         policy,

@@ -1,0 +1,170 @@
+"""Words that a command cannot take are one line on stderr and exit code 2; what lies in the folder is found."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+import pytest
+
+from mmwave_gym.cli import main
+from mmwave_gym.cli.output import line
+from mmwave_gym.core.checks import unknown
+from mmwave_gym.core.errors import EXTRAS
+
+TASK = "cell_selection/n3-cost10"
+ENV = "MmwaveCellSelection-v0"
+MINE = """
+class Zero:
+    def predict(self, observation, state=None, episode_start=None, deterministic=True):
+        return observation[:, 0].astype(int) * 0, state
+
+
+class Broken(Zero):
+    def predict(self, *args, **kwargs):
+        raise RuntimeError("no idea")
+"""
+
+
+def code(*words: Any) -> int:
+    try:
+        main(list(map(str, words)))
+    except SystemExit as end:
+        return int(end.code or 0)
+    return 0
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working folder, with a module of agents and a file in the way of a folder."""
+    (tmp_path / "mine_here.py").write_text(MINE)
+    (tmp_path / "taken").write_text("")
+    (tmp_path / "run").mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    return tmp_path
+
+
+def test_a_module_in_the_working_folder_is_an_agent(folder: Path) -> None:
+    """The installed command too, whose own folder is the first in `sys.path`."""
+    script = Path(sys.executable).with_name("mmwave-gym")
+    words = ["evaluate", "mine_here:Zero", "--task", TASK, "--episodes", "2"]
+    path = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
+    done = subprocess.run([script, *words], cwd=folder, env=path, text=True, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "mine_here:Zero in" in done.stdout
+
+
+def test_an_installed_package_comes_before_the_working_folder(folder: Path) -> None:
+    (folder / "numpy.py").write_text("raise RuntimeError")
+    code("list", "envs")
+    assert sys.path[-1] == str(folder)
+
+
+BOARD = ["leaderboard", "--task", TASK, "--out", "board"]
+REFUSED = [
+    ([*BOARD, "--also", "mine_here:Zer"], "the module 'mine_here' has no 'Zer'"),
+    ([*BOARD, "--also", "nothing_here:Zero"], "cannot import 'nothing_here'"),
+    ([*BOARD, "--also", "nothing.npz"], "there is no file nothing.npz"),
+    ([*BOARD, "--agent", "rat"], "unknown cell_selection agent 'rat'. Did you mean 'rate'?"),
+    (["evaluate", "run", "--task", TASK], "run is a folder, not an agent: name the policy in it"),
+    (["evaluate", "rate", "--task", "cell_selection"], "Known are cell_selection/n3-cost10"),
+    (["evaluate", "nobody", "--task", TASK], "counts once the package is installed again"),
+    (["render", ENV, "--set", "num_ue=2", "--out", "x.gif"], "Did you mean 'num_ues'? Its keywords are: "),
+    (["render", ENV, "--steps", "2", "--out", "taken/x.gif"], "taken cannot be used (File exists)"),
+    (["page", ENV, "--out", "taken/pages"], "taken/pages cannot be used (Not a directory)"),
+    (["reproduce", "cell-selection", "--quick", "--out", "taken/x"], "taken/x/rows cannot be used (Not a directory)"),
+    (["list", "tasks", "stret"], "unknown scenario 'stret'. Did you mean 'street'?"),
+]
+
+
+@pytest.mark.parametrize(("words", "reason"), REFUSED, ids=[" ".join(words) for words, _ in REFUSED])
+def test_one_line_says_what_is_wrong(
+    words: list[str], reason: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert code(*words) == 2
+    told = capsys.readouterr().err
+    assert reason in told
+    assert told.count("\n") == 1
+    assert "environment creator" not in told
+    assert not (folder / "board").exists(), "refused before anything is played"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["render", ENV, "--steps", "0", "--out", "x.gif"],
+        ["render", ENV, "--every", "0", "--out", "x.gif"],
+        ["evaluate", "rate", "--task", TASK, "--episodes", "0"],
+        ["evaluate", "rate", "--task", TASK, "--num-envs", "0"],
+        [*BOARD, "--episodes", "0"],
+        [*BOARD, "--jobs", "-1"],
+    ],
+    ids=" ".join,
+)
+def test_counts_have_a_least_value(words: list[str], folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert code(*words) == 2
+    assert f"Invalid value for '{words[-2] if words[0] != 'render' else words[2]}'" in capsys.readouterr().err
+    assert not (folder / "board").exists()
+
+
+def test_an_agent_that_fails_is_said_where_one_looks(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["--agent", "rate", "--also", "mine_here:Broken", "--episodes", "2", "--jobs", "1"]
+    assert code(*BOARD, *words) == 0
+    assert f"mine_here:Broken failed in {TASK}: RuntimeError: no idea" in capsys.readouterr().err
+
+
+def test_an_agent_plays_where_its_name_is_known(folder: Path) -> None:
+    words = ["--task", "street/car-sparse", "--agent", "rate", "--agent", "stay", "--episodes", "1", "--jobs", "1"]
+    assert code(*BOARD, *words) == 0
+    played = sorted(f"{path.parent.name} {path.stem}" for path in (folder / "board" / "rows").rglob("*.jsonl"))
+    assert played == ["car-sparse stay", "n3-cost10 rate", "n3-cost10 stay"]
+
+
+def test_lists_of_one_scenario(capsys: pytest.CaptureFixture[str]) -> None:
+    assert code("list", "all", "street") == 0
+    told = capsys.readouterr().out
+    assert "MmwaveStreet-v0" in told
+    assert "\na3-offsets " in told
+    assert "\nstreet/car-dense " in told
+    assert "handover/" not in told
+
+
+@pytest.mark.parametrize(("module", "extra"), EXTRAS.items())
+def test_a_missing_library_names_its_extra(module: str, extra: str) -> None:
+    error = ModuleNotFoundError(f"No module named '{module}.part'", name=f"{module}.part")
+    assert line(error) == f"{module}.part is not installed: pip install 'mmwave-gym[{extra}]'"
+    assert line(ImportError(f"a picture needs {module}: pip install it", name=module)).endswith("pip install it")
+    assert line(ModuleNotFoundError("No module named 'mine'", name="mine")) == "No module named 'mine'"
+
+
+def test_every_optional_library_has_an_extra() -> None:
+    """What pyproject.toml calls by another name than its module."""
+    import tomllib
+
+    root = Path(__file__).resolve().parents[2]
+    declared = tomllib.loads((root / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    modules = {"scikit_learn": "sklearn", "pillow": "PIL", "pygame_ce": "pygame"}
+    for extra in set(declared) - {"dev"}:
+        for requirement in declared[extra]:
+            name = requirement.partition(">")[0].replace("-", "_")
+            assert modules.get(name, name) in EXTRAS, (extra, requirement)
+
+
+def test_the_names_of_a_family() -> None:
+    known = ["a/one", "a/two", "b/one"]
+    assert unknown("task", "a/on", known) == "unknown task 'a/on'. Did you mean 'a/one'? Known are a/one, a/two."
+    assert unknown("task", "b", known).endswith("Known are b/one.")
+    assert unknown("task", "c/x", known).endswith("Known are a/one, a/two, b/one.")
+
+
+def test_gymnasium_s_addition_is_left_out() -> None:
+    with pytest.raises(TypeError) as raised:
+        gymnasium.make(ENV, num_ue=2)
+    assert "environment creator" in str(raised.value)
+    assert "environment creator" not in line(raised.value)
+    assert "Its keywords are: " in line(raised.value)
