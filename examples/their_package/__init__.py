@@ -1,6 +1,6 @@
 """Somebody else's package: a class with `predict` is all that mmwave-gym asks for.
 
-PYTHONPATH=examples mmwave-gym evaluate their_package:Agent --task handover/a1-beta25
+cd examples; mmwave-gym evaluate their_package:Agent --task handover/a1-beta25
 """
 
 import numpy as np

@@ -14,6 +14,7 @@ from mmwave_gym.agents.loading import load_agent
 from mmwave_gym.agents.protocol import Agent, AgentError, NotApplicable, RowRng
 from mmwave_gym.agents.registry import agents
 from mmwave_gym.agents.rule import Rule, Seen
+from mmwave_gym.core.batch import View
 
 __all__ = [
     "Agent",
@@ -22,6 +23,7 @@ __all__ = [
     "RowRng",
     "Rule",
     "Seen",
+    "View",
     "agents",
     "check_agent",
     "checks",

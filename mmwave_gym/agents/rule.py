@@ -114,16 +114,20 @@ class Seen:
 
 
 class Rule:
-    """Base of rules. Override `act`; with a memory also `remember`.
+    """Base of rules. Override `act`; with a memory also `remember`: `help("mmwave_gym.agents.rule")` shows one.
 
     `predict` takes rows, or one observation without the row axis. Raises AgentError where `begin` was not called, or
     was called for another number of rows.
     """
 
     access: str = "local"
+    """What the rule knows: "local" is its observation; `mmwave_gym.core.access` has the others."""
     kind: str = "rule"
+    """How the leaderboard shows it: "rule", "paper", "learned", "floor" or "ceiling"."""
     label: str
+    """The name on the leaderboard."""
     config: Mapping[str, Any] = {}
+    """Parameters, JSON values; they stand in the head of the rows."""
     carries: ClassVar[bool] = False
     """Does what the rule has learnt outlive an episode? Then `episode_start` resets nothing by itself."""
 
