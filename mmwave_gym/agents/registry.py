@@ -7,7 +7,7 @@ agents by installing.
 from __future__ import annotations
 
 from functools import lru_cache
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from typing import Any
 
 from mmwave_gym.agents.protocol import AgentError
@@ -19,12 +19,11 @@ GROUP = "mmwave_gym.agents"
 
 @lru_cache(maxsize=1)
 def _found() -> dict[str, EntryPoint]:
-    # Ours come first, so that no other package can take the name of one of them.
-    ordered = sorted(entry_points(group=GROUP), key=lambda e: not e.value.startswith("mmwave_baselines."))
-    found: dict[str, EntryPoint] = {}
-    for point in ordered:
-        found.setdefault(point.name, point)
-    return dict(sorted(found.items()))
+    found = rooms.points(GROUP, "agent")
+    for name, point in found.items():
+        if not all(name.partition("/")):
+            rooms.leave_out(f"the agent {name}", point, ValueError("its name must be '<scenario>/<agent>'"))
+    return {name: point for name, point in sorted(found.items()) if all(name.partition("/"))}
 
 
 def agents(scenario: str | None = None) -> list[str]:
@@ -55,8 +54,9 @@ def named(name: str, scenario: str | None) -> Any:
         raise AgentError(f"{unknown(what, name, known)} Others: 'package:Class' or a file.")
     try:
         return found[full].load()
-    except Exception as error:  # whatever somebody else's module raises when it is imported
-        raise AgentError(f"the agent {full!r} ({found[full].value}) cannot be loaded: {error}.") from error
+    except rooms.BROKEN as error:
+        told = rooms.why(error)
+        raise AgentError(f"the agent {full!r} ({found[full].value}) cannot be loaded: {told}.") from error
 
 
 def policy_class(name: str) -> Any:

@@ -8,11 +8,13 @@ An algorithm is an entry point of the group `mmwave_gym.algorithms`: its name, a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from importlib.metadata import entry_points
+from collections.abc import Callable, Sequence
+from importlib.metadata import EntryPoint
+from typing import Any
 
 import typer
 
+from mmwave_gym.core import rooms
 from mmwave_gym.core.checks import unknown
 
 GROUP = "mmwave_gym.algorithms"
@@ -29,7 +31,7 @@ def train(context: typer.Context) -> None:
     """Train an agent: mmwave-gym train ppo --task handover/a1-beta25; every algorithm has its own --help."""
     words = context.args
     if not words or words[0] in ("--help", "-h"):
-        known = ", ".join(sorted(e.name for e in entry_points(group=GROUP)))
+        known = ", ".join(sorted(rooms.points(GROUP, "algorithm")))
         print(f"usage: mmwave-gym train ALGORITHM …\n\nalgorithms: {known}")
         return
     run_algorithm(words[0], words[1:])
@@ -38,15 +40,16 @@ def train(context: typer.Context) -> None:
 def run_algorithm(name: str, words: Sequence[str]) -> None:
     """Run an algorithm, loaded only now, with the words behind its name.
 
-    Raises ValueError for an unknown name, ImportError that names the extra where an optional library is missing.
+    Raises ValueError for an unknown name and for one that cannot be loaded, ImportError that names the extra where an
+    optional library is missing.
     """
-    known = {e.name: e for e in entry_points(group=GROUP)}
+    known = rooms.points(GROUP, "algorithm")
     plain = name.replace("-", "_")
     found = known.get(name) or known.get(plain)
     if found is None:
         raise ValueError(unknown("algorithm", name, sorted(known)))
     try:
-        found.load()(list(words))
+        _function(found)(list(words))
     except ImportError as error:
         extra = EXTRAS.get((error.name or "").partition(".")[0])
         if extra is None:
@@ -54,3 +57,17 @@ def run_algorithm(name: str, words: Sequence[str]) -> None:
         raise ImportError(
             f"training needs {error.name}: pip install 'mmwave-gym[{extra}]'.", name=error.name
         ) from error
+
+
+def _function(found: EntryPoint) -> Callable[[list[str]], Any]:
+    try:
+        loaded = found.load()
+        if not callable(loaded):
+            raise TypeError(f"a function of words is needed, got {type(loaded).__name__}")
+    except ImportError:
+        raise
+    except rooms.BROKEN as error:
+        raise ValueError(
+            f"the algorithm {found.name!r} ({found.value}) cannot be loaded: {rooms.why(error)}."
+        ) from error
+    return loaded
