@@ -13,6 +13,7 @@ from mmwave_gym.agents.rollout import Rollout
 from mmwave_gym.benchmark.suite import all_tasks
 from mmwave_gym.cli.options import Settings
 from mmwave_gym.cli.output import out
+from mmwave_gym.core.checks import at_least
 from mmwave_gym.core.keywords import keywords as parse
 from mmwave_gym.core.registration import room_of
 from mmwave_gym.rendering.renderer import SHORTEST_S, SLOW_MOTION_S
@@ -34,6 +35,7 @@ def render(
     """Show an episode in a window, or write it as an animation or a last frame."""
     if every is not None and every < 1:
         raise ValueError(f"--every must be at least 1, got {every}.")
+    at_least("--steps", steps, 1)
     if out_file is not None and out_file.suffix not in (".gif", ".png"):
         raise ValueError(f"--out must end in .gif or .png, got {str(out_file)!r}.")
     room = room_of(env)

@@ -13,7 +13,6 @@ whichever of both is imported first. `mmwave-gym new scenario NAME` writes such 
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import re
 import warnings
 from collections.abc import Mapping
@@ -89,9 +88,8 @@ class Room:
 
     def text(self) -> str:
         """The guide, empty where the room has none."""
-        found = importlib.util.find_spec(self.package)
-        if found is None or found.submodule_search_locations is None:
-            return ""  # a module alone has no files beside it
+        if not hasattr(importlib.import_module(self.package), "__path__"):
+            return ""  # a module alone, such as a script, has no files beside it
         file = files(self.package) / self.guide
         return file.read_text("utf-8") if file.is_file() else ""
 
