@@ -45,6 +45,7 @@ _CHECKS = {
     "states": "two runs side by side, each with its own state, do not disturb each other",
     "order": "permuted copies give permuted actions",
     "batch": "a copy's actions do not depend on how many others are played with it, or in which blocks",
+    "slots": "what a local agent does in one agent slot does not depend on what the others are shown",
     "start": "episode_start makes a row forget its last episode (not an agent with carries = True), and no other row",
 }
 _CLOSE = 1e-4  # share of the action range: networks round differently in batches of another size
@@ -70,9 +71,11 @@ def check_agent(agent: Any, task: Any, *, num_envs: int = 4, steps: int = 24, se
     found, scenario = _world(task, keywords)
     player = load_agent(agent, scenario.name, found)
     test = _Test(player, scenario, found, num_envs, steps, seed)
-    for run in (_metadata, _plays, _remembers_nothing, _is_repeatable, _keeps_its_access, _states, _order, _batch):
+    for run in (_metadata, _plays, _remembers_nothing, _is_repeatable, _keeps_its_access):
         run(test)
-    _start(test)
+    for check, run in {"states": _states, "order": _order, "batch": _batch, "slots": _slots, "start": _start}.items():
+        with test.during(check, "predict or learn"):
+            run(test)
 
 
 def _world(task: Any, keywords: dict[str, Any]) -> tuple[Any, Scenario[Any, Any]]:
@@ -158,7 +161,7 @@ def _metadata(test: _Test) -> None:
             raise test.fail("metadata", f"{name} is {value!r}.", "Let it be a text.")
     config = getattr(agent, "config", {})
     try:
-        json.dumps(dict(config))
+        json.dumps(dict(config), allow_nan=False)
     except (TypeError, ValueError) as error:
         raise test.fail("metadata", f"config is {config!r}: {error}.", "Use texts, numbers, lists and dicts.") from None
 
@@ -222,8 +225,9 @@ def _valid_action(test: _Test, frame: Frame, answer: Any) -> NDArray[Any]:
 def _remembers_nothing(test: _Test) -> None:
     before = _content(test.agent)
     replay = test.recording.again()
-    for t in range(test.steps):
-        replay.step(t)
+    with test.during("access", "another world behind the same view: the agent"):
+        for t in range(test.steps):
+            replay.step(t)
     after = _content(test.agent)
     if before != after:
         changed = sorted(n for n in {*before, *after} if before.get(n) != after.get(n))
@@ -298,6 +302,16 @@ def _batch(test: _Test) -> None:
         replay = test.recording.again(block)
         for t in range(test.steps):
             test.compare("batch", replay, replay.step(t), slice(None), todo)
+
+
+def _slots(test: _Test) -> None:
+    """Each agent slot beside those of other environments; not tried where `reveal` grants a local agent anything."""
+    if sees(test.agent) != "local" or test.scenario.num_agents == 1 or test.recording.frames[0].known:
+        return
+    replay = test.recording.mixed()
+    todo = "Let each row depend on its own observation alone, or declare the access level 'central'."
+    for t in range(test.steps):
+        test.compare("slots", replay, replay.step(t), slice(None), todo)
 
 
 def _start(test: _Test) -> None:

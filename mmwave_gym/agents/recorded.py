@@ -45,13 +45,16 @@ class Frame:
 class RecordedView(View):
     """A view of some environments of a recording. `behind` is another world, for an agent that reads the batch.
 
-    envs: (n,), indices of the recorded environments that this view shows.
+    sources: (n, A), indices of the recorded environments, one for each agent slot that is shown. What belongs to the
+    whole environment is that of the first slot's.
     """
 
-    def __init__(self, frames: list[Frame], envs: Int64Array, access: str, behind: Batch):
-        super().__init__(behind, access, slice(0, len(envs)))
-        self.frames, self.envs = frames, envs
-        self.at = np.zeros(len(envs), np.int64)
+    def __init__(self, frames: list[Frame], sources: Int64Array, access: str, behind: Batch):
+        super().__init__(behind, access, slice(0, len(sources)))
+        self.frames, self.envs = frames, sources[:, 0]
+        self._sources = sources
+        self._mixed = bool((sources != sources[:, :1]).any())
+        self.at = np.zeros(len(sources), np.int64)
         """(n,): the step at which each environment is shown."""
         self.after = False
         """Are environments shown as they are after that step?"""
@@ -59,7 +62,11 @@ class RecordedView(View):
     def shown(self, what: str) -> NDArray[Any]:
         """The array `what` of the frames that are shown now, (n, …)."""
         steps = zip(self.at.tolist(), self.envs.tolist(), strict=True)
-        return np.stack([getattr(self.frames[t], what)[c] for t, c in steps])
+        seen = np.stack([getattr(self.frames[t], what)[c] for t, c in steps])
+        if self._mixed and seen.ndim > 1:
+            for i, t in enumerate(self.at.tolist()):
+                seen[i] = [getattr(self.frames[t], what)[c][slot] for slot, c in enumerate(self._sources[i].tolist())]
+        return seen
 
     def look(self, *names: str) -> dict[str, NDArray[Any]]:
         seen, which = {}, "known_after" if self.after else "known"
@@ -92,11 +99,11 @@ class Call:
 
 
 class Play:
-    """An agent with a state of its own in some environments, `envs` (n,)."""
+    """An agent with a state of its own in some environments; sources: (n, A), see `RecordedView`."""
 
-    def __init__(self, agent: Any, view: View, envs: Int64Array):
+    def __init__(self, agent: Any, view: View, sources: Int64Array):
         self.agent, self.view = agent, view
-        self.rng = RowRng([self.chance(c, slot) for c in envs.tolist() for slot in range(view.num_agents)])
+        self.rng = RowRng([self.chance(c, slot) for envs in sources.tolist() for slot, c in enumerate(envs)])
         self.begins = hasattr(agent, "begin")
         self.state = agent.begin(view, self.rng) if self.begins else None
         self.calls: list[Call] = []
@@ -136,8 +143,8 @@ class Recording:
         self.agent, self.batch, self.behind, self._carries = agent, batch, behind, carries
         self.envs = np.arange(batch.num_envs)
         self.frames: list[Frame] = []
-        self._view = View(batch, sees(agent))
-        self.play = Play(agent, self._view, self.envs)
+        self._view = View(batch, sees(agent))  # the agent has another one, so that it cannot change this one
+        self.play = Play(agent, View(batch, sees(agent)), self._sources(self.envs))
         self._started = np.ones((batch.num_envs, batch.scenario.num_agents), bool)
 
     def show(self) -> Frame:
@@ -172,16 +179,23 @@ class Recording:
 
     def again(self, envs: Any = None) -> Replay:
         """A second play of the same frames: all environments, or `envs` (n,) in their order."""
-        return Replay(self, self.envs if envs is None else np.asarray(envs))
+        return Replay(self, self._sources(self.envs if envs is None else envs))
+
+    def mixed(self) -> Replay:
+        """A second play in which the agent slots of an environment are shown as they were in different ones."""
+        return Replay(self, (self.envs[:, None] + np.arange(self._view.num_agents)) % len(self.envs))
+
+    def _sources(self, envs: Any) -> Int64Array:
+        return np.repeat(np.asarray(envs)[:, None], self._view.num_agents, axis=1)
 
 
 class Replay:
     """A second play of a recording."""
 
-    def __init__(self, recording: Recording, envs: Int64Array):
+    def __init__(self, recording: Recording, sources: Int64Array):
         agent = recording.agent
-        self.view = RecordedView(recording.frames, envs, sees(agent), recording.behind)
-        self.play = Play(agent, self.view, envs)
+        self.view = RecordedView(recording.frames, sources, sees(agent), recording.behind)
+        self.play = Play(agent, self.view, sources)
         self._learns = learns(agent)
 
     def step(self, at: int | Int64Array, starts: NDArray[np.bool_] | bool = False, ends: Any = False) -> NDArray[Any]:

@@ -7,26 +7,24 @@ agents by installing.
 from __future__ import annotations
 
 from functools import lru_cache
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
 from mmwave_gym.agents.protocol import AgentError
 from mmwave_gym.core import rooms
 from mmwave_gym.core.checks import unknown
-from mmwave_gym.core.errors import told
 
 GROUP = "mmwave_gym.agents"
 
 
 @lru_cache(maxsize=1)
 def _found() -> dict[str, EntryPoint]:
-    # Ours come first, so that no other package can take the name of one of them.
-    ordered = sorted(entry_points(group=GROUP), key=lambda e: not e.value.startswith("mmwave_baselines."))
-    found: dict[str, EntryPoint] = {}
-    for point in ordered:
-        found.setdefault(point.name, point)
-    return dict(sorted(found.items()))
+    found = rooms.points(GROUP, "agent")
+    for name, point in found.items():
+        if not all(name.partition("/")):
+            rooms.leave_out(f"the agent {name}", point, ValueError("its name must be '<scenario>/<agent>'"))
+    return {name: point for name, point in sorted(found.items()) if all(name.partition("/"))}
 
 
 def is_file(agent: str) -> bool:
@@ -67,8 +65,9 @@ def named(name: str, scenario: str | None) -> Any:
         )
     try:
         return found[full].load()
-    except Exception as error:  # whatever somebody else's module raises when it is imported
-        raise AgentError(f"the agent {full!r} ({found[full].value}) cannot be loaded: {told(error)}.") from error
+    except rooms.BROKEN as error:
+        reason = rooms.why(error)
+        raise AgentError(f"the agent {full!r} ({found[full].value}) cannot be loaded: {reason}.") from error
 
 
 def policy_class(name: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -11,7 +12,8 @@ from numpy.typing import NDArray
 
 from mmwave_gym.agents.protocol import AgentError, RowRng, learns, sees
 from mmwave_gym.core.batch import Batch, View
-from mmwave_gym.core.scenario import Outcome
+from mmwave_gym.core.joint import JointScenario
+from mmwave_gym.core.scenario import Outcome, Scenario
 
 
 class Player:
@@ -24,11 +26,12 @@ class Player:
     def __init__(self, agent: Any, batch: Batch, chance: Iterable[Sequence[int]], envs: slice = slice(None)):
         self.agent, self.envs = agent, envs
         self.learns = learns(agent)
-        self._space = batch.scenario.action_space
+        self._scenario = batch.scenario
         self._memory = None
         if hasattr(agent, "begin"):
             rng = RowRng([np.random.default_rng(list(key)) for key in chance])
-            self._memory = agent.begin(View(batch, sees(agent), envs), rng)
+            with _centralised(batch.scenario, agent):
+                self._memory = agent.begin(View(batch, sees(agent), envs), rng)
 
     def act(self, observation: NDArray[Any], started: NDArray[np.bool_]) -> NDArray[Any]:
         """Checked actions (N, A, …) for the observations (N, A, F) of its environments, in their units.
@@ -37,13 +40,14 @@ class Player:
 
         Raises AgentError where the answer has the wrong form, shape or type, or leaves the action space.
         """
-        answer = self.agent.predict(
-            _rows(observation), state=self._memory, episode_start=started.ravel(), deterministic=True
-        )
-        if not isinstance(answer, tuple) or len(answer) != 2:
-            raise AgentError(f"predict must return (action, state), got {type(answer).__name__}.")
-        action, self._memory = np.asarray(answer[0]), answer[1]
-        check_action(self._space, action, started.size)
+        with _centralised(self._scenario, self.agent):
+            answer = self.agent.predict(
+                _rows(observation), state=self._memory, episode_start=started.ravel(), deterministic=True
+            )
+            if not isinstance(answer, tuple) or len(answer) != 2:
+                raise AgentError(f"predict must return (action, state), got {type(answer).__name__}.")
+            action, self._memory = np.asarray(answer[0]), answer[1]
+            check_action(self._scenario.action_space, action, started.size)
         return action.reshape(*started.shape, *action.shape[1:])
 
     def learn(
@@ -64,7 +68,7 @@ class Player:
             self._memory,
             _rows(observation[at]),
             _rows(action[at]),
-            outcome.reward[at].ravel(),
+            outcome.reward[at].flatten(),  # a copy: what is counted is not the agent's to write to
             _rows(following[at]),
             done[at].ravel(),
             info,
@@ -133,6 +137,23 @@ class Rollout:
     def ended(self, outcome: Outcome) -> NDArray[np.bool_]:
         """(N,): True for each environment whose episode ended: at the horizon, or because its only agent ended."""
         return outcome.truncated | (outcome.terminated[:, 0] if outcome.terminated.shape[1] == 1 else False)
+
+
+@contextlib.contextmanager
+def _centralised(scenario: Scenario[Any, Any], agent: Any) -> Iterator[None]:
+    """Errors of an agent in the centralised view say what that view is: most agents are made for one agent slot."""
+    try:
+        yield
+    except Exception as error:
+        if not isinstance(scenario, JointScenario):
+            raise
+        name, noun = getattr(agent, "label", type(agent).__name__), scenario.scenario.agent_noun
+        told = str(error) if isinstance(error, AgentError) else f"{type(error).__name__}: {error}"
+        raise AgentError(
+            f"{name} cannot play control='all', where one agent chooses for all {scenario.num_slots} {noun}s at once "
+            f"and observes {scenario.fields[0].name} and so on. Leave control out, and it plays for each {noun} "
+            f"({told.rstrip('.')})."
+        ) from error
 
 
 def check_action(space: spaces.Space[Any], action: NDArray[Any], rows: int) -> None:

@@ -19,7 +19,7 @@ import platform
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -28,7 +28,7 @@ import numpy as np
 from mmwave_gym.benchmark.leaderboard.rows import Run, read_rows
 from mmwave_gym.benchmark.runs import Job, header, run_all
 from mmwave_gym.benchmark.statistics import Sample
-from mmwave_gym.core import files
+from mmwave_gym.core import files, rooms
 from mmwave_gym.core.checks import unknown
 from mmwave_gym.core.types import Float64Array
 from mmwave_gym.version import __version__
@@ -118,7 +118,7 @@ class Reproduction(Protocol):
 
 
 def _found() -> dict[str, EntryPoint]:
-    return {e.name: e for e in sorted(entry_points(group=GROUP), key=lambda e: e.name)}
+    return dict(sorted(rooms.points(GROUP, "reproduction").items()))
 
 
 def reproductions() -> list[str]:
@@ -131,7 +131,12 @@ def load_reproduction(name: str) -> Reproduction:
     found = _found()
     if name not in found:
         raise ValueError(unknown("paper", name, found, none="none (is mmwave-gym installed?)"))
-    reproduction: Reproduction = found[name].load()
+    try:
+        reproduction: Reproduction = found[name].load()
+    except ImportError:
+        raise
+    except rooms.BROKEN as error:
+        raise ValueError(f"the paper {name} ({found[name].value}) cannot be loaded: {rooms.why(error)}.") from error
     return reproduction
 
 

@@ -8,7 +8,7 @@ from functools import lru_cache
 from mmwave_gym.benchmark.task import Task
 from mmwave_gym.core import rooms
 from mmwave_gym.core.checks import unknown
-from mmwave_gym.core.rooms import Room
+from mmwave_gym.core.rooms import BROKEN, Room, why
 
 
 def all_tasks(scenario: str | None = None) -> list[Task]:
@@ -25,6 +25,11 @@ def _tasks_of(room: Room) -> tuple[Task, ...]:
     found = tuple(room.load("tasks") or ())
     if wrong := [t for t in found if not isinstance(t, Task) or t.name.partition("/")[0] != room.name]:
         raise ValueError(f"the tasks of {room.name} must be Tasks named '{room.name}/…', got {wrong[0]!r}.")
+    if wrong := [t for t in found if t.scenario_name != room.name]:
+        raise ValueError(f"{wrong[0].name} is a task of {wrong[0].env_id}, which is {wrong[0].scenario_name}'s.")
+    if len(names := [t.name for t in found]) > len(set(names)):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"two tasks are named {twice!r}: rows of the one would be taken for the other's.")
     return found
 
 
@@ -37,8 +42,8 @@ def _broken(name: str, package: str, error: str) -> None:
 def _loadable(room: Room) -> tuple[Task, ...]:
     try:
         return _tasks_of(room)
-    except Exception as error:  # somebody else's package must not stop the suite
-        _broken(room.name, room.package, str(error))
+    except BROKEN as error:  # somebody else's package must not stop the suite
+        _broken(room.name, room.package, why(error))
         return ()
 
 

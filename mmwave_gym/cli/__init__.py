@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import warnings
 from collections.abc import Sequence
+from typing import Any
 
 import gymnasium
 import typer
@@ -23,6 +25,17 @@ from mmwave_gym.cli.ship import ship
 from mmwave_gym.cli.train import FORWARD, train
 from mmwave_gym.core import rooms
 
+
+def add_command(to: typer.Typer, name: str, function: Any) -> None:
+    """Add a room's command. Raises where typer could not run it: one bad command would stop them all."""
+    if not re.fullmatch(r"[a-z][a-z0-9-]*", name):
+        raise ValueError("a command's name is lower-case letters, digits and hyphens")
+    alone = typer.Typer()
+    alone.command(name)(function)
+    typer.main.get_command(alone)
+    to.command(name)(function)
+
+
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 app.command("list")(list_)
 for verb in (evaluate, leaderboard, reproduce, render, page, channel, ship):
@@ -35,10 +48,10 @@ for room in rooms.rooms().values():
         try:
             if name in ours:
                 raise ValueError("mmwave-gym has a command of this name")
-            app.command(name)(room.resolve(reference))
+            add_command(app, name, room.resolve(reference))
             ours.add(name)
-        except Exception as error:  # somebody else's package must not stop the command line
-            warnings.warn(f"the command {name!r} of {room.package} is left out: {error}.", stacklevel=1)
+        except rooms.BROKEN as error:  # somebody else's package must not stop the command line
+            warnings.warn(f"the command {name!r} of {room.package} is left out: {rooms.why(error)}.", stacklevel=1)
 
 
 def main(words: Sequence[str] | None = None) -> None:

@@ -8,11 +8,13 @@ An algorithm is an entry point of the group `mmwave_gym.algorithms`: its name, a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from importlib.metadata import entry_points
+from collections.abc import Callable, Sequence
+from importlib.metadata import EntryPoint
+from typing import Any
 
 import typer
 
+from mmwave_gym.core import rooms
 from mmwave_gym.core.checks import unknown
 
 GROUP = "mmwave_gym.algorithms"
@@ -24,7 +26,7 @@ def train(context: typer.Context) -> None:
     """Train an agent: mmwave-gym train ppo --task handover/a1-beta25; every algorithm has its own --help."""
     words = context.args
     if not words or words[0] in ("--help", "-h"):
-        known = ", ".join(sorted(e.name for e in entry_points(group=GROUP)))
+        known = ", ".join(sorted(rooms.points(GROUP, "algorithm")))
         print(f"usage: mmwave-gym train ALGORITHM …\n\nalgorithms: {known}")
         return
     run_algorithm(words[0], words[1:])
@@ -33,11 +35,25 @@ def train(context: typer.Context) -> None:
 def run_algorithm(name: str, words: Sequence[str]) -> None:
     """Run an algorithm, loaded only now, with the words behind its name.
 
-    Raises ValueError for an unknown name.
+    Raises ValueError for an unknown name and for one that cannot be loaded.
     """
-    known = {e.name: e for e in entry_points(group=GROUP)}
+    known = rooms.points(GROUP, "algorithm")
     plain = name.replace("-", "_")
     found = known.get(name) or known.get(plain)
     if found is None:
         raise ValueError(unknown("algorithm", name, sorted(known)))
-    found.load()(list(words))
+    _function(found)(list(words))
+
+
+def _function(found: EntryPoint) -> Callable[[list[str]], Any]:
+    try:
+        loaded = found.load()
+        if not callable(loaded):
+            raise TypeError(f"a function of words is needed, got {type(loaded).__name__}")
+    except ImportError:
+        raise
+    except rooms.BROKEN as error:
+        raise ValueError(
+            f"the algorithm {found.name!r} ({found.value}) cannot be loaded: {rooms.why(error)}."
+        ) from error
+    return loaded

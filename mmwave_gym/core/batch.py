@@ -22,7 +22,7 @@ class View:
     def __init__(self, batch: Batch, access: str, envs: slice = slice(None)):
         if access not in ACCESS_LEVELS:
             raise ValueError(f"access must be one of {', '.join(ACCESS_LEVELS)}, got {access!r}.")
-        self.access = access
+        self._access = access
         self.fields: ObservationFields = batch.scenario.fields
         self.action_space: spaces.Space[Any] = batch.scenario.action_space
         self.num_envs: int = len(range(batch.num_envs)[envs])
@@ -31,6 +31,11 @@ class View:
         self.constants: Mapping[str, Any] = batch.scenario.constants()
         self._batch = batch
         self._envs = envs
+
+    @property
+    def access(self) -> str:
+        """The access level, which nobody raises afterwards."""
+        return self._access
 
     @property
     def num_rows(self) -> int:

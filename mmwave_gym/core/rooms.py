@@ -13,7 +13,7 @@ whichever of both is imported first. `mmwave-gym new scenario NAME` writes such 
 from __future__ import annotations
 
 import importlib
-import importlib.util
+import re
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -23,8 +23,13 @@ from importlib.resources import files
 from typing import Any
 
 from mmwave_gym.core.checks import unknown
+from mmwave_gym.core.errors import told
 
 GROUP = "mmwave_gym.scenarios"
+OURS = "mmwave-gym"
+"""The distribution whose entry points nobody can replace."""
+BROKEN = (Exception, SystemExit)
+"""What an import of somebody else's package may raise without stopping ours."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,9 +89,8 @@ class Room:
 
     def text(self) -> str:
         """The guide, empty where the room has none."""
-        found = importlib.util.find_spec(self.package)
-        if found is None or found.submodule_search_locations is None:
-            return ""  # a module alone has no files beside it
+        if not hasattr(importlib.import_module(self.package), "__path__"):
+            return ""  # a module alone, such as a script, has no files beside it
         file = files(self.package) / self.guide
         return file.read_text("utf-8") if file.is_file() else ""
 
@@ -123,31 +127,58 @@ def room(name: str) -> Room:
 @lru_cache(maxsize=1)
 def _installed() -> dict[str, Room]:
     found: dict[str, Room] = {}
-    # Ours come first, so that no other package can take an id of theirs.
-    for point in sorted(entry_points(group=GROUP), key=lambda e: (not e.value.startswith("mmwave_gym."), e.name)):
+    for point in points(GROUP, "scenario").values():
         try:
             loaded = point.load()
             if not isinstance(loaded, Room):
                 raise TypeError(f"a Room is needed, got {type(loaded).__name__}")
-            if loaded.name != point.name or point.name in found:
-                raise ValueError(f"its room is named {loaded.name!r}, which is another's or not the entry point's")
+            if loaded.name != point.name:
+                raise ValueError(f"its room is named {loaded.name!r}, not as the entry point")
             if reason := _taken(loaded, found.values()):
                 raise ValueError(reason)
-        except Exception as error:  # somebody else's package must not stop `import mmwave_gym`
+        except BROKEN as error:  # somebody else's package must not stop `import mmwave_gym`
             leave_out(f"the scenario {point.name}", point, error)
             continue
         found[loaded.name] = loaded
     return found
 
 
-def leave_out(what: str, point: EntryPoint, error: Exception) -> None:
+@lru_cache
+def points(group: str, what: str) -> dict[str, EntryPoint]:
+    """The entry points of a group by name, ours first; `what` one stands for is said in warnings.
+
+    A name that is taken is left out with a warning, so that no other package can replace what is ours.
+    """
+    found: dict[str, EntryPoint] = {}
+    for point in sorted(entry_points(group=group), key=lambda e: (_package(e) != OURS, e.name, _package(e))):
+        if (first := found.setdefault(point.name, point)) is not point and first.value != point.value:
+            leave_out(f"the {what} {point.name}", point, ValueError(f"{_package(first)} has one of this name"))
+    return found
+
+
+def leave_out(what: str, point: EntryPoint, error: BaseException) -> None:
     """Warn that something of somebody else's package does not work, and which package that is."""
-    package = point.dist.name if point.dist else "an unknown package"
-    warnings.warn(f"{what} of {package} ({point.value}) is left out: {error}.", stacklevel=3)
+    warnings.warn(f"{what} of {_package(point)} ({point.value}) is left out: {why(error)}.", stacklevel=3)
+
+
+def why(error: BaseException) -> str:
+    """What an error says, at least its kind."""
+    return told(error).rstrip(".") if isinstance(error, Exception) and str(error) else f"{error!r} was raised"
+
+
+def _package(point: EntryPoint) -> str:
+    """The distribution of an entry point, as pip writes its name."""
+    return re.sub(r"[-_.]+", "-", point.dist.name).lower() if point.dist else "an unknown package"
 
 
 def _taken(room: Room, others: Any) -> str:
     """Why a room's ids cannot be had, or an empty text."""
+    if odd := [e.id for e in room.entries if not re.fullmatch(r"[\w-]+-v\d+", e.id)]:
+        return f"the id {odd[0]!r} is none: letters, digits and hyphens, then a version, such as 'Relay-v0'"
+    if room.name in room.variants.values():
+        return "it names itself among its variants"
+    if len({e.id for e in room.entries}) < len(room.entries):
+        return "two of its entries have the same id"
     ids = {e.id: other.package for other in others for e in other.entries}
     return next(
         (

@@ -35,7 +35,8 @@ def worlds_of(field: dataclasses.Field[Any]) -> tuple[str, ...]:
 class OneWorld:
     """Base of a configuration whose world is one of several.
 
-    A keyword counts as given if it was passed, its default value too, but not with None.
+    A keyword counts as given if it was passed, its default value too, but not with None. Where all are passed at once,
+    as `dataclasses.replace` and `Config(**asdict(config))` do, only those count that are not at their defaults.
     """
 
     given: frozenset[str]
@@ -43,7 +44,11 @@ class OneWorld:
 
     def __new__(cls, **keywords: Any) -> Self:
         self = super().__new__(cls)
-        object.__setattr__(self, "given", frozenset(k for k, value in keywords.items() if value is not None))
+        given = {k for k, value in keywords.items() if value is not None}
+        fields = dataclasses.fields(cls)  # type: ignore[arg-type]
+        if len(keywords) == len(fields):
+            given -= {f.name for f in fields if f.default is keywords.get(f.name) or f.default == keywords.get(f.name)}
+        object.__setattr__(self, "given", frozenset(given))
         return self
 
     @property

@@ -16,6 +16,7 @@ from gymnasium.error import DependencyNotInstalled
 
 from mmwave_gym.core import rooms
 from mmwave_gym.core.batch import Batch
+from mmwave_gym.core.joint import JointScenario
 from mmwave_gym.core.scenario import Outcome
 from mmwave_gym.rendering.generic import GenericScene
 
@@ -28,7 +29,10 @@ SLOW_MOTION_S = 0.2  # a frame
 
 
 class Scene(Protocol):
-    """What environment 0 of a batch looks like. `record` is cheap; drawing waits for `picture` or `text`."""
+    """What environment 0 of a batch looks like. `record` is cheap; drawing waits for `picture` or `text`.
+
+    `centralised = True` says that it can draw the centralised view (control="all"), too. Otherwise `GenericScene` does.
+    """
 
     def __init__(self, batch: Batch) -> None: ...
 
@@ -51,6 +55,8 @@ class Renderer:
             _need_pygame()
         room = rooms.rooms().get(batch.scenario.name)
         scene: type[Scene] = (room and room.load("scene")) or GenericScene
+        if isinstance(batch.scenario, JointScenario) and not getattr(scene, "centralised", False):
+            scene = GenericScene
         self._scene = scene(batch)
         self._window = _Window(f"mmwave-gym: {batch.scenario.name}") if mode == "human" else None
         self._stale = True

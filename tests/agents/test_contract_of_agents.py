@@ -27,6 +27,7 @@ TASKS: dict[str, tuple[str | Task, ...]] = {
 }
 """Small tasks of each scenario; an agent is checked in the first that it has any business in."""
 ENV = "MmwaveHandover-v0"
+SEVERAL = Task(env_id=ENV, kwargs={"num_ues": 3})
 MASKED = Task(env_id="MmwaveAssociation-v0", kwargs={"num_ues": 6, "crossings": (2, 3), "duration_s": 30.0})
 
 
@@ -142,6 +143,14 @@ class CountsRows(Rule):
         return (strongest(seen) + len(seen)) % cells(seen)
 
 
+class ListensToNeighbours(Rule):
+    """It says that it is local and takes the cells that the others see."""
+
+    def act(self, seen, rng):
+        others = strongest(seen).reshape(-1, seen.view.num_agents)
+        return np.repeat(others.sum(axis=1) % cells(seen), seen.view.num_agents)
+
+
 class NeverForgets(Good):
     def restart(self, memory, view, rows):
         return memory
@@ -167,6 +176,7 @@ BROKEN = {
     "states": RemembersInItsModule,
     "order": FirstRowSpecial,
     "batch": CountsRows,
+    "slots": ListensToNeighbours,
     "start": NeverForgets,
 }
 
@@ -177,6 +187,9 @@ def test_a_good_agent_passes_wherever_it_plays() -> None:
     check_agent(Good, Task(env_id=ENV, kwargs={"horizon": 10}, episodes=6, carry=2))
     check_agent(Good(), gymnasium.make(ENV))
     check_agent("a3", "handover/a3-beta25")
+    check_agent(Good(), SEVERAL)
+    central = type("Central", (ListensToNeighbours,), {"access": "central"})
+    check_agent(central(), SEVERAL)
 
 
 def test_each_check_has_an_agent_that_fails_it() -> None:
@@ -187,7 +200,16 @@ def test_each_check_has_an_agent_that_fails_it() -> None:
 @pytest.mark.parametrize("check", BROKEN)
 def test_a_broken_agent_fails_the_check_that_it_breaks(check: str) -> None:
     with pytest.raises(AgentError, match=rf"^{BROKEN[check].__name__} fails the check '{check}'"):
-        check_agent(BROKEN[check](), MASKED if check == "masks" else Task(env_id=ENV))
+        check_agent(BROKEN[check](), {"masks": MASKED, "slots": SEVERAL}.get(check, Task(env_id=ENV)))
+
+
+def raise_access(self, view, rng):
+    view._access = "hindsight"
+    return Rule.begin(self, view, rng)
+
+
+def looks_ahead(self, seen, rng):
+    return (next(iter(seen.look().values())).reshape(len(seen), -1).sum(axis=1) * 1e3).astype(int) % cells(seen)
 
 
 @pytest.mark.parametrize(
@@ -200,6 +222,9 @@ def test_a_broken_agent_fails_the_check_that_it_breaks(check: str) -> None:
         ("actions", {"act": lambda self, seen, rng: seen["no such field"]}),
         ("actions", {"predict": lambda self, *args, **keywords: 0}),
         ("begin", {"begin": lambda self, view: 0}),
+        ("begin", {"begin": lambda self, view, rng: setattr(view, "access", "hindsight")}),
+        ("access", {"begin": raise_access, "act": looks_ahead}),
+        ("metadata", {"config": {"gain": float("nan")}}),
         ("start", {"restart": ForgetsAll.restart}),
     ],
 )

@@ -10,7 +10,10 @@ import pytest
 from mmwave_gym.agents.loading import load_agent
 from mmwave_gym.agents.protocol import AgentError
 from mmwave_gym.agents.rollout import Player, Rollout
+from mmwave_gym.benchmark.evaluation import evaluate
+from mmwave_gym.benchmark.task import Task
 from mmwave_gym.core.batch import Batch
+from mmwave_gym.core.joint import controlled
 from mmwave_gym.core.registration import make_scenario
 from mmwave_gym.core.scenario import EpisodeKey
 
@@ -120,3 +123,30 @@ def test_wrong_answers_are_named(answer: Any, said: str) -> None:
 
     with pytest.raises(AgentError, match=said):
         Rollout.of(Wrong(), a_batch(2)).act()
+
+
+def test_an_agent_cannot_write_to_the_reward_that_is_counted() -> None:
+    class Generous(Clerk):
+        def learn(self, state, observation, action, reward, following, done, info):  # type: ignore[no-untyped-def]
+            reward += 100.0
+            return state
+
+    task = Task(env_id="MmwaveCellSelection-v0", kwargs={"num_ues": 1, "horizon": 6}, episodes=2)
+    honest, generous = evaluate(Clerk(), task), evaluate(Generous(), task)
+    assert [row["reward"] for row in generous] == [row["reward"] for row in honest]
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("random", "KeyError: 'serving'"),
+        ("rate", "KeyError: 'serving'"),
+        (Clerk(), r"predict must return actions of shape (3, 2), got (3,)"),
+    ],
+)
+def test_an_agent_for_one_slot_is_told_what_the_centralised_view_is(name: Any, reason: str) -> None:
+    batch = Batch(controlled(make_scenario("cell_selection", num_ues=2), "all"), 3)
+    batch.reset([EpisodeKey(i) for i in range(3)])
+    with pytest.raises(AgentError, match="cannot play control='all', where one agent chooses for all 2 ues") as error:
+        Rollout.of(load_agent(name, "cell_selection"), batch).step()
+    assert str(error.value).endswith(f"Leave control out, and it plays for each ue ({reason}).")

@@ -633,3 +633,29 @@ def test_a_proven_bound_is_shown_and_guarded_by_access_level():
     assert text in markdown(summarise(runs)).replace("\\", "")
     assert "no central agent has more than 30" in page_html(summarise(runs))
     assert limits(summarise([run("random", world)]).tasks[0]) == ""
+
+
+@pytest.mark.parametrize("ended", ["skipped", "failed"])
+def test_weights_that_come_later_replace_the_row_that_said_there_are_none(ended):
+    rng = np.random.default_rng(19)
+    old = Run(header("ppo", label="ppo", kind="other", created="2020-01-01T00:00:00Z"), (), **{ended: "no weights"})
+    seeds = [run("ppo", rng.normal(2, 1, 40), seed, label="PPO", kind="learned") for seed in range(5)]
+    (entry,) = (e for e in summarise([*suite(rng), old, *seeds]).tasks[0].entries if e.agent == "ppo")
+    assert (entry.status, entry.label, entry.kind, entry.seeds) == ("scored", "PPO", "learned", 5)
+    assert entry.runs == tuple(seeds)
+    assert not entry.notes
+    later = Run({**old.header, "created": "2099-01-01T00:00:00Z"}, (), **{ended: "weights are gone"})
+    (entry,) = (e for e in summarise([*suite(rng), later, *seeds]).tasks[0].entries if e.agent == "ppo")
+    assert (entry.label, entry.seeds) == ("PPO", 5)
+    assert "weights are gone" in entry.notes[0]
+
+
+def test_a_run_that_never_played_is_replaced_by_another_of_its_name(tmp_path):
+    path = tmp_path / "a3.jsonl"
+    with RowWriter.open(path, header(weights_sha256=None)) as writer:
+        writer.skip("no weights")
+    with RowWriter.open(path, header(weights_sha256="ab" * 32)) as writer:
+        writer.append(rows([1.0]))
+    (read,) = read_rows(tmp_path)
+    assert read.skipped is None
+    assert read.header["agent"]["weights_sha256"] == "ab" * 32

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 
 import pytest
 
+from mmwave_gym.benchmark.suite import all_tasks
+from mmwave_gym.core.registration import make_registered
 from mmwave_gym.core.worlds import OneWorld, only_in
 
 
@@ -74,3 +76,21 @@ def test_a_configuration_is_still_a_dataclass():
         assert twin.given == config.given
     with pytest.raises(TypeError):
         Config("a")  # type: ignore[call-arg]
+
+
+def test_a_configuration_can_be_replaced():
+    streets = dataclasses.replace(Config(file="a", wet=True), wet_mm=3.0)
+    assert streets == Config(file="a", wet=True, wet_mm=3.0)
+    assert dataclasses.replace(streets, wet=False, wet_mm=1.0) == Config(file="a")
+    assert Config(**dataclasses.asdict(Config(room_m=3.0))) == Config(room_m=3.0)
+    with pytest.raises(ValueError, match="wet_mm belongs to wet streets"):
+        dataclasses.replace(streets, wet=False)
+    with pytest.raises(ValueError, match="room_m belongs to the room"):
+        dataclasses.replace(Config(room_m=3.0), file="a")
+
+
+@pytest.mark.parametrize("task", [t for t in all_tasks() if not t.missing_data], ids=lambda task: task.name)
+def test_configurations_of_the_suite_can_be_replaced(task):
+    config = task.scenario().config
+    assert dataclasses.replace(config) == config
+    assert make_registered(task.env_id, **dataclasses.asdict(config)).config == config

@@ -169,7 +169,29 @@ BROKEN = {
     "absent": ("import a_library_that_nobody_has\n", "No module named 'a_library_that_nobody_has'"),
     "text": ("ROOM = 'a text'\n", "a Room is needed, got str"),
     "nothing": ("", "has no attribute 'ROOM'"),
-    "misnamed": (room("elsewhere"), "its room is named 'elsewhere'"),
+    "misnamed": (room("elsewhere"), "its room is named 'elsewhere', not as the entry point"),
+    "exits": ("import sys; sys.exit(3)\n", "is left out: SystemExit(3) was raised"),
+    "street": (room("street"), "mmwave-gym has one of this name"),
+    "malformed": (room("malformed", "not an id-v0"), "the id 'not an id-v0' is none: letters, digits and hyphens"),
+    "twice": (room("twice").replace("),)", "),) * 2"), "two of its entries have the same id"),
+    "circular": (room("circular", more="config=':C', variants={'x': 'circular'}"), "itself among its variants"),
+    "taskexits": (
+        room("taskexits", more="config=':C', tasks='tasks:TASKS'"),
+        "the tasks of the scenario taskexits of their_taskexits are left out: SystemExit(4) was raised",
+    ),
+    "taskabroad": (
+        room("taskabroad", more="config=':C', tasks='tasks:TASKS'"),
+        "taskabroad/a is a task of MmwaveStreet-v0, which is street's",
+    ),
+    "tasktwice": (room("tasktwice", more="config=':C', tasks='tasks:TASKS'"), "two tasks are named 'tasktwice/a'"),
+    "uncallable": (
+        room("uncallable", more="config=':C', commands={'crash': ':ROOM'}"),
+        "the command 'crash' of their_uncallable is left out:",
+    ),
+    "oddword": (
+        room("oddword", more="config=':C', commands={'--help': ':run'}") + "def run(): pass\n",
+        "the command '--help' of their_oddword is left out: a command's name is lower-case letters",
+    ),
     "greedy": (room("greedy", "MmwaveStreet-v0"), "the id 'MmwaveStreet-v0' is taken by mmwave_gym.scenarios.street"),
     "gym": (room("gym", "CartPole-v1"), "CartPole-v1 of their_gym is not registered"),
     "untasked": (
@@ -190,6 +212,11 @@ BROKEN = {
     ),
 }
 """Packages that do not work, and what the warning must say."""
+TASKS_OF = {
+    "taskexits": "import sys; sys.exit(4)\n",
+    "taskabroad": "TASKS = (Task(env_id='MmwaveStreet-v0', name='taskabroad/a'),)\n",
+    "tasktwice": "TASKS = (Task(env_id='Tasktwice-v0', name='tasktwice/a'),) * 2\n",
+}
 
 
 def test_broken_packages_are_named_and_left_out(tmp_path: Path) -> None:
@@ -197,6 +224,9 @@ def test_broken_packages_are_named_and_left_out(tmp_path: Path) -> None:
     for name, (text, _) in BROKEN.items():
         (site / f"their_{name}").mkdir(parents=True)
         (site / f"their_{name}" / "__init__.py").write_text(text)
+        if name in TASKS_OF:
+            task = "from mmwave_gym.benchmark.task import Task\n"
+            (site / f"their_{name}" / "tasks.py").write_text(task + TASKS_OF[name])
         entry_points(site, f"their-{name}", f"[mmwave_gym.scenarios]\n{name} = their_{name}:ROOM\n")
     told = cli(site, tmp_path, "list")
     assert told.returncode == 0, told.stderr
@@ -220,3 +250,50 @@ def test_a_stranger_s_agent_takes_no_name_of_ours(tmp_path: Path) -> None:
     told = cli(tmp_path, tmp_path, "evaluate", "theirs", "--task", "street/car-dense")
     assert told.returncode == 2
     assert "the agent 'street/theirs' (nowhere:Theirs) cannot be loaded: No module named 'nowhere'" in told.stderr
+
+
+ODD = """
+[mmwave_gym.agents]
+street = odd:NoSlash
+
+[mmwave_gym.training]
+street = odd:RECIPE
+odd = odd:RECIPE
+
+[mmwave_gym.algorithms]
+ppo = odd:run
+exits = odd.exits:run
+text = odd:RECIPE
+
+[mmwave_gym.reproductions]
+exits = odd.exits:PAPER
+"""
+
+
+def test_a_stranger_takes_no_recipe_or_algorithm_of_ours_and_errors_name_theirs(tmp_path: Path) -> None:
+    (tmp_path / "odd").mkdir()
+    (tmp_path / "odd" / "__init__.py").write_text("RECIPE = 'a text'\n")
+    (tmp_path / "odd" / "exits.py").write_text("import sys; sys.exit(4)\n")
+    entry_points(tmp_path, "odd-dist", ODD)
+    done = python(tmp_path, tmp_path, "-c", """
+import mmwave_gym
+from mmwave_baselines.training.recipes import Recipe, recipe
+from mmwave_gym.core.rooms import points
+assert isinstance(recipe("street"), Recipe)
+assert points("mmwave_gym.algorithms", "algorithm")["ppo"].value == "mmwave_baselines.training.ppo:run"
+assert "a3" in mmwave_gym.agents("street") and "street" not in mmwave_gym.agents()
+try:
+    recipe("odd")
+except ValueError as error:
+    print(error)
+""")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "the recipe of odd (odd:RECIPE) cannot be loaded: a Recipe is needed, got str." in done.stdout
+    for left_out in ("the recipe street of odd-dist", "the algorithm ppo of odd-dist", "the agent street of odd-dist"):
+        assert left_out in done.stderr
+    commands = ["train", "exits"], ["train", "text"], ["reproduce", "exits", "--out", "x"]
+    exits, text, paper = session(tmp_path, tmp_path, *commands)
+    assert (exits.code, text.code, paper.code) == (2, 2, 2)
+    assert "the algorithm 'exits' (odd.exits:run) cannot be loaded: SystemExit(4) was raised." in exits.err
+    assert "the algorithm 'text' (odd:RECIPE) cannot be loaded: a function of words is needed, got str." in text.err
+    assert "the paper exits (odd.exits:PAPER) cannot be loaded: SystemExit(4) was raised." in paper.err

@@ -12,7 +12,9 @@ from contract import CASES, SMALL_WORLDS
 
 from mmwave_gym.api import pettingzoo
 from mmwave_gym.api.contract.cases import Case, Script
-from mmwave_gym.api.gymnasium import RENDER_MODES
+from mmwave_gym.api.gymnasium import RENDER_MODES, ScenarioEnv
+from mmwave_gym.core.registration import make_scenario
+from mmwave_gym.core.rooms import rooms
 from mmwave_gym.rendering.canvas import FRAME_SIZE
 from mmwave_gym.rendering.text import WIDTH
 
@@ -157,3 +159,15 @@ def test_pettingzoo_renders(case: Case, mode: str) -> None:
     else:
         assert all(f.dtype == np.uint8 and f.shape == HEIGHT_WIDTH_3 for f in frames)
         assert (frames[0] != frames[1]).any()
+
+
+@pytest.mark.parametrize("scenario", [name for name in rooms() if not make_scenario(name).turn_based])
+def test_the_centralised_view_renders(scenario: str) -> None:
+    for mode in ("ansi", "rgb_array"):
+        env = ScenarioEnv(scenario, control="all", render_mode=mode)
+        env.reset(seed=0)
+        first = env.render()
+        env.step(env.action_space.sample())
+        assert np.shape(env.render()) == np.shape(first)
+        assert not np.array_equal(env.render(), first)
+        env.close()

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
-from importlib.metadata import entry_points
 from typing import Any
+
+from mmwave_gym.core import rooms
 
 GROUP = "mmwave_gym.training"
 
@@ -31,15 +31,18 @@ class Recipe:
     """Turn-based scenarios: the metric of a step that says what the same agent's decision before it was worth."""
 
 
-@lru_cache(maxsize=1)
-def _found() -> dict[str, Any]:
-    return {e.name: e for e in entry_points(group=GROUP)}
-
-
 def recipe(scenario: str) -> Recipe:
-    """The recipe of a scenario, an empty one where nobody wrote any."""
-    found = _found()
-    return found[scenario].load() if scenario in found else Recipe()
+    """The recipe of a scenario, an empty one where nobody wrote any. Raises ValueError where it cannot be loaded."""
+    point = rooms.points(GROUP, "recipe").get(scenario)
+    if point is None:
+        return Recipe()
+    try:
+        found = point.load()
+        if not isinstance(found, Recipe):
+            raise TypeError(f"a Recipe is needed, got {type(found).__name__}")
+    except rooms.BROKEN as error:
+        raise ValueError(f"the recipe of {scenario} ({point.value}) cannot be loaded: {rooms.why(error)}.") from error
+    return found
 
 
 def preset(script: str, scenario: str, task: str) -> dict[str, Any]:

@@ -35,12 +35,14 @@ class BadRun(ValueError):
 
 
 def main(kind: type[A], train: Callable[[A, Console], Any], argv: Sequence[str] | None = None) -> None:
-    """Run a script: exit code 2 and one line for bad input, 130 when interrupted (the checkpoint is saved)."""
+    """Run a script: exit code 2 and one line for bad input, 130 when interrupted (the last checkpoint is kept)."""
     console = Console(stderr=True)
     try:
         train(parse_checked(kind, argv), console)
     except KeyboardInterrupt:
-        console.print("interrupted; the same command with --resume continues.")
+        console.print(
+            "interrupted; the same command with --resume continues from the last checkpoint, if there is one."
+        )
         sys.exit(130)
     except (BadRun, AgentError) as error:
         console.print(f"train: {error}", markup=False, highlight=False, soft_wrap=True)
@@ -99,7 +101,10 @@ class Run(Generic[A]):
             return
         if not self.checkpoint.exists() or not saved.exists():
             raise BadRun(f"there is no checkpoint in {self.out}, so nothing to resume; leave out --resume to begin.")
-        before = json.loads(saved.read_text(encoding="utf-8"))
+        try:
+            before = dict(json.loads(saved.read_text(encoding="utf-8")))
+        except (ValueError, TypeError) as error:
+            raise BadRun(f"{saved} is damaged ({error}): begin again with another --out.") from error
         if changed := [k for k in given if k not in self.args.may_change and given[k] != before.get(k)]:
             told = ", ".join(f"--{k.replace('_', '-')} was {before.get(k)!r}, is {given[k]!r}" for k in changed)
             raise BadRun(f"the run in {self.out} had other arguments: {told}.")

@@ -89,7 +89,8 @@ def _at(run: Run) -> str:
 
 def _entry(runs: list[Run], task: Mapping[str, Any], samples: dict[str, Sample]) -> Entry:
     """One agent's own numbers; its values of the primary metric go into ``samples``."""
-    agent = runs[0].agent
+    runs = _without_superseded(runs)
+    agent = next((run.agent for run in runs if run.episodes), runs[0].agent)  # what did not play says little of itself
     name = str(agent["name"])
     ended = [run for run in runs if run.failed is None and run.skipped is None]
     whole = [run for run in ended if run.episodes]
@@ -138,6 +139,18 @@ def _entry(runs: list[Run], task: Mapping[str, Any], samples: dict[str, Sample])
             if metric != task["primary"] and sample.episodes.size
         },
     )
+
+
+def _without_superseded(runs: list[Run]) -> list[Run]:
+    """The runs without one of no training seed that was skipped or failed before there were weights of seeds."""
+    newest = max((run.created for run in runs if run.agent["training_seed"] is not None), default="")
+    return [
+        run
+        for run in runs
+        if run.agent["training_seed"] is not None
+        or (run.failed is None and run.skipped is None)
+        or run.created > newest
+    ] or runs
 
 
 def _sample(runs: Sequence[Run], metric: str) -> Sample:

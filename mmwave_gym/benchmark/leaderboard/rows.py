@@ -264,7 +264,7 @@ class RowWriter:
             current.seek(0)
             content = current.read()
             run = parse(content, path)
-            if run is not None:
+            if run is not None and run.episodes:  # who was skipped or failed at once has left nothing to be mixed up
                 _check_key(run.header, header, path)
                 header = _merge(run.header, header)
             episodes = run.episodes if run else ()

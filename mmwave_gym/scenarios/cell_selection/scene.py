@@ -107,6 +107,7 @@ class Record:
 class CellSelectionScene(RecordedScene[Record]):
     """See `mmwave_gym.rendering.renderer.Scene`."""
 
+    centralised = True
     record_type = Record
     picture_type = "picture:CellSelectionPicture"
 

@@ -180,6 +180,7 @@ def colours(head_m: Float64Array, unit_m: float, before: NDArray[np.int64] | Non
 class PowerAllocationScene(RecordedScene[Record]):
     """See `mmwave_gym.rendering.renderer.Scene`."""
 
+    centralised = True
     record_type = Record
     picture_type = "picture:PowerAllocationPicture"
 
