@@ -152,7 +152,7 @@ def _centralised(scenario: Scenario[Any, Any], agent: Any) -> Iterator[None]:
         raise AgentError(
             f"{name} cannot play control='all', where one agent chooses for all {scenario.num_slots} {noun}s at once "
             f"and observes {scenario.fields[0].name} and so on. Leave control out, and it plays for each {noun} "
-            f"({told.rstrip('.')})."
+            f"({told.rstrip('.: ')})."
         ) from error
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import keyword
 import re
+import shlex
 from collections.abc import Iterator, Mapping
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -34,7 +35,7 @@ def scenario(
     name: Annotated[str, typer.Argument(help="the scenario's name, such as relay")], out_dir: Out = None
 ) -> None:
     """A scenario with its room, tasks, rules, training, guide and tests."""
-    if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or keyword.iskeyword(name):
+    if not re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", name) or _is_word_of_python(name):
         raise ValueError(f"a scenario's name is lower-case letters, digits and underscores, got {name!r}.")
     if name in rooms.rooms():
         raise ValueError(f"the scenario {name!r} exists already, in {rooms.room(name).package}: take another name.")
@@ -51,7 +52,7 @@ def agent(
     out_dir: Out = None,
 ) -> None:
     """An agent for a scenario that is installed, with its tests."""
-    if not re.fullmatch(r"[a-z][a-z0-9]*([-_][a-z0-9]+)*", name) or keyword.iskeyword(name):
+    if not re.fullmatch(r"[a-z][a-z0-9]*([-_][a-z0-9]+)*", name) or _is_word_of_python(name):
         raise ValueError(f"an agent's name is lower-case letters, digits and single hyphens, got {name!r}.")
     if name in agents(scenario):
         raise ValueError(f"{scenario} has an agent {name!r} already: take another name.")
@@ -69,6 +70,10 @@ def agent(
     _write("agent", f"mmwave_{scenario}_{name.replace('-', '_')}", words, out_dir)
 
 
+def _is_word_of_python(name: str) -> bool:
+    return keyword.iskeyword(name) or keyword.iskeyword(_camel(name))  # None, True
+
+
 def _camel(name: str) -> str:
     return "".join(part.capitalize() for part in re.split("[-_]", name))
 
@@ -81,13 +86,22 @@ def _write(kind: str, package: str, words: Mapping[str, str], out_dir: Path | No
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ValueError(f"{folder} exists and is not an empty folder: name another one with --out.")
     known = {**words, "package": package, "distribution": distribution}
-    for place, text in _templates(files("mmwave_gym.cli") / TEMPLATES / kind):
+    templates = list(_templates(files("mmwave_gym.cli") / TEMPLATES / kind))
+    if taken := [line for _, text in templates for line in text.splitlines() if _imports(line, words["Name"])]:
+        raise ValueError(f"a class {words['Name']} would hide another one ({taken[0].strip()}): take another name.")
+    for place, text in templates:
         parts = [{"package": package, f"test_NAME.py{SUFFIX}": f"test_{package}.py"}.get(p, p) for p in place.parts]
         path = folder.joinpath(*parts)
         path = path.with_suffix("") if path.suffix == SUFFIX else path
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(Template(text).substitute(known), encoding="utf-8")
-    out.print(f"{folder}: see README.md there; pip install -e {folder}", highlight=False, soft_wrap=True)
+    install = shlex.join(["pip", "install", "-e", str(folder)])
+    out.print(f"{folder}: see README.md there; {install}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _imports(line: str, name: str) -> bool:
+    """Does a line of a template import this name, alone in its line or not?"""
+    return bool(re.fullmatch(rf"((from [\w.]+ )?import .*\b{name}\b.*|\s+{name},|\s+\w+ as {name},)", line))
 
 
 def _templates(folder: Traversable, place: PurePosixPath = TOP) -> Iterator[tuple[PurePosixPath, str]]:

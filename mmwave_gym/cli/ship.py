@@ -61,20 +61,30 @@ def ship(
     metadata = found[0].policy.metadata
     of = suite.task(task) if task else _task_of(metadata)
     algorithm = _algorithm(metadata) if name is None else name
-    if not re.fullmatch(r"[a-z0-9_]+", algorithm):
-        raise ValueError(f"--name takes lower-case letters, digits and underscores, got {algorithm!r}.")
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", algorithm):
+        raise ValueError(f"--name takes lower-case letters, digits and underscores after a letter, got {algorithm!r}.")
     target = package or _package(of.scenario_name)
     folder = out_dir or _folder(target)
     named = {f"{algorithm}-{of.name.split('/', 1)[1]}-s{f.policy.metadata['seed']}": f for f in found}
     if taken := [stem for stem in named if (folder / f"{stem}.npz").exists() and not replace]:
         raise ValueError(f"{folder} holds {', '.join(taken)} already: --replace writes over them.")
     _play(found, of)
+    if of.env_id != metadata["env_id"]:
+        raise ValueError(f"{found[0].path} was trained on {metadata['env_id']}, and {of.name} is of {of.env_id}.")
     folder.mkdir(parents=True, exist_ok=True)
     for stem, one in named.items():
         for suffix in (".npz", ".json"):
             write(folder / f"{stem}{suffix}", one.path.with_suffix(suffix).read_bytes())
         out.print(str(folder / f"{stem}.npz"), markup=False, highlight=False, soft_wrap=True)
     _tell(algorithm, str(metadata["algorithm"]), of.scenario_name, target)
+    if not _is_world_of(metadata, of):
+        out.print(
+            f"They were trained with {_short(metadata['kwargs'])}, which is not {of.name}: Shipped(…) plays them only "
+            "with trained_for=, a function that says for which tasks they are.",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )
 
 
 def _finished(run: Path) -> list[Finished]:
@@ -85,7 +95,7 @@ def _finished(run: Path) -> list[Finished]:
         raise ValueError(f"{reason}; the training command with --resume goes on from its checkpoint.")
     loaded = [(path, load_policy(path)) for path in paths]
     found = [Finished(path, policy) for path, policy in loaded if isinstance(policy, Policy)]
-    if lacking := [str(f.path) for f in found if not isinstance(f.policy.metadata.get("seed"), int)]:
+    if lacking := [str(f.path) for f in found if not re.fullmatch(r"\d+", repr(f.policy.metadata.get("seed")))]:
         raise ValueError(f"the .json of {', '.join(lacking)} does not say which training seed it is of.")
     return found
 
@@ -107,7 +117,7 @@ def _check_alike(found: Sequence[Finished]) -> None:
 
 def _settings(metadata: Mapping[str, Any]) -> dict[str, Any]:
     """What must be equal, "--option" -> value for those of the command."""
-    words = shlex.split(str(metadata.get("command", "")))
+    words = _words(metadata)
     options: dict[str, Any] = {}
     at = 0
     while at < len(words):
@@ -121,6 +131,15 @@ def _settings(metadata: Mapping[str, Any]) -> dict[str, Any]:
     return {**{k: v for k, v in metadata.items() if k not in own}, **options}
 
 
+def _words(metadata: Mapping[str, Any]) -> list[str]:
+    """The words of the command that trained."""
+    command = str(metadata.get("command", ""))
+    try:
+        return shlex.split(command)
+    except ValueError:  # a quotation mark too many
+        return command.split()
+
+
 def _short(value: Any) -> str:
     text = json.dumps(value)
     return text if len(text) <= 60 else f"{text[:59]}…"
@@ -128,12 +147,8 @@ def _short(value: Any) -> str:
 
 def _task_of(metadata: Mapping[str, Any]) -> Task:
     """The suite's task that a policy was trained for."""
-    words = shlex.split(str(metadata.get("command", "")))
-    alike = [
-        t
-        for t in suite.all_tasks()
-        if t.env_id == metadata["env_id"] and json.loads(json.dumps(dict(t.kwargs))) == metadata["kwargs"]
-    ]
+    words = _words(metadata)
+    alike = [t for t in suite.all_tasks() if _is_world_of(metadata, t)]
     if not alike:
         raise ValueError(
             f"no task of the suite is {metadata['env_id']} with {_short(metadata['kwargs'])}: train for one of "
@@ -142,12 +157,17 @@ def _task_of(metadata: Mapping[str, Any]) -> Task:
     return next((t for t in alike if t.name in words), alike[0])
 
 
+def _is_world_of(metadata: Mapping[str, Any], task: Task) -> bool:
+    """Was a policy trained in the world of a task?"""
+    return task.env_id == metadata["env_id"] and json.loads(json.dumps(dict(task.kwargs))) == metadata["kwargs"]
+
+
 def _algorithm(metadata: Mapping[str, Any]) -> str:
     """The name of the algorithm, without a hyphen: that of its command where the metadata call it alike."""
     called = str(metadata["algorithm"]).lower()
-    words = shlex.split(str(metadata.get("command", "")))
+    words = _words(metadata)
     script = next((w.removeprefix("train.").replace("-", "_") for w in words[2:3]), "")
-    return script if script.replace("_", "") == called else re.sub(r"[^a-z0-9]+", "_", called)
+    return script if script.replace("_", "") == called else re.sub(r"[^a-z0-9]+", "_", called).strip("_")
 
 
 def _package(scenario: str) -> str:

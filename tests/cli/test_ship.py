@@ -109,6 +109,9 @@ def test_a_package_outside_this_repository(tmp_path: Path, monkeypatch: pytest.M
         ),
         ({"seed": 0}, "two runs have the training seed 0"),
         ({"seed": None}, "does not say which training seed"),
+        ({"seed": True}, "does not say which training seed"),
+        ({"seed": -1}, "does not say which training seed"),
+        ({"command": "python 'unclosed --gamma 0.9"}, '--gamma ["0.6"] and ["0.9"]'),
     ],
 )
 def test_runs_that_do_not_belong_together(tmp_path: Path, capsys: Any, changes: Any, fault: str) -> None:
@@ -138,3 +141,17 @@ def test_what_is_no_finished_run(tmp_path: Path, capsys: Any) -> None:
     assert "is damaged" in fault(whole)
     misfit = run(tmp_path / "misfit", 0)
     assert "this policy was trained on MmwaveCellSelection-v0" in fault(misfit, "--task", "handover/a1-beta25")
+
+
+def test_weights_of_another_world_are_said_to_be_so(tmp_path: Path, capsys: Any) -> None:
+    words = ("--task", TASK.name, "--out", tmp_path / "w")
+    assert ship(run(tmp_path / "a", 0), *words) == 0
+    assert "trained_for" not in capsys.readouterr().out
+    assert ship(run(tmp_path / "b", 1, kwargs={**TASK.kwargs, "handover_cost": 0.77}), *words) == 0
+    assert "0.77}, which is not cell_selection/n3-cost10: Shipped(…) plays them only with trained_for=" in (
+        capsys.readouterr().out
+    )
+    assert ship(run(tmp_path / "c", 2, env_id="MmwaveHandover-v0"), *words) == 2
+    assert "was trained on MmwaveHandover-v0, and cell_selection/n3-cost10 is of Mmw" in capsys.readouterr().err
+    assert ship(run(tmp_path / "d", 3, algorithm="../My PPO"), "--out", tmp_path / "v") == 0
+    assert (tmp_path / "v/my_ppo-n3-cost10-s3.npz").exists()

@@ -68,6 +68,12 @@ def test_contributing_to_the_letter(python: Path, tmp_path: Path) -> None:
     [
         (["scenario", "Relay"], "lower-case letters, digits and underscores, got 'Relay'"),
         (["scenario", "class"], "lower-case letters, digits and underscores, got 'class'"),
+        (["scenario", "none"], "lower-case letters, digits and underscores, got 'none'"),
+        (["scenario", "beams_"], "lower-case letters, digits and underscores, got 'beams_'"),
+        (["scenario", "outcome"], "a class Outcome would hide another one (Outcome,): take another name"),
+        (["scenario", "mapping"], "a class Mapping would hide another one (from collections.abc import Mapping,"),
+        (["agent", "true", "--scenario", "street"], "digits and single hyphens, got 'true'"),
+        (["agent", "seen", "--scenario", "street"], "a class Seen would hide another one"),
         (["scenario", "street"], "the scenario 'street' exists already, in mmwave_gym.scenarios.street"),
         (["scenario", "baselines"], "there is a package mmwave_baselines already"),
         (["scenario", "beams", "--out", "."], "exists and is not an empty folder"),
