@@ -16,6 +16,7 @@ import typer
 
 from mmwave_gym.core import rooms
 from mmwave_gym.core.checks import unknown
+from mmwave_gym.core.errors import extra_of
 
 GROUP = "mmwave_gym.algorithms"
 FORWARD = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
@@ -35,14 +36,23 @@ def train(context: typer.Context) -> None:
 def run_algorithm(name: str, words: Sequence[str]) -> None:
     """Run an algorithm, loaded only now, with the words behind its name.
 
-    Raises ValueError for an unknown name and for one that cannot be loaded.
+    Raises ValueError for an unknown name and for one that cannot be loaded, ImportError that names the extras where
+    an optional library is missing.
     """
     known = rooms.points(GROUP, "algorithm")
     plain = name.replace("-", "_")
     found = known.get(name) or known.get(plain)
     if found is None:
         raise ValueError(unknown("algorithm", name, sorted(known)))
-    _function(found)(list(words))
+    try:
+        _function(found)(list(words))
+    except ImportError as error:
+        if (extra := extra_of(error)) is None:
+            raise
+        extras = ",".join(dict.fromkeys(("train", extra)))
+        raise ImportError(
+            f"training needs {error.name}: pip install 'mmwave-gym[{extras}]'.", name=error.name
+        ) from error
 
 
 def _function(found: EntryPoint) -> Callable[[list[str]], Any]:

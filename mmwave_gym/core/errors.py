@@ -25,9 +25,13 @@ EXTRAS = {
 """Module -> the extra that brings it."""
 
 
+def extra_of(error: ImportError) -> str | None:
+    """The extra that brings what is missing; None where none does, or the error's text says it."""
+    return None if "pip install" in str(error) else EXTRAS.get((error.name or "").partition(".")[0])
+
+
 def told(error: BaseException) -> str:
     """An error's text; where a library of an extra is missing, how to get it."""
-    extra = EXTRAS.get((error.name or "").partition(".")[0]) if isinstance(error, ImportError) else None
-    if extra is None or "pip install" in str(error):
-        return str(error)
-    return f"{error.name} is not installed: pip install 'mmwave-gym[{extra}]'"  # type: ignore[attr-defined]
+    if isinstance(error, ImportError) and (extra := extra_of(error)):
+        return f"{error.name} is not installed: pip install 'mmwave-gym[{extra}]'"
+    return str(error)

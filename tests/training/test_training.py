@@ -171,6 +171,7 @@ def test_resuming_what_is_done_saves_it_again(tmp_path, capsys):
         ([ENV, "--resume"], "nothing to resume"),
         ([ENV, "--imitate=nobody", *PPO], "unknown handover agent 'nobody'"),
         ([ENV, "--no-such-option"], "unrecognized arguments"),
+        ([ENV, "--step=3"], "unrecognized arguments: --step=3. Did you mean '--steps'? --help lists the options."),
         (["--task", "handover/a1-beta26"], "Did you mean 'handover/a1-beta25'"),
         ([*FOUR_LEVELS, "--network=set"], "needs a field with a number for each of the 4 choices"),
         ([*FOUR_LEVELS, "--network=relative"], "needs a field with a number for each of the 4 choices"),

@@ -64,8 +64,7 @@ def headline(board: TaskBoard) -> list[tuple[str, str]]:
             tied += 1
         text = f"leads the {leader.group} agents" if len(peers) > 1 else f"is the only {leader.group} agent"
         if tied:
-            *others, last = [e.label for e in peers[1 : tied + 1]]
-            text += f" together with {', '.join(others)} and {last}" if others else f" together with {last}"
+            text += " together with " + " and ".join(e.label for e in peers[1 : tied + 1])
         if leader.score is not None:
             text += f": score {number(leader.score.mean, leader.score)} {ends(leader.score)}"
         if leader.verdict in ("better", "worse"):

@@ -209,6 +209,9 @@ def test_sac_needs_a_range() -> None:
     args = parse_checked(Sac, [ENV, "--set", "horizon=50", "--train-set", "horizon=20", "--see=ring"])
     with pytest.raises(BadRun, match="levels=null"):
         build(args, Environment(args, args.target(), 0).venv)
+    other = parse_checked(Sac, ["--task", "street/car-sparse"])
+    with pytest.raises(BadRun, match=r"here they are Discrete\(6\)\.$"):
+        build(other, Environment(other, other.target(), 0).venv)
     with pytest.raises(BadRun, match="--network must be plain"):
         parse_checked(Sac, [ENV, "--network", "set"])
 
