@@ -100,15 +100,19 @@ def _raised_by_agent(error: BaseException) -> bool:
     return any(frame.name in calls and "mmwave_gym" not in Path(frame.filename).parts for frame in frames)
 
 
+def described(task: Task, episodes: int) -> dict[str, Any]:
+    """A task as JSON values, as rows keep it: its hash changes whenever something changes that rows depend on."""
+    told = {**task.describe(), "episodes": episodes}
+    # The rows depend on defaults and on what a channel file holds, too, not only on the keywords that the task names.
+    constants = json.dumps(dict(task.scenario().constants()), sort_keys=True, default=str)
+    told["hash"] = hashlib.sha256((told["hash"] + constants).encode()).hexdigest()[:16]
+    return told
+
+
 def header(job: Job, player: Any) -> dict[str, Any]:
     """The first line of a run's file."""
-    scenario = job.task.scenario()
-    task = {**job.task.describe(), "episodes": job.episodes}
-    # The rows depend on defaults and on what a channel file holds, too, not only on the keywords that the task names.
-    constants = json.dumps(dict(scenario.constants()), sort_keys=True, default=str)
-    task["hash"] = hashlib.sha256((task["hash"] + constants).encode()).hexdigest()[:16]
     return {
-        "task": task,
+        "task": described(job.task, job.episodes),
         "package_version": __version__,
         "agent": {
             "name": job.agent,
@@ -119,7 +123,7 @@ def header(job: Job, player: Any) -> dict[str, Any]:
             "config": dict(getattr(player, "config", {})),
             "weights_sha256": getattr(player, "weights_sha256", None),
         },
-        "metrics": metric_units(scenario),
+        "metrics": metric_units(job.task.scenario()),
         "command": f"mmwave-gym evaluate {job.spec} --task {job.task.name} --episodes {job.episodes}",
         "created": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
     }

@@ -13,7 +13,7 @@ from mmwave_gym.agents.loading import load_agent
 from mmwave_gym.benchmark.evaluation import evaluate as play, metric_units
 from mmwave_gym.benchmark.leaderboard import read_rows
 from mmwave_gym.benchmark.leaderboard.tables import ends, number
-from mmwave_gym.benchmark.runs import Job, run
+from mmwave_gym.benchmark.runs import Job, described, run
 from mmwave_gym.benchmark.statistics import column_interval
 from mmwave_gym.cli.options import Agent, Settings, TaskName, chosen_task
 from mmwave_gym.cli.output import print_table, progress
@@ -57,7 +57,7 @@ def evaluate(
     means = {name: column_interval(rows, name) for name in units}
     if as_json:
         told = {name: asdict(mean) if mean else None for name, mean in means.items()}
-        result = {"task": found.describe(), "agent": agent, "episodes": len(rows), "means": told, "rows": rows}
+        result = {"task": described(found, count), "agent": agent, "episodes": len(rows), "means": told, "rows": rows}
         print(json.dumps(result, default=str))
         return
     lines = [(name, number(mean.mean if mean else None, mean), ends(mean), units[name]) for name, mean in means.items()]

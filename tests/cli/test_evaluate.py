@@ -1,0 +1,32 @@
+"""`mmwave-gym evaluate`: what it prints is what rows and the leaderboard have."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from typer.testing import CliRunner
+
+from mmwave_gym.benchmark.leaderboard import read_rows
+from mmwave_gym.benchmark.statistics import column_interval
+from mmwave_gym.cli import app
+
+WORDS = ["evaluate", "a3", "--task", "handover/a3-beta25", "--episodes", "3"]
+
+
+def printed(*words: str) -> Any:
+    done = CliRunner().invoke(app, [*WORDS, *words, "--json"])
+    assert done.exit_code == 0, done.output
+    return json.loads(done.stdout)
+
+
+def test_json_is_what_the_rows_have(tmp_path: Path) -> None:
+    told = printed("--out", str(tmp_path))
+    (run,) = read_rows(tmp_path / "rows")
+    assert told["task"]["hash"] == run.task["hash"]
+    assert told["rows"] == [dict(row) for row in run.episodes]
+    assert told == printed()
+    interval = column_interval(told["rows"], "reward")
+    assert interval is not None
+    assert told["means"]["reward"] == {"mean": interval.mean, "low": interval.low, "high": interval.high}
