@@ -3,8 +3,13 @@
 import os
 
 import gymnasium
+import hypothesis
 import pettingzoo
 import pytest
+
+# How fast an example runs says something about the machine's load, nothing about the code.
+hypothesis.settings.register_profile("any load", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("any load")
 
 os.environ["SDL_VIDEODRIVER"] = "dummy"
 os.environ.setdefault("MPLBACKEND", "Agg")
