@@ -46,7 +46,7 @@ class RuleState:
     view: View
     rng: RowRng
     memory: Any
-    fresh: NDArray[np.bool_]  # (rows,): nothing was decided yet on this row's memory
+    fresh: bool = True  # nothing was decided yet on this memory
 
 
 class Seen:
@@ -157,7 +157,7 @@ class Rule:
     def begin(self, view: View, rng: RowRng | None = None) -> RuleState:
         """The state when episodes begin in all rows; without `rng` chance has the seed 0."""
         rng = RowRng.from_seed(0, view.num_rows) if rng is None else rng
-        return RuleState(view, rng, self.remember(view), np.ones(view.num_rows, bool))
+        return RuleState(view, rng, self.remember(view))
 
     def predict(
         self,
@@ -173,13 +173,12 @@ class Rule:
             start = None if episode_start is None else np.atleast_1d(episode_start)
             action, now = self.predict(observation[None], now, start, deterministic)
             return action[0], now
-        rows = len(now.fresh)
+        rows = now.view.num_rows
         if len(observation) != rows:
             raise AgentError(f"the state is that of {rows} rows, got observations of {len(observation)}.")
         started = np.zeros(rows, bool) if episode_start is None else np.asarray(episode_start, bool)
-        again = started & ~now.fresh
-        if again.any():
-            now.memory = self.restart(now.memory, now.view, again)
-        seen = Seen(now.view, now.memory, observation, started | now.fresh)
-        now.fresh = np.zeros(rows, bool)
-        return self.act(seen, now.rng), now
+        if now.fresh:  # `begin` has just made the memory of all rows
+            now.fresh, started = False, np.ones(rows, bool)
+        elif started.any():
+            now.memory = self.restart(now.memory, now.view, started)
+        return self.act(Seen(now.view, now.memory, observation, started), now.rng), now
