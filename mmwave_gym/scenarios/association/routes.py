@@ -49,8 +49,8 @@ class LinkBudget:
 
         from_m, to_m: places relative to the base station, (pieces, 2) in metres; duration_s: (pieces,).
 
-        Gauss's rule in the logarithm of the distance, because efficiency peaks sharply near the base station; relative
-        error below 1e-6.
+        Gauss's rule in the logarithm of the distance, because efficiency peaks sharply near the base station. Relative
+        error, measured against adaptive quadrature: below 5e-6 up to an exponent of 3, below 3e-4 up to one of 5.
         """
         (x, y), (dx, dy) = from_m.T, (to_m - from_m).T
         length = np.sqrt(dx * dx + dy * dy)

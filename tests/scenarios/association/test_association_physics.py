@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import shapely
-from hypothesis import given, reject, settings, strategies as st
+from hypothesis import example, given, reject, settings, strategies as st
 from scipy.integrate import quad
 
 from mmwave_gym import association_v0
@@ -176,6 +176,7 @@ def test_efficiencies_are_those_of_scipy(keywords: dict[str, Any], seed: int, ex
 
 
 @given(st.floats(0.5, 5.0), st.floats(-10.0, 60.0), st.floats(0.0, 20.0), st.tuples(*[st.floats(-300.0, 300.0)] * 4))
+@example(5.0, 52.0, 1.7, (0.0, 0.0, 0.0, 258.0))  # away from beside the antenna: about the largest error
 @settings(max_examples=60, deadline=None)
 def test_link_integral_is_that_of_scipy(
     exponent: float, snr_db: float, height_m: float, ends: tuple[float, ...]
@@ -194,7 +195,7 @@ def test_link_integral_is_that_of_scipy(
     cuts = sorted({0.0, 1.0, *(float(np.clip(nearest + d * near_m, 0, 1)) for d in (-30, -5, -1, 0, 1, 5, 30))})
     expected = 7.0 * sum(quad(value, a, b, epsrel=1e-9, limit=200)[0] for a, b in itertools.pairwise(cuts))
     got = budget.integral(begin[None], end[None], np.array([7.0]))[0]
-    assert got == pytest.approx(expected, rel=2e-5)
+    assert got == pytest.approx(expected, rel=5e-6 if exponent <= 3.0 else 3e-4)
     assert budget.integral(begin[None], begin[None], np.array([7.0]))[0] == pytest.approx(7.0 * value(0.0))
 
 
