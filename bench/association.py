@@ -17,10 +17,10 @@ MANY = 64
 def association_epochs(quick: bool) -> list[Row]:
     """Decisions of one world and of a batch, each with its observation and mask; absolute numbers."""
     rows, steps = [], 20
-    for copies in (1, MANY):
-        batch = Batch(make_scenario("association", num_ues=512), copies, draws_ahead=False)
-        batch.reset([EpisodeKey(seed) for seed in range(copies)])
-        actions = np.random.default_rng(0).integers(0, 2, (64, copies, 1))
+    for num_envs in (1, MANY):
+        batch = Batch(make_scenario("association", num_ues=512), num_envs, draws_ahead=False)
+        batch.reset([EpisodeKey(seed) for seed in range(num_envs)])
+        actions = np.random.default_rng(0).integers(0, 2, (64, num_envs, 1))
 
         def play(batch: Batch = batch, actions: Any = actions) -> None:
             for t in range(steps):
@@ -28,12 +28,12 @@ def association_epochs(quick: bool) -> list[Row]:
                 batch.observe()
                 batch.action_mask()
 
-        cost = min(seconds(play) for _ in range(50 if quick else 200)) / (steps * copies)
+        cost = min(seconds(play) for _ in range(50 if quick else 200)) / (steps * num_envs)
         rows.append(
             Row(
-                f"association, epochs/s of {'one world' if copies == 1 else f'{copies} copies'}",
+                f"association, epochs/s of {'one world' if num_envs == 1 else f'{num_envs} worlds'}",
                 1.0 / cost,
-                ">= 5000" if copies == 1 else ">= 40000",
+                ">= 5000" if num_envs == 1 else ">= 40000",
                 f"512 UEs, paper geometry, one core: {1e6 * cost:.1f} us an epoch with observation and mask",
             )
         )

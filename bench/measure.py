@@ -10,7 +10,7 @@ from typing import TypeVar
 Name = TypeVar("Name", str, int)
 
 ENV_ID = "MmwaveHandover-v0"
-COPIES = 1024
+NUM_ENVS = 1024
 
 
 @dataclass

@@ -21,7 +21,7 @@ BS_PER_M2 = 120e-6
 
 
 def plain_power_slot(batch: Batch) -> float:
-    """CPU seconds for one copy's SINRs and rewards alone where Python goes link by link."""
+    """CPU seconds for one environment's SINRs and rewards alone where Python goes link by link."""
     state, noise_mw = batch.state, batch.scenario.constants()["noise_mw"]
     gain = state.gain[0]
     links = (
@@ -63,16 +63,16 @@ def power_rates(quick: bool) -> list[Row]:
     rows, rounds = [], 3 if quick else 12
     kinds: list[tuple[str, int, int, dict[str, Any]]] = [(f"{MANY} clusters of 14", MANY, 14, {})]
     kinds += [
-        (f"{copies} network{'s' * (copies > 1)} of {n:,}", copies, n, {**NETWORK, "side_m": (n / BS_PER_M2) ** 0.5})
-        for copies, n in ((1, 1000), (16, 1000), (1, 10_000), (1, 100_000))
+        (f"{num} network{'s' * (num > 1)} of {n:,}", num, n, {**NETWORK, "side_m": (n / BS_PER_M2) ** 0.5})
+        for num, n in ((1, 1000), (16, 1000), (1, 10_000), (1, 100_000))
     ]
-    for name, copies, n, keywords in kinds:
-        steps = max(200_000 // (copies * n), 2)
+    for name, num_envs, n, keywords in kinds:
+        steps = max(200_000 // (num_envs * n), 2)
         for observation, goal in (("ring", ">= 15"), ("local", "-")):
             batch = Batch(
-                make_scenario("power_allocation", observation=observation, **keywords), copies, draws_ahead=False
+                make_scenario("power_allocation", observation=observation, **keywords), num_envs, draws_ahead=False
             )
-            keys = [EpisodeKey(seed) for seed in range(copies)]
+            keys = [EpisodeKey(seed) for seed in range(num_envs)]
             drawn_s = seconds(lambda batch=batch, keys=keys: batch.reset(keys))
             cost = power_slot(batch, steps, rounds)
             live = int(batch.state.present.sum())

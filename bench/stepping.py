@@ -1,4 +1,4 @@
-"""How fast one environment and many copies step: against the peer, against their chance, at the worst."""
+"""How fast one environment and a vector environment step: against the peer, against their chance, at the worst."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import gymnasium as gym
 import numpy as np
 
 from bench.chance import keyed_draws, unkeyed_draws
-from bench.measure import COPIES, ENV_ID, Row, alternate, seconds
+from bench.measure import ENV_ID, NUM_ENVS, Row, alternate, seconds
 
 PEER_ID = "mobile-small-central-v0"
 
@@ -61,7 +61,7 @@ def peer() -> tuple[gym.Env[Any, Any] | None, str]:
 
 def against_peer(quick: bool) -> list[Row]:
     other, name = peer()
-    contestants = {"one": one_env(gym.make(ENV_ID), 2_400), "vector": vector_env(COPIES, 300 if quick else 600)}
+    contestants = {"one": one_env(gym.make(ENV_ID), 2_400), "vector": vector_env(NUM_ENVS, 300 if quick else 600)}
     if other is not None:
         contestants["peer"] = one_env(other, 100)
     cost = alternate(contestants, rounds=3 if quick else 6)
@@ -75,7 +75,7 @@ def against_peer(quick: bool) -> list[Row]:
             f"{setup} {1 / cost['one']:,.0f} steps/s ({cost['one'] * 1e6:.1f} us)",
         ),
         Row(
-            f"native vector env, {COPIES} copies / mobile-env small",
+            f"native vector env, {NUM_ENVS} environments / mobile-env small",
             theirs and theirs / cost["vector"],
             ">= 1500",
             f"{setup} {1 / cost['vector']:,.0f} steps/s ({cost['vector'] * 1e9:.0f} ns)",
@@ -87,14 +87,14 @@ def against_chance(quick: bool) -> list[Row]:
     horizon = gym.make(ENV_ID).unwrapped.scenario.horizon  # type: ignore[attr-defined]
     cost = alternate(
         {
-            "vector": vector_env(COPIES, horizon // 2 if quick else horizon),
+            "vector": vector_env(NUM_ENVS, horizon // 2 if quick else horizon),
             "keyed": keyed_draws(200),
             "unkeyed": unkeyed_draws(200),
         },
         rounds=3 if quick else 5,
     )
     total = cost["vector"] * horizon
-    setup = f"{COPIES} copies, an episode of {horizon} slots: {total * 1e6:.0f} us in all,"
+    setup = f"{NUM_ENVS} environments, an episode of {horizon} slots: {total * 1e6:.0f} us in all,"
     return [
         Row(
             "vector env / its keyed draws alone",
@@ -112,11 +112,11 @@ def against_chance(quick: bool) -> list[Row]:
 
 
 def worst_step(quick: bool) -> Row:
-    """All copies end together, twice. The same steps are played again and again; the least time of each counts."""
+    """All environments end together, twice. The same steps are played several times; the least time counts."""
     horizon = 300 if quick else 1200
     replays = 3
-    env = gym.make_vec(ENV_ID, num_envs=COPIES, boundary="stay", horizon=horizon)
-    actions = np.random.default_rng(0).integers(0, env.single_action_space.n, (64, COPIES))
+    env = gym.make_vec(ENV_ID, num_envs=NUM_ENVS, boundary="stay", horizon=horizon)
+    actions = np.random.default_rng(0).integers(0, env.single_action_space.n, (64, NUM_ENVS))
     steps = 2 * horizon + 10
     cost = np.full(steps, np.inf)
     for _ in range(replays):
@@ -128,7 +128,7 @@ def worst_step(quick: bool) -> Row:
     cost = cost[1:]  # the first step of a run pays for memory
     median, worst = np.median(cost), cost.max()
     return Row(
-        f"worst / median step, {COPIES} copies that all end together",
+        f"worst / median step, {NUM_ENVS} environments that all end together",
         worst / median,
         "<= 3",
         f"horizon {horizon}, two ends; median {median * 1e3:.2f} ms, worst {worst * 1e3:.2f} ms at step "
@@ -137,15 +137,15 @@ def worst_step(quick: bool) -> Row:
 
 
 def same_as_single(quick: bool) -> Row:
-    """Observations, rewards, ends of some copies against single environments, through autoresets."""
-    copies, seed, steps = COPIES, 7, 120
-    vector, looked_at = gym.make_vec(ENV_ID, num_envs=copies, horizon=50), (0, 1, copies // 2, copies - 1)
+    """Observations, rewards and ends of some environments against single environments, through autoresets."""
+    num_envs, seed, steps = NUM_ENVS, 7, 120
+    vector, looked_at = gym.make_vec(ENV_ID, num_envs=num_envs, horizon=50), (0, 1, num_envs // 2, num_envs - 1)
     singles = [gym.make(ENV_ID, horizon=50) for _ in looked_at]
     observation, _ = vector.reset(seed=seed)
     equal = all(
         np.array_equal(env.reset(seed=seed + i)[0], observation[i]) for i, env in zip(looked_at, singles, strict=True)
     )
-    actions = np.random.default_rng(0).integers(0, vector.single_action_space.n, (steps, copies))
+    actions = np.random.default_rng(0).integers(0, vector.single_action_space.n, (steps, num_envs))
     over = [False] * len(singles)
     for action in actions:
         observation, reward, terminated, truncated, _ = vector.step(action)
@@ -155,8 +155,8 @@ def same_as_single(quick: bool) -> Row:
             equal &= all(np.array_equal(g, w) for g, w in zip(got, want, strict=True))
             over[j] = bool(want[2] or want[3])
     return Row(
-        "copies of the vector env equal the single env bit for bit",
+        "environments of the vector env equal the single env bit for bit",
         bool(equal),
         "yes",
-        f"copies {looked_at} of {copies}, {steps} steps, episodes of at most 50",
+        f"environments {looked_at} of {num_envs}, {steps} steps, episodes of at most 50",
     )

@@ -1,4 +1,4 @@
-"""How fast agents learn: PPO on native copies and on SB3's DummyVecEnv, and the paper's A3C."""
+"""How fast agents learn: PPO on the native vector environment and on SB3's DummyVecEnv, and the paper's A3C."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ import numpy as np
 from bench.measure import ENV_ID, Row, alternate, seconds
 
 PPO = {"n_steps": 32, "batch_size": 2048, "n_epochs": 4}
-PPO_COPIES = 256
+PPO_NUM_ENVS = 256
 FRAMES = 4096
-"""Decisions of all copies between two updates of PPO, native or not: those of `train.ppo`."""
+"""Decisions of all environments between two updates of PPO, native or not: those of `train.ppo`."""
 BATCH = 2048
-DUMMY_COPIES = (8, 32, 128, 256)
+DUMMY_NUM_ENVS = (8, 32, 128, 256)
 """Users of SB3 take about 8; the fastest of these is compared."""
 PPO_WORLDS = {ENV_ID: (128, 4), "MmwaveStreet-v0": (256, 3)}
-"""Native copies and epochs, as in `train.ppo`."""
+"""Native environments and epochs, as in `train.ppo`."""
 A3C_UES = 32
 
 
 def ppo_share(quick: bool) -> Row:
     what, goal = "the env's share of SB3 PPO's time", "<= 8 %"
-    setup = f"{PPO_COPIES} copies, {PPO}, 64x64, one torch thread"
+    setup = f"{PPO_NUM_ENVS} copies, {PPO}, 64x64, one torch thread"
     try:
         import torch
         from stable_baselines3 import PPO as Learner
@@ -59,9 +59,9 @@ def ppo_share(quick: bool) -> Row:
                 self.spent += time.process_time() - start
 
     torch.set_num_threads(1)
-    env = Timed(make_sb3_vec_env(ENV_ID, n_envs=PPO_COPIES, seed=0))
+    env = Timed(make_sb3_vec_env(ENV_ID, n_envs=PPO_NUM_ENVS, seed=0))
     model = Learner("MlpPolicy", env, seed=0, device="cpu", policy_kwargs={"net_arch": [64, 64]}, **PPO)  # type: ignore[arg-type]
-    chunk = PPO_COPIES * PPO["n_steps"]
+    chunk = PPO_NUM_ENVS * PPO["n_steps"]
     model.learn(chunk)
     env.spent, updates = 0.0, 5 if quick else 40
     total = seconds(lambda: model.learn(updates * chunk))
@@ -70,11 +70,11 @@ def ppo_share(quick: bool) -> Row:
     )
 
 
-# ---------------------------------------------------------------------- native copies against SB3's own
+# ---------------------------------------------------------------------- native vector environment against SB3's own
 
 
 def learner(env: Any, epochs: int) -> Any:
-    """PPO with the same network, batches and updates whatever the copies are."""
+    """PPO with the same network, batches and updates whatever the vector environment is."""
     from stable_baselines3 import PPO as Learner
 
     return Learner(
@@ -94,9 +94,9 @@ def a_frame(model: Any, updates: int) -> Callable[[], float]:
 
 
 def ppo_frames(quick: bool) -> list[Row]:
-    """Native copies play a whole episode each round, so that all draws of chance are paid; the others need not."""
+    """Native environments play a whole episode each round, so that all draws of chance are paid for."""
     goal = ">= 5"
-    whats = {world: f"SB3 PPO, {world}: frames/s on native copies / on DummyVecEnv" for world in PPO_WORLDS}
+    whats = {world: f"SB3 PPO, {world}: frames/s on the native vector env / on DummyVecEnv" for world in PPO_WORLDS}
     try:
         import torch
         from stable_baselines3.common.env_util import make_vec_env
@@ -106,18 +106,18 @@ def ppo_frames(quick: bool) -> list[Row]:
         return [Row(what, None, goal, f"not measured: {error}") for what in whats.values()]
     torch.set_num_threads(1)
     rows = []
-    for world, (copies, epochs) in PPO_WORLDS.items():
-        tried = {n: learner(make_vec_env(world, n, seed=0), epochs) for n in DUMMY_COPIES[:: 2 if quick else 1]}
+    for world, (num_envs, epochs) in PPO_WORLDS.items():
+        tried = {n: learner(make_vec_env(world, n, seed=0), epochs) for n in DUMMY_NUM_ENVS[:: 2 if quick else 1]}
         first = alternate({n: a_frame(model, 1) for n, model in tried.items()}, rounds=1)
         best = min(first, key=lambda n: first[n])
-        dummy, native = tried[best], learner(make_sb3_vec_env(world, copies, seed=0), epochs)
+        dummy, native = tried[best], learner(make_sb3_vec_env(world, num_envs, seed=0), epochs)
         whole = 4 if quick else native.env.unwrapped.scenario.horizon // native.n_steps
         cost = alternate(
             {"native": a_frame(native, whole), "dummy": a_frame(dummy, 1 if quick else 4)}, rounds=1 if quick else 3
         )
         others = ", ".join(f"{n} ({1 / first[n]:,.0f})" for n in first)
         setup = (
-            f"native {copies} copies x {native.n_steps} steps: {1 / cost['native']:,.0f} frames/s; DummyVecEnv "
+            f"native {num_envs} environments x {native.n_steps} steps: {1 / cost['native']:,.0f} frames/s; DummyVecEnv "
             f"{best} x {dummy.n_steps}: {1 / cost['dummy']:,.0f}, the fastest of {others}; both: {FRAMES} frames an "
             f"update, {epochs} epochs, batches of {BATCH}, 64x64, one torch thread; only the native ones normalise"
         )

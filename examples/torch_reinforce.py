@@ -16,7 +16,7 @@ from mmwave_gym.agents.policy import Normalisation
 
 ENV = "MmwaveHandover-v0"
 WORLD = {"mobility": "A1", "beta": 5.0, "boundary": "stay", "horizon": 200}
-COPIES, STEPS, DISCOUNT = 64, 32, 0.9
+NUM_ENVS, STEPS, DISCOUNT = 64, 32, 0.9
 
 
 class TorchAgent:
@@ -36,7 +36,7 @@ class TorchAgent:
 def train(updates: int, seed: int = 0) -> TorchAgent:
     torch.manual_seed(seed)
     torch.set_num_threads(1)
-    env = gym.make_vec(ENV, num_envs=COPIES, autoreset_mode=gym.vector.AutoresetMode.SAME_STEP, **WORLD)
+    env = gym.make_vec(ENV, num_envs=NUM_ENVS, autoreset_mode=gym.vector.AutoresetMode.SAME_STEP, **WORLD)
     features, actions = env.single_observation_space.shape[0], env.single_action_space.n
     network = torch.nn.Linear(features, actions)
     agent = TorchAgent(network, Normalisation(env.unwrapped.scenario.fields))
@@ -44,18 +44,18 @@ def train(updates: int, seed: int = 0) -> TorchAgent:
 
     observation, _ = env.reset(seed=seed)
     for _update in range(updates):
-        log_probabilities, rewards, ends = [], np.zeros((STEPS, COPIES)), np.zeros((STEPS, COPIES), bool)
+        log_probabilities, rewards, ends = [], np.zeros((STEPS, NUM_ENVS)), np.zeros((STEPS, NUM_ENVS), bool)
         for t in range(STEPS):
             choice = torch.distributions.Categorical(logits=agent.logits(observation))
             action = choice.sample()
             log_probabilities.append(choice.log_prob(action))
             observation, rewards[t], terminated, truncated, _ = env.step(action.numpy())
             ends[t] = terminated | truncated
-        returns, following = np.zeros_like(rewards), np.zeros(COPIES)
+        returns, following = np.zeros_like(rewards), np.zeros(NUM_ENVS)
         for t in reversed(range(STEPS)):
             following = rewards[t] + DISCOUNT * following * ~ends[t]
             returns[t] = following
-        advantage = returns - returns.mean(axis=1, keepdims=True)  # copies at the same step have as far to go
+        advantage = returns - returns.mean(axis=1, keepdims=True)  # environments at the same step have as far to go
         advantage = torch.as_tensor(advantage / (advantage.std() + 1e-8), dtype=torch.float32)
         loss = -(torch.stack(log_probabilities) * advantage).mean()
         optimizer.zero_grad()

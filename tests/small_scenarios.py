@@ -107,10 +107,10 @@ class SharedCells(Scenario[SharedCellsEpisodes, SharedCellsState]):
         chosen, power = action, 1.0
         if c.power_levels > 1:
             chosen, power = action[..., 0], (1.0 + action[..., 1]) / c.power_levels
-        copies = np.arange(len(state.slot))[:, None]
+        envs = np.arange(len(state.slot))[:, None]
         snr = episodes.snr[episodes.row[:, None], state.slot[:, None], np.arange(c.num_ues), chosen]
         load = self._load(chosen)
-        rate = np.log2(1.0 + power * snr.astype(np.float64)) / load[copies, chosen]
+        rate = np.log2(1.0 + power * snr.astype(np.float64)) / load[envs, chosen]
         rate *= np.where(chosen == state.serving, 1.0, 0.5)  # a new cell takes half a slot
         state.serving, state.load = chosen.copy(), load
         state.slot += 1
@@ -164,8 +164,8 @@ class RingRoadEpisodes(Episodes):
 
     time_s: NDArray[np.float64]  # (storage, epoch)
     ue: NDArray[np.int64]  # (storage, epoch), -1: none
-    candidate: NDArray[np.int64]  # (storage, epoch, place), nearest first, -1: none
-    efficiency: NDArray[np.float32]  # (storage, epoch, place), bit/s/Hz
+    candidate: NDArray[np.int64]  # (storage, epoch, rank), nearest first, -1: none
+    efficiency: NDArray[np.float32]  # (storage, epoch, rank), bit/s/Hz
     first_serving: NDArray[np.int64]  # (storage, ue)
 
 
@@ -261,19 +261,19 @@ class RingRoad(Scenario[RingRoadEpisodes, RingRoadState]):
         return RingRoadState(np.zeros(len(serving), np.int64), serving, np.full(serving.shape, 5.0))
 
     def step(self, episodes: RingRoadEpisodes, state: RingRoadState, action: NDArray[Any]) -> Outcome:
-        copies, row = np.arange(len(state.epoch)), episodes.row
+        envs, row = np.arange(len(state.epoch)), episodes.row
         now = row, state.epoch
-        choice = np.where(self.action_mask(episodes, state)[copies, 0, action[:, 0]], action[:, 0], 0)
+        choice = np.where(self.action_mask(episodes, state)[envs, 0, action[:, 0]], action[:, 0], 0)
         ue, cell = episodes.ue[now], episodes.candidate[*now, choice]
-        handover = cell != state.serving[copies, ue]
-        state.serving[copies, ue] = cell
-        state.efficiency[copies, ue] = episodes.efficiency[*now, choice]
+        handover = cell != state.serving[envs, ue]
+        state.serving[envs, ue] = cell
+        state.efficiency[envs, ue] = episodes.efficiency[*now, choice]
         elapsed_s = episodes.time_s[row, state.epoch + 1] - episodes.time_s[now]
         rate = self._sum_rate(state)
         state.epoch += 1
         return Outcome(
             reward=(rate * elapsed_s)[:, None],
-            terminated=np.zeros((len(copies), 1), bool),
+            terminated=np.zeros((len(envs), 1), bool),
             truncated=episodes.ue[row, state.epoch] < 0,
             elapsed_s=elapsed_s,
             metrics={"rate_bps_hz": rate * elapsed_s, "handovers_per_s": handover.astype(np.float64)},
@@ -323,17 +323,17 @@ class CrowdConfig:
 
 @dataclass
 class CrowdEpisodes(Episodes):
-    """Each place has two tenants, one after the other: present in the slots arrival <= slot < departure."""
+    """Each agent slot has two tenants, one after the other: present in the slots arrival <= slot < departure."""
 
-    arrival: NDArray[np.int64]  # (storage, tenant, place)
-    departure: NDArray[np.int64]  # (storage, tenant, place)
-    rsrp_dbm: NDArray[np.float32]  # (storage, tenant, place)
+    arrival: NDArray[np.int64]  # (storage, tenant, agent slot)
+    departure: NDArray[np.int64]  # (storage, tenant, agent slot)
+    rsrp_dbm: NDArray[np.float32]  # (storage, tenant, agent slot)
 
 
 @dataclass
 class CrowdState:
     slot: NDArray[np.int64]
-    share: NDArray[np.float64]  # (N, place): airtime in the last slot
+    share: NDArray[np.float64]  # (N, agent slot): airtime in the last slot
 
 
 class Crowd(Scenario[CrowdEpisodes, CrowdState]):
@@ -355,7 +355,7 @@ class Crowd(Scenario[CrowdEpisodes, CrowdState]):
         self.fields = ObservationFields(
             (
                 Field("rsrp_dbm", 1, -120.0, -40.0, "dBm", "received power"),
-                Field("occupancy", 1, 0.0, 1.0, "1", "share of the places that are taken"),
+                Field("occupancy", 1, 0.0, 1.0, "1", "share of the agent slots that are taken"),
                 Field("airtime", 1, 0.0, 1.0, "1", "share of the last slot"),
             )
         )
@@ -368,7 +368,7 @@ class Crowd(Scenario[CrowdEpisodes, CrowdState]):
             stay[i] = rng["schedule"].exponential(c.horizon / 2, (2, 2, c.num_places)).astype(np.int64)
             rsrp_dbm[i] = -40.0 - 80.0 * rng["signal"].random((2, c.num_places))
         stay[:, :, 1] += 1
-        stay[:, 1, 0] += 1  # the place stays empty for a step at least
+        stay[:, 1, 0] += 1  # the agent slot stays empty for a step at least
         stay[:, 0, 0] *= stay[:, 0, 0] > c.horizon // 2  # most are there when the episode starts
         stay[:, 0, 0, 0] = 0
         change = stay.reshape(n, 4, -1).cumsum(axis=1)
@@ -379,7 +379,7 @@ class Crowd(Scenario[CrowdEpisodes, CrowdState]):
         return CrowdState(np.zeros(n, np.int64), np.zeros((n, self.num_agents)))
 
     def _tenants(self, episodes: CrowdEpisodes, slot: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Who is there, (N, tenant, place)."""
+        """Who is there, (N, tenant, agent slot)."""
         at = slot[:, None, None]
         return (episodes.arrival[episodes.row] <= at) & (at < episodes.departure[episodes.row])
 
@@ -412,8 +412,8 @@ class Crowd(Scenario[CrowdEpisodes, CrowdState]):
 
     def agent_ids(self, episodes: CrowdEpisodes, state: CrowdState) -> NDArray[np.int64]:
         tenants = self._tenants(episodes, state.slot)
-        place = np.arange(self.num_agents)
-        return np.where(tenants[:, 0], place, np.where(tenants[:, 1], self.num_agents + place, -1))
+        slot = np.arange(self.num_agents)
+        return np.where(tenants[:, 0], slot, np.where(tenants[:, 1], self.num_agents + slot, -1))
 
 
 ROOMS = tuple(

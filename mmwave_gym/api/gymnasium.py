@@ -283,7 +283,7 @@ class ScenarioVectorEnv(gymnasium.vector.VectorEnv[NDArray[np.float32], NDArray[
         if autoreset_mode not in (*AUTORESET_MODES, *(m.value for m in AUTORESET_MODES)):
             raise ValueError(
                 f"autoreset_mode must be AutoresetMode.NEXT_STEP ('NextStep') or AutoresetMode.SAME_STEP "
-                f"('SameStep'), because copies restart by themselves; got {autoreset_mode!r}."
+                f"('SameStep'), because environments restart by themselves; got {autoreset_mode!r}."
             )
         mode = AutoresetMode(autoreset_mode)
         self.metadata = {**self.metadata, "autoreset_mode": mode}

@@ -107,7 +107,7 @@ class _OneCopy:
 
 
 class ScenarioParallelEnv(_OneCopy, ParallelEnv[str, Any, Any]):
-    """One copy of a scenario whose agents act at once: PettingZoo's parallel API.
+    """One environment of a scenario whose agents act at once: PettingZoo's parallel API.
 
     Agents are named `<noun>_<id>`; they come and go as the scenario says and never come back. Where actions are
     masked an observation is {"observation", "action_mask"}.
@@ -166,7 +166,7 @@ class ScenarioParallelEnv(_OneCopy, ParallelEnv[str, Any, Any]):
 
 
 class ScenarioTurnEnv(_OneCopy, AECEnv[str, Any, Any]):
-    """One copy of a scenario in which each step is one agent's decision: PettingZoo's AEC API.
+    """One environment of a scenario in which each step is one agent's decision: PettingZoo's AEC API.
 
     All agents are present for the whole episode; `agent_selection` is the one whose turn it is. The reward of a
     step goes to the agent that decided. Only two entries of each dictionary change a step, so that thousands of

@@ -30,7 +30,7 @@ from mmwave_gym.core.registration import make_registered
 from mmwave_gym.core.scenario import EpisodeKey, Outcome, Scenario
 
 SEED_SPACING = 2**20
-"""Copy i of training seed s plays the episodes of `reset(seed=s * SEED_SPACING + i)`: seeds share no world."""
+"""Environment i of training seed s plays the episodes of `reset(seed=s * SEED_SPACING + i)`: seeds share no world."""
 
 
 class _NoInfo(dict[str, Any]):
@@ -63,10 +63,10 @@ def make_sb3_vec_env(
     `reset(seed=seed * 2**20 + i)`, beginning with number `first_episode`.
 
     **Observations are scaled to [-1, 1]** by the declared bounds of their fields; `normalise=False` leaves them in
-    their units. With several agents every agent slot of every copy is one environment to SB3, so that all share one
-    network: `num_envs` is n_envs times the number of agent slots. An empty slot has zeros as observation and reward
-    and counts in no statistics; its step is done when an agent takes it. A copy ends at its horizon, or when no agent
-    is left.
+    their units. With several agents each agent slot of each environment is one environment to SB3, so that all share
+    one network: `num_envs` is n_envs times the number of agent slots. An empty slot has zeros as observation and reward
+    and counts in no statistics; its step is done when an agent takes it. An episode ends at its horizon, or when no
+    agent is left.
 
     Raises ValueError or TypeError for a wrong id, keyword or number.
     """
@@ -212,7 +212,7 @@ class ScenarioVecEnv(VecEnv):
         if method_name == "action_masks":
             masks = self.action_masks()
             return [masks[i] for i in rows]
-        raise AttributeError(f"copies of a batch have the method action_masks only, not {method_name!r}.")
+        raise AttributeError(f"environments of a batch have the method action_masks only, not {method_name!r}.")
 
     def env_is_wrapped(self, wrapper_class: type[Any], indices: Any = None) -> list[bool]:
         # SB3 asks for its Monitor to know whether `infos` tell true episode returns; ours do.
@@ -264,8 +264,8 @@ class ScenarioVecEnv(VecEnv):
         steps, returns, condensed = self._condenser.agent_episodes(envs, slots)
         del condensed["reward"]  # a step; "r" is the sum
         truncated = ~outcome.terminated[envs, slots]
-        told = zip(returns.tolist(), steps.astype(int).tolist(), *(c.tolist() for c in condensed.values()), strict=True)
-        for i, cut, (r, length, *means) in zip(envs * self._num_slots + slots, truncated.tolist(), told, strict=True):
+        rows = zip(returns.tolist(), steps.astype(int).tolist(), *(c.tolist() for c in condensed.values()), strict=True)
+        for i, cut, (r, length, *means) in zip(envs * self._num_slots + slots, truncated.tolist(), rows, strict=True):
             infos[i]["TimeLimit.truncated"] = cut
             infos[i]["episode"] = {"r": r, "l": length, "t": now, **dict(zip(condensed, means, strict=True))}
         self._condenser.begin_agents(done)

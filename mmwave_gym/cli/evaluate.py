@@ -56,8 +56,8 @@ def evaluate(
     units = metric_units(found.scenario())
     means = {name: column_interval(rows, name) for name in units}
     if as_json:
-        told = {name: asdict(mean) if mean else None for name, mean in means.items()}
-        result = {"task": described(found, count), "agent": agent, "episodes": len(rows), "means": told, "rows": rows}
+        values = {name: asdict(mean) if mean else None for name, mean in means.items()}
+        result = {"task": described(found, count), "agent": agent, "episodes": len(rows), "means": values, "rows": rows}
         print(json.dumps(result, default=str))
         return
     lines = [(name, number(mean.mean if mean else None, mean), ends(mean), units[name]) for name, mean in means.items()]

@@ -107,8 +107,8 @@ def _check_alike(found: Sequence[Finished]) -> None:
         settings = _settings(other.policy.metadata)
         if differing := [k for k in sorted({*first, *settings}) if first.get(k) != settings.get(k)]:
             differing = ["algorithm"] if "algorithm" in differing else differing
-            told = "; ".join(f"{k} {_short(first.get(k))} and {_short(settings.get(k))}" for k in differing)
-            raise ValueError(f"{found[0].path} and {other.path} were not trained alike: {told}.")
+            differences = "; ".join(f"{k} {_short(first.get(k))} and {_short(settings.get(k))}" for k in differing)
+            raise ValueError(f"{found[0].path} and {other.path} were not trained alike: {differences}.")
     counts = Counter(f.policy.metadata["seed"] for f in found)
     if twice := [seed for seed, count in counts.items() if count > 1]:
         paths = ", ".join(str(f.path) for f in found if f.policy.metadata["seed"] in twice)

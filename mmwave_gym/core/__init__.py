@@ -1,1 +1,1 @@
-"""What every scenario and every API stands on: scenarios, batches of copies, rooms, checks."""
+"""What every scenario and every API stands on: scenarios, batches of environments, rooms, checks."""

@@ -26,8 +26,8 @@ class Condenser:
     * In an **agent's episode** (`agent_episodes`), which may be a part of the environment's. Both kinds of metrics are
       summed over the steps that this agent lived. "step" divides by these steps, "second" by their seconds, "all"
       leaves the sum.
-    * In a **window of training** (`window`). "step" and "second": as in a row, with the sums of all copies over the
-      window. "all": the mean over the environment's episodes that ended in the window, each as its row has it.
+    * In a **window of training** (`window`). "step" and "second": as in a row, with the sums of all environments over
+      the window. "all": the mean over the environments' episodes that ended in the window, each as its row has it.
     * In a **picture**: the row of the episode so far (`episodes`), or the same with the agents of one slot (`slot`).
 
     num_rows: how many episodes are counted side by side. num_agents: keeps so many agent slots apart; None adds the
@@ -61,11 +61,11 @@ class Condenser:
         counted: NDArray[np.bool_] | None = None,
         at: NDArray[np.intp] | None = None,
     ) -> None:
-        """Count a step of N copies.
+        """Count a step of N environments.
 
-        present: (N, A), the agent slots that had an agent when the step began; None: all. counted: (N,), the copies
-        that count; None: all. at: (N,), the row of each copy; None: copy i is row i. Raises KeyError where the
-        outcome lacks a metric.
+        present: (N, A), the agent slots that had an agent when the step began; None: all. counted: (N,), the
+        environments that count; None: all. at: (N,), the row of each environment; None: environment i is row i. Raises
+        KeyError where the outcome lacks a metric.
         """
         if not self._laid_out:
             self._lay_out(outcome)
@@ -131,9 +131,9 @@ class Condenser:
 
 
 class RunningCondenser(Condenser):
-    """A condenser of copies whose episodes follow each other: the agents' episodes, and windows of training.
+    """A condenser of environments whose episodes follow each other: the agents' episodes, and windows of training.
 
-    Row i is the running episode of copy i; `restart` begins its next one.
+    Row i is the running episode of environment i; `restart` begins its next one.
     """
 
     def __init__(self, metrics: tuple[Metric, ...], num_rows: int, num_agents: int):

@@ -52,8 +52,8 @@ class Record:
     def fields(self) -> list[tuple[ObservationField, np.ndarray]]:
         """The observation of the first agent present, by field."""
         fields = self._batch.scenario.fields
-        place = int(self._present.argmax())
-        values = fields.split(self._batch.observe()[0, place])
+        agent_slot = int(self._present.argmax())
+        values = fields.split(self._batch.observe()[0, agent_slot])
         return [(field, np.asarray(values[field.name], np.float64)) for field in fields]
 
     def numbers(self) -> list[tuple[str, str, float, float]]:

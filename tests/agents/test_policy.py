@@ -54,10 +54,10 @@ def saved(tmp_path):
     return save_policy(tmp_path / "policy.npz", random_network(), scenario().fields, metadata(seed=3, steps=10))
 
 
-def begun(policy, copies=5, **world):
-    env = ScenarioVectorEnv("handover", num_envs=copies, **{**WORLD, **world})
+def begun(policy, num_envs=5, **world):
+    env = ScenarioVectorEnv("handover", num_envs=num_envs, **{**WORLD, **world})
     observation, _ = env.reset(seed=0)
-    return env, observation, policy.begin(env.view(policy.access), RowRng.from_seed(0, copies))
+    return env, observation, policy.begin(env.view(policy.access), RowRng.from_seed(0, num_envs))
 
 
 # ---------------------------------------------------------------------------- the same actions as the model
@@ -123,13 +123,13 @@ def test_numpy_acts_as_stable_baselines3(tmp_path, algorithm, frame_stack, skip)
 def test_sampling_follows_the_softmax_and_the_given_chance():
     network = Network(((np.zeros((6, 12), np.float32), np.log([1, 2, 3, 4, 5, 5]).astype(np.float32)),))
     policy = Policy(network, {**metadata(), "fields": field_metadata(scenario().fields)})
-    _, observation, state = begun(policy, copies=1000)
+    _, observation, state = begun(policy, num_envs=1000)
     action, _ = policy.predict(observation, state, deterministic=False)
     share = np.bincount(action, minlength=6) / 1000
     assert np.allclose(share, np.array([1, 2, 3, 4, 5, 5]) / 20, atol=0.05)
-    again, _ = policy.predict(observation, begun(policy, copies=1000)[2], deterministic=False)
+    again, _ = policy.predict(observation, begun(policy, num_envs=1000)[2], deterministic=False)
     assert np.array_equal(action, again)
-    assert (policy.predict(observation, begun(policy, copies=1000)[2])[0] == 4).all()
+    assert (policy.predict(observation, begun(policy, num_envs=1000)[2])[0] == 4).all()
 
 
 def test_masks_are_obeyed(small_scenarios):

@@ -18,9 +18,9 @@ from mmwave_gym.core.registration import make_scenario
 from mmwave_gym.core.scenario import EpisodeKey
 
 
-def a_batch(copies: int, **keywords: Any) -> Batch:
-    batch = Batch(make_scenario("cell_selection", **{"num_ues": 2, "horizon": 6, **keywords}), copies)
-    batch.reset([EpisodeKey(3 + i) for i in range(copies)])
+def a_batch(num_envs: int, **keywords: Any) -> Batch:
+    batch = Batch(make_scenario("cell_selection", **{"num_ues": 2, "horizon": 6, **keywords}), num_envs)
+    batch.reset([EpisodeKey(3 + i) for i in range(num_envs)])
     return batch
 
 
@@ -77,7 +77,7 @@ def test_blocks_and_neighbours_change_nothing() -> None:
         batch = a_batch(4)
         players = []
         for name, envs in blocks:
-            keys = ((7, copy, ue) for copy in range(4)[envs] for ue in range(2))
+            keys = ((7, env, ue) for env in range(4)[envs] for ue in range(2))
             players.append(Player(load_agent(name, "cell_selection"), batch, keys, envs))
         rollout = Rollout(batch, players)
         return np.stack([rollout.step().reward for _ in range(6)])

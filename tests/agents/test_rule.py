@@ -40,9 +40,9 @@ class Counts(Rule):
         return seen.memory.age % 6
 
 
-def view_of(name: str, copies: int, **keywords: Any) -> tuple[Batch, View]:
-    batch = Batch(make_scenario(name, **keywords), copies)
-    batch.reset([EpisodeKey(n) for n in range(copies)])
+def view_of(name: str, num_envs: int, **keywords: Any) -> tuple[Batch, View]:
+    batch = Batch(make_scenario(name, **keywords), num_envs)
+    batch.reset([EpisodeKey(n) for n in range(num_envs)])
     return batch, View(batch, "local")
 
 
@@ -79,8 +79,8 @@ def test_started_is_told_once_even_without_episode_start() -> None:
 
     batch, view = view_of("handover", 2)
     state = Starts().begin(view)
-    told = [Starts().predict(rows_of(batch), state)[0].tolist() for _ in range(2)]
-    assert told == [[1, 1], [0, 0]]
+    actions = [Starts().predict(rows_of(batch), state)[0].tolist() for _ in range(2)]
+    assert actions == [[1, 1], [0, 0]]
 
 
 def test_one_observation_needs_no_row_axis() -> None:

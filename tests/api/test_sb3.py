@@ -25,18 +25,18 @@ ENV = "MmwaveHandover-v0"
 @pytest.mark.parametrize("world", [{"horizon": 7}, {"horizon": 400, "area_side_m": 2.0, "mobility": "A3"}])
 def test_every_copy_is_the_single_environment(world):
     """Observations, rewards, ends, terminal observations and episode sums, over several episodes of each copy."""
-    seed, copies = 3, 4
-    venv = make_sb3_vec_env(ENV, copies, seed, normalise=False, **world)
-    singles = [gym.make(ENV, **world) for _ in range(copies)]
+    seed, num_envs = 3, 4
+    venv = make_sb3_vec_env(ENV, num_envs, seed, normalise=False, **world)
+    singles = [gym.make(ENV, **world) for _ in range(num_envs)]
     shown = venv.reset()
     for i, single in enumerate(singles):
         first, _ = single.reset(seed=seed * SEED_SPACING + i)
         assert np.array_equal(shown[i], first)
     rng = np.random.default_rng(0)
-    sums, lengths, metrics = np.zeros(copies), np.zeros(copies, int), [[] for _ in range(copies)]
+    sums, lengths, metrics = np.zeros(num_envs), np.zeros(num_envs, int), [[] for _ in range(num_envs)]
     ends = {True: 0, False: 0}
     for _ in range(60):
-        action = rng.integers(0, 6, copies)
+        action = rng.integers(0, 6, num_envs)
         shown, rewards, dones, infos = venv.step(action)
         for i, single in enumerate(singles):
             observation, reward, terminated, truncated, info = single.step(int(action[i]))
@@ -195,9 +195,9 @@ def test_algorithms_learn_on_it(algorithm):
 
 def test_agents_that_leave_and_places_that_are_empty():
     """Six UEs in a small area: each is an environment of SB3; who has left shows zeros and earns nothing."""
-    copies, ues = 3, 6
-    venv = make_sb3_vec_env(ENV, copies, 5, num_ues=ues, area_side_m=3.0, horizon=60)
-    assert venv.num_envs == copies * ues
+    num_envs, ues = 3, 6
+    venv = make_sb3_vec_env(ENV, num_envs, 5, num_ues=ues, area_side_m=3.0, horizon=60)
+    assert venv.num_envs == num_envs * ues
     venv.reset()
     lived, returns, gone = np.zeros(18, int), np.zeros(18), np.zeros(18, bool)
     episodes = 0
@@ -217,7 +217,7 @@ def test_agents_that_leave_and_places_that_are_empty():
         assert (observation[absent] == 0).all()
         assert (np.abs(observation[~absent]).sum(axis=1) > 0).all()
         gone = absent
-    assert episodes > 18  # everybody left or was cut off, and copies went on
+    assert episodes > 18  # everybody left or was cut off, and environments went on
     assert venv._present.any(axis=1).all()  # no copy runs on with nobody in it
 
 

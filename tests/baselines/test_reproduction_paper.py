@@ -10,7 +10,7 @@ import pytest
 from mmwave_baselines.reproduction.figures import error_bars, panels
 from mmwave_baselines.reproduction.paper import Paper, Points
 from mmwave_baselines.reproduction.verdicts import Found, PaperClaims, above, below, within
-from mmwave_baselines.reproduction.words import counts, numbered, told, with_interval
+from mmwave_baselines.reproduction.words import counts, numbered, signed, with_interval
 from mmwave_gym.benchmark import reproduction
 from mmwave_gym.benchmark.reproduction import Results, reproduce
 from mmwave_gym.benchmark.statistics import Interval
@@ -67,7 +67,7 @@ def test_numbers_are_written_with_their_intervals() -> None:
     assert with_interval(Interval(1.25, 1.0, 1.56), 2) == "1.25 (1.00 to 1.56)"
     assert with_interval(Interval(-0.01, -0.04, 0.04)) == "0.0 (0.0 to 0.0)"
     assert with_interval(Interval(2.0, None, None)) == "2.0"
-    assert told(Interval(0.5, -0.25, 1.25), 2) == "+0.50 (-0.25 to +1.25)"
+    assert signed(Interval(0.5, -0.25, 1.25), 2) == "+0.50 (-0.25 to +1.25)"
     assert numbered(("a", "b")) == "1. a\n2. b\n"
 
 

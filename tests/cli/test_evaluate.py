@@ -22,11 +22,11 @@ def printed(*words: str) -> Any:
 
 
 def test_json_is_what_the_rows_have(tmp_path: Path) -> None:
-    told = printed("--out", str(tmp_path))
+    result = printed("--out", str(tmp_path))
     (run,) = read_rows(tmp_path / "rows")
-    assert told["task"]["hash"] == run.task["hash"]
-    assert told["rows"] == [dict(row) for row in run.episodes]
-    assert told == printed()
-    interval = column_interval(told["rows"], "reward")
+    assert result["task"]["hash"] == run.task["hash"]
+    assert result["rows"] == [dict(row) for row in run.episodes]
+    assert result == printed()
+    interval = column_interval(result["rows"], "reward")
     assert interval is not None
-    assert told["means"]["reward"] == {"mean": interval.mean, "low": interval.low, "high": interval.high}
+    assert result["means"]["reward"] == {"mean": interval.mean, "low": interval.low, "high": interval.high}

@@ -59,9 +59,9 @@ def test_runs_become_weights_with_their_metadata(tmp_path: Path, capsys: Any) ->
         assert shipped.read_bytes() == (of / "policy.npz").read_bytes()
         assert shipped.with_suffix(".json").read_bytes() == (of / "policy.json").read_bytes()
         assert load_policy(shipped).config["seed"] == seed
-    told = capsys.readouterr().out
-    assert 'Ppo = Shipped(__package__, "ppo", "PPO",' in told
-    assert '"cell_selection/ppo" = "mmwave_baselines.cell_selection.learned:Ppo"' in told
+    text = capsys.readouterr().out
+    assert 'Ppo = Shipped(__package__, "ppo", "PPO",' in text
+    assert '"cell_selection/ppo" = "mmwave_baselines.cell_selection.learned:Ppo"' in text
 
 
 def test_what_is_there_is_not_written_over(tmp_path: Path, capsys: Any) -> None:
@@ -91,9 +91,9 @@ def test_a_package_outside_this_repository(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.syspath_prepend(str(tmp_path))
     assert ship(run(tmp_path / "run", 5), "--package", "their_cells") == 0
     assert (home / "weights/ppo-n3-cost10-s5.npz").exists()
-    told = capsys.readouterr().out
-    assert 'scenario="cell_selection")' in told, "the package's name is not the scenario's"
-    assert '"their_cells.learned:Ppo"' in told
+    text = capsys.readouterr().out
+    assert 'scenario="cell_selection")' in text, "the package's name is not the scenario's"
+    assert '"their_cells.learned:Ppo"' in text
     assert ship(tmp_path / "run", "--package", "no_such_package") == 2
     assert "there is no package 'no_such_package'" in capsys.readouterr().err
 
@@ -124,9 +124,9 @@ def test_runs_that_do_not_belong_together(tmp_path: Path, capsys: Any, changes: 
 def test_what_is_no_finished_run(tmp_path: Path, capsys: Any) -> None:
     def fault(*words: Any) -> str:
         assert ship(*words, "--out", tmp_path / "weights") == 2
-        told: str = capsys.readouterr().err
-        assert len(told.strip().splitlines()) == 1
-        return told
+        text: str = capsys.readouterr().err
+        assert len(text.strip().splitlines()) == 1
+        return text
 
     (tmp_path / "begun").mkdir()
     (tmp_path / "begun/checkpoint.zip").write_text("")

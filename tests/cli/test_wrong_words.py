@@ -87,10 +87,10 @@ def test_one_line_says_what_is_wrong(
     words: list[str], reason: str, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert code(*words) == 2
-    told = capsys.readouterr().err
-    assert reason in told
-    assert told.count("\n") == 1
-    assert "environment creator" not in told
+    text = capsys.readouterr().err
+    assert reason in text
+    assert text.count("\n") == 1
+    assert "environment creator" not in text
     assert not (folder / "board").exists(), "refused before anything is played"
 
 
@@ -127,11 +127,11 @@ def test_an_agent_plays_where_its_name_is_known(folder: Path) -> None:
 
 def test_lists_of_one_scenario(capsys: pytest.CaptureFixture[str]) -> None:
     assert code("list", "all", "street") == 0
-    told = capsys.readouterr().out
-    assert "MmwaveStreet-v0" in told
-    assert "\na3-offsets " in told
-    assert "\nstreet/car-dense " in told
-    assert "handover/" not in told
+    text = capsys.readouterr().out
+    assert "MmwaveStreet-v0" in text
+    assert "\na3-offsets " in text
+    assert "\nstreet/car-dense " in text
+    assert "handover/" not in text
 
 
 @pytest.mark.parametrize(("module", "extra"), EXTRAS.items())

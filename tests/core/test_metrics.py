@@ -20,7 +20,7 @@ from mmwave_gym.core.metrics import Condenser, RunningCondenser
 from mmwave_gym.core.scenario import EpisodeKey, Metric, Outcome
 from mmwave_gym.rendering.totals import Totals
 
-COPIES = 2
+NUM_ENVS = 2
 SHORT: dict[str, dict[str, Any]] = {
     "association": {"num_ues": 8, "duration_s": 60.0},
     "cell_selection": {"horizon": 12},
@@ -32,7 +32,7 @@ SHORT: dict[str, dict[str, Any]] = {
 
 
 class Step(NamedTuple):
-    """What one copy met in one step, as plain Python numbers."""
+    """What one environment met in one step, as plain Python numbers."""
 
     values: dict[str, float | list[float]]  # a list where it is of agents
     present: list[bool]
@@ -58,7 +58,7 @@ class Watcher:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class SameWorlds(Task):
-    """A task whose episode e is the first one of copy e of training seed 0."""
+    """A task whose episode e is the first one of environment e of training seed 0."""
 
     def keys(self, episodes: list[int], split: str = "test") -> list[EpisodeKey]:
         return [EpisodeKey(e) for e in episodes]
@@ -71,13 +71,17 @@ def shortened(task: Task) -> Task:
     if "side_m" in task.kwargs:
         short["side_m"] = 700.0
     return SameWorlds(
-        env_id=task.env_id, kwargs={**task.kwargs, **short}, name=task.name, episodes=COPIES, needs_data=task.needs_data
+        env_id=task.env_id,
+        kwargs={**task.kwargs, **short},
+        name=task.name,
+        episodes=NUM_ENVS,
+        needs_data=task.needs_data,
     )
 
 
-def noted(outcome: Outcome, present: np.ndarray, copy: int) -> Step:
-    values = {name: value[copy].tolist() for name, value in (("reward", outcome.reward), *outcome.metrics.items())}
-    return Step(values, present[copy].tolist(), float(outcome.elapsed_s[copy]))
+def noted(outcome: Outcome, present: np.ndarray, env: int) -> Step:
+    values = {name: value[env].tolist() for name, value in (("reward", outcome.reward), *outcome.metrics.items())}
+    return Step(values, present[env].tolist(), float(outcome.elapsed_s[env]))
 
 
 def plain(metric: Metric, steps: Iterable[Step], slot: int | None = None) -> float:
@@ -117,54 +121,54 @@ def test_rows_infos_tensorboard_and_pictures_agree(name: str) -> None:
     watcher = Watcher(scenario.action_space)
     metrics = (Metric("reward", "", "step", ""), *scenario.metrics)
 
-    venv = sb3.ScenarioVecEnv(scenario, COPIES, 0)
+    venv = sb3.ScenarioVecEnv(scenario, NUM_ENVS, 0)
     venv.reset()
     batch, slots = venv.batch, scenario.num_agents
-    episodes: list[list[Step]] = [[] for _ in range(COPIES)]  # running, by copy
-    firsts: dict[int, list[Step]] = {}  # copy: its first episode
-    lives: list[list[Step]] = [[] for _ in range(COPIES * slots)]
+    episodes: list[list[Step]] = [[] for _ in range(NUM_ENVS)]  # running, by environment
+    firsts: dict[int, list[Step]] = {}  # environment: its first episode
+    lives: list[list[Step]] = [[] for _ in range(NUM_ENVS * slots)]
     window: list[Step] = []
     ended: list[list[Step]] = []
     asked = infos_seen = 0
-    while len(firsts) < COPIES or asked < 2:
-        present = batch.agent_ids() >= 0 if slots > 1 else np.ones((COPIES, 1), bool)
+    while len(firsts) < NUM_ENVS or asked < 2:
+        present = batch.agent_ids() >= 0 if slots > 1 else np.ones((NUM_ENVS, 1), bool)
         action, _ = watcher.predict(venv.raw_observation())
         *_, dones, infos = venv.step(action)
-        for copy in range(COPIES):
-            step = noted(venv.outcome, present, copy)
+        for env in range(NUM_ENVS):
+            step = noted(venv.outcome, present, env)
             window.append(step)
-            episodes[copy].append(step)
-            for slot in np.flatnonzero(present[copy]):
-                lives[copy * slots + slot].append(step)
+            episodes[env].append(step)
+            for slot in np.flatnonzero(present[env]):
+                lives[env * slots + slot].append(step)
         for i in np.flatnonzero(dones):
-            copy, slot = divmod(int(i), slots)
-            if present[copy, slot]:
+            env, slot = divmod(int(i), slots)
+            if present[env, slot]:
                 infos_seen += 1
-                told = infos[i]["episode"]
-                assert told["l"] == len(lives[i])
-                assert same(told["r"], sum(step.values["reward"][slot] for step in lives[i]))
+                episode = infos[i]["episode"]
+                assert episode["l"] == len(lives[i])
+                assert same(episode["r"], sum(step.values["reward"][slot] for step in lives[i]))
                 for metric in scenario.metrics:
-                    assert same(told[metric.name], plain(metric, lives[i], slot)), (metric, told)
+                    assert same(episode[metric.name], plain(metric, lives[i], slot)), (metric, episode)
             lives[i] = []
-        for copy in range(COPIES):
-            if bool(venv.outcome.truncated[copy]) or dones.reshape(COPIES, slots)[copy].all():
-                ended.append(episodes[copy])
-                firsts.setdefault(copy, episodes[copy])
-                episodes[copy] = []
-        if (len(window) >= COPIES * 5 and asked == 0) or len(firsts) == COPIES:
+        for env in range(NUM_ENVS):
+            if bool(venv.outcome.truncated[env]) or dones.reshape(NUM_ENVS, slots)[env].all():
+                ended.append(episodes[env])
+                firsts.setdefault(env, episodes[env])
+                episodes[env] = []
+        if (len(window) >= NUM_ENVS * 5 and asked == 0) or len(firsts) == NUM_ENVS:
             asked += 1
-            told = venv.recent_metrics()
-            assert set(told) == {m.name for m in metrics}
+            recent = venv.recent_metrics()
+            assert set(recent) == {m.name for m in metrics}
             for metric in metrics:
-                assert same(told[metric.name], plain_window(metric, window, ended)), (metric, told)
+                assert same(recent[metric.name], plain_window(metric, window, ended)), (metric, recent)
             window, ended = [], []
-    assert infos_seen >= COPIES
+    assert infos_seen >= NUM_ENVS
 
     rows = evaluate(watcher, task)
-    for copy, row in enumerate(rows):
-        assert row["scored_steps"] == len(firsts[copy])
+    for env, row in enumerate(rows):
+        assert row["scored_steps"] == len(firsts[env])
         for metric in metrics:
-            assert same(row[metric.name], plain(metric, firsts[copy])), (metric, row)
+            assert same(row[metric.name], plain(metric, firsts[env])), (metric, row)
 
     drawn = Batch(scenario, 1)
     drawn.reset(task.keys([0]))
@@ -193,7 +197,7 @@ def an_outcome(rate: Any, load: Any, fairness: Any, elapsed_s: Any) -> Outcome:
 
 
 def test_a_window_by_hand() -> None:
-    """Two copies of two agents: a rate of agents, a load of the environment, a fairness told at the end."""
+    """Two environments of two agents: a rate of agents, a load of the environment, a fairness told at the end."""
     running = RunningCondenser(METRICS, 2, 2)
     assert all(map(math.isnan, running.window().values()))
     running.add(an_outcome([[1, 3], [5, 0]], [4, 8], [0, 0], [0.5, 1.0]), np.array([[True, True], [True, False]]))

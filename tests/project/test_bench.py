@@ -44,7 +44,7 @@ def test_updates_of_a3c_are_counted(monkeypatch):
     )
 
 
-def test_ppo_learns_alike_from_both_kinds_of_copies(monkeypatch):
+def test_ppo_learns_alike_from_both_kinds_of_vector_environment(monkeypatch):
     pytest.importorskip("stable_baselines3")
     seen: list[Any] = []
     build = training.learner
@@ -56,7 +56,7 @@ def test_ppo_learns_alike_from_both_kinds_of_copies(monkeypatch):
     monkeypatch.setattr(training, "learner", learner)
     monkeypatch.setattr(training, "FRAMES", 64)
     monkeypatch.setattr(training, "BATCH", 32)
-    monkeypatch.setattr(training, "DUMMY_COPIES", (2, 8, 4))
+    monkeypatch.setattr(training, "DUMMY_NUM_ENVS", (2, 8, 4))
     monkeypatch.setattr(training, "PPO_WORLDS", {training.ENV_ID: (16, 2)})
     (row,) = training.ppo_frames(quick=True)
     assert row.value > 0
@@ -68,8 +68,8 @@ def test_ppo_learns_alike_from_both_kinds_of_copies(monkeypatch):
 
 
 def test_real_settings_share_the_frames_of_an_update():
-    for copies in (*training.DUMMY_COPIES, *(copies for copies, _ in training.PPO_WORLDS.values())):
-        assert training.FRAMES % copies == 0
+    for num_envs in (*training.DUMMY_NUM_ENVS, *(num_envs for num_envs, _ in training.PPO_WORLDS.values())):
+        assert training.FRAMES % num_envs == 0
     assert training.FRAMES % training.BATCH == 0
 
 

@@ -92,7 +92,7 @@ def test_a_name_that_cannot_be_had_is_one_line_and_exit_code_2(
     with pytest.raises(SystemExit) as ended:
         cli.main()
     assert ended.value.code == 2
-    told = capsys.readouterr().err
-    assert reason in told
-    assert told.count("\n") == 1
+    text = capsys.readouterr().err
+    assert reason in text
+    assert text.count("\n") == 1
     assert sorted(path.name for path in tmp_path.iterdir()) == ["there.txt"]

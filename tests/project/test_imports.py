@@ -233,18 +233,18 @@ print(json.dumps({"seconds": time.perf_counter() - before, "modules": sorted(sys
         "shapely",
         "rich",
     )
-    told = [
+    runs = [
         json.loads(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
         for _ in range(2)
     ]
-    loaded = [m for m in told[0]["modules"] if under(m.partition(".")[0], *heavy)]
+    loaded = [m for m in runs[0]["modules"] if under(m.partition(".")[0], *heavy)]
     # The room itself is loaded, for its ids; nothing in it.
     scenarios = [
-        m for m in told[0]["modules"] if under(m, "mmwave_baselines") or re.match(r"mmwave_gym\.scenarios\.\w+\.", m)
+        m for m in runs[0]["modules"] if under(m, "mmwave_baselines") or re.match(r"mmwave_gym\.scenarios\.\w+\.", m)
     ]
-    seconds = min(t["seconds"] for t in told)
+    seconds = min(t["seconds"] for t in runs)
     print(f"import mmwave_gym takes {seconds:.3f} s beyond gymnasium's own")
     assert loaded == []
     assert scenarios == []
-    assert "mmwave_gym.api.gymnasium" not in told[0]["modules"], "environments load when one is made"
+    assert "mmwave_gym.api.gymnasium" not in runs[0]["modules"], "environments load when one is made"
     assert seconds < 1.0

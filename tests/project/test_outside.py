@@ -41,21 +41,21 @@ def test_it_is_small() -> None:
 
 
 def test_listed_beside_its_package(site: Path, tmp_path: Path) -> None:
-    (told,) = says(site, tmp_path, ["list"])
-    (line,) = [line for line in told.splitlines() if line.startswith("Relay-v0")]
+    (output,) = says(site, tmp_path, ["list"])
+    (line,) = [line for line in output.splitlines() if line.startswith("Relay-v0")]
     assert line.split()[-1] == "relay_gym"
-    (own,) = [line for line in told.splitlines() if line.startswith("MmwaveHandover-v0")]
+    (own,) = [line for line in output.splitlines() if line.startswith("MmwaveHandover-v0")]
     assert "mmwave_gym" not in own
     for name in ("relay/slow", "relay/fast", "relay/max-min", "relay/ppo"):
-        assert re.search(rf"^{name}\b", told, re.MULTILINE), name
+        assert re.search(rf"^{name}\b", output, re.MULTILINE), name
 
 
 def test_evaluated(site: Path, tmp_path: Path) -> None:
     own = ["--env", "Relay-v0", "--set", "num_relays=6"]
     cases = [(agent, where) for where in (["--task", "relay/slow"], own) for agent in ("random", "max-min", "oracle")]
     cases.append(("ppo@3", ["--task", "relay/slow"]))
-    told = says(site, tmp_path, *(["evaluate", a, *where, "--episodes", "16", "--json"] for a, where in cases))
-    floor, rule, ceiling, *other, learned = (json.loads(one)["means"]["rate_bps_hz"]["mean"] for one in told)
+    output = says(site, tmp_path, *(["evaluate", a, *where, "--episodes", "16", "--json"] for a, where in cases))
+    floor, rule, ceiling, *other, learned = (json.loads(one)["means"]["rate_bps_hz"]["mean"] for one in output)
     assert floor < rule < ceiling
     assert other[0] < other[1] < other[2]
     assert floor + 0.9 * (ceiling - floor) < learned < ceiling
@@ -73,9 +73,9 @@ def test_trained(site: Path, tmp_path: Path) -> None:
     pytest.importorskip("stable_baselines3")
     words = ["ppo", "--task", "relay/fast", "--steps", "2000", "--eval-episodes", "4", "--imitate-updates", "5"]
     evaluate = ["evaluate", "runs/ppo-relay-fast-s0/policy.npz", "--task", "relay/fast", "--episodes", "4"]
-    told, evaluated = says(site, tmp_path, ["train", *words], evaluate)
+    output, evaluated = says(site, tmp_path, ["train", *words], evaluate)
     policy = tmp_path / "runs" / "ppo-relay-fast-s0" / "policy.npz"
-    assert f"mmwave-gym evaluate {policy.relative_to(tmp_path)} --task relay/fast" in told
+    assert f"mmwave-gym evaluate {policy.relative_to(tmp_path)} --task relay/fast" in output
     metadata = json.loads(policy.with_suffix(".json").read_text())
     assert (metadata["env_id"], metadata["arguments"]["hidden"]) == ("Relay-v0", 8)
     assert "rate_bps_hz" in evaluated
@@ -228,15 +228,15 @@ def test_broken_packages_are_named_and_left_out(tmp_path: Path) -> None:
             task = "from mmwave_gym.benchmark.task import Task\n"
             (site / f"their_{name}" / "tasks.py").write_text(task + TASKS_OF[name])
         entry_points(site, f"their-{name}", f"[mmwave_gym.scenarios]\n{name} = their_{name}:ROOM\n")
-    told = cli(site, tmp_path, "list")
-    assert told.returncode == 0, told.stderr
-    warned = [line for line in told.stderr.splitlines() if "UserWarning" in line]
+    output = cli(site, tmp_path, "list")
+    assert output.returncode == 0, output.stderr
+    warned = [line for line in output.stderr.splitlines() if "UserWarning" in line]
     assert len(warned) == len(BROKEN)
     for name, (_, reason) in BROKEN.items():
         (line,) = [line for line in warned if reason in line]
         assert f"their_{name}" in line or f"their-{name}" in line
-    assert "MmwaveStreet-v0" in told.stdout
-    assert "street/car-sparse" in told.stdout
+    assert "MmwaveStreet-v0" in output.stdout
+    assert "street/car-sparse" in output.stdout
 
 
 def test_a_stranger_s_agent_takes_no_name_of_ours(tmp_path: Path) -> None:
@@ -244,12 +244,12 @@ def test_a_stranger_s_agent_takes_no_name_of_ours(tmp_path: Path) -> None:
         tmp_path, "their-dist", "[mmwave_gym.agents]\nstreet/a3 = nowhere:A3\nstreet/theirs = nowhere:Theirs\n"
     )
     code = "from mmwave_gym.agents.registry import agents, named as n; print(n('a3', 'street').__module__, agents())"
-    told = python(tmp_path, tmp_path, "-c", code)
-    assert told.stdout.startswith("mmwave_baselines.street."), told.stderr
-    assert "'street/theirs'" in told.stdout
-    told = cli(tmp_path, tmp_path, "evaluate", "theirs", "--task", "street/car-dense")
-    assert told.returncode == 2
-    assert "the agent 'street/theirs' (nowhere:Theirs) cannot be loaded: No module named 'nowhere'" in told.stderr
+    output = python(tmp_path, tmp_path, "-c", code)
+    assert output.stdout.startswith("mmwave_baselines.street."), output.stderr
+    assert "'street/theirs'" in output.stdout
+    output = cli(tmp_path, tmp_path, "evaluate", "theirs", "--task", "street/car-dense")
+    assert output.returncode == 2
+    assert "the agent 'street/theirs' (nowhere:Theirs) cannot be loaded: No module named 'nowhere'" in output.stderr
 
 
 ODD = """

@@ -156,11 +156,11 @@ class Optimum(Rule):
         plan.epoch += 1
         return action
 
-    def _solve(self, plan: Plan, view: View, copies: list[int]) -> None:
+    def _solve(self, plan: Plan, view: View, envs: list[int]) -> None:
         """Replace the plans of these environment copies from their present epochs on."""
         begin, scored = self.config["warmup_steps"], self.config["scored_steps"]
         end = begin + (view.horizon if scored is None else scored)
-        now = view.look("epoch")["epoch"][copies]
-        for i, epoch, world in zip(copies, now.tolist(), known_worlds(view, copies), strict=True):
+        now = view.look("epoch")["epoch"][envs]
+        for i, epoch, world in zip(envs, now.tolist(), known_worlds(view, envs), strict=True):
             rank = best_plan(world, begin - epoch, end - epoch)
             plan.rank[i, epoch : epoch + len(rank)] = rank

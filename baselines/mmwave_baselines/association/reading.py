@@ -46,11 +46,11 @@ def read(seen: Seen) -> Reading:
 def with_cells_now(seen: Seen) -> Reading:
     """The same with the candidates' mean efficiencies at this instant, for agents of central access."""
     now, known = read(seen), seen.look("deciding", "offered", "serving", "efficiency_now")
-    copies = np.arange(len(known["deciding"]))
+    envs = np.arange(len(known["deciding"]))
     others = known["efficiency_now"].copy()
-    others[copies, known["deciding"]] = 0.0
+    others[envs, known["deciding"]] = 0.0
     cells = len(seen.constants["bs_m"]) + 1  # the last is nobody's
-    flat = known["serving"] + copies[:, None] * cells
-    total = np.bincount(flat.ravel(), others.ravel(), len(copies) * cells).reshape(-1, cells)
+    flat = known["serving"] + envs[:, None] * cells
+    total = np.bincount(flat.ravel(), others.ravel(), len(envs) * cells).reshape(-1, cells)
     total = np.take_along_axis(total, known["offered"].astype(np.intp), axis=1)  # rank -1 is not allowed anyway
     return now._replace(cell_mean=total / np.maximum(now.load, 1.0))

@@ -37,7 +37,7 @@ class KnownWorld:
         return bits
 
 
-def known_worlds(view: View, copies: Iterable[int] | None = None) -> list[KnownWorld]:
+def known_worlds(view: View, envs: Iterable[int] | None = None) -> list[KnownWorld]:
     """Worlds of a view of access "trajectory" or "hindsight", each from its present epoch on; None: of all."""
     known = view.look("time_s", "ue", "candidate", "first_s", "knots_m", "serving", "epoch")
     constants = view.constants
@@ -45,7 +45,7 @@ def known_worlds(view: View, copies: Iterable[int] | None = None) -> list[KnownW
     budget = LinkBudget(snr_1m, constants["path_loss_exponent"], constants["height_m"])
     bs_m = np.array(constants["bs_m"])
     worlds = []
-    for i in range(view.num_envs) if copies is None else copies:
+    for i in range(view.num_envs) if envs is None else envs:
         there = slice(int(known["epoch"][i]), int((known["ue"][i] >= 0).sum()))
         worlds.append(
             KnownWorld(

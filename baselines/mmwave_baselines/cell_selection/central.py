@@ -33,9 +33,9 @@ def best_seating(gain: Float64Array) -> Int64Array:
 
     gain (num_envs, N, L), bit/s/Hz: what a UE would get alone at each cell.
     """
-    copies, num_ues, num_cells = gain.shape
+    num_envs, num_ues, num_cells = gain.shape
     if num_cells**num_ues > _MOST_SEATINGS:
-        return np.stack([_by_loads(one) for one in gain]) if copies else np.empty((0, num_ues), np.int64)
+        return np.stack([_by_loads(one) for one in gain]) if num_envs else np.empty((0, num_ues), np.int64)
     seatings = seatings_of(num_ues, num_cells)
     return seatings.all[seating_values(gain, seatings).argmax(axis=1)]
 
@@ -145,9 +145,9 @@ class Genie(Myopic):
     label = "genie (next channels known)"
 
     def seat(self, game: Game, known: dict[str, NDArray[Any]]) -> Int64Array:
-        copies = np.arange(len(known["slot"]))
+        envs = np.arange(len(known["slot"]))
         last = known["channels"].shape[1] - 1
-        coming = known["channels"][copies, np.minimum(known["slot"] + 1, last)]
+        coming = known["channels"][envs, np.minimum(known["slot"] + 1, last)]
         return best_seating(handover_gain(game, np.array(game.rate_bps_hz)[coming], known["serving"]))
 
 

@@ -18,7 +18,7 @@ from mmwave_gym.core.types import Float64Array, Int64Array
 
 
 class Measured(NamedTuple):
-    """Means a slot over all UEs, with the standard error of the first over copies."""
+    """Means a slot over all UEs, with the standard error of the first over the chains."""
 
     sum_rate_bps_hz: float
     handovers: float
@@ -31,23 +31,23 @@ def table_of(game: Game, actions: NDArray[np.int8]) -> Float64Array:
 
 
 class Chains:
-    """Many copies of the game side by side, started from uniform seats and stationary channels."""
+    """Many independent chains of the game side by side, started from uniform seats and stationary channels."""
 
-    def __init__(self, game: Game, copies: int, rng: np.random.Generator):
+    def __init__(self, game: Game, num_chains: int, rng: np.random.Generator):
         self.game, self.rng = game, rng
         self._after = game.matrix.cumsum(axis=1)[:, :-1]
-        shape = (copies, game.num_ues, game.num_cells)
+        shape = (num_chains, game.num_ues, game.num_cells)
         start = game.stationary.cumsum()[:-1]
         self.channel = (rng.random(shape)[..., None] > start).sum(axis=-1)
         self.serving = rng.integers(game.num_cells, size=shape[:2])
 
     def loads(self, serving: Int64Array) -> Int64Array:
-        """Indices (copies, N) of the others' loads that each UE sees."""
+        """Indices (num_chains, N) of the others' loads that each UE sees."""
         one_hot = serving[..., None] == np.arange(self.game.num_cells)
         return self.game.index_of_loads(one_hot.sum(axis=1, keepdims=True) - one_hot)
 
     def reward(self, channel: Int64Array, serving: Int64Array, chosen: Int64Array) -> Float64Array:
-        """Expected next rate of each UE, (copies, N), bit/s/Hz."""
+        """Expected next rate of each UE, (num_chains, N), bit/s/Hz."""
         users = (chosen[..., None] == np.arange(self.game.num_cells)).sum(axis=1)
         alone = self.game.expected_rate_bps_hz[np.take_along_axis(channel, chosen[..., None], axis=-1)[..., 0]]
         kept = 1.0 - self.game.handover_cost * (chosen != serving)
@@ -61,13 +61,13 @@ class Chains:
         return after
 
     def choose(self, tables: Float64Array, uniform: Float64Array) -> Int64Array:
-        """What all UEs choose; tables (1 or N, C, L, M, L), uniform (copies, N)."""
+        """What all UEs choose; tables (1 or N, C, L, M, L), uniform (num_chains, N)."""
         ue = np.arange(self.game.num_ues) % len(tables)
         chance = tables[ue, self.game.index_of_links(self.channel), self.serving, self.loads(self.serving)]
         return (uniform[..., None] >= chance.cumsum(axis=-1)[..., :-1]).sum(axis=-1)
 
     def move(self, chosen: Int64Array) -> Float64Array:
-        """Let all UEs move to what they chose and the channels go on; the rewards (copies, N)."""
+        """Let all UEs move to what they chose and the channels go on; the rewards (num_chains, N)."""
         earned = self.reward(self.channel, self.serving, chosen)
         self.serving = chosen
         self.channel = self.next_channel(self.channel, self.rng.random(self.channel.shape))
@@ -75,18 +75,18 @@ class Chains:
 
 
 def measure(
-    game: Game, tables: Float64Array, slots: int = 400, copies: int = 1000, seed: int = 0, warmup: int = 30
+    game: Game, tables: Float64Array, slots: int = 400, num_chains: int = 1000, seed: int = 0, warmup: int = 30
 ) -> Measured:
     """Sum rate and handovers a slot of local policies; tables (C, L, M, L), or (N, C, L, M, L)."""
     tables = tables if tables.ndim == 5 else tables[None]
-    chains = Chains(game, copies, np.random.default_rng(seed))
-    earned, handovers = np.zeros(copies), 0.0
+    chains = Chains(game, num_chains, np.random.default_rng(seed))
+    earned, handovers = np.zeros(num_chains), 0.0
     for slot in range(warmup + slots):
-        chosen = chains.choose(tables, chains.rng.random((copies, game.num_ues)))
+        chosen = chains.choose(tables, chains.rng.random((num_chains, game.num_ues)))
         moved = (chosen != chains.serving).sum()
         reward = chains.move(chosen).sum(axis=1)
         if slot >= warmup:
             earned += reward
             handovers += moved
     mean = earned / slots
-    return Measured(float(mean.mean()), handovers / (slots * copies), float(mean.std() / np.sqrt(copies)))
+    return Measured(float(mean.mean()), handovers / (slots * num_chains), float(mean.std() / np.sqrt(num_chains)))

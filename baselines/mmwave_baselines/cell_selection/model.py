@@ -161,8 +161,8 @@ class Game:
     def to_network(self, policy: NDArray[Any]) -> NDArray[np.int8]:
         """A policy of the frame, (C, M), as actions in the network, (C, L, M): channels, serving BS, others' loads."""
         names = swaps(self.num_cells)
-        told = [names[b][policy[np.ix_(self.swapped_links[b], self.swapped_loads[b])]] for b in range(self.num_cells)]
-        return np.stack(told, axis=1).astype(np.int8)
+        tables = [names[b][policy[np.ix_(self.swapped_links[b], self.swapped_loads[b])]] for b in range(self.num_cells)]
+        return np.stack(tables, axis=1).astype(np.int8)
 
 
 def swaps(num_cells: int) -> Int64Array:

@@ -81,21 +81,21 @@ class Observations:
 class TeamChains(Chains):
     """Chains whose UEs share one policy, given as cumulated chances (count, L - 1), and may remember a slot."""
 
-    def __init__(self, observations: Observations, copies: int, rng: np.random.Generator):
-        super().__init__(observations.game, copies, rng)
+    def __init__(self, observations: Observations, num_chains: int, rng: np.random.Generator):
+        super().__init__(observations.game, num_chains, rng)
         self.observations = observations
         self.cell_before = self.serving.copy()
         self.loads_before = self.loads(self.serving)
 
     def observe(self) -> Int64Array:
-        """Numbers of the UEs' observations, (copies, N)."""
+        """Numbers of the UEs' observations, (num_chains, N)."""
         links = self.game.index_of_links(self.channel)
         return self.observations.index(
             links, self.serving, self.loads(self.serving), self.cell_before, self.loads_before
         )
 
     def play(self, chosen: Int64Array, uniform: Float64Array) -> Float64Array:
-        """Move to what was chosen, the channels by `uniform`; the team's expected rate (copies,)."""
+        """Move to what was chosen, the channels by `uniform`; the team's expected rate (num_chains,)."""
         earned = self.reward(self.channel, self.serving, chosen).sum(axis=1)
         if self.observations.memory:
             self.cell_before, self.loads_before = self.serving, self.loads(self.serving)
@@ -105,12 +105,12 @@ class TeamChains(Chains):
 
     def repeated(self, times: int) -> TeamChains:
         """These chains repeated `times`, so that actions can be tried without moving the originals."""
-        copy = object.__new__(TeamChains)
-        copy.__dict__.update(self.__dict__)
+        repeated = object.__new__(TeamChains)
+        repeated.__dict__.update(self.__dict__)
         for name in ("channel", "serving", "cell_before", "loads_before"):
             value = getattr(self, name)
-            setattr(copy, name, np.broadcast_to(value, (times, *value.shape)).reshape(-1, *value.shape[1:]))
-        return copy
+            setattr(repeated, name, np.broadcast_to(value, (times, *value.shape)).reshape(-1, *value.shape[1:]))
+        return repeated
 
 
 def chosen_by(cumulated: Float64Array, observed: Int64Array, uniform: Float64Array) -> Int64Array:
@@ -142,22 +142,22 @@ def estimate(
     slots: int,
     rng: np.random.Generator,
     *,
-    copies: int = 4096,
+    num_chains: int = 4096,
     depth: int = 4,
     every: int = 4,
 ) -> Estimate:
     """Counterfactual rollouts of a shared policy (count, L), `depth` slots long, one every `every` slots."""
     game = observations.game
     cells = game.num_cells
-    chains = TeamChains(observations, copies, rng)
+    chains = TeamChains(observations, num_chains, rng)
     bounds = cumulated_chances(chances)
     reward, visits = np.zeros((observations.count, cells)), np.zeros(observations.count)
-    total, row, warmup = 0.0, np.arange(copies), 12
+    total, row, warmup = 0.0, np.arange(num_chains), 12
     for slot in range(warmup + slots):
         observed = chains.observe()
         chosen = chosen_by(bounds, observed, rng.random(observed.shape))
         if slot >= warmup and slot % every == 0:
-            ue = rng.integers(game.num_ues, size=copies)
+            ue = rng.integers(game.num_ues, size=num_chains)
             worth = _tried(chains, bounds, chosen, ue, depth, rng)
             seen = observed[row, ue]
             visits += np.bincount(seen, minlength=len(visits))
@@ -165,13 +165,13 @@ def estimate(
                 reward[:, a] += np.bincount(seen, worth[a], minlength=len(visits))
         earned = chains.play(chosen, rng.random(chains.channel.shape))
         total += float(earned.sum()) if slot >= warmup else 0.0
-    return Estimate(reward, visits, total / (slots * copies))
+    return Estimate(reward, visits, total / (slots * num_chains))
 
 
 def _tried(
     chains: TeamChains, bounds: Float64Array, chosen: Int64Array, ue: Int64Array, depth: int, rng: np.random.Generator
 ) -> Float64Array:
-    """Team reward (L, copies) over `depth` slots if UE `ue` of each copy now takes each of its actions."""
+    """Team reward (L, num_chains) over `depth` slots if UE `ue` of each chain now takes each of its actions."""
     cells = chains.game.num_cells
     trial = chains.repeated(cells)
     joint = np.tile(chosen, (cells, 1))
@@ -196,7 +196,7 @@ def improve(
     rate: float = 20.0,
     growth: float = 1.2,
     largest_rate: float = 300.0,
-    copies: int = 4096,
+    num_chains: int = 4096,
     depth: int = 4,
     report: Callable[[int, Estimate], None] | None = None,
 ) -> Float64Array:
@@ -205,7 +205,8 @@ def improve(
     scale = float(np.max(observations.game.rate_bps_hz))
     log_chance = np.zeros((observations.count, observations.game.num_cells)) if start is None else np.log(start + 1e-6)
     for iteration in range(iterations):
-        found = estimate(observations, softmax(log_chance), max(1, slots // copies), rng, copies=copies, depth=depth)
+        each = max(1, slots // num_chains)
+        found = estimate(observations, softmax(log_chance), each, rng, num_chains=num_chains, depth=depth)
         if report:
             report(iteration, found)
         visits = observations.pooled(np.repeat(found.visits[:, None], observations.game.num_cells, axis=1))
@@ -232,16 +233,16 @@ def greedy_chances(chances: Float64Array, tie: float = 1e-3) -> Float64Array:
 
 
 def measure_shared(
-    observations: Observations, chances: Float64Array, slots: int = 400, copies: int = 4096, seed: int = 1
+    observations: Observations, chances: Float64Array, slots: int = 400, num_chains: int = 4096, seed: int = 1
 ) -> tuple[float, float, float]:
     """Sum rate a slot of a shared policy and its standard error, both in bit/s/Hz, and handovers a slot.
 
-    chances (count, L): the probability of each cell by observation. The error is over the `copies` simulated chains.
+    chances (count, L): the probability of each cell by observation. The error is over `num_chains` chains.
     """
     rng = np.random.default_rng(seed)
-    chains = TeamChains(observations, copies, rng)
+    chains = TeamChains(observations, num_chains, rng)
     bounds = cumulated_chances(chances)
-    earned, handovers, warmup = np.zeros(copies), 0, 30
+    earned, handovers, warmup = np.zeros(num_chains), 0, 30
     for slot in range(warmup + slots):
         observed = chains.observe()
         chosen = chosen_by(bounds, observed, rng.random(observed.shape))
@@ -250,4 +251,4 @@ def measure_shared(
         reward = chains.play(chosen, rng.random(chains.channel.shape))
         earned += reward if slot >= warmup else 0.0
     mean = earned / slots
-    return float(mean.mean()), float(mean.std() / np.sqrt(copies)), handovers / (slots * copies)
+    return float(mean.mean()), float(mean.std() / np.sqrt(num_chains)), handovers / (slots * num_chains)

@@ -84,7 +84,7 @@ def mode_of(mode: str | Mode) -> Mode:
 
 
 class Curve(NamedTuple):
-    """Means over the UEs whose curve is told in each block of learning, (blocks,)."""
+    """Means over the UEs whose curve is recorded in each block of learning, (blocks,)."""
 
     value: Float64Array
     """What the critic says, in units of what is learned from: (reward - offset) * scale."""
@@ -143,17 +143,17 @@ def learn(
     count = traces.slots // BLOCK
     before, total = blocks or (0, count)
     share = np.arange(before, before + count) / max(total - 1, 1)
-    told = np.zeros((*traces.efficiency.shape[:2], 5))
+    record = np.zeros((*traces.efficiency.shape[:2], 5))
     delays = np.zeros(len(traces.efficiency), np.int64)
     a3c_kernel.learn(
         server.weights, server.mean_square, tuple(server.shape), *traces, potential(traces, mode, price),
         rng.random(traces.efficiency.shape[:2]), BLOCK, max(mode.warmup - before, 0), mode.averaged, mode.stale, False,
         (*price, mode.offset, mode.scale), mode.gamma, mode.entropy,
-        mode.learning_rate * (1.0 + (mode.final_rate - 1.0) * share), mode.decay, mode.epsilon, told, delays,
+        mode.learning_rate * (1.0 + (mode.final_rate - 1.0) * share), mode.decay, mode.epsilon, record, delays,
     )  # fmt: skip
-    told = told[:, : count * BLOCK]
-    some = np.ones(len(told), bool) if shown is None else np.asarray(shown, bool)
-    return Learned(server, _curve(told[some], traces.begins[some], mode, price[0]), delays)
+    record = record[:, : count * BLOCK]
+    some = np.ones(len(record), bool) if shown is None else np.asarray(shown, bool)
+    return Learned(server, _curve(record[some], traces.begins[some], mode, price[0]), delays)
 
 
 def potential(traces: Traces, mode: Mode, price: tuple[float, float]) -> Float64Array:
@@ -174,15 +174,15 @@ def potential(traces: Traces, mode: Mode, price: tuple[float, float]) -> Float64
     return values
 
 
-def _curve(told: Float64Array, begins: NDArray[np.bool_], mode: Mode, cost: float) -> Curve:
-    ues, slots, _ = told.shape
+def _curve(record: Float64Array, begins: NDArray[np.bool_], mode: Mode, cost: float) -> Curve:
+    ues, slots, _ = record.shape
     shown = (ues, slots // BLOCK, BLOCK)
-    value, rate, handover = (told[..., i].reshape(shown) for i in (0, 2, 3))
+    value, rate, handover = (record[..., i].reshape(shown) for i in (0, 2, 3))
     # The tail goes on as the last block did, so that the last returns are not too small.
-    follows = told[:, -BLOCK:, 1].mean(axis=1) / (1.0 - mode.gamma) if mode.gamma < 1.0 else np.zeros(ues)
+    follows = record[:, -BLOCK:, 1].mean(axis=1) / (1.0 - mode.gamma) if mode.gamma < 1.0 else np.zeros(ues)
     returns = np.empty((ues, slots))
     for t in range(slots - 1, -1, -1):
-        follows = told[:, t, 1] + mode.gamma * np.where(begins[:, t + 1], 0.0, follows)
+        follows = record[:, t, 1] + mode.gamma * np.where(begins[:, t + 1], 0.0, follows)
         returns[:, t] = follows
     means = (a.reshape(shown).mean(axis=(0, 2)) for a in (value, returns, rate - cost * handover, rate, handover))
     return Curve(*means)
@@ -215,7 +215,7 @@ def act(
 
     mode = mode_of(online or PAPER)
     rates = np.full(traces.slots // BLOCK, mode.learning_rate if online else 0.0)
-    told = np.zeros((*traces.efficiency.shape[:2], 5))
+    record = np.zeros((*traces.efficiency.shape[:2], 5))
     uniform = rng.random(traces.efficiency.shape[:2])
     delays = np.zeros(1, np.int64)
     for i in range(len(traces.efficiency)):
@@ -224,9 +224,9 @@ def act(
             fetched.weights, fetched.mean_square, tuple(server.shape), *traces.of(one),
             potential(traces.of(one), mode, price), uniform[one], BLOCK, 0, False, True, greedy,
             (*price, mode.offset, mode.scale), mode.gamma, mode.entropy, rates, mode.decay, mode.epsilon,
-            told[one], delays,
+            record[one], delays,
         )  # fmt: skip
-    rate, handover = (told[:, : len(rates) * BLOCK, i].mean(axis=1) for i in (2, 3))
+    rate, handover = (record[:, : len(rates) * BLOCK, i].mean(axis=1) for i in (2, 3))
     return Played(rate - price[0] * handover, rate, handover)
 
 

@@ -100,9 +100,9 @@ class OnlineA3c(Policy):
         super().__init__(network, metadata)
         if not isinstance(network, LstmNetwork) or "online" not in metadata:
             raise AgentError("learning goes on only with what train.a3c has saved: this network is another one's.")
-        told = dict(metadata["online"])
-        self._mode = Mode(**told["mode"])
-        self._server = as_server(network, np.array(told["mean_square"], np.float64))
+        online = dict(metadata["online"])
+        self._mode = Mode(**online["mode"])
+        self._server = as_server(network, np.array(online["mean_square"], np.float64))
         self._rate = self._mode.learning_rate * self._mode.final_rate if rate is None else rate
         self._fetch_every = fetch_every
         self.config = {**self.config, "online": True, "fetch_every": fetch_every, "online_rate": self._rate}

@@ -182,12 +182,12 @@ def block(
     entropy: float,
     greedy: bool,
     gradient: Any,
-    told: Any,
+    record: Any,
 ) -> int:
     """One block of one UE: play `slots` slots from `first`, fill `gradient` (or leave it, if it is empty), tell.
 
     rsrq_db (T + 1, cells), efficiency (T, cells), begins (T + 1,), potential (T + 1, cells) or (0, 0), uniform (T,).
-    hidden, cell (units,): go on in place. reward_of: price, kept share, offset and scale. told (T, 5): V, reward as
+    hidden, cell (units,): go on in place. reward_of: price, kept share, offset and scale. record (T, 5): V, reward as
     learned, rate, handover, chance of the action. Returns who serves after it.
     """
     inputs, actions, encoder, units = sizes
@@ -211,7 +211,7 @@ def block(
             serving = rsrq_db[t].argmax()
         see(rsrq_db[t], serving, x[s])
         cell_before[s] = cell
-        told[t, 0] = step(w, x[s], hidden, cell, joined[s], gates[s], logits)
+        record[t, 0] = step(w, x[s], hidden, cell, joined[s], gates[s], logits)
         cells[s] = cell
         hiddens[s] = hidden
         softmax(logits, chance[s])
@@ -219,14 +219,14 @@ def block(
         change = a != serving
         rate = efficiency[t, a] * (kept if change else 1.0)
         reward = rate - (price if change else 0.0)
-        told[t, 2] = rate
-        told[t, 3] = 1.0 if change else 0.0
-        told[t, 4] = chance[s, a]
+        record[t, 2] = rate
+        record[t, 3] = 1.0 if change else 0.0
+        record[t, 4] = chance[s, a]
         if len(potential) > 0:
             reward -= potential[t, serving]
             if not begins[t + 1]:
                 reward += potential[t + 1, a]
-        told[t, 1] = (reward - offset) * scale
+        record[t, 1] = (reward - offset) * scale
         chosen[s] = a
         serving = a
     if not learns:
@@ -244,8 +244,8 @@ def block(
         t = first + s
         if begins[t + 1]:
             after = 0.0
-        after = told[t, 1] + gamma * after
-        advantage = after - told[t, 0]
+        after = record[t, 1] + gamma * after
+        advantage = after - record[t, 0]
         d_value[s] = advantage
         spread = 0.0
         for j in range(actions):
@@ -293,7 +293,7 @@ def learn(
     rates: Any,
     decay: float,
     epsilon: float,
-    told: Any,
+    record: Any,
     delays: Any,
 ) -> None:
     """All blocks of all UEs, the UE first in every array; w and mean_square are the server's, in place.
@@ -320,7 +320,7 @@ def learn(
             potential_i = potential[i] if len(potential) > 0 else np.zeros((0, 0))
             serving[i] = block(
                 fetched, sizes, rsrq_db[i], efficiency[i], begins[i], potential_i, uniform[i], b * n, n, hidden[i],
-                cell[i], serving[i], reward_of, gamma, entropy, greedy, gradient if rate > 0.0 else none, told[i],
+                cell[i], serving[i], reward_of, gamma, entropy, greedy, gradient if rate > 0.0 else none, record[i],
             )  # fmt: skip
             if rate == 0.0:
                 continue

@@ -96,7 +96,7 @@ class Oracle(Rule):
 
     def _plan(self, view: View, world: dict[str, NDArray[Any]]) -> Plan:
         efficiency = world["efficiency_bps_hz"]  # (num_envs, slots, ues, cells)
-        copies, _, ues, cells = efficiency.shape
+        num_envs, _, ues, cells = efficiency.shape
         # Worlds with masks allow the serving cell and every cell that is heard, which are those with a rate.
         masked = view.action_mask() is not None
         horizon = view.horizon
@@ -107,9 +107,9 @@ class Oracle(Rule):
         kept = 1.0 - view.constants["interruption_s"] / view.constants["step_s"]
         price = view.constants["beta"] * view.constants["handover_energy_j"]
 
-        target = np.empty((end - first, copies, ues), np.int16)
-        stay = np.empty((end - first, copies, ues, cells), bool)
-        value = np.zeros((copies, ues, cells))
+        target = np.empty((end - first, num_envs, ues), np.int16)
+        stay = np.empty((end - first, num_envs, ues, cells), bool)
+        value = np.zeros((num_envs, ues, cells))
         for t in range(end - 1, first - 1, -1):
             scored = t >= begin
             counts = (t < world["departure"])[..., None] & scored
@@ -123,7 +123,7 @@ class Oracle(Rule):
             changed = np.take_along_axis(change, best[..., None], axis=-1)
             stay[t - first] = keep >= changed
             value = np.maximum(keep, changed)
-        rows = copies * ues
+        rows = num_envs * ues
         return Plan(
             first,
             target.reshape(-1, rows),

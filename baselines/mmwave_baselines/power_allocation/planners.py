@@ -74,10 +74,10 @@ class Planner(Rule, ABC):
         """Powers in mW, (N, A) of networks or (A,) of a large one. Without care for levels the nearest is taken."""
 
 
-def networks(view: View, copies: IndexArray) -> Iterator[tuple[tuple[IndexArray, IndexArray], Network | Large]]:
+def networks(view: View, envs: IndexArray) -> Iterator[tuple[tuple[IndexArray, IndexArray], Network | Large]]:
     """Independent networks of some environment copies, and where each stands in arrays (num_envs, A).
 
-    copies (n,): the indices of those environments. Networks of one size come together, all of them present, so that
+    envs (n,): the indices of those environments. Networks of one size come together, all of them present, so that
     nothing is padded and the powers of one environment do not depend on the others.
     """
     constants = view.constants
@@ -85,26 +85,26 @@ def networks(view: View, copies: IndexArray) -> Iterator[tuple[tuple[IndexArray,
     common: dict[str, Any] = {name: constants[name] for name in ("qos_sinr", "power_mw")}
     apart = constants["is_sparse"] and constants["interference"] == "cluster"
     by_size: dict[int, list[tuple[int, IndexArray]]] = defaultdict(list)
-    for copy in copies.tolist():
-        head = np.where(seen["present"][copy], seen["head"][copy] if apart else 0, -1)
+    for env in envs.tolist():
+        head = np.where(seen["present"][env], seen["head"][env] if apart else 0, -1)
         for group in np.unique(head[head >= 0]):
             at = np.flatnonzero(head == group)
             if len(at) <= MOST_SOLVED and (apart or not constants["is_sparse"]):
-                by_size[len(at)].append((copy, at))
+                by_size[len(at)].append((env, at))
             else:
                 yield (
-                    (np.array(copy), at),
+                    (np.array(env), at),
                     Large(
-                        gain=_among(seen["gain"][copy], at),
-                        own_gain=seen["own_gain"][copy, at],
+                        gain=_among(seen["gain"][env], at),
+                        own_gain=seen["own_gain"][env, at],
                         noise_mw=np.full(len(at), constants["noise_mw"]),
-                        far_gain=seen["far_gain"][copy, at],
+                        far_gain=seen["far_gain"][env, at],
                         **common,
                     ),
                 )
     for found in by_size.values():
-        rows, slot = np.array([[copy] for copy, _ in found]), np.stack([at for _, at in found])
-        gain = [_among(seen["gain"][copy], at) for copy, at in found]
+        rows, slot = np.array([[env] for env, _ in found]), np.stack([at for _, at in found])
+        gain = [_among(seen["gain"][env], at) for env, at in found]
         yield (
             (rows, slot),
             Network(

@@ -96,13 +96,13 @@ class Tabular(Rule):
 
     def remember(self, view: View) -> Learning:
         self._check_levels(view.constants)
-        rows, copies = view.num_rows, view.num_envs
+        rows, num_envs = view.num_rows, view.num_envs
         return Learning(
             q=np.full((rows, view.constants["levels"]), self.first_q),
             age=np.zeros(rows, np.int64),
             learns_for=self._learning_steps or view.horizon,
             here=np.zeros(rows, bool),
-            phase=np.full(copies, -1),
+            phase=np.full(num_envs, -1),
             order=np.arange(rows),
             starts=np.arange(rows),
             group=np.arange(rows),
@@ -138,8 +138,8 @@ class Tabular(Rule):
     def _meet(self, memory: Learning, head: Int64Array, seen: Seen) -> None:
         """Who decides together, and who disturbs whom, which changes when base stations come or go."""
         if self.rule != "independent":
-            copies, slots = head.shape
-            cluster = (np.arange(copies)[:, None] * (slots + 1) + np.where(head < 0, slots, head)).ravel()
+            num_envs, slots = head.shape
+            cluster = (np.arange(num_envs)[:, None] * (slots + 1) + np.where(head < 0, slots, head)).ravel()
             if self.rule == "code":
                 ring = seen["ring"]
                 cluster = cluster * (ring.shape[1] + 1) + np.where(ring.any(axis=1), ring.argmax(axis=1), ring.shape[1])
@@ -275,11 +275,11 @@ class DifferenceQ(Tabular):
             lost = self._utility(signal_mw[:, :, None], less_mw, aimed) - utility[:, :, None]
             return (utility - np.where(there[:, :, None], lost, 0.0).sum(axis=1)).ravel()
         reward = utility.copy()
-        for copy, gain in enumerate(memory.gain):
-            ue = np.repeat(np.arange(len(utility[copy])), np.diff(gain.indptr))
-            less_mw = heard_mw[copy, ue] - gain.data * more_mw[copy, gain.indices]
-            lost = self._utility(signal_mw[copy, ue], less_mw, aimed) - utility[copy, ue]
-            reward[copy] -= np.bincount(gain.indices, np.where(there[copy, ue], lost, 0.0), len(reward[copy]))
+        for env, gain in enumerate(memory.gain):
+            ue = np.repeat(np.arange(len(utility[env])), np.diff(gain.indptr))
+            less_mw = heard_mw[env, ue] - gain.data * more_mw[env, gain.indices]
+            lost = self._utility(signal_mw[env, ue], less_mw, aimed) - utility[env, ue]
+            reward[env] -= np.bincount(gain.indices, np.where(there[env, ue], lost, 0.0), len(reward[env]))
         return reward.ravel()
 
     def _utility(self, signal_mw: FloatArray, heard_mw: FloatArray, aimed: float) -> FloatArray:

@@ -134,7 +134,7 @@ def step(
 
 @dataclass
 class _State:
-    """The state of the agent, one entry a copy of the environment."""
+    """The state of the agent, one entry per environment."""
 
     view: View
     recurrent: RecurrentState
@@ -196,7 +196,7 @@ class UnfoldedPolicy(Policy):
         present, phase = seen["present"], seen["phase"]
         fresh = present & ~state.present
         if episode_start is not None:
-            # An episode begins for all of a copy; an agent slot alone is marked where its base station has left.
+            # An episode begins for a whole environment; an agent slot alone is marked where its base station has left.
             marked = np.asarray(episode_start, bool).reshape(present.shape)
             fresh |= present & np.logical_and.reduce(marked, axis=1)[:, None]
         changed = (phase != state.phase) | np.logical_or.reduce(fresh, axis=1)

@@ -13,7 +13,7 @@ def with_interval(value: Interval, digits: int = 1) -> str:
     return _written(value, f"z.{digits}f")
 
 
-def told(difference: Interval, digits: int = 3) -> str:
+def signed(difference: Interval, digits: int = 3) -> str:
     """A difference with its interval, signs written."""
     return _written(difference, f"+.{digits}f")
 

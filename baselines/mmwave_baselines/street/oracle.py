@@ -34,7 +34,7 @@ class Way:
         self.constants = c = constants
         self.each = each = int(c["decision_ticks"])
         self.sinr_db = sinr_db
-        self.copies, ticks, self.cells = sinr_db.shape
+        self.num_envs, ticks, self.cells = sinr_db.shape
         end = int(c["ticks"])
         self.decisions = -(-end // each)
         self.beyond = (ticks - self.decisions * each) // each  # decisions that a step may pass after the end
@@ -50,7 +50,7 @@ class Way:
             return np.where(heard, rate, 0.0).astype(np.float64) / each
 
         def sums(rate: Float64Array) -> Float64Array:
-            return np.concatenate((np.zeros((self.copies, 1, self.cells)), rate.cumsum(axis=1)), axis=1)
+            return np.concatenate((np.zeros((self.num_envs, 1, self.cells)), rate.cumsum(axis=1)), axis=1)
 
         self.rate = rates(0.0)
         fine, wide = sums(self.rate), sums(rates(float(c["refinement_db"])))
@@ -65,15 +65,15 @@ class Way:
 
     def empty(self) -> Float64Array:
         """(way, decision, cell): values of 0, with those after the end."""
-        return np.zeros((self.copies, self.decisions + self.beyond + 1, self.cells))
+        return np.zeros((self.num_envs, self.decisions + self.beyond + 1, self.cells))
 
     def again(self, best: Float64Array, failed_at: int) -> Float64Array:
         """(way,): the value of being re-established after a link was lost at that tick."""
         decision = -(-(failed_at + int(self.constants["reestablishment_ticks"])) // self.each)
         if decision >= self.decisions:
-            return np.zeros(self.copies)
-        copy = np.arange(self.copies)
-        return best[copy, decision, self._strongest[:, decision * self.each]]
+            return np.zeros(self.num_envs)
+        env = np.arange(self.num_envs)
+        return best[env, decision, self._strongest[:, decision * self.each]]
 
     def handovers(self, best: Float64Array, decision: int) -> Float64Array:
         """(way, cell, target): what a handover and all after it bring; -inf for none."""
@@ -136,9 +136,9 @@ def solve(sinr_db: NDArray[Any], rsrp_dbm: NDArray[Any], constants: Mapping[str,
     """
     way = Way(sinr_db, rsrp_dbm, constants)
     most = int(constants["t310_ticks"])
-    best, following = way.empty(), np.zeros((way.copies, way.cells, most))
-    moves = np.zeros((way.copies, way.decisions, way.cells, most), bool)
-    target = np.zeros((way.copies, way.decisions, way.cells), np.int64)
+    best, following = way.empty(), np.zeros((way.num_envs, way.cells, most))
+    moves = np.zeros((way.num_envs, way.decisions, way.cells, most), bool)
+    target = np.zeros((way.num_envs, way.decisions, way.cells), np.int64)
     for d in range(way.decisions - 1, -1, -1):
         handovers = way.handovers(best, d)
         move = handovers.max(axis=2)[..., None]

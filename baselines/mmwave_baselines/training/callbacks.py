@@ -127,13 +127,13 @@ class ProgressBar(BaseCallback):
     def __init__(self, total: int, console: Console, scores: Callable[[], dict[str, float]]):
         super().__init__()
         self._total, self._console, self._scores = total, console, scores
-        self._told = 0
+        self._tenth = 0
         self._task: TaskID | None = None
         columns = (BarColumn(), TextColumn("{task.percentage:3.0f} %"), TimeElapsedColumn(), TimeRemainingColumn())
         self._bar = Progress(TextColumn("{task.description}"), *columns, console=console)
 
     def _on_training_start(self) -> None:
-        self._told = 10 * self.num_timesteps // self._total
+        self._tenth = 10 * self.num_timesteps // self._total
         if self._console.is_terminal:
             self._bar.start()
             self._task = self._bar.add_task("training", total=self._total, completed=self.num_timesteps)
@@ -144,8 +144,8 @@ class ProgressBar(BaseCallback):
     def _on_rollout_end(self) -> None:
         if self._task is not None:
             self._bar.update(self._task, completed=self.num_timesteps, description=f"training {self._said()}")
-        elif (tenth := 10 * self.num_timesteps // self._total) > self._told:
-            self._told = tenth
+        elif (tenth := 10 * self.num_timesteps // self._total) > self._tenth:
+            self._tenth = tenth
             self._console.print(f"{self.num_timesteps:,} of {self._total:,} steps {self._said()}", highlight=False)
 
     def _on_training_end(self) -> None:
@@ -156,5 +156,5 @@ class ProgressBar(BaseCallback):
 
     def _said(self) -> str:
         scores = self._scores()
-        told = [f"{name} {scores[name]:.3f}" for name in ("reward", "reference_reward", "score") if name in scores]
-        return ", ".join(told)
+        shown = [f"{name} {scores[name]:.3f}" for name in ("reward", "reference_reward", "score") if name in scores]
+        return ", ".join(shown)

@@ -112,20 +112,20 @@ def parse(kind: type[A], argv: Sequence[str] | None = None) -> A:
             parser.add_argument(flag, type=type(f.default), default=f.default, help=f.metadata["help"])
     before = _preset(kind, parser.parse_args(argv))
     parser.set_defaults(**{k: v for k, v in before.items() if not isinstance(v, tuple)})  # argparse would add to those
-    told = {
+    given = {
         k: tuple(v) if isinstance(v, list) else v for k, v in vars(parser.parse_args(argv)).items() if v is not None
     }
-    return kind(**{**before, **told})
+    return kind(**{**before, **given})
 
 
-def _preset(kind: type[Command], told: Any) -> dict[str, Any]:
-    """The preset of the environment or task that `told` names; none for unknown ones, which fail elsewhere."""
-    found = next((t for t in suite.all_tasks() if t.name == told.task), None)
+def _preset(kind: type[Command], given: Any) -> dict[str, Any]:
+    """The preset of the environment or task that `given` names; none for unknown ones, which fail elsewhere."""
+    found = next((t for t in suite.all_tasks() if t.name == given.task), None)
     try:
-        scenario = registration.room_of(found.env_id if found else told.env_id).name
+        scenario = registration.room_of(found.env_id if found else given.env_id).name
     except ValueError:
         return {}
-    return preset(script_of(kind), scenario, told.task)
+    return preset(script_of(kind), scenario, given.task)
 
 
 def script_of(kind: type[Command]) -> str:

@@ -40,8 +40,8 @@ class ConcatenatedVecEnv(VecEnv):
 
     def step_wait(self) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_], list[dict[str, Any]]]:
         observation, reward, done, infos = zip(*(venv.step_wait() for venv in self.venvs), strict=True)
-        told = [info for own in infos for info in own]
-        return np.concatenate(observation), np.concatenate(reward), np.concatenate(done), told
+        flat = [info for own in infos for info in own]
+        return np.concatenate(observation), np.concatenate(reward), np.concatenate(done), flat
 
     def close(self) -> None:
         """Nothing to close."""
@@ -52,8 +52,8 @@ class ConcatenatedVecEnv(VecEnv):
 
     def recent_metrics(self) -> dict[str, float]:
         """As `ScenarioVecEnv.recent_metrics`, the mean over `venvs`; one in which nothing happened is left out."""
-        told = [venv.unwrapped.recent_metrics() for venv in self.venvs]
-        known = {name: [t[name] for t in told if not np.isnan(t[name])] for name in told[0]}
+        metrics = [venv.unwrapped.recent_metrics() for venv in self.venvs]
+        known = {name: [t[name] for t in metrics if not np.isnan(t[name])] for name in metrics[0]}
         return {name: float(np.mean(values)) if values else float("nan") for name, values in known.items()}
 
     # ------------------------------------------------------------------ SB3's remote access to single environments

@@ -85,8 +85,8 @@ def _along_episodes(policy: Any, shown: Sequence[Record], generator: torch.Gener
     """
     while True:
         for record in shown:
-            steps, copies = record.labels.shape[:2]
-            chosen = torch.randperm(copies, generator=generator)[: BATCH // STRETCH]
+            steps, num_envs = record.labels.shape[:2]
+            chosen = torch.randperm(num_envs, generator=generator)[: BATCH // STRETCH]
             memory = (torch.zeros(1, len(chosen), policy.lstm_actor.hidden_size),) * 2
             for first in range(0, steps, STRETCH):
                 part = [c[first : first + STRETCH, chosen].transpose(0, 1).flatten(0, 1) for c in record]

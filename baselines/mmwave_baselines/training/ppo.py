@@ -31,7 +31,7 @@ class Ppo(Arguments):
     n_epochs: int = option(4, "passes over the samples of an update")
     gamma: float = option(0.998, "discount a step")
     gae_lambda: float = option(0.95, "of the advantage estimate")
-    chains: bool = option(True, "turn-based worlds: per-agent GAE, where the scenario has a metric of credit")
+    per_agent_gae: bool = option(True, "turn-based worlds: per-agent GAE, where the scenario has a metric of credit")
     horizon_s: float = option(10.0, "time constant of the discount along these decisions; --gamma is not used there")
     learning_rate: float = option(1e-3, "at the beginning; it falls to a twentieth linearly")
     entropy: float = option(0.0, "weight of the entropy in the loss at the beginning; it falls to 0 linearly")
@@ -49,7 +49,7 @@ def build(args: Ppo, env: Any) -> Any:
     masked = env.unwrapped.scenario.masked
     particular: dict[str, Any] = {"gamma": args.gamma}
     algorithm: Any = MaskablePPO if masked else PPO
-    if args.chains and credit_metric(env.unwrapped.scenario):
+    if args.per_agent_gae and credit_metric(env.unwrapped.scenario):
         # With gamma 0 SB3 adds no bootstrap at a truncation: the last reward belongs to an earlier decision here.
         particular = {"gamma": 0.0, "rollout_buffer_class": PerAgentGaeBuffer}
         algorithm, particular["rollout_buffer_kwargs"] = PerAgentGaePpo, {"horizon_s": args.horizon_s}

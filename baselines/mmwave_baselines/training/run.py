@@ -106,8 +106,8 @@ class Run(Generic[A]):
         except (ValueError, TypeError) as error:
             raise BadRun(f"{saved} is damaged ({error}): begin again with another --out.") from error
         if changed := [k for k in given if k not in self.args.may_change and given[k] != before.get(k)]:
-            told = ", ".join(f"--{k.replace('_', '-')} was {before.get(k)!r}, is {given[k]!r}" for k in changed)
-            raise BadRun(f"the run in {self.out} had other arguments: {told}.")
+            changes = ", ".join(f"--{k.replace('_', '-')} was {before.get(k)!r}, is {given[k]!r}" for k in changed)
+            raise BadRun(f"the run in {self.out} had other arguments: {changes}.")
 
     def tell(self, text: str) -> None:
         """A line beside standard output."""

@@ -60,7 +60,7 @@ class Environment:
         self.base: Any = venvs[0]
         self.venv: Any
         if credit_metric(venvs[0].scenario):
-            self.base = self.venv = TurnTakingVecEnv(venvs, args.reward_scale, getattr(args, "chains", False))
+            self.base = self.venv = TurnTakingVecEnv(venvs, args.reward_scale, getattr(args, "per_agent_gae", False))
             return
         rewarded: Any = [TrainingReward(venv, args.reward_scale, args.regret, args.usual_per_s) for venv in venvs]
         if len(venvs) > 1:
@@ -120,12 +120,12 @@ def agent_of(model: Any, args: Arguments, environment: Environment, task: Task) 
 
 def about(args: Arguments, environment: Environment, task: Task) -> dict[str, Any]:
     """The metadata of a policy, but for what is known at the end."""
-    told = {k: v for k, v in as_json(dataclasses.asdict(args)).items() if k not in ("out", "resume")}
+    arguments = {k: v for k, v in as_json(dataclasses.asdict(args)).items() if k not in ("out", "resume")}
     return metadata_of(
         args,
         task,
         type(args).__name__.upper(),
-        arguments=told,
+        arguments=arguments,
         training_kwargs=args.training_keywords(task),
         action=action_metadata(environment.base.action_space),
         normalised=True,
@@ -196,7 +196,7 @@ def _model(run: Run[A], build: Build[A]) -> tuple[Any, Environment]:
     model = build(args, environment.venv)
     if args.resume:
         model = type(model).load(run.checkpoint, device="cpu")
-        # Other episodes than those it has seen: no copy has had as many as steps were taken.
+        # Other episodes than those it has seen: no environment has had as many as steps were taken.
         environment = Environment(args, task, args.seed, first_episode=model.num_timesteps)
         model.set_env(environment.venv)
         torch.manual_seed(args.seed + model.num_timesteps)

@@ -64,7 +64,7 @@ class TrainingReward(VecEnvWrapper):
     def step_wait(self) -> Any:
         observation, reward, done, infos = self.venv.step_wait()
         if self._source:
-            # A copy has restarted where the steps of all its agent slots end together.
+            # An environment has restarted where the steps of all its agent slots end together.
             over = np.asarray(done.reshape(self._potential.shape).all(axis=1))
             following = self._source.after(self._action, over)
             reward = (reward.reshape(following.shape) + following - self._potential).reshape(-1).astype(np.float32)

@@ -92,7 +92,7 @@ def scripted(space: Any, u: Any, mask: Any = None) -> Any:
 
 
 class Script:
-    """The actions of one copy, by seed and by how many steps it made; every third ignores the mask."""
+    """The actions of one environment, by seed and by how many steps it made; every third ignores the mask."""
 
     def __init__(self, space: Any, seed: int, steps: int):
         self._space = space
@@ -125,7 +125,7 @@ def play(env: Any, seed: int, steps: int) -> Transcript:
 
 
 def play_vector(env: Any, seed: int, steps: int) -> list[Transcript]:
-    """The same of every copy, each at least `steps` steps."""
+    """The same of every environment, each at least `steps` steps."""
     n = env.num_envs
     scripts = [Script(env.single_action_space, seed + i, 4 * steps) for i in range(n)]
     same_step = env.metadata["autoreset_mode"] is SAME_STEP
@@ -183,7 +183,7 @@ def same(one: Any, other: Any) -> bool:
 
 
 def joint_action(batch: Batch, scripts: list[Script], made: Any) -> Any:
-    """Actions of all agents, (N, A, …): the copy's script stirred by place."""
+    """Actions of all agents, (N, A, …): the environment's script, other for each agent slot."""
     space, a = batch.scenario.action_space, batch.scenario.num_agents
     mask = batch.action_mask()
     return np.stack(
@@ -201,7 +201,7 @@ def over(batch: Batch, outcome: Outcome) -> Any:
 
 
 def play_batch(batch: Batch, seed: int, steps: int) -> list[list[dict[str, Any]]]:
-    """Everything that `steps` joint steps bring, for each copy, restarting whoever ends."""
+    """Everything that `steps` joint steps bring, for each environment, restarting whoever ends."""
     n = batch.num_envs
     scripts = [Script(batch.scenario.action_space, seed + i, steps) for i in range(n)]
     log: list[list[dict[str, Any]]] = [[] for _ in range(n)]

@@ -1,4 +1,4 @@
-"""Checks of the Gymnasium side: seeds, single environments beside vectors and batches, checkers, ownership, copies."""
+"""Checks of the Gymnasium side: seeds, single environments beside vectors and batches, checkers, array ownership."""
 
 from __future__ import annotations
 

@@ -130,7 +130,7 @@ def parallel_env_is_the_batch_s_row(case: Case) -> None:
         assert list(before) == env.agents
         action = joint_action(batch, scripts, [t] * 3)
         outcome = batch.step(action)
-        answer = env.step({agent: action[1, place] for agent, place in before.items()})
+        answer = env.step({agent: action[1, slot] for agent, slot in before.items()})
         observations, rewards, terminations, truncations, infos = answer
         after = {f"{noun}_{a}": p for p, a in enumerate(batch.agent_ids()[1].tolist()) if a >= 0}
         ended, truncated = over(batch, outcome), bool(outcome.truncated[1])
@@ -138,22 +138,22 @@ def parallel_env_is_the_batch_s_row(case: Case) -> None:
         assert all(part.keys() == everyone.keys() for part in answer)
         assert set(env.agents) == (set() if truncated else set(after))
         seen, mask = batch.observe()[1], batch.action_mask()
-        for agent, place in everyone.items():
+        for agent, slot in everyone.items():
             own = observations[agent]
             assert own in env.observation_space(agent)
             if mask is not None:
-                assert same(own["action_mask"], mask[1, place].astype(np.int8))
+                assert same(own["action_mask"], mask[1, slot].astype(np.int8))
                 own = own["observation"]
-            assert same(own, seen[place])
+            assert same(own, seen[slot])
             assert type(rewards[agent]) is float
             assert type(terminations[agent]) is bool
             assert type(truncations[agent]) is bool
             assert truncations[agent] == truncated
             if agent in before:
-                assert rewards[agent] == outcome.reward[1, place]
-                assert terminations[agent] == outcome.terminated[1, place]
+                assert rewards[agent] == outcome.reward[1, slot]
+                assert terminations[agent] == outcome.terminated[1, slot]
                 for name, value in outcome.metrics.items():
-                    assert infos[agent][name] == (value[1, place] if value.ndim == 2 else value[1])
+                    assert infos[agent][name] == (value[1, slot] if value.ndim == 2 else value[1])
                 assert infos[agent]["elapsed_s"] == outcome.elapsed_s[1]
             else:
                 assert (rewards[agent], terminations[agent], infos[agent]) == (0.0, False, {})
@@ -166,7 +166,7 @@ def parallel_env_is_the_batch_s_row(case: Case) -> None:
             with raises(ResetNeeded):
                 env.step({})
             ids, seen = batch.agent_ids()[1].tolist(), batch.observe()[1]
-            first = {f"{noun}_{a}": seen[place] for place, a in enumerate(ids) if a >= 0}
+            first = {f"{noun}_{a}": seen[slot] for slot, a in enumerate(ids) if a >= 0}
             assert same({agent: _seen(own) for agent, own in env.reset()[0].items()}, first)
 
 
@@ -193,7 +193,7 @@ def one_agent_view_is_one_agent_of_the_parallel_env(case: Case) -> None:
     assert same(observation, _seen(everybody[first]))
     for t in range(100):
         observation, reward, terminated, truncated, info = env.step(script(t))
-        chosen = {agent: joint[-1][0, place] for agent, place in together._slots.items()}
+        chosen = {agent: joint[-1][0, slot] for agent, slot in together._slots.items()}
         everybody, *answers = together.step(chosen)
         assert same(observation, _seen(everybody[first]))
         if info.pop("action_mask", None) is not None:
@@ -209,7 +209,7 @@ def turns_are_the_single_environment_s_steps(case: Case) -> None:
     """Each decision is a step of the one-agent view; its reward is the decider's, told at its next turn."""
     single, env = case.make(), case.aec_env()
     script = Script(single.action_space, 4, 200)
-    expected, told = single.reset(seed=4)
+    expected, info = single.reset(seed=4)
     env.reset(seed=4)
     owed: dict[str, float] = {}
     deciders, over = [], False
@@ -219,18 +219,18 @@ def turns_are_the_single_environment_s_steps(case: Case) -> None:
         observation, reward, terminated, truncated, _ = env.last()
         assert (terminated, truncated) == (False, False)
         assert same(_seen(observation), expected)
-        mask = told.get("action_mask")
+        mask = info.get("action_mask")
         if isinstance(observation, dict):
             assert same(observation["action_mask"], mask)
         assert reward == owed.get(agent, 0.0)
         deciders.append(agent)
         action = script(t, mask)
-        expected, step_reward, terminated, truncated, told = single.step(action)
+        expected, step_reward, terminated, truncated, info = single.step(action)
         env.step(action)
         owed[agent] = step_reward
         assert env.rewards[agent] == step_reward
         assert sum(value != 0.0 for value in env.rewards.values()) <= 1
-        assert {n: v for n, v in told.items() if n != "action_mask"} == env.infos[agent]
+        assert {n: v for n, v in info.items() if n != "action_mask"} == env.infos[agent]
         if over := terminated or truncated:
             break
     assert over

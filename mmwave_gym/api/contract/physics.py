@@ -33,7 +33,7 @@ def scenario_declares_what_it_gives(case: Case) -> None:
     assert scenario.agent_noun.islower()
     assert not scenario.turn_based or a == 1
     assert scenario.masked == (batch.action_mask() is not None)
-    assert (batch.agent_ids()[:, 0] >= 0).all(), "place 0 is taken when an episode starts"
+    assert (batch.agent_ids()[:, 0] >= 0).all(), "agent slot 0 is taken when an episode starts"
     for entry in chain(*play_batch(batch, 0, 5)):
         assert {m.name for m in scenario.metrics} <= entry.keys()
         for metric in scenario.metrics:
@@ -68,7 +68,7 @@ def values_stay_in_bounds_over_whole_episodes(case: Case) -> None:
 
 
 def agents_come_and_go_by_the_rules(case: Case) -> None:
-    """Whoever leaves is said to be terminated, an id never comes back, a place rests between two agents."""
+    """Whoever leaves is said to be terminated, an id never comes back, an agent slot rests between two agents."""
     batch = case.batch(3, seed=9)
     first = np.array(batch.agent_ids())
     for i, copy_log in enumerate(play_batch(batch, 9, several_episodes(case))):
@@ -76,7 +76,7 @@ def agents_come_and_go_by_the_rules(case: Case) -> None:
         for entry in copy_log:
             ids = entry["ids"]
             left = (before >= 0) & (ids < 0)
-            assert not ((before >= 0) & (ids >= 0) & (ids != before)).any(), "a place changed hands at once"
+            assert not ((before >= 0) & (ids >= 0) & (ids != before)).any(), "an agent slot changed hands at once"
             assert same(entry["terminated"], left)
             assert (entry["reward"][before < 0] == 0.0).all()
             came = ids[(before < 0) & (ids >= 0)].tolist()

@@ -243,7 +243,7 @@ class Association(Scenario[AssociationEpisodes, AssociationState]):
         )
 
     def _at(self, episodes: AssociationEpisodes, state: AssociationState) -> NDArray[np.intp]:
-        """Where the present epoch of each copy stands in flat arrays of epochs."""
+        """Where the present epoch of each environment stands in flat arrays of epochs."""
         return episodes.row * (self.horizon + 1) + state.epoch
 
     def _count(
@@ -285,7 +285,7 @@ class Association(Scenario[AssociationEpisodes, AssociationState]):
         at = (node // 2 + GAUSS[node % 2]) / ticks
         link = episodes, envs[:, None, None], np.arange(self.num_ues), state.serving[envs][:, None]
         efficiency = self._efficiency(*link, since_s[:, None] + (until_s[:, None] - since_s)[:, None] * at)
-        # One after the other, so that a copy's sum does not depend on the others' ticks.
+        # One after the other, so that an environment's sum does not depend on the others' ticks.
         mean = (efficiency * ((node < 2 * ticks) / (2 * ticks))).cumsum(axis=1)[:, -1]
         mbit = share_s * mean * (self.world.bandwidth_hz * MBIT)
         state.mbit[envs] += mbit
@@ -312,12 +312,12 @@ class Association(Scenario[AssociationEpisodes, AssociationState]):
         self, episodes: AssociationEpisodes, state: AssociationState, over: NDArray[np.bool_]
     ) -> dict[str, NDArray[np.float64]]:
         """`fairness.METRICS` by name, (N,), where the episode is over, else 0."""
-        told = np.zeros((len(fairness.METRICS), len(over)))
+        found = np.zeros((len(fairness.METRICS), len(over)))
         for i in np.flatnonzero(over) if over.any() else ():
             begin_s, end_s = state.settled_s[i], state.time_s[i]
             there_s = np.ptp(np.clip(episodes.present_s[episodes.row[i]], begin_s, end_s), axis=1)
-            told[:, i] = fairness.fairness(state.mbit[i], there_s, end_s - begin_s)
-        return {metric.name: values for metric, values in zip(fairness.METRICS, told, strict=True)}
+            found[:, i] = fairness.fairness(state.mbit[i], there_s, end_s - begin_s)
+        return {metric.name: values for metric, values in zip(fairness.METRICS, found, strict=True)}
 
     # ------------------------------------------------------------------ what agents see
 

@@ -25,7 +25,7 @@ PLANNED, SINCE_S, THEN = 0, 1, slice(2, 5)
 
 
 class Move(NamedTuple):
-    """What a UE of each copy leaves and finds; all (N,)."""
+    """What a UE of each environment leaves and finds; all (N,)."""
 
     before: NDArray[np.int64]  # the cell it leaves
     since_s: Float64Array  # from when on it was not paid
@@ -74,7 +74,7 @@ class Sharing:
         return (self.cells[..., TOTAL] / np.maximum(self.cells[..., LOAD], 1.0)).sum(axis=1)
 
     def move(self, ue: NDArray[Any], cell: NDArray[Any], efficiency: Float64Array, now_s: Float64Array) -> Move:
-        """One UE of each copy goes to a cell, perhaps to the same again; all (N,)."""
+        """One UE of each environment goes to a cell, perhaps to the same again; all (N,)."""
         n = len(ue)
         envs = np.arange(n)
         mine = envs * self.serving.shape[1] + ue
@@ -85,7 +85,7 @@ class Sharing:
         _touch(both, np.concatenate((now_s, now_s)))
         cells[at] = both
         own, left = ues.take(mine, axis=0), both[:n]
-        told = left[:, INTEGRALS] - own[:, THEN]
+        got = left[:, INTEGRALS] - own[:, THEN]
         planned, since_s = own[:, PLANNED].copy(), own[:, SINCE_S].copy()
 
         left[:, LOAD] -= 1.0
@@ -100,7 +100,7 @@ class Sharing:
         own[:, PLANNED], own[:, SINCE_S], own[:, THEN] = efficiency, now_s, joined[:, INTEGRALS]
         ues[mine] = own
         serving[mine] = cell
-        return Move(before, since_s, told[:, 0], told[:, 1] + planned * told[:, 2], load, total)
+        return Move(before, since_s, got[:, 0], got[:, 1] + planned * got[:, 2], load, total)
 
     def pay(self, envs: NDArray[np.intp], until_s: Float64Array) -> tuple[Float64Array, Float64Array]:
         """Everybody's share is counted up to `until_s` (envs,): its integral and since when, both (envs, ue)."""

@@ -117,18 +117,18 @@ def fit(
 
 def read_fit(path: str | os.PathLike[str] | None = None) -> tuple[Any, float]:
     """(matrix, slot in seconds) of a file that `Fit.save` wrote; None: the one of the Irish runs. Raises TraceError."""
-    place = files(__package__) / _SHIPPED if path is None else Path(path)
+    source = files(__package__) / _SHIPPED if path is None else Path(path)
     try:
-        values = json.loads(place.read_text())
+        values = json.loads(source.read_text())
     except OSError as error:
-        raise TraceError(f"{place}: cannot be read: {error.strerror or error}.") from None
+        raise TraceError(f"{source}: cannot be read: {error.strerror or error}.") from None
     except ValueError as error:
-        raise TraceError(f"{place}: not a .json file: {error}.") from None
+        raise TraceError(f"{source}: not a .json file: {error}.") from None
     if not isinstance(values, dict) or not {"transition", "slot_s"} <= values.keys():
-        raise TraceError(f"{place}: a fit has the entries 'transition' and 'slot_s'; write it with Fit.save.")
+        raise TraceError(f"{source}: a fit has the entries 'transition' and 'slot_s'; write it with Fit.save.")
     slot_s = values["slot_s"]
     if isinstance(slot_s, bool) or not isinstance(slot_s, int | float) or not 0.0 < slot_s < math.inf:
-        raise TraceError(f"{place}: slot_s must be a number above 0, got {slot_s!r}.")
+        raise TraceError(f"{source}: slot_s must be a number above 0, got {slot_s!r}.")
     return values["transition"], float(slot_s)
 
 

@@ -75,7 +75,7 @@ class TabularModel:
         return serving, channel.reshape(*channel.shape[:-1], c.num_ues, c.num_cells)
 
     def now(self, batch: Batch, env: int = 0) -> int:
-        """The state in which a copy of a batch is."""
+        """The state in which an environment of a batch is."""
         state, episodes = batch.state, batch.episodes
         return int(self.index(state.serving[env], episodes.channel[episodes.row[env], state.slot[env]]))
 

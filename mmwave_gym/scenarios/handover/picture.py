@@ -253,18 +253,18 @@ class HandoverPicture:
         if self._num_agents > 1:
             heads, who = ["now", f"UE {ue}, episode", f"{self._num_agents} UEs, episode"], [ue, None]
 
-        def condensed(name: str, place: int | None) -> float:
-            return totals.condensed(metrics[name], place)
+        def condensed(name: str, agent_slot: int | None) -> float:
+            return totals.condensed(metrics[name], agent_slot)
 
-        def summed(name: str, place: int | None) -> float:
-            return float(totals.sums[name].sum() if place is None else totals.sums[name][place])
+        def summed(name: str, agent_slot: int | None) -> float:
+            return float(totals.sums[name].sum() if agent_slot is None else totals.sums[name][agent_slot])
 
         def rate(value: float) -> str:
             mbps = "" if self._bandwidth_hz is None else f"  ({value * self._bandwidth_hz / 1e6:.0f} Mbit/s)"
             return f"{value:.2f} bit/s/Hz{mbps if self._num_agents == 1 else ''}"
 
-        def handovers(place: int | None) -> str:
-            return f"{summed('handovers_per_s', place):.0f}  ({condensed('handovers_per_s', place):.2f} /s)"
+        def handovers(agent_slot: int | None) -> str:
+            return f"{summed('handovers_per_s', agent_slot):.0f}  ({condensed('handovers_per_s', agent_slot):.2f} /s)"
 
         now = track.now
         rows = {

@@ -1,4 +1,4 @@
-"""What has happened to copy 0 of a batch since its episode began: the moments behind pictures and texts."""
+"""What has happened to environment 0 of a batch since its episode began: the moments behind pictures and texts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SMOOTHING_S = 0.5  # ours: bold curves follow like 3GPP's layer-3 filter, slow e
 
 @dataclass
 class Moment:
-    """One instant. Arrays are by agent place (A,) or by cell (K,)."""
+    """One instant. Arrays are by agent slot (A,) or by cell (K,)."""
 
     time_s: float
     position_m: Float64Array  # (A, 2): of agents that have gone, where they went
@@ -155,7 +155,7 @@ class Map:
 
 
 def episode_map(batch: Batch) -> Map:
-    """The map of copy 0's episode: the area and its sites, and every place that the agents will come to."""
+    """The map of environment 0's episode: the area and its sites, and every place that the agents will come to."""
     row, config = batch.episodes.row[0], getattr(batch.scenario, "config", None)
     path = np.array(batch.episodes.position_m[row], np.float64)
     departure: Any = getattr(batch.episodes, "departure", None)

@@ -26,7 +26,7 @@ LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
 class Record:
-    """The running episode of copy 0: who is there, in which clusters, with which powers, and what that brought."""
+    """The running episode of environment 0: who is present, in which clusters, with which powers and rewards."""
 
     def __init__(self, batch: Batch):
         self._batch = batch

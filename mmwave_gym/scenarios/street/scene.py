@@ -55,7 +55,7 @@ class Timeline:
 
 
 class Record:
-    """What has happened to copy 0 in its running episode, worked out from the tables that the episode was drawn as."""
+    """What has happened in the running episode of environment 0, worked out from the drawn tables."""
 
     def __init__(self, batch: Batch):
         assert isinstance(batch.scenario, Street)

@@ -44,7 +44,7 @@ def batch_of(numbers, **keywords):
 
 
 def play(agent, batch, numbers, steps, watch=lambda batch: None):
-    """Actions (step, copy), and what `watch` saw before each step."""
+    """Actions (step, env), and what `watch` saw before each step."""
     rng = RowRng([np.random.default_rng(n) for n in numbers])
     memory = agent.begin(View(batch, agent.access), rng)
     started = np.ones(len(numbers), bool)
@@ -60,8 +60,8 @@ def play(agent, batch, numbers, steps, watch=lambda batch: None):
     return np.array(actions), seen
 
 
-def epochs_of(batch, copy=0):
-    return int((batch.episodes.ue[batch.episodes.row[copy]] >= 0).sum())
+def epochs_of(batch, env=0):
+    return int((batch.episodes.ue[batch.episodes.row[env]] >= 0).sum())
 
 
 # ---------------------------------------------------------------------- on paper

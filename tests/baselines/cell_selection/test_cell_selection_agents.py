@@ -61,11 +61,11 @@ CENTRAL = [Myopic, Genie, Optimum]
 class Play:
     """A batch and the rows that an agent gets from it."""
 
-    def __init__(self, agent, copies=64, **keywords):
+    def __init__(self, agent, num_envs=64, **keywords):
         self.agent = agent
         scenario = CellSelection(CellSelectionConfig(**keywords))
-        self.batch = Batch(scenario, copies)
-        self.batch.reset([EpisodeKey(7, i) for i in range(copies)])
+        self.batch = Batch(scenario, num_envs)
+        self.batch.reset([EpisodeKey(7, i) for i in range(num_envs)])
         self.view = View(self.batch, agent.access)
         self.state = agent.begin(self.view, RowRng.from_seed(3, self.view.num_rows))
         self.game = Game.of_constants(scenario.constants())
@@ -100,18 +100,18 @@ def test_reading_is_the_state():
 @pytest.mark.parametrize("agent", LOCAL)
 def test_local_agents_act_row_by_row(agent):
     """What others see changes nothing, and the place picks the policy."""
-    play = Play(agent(), copies=8, num_ues=3)
+    play = Play(agent(), num_envs=8, num_ues=3)
     rows = play.rows()
     first = play.act(rows)
-    again = Play(agent(), copies=8, num_ues=3)
+    again = Play(agent(), num_envs=8, num_ues=3)
     shuffled = rows.copy()
-    shuffled[:-3] = rows[3:]  # other copies see something else
+    shuffled[:-3] = rows[3:]  # other environments see something else
     np.testing.assert_array_equal(again.act(shuffled)[-1], first[-1])
 
 
 def test_rules_by_hand():
     """One UE: its channels, where it is, and what Load, Rate and Channel make of two others at cell 0."""
-    play = Play(ChannelLowest(), copies=1, num_ues=3)
+    play = Play(ChannelLowest(), num_envs=1, num_ues=3)
     rows = np.zeros((3, play.view.fields.size), np.float32)
     parts = play.view.fields.split(rows)
     parts["los"][:, :2] = 1.0  # cells 0 and 1 in line of sight, cell 2 in outage
@@ -119,10 +119,10 @@ def test_rules_by_hand():
     parts["serving"][:, 1] = 1.0
     parts["others"][:, 0] = 2.0
     assert play.act(rows).tolist() == [[0, 0, 0]]
-    assert Play(ChannelStay(), copies=1, num_ues=3).act(rows).tolist() == [[1, 1, 1]]
-    assert Play(Rate(), copies=1, num_ues=3).act(rows).tolist() == [[1, 1, 1]]
-    assert Play(Load(), copies=1, num_ues=3).act(rows).tolist() == [[2, 2, 2]]
-    random = np.concatenate([Play(Channel(), copies=64, num_ues=3).act(np.tile(rows, (64, 1))).ravel()])
+    assert Play(ChannelStay(), num_envs=1, num_ues=3).act(rows).tolist() == [[1, 1, 1]]
+    assert Play(Rate(), num_envs=1, num_ues=3).act(rows).tolist() == [[1, 1, 1]]
+    assert Play(Load(), num_envs=1, num_ues=3).act(rows).tolist() == [[2, 2, 2]]
+    random = np.concatenate([Play(Channel(), num_envs=64, num_ues=3).act(np.tile(rows, (64, 1))).ravel()])
     assert set(random.tolist()) == {0, 1}
 
 
@@ -139,7 +139,7 @@ def test_load_always_moves():
 
 def test_stay_earns_what_the_stationary_law_says():
     """Three UEs on cells of their own: 3 (.1735 R_LOS + .6377 R_NLOS)."""
-    play = Play(NeverMove(), copies=512, num_ues=3, start="spread", rate_bps_hz=(1.0, 0.161, 0.0))
+    play = Play(NeverMove(), num_envs=512, num_ues=3, start="spread", rate_bps_hz=(1.0, 0.161, 0.0))
     rate, handovers = play.mean(60)
     assert handovers == 0.0
     assert rate == pytest.approx(3 * (0.1735 + 0.6377 * 0.161), abs=0.012)
@@ -148,7 +148,7 @@ def test_stay_earns_what_the_stationary_law_says():
 def test_every_ue_has_the_policy_of_its_own():
     game = Game.of_constants(CellSelection(CellSelectionConfig(num_ues=3)).constants())
     policies = solved(game, "same", "prev", 0.9, 0).policies
-    play = Play(Mdp(), copies=64, num_ues=3)
+    play = Play(Mdp(), num_envs=64, num_ues=3)
     for _ in range(3):
         seen = read(play.view.fields.split(play.rows()))
         action = play.act()
@@ -162,7 +162,7 @@ def test_every_ue_has_the_policy_of_its_own():
 
 
 def test_fewer_ues_present_are_played_by_the_policies_of_that_number():
-    play = Play(MdpNext(), copies=1, num_ues=3)
+    play = Play(MdpNext(), num_envs=1, num_ues=3)
     rows = play.rows()
     play.view.fields.split(rows)["others"][:] = 0.0  # alone in the network
     game = play.game.with_ues(1)
@@ -204,7 +204,7 @@ def test_best_seating_of_many_ues_beats_chance():
 
 def test_optimum_earns_what_it_promises():
     keywords = {"num_ues": 3, "handover_cost": 0.3, "rate_bps_hz": (1.0, 0.161, 0.0)}
-    play, myopic = (Play(agent(), copies=256, **keywords) for agent in (Optimum, Myopic))
+    play, myopic = (Play(agent(), num_envs=256, **keywords) for agent in (Optimum, Myopic))
     found = solved_joint(play.game)
     best, greedy = play.mean(150)[0], myopic.mean(150)[0]
     assert best == pytest.approx((found.low_bps_hz + found.high_bps_hz) / 2, abs=0.012)
@@ -213,7 +213,7 @@ def test_optimum_earns_what_it_promises():
 
 def test_the_search_earns_what_its_chain_says_and_is_no_bound_where_moving_is_dear():
     keywords = {"num_ues": 3, "rate_bps_hz": (1.0, 0.161, 0.0)}
-    dear, cheap = (Play(Myopic(), copies=256, handover_cost=cost, **keywords) for cost in (0.3, 0.1))
+    dear, cheap = (Play(Myopic(), num_envs=256, handover_cost=cost, **keywords) for cost in (0.3, 0.1))
     low, high = value_of_search(dear.game)
     assert high - low < 2e-6
     assert dear.mean(150)[0] == pytest.approx(low, abs=0.012)
@@ -235,9 +235,9 @@ def test_central_agents_need_the_load_that_they_reckon_with(agent):
 
 
 def test_knowing_more_earns_more():
-    earned = [Play(agent(), copies=128, num_ues=3).mean(60)[0] for agent in (RandomCell, Channel, Mdp, Myopic, Genie)]
+    earned = [Play(agent(), num_envs=128, num_ues=3).mean(60)[0] for agent in (RandomCell, Channel, Mdp, Myopic, Genie)]
     assert earned == sorted(earned)
-    assert Play(Team(), copies=128, num_ues=3).mean(60)[0] > earned[2]
+    assert Play(Team(), num_envs=128, num_ues=3).mean(60)[0] > earned[2]
 
 
 def test_team_tables_are_found_by_game():
@@ -260,7 +260,7 @@ def test_memory_is_one_slot_and_starts_anew_with_an_episode(tmp_path):
     bits = np.packbits(np.eye(3, dtype=bool)[before], axis=1)[:, 0]
     np.savez(tmp_path / "team.npz", **{table_key(game, True): bits})
     agent = TeamMemory(tmp_path)
-    play = Play(agent, copies=4, num_ues=2)
+    play = Play(agent, num_envs=4, num_ues=2)
     cells = [play.batch.state.serving.copy()]
     np.testing.assert_array_equal(play.act(), cells[0])
     for move in ([[2, 1]] * 4, [[0, 1]] * 4):
@@ -340,6 +340,6 @@ def test_shipped_team_tables_are_between_what_bounds_them():
 def test_team_memory_plays_the_games_it_was_learned_on(ues, cost):
     task = Task(env_id="MmwaveCellSelection-v0", kwargs={"num_ues": ues, "handover_cost": cost})
     assert TeamMemory.for_task(task).weights_sha256
-    play = Play(TeamMemory(), copies=64, num_ues=ues, handover_cost=cost)
-    other = Play(Mdp(), copies=64, num_ues=ues, handover_cost=cost)
+    play = Play(TeamMemory(), num_envs=64, num_ues=ues, handover_cost=cost)
+    other = Play(Mdp(), num_envs=64, num_ues=ues, handover_cost=cost)
     assert play.mean(40)[0] > other.mean(40)[0]  # the same episodes

@@ -226,13 +226,13 @@ def test_stationary_law_of_a_lone_ue_is_what_it_plays():
     law = policy_law(game, load_law(game, []), policy)
     assert law.shape == (27, 1)  # nobody else, one load
     assert law.sum() == pytest.approx(1.0)
-    told = steady_state(game, law, policy)
-    played = measure(game, table_of(game, game.to_network(policy)), slots=400, copies=2000)
-    assert told["handovers"] == pytest.approx(played.handovers, abs=0.003)
-    assert sum(told["chosen"]) == pytest.approx(1.0)
+    steady = steady_state(game, law, policy)
+    played = measure(game, table_of(game, game.to_network(policy)), slots=400, num_chains=2000)
+    assert steady["handovers"] == pytest.approx(played.handovers, abs=0.003)
+    assert sum(steady["chosen"]) == pytest.approx(1.0)
     earned = game.reward()[policy.ravel(), np.arange(27), 0] @ law[:, 0]
     assert earned == pytest.approx(played.sum_rate_bps_hz, abs=0.003)
-    assert told["alone"] == pytest.approx(1.0)
+    assert steady["alone"] == pytest.approx(1.0)
 
 
 def test_random_starts_are_reproduced():
@@ -246,7 +246,7 @@ def test_one_cell_of_table_one():
     game = printed(3)
     policies = best_response(game, seed=0).policies
     tables = np.stack([table_of(game, game.to_network(p)) for p in policies])
-    mdp, channel = (measure(game, t, slots=100, copies=600) for t in (tables, rule_table(game, "channel")))
+    mdp, channel = (measure(game, t, slots=100, num_chains=600) for t in (tables, rule_table(game, "channel")))
     assert 100.0 * (mdp.sum_rate_bps_hz / channel.sum_rate_bps_hz - 1.0) == pytest.approx(42.0, abs=3.0)
 
 
@@ -340,7 +340,7 @@ def _random_chances(game, ues, seed=0):
 def test_exact_team_reward_against_simulation(game):
     policy = _random_chances(game, game.num_ues)
     exact = ExactTeam(game).evaluate(policy).sum_rate_bps_hz
-    simulated = measure(game, policy, slots=300, copies=1000)
+    simulated = measure(game, policy, slots=300, num_chains=1000)
     assert exact == pytest.approx(simulated.sum_rate_bps_hz, abs=5.0 * simulated.error_bps_hz)
 
 
@@ -436,7 +436,7 @@ def test_rollouts_estimate_the_exact_gradient():
     shaped = policy.reshape(1, 4, 2, 2, 2)
     slope, weight = team.gradient(shaped, team.evaluate(shaped))
     exact = (slope.sum(axis=0) / weight.sum(axis=0)[..., None]).reshape(-1, 2)
-    found = estimate(observations, policy, 400, np.random.default_rng(0), copies=1000, depth=6, every=4)
+    found = estimate(observations, policy, 400, np.random.default_rng(0), num_chains=1000, depth=6, every=4)
     visits = observations.pooled(np.repeat(found.visits[:, None], 2, axis=1))
     worth = observations.pooled(found.reward) / visits
     assert visits.min() > 3000
@@ -459,8 +459,8 @@ def test_permuted_observations_keep_their_meaning(memory):
 def test_learning_by_rollouts_beats_the_papers_policy():
     game = printed(3, 0.1, 0.161)
     observations = Observations(game)
-    chances = improve(observations, iterations=4, slots=80_000, copies=1000, rate=80.0)
-    assert measure_shared(observations, chances, slots=80, copies=1000)[0] > 0.96  # mdp earns 0.955 to 0.9625
+    chances = improve(observations, iterations=4, slots=80_000, num_chains=1000, rate=80.0)
+    assert measure_shared(observations, chances, slots=80, num_chains=1000)[0] > 0.96  # mdp earns 0.955 to 0.9625
 
 
 # ---------------------------------------------------------------- counting

@@ -250,17 +250,17 @@ def test_regrets_add_up_to_the_reward_less_what_was_possible():
         with_settings(STABLE, regret=True, offset=0.0, scale=1.0),
         with_settings(STABLE, offset=0.0, scale=1.0),
     ):
-        told = np.zeros((*traces.efficiency.shape[:2], 5))
+        record = np.zeros((*traces.efficiency.shape[:2], 5))
         potential = a3c.potential(traces, mode, world.price)
-        uniform = np.random.default_rng(1).random(told.shape[:2])
+        uniform = np.random.default_rng(1).random(record.shape[:2])
         for i in range(2):
             shaped = potential[i] if len(potential) else np.zeros((0, 0))
             still, paid = np.zeros((2, SHAPE.units)), (*world.price, 0.0, 1.0)
             a3c_kernel.block(
                 *(server().weights, tuple(SHAPE), *(a[i] for a in traces), shaped, uniform[i], 0, traces.slots, *still),
-                *(0, paid, 0.9, 0.0, False, np.zeros(0), told[i]),
+                *(0, paid, 0.9, 0.0, False, np.zeros(0), record[i]),
             )
-        rewards.append(told[..., 1])
+        rewards.append(record[..., 1])
     regret, reward = rewards
     assert (regret < 1e-9).all()
     potential = a3c.potential(traces, with_settings(STABLE, regret=True), world.price)
@@ -658,6 +658,6 @@ def test_bad_input_ends_with_one_line(tmp_path, capsys, words, fault):
     with pytest.raises(SystemExit) as ended:
         script.run([*words, "--out", str(tmp_path / "run")])
     assert ended.value.code == 2
-    told = capsys.readouterr().err
-    assert fault in told
-    assert len(told.strip().splitlines()) == 1
+    error = capsys.readouterr().err
+    assert fault in error
+    assert len(error.strip().splitlines()) == 1

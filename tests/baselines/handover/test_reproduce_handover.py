@@ -191,8 +191,8 @@ WORLDS = range(4)
 
 def _played(method: str, beta: float, world: int, rate: float, handovers: float) -> dict[str, Any]:
     rate += 0.01 * world
-    told = [rate - 0.3 * beta * handovers, rate, handovers]
-    return {"kind": "played", "world": world, "method": method, "beta": beta} | dict.fromkeys(runs.WINDOWS, told)
+    means = [rate - 0.3 * beta * handovers, rate, handovers]
+    return {"kind": "played", "world": world, "method": method, "beta": beta} | dict.fromkeys(runs.WINDOWS, means)
 
 
 def _levels(method: str) -> tuple[float, float]:
@@ -223,9 +223,9 @@ def _as_printed() -> dict[str, list[dict[str, Any]]]:
             level = 3.0 + 0.1 * world - ("alone" in start) - 2 * ("unsupervised" in start)
             dip = 2.0 if "unsupervised" in start else 0.5
             value = [level - dip * np.sin(i / 5) if i < 15 else level + i / 50 for i in range(119)]
-            told = dict.fromkeys(("value", "discounted_return", "reward"), value)
+            means = dict.fromkeys(("value", "discounted_return", "reward"), value)
             rows.append(
-                {"kind": "curve", "world": world, "method": f"a3c-{mode}{start}", "beta": 25.0, "ues": 8, **told}
+                {"kind": "curve", "world": world, "method": f"a3c-{mode}{start}", "beta": 25.0, "ues": 8, **means}
             )
     for name in clusters.CONVENTIONS:
         tables[f"clusters-{name}"] = [

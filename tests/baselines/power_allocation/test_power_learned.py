@@ -56,9 +56,9 @@ def in_the_checkout(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(ROOT))
 
 
-def batch_of(copies: int, **keywords: Any) -> Batch:
-    batch = Batch(make_scenario("power_allocation", **keywords), copies, draws_ahead=False)
-    batch.reset([EpisodeKey(3, n) for n in range(copies)])
+def batch_of(num_envs: int, **keywords: Any) -> Batch:
+    batch = Batch(make_scenario("power_allocation", **keywords), num_envs, draws_ahead=False)
+    batch.reset([EpisodeKey(3, n) for n in range(num_envs)])
     return batch
 
 
@@ -371,17 +371,17 @@ def test_repaired_powers_are_kept_until_base_stations_change() -> None:
         batch.step(np.asarray(action, np.float64).reshape(2, a))
         powers.append(batch.state.power_mw.copy())
     phases.append(batch.state.phase.copy())
-    for copy in range(2):
+    for env in range(2):
         since, held, moved = 0, 0, 0
         for t in range(1, 79):
-            since = 0 if phases[t][copy] != phases[t - 1][copy] else since + 1
-            same = np.allclose(powers[t][copy], powers[t - 1][copy], rtol=1e-6)
-            if since > 20 and phases[t + 1][copy] == phases[t][copy]:  # else who came or left shows already
+            since = 0 if phases[t][env] != phases[t - 1][env] else since + 1
+            same = np.allclose(powers[t][env], powers[t - 1][env], rtol=1e-6)
+            if since > 20 and phases[t + 1][env] == phases[t][env]:  # else who came or left shows already
                 assert same
                 held += 1
             moved += since < 20 and not same
         assert moved > 0
-        assert held > 0 or np.diff(batch.episodes.change_slot[batch.episodes.row[copy]]).max() < 22
+        assert held > 0 or np.diff(batch.episodes.change_slot[batch.episodes.row[env]]).max() < 22
 
 
 def test_repair_on_levels_stays_on_levels() -> None:

@@ -33,10 +33,10 @@ NETWORK = {"ue_radius_m": 30.0, "levels": None, "horizon": 5, "layout": "poisson
 class Play:
     """A batch, and what an agent does in it."""
 
-    def __init__(self, agent, copies=6, first=0, **keywords):
+    def __init__(self, agent, num_envs=6, first=0, **keywords):
         self.scenario = PowerAllocation(PowerAllocationConfig(**keywords))
-        self.batch = Batch(self.scenario, copies)
-        self.batch.reset([EpisodeKey(11, first + i) for i in range(copies)])
+        self.batch = Batch(self.scenario, num_envs)
+        self.batch.reset([EpisodeKey(11, first + i) for i in range(num_envs)])
         self.view = View(self.batch, getattr(agent, "access", "local"))
         self.agent = agent
         self.state = agent.begin(self.view, RowRng.from_seed(3, self.view.num_rows))
@@ -86,7 +86,7 @@ def test_a_plan_is_made_once_and_again_for_each_change():
             made.append(len(network))
             return super().powers(network, levels)
 
-    play = Play(Counting(), copies=3, **{**HARD, "changes": 2, "horizon": 12})
+    play = Play(Counting(), num_envs=3, **{**HARD, "changes": 2, "horizon": 12})
     phases = 0
     for _ in range(12):
         before, present = play.state.memory.power_mw.copy(), play.batch.state.present.copy()
@@ -107,20 +107,20 @@ def test_a_plan_is_made_once_and_again_for_each_change():
 
 @pytest.mark.parametrize("kind", PLANNERS)
 def test_plans_do_not_depend_on_neighbours(kind):
-    together = Play(kind(), copies=4, **HARD).action()
-    alone = [Play(kind(), copies=1, first=i, **HARD).action()[0] for i in range(4)]
+    together = Play(kind(), num_envs=4, **HARD).action()
+    alone = [Play(kind(), num_envs=1, first=i, **HARD).action()[0] for i in range(4)]
     np.testing.assert_allclose(together, alone, rtol=1e-6)
 
 
 @pytest.mark.parametrize("kind", PLANNERS)
 def test_clusters_are_planned_one_by_one(kind):
-    play = Play(kind(), copies=2, **NETWORK, interference="cluster")
+    play = Play(kind(), num_envs=2, **NETWORK, interference="cluster")
     play.step()
     state = play.batch.state
-    copies, places = zip(*(at for at, _ in networks(play.view, np.arange(2))), strict=True)
+    num_envs, places = zip(*(at for at, _ in networks(play.view, np.arange(2))), strict=True)
     assert sum(p.size for p in places) == state.present.sum()
-    for copy, at in zip(copies, places, strict=True):
-        for c, p in zip(np.ravel(copy), np.atleast_2d(at), strict=True):
+    for env, at in zip(num_envs, places, strict=True):
+        for c, p in zip(np.ravel(env), np.atleast_2d(at), strict=True):
             assert len(set(state.head[c, p])) == 1
     if kind is FoschiniMiljanic:
         network = [n for _, n in networks(play.view, np.arange(2))]
@@ -132,7 +132,7 @@ def test_clusters_are_planned_one_by_one(kind):
 @pytest.mark.parametrize("kind", PLANNERS)
 def test_the_far_are_counted_by_their_mean_power(kind):
     keywords = {**NETWORK, "interference": "network", "interference_range_m": 150.0}
-    play = Play(kind(), copies=1, **keywords)
+    play = Play(kind(), num_envs=1, **keywords)
     play.step()
     ((at, network),) = networks(play.view, np.arange(1))
     assert isinstance(network, Large)
@@ -140,7 +140,7 @@ def test_the_far_are_counted_by_their_mean_power(kind):
 
 
 def large_and_small(seed=0, **keywords):
-    play = Play(MaxMin(), copies=1, first=seed, **{**NETWORK, "interference": "network", **keywords})
+    play = Play(MaxMin(), num_envs=1, first=seed, **{**NETWORK, "interference": "network", **keywords})
     small = next(networks(play.view, np.arange(1)))[1]
     known = {"own_gain": small.own_gain[0], "noise_mw": small.noise_mw[0]}
     common = {"qos_sinr": small.qos_sinr, "power_mw": small.power_mw}
@@ -181,7 +181,7 @@ def test_the_way_back_of_interference_is_its_transpose():
 
 
 def test_least_levels_are_the_least():
-    play = Play(MaxMin(), copies=12, **{**HARD, "num_bs": 3, "feasible": "only", "qos_sinr": 20.0})
+    play = Play(MaxMin(), num_envs=12, **{**HARD, "num_bs": 3, "feasible": "only", "qos_sinr": 20.0})
     network = next(networks(play.view, np.arange(12)))[1]
     power, grid = opt.least_levels(network, 8), opt.levels_mw(network, 8)
     every = np.stack(np.meshgrid(grid, grid, grid, indexing="ij"), axis=-1).reshape(-1, 3)

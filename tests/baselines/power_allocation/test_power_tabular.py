@@ -45,29 +45,29 @@ class Dealt:
         return given
 
 
-def batch_of(copies: int = 1, seed: int = 0, **keywords: Any) -> Batch:
-    batch = Batch(make_scenario("power_allocation", **keywords), copies)
-    batch.reset([EpisodeKey(seed + i) for i in range(copies)])
+def batch_of(num_envs: int = 1, seed: int = 0, **keywords: Any) -> Batch:
+    batch = Batch(make_scenario("power_allocation", **keywords), num_envs)
+    batch.reset([EpisodeKey(seed + i) for i in range(num_envs)])
     return batch
 
 
-def air(batch: Batch, copy: int = 0) -> dict[str, Any]:
-    """What the kernel needs of a copy's world."""
+def air(batch: Batch, env: int = 0) -> dict[str, Any]:
+    """What the kernel needs of an environment's world."""
     state: Any = batch.state
     scenario: Any = batch.scenario
     return {
-        "gain": state.gain[copy],
-        "own_gain": state.own_gain[copy],
+        "gain": state.gain[env],
+        "own_gain": state.own_gain[env],
         "noise_mw": scenario.noise_mw,
         "levels_mw": scenario.actions.levels_mw,
-        "far_gain": state.far_gain[copy],
-        "ring": state.ring[copy],
-        "cluster": state.head[copy],
+        "far_gain": state.far_gain[env],
+        "ring": state.ring[env],
+        "cluster": state.head[env],
     }
 
 
 def play(agent: Any, batch: Batch, steps: int, rng: RowRng, first: Any = None) -> tuple[Any, Any]:
-    """Levels (steps, copies, A) of an agent that learns as it plays, and its memory."""
+    """Levels (steps, num_envs, A) of an agent that learns as it plays, and its memory."""
     memory = agent.begin(View(batch, "local"), rng) if first is None else first
     shape, taken = (batch.num_envs, batch.scenario.num_agents), []
     seen = batch.observe().reshape(shape[0] * shape[1], -1)
@@ -253,18 +253,18 @@ def test_the_difference_reward_is_the_environments(keywords: dict[str, Any], mon
     outcome = batch.step(level)
     reward = agent.rewards(memory.memory, memory.view).reshape(present.shape)
     np.testing.assert_allclose(reward[present], outcome.reward[present], rtol=1e-9, atol=1e-9)
-    for copy in range(2):
-        there = present[copy]
-        world = air(batch, copy)
+    for env in range(2):
+        there = present[env]
+        world = air(batch, env)
         for name in ("own_gain", "far_gain", "ring", "cluster"):
             world[name] = world[name][there]
         world["gain"] = world["gain"][there][:, there]
-        chance = Dealt((level[copy, there][None] + 0.5) / 32.0)
+        chance = Dealt((level[env, there][None] + 0.5) / 32.0)
         run = q_learning.run(
             **world, rng=chance, steps=1, epsilon=[1.0], alpha=1.0, gamma=0.0, penalty=5.0, reward="difference"
         )
-        mine = run.q[np.arange(there.sum()), level[copy, there]]
-        np.testing.assert_allclose(mine, outcome.reward[copy, there], rtol=1e-7, atol=1e-7)
+        mine = run.q[np.arange(there.sum()), level[env, there]]
+        np.testing.assert_allclose(mine, outcome.reward[env, there], rtol=1e-7, atol=1e-7)
 
 
 @pytest.mark.parametrize("name", sorted(AGENTS))
@@ -356,13 +356,13 @@ def test_the_difference_reward_comes_near_the_optimum() -> None:
     """Three base stations, all 32^3 choices tried: within 5 % on each of eight feasible draws, 2 % on average."""
     batch = batch_of(8, num_bs=3, ue_radius_m=30.0, feasible="only", seed=100)
     share = []
-    for copy in range(8):
-        world = air(batch, copy)
+    for env in range(8):
+        world = air(batch, env)
         levels = np.array(list(itertools.product(world["levels_mw"], repeat=3)))
         sinr = levels * world["own_gain"] / (levels @ world["gain"].T + world["noise_mw"])
         best = np.log2(1.0 + sinr).sum(axis=1)[(sinr >= 2.83).all(axis=1)].max()
         keywords = scale.settings("difference-q", 5000)
-        run = q_learning.run(**world, rng=np.random.default_rng(copy), steps=5000, **keywords)
+        run = q_learning.run(**world, rng=np.random.default_rng(env), steps=5000, **keywords)
         share.append(run.satisfied_rate_bps_hz[-1] / best)
     assert max(share) <= 1.0 + 1e-12
     assert min(share) > 0.95

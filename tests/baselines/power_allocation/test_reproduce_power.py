@@ -224,7 +224,7 @@ def _results(changed: Capacities | None = None, lost: float = 0.01, turns: bool 
     base = {name: base[name] for name in EQUAL}
     tables = dict(_of_the_environment())
     for density in networks.FIGURE_DENSITIES:
-        told = {
+        sizes = {
             "num_bs": 120,
             "sizes": [2, 7, 14],
             "settled_s": settled_s,
@@ -232,8 +232,8 @@ def _results(changed: Capacities | None = None, lost: float = 0.01, turns: bool 
             "farthest_m": 199.0,
             "heads": 3,
         }
-        tables[f"floc-{density}"] = [{"draw": d, **told} for d in range(3)]
-    tables["scale"] = [{"side_m": s, "draw": 0, **told, "num_bs": s, "messages": s // 4} for s in (1000, 2000)]
+        tables[f"floc-{density}"] = [{"draw": d, **sizes} for d in range(3)]
+    tables["scale"] = [{"side_m": s, "draw": 0, **sizes, "num_bs": s, "messages": s // 4} for s in (1000, 2000)]
     tables["healing"] = [
         {"trial": i, "kind": kind, "changed": 1, "farthest_m": 90.0, "num_bs": 480}
         for i, kind in enumerate(("departure", "arrival"))

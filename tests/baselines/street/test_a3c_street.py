@@ -76,8 +76,8 @@ def test_blocks_are_what_each_ue_meets_alone() -> None:
     player = a3c_street.Player(here, mode, UES, SEED)
     blocks = [player.block(weights) for _ in range(3)]
     alone = replayed(here, mode, weights, blocks)
-    told = [np.stack((b.tape.value, b.reward, b.discount, b.ends), axis=-1) for b in blocks]
-    ours = [np.concatenate((b.tape.logits, t), axis=-1) for b, t in zip(blocks, told, strict=True)]
+    columns = [np.stack((b.tape.value, b.reward, b.discount, b.ends), axis=-1) for b in blocks]
+    ours = [np.concatenate((b.tape.logits, t), axis=-1) for b, t in zip(blocks, columns, strict=True)]
     np.testing.assert_allclose(np.concatenate(ours), alone, rtol=0, atol=1e-5)
     ends, passed = alone[..., -1], np.log(alone[..., -2]) / np.log(0.8)
     assert ends.any(axis=0).all(), "every UE has met an end"
@@ -153,7 +153,7 @@ def test_the_tuned_a3_is_imitated() -> None:
     begun, agreed = here.imitate(args, Server.fresh(here.shape, 0), None)
     assert agreed > 0.99
     assert not begun.mean_square.any()
-    venv = here.copies(24, 99, 0)
+    venv = here.vec_env(24, 99, 0)
     observation = venv.reset()
     rule = A3()
     memory, started = rule.begin(venv.view("local"), RowRng.from_seed(0, 24)), np.ones(24, bool)
@@ -193,7 +193,7 @@ def test_a_run_repeats_to_the_bit_and_its_policy_acts_as_the_learner(tmp_path) -
         OnlineA3c(policy.network, policy.metadata)
     run = A3cRun(arguments(tmp_path / "one", "--resume"), Console(quiet=True), script.street)
     here, weights = run.worlds, run.server.weights
-    venv = here.copies(3, 7, 0)
+    venv = here.vec_env(3, 7, 0)
     observation, started = venv.reset(), np.ones(3, bool)
     memory = policy.begin(venv.view("local"), RowRng.from_seed(0, 3))
     hidden, cell = np.ones((2, 3, here.shape.units))
@@ -252,6 +252,6 @@ def test_bad_input_ends_with_one_line(tmp_path, capsys, words, fault) -> None:
     with pytest.raises(SystemExit) as ended:
         script.run([*words, "--out", str(tmp_path / "run")])
     assert ended.value.code == 2
-    told = capsys.readouterr().err
-    assert fault in told
-    assert len(told.strip().splitlines()) == 1
+    error = capsys.readouterr().err
+    assert fault in error
+    assert len(error.strip().splitlines()) == 1

@@ -61,8 +61,8 @@ def street_policy(network: str) -> tuple[Any, Any, Any]:
     from mmwave_baselines.training.ppo import Ppo as Arguments, build
     from mmwave_baselines.training.session import Environment
 
-    told = {"task": "street/car-sparse", "frame_stack": 2, "n_envs": 16, "n_steps": 2, "batch_size": 32, "hidden": 8}
-    args = Arguments(network=network, **told)  # type: ignore[arg-type]
+    given = {"task": "street/car-sparse", "frame_stack": 2, "n_envs": 16, "n_steps": 2, "batch_size": 32, "hidden": 8}
+    args = Arguments(network=network, **given)  # type: ignore[arg-type]
     venv = Environment(args, args.target(), 0).venv
     model = build(args, venv)
     venv.reset()
@@ -117,9 +117,9 @@ def maps_of(words: list[str]) -> set[int]:
 def test_nobody_trains_on_the_maps_of_the_test() -> None:
     assert len(TEST_MAPS) == 8
     assert SEEDS
-    told = [list(preset("ppo", "street", TASK.name)["train_set"])]
-    told += [shlex.split(Ppo.for_task(TASK, seed).metadata["command"]) for seed in SEEDS]
-    for words in told:
+    train_sets = [list(preset("ppo", "street", TASK.name)["train_set"])]
+    train_sets += [shlex.split(Ppo.for_task(TASK, seed).metadata["command"]) for seed in SEEDS]
+    for words in train_sets:
         assert len(maps_of(words)) >= 64
         assert not maps_of(words) & TEST_MAPS
     for seed in SEEDS:

@@ -267,10 +267,10 @@ def test_a_morning_in_helsinki(data):
         place = np.array([np.interp(time_s, when, way[:, axis]) for axis in (0, 1)])
         for bs in np.flatnonzero(np.hypot(*(city.bs_m - place).T) < city.radius_m - 0.1):
             on = (city.visit_vehicle == vehicle) & (city.visit_bs == bs)
-            told = bool(((city.visit_s[on, 0] <= time_s) & (city.visit_s[on, 1] > time_s)).any())
+            hidden = bool(((city.visit_s[on, 0] <= time_s) & (city.visit_s[on, 1] > time_s)).any())
             line = shapely.LineString((place, city.bs_m[bs]))
             mast = set(tree.query(shapely.Point(city.bs_m[bs]), predicate="intersects").tolist())
-            agree.append(told == (not set(tree.query(line, predicate="intersects").tolist()) - mast))
+            agree.append(hidden == (not set(tree.query(line, predicate="intersects").tolist()) - mast))
     assert len(agree) > 500
     assert np.mean(agree) > 0.99  # the rest lies within a probe of a border
 

@@ -281,9 +281,9 @@ def test_model_is_public_and_channels_are_not() -> None:
 # ------------------------------------------------------------------------------- the paper's schemes
 
 
-def mean_metrics(policy: Any, num_ues: int = 3, copies: int = 60, horizon: int = 1000, **keywords: Any) -> dict:
-    """Means over slots after the first 20; policy(fields, rng) gives the cells (copies, ues)."""
-    batch = batch_of(copies, seed=1000, num_ues=num_ues, horizon=horizon, **{**UNIT, **keywords})
+def mean_metrics(policy: Any, num_ues: int = 3, num_envs: int = 60, horizon: int = 1000, **keywords: Any) -> dict:
+    """Means over slots after the first 20; policy(fields, rng) gives the cells (num_envs, ues)."""
+    batch = batch_of(num_envs, seed=1000, num_ues=num_ues, horizon=horizon, **{**UNIT, **keywords})
     rng, sums, slots = np.random.default_rng(3), {}, 0
     for t in range(horizon):
         cells = policy(batch.scenario.fields.split(batch.observe()), rng)

@@ -380,29 +380,29 @@ class Game:
 
     def play(self, *cells: int) -> dict[str, list[float]]:
         """Rewards and metrics of the steps that choose these cells."""
-        told: dict[str, list[float]] = {}
+        metrics: dict[str, list[float]] = {}
         for cell in cells:
             outcome = self.scenario.step(self.episodes, self.state, np.array([[cell]]))
             for name, value in {"reward": outcome.reward, **outcome.metrics}.items():
-                told.setdefault(name, []).append(float(value[0, 0]))
-        return told
+                metrics.setdefault(name, []).append(float(value[0, 0]))
+        return metrics
 
 
 def test_reward_is_equation_17() -> None:
     """beta = 10 and E = 0.3 J: a handover costs 3 bit/s/Hz."""
     game = Game([[5, 1], [4, 2], [3, 3], [2, 4], [1, 6]], beta=10.0)
-    told = game.play(0, 1, 1, 0, 1)
-    assert told["reward"] == [5.0, 2.0 - 3.0, 3.0, 2.0 - 3.0, 6.0 - 3.0]
-    assert told["throughput_bps_hz"] == [5.0, 2.0, 3.0, 2.0, 6.0]
-    assert told["handovers_per_s"] == [0.0, 1.0, 0.0, 1.0, 1.0]
-    assert told["handover_energy_w"] == pytest.approx([0.0, 0.3, 0.0, 0.3, 0.3])
+    metrics = game.play(0, 1, 1, 0, 1)
+    assert metrics["reward"] == [5.0, 2.0 - 3.0, 3.0, 2.0 - 3.0, 6.0 - 3.0]
+    assert metrics["throughput_bps_hz"] == [5.0, 2.0, 3.0, 2.0, 6.0]
+    assert metrics["handovers_per_s"] == [0.0, 1.0, 0.0, 1.0, 1.0]
+    assert metrics["handover_energy_w"] == pytest.approx([0.0, 0.3, 0.0, 0.3, 0.3])
 
 
 def test_interruption_takes_its_share_of_the_slot() -> None:
     game = Game([[5, 1], [4, 2], [3, 10]], beta=0.0, interruption_s=0.02)
-    told = game.play(0, 1, 1)
-    assert told["reward"] == pytest.approx([5.0, 2.0 * 0.6, 10.0])
-    assert told["throughput_bps_hz"] == told["reward"]
+    metrics = game.play(0, 1, 1)
+    assert metrics["reward"] == pytest.approx([5.0, 2.0 * 0.6, 10.0])
+    assert metrics["throughput_bps_hz"] == metrics["reward"]
     assert Game([[5, 1]], beta=0.0, interruption_s=0.05).play(1)["reward"] == [0.0]
 
 
@@ -422,8 +422,8 @@ def test_first_serving_cell_is_the_strongest_and_free(best: int) -> None:
 def test_ping_pong_window(stay_slots: int, counts: float) -> None:
     """A return to the old cell after at most one second, 20 slots, is a ping-pong."""
     game = Game(np.ones((100, 3)))
-    told = game.play(0, *[1] * stay_slots, 0)
-    assert told["ping_pongs_per_s"] == [0.0] * (1 + stay_slots) + [counts]
+    metrics = game.play(0, *[1] * stay_slots, 0)
+    assert metrics["ping_pongs_per_s"] == [0.0] * (1 + stay_slots) + [counts]
 
 
 def test_what_is_no_ping_pong() -> None:

@@ -144,7 +144,7 @@ class Reference:
         satisfied = {i for i in self.there if self.sinr[i] >= Q * (1.0 - 1e-9)}
         c = list(self.capacity.values())
         self.unhealed = [who if (who & set(self.there)) - satisfied else set() for who in self.unhealed]
-        told = {
+        expected = {
             "reward": self.rewards(),
             "qos_rate_bps_hz": sum(self.capacity[i] if i in satisfied else -10.0 for i in self.there),
             "satisfied_rate_bps_hz": sum(self.capacity[i] for i in satisfied),
@@ -161,13 +161,13 @@ class Reference:
             there, head = set(self.there), self.head
             self.phase += 1
             self.enter()
-            told["terminated"] = there - set(self.there)
+            expected["terminated"] = there - set(self.there)
             everybody = there | set(self.there)
             changed = {i for i in everybody if head.get(i) != self.head.get(i)}
             touched = {h.get(i) for i in changed for h in (head, self.head)} - {None}
             self.unhealed.append({i for i in self.there if self.head[i] in touched})
             self.measure()
-        return told
+        return expected
 
 
 def assert_same(fast: Any, slow: dict[int, float] | float, what: str, **tolerance: float) -> None:
@@ -191,11 +191,11 @@ def test_whole_episodes_are_those_of_the_reference(name: str, reward: str) -> No
         # Loud, quiet and mixed slots: all satisfied, hardly anybody, and in between.
         low, high = ((-10.0, 35.0), (34.0, 35.0), (-10.0, -9.0))[t % 3]
         action = rng.uniform(low, high, (1, world.num_agents))
-        told, outcome = slow.step(10.0 ** (0.1 * action[0])), batch.step(action)
-        assert_same(outcome.reward[0], told.pop("reward"), "reward", atol=1e-9)
-        assert set(np.flatnonzero(outcome.terminated[0]).tolist()) == told.pop("terminated")
-        assert told.keys() == outcome.metrics.keys() == {m.name for m in world.metrics}
-        for metric, value in told.items():
+        expected, outcome = slow.step(10.0 ** (0.1 * action[0])), batch.step(action)
+        assert_same(outcome.reward[0], expected.pop("reward"), "reward", atol=1e-9)
+        assert set(np.flatnonzero(outcome.terminated[0]).tolist()) == expected.pop("terminated")
+        assert expected.keys() == outcome.metrics.keys() == {m.name for m in world.metrics}
+        for metric, value in expected.items():
             assert_same(outcome.metrics[metric][0], value, f"{metric} in slot {t}")
         assert np.flatnonzero(batch.agent_ids()[0] >= 0).tolist() == slow.there
         assert_same(batch.state.sinr[0], slow.sinr, "sinr")

@@ -68,9 +68,9 @@ def _times(m: Measured) -> Found:
 def _sqa_best(m: Measured) -> Found:
     lost = {n: [a for a in OTHERS if not above(m.difference(n, "sqa", a))] for n in m.densities}
     holds = [not some for some in lost.values()]
-    told = "; ".join(f"{n}: not above {', '.join(NAMES[a] for a in some)}" for n, some in lost.items() if some)
+    details = "; ".join(f"{n}: not above {', '.join(NAMES[a] for a in some)}" for n, some in lost.items() if some)
     best = [not [a for a in OTHERS if not above(m.difference(n, "sqa-best", a))] for n in m.densities]
-    reason = (told or "above each of the others") + f". In its best setting (ours) it leads {_at(m, best)}"
+    reason = (details or "above each of the others") + f". In its best setting (ours) it leads {_at(m, best)}"
     beaten = [a for n in m.densities for a in OTHERS if a not in lost[n]]
     verdict = "partly" if beaten and not any(holds) else all_of(holds)
     return Found(_at(m, holds), None, verdict, reason)

@@ -61,8 +61,8 @@ def second_by_second(task: Task, names: tuple[str, ...], seconds: int) -> np.nda
 
 def cost_table(quick: bool) -> Table:
     """Planning time against UEs, iterations and depth, and whether it keeps up; in milliseconds of processor time."""
-    told = []
+    rows = []
     for case in _QUICK_CASES if quick else CASES:
         cost = asdict(sqa_cost(**case, planned=10 if quick else 30))
-        told.append({"geometry": case.get("geometry", "paper"), "case": case, **cost})
-    return told
+        rows.append({"geometry": case.get("geometry", "paper"), "case": case, **cost})
+    return rows

@@ -237,9 +237,9 @@ class Learner:
                 torch.nn.utils.clip_grad_norm_([*self.actor.parameters(), *self.critic.parameters()], 1.0)
                 self.optimiser.step()
         self.steps += len(s.action)
-        told = {f"rollout/rate_{n}": p.rate for n, p in zip(densities, played, strict=True)}
+        rates = {f"rollout/rate_{n}": p.rate for n, p in zip(densities, played, strict=True)}
         explained = 1.0 - ((advantage[known]) ** 2).mean() / scale
-        return {**told, "train/entropy": float(entropy.detach()), "train/explained": float(explained)}
+        return {**rates, "train/entropy": float(entropy.detach()), "train/explained": float(explained)}
 
     def _pooled(self, s: Samples) -> Any:
         """What the critic sees: mean and maximum of the candidates' features."""

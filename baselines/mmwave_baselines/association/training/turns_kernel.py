@@ -32,7 +32,7 @@ class Played(NamedTuple):
 
 def play(
     episodes: Any,
-    copy: int,
+    world: int,
     num_bs: int,
     logs: NDArray[np.float64],
     roles: NDArray[np.float64] | None,
@@ -42,23 +42,23 @@ def play(
     drives: bool,
     settle_s: float,
 ) -> Played:
-    """Play one drawn world (storage row `copy`).
+    """Play one drawn world (storage row `world`).
 
     logs: log(1 + bound) of the features in order (0: a flag). roles: (bs,) 1 for free base stations. weights: those of
     a network over choices with two hidden layers (w, b, w, b, w, b). chance: (epoch, C) uniforms, of which the
     Gumbel trick makes a sample; empty (0, C) for the greedy choice. drives: the teacher does, but for those epochs
     whose first uniform is below a tenth, where any candidate is taken.
     """
-    k = int((episodes.ue[copy] >= 0).sum())
+    k = int((episodes.ue[world] >= 0).sum())
     given = np.zeros(0) if roles is None else np.asarray(roles, np.float64)
     result = _play(
-        episodes.time_s[copy, : k + 1],
-        episodes.ue[copy, :k].astype(np.int64),
-        episodes.interval_s[copy, :k].astype(np.float64),
-        episodes.candidate[copy, :k].astype(np.int64),
-        episodes.foreseen[copy, :k].astype(np.float64),
-        episodes.first_serving[copy].astype(np.int64),
-        episodes.first_efficiency[copy],
+        episodes.time_s[world, : k + 1],
+        episodes.ue[world, :k].astype(np.int64),
+        episodes.interval_s[world, :k].astype(np.float64),
+        episodes.candidate[world, :k].astype(np.int64),
+        episodes.foreseen[world, :k].astype(np.float64),
+        episodes.first_serving[world].astype(np.int64),
+        episodes.first_efficiency[world],
         *(num_bs, logs, given, *weights, chance, TEACHERS[teacher], drives, settle_s),
     )
     return Played(*result)

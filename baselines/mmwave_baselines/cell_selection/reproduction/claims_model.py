@@ -107,9 +107,9 @@ def _sojourns(m: Measured) -> Found:
     printed, recipe = (np.array(tables[name]["sojourn_slots"]) for name in ("printed", "recipe"))
     ratio = float((slots / printed).max())
     verdict = "reproduced" if ratio < 1.25 else "partly" if ratio < 1.5 else "not reproduced"
-    told, could = (", ".join(f"{s:.2g}" for s in one) for one in (printed, recipe))
+    shown, could = (", ".join(f"{s:.2g}" for s in one) for one in (printed, recipe))
     reason = f"up to {ratio:.1f} times too short; the quadratic programme itself reaches {could}"
-    return Found(f"{told} slots", None, verdict, reason)
+    return Found(f"{shown} slots", None, verdict, reason)
 
 
 def _states(m: Measured, cells: Sequence[int]) -> list[dict[str, Any]]:

@@ -41,15 +41,15 @@ def simultaneous_table(quick: bool) -> Table:
     The first start that oscillates also says what the policies of its last two rounds earn when they are played.
     """
     rows: Table = []
-    told = set()
+    shown = set()
     for setting, seed in _cells(quick):
         game = setting.game()
         found = best_response(game, seed=seed, simultaneous=True, max_rounds=_MOST_ROUNDS)
         rounds = len(found.changes) // game.num_ues
         changes = np.array(found.changes).reshape(rounds, -1).sum(axis=1)
         alternating = None
-        if not found.converged and setting not in told:
-            told.add(setting)
+        if not found.converged and setting not in shown:
+            shown.add(setting)
             before = best_response(game, seed=seed, simultaneous=True, max_rounds=rounds - 1)
             alternating = [_earned(game, solution, quick) for solution in (before, found)]
         rows.append(
@@ -84,7 +84,7 @@ def policies_table(quick: bool) -> Table:
         for ue in range(game.num_ues):
             law = load_law(game, [p for x, p in enumerate(policies) if x != ue], "same")
             laws.append(policy_law(game, law, policies[ue], _LAW_SWEEPS))
-        told = [steady_state(game, law, policy) for law, policy in zip(laws, policies, strict=True)]
+        steady = [steady_state(game, law, policy) for law, policy in zip(laws, policies, strict=True)]
         rows.append(
             {
                 "num_ues": setting.num_ues,
@@ -92,7 +92,7 @@ def policies_table(quick: bool) -> Table:
                 "start": seed,
                 "distinct": len({p.tobytes() for p in policies}),
                 "differing_share": float(np.mean([laws[0][one != other].sum() for one, other in pairs])),
-                **{name: np.mean([one[name] for one in told], axis=0).tolist() for name in told[0]},
+                **{name: np.mean([one[name] for one in steady], axis=0).tolist() for name in steady[0]},
             }
         )
     return rows

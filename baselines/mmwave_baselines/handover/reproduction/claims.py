@@ -25,7 +25,7 @@ from mmwave_baselines.handover.reproduction.measures import (
 from mmwave_baselines.handover.reproduction.plan import BETAS
 from mmwave_baselines.reproduction.measures import difference, mean
 from mmwave_baselines.reproduction.verdicts import Found, above, all_of, below, ends, within
-from mmwave_baselines.reproduction.words import told
+from mmwave_baselines.reproduction.words import signed
 from mmwave_gym.benchmark.statistics import Interval
 from mmwave_gym.core.types import Float64Array
 
@@ -35,7 +35,7 @@ BANDITS = ("ucb", "ucb-30")
 def _cases(found: dict[str, Interval], holds: Callable[[Interval], bool], first: str, digits: int = 3) -> Found:
     """All cases one by one; `first` is the one whose number stands in the column."""
     verdicts = [holds(value) for value in found.values()]
-    reason = "; ".join(f"{name} {told(value, digits)}" for name, value in found.items())
+    reason = "; ".join(f"{name} {signed(value, digits)}" for name, value in found.items())
     return Found(found[first].mean, ends(found[first]), all_of(verdicts), f"{sum(verdicts)} of {len(found)}: {reason}")
 
 
@@ -105,7 +105,7 @@ def _tradeoff(metric: str) -> Callable[[Measured], Found]:
         holds = [above(gaps[method]) for method in methods]
         digits = 4 if metric == "handovers" else 3
         reasons = [
-            f"{NAMES[method]} {told(gaps[method], digits)}, {'' if _falls(m, method, metric) else 'not '}falling at "
+            f"{NAMES[method]} {signed(gaps[method], digits)}, {'' if _falls(m, method, metric) else 'not '}falling at "
             f"every step ({', '.join(f'{m.at_beta(method, metric, b).mean():.{digits}f}' for b in BETAS)})"
             for method in methods
         ]
@@ -119,7 +119,7 @@ def _oracle(m: Measured) -> Found:
     holds = [_falls(m, "oracle", metric) for metric in parts]
     levels = {metric: [float(m.at_beta("oracle", metric, b).mean()) for b in BETAS] for metric in parts}
     reason = "; ".join(f"{metric} {', '.join(f'{v:.4g}' for v in levels[metric])}" for metric in parts)
-    return Found(f"{told(parts['handovers'], 4)} handovers", None, all_of(holds), f"from beta 5 to 25: {reason}")
+    return Found(f"{signed(parts['handovers'], 4)} handovers", None, all_of(holds), f"from beta 5 to 25: {reason}")
 
 
 # ---------------------------------------------------------------------- Fig. 9
@@ -174,7 +174,7 @@ def _decay(m: Measured) -> Found:
         gaps[mode] = difference(random, imitated)
         reasons.append(
             f"{mode} mode falls by {random.mean():.3f} from a random start and by {imitated.mean():.3f} from "
-            f"imitation, difference {told(gaps[mode])}"
+            f"imitation, difference {signed(gaps[mode])}"
         )
     return Found(
         gaps["paper"].mean, ends(gaps["paper"]), all_of([above(gap) for gap in gaps.values()]), "; ".join(reasons)
@@ -222,7 +222,7 @@ def _against_ucb(metric: str, window: str, holds: Callable[[Interval], bool]) ->
                 gaps[bandit, mode] = some[f"a3c-{mode}"]
                 reasons.append(
                     f"{mode} mode against {NAMES[bandit]} {sum(here)} of {len(here)} variants, "
-                    f"{told(gaps[bandit, mode], digits)} with clustering offline"
+                    f"{signed(gaps[bandit, mode], digits)} with clustering offline"
                 )
         first = gaps["ucb", "paper"]
         return Found(first.mean, ends(first), all_of(verdicts), "; ".join(reasons))
@@ -252,7 +252,7 @@ def _ucb_3gpp(m: Measured) -> Found:
     a3 = m.values("a3", "reward")
     gains = {bandit: _percent(m.values(bandit, "reward"), a3) for bandit in BANDITS}
     reason = "; ".join(
-        f"{NAMES[b]} {told(gains[b], 1)} %, {m.mean(b, 'handovers').mean:.4f} handovers a slot" for b in BANDITS
+        f"{NAMES[b]} {signed(gains[b], 1)} %, {m.mean(b, 'handovers').mean:.4f} handovers a slot" for b in BANDITS
     )
     best = max(gains.values(), key=lambda gain: gain.mean)
     verdict = within(best.mean - CLAIMS.printed("ucb-3gpp"), CLAIMS.tolerance("ucb-3gpp"))

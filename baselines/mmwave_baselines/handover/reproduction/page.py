@@ -20,7 +20,7 @@ from mmwave_baselines.handover.reproduction.measures import (
 from mmwave_baselines.handover.reproduction.plan import BETAS, TRADEOFF_WORLDS, WORLDS
 from mmwave_baselines.handover.reproduction.runs import AREA, ARRIVALS, HYSTERESES_DB, SPEED_SEEDS, WAITS
 from mmwave_baselines.reproduction.measures import difference, mean
-from mmwave_baselines.reproduction.words import counts, numbered, told, with_interval
+from mmwave_baselines.reproduction.words import counts, numbered, signed, with_interval
 from mmwave_gym.benchmark.reproduction import Claim, claims_table, markdown_table
 
 _WINDOWS = {"first": "first 2 s", "last": "last 2 s", "whole": "121 s"}
@@ -139,7 +139,7 @@ def _figure8(m: Measured) -> str:
                     with_interval(mean(handovers), 4),
                     with_interval(mean(rate), 2),
                     f"{reward.mean():.2f}",
-                    told(lacks),
+                    signed(lacks),
                 ]
             )
     heads = ("method", "beta", "handovers a slot", "throughput, bit/s/Hz", "reward", "reward less the oracle's, paired")
@@ -184,7 +184,7 @@ def _figure10(m: Measured, window: str) -> str:
                 with_interval(m.mean(method, "throughput", window), 2),
                 with_interval(m.mean(method, "handovers", window), 4),
                 with_interval(m.mean(method, "reward", window), 2),
-                "" if method == "a3" else told(m.apart(method, "a3", "reward", window)),
+                "" if method == "a3" else signed(m.apart(method, "a3", "reward", window)),
             ]
         )
     heads = ("method", "throughput, bit/s/Hz", "handovers a slot", "reward", "reward less tuned A3's, paired")
@@ -208,7 +208,7 @@ def _ues(m: Measured) -> str:
                     f"{median:.0f}" if np.isfinite(median) else "–",
                     f"{own[0]['mean_delay']:.1f}",
                     f"{own[0]['bound_ues']:.0f}",
-                    told(lacks, 2),
+                    signed(lacks, 2),
                 ]
             )
     heads = (

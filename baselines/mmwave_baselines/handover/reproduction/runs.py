@@ -178,8 +178,8 @@ def _together(runs: Sequence[_WorldRun], beta: float) -> Iterable[dict[str, Any]
         played = {name: earned(exam, price, rule(exam)) for name, exam in exams.items()}
         for at, run in enumerate(runs):
             own = slice(at * ARRIVALS, (at + 1) * ARRIVALS)
-            told = {name: _means(Played(*(part[own] for part in p))) for name, p in played.items()}
-            yield run.row("played", method, beta, **told)
+            means = {name: _means(Played(*(part[own] for part in p))) for name, p in played.items()}
+            yield run.row("played", method, beta, **means)
     if beta != BETA:
         return
     fields = make_scenario("handover", **runs[0].worlds[beta].keywords(AREA)).fields
@@ -187,8 +187,8 @@ def _together(runs: Sequence[_WorldRun], beta: float) -> Iterable[dict[str, Any]
         actions = bandit_actions(exams["whole"], price, agent(), fields)
         for at, run in enumerate(runs):
             own = slice(at * ARRIVALS, (at + 1) * ARRIVALS)
-            told = {name: _means(_cut(run.exam, price, actions[own], *ends)) for name, ends in WINDOWS.items()}
-            yield run.row("played", method, beta, **told)
+            means = {name: _means(_cut(run.exam, price, actions[own], *ends)) for name, ends in WINDOWS.items()}
+            yield run.row("played", method, beta, **means)
 
 
 def _cut(traces: Traces, price: tuple[float, float], actions: Int64Array, first: int, last: int) -> Played:
@@ -233,10 +233,10 @@ def _networks(run: _WorldRun) -> Iterable[dict[str, Any]]:
                 yield run.row("played", method, BETA, **run.network(server, BETA))
                 if supervised:
                     yield run.row("played", f"{method}-online", BETA, **run.network(server, BETA, mode))
-                told = {part: [float(f"{x:.6g}") for x in values] for part, values in curve._asdict().items()}
+                columns = {part: [float(f"{x:.6g}") for x in values] for part, values in curve._asdict().items()}
                 yield run.row(
                     "curve", method, BETA, ues=len(run.groups[clustered]), clusters=run.clusters,
-                    agreement=run.agreement, **told,
+                    agreement=run.agreement, **columns,
                 )  # fmt: skip
 
 

@@ -116,7 +116,7 @@ def _work(rank: int, args: A3c, task: Task, members: list[tuple[Any, int]], begu
         traces = worlds.traces(own, era, ERA_BLOCKS * BLOCK, f"worker {rank} of {args.workers}")
         potential = a3c.potential(traces, mode, price)
         uniform = np.random.default_rng([args.seed, era, rank]).random(traces.efficiency.shape[:2])
-        told = np.zeros((*traces.efficiency.shape[:2], 5))
+        record = np.zeros((*traces.efficiency.shape[:2], 5))
         hidden, cell = np.zeros((len(own), shape.units)), np.zeros((len(own), shape.units))
         serving = np.zeros(len(own), np.int64)
         for b in range(ERA_BLOCKS):
@@ -128,7 +128,7 @@ def _work(rank: int, args: A3c, task: Task, members: list[tuple[Any, int]], begu
                 serving[i] = a3c_kernel.block(
                     fetched, sizes, traces.rsrq_db[i], traces.efficiency[i], traces.begins[i],
                     potential[i] if len(potential) else np.zeros((0, 0)), uniform[i], b * BLOCK, BLOCK, hidden[i],
-                    cell[i], serving[i], reward_of, mode.gamma, mode.entropy, False, gradient, told[i],
+                    cell[i], serving[i], reward_of, mode.gamma, mode.entropy, False, gradient, record[i],
                 )  # fmt: skip
                 if mode.averaged:
                     mean += gradient
@@ -136,7 +136,7 @@ def _work(rank: int, args: A3c, task: Task, members: list[tuple[Any, int]], begu
                     push(gradient, seen, BLOCK)
             if mode.averaged:
                 push(mean / len(own), seen, BLOCK * len(own))
-            value, rate, handover = (told[:, b * BLOCK : (b + 1) * BLOCK, i].sum() for i in (0, 2, 3))
+            value, rate, handover = (record[:, b * BLOCK : (b + 1) * BLOCK, i].sum() for i in (0, 2, 3))
             server.sums[rank] += (value, rate - price[0] * handover, rate, handover)
             if begun + int(server.steps.sum()) >= args.steps:
                 return

@@ -21,8 +21,8 @@ def hindsight_values(
     choice. departure (episode, ue): the first slot without the UE. A handover costs `price` (bit/s/Hz) and leaves the
     share `kept` of its slot for data.
     """
-    copies, slots, ues, cells = efficiency_bps_hz.shape
-    values = np.zeros((copies, slots + 1, ues, cells))
+    num_envs, slots, ues, cells = efficiency_bps_hz.shape
+    values = np.zeros((num_envs, slots + 1, ues, cells))
     for t in range(slots - 1, -1, -1):
         present = (t < departure)[..., None]
         rate = np.where(present, efficiency_bps_hz[:, t], 0.0)
@@ -39,10 +39,11 @@ class HandoverPotential:
         self._base = base
         self._price = constants["beta"] * constants["handover_energy_j"]
         self._kept = 1.0 - constants["interruption_s"] / constants["step_s"]
-        copies, ues, cells = base.batch.num_envs, base.scenario.num_agents, int(base.action_space.n)  # type: ignore[attr-defined]
-        self._values = np.zeros((copies, base.scenario.horizon + 1, ues, cells))
-        self._at = (np.arange(copies)[:, None], np.arange(ues))
-        self._slot = np.zeros((copies, 1), np.int64)
+        num_envs, ues = base.batch.num_envs, base.scenario.num_agents
+        cells = int(base.action_space.n)  # type: ignore[attr-defined]
+        self._values = np.zeros((num_envs, base.scenario.horizon + 1, ues, cells))
+        self._at = (np.arange(num_envs)[:, None], np.arange(ues))
+        self._slot = np.zeros((num_envs, 1), np.int64)
 
     def solve(self, begun: NDArray[np.bool_]) -> NDArray[np.float64]:
         """V of all present states, (num_envs, ues), after solving the environments that `begun` (num_envs,) marks."""
@@ -54,14 +55,14 @@ class HandoverPotential:
         self._slot[begun] = 0
         cells = solved.shape[-1]
         serving = batch.scenario.fields.split(batch.observe())["serving"].argmax(axis=-1) % cells
-        copy, ue = self._at
-        return self._values[copy, self._slot, ue, serving]
+        env, ue = self._at
+        return self._values[env, self._slot, ue, serving]
 
     def after(self, action: NDArray[np.int64], done: NDArray[np.bool_]) -> NDArray[np.float64]:
         """V (num_envs, ues) of the states that the actions (num_envs, ues) have led to; `done` is not used."""
         self._slot += 1
-        copy, ue = self._at
-        return self._values[copy, self._slot, ue, action]
+        env, ue = self._at
+        return self._values[env, self._slot, ue, action]
 
 
 def potential(base: ScenarioVecEnv) -> HandoverPotential | None:

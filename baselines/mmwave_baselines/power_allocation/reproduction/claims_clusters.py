@@ -32,16 +32,16 @@ def _sizes(m: Measured) -> Found:
         inside = [np.mean([2 <= size <= 14 for size in row["sizes"]]) for row in rows]
         shares[density] = mean(100.0 * np.array(inside))
     first = FIGURE_DENSITIES[0]
-    told = []
+    details = []
     for density in FIGURE_DENSITIES:
         some = m.cluster_sizes(density)
-        told.append(
+        details.append(
             f"at {density} a square kilometre {shares[density].mean:.0f} %: {some.mean():.1f} in the mean, "
             f"{np.quantile(some, 0.05):.0f} to {np.quantile(some, 0.95):.0f} (5 to 95 %), largest {some.max()}, "
             f"{100 * (some == 1).mean():.1f} % alone"
         )
     most = CLAIMS.tolerance("floc-sizes")
-    reason = f"{'; '.join(told)}. Reproduced is up to {most:.0f} % outside at {first} (ours)"
+    reason = f"{'; '.join(details)}. Reproduced is up to {most:.0f} % outside at {first} (ours)"
     return Found(shares[first].mean, ends(shares[first]), within(100.0 - shares[first].mean, most), reason)
 
 
@@ -62,16 +62,16 @@ def _time(m: Measured) -> Found:
 def _local(m: Measured) -> Found:
     rows = m.results.tables["healing"]
     far = max(r["farthest_m"] for r in rows)
-    told = []
+    details = []
     for kind in ("departure", "arrival"):
         some = [r for r in rows if r["kind"] == kind]
         changed = [r["changed"] for r in some]
-        told.append(
+        details.append(
             f"{kind}s change {np.mean(changed):.2f} heads in the mean, {max(changed)} at most, up to "
             f"{max(r['farthest_m'] for r in some):.0f} m away"
         )
     bound = CLAIMS.tolerance("floc-local")
-    reason = f"{len(rows)} trials among {rows[0]['num_bs']} base stations: {'; '.join(told)}"
+    reason = f"{len(rows)} trials among {rows[0]['num_bs']} base stations: {'; '.join(details)}"
     return Found(far, None, all_of([r["farthest_m"] <= bound for r in rows]), reason)
 
 
@@ -81,20 +81,20 @@ def _scales(m: Measured) -> Found:
     by_side = {s: [r["messages"] / r["num_bs"] for r in rows if r["side_m"] == s] for s in sides}
     counts = {s: np.mean([r["num_bs"] for r in rows if r["side_m"] == s]) for s in sides}
     ratio = float(np.mean(by_side[sides[-1]]) / np.mean(by_side[sides[0]]))
-    told = ", ".join(f"{np.mean(by_side[s]):.3f} for {counts[s]:.0f}" for s in sides)
-    return Found(ratio, None, within(ratio - 1.0, CLAIMS.tolerance("floc-scales")), f"broadcasts and answers: {told}")
+    shares = ", ".join(f"{np.mean(by_side[s]):.3f} for {counts[s]:.0f}" for s in sides)
+    return Found(ratio, None, within(ratio - 1.0, CLAIMS.tolerance("floc-scales")), f"broadcasts and answers: {shares}")
 
 
 def _apart(m: Measured) -> Found:
     lost = {(d, a): m.lost(d, a) for d in NETWORK_DENSITIES for a in m.network_methods(d)}
-    told = "; ".join(
+    details = "; ".join(
         f"at {d} a square kilometre " + ", ".join(f"{NAMES[a]} {lost[d, a].mean:.0f} %" for a in m.network_methods(d))
         for d in NETWORK_DENSITIES
     )
     first = lost[NETWORK_DENSITIES[0], "cdp"]
     limit = CLAIMS.tolerance("clusters-apart")
     holds = [lost[d, a].mean <= limit for d in NETWORK_DENSITIES for a in ("cdp", "exp", "full")]
-    return Found(first.mean, ends(first), all_of(holds), f"{told}. Negligible is up to {limit:.0f} % (ours)")
+    return Found(first.mean, ends(first), all_of(holds), f"{details}. Negligible is up to {limit:.0f} % (ours)")
 
 
 JUDGES: dict[str, Callable[[Measured], Found]] = {

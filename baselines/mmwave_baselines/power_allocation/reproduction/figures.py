@@ -114,11 +114,11 @@ def _clusters(m: Measured) -> Figure:
     axes[1].set_ylabel("draws")
     axes[1].legend(frameon=False, fontsize=8, loc="upper left")
     rows = m.results.tables["scale"]
-    told = [r["messages"] / r["num_bs"] for r in rows]
-    axes[2].semilogx([r["num_bs"] for r in rows], told, "o", color=_HUES[0])
+    messages = [r["messages"] / r["num_bs"] for r in rows]
+    axes[2].semilogx([r["num_bs"] for r in rows], messages, "o", color=_HUES[0])
     axes[2].set_xticks([100, 1000, 10_000], ["100", "1,000", "10,000"])
     axes[2].minorticks_off()
-    axes[2].set_ylim(0.0, 1.3 * max(told))
+    axes[2].set_ylim(0.0, 1.3 * max(messages))
     axes[2].set_xlabel("base stations, 120 per km²")
     axes[2].set_ylabel("messages a base station")
     return figure

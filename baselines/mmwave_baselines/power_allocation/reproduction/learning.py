@@ -45,7 +45,7 @@ def cluster_table(setting: str, num_bs: int, quick: bool) -> Table:
     """Every method in a setting at a size."""
     runs = (RUNS if setting in SHARING_SETTINGS else FEWER_RUNS)[quick]
     clusters = Clusters(SETTINGS[setting], num_bs, range(runs))
-    rows = _told(clusters, _fixed(clusters, setting == "repaired"))
+    rows = _rows_of(clusters, _fixed(clusters, setting == "repaired"))
     for rule in RULES if setting in SHARING_SETTINGS and num_bs % 2 == 0 else RULES[:1]:
         some = runs if rule == "independent" else SHARING_RUNS[quick]
         rows += learned(clusters, some, STEPS[quick], rule)
@@ -55,17 +55,17 @@ def cluster_table(setting: str, num_bs: int, quick: bool) -> Table:
 def variants_table(num_bs: int, quick: bool) -> Table:
     """The learners with something changed, in the repaired setting."""
     clusters = Clusters(SETTINGS["repaired"], num_bs, range(FEWER_RUNS[quick]))
-    told = []
+    rows = []
     for variant, keywords in VARIANTS.items():
-        told += learned(clusters, FEWER_RUNS[quick], STEPS[quick], "independent", f"-{variant}", **keywords)
-    return told
+        rows += learned(clusters, FEWER_RUNS[quick], STEPS[quick], "independent", f"-{variant}", **keywords)
+    return rows
 
 
 def radius_table(radius_m: float, quick: bool) -> Table:
     """Fourteen base stations with UEs farther away, as the text draws worlds."""
     setting = replace(SETTINGS["text"], keywords={"ue_radius_m": radius_m})
     clusters = Clusters(setting, SIZES[-1], range(FEWER_RUNS[quick]))
-    rows = _told(clusters, _fixed(clusters, False))
+    rows = _rows_of(clusters, _fixed(clusters, False))
     return rows + learned(clusters, FEWER_RUNS[quick], STEPS[quick], "independent")
 
 
@@ -75,7 +75,7 @@ def learned(clusters: Clusters, runs: int, steps: int, rule: str, suffix: str = 
     for learner, reward in LEARNERS.items():
         name = f"{learner}{SHARED[rule]}{suffix}"
         last_mw = np.full_like(clusters.episodes.own_gain, clusters.levels_mw[0])
-        told = []
+        details = []
         for at in range(runs):
             found = q_learning(
                 clusters.episodes.gain[at],
@@ -94,7 +94,7 @@ def learned(clusters: Clusters, runs: int, steps: int, rule: str, suffix: str = 
             )
             last_mw[at] = found.power_mw
             late = slice(-STEADY, None)
-            told.append(
+            details.append(
                 {
                     "steps": found.steps,
                     "rests": bool((found.rate_bps_hz[late] == found.rate_bps_hz[-1]).all()),
@@ -102,7 +102,7 @@ def learned(clusters: Clusters, runs: int, steps: int, rule: str, suffix: str = 
                     "steady_satisfied": round(float(found.satisfied[late].mean()), 4),
                 }
             )
-        rows += [row | more for row, more in zip(_told(clusters, {name: last_mw}, runs), told, strict=True)]
+        rows += [row | more for row, more in zip(_rows_of(clusters, {name: last_mw}, runs), details, strict=True)]
     return rows
 
 
@@ -122,7 +122,7 @@ def _fixed(clusters: Clusters, all_of_them: bool) -> dict[str, FloatArray]:
     return powers
 
 
-def _told(clusters: Clusters, powers: Mapping[str, FloatArray], runs: int | None = None) -> Table:
+def _rows_of(clusters: Clusters, powers: Mapping[str, FloatArray], runs: int | None = None) -> Table:
     """Rows of powers, as the environment plays them."""
     rows = []
     for name, power_mw in powers.items():

@@ -77,8 +77,8 @@ def scale_table(quick: bool) -> Table:
         for draw in range(3):
             rng = _rng(120, 1000 + draw)
             place_m = _places(rng, 120, side_m)
-            told = _clustered(place_m, floc(place_m, rng["clusters"]))
-            rows.append({"side_m": side_m, "draw": draw} | told)
+            clustered = _clustered(place_m, floc(place_m, rng["clusters"]))
+            rows.append({"side_m": side_m, "draw": draw} | clustered)
     return rows
 
 
@@ -164,8 +164,8 @@ def network_table(density: int, quick: bool) -> Table:
                     powers[learner + SHARED[rule]] = found.power_mw
             for method, power_mw in powers.items():
                 sinr = power_mw * own / (heard @ power_mw + whole.noise_mw)
-                told = {"draw": draw, "interference": scope, "method": method}
-                rows.append(told | _network_row(sinr, head, whole.config.qos_sinr))
+                case = {"draw": draw, "interference": scope, "method": method}
+                rows.append(case | _network_row(sinr, head, whole.config.qos_sinr))
     return rows
 
 

@@ -113,8 +113,8 @@ class Learner:
             self.pools.append([draw({**part.kwargs, **own}, count, seed, i) for seed in self.seeds])
         held = [draw({**PARTS[3].kwargs, **own}, args.eval_episodes, HELD + seed, 3) for seed in self.seeds]
         self.held = together(held)
-        told = sum(c.worlds for pool in self.pools for c in pool)
-        tell(f"{told:,} worlds in {time.time() - began:.0f} s")
+        count = sum(c.worlds for pool in self.pools for c in pool)
+        tell(f"{count:,} worlds in {time.time() - began:.0f} s")
         self.optimiser = torch.optim.Adam(self.cell.parameters(), args.learning_rate)
         self.steps = 0
 
@@ -171,17 +171,17 @@ class Learner:
         with torch.no_grad():
             s = self.cell.first(torch.full_like(c.log_own, self.cell.high), c)
             target = torch.full((c.worlds, 1), math.log(self.qos_sinr * (1.0 + MARGIN)))
-            told: dict[str, Any] = {}
+            scores: dict[str, Any] = {}
             for slot in range(1, EVAL_SLOTS[-1] + 1):
                 s = self.cell(s, c, target)
                 if slot in EVAL_SLOTS:
                     got, satisfied = capacity(s) * c.present, (s.log_sinr >= math.log(self.qos_sinr)).float()
-                    told |= {
+                    scores |= {
                         f"eval/sum_rate_{slot}": got.sum(dim=1),
                         f"eval/satisfied_rate_{slot}": (got * satisfied).sum(dim=1),
                         f"eval/satisfied_{slot}": satisfied.mean(dim=1),
                     }
-        means = {name: value.view(len(self.seeds), -1).mean(dim=1).tolist() for name, value in told.items()}
+        means = {name: value.view(len(self.seeds), -1).mean(dim=1).tolist() for name, value in scores.items()}
         return [{name: mean[i] for name, mean in means.items()} for i in range(len(self.seeds))]
 
 

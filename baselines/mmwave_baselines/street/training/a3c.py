@@ -71,7 +71,7 @@ class Street:
         where[ONLY_NEWEST] = where[ONLY_NEWEST][:1]
         self.columns = np.concatenate([where[name] for name in SEEN])
         self._middle, self._unit = (
-            np.concatenate([np.full(len(where[name]), told[i]) for name, told in SEEN.items()]) for i in range(2)
+            np.concatenate([np.full(len(where[name]), scaling[i]) for name, scaling in SEEN.items()]) for i in range(2)
         )
         self.shape = Shape(len(self.columns), int(scenario.action_space.n), encoder, units)
 
@@ -96,7 +96,7 @@ class Street:
         """Nothing more: weights for streets are frozen."""
         return {}
 
-    def copies(self, count: int, seed: int, first_episode: int) -> ScenarioVecEnv:
+    def vec_env(self, count: int, seed: int, first_episode: int) -> ScenarioVecEnv:
         """A VecEnv of `count` environments whose observations keep their units."""
         return ScenarioVecEnv(self.scenario, count, seed, normalise=False, first_episode=first_episode)
 
@@ -106,7 +106,7 @@ class Street:
         Returns the server and the share of decisions in which the last epoch agreed.
         """
         episodes, shape = args.imitate_episodes, self.shape
-        venv = self.copies(episodes, args.seed, OTHER_WORLDS)
+        venv = self.vec_env(episodes, args.seed, OTHER_WORLDS)
         record = watch(load_agent(EXPERT, "street", self.task), venv, args.seed, None)
         x, action, goes_on = self.see(record.inputs.numpy()), record.labels.numpy(), record.started.numpy() == 0.0
         if len(x) < BLOCK:
@@ -147,7 +147,7 @@ class Player:
 
     def __init__(self, street: Street, mode: Mode, ues: int, seed: int, first_episode: int = 0):
         self.street, self.mode = street, mode
-        self.base = street.copies(ues, seed, first_episode)
+        self.base = street.vec_env(ues, seed, first_episode)
         self._decision_s = street.scenario.config.decision_s
         self._venv = TrainingReward(self.base, mode.scale, mode.regret, mode.offset / self._decision_s)
         self._rng = np.random.default_rng([seed, 1, first_episode])
@@ -214,7 +214,7 @@ def learn(run: A3cRun[Street]) -> None:
     done, total = run.blocks
     # As many decisions as each UE has had are more episodes than it has met.
     player = Player(street, mode, args.ues, args.seed, first_episode=done * BLOCK)
-    told = []
+    means = []
     for block in range(done, total):
         played = player.block(run.server.weights)
         if block == 0:
@@ -222,11 +222,11 @@ def learn(run: A3cRun[Street]) -> None:
         else:
             push(run.server, direction(street.shape, run.server.weights, played, mode), mode, block, total)
         run.steps += played.action.size
-        told.append([played.tape.value.mean(), played.reward.mean()])
+        means.append([played.tape.value.mean(), played.reward.mean()])
         if block % RECORD_BLOCKS == RECORD_BLOCKS - 1:
-            value, reward = np.mean(told, axis=0)
+            value, reward = np.mean(means, axis=0)
             met = {f"rollout/{name}": number for name, number in player.base.recent_metrics().items()}
             run.report({**met, "train/value": float(value), "train/reward": float(reward)})
-            told.clear()
+            means.clear()
         if block % SAVE_BLOCKS == SAVE_BLOCKS - 1:
             run.keep()

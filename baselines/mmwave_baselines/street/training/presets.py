@@ -12,7 +12,7 @@ PRESETS: Presets = {
     "ppo": {
         "": {
             "steps": 2_000_000,
-            "n_envs": 256,  # solving one copy in hindsight costs nearly what ten cost
+            "n_envs": 256,  # solving one environment in hindsight costs nearly what ten cost
             "n_steps": 16,
             "batch_size": 2048,
             "n_epochs": 3,

@@ -31,8 +31,8 @@ SMALL = {"geometry": "blocked", "crossings": (3, 3), "settle_s": 5.0, "duration_
 WORDS = [ENV, *(w for k, v in SMALL.items() for w in ("--set", f"{k}={json.dumps(v) if k == 'crossings' else v}"))]
 
 
-def part(num_ues: int, copies: int = 1, seed: int = 0) -> Any:
-    return make_sb3_vec_env(ENV, copies, seed, num_ues=num_ues, **SMALL)
+def part(num_ues: int, num_envs: int = 1, seed: int = 0) -> Any:
+    return make_sb3_vec_env(ENV, num_envs, seed, num_ues=num_ues, **SMALL)
 
 
 def choose(venv: Any, rng: np.random.Generator) -> Any:
@@ -108,8 +108,8 @@ def test_the_reward_is_the_environments_credit() -> None:
         earned += credit * running
         elapsed += venv.turn.elapsed_s * running
         for i in np.flatnonzero(done & running):
-            told = infos[i]["episode"]
-            assert told["credit_mbit"] * told["l"] == pytest.approx(earned[i])
+            episode = infos[i]["episode"]
+            assert episode["credit_mbit"] * episode["l"] == pytest.approx(earned[i])
             assert elapsed[i] == pytest.approx(SMALL["duration_s"], abs=5.0)
         running &= ~done
     assert (earned != 0.0).all()
@@ -169,7 +169,7 @@ def test_what_is_built() -> None:
     from mmwave_baselines.training.session import Environment
 
     words = [*WORDS, "--set", "num_ues=6", "--n-steps", "64"]
-    for more, kind in ([], PerAgentGaeBuffer), (["--no-chains"], None):
+    for more, kind in ([], PerAgentGaeBuffer), (["--no-per-agent-gae"], None):
         args = parse(Ppo, [*words, *more])
         assert len(args.varied_keywords(args.target())) == 1  # --set comes before the preset's --vary
         model = build(args, Environment(args, args.target(), 0).venv)
