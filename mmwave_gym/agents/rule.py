@@ -179,6 +179,6 @@ class Rule:
         started = np.zeros(rows, bool) if episode_start is None else np.asarray(episode_start, bool)
         if now.fresh:  # `begin` has just made the memory of all rows
             now.fresh, started = False, np.ones(rows, bool)
-        elif started.any():
+        elif np.count_nonzero(started):  # `.any()` takes several times as long
             now.memory = self.restart(now.memory, now.view, started)
         return self.act(Seen(now.view, now.memory, observation, started), now.rng), now

@@ -134,7 +134,7 @@ def checked_action(space: spaces.Space[Any], action: Any, leading: tuple[int, ..
     if array.dtype.kind not in "iu":
         raise TypeError(f"the action must be of an integer type, got dtype {array.dtype}: {action!r}.")
     count = space.n if isinstance(space, spaces.Discrete) else space.nvec  # type: ignore[attr-defined]
-    if ((array < 0) | (array >= count)).any():
+    if np.count_nonzero((array < 0) | (array >= count)):  # `.any()` takes several times as long
         last = np.subtract(count, 1).tolist()
         raise ValueError(f"the action must be an integer from 0 to {last}, got {action!r}.")
     return array.astype(np.int64, copy=False)

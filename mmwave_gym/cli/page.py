@@ -10,19 +10,23 @@ import typer
 from mmwave_gym.benchmark.page import page as written
 from mmwave_gym.cli.output import out
 from mmwave_gym.core import files
+from mmwave_gym.core.checks import unknown
 from mmwave_gym.core.registration import entries, room_of
+
+OURS = "mmwave_gym"
 
 
 def page(
-    env: Annotated[str | None, typer.Argument(help="an environment id; all without it")] = None,
+    env: Annotated[str | None, typer.Argument(help="an environment id; without it all of --package")] = None,
     out_path: Annotated[
         Path, typer.Option("--out", help="a file ending in .md, or a folder: SCENARIO.md in it")
     ] = Path("docs"),
+    package: Annotated[str, typer.Option(help="without ENV: the Python package whose environments get pages")] = OURS,
 ) -> None:
     """Write an environment's docs page: spaces, reward, metrics, keywords, tasks, agents."""
     if env is None and out_path.suffix == ".md":
         raise ValueError(f"--out must be a folder where no environment is named, got {str(out_path)!r}.")
-    for env_id in [env] if env is not None else [e.id for e in entries()]:
+    for env_id in [env] if env is not None else _ids_of(package):
         room = room_of(env_id)
         name = room.name if room.entries[0].id == env_id else env_id
         path = out_path if out_path.suffix == ".md" else out_path / f"{name}.md"
@@ -30,3 +34,13 @@ def page(
         path.parent.mkdir(parents=True, exist_ok=True)
         files.write(path, text)
         out.print(str(path), highlight=False, soft_wrap=True)
+
+
+def _ids_of(package: str) -> list[str]:
+    """The environments whose rooms lie in a package; ValueError where it has none."""
+    packages = {e.id: room_of(e.id).package for e in entries()}
+    ids = [env_id for env_id, home in packages.items() if f"{home}.".startswith(f"{package}.")]
+    if not ids:
+        known = sorted({home.partition(".")[0] for home in packages.values()})
+        raise ValueError(unknown("package with environments", package, known))
+    return ids

@@ -9,7 +9,7 @@ import re
 import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from importlib.metadata import entry_points
+from importlib.metadata import distributions, entry_points
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
@@ -54,6 +54,9 @@ def ship(
         str | None, typer.Option("--task", help="the task that they are for; default: the one they were trained for")
     ] = None,
     replace: Annotated[bool, typer.Option("--replace", help="write over weights of the same name")] = False,
+    installed: Annotated[
+        bool, typer.Option("--installed", help="write into the package even if it is installed, not a source checkout")
+    ] = False,
 ) -> None:
     """Turn finished training runs into an agent: copy weights and metadata into a package, and say how to enter it."""
     found = [policy for run in runs for policy in _finished(run)]
@@ -64,7 +67,7 @@ def ship(
     if not re.fullmatch(r"[a-z][a-z0-9_]*", algorithm):
         raise ValueError(f"--name takes lower-case letters, digits and underscores after a letter, got {algorithm!r}.")
     target = package or _package(of.scenario_name)
-    folder = out_dir or _folder(target)
+    folder = out_dir or _folder(target, installed)
     named = {f"{algorithm}-{of.name.split('/', 1)[1]}-s{f.policy.metadata['seed']}": f for f in found}
     if taken := [stem for stem in named if (folder / f"{stem}.npz").exists() and not replace]:
         raise ValueError(f"{folder} holds {', '.join(taken)} already: --replace writes over them.")
@@ -179,8 +182,8 @@ def _package(scenario: str) -> str:
     return next(r.package for r in (room_of(t.env_id) for t in suite.all_tasks(scenario)))
 
 
-def _folder(package: str) -> Path:
-    """The folder of a package's weights; ValueError where it cannot be written to."""
+def _folder(package: str, installed: bool) -> Path:
+    """The folder of a package's weights; ValueError where it cannot be written to, or should not be."""
     try:
         found = importlib.util.find_spec(package)
     except ImportError:
@@ -190,7 +193,22 @@ def _folder(package: str) -> Path:
     home = Path(next(iter(found.submodule_search_locations)))
     if not os.access(home, os.W_OK):
         raise ValueError(f"cannot write into {home}, the package {package}: --out DIR writes into another folder.")
+    if not installed and (owner := _installed_by(home)):
+        raise ValueError(
+            f"{package} in {home} was installed by pip as part of {owner}, and the next installation drops what is "
+            "added: install its source by `pip install -e`, or --out DIR writes into another folder; --installed "
+            "writes there all the same."
+        )
     return home / FOLDER
+
+
+def _installed_by(home: Path) -> str:
+    """The distribution that copied a package's files to where they are, "" where they lie in a source checkout."""
+    for found in distributions():
+        files = found.files if found.read_text("RECORD") else None
+        if any(Path(str(found.locate_file(f))).parent == home for f in files or () if f.suffix == ".py"):
+            return str(found.name)
+    return ""
 
 
 def _play(found: Sequence[Finished], task: Task) -> None:

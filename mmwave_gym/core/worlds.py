@@ -32,6 +32,11 @@ def worlds_of(field: dataclasses.Field[Any]) -> tuple[str, ...]:
     return tuple(field.metadata.get("worlds", ()))
 
 
+def only_with(keyword: str, *values: Any, default: Any, worlds: tuple[str, ...] = ()) -> Any:
+    """The default of a keyword that means something only with these values of another keyword, and in these worlds."""
+    return dataclasses.field(default=default, metadata={"with": (keyword, values), "worlds": worlds})
+
+
 class OneWorld:
     """Base of a configuration whose world is one of several.
 
@@ -57,7 +62,8 @@ class OneWorld:
         raise NotImplementedError
 
     def check_world(self) -> None:
-        """ValueError where a given keyword belongs to another world."""
+        """ValueError where a given keyword belongs to another world, or means nothing with the value of another."""
+        self._check_values()
         by = tuple(self.world.values())
         here = " and ".join(f"{world} ({name}={_short(getattr(self, name))})" for world, name in self.world.items())
         for field in dataclasses.fields(self):  # type: ignore[arg-type]
@@ -68,6 +74,17 @@ class OneWorld:
                 raise ValueError(
                     f"{field.name} belongs to {its} and means nothing in {here}: {todo} "
                     f"(got {field.name}={_short(getattr(self, field.name))})."
+                )
+
+    def _check_values(self) -> None:
+        """ValueError where a given keyword means nothing with the value of the keyword that it depends on."""
+        for field in dataclasses.fields(self):  # type: ignore[arg-type]
+            keyword, values = field.metadata.get("with", ("", ()))
+            if keyword and field.name in self.given and getattr(self, keyword) not in values:
+                needed = " or ".join(f"{keyword}={value!r}" for value in values)
+                raise ValueError(
+                    f"{field.name} means nothing with {keyword}={_short(getattr(self, keyword))}: it needs {needed}; "
+                    f"leave it out (got {field.name}={_short(getattr(self, field.name))})."
                 )
 
     def own_keywords(self) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from outside_packages import RELAY, install
 
 from mmwave_gym.agents.files import load_policy, save_policy
 from mmwave_gym.agents.networks import Network
@@ -96,6 +97,22 @@ def test_a_package_outside_this_repository(tmp_path: Path, monkeypatch: pytest.M
     assert '"their_cells.learned:Ppo"' in text
     assert ship(tmp_path / "run", "--package", "no_such_package") == 2
     assert "there is no package 'no_such_package'" in capsys.readouterr().err
+
+
+def test_an_installed_package_is_not_written_into_unless_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    site = install(tmp_path / "site", RELAY)
+    monkeypatch.syspath_prepend(str(site))
+    weights, before = site / "relay_gym/weights", sorted((site / "relay_gym/weights").iterdir())
+    words = (run(tmp_path / "run", 5), "--package", "relay_gym")
+    assert ship(*words) == 2
+    text = capsys.readouterr().err
+    assert "was installed by pip as part of relay-gym" in text
+    assert len(text.strip().splitlines()) == 1
+    assert sorted(weights.iterdir()) == before
+    assert ship(*words, "--installed") == 0
+    assert (weights / "ppo-n3-cost10-s5.npz").exists()
 
 
 @pytest.mark.parametrize(

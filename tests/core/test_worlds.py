@@ -11,7 +11,7 @@ import pytest
 
 from mmwave_gym.benchmark.suite import all_tasks
 from mmwave_gym.core.registration import make_registered
-from mmwave_gym.core.worlds import OneWorld, only_in
+from mmwave_gym.core.worlds import OneWorld, only_in, only_with
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -87,6 +87,49 @@ def test_a_configuration_can_be_replaced():
         dataclasses.replace(streets, wet=False)
     with pytest.raises(ValueError, match="room_m belongs to the room"):
         dataclasses.replace(Config(room_m=3.0), file="a")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Rainy(Config):
+    """The wind of a room, or of streets where it blows."""
+
+    wind: str = "none"
+    wind_mps: float = only_with("wind", "steady", "gusts", default=5.0, worlds=("streets",))
+
+
+@pytest.mark.parametrize(
+    ("keywords", "message"),
+    [
+        ({"file": "a", "wind_mps": 5.0}, r"means nothing with wind='none': it needs wind='steady' or wind='gusts'; le"),
+        ({"wind": "steady", "wind_mps": 7.0}, r"wind_mps belongs to streets and means nothing in the room \(file=None"),
+    ],
+)
+def test_a_keyword_that_needs_a_value_of_another_is_refused_without_it(keywords, message):
+    with pytest.raises(ValueError, match=message):
+        Rainy(**keywords)
+
+
+def test_a_keyword_that_needs_a_value_of_another_is_taken_with_it():
+    windy = Rainy(file="a", wind="gusts", wind_mps=7.0)
+    assert windy.own_keywords()["wind_mps"] == 7.0
+    assert dataclasses.replace(windy, wind="none", wind_mps=5.0) == Rainy(file="a")
+    with pytest.raises(ValueError, match=r"wind_mps means nothing with wind='none': .*\(got wind_mps=7\.0\)"):
+        dataclasses.replace(windy, wind="none")
+
+
+@pytest.mark.parametrize(
+    "keywords",
+    [
+        {"shadowing": "none", "shadowing_db": 8.0},
+        {"shadowing": "static", "shadowing_correlation_m": 6.0},
+        {"shadowing": "independent", "shadowing_correlation_m": 9.0},
+    ],
+    ids=str,
+)
+def test_shadowing_that_is_not_there_has_no_numbers(keywords):
+    name = list(keywords)[1]
+    with pytest.raises(ValueError, match=rf"{name} means nothing with shadowing='.*': it needs shadowing='correlated'"):
+        make_registered("MmwaveHandover-v0", **keywords)
 
 
 @pytest.mark.parametrize("task", [t for t in all_tasks() if not t.missing_data], ids=lambda task: task.name)

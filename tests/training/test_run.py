@@ -12,7 +12,8 @@ pytest.importorskip("stable_baselines3", reason="the extra mmwave-gym[train] is 
 
 from rich.console import Console
 
-from mmwave_baselines.association.training.turns import Turns
+from mmwave_baselines.association.training.turns import Turns, train as train_turns
+from mmwave_baselines.handover.training.a3c import train as train_a3c
 from mmwave_baselines.handover.training.a3c_run import A3c
 from mmwave_baselines.power_allocation.training.unfolded import Unfolded
 from mmwave_baselines.training.command import Command
@@ -52,6 +53,22 @@ def test_a_directory_is_new_or_resumed(kind: type[Command], env_id: str, tmp_pat
         opened(kind, env_id, tmp_path / "file/run")
 
 
+@pytest.mark.parametrize(
+    ("kind", "env_id", "name", "script"),
+    [
+        (A3c, "MmwaveHandover-v0", "checkpoint.npz", train_a3c),
+        (Turns, "MmwaveAssociation-v0", "checkpoint.pt", train_turns),
+    ],
+)
+@pytest.mark.parametrize("text", ["", "no checkpoint"])
+def test_a_damaged_checkpoint_is_said_to_be_so(
+    kind: type[Command], env_id: str, name: str, script: Any, text: str, tmp_path: Path
+) -> None:
+    Run(kind(env_id=env_id, out=str(tmp_path)), name, QUIET).checkpoint.write_text(text)
+    with pytest.raises(BadRun, match=rf"{name} is damaged \(.+\): begin again with another --out\.$"):
+        script(kind(env_id=env_id, out=str(tmp_path), resume=True), QUIET)
+
+
 @each
 def test_the_default_directory_says_what_is_trained(
     kind: type[Command], env_id: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -81,7 +98,7 @@ def test_scalars_and_files_of_parts(tmp_path: Path) -> None:
     [
         (Turns, "MmwaveHandover-v0", "train.turns plays association only"),
         (Unfolded, "MmwaveHandover-v0", "train.unfolded allocates powers"),
-        (A3c, "MmwaveAssociation-v0", "train.a3c plays handover only"),
+        (A3c, "MmwaveAssociation-v0", "train.a3c plays handover and streets only"),
         (Ppo, "MmwaveHandover-v9", "Did you mean 'MmwaveHandover-v0'|unknown environment 'MmwaveHandover-v9'"),
     ],
 )

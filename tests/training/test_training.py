@@ -156,6 +156,13 @@ def test_resuming_what_is_done_saves_it_again(tmp_path, capsys):
     assert "holds a run already" in capsys.readouterr().err
     assert run("ppo", ENV, "--steps=128", "--gamma=0.5", *PPO, "--resume", out=out) == 2
     assert "--gamma was 0.998, is 0.5" in capsys.readouterr().err
+    whole = (out / "checkpoint.zip").read_bytes()
+    for damaged in (b"", b"no archive", whole[: len(whole) // 2], whole.replace(b"data", b"dust")):
+        (out / "checkpoint.zip").write_bytes(damaged)
+        assert run("ppo", ENV, "--steps=128", *PPO, "--resume", out=out) == 2
+        text = capsys.readouterr().err
+        assert f"{out / 'checkpoint.zip'} is damaged (" in text
+        assert len(text.strip().splitlines()) == 1
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,7 @@ from mmwave_gym.core.files import write
 from mmwave_gym.core.scenario import ObservationFields
 
 A = TypeVar("A", bound=Command)
+T = TypeVar("T")
 
 
 class BadRun(ValueError):
@@ -108,6 +109,15 @@ class Run(Generic[A]):
         if changed := [k for k in given if k not in self.args.may_change and given[k] != before.get(k)]:
             changes = ", ".join(f"--{k.replace('_', '-')} was {before.get(k)!r}, is {given[k]!r}" for k in changed)
             raise BadRun(f"the run in {self.out} had other arguments: {changes}.")
+
+    def restored(self, read: Callable[[Path], T]) -> T:
+        """What `read` makes of the checkpoint. Raises BadRun where it is damaged: reading may then raise anything."""
+        try:
+            return read(self.checkpoint)
+        except Exception as error:
+            what, *_ = [line.strip() for line in str(error).splitlines() if line.strip()] or [""]
+            reason = f"{type(error).__name__}: {what[:100]}" if what else type(error).__name__
+            raise BadRun(f"{self.checkpoint} is damaged ({reason}): begin again with another --out.") from error
 
     def tell(self, text: str) -> None:
         """A line beside standard output."""

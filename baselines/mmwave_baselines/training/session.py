@@ -195,7 +195,7 @@ def _model(run: Run[A], build: Build[A]) -> tuple[Any, Environment]:
     environment = Environment(args, task, args.seed)
     model = build(args, environment.venv)
     if args.resume:
-        model = type(model).load(run.checkpoint, device="cpu")
+        model = run.restored(lambda checkpoint: type(model).load(checkpoint, device="cpu"))
         # Other episodes than those it has seen: no environment has had as many as steps were taken.
         environment = Environment(args, task, args.seed, first_episode=model.num_timesteps)
         model.set_env(environment.venv)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mmwave_gym.core.checks import at_least, between, interval, one_of, probabilities
-from mmwave_gym.core.worlds import OneWorld, only_in
+from mmwave_gym.core.worlds import OneWorld, only_in, only_with
 from mmwave_gym.links.matrix import LinkMatrix
 
 PAPER_WORLD, LINK_MATRIX = "the paper's world", "a link matrix"
@@ -46,9 +46,11 @@ class HandoverConfig(OneWorld):
     """Whether the speed is drawn once per "ue" or anew per "slot"."""
     shadowing: str = only_in(PAPER_WORLD, default="correlated")
     """"correlated" (one map per cell), "static" (one value per cell), "independent" (new every slot) or "none"."""
-    shadowing_db: float = only_in(PAPER_WORLD, default=8.0)
+    shadowing_db: float = only_with(
+        "shadowing", "correlated", "static", "independent", default=8.0, worlds=(PAPER_WORLD,)
+    )
     """Standard deviation of shadowing in dB (paper: 8)."""
-    shadowing_correlation_m: float = only_in(PAPER_WORLD, default=6.0)
+    shadowing_correlation_m: float = only_with("shadowing", "correlated", default=6.0, worlds=(PAPER_WORLD,))
     """Distance in metres over which the correlation falls to 1/e."""
     fading: str = only_in(PAPER_WORLD, default="seen")
     """Rayleigh fading: "seen" by controller and reward, "averaged" for the controller, or "none"."""

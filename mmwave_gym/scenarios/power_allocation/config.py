@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.special import pdtrc
 
 from mmwave_gym.core.checks import at_least, between, interval, one_of
-from mmwave_gym.core.worlds import OneWorld, only_in
+from mmwave_gym.core.worlds import OneWorld, only_in, only_with
 from mmwave_gym.scenarios.power_allocation.rewards import REWARDS
 
 LIGHT_MPS = 3e8  # as in the authors' code
@@ -92,7 +92,7 @@ class PowerAllocationConfig(OneWorld):
     """Powers to choose from, equally spaced in dBm (authors' code); None: any, a Box."""
     action: str = "power"
     """Meaning of an action without levels: the "power" in dBm, or its "change" in dB, at most `change_db`."""
-    change_db: float = 13.0
+    change_db: float = only_with("action", "change", default=13.0)
     """Greatest change a slot with `action="change"`."""
     observation: str = "ring"
     """What a base station sees: its "ring" around the cluster's head (paper), or "local": also own power, capacity,
@@ -100,7 +100,7 @@ class PowerAllocationConfig(OneWorld):
     reward: str | RewardFunction = "paper"
     """"paper" (eq. 7), "exponential" (EXP-Q), "team" (the sum of utilities), "difference" (own utility minus what the
     base station's power costs the others), or a function of capacities (N, A) and the required one, in bit/s/Hz."""
-    penalty: float = 5.0
+    penalty: float = only_with("reward", "team", "difference", default=5.0)
     """Utility = capacity - `penalty` * max(0, required capacity - capacity), in bit/s/Hz (ours)."""
     feasible: str = "any"
     """"only" draws worlds in which all UEs can be satisfied at once, "not" those in which they cannot."""

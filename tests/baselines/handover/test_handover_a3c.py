@@ -649,7 +649,7 @@ def test_a_resumed_asynchronous_run_goes_on_with_other_worlds(tmp_path):
         (["MmwaveHandover-v0", "--ues", "1"], "--ues must be at least 2 to be clustered"),
         (["MmwaveHandover-v0", "--seed", "-1"], "--seed must be at least 0, got -1"),
         (["MmwaveHandover-v0", "--gamma", "1.5"], "--gamma in"),
-        (["MmwaveCellSelection-v0"], "train.a3c plays handover only"),
+        (["MmwaveCellSelection-v0"], "train.a3c plays handover and streets only"),
         (["MmwaveHandover-v0", "--set", "mobility=A9"], "mobility must be one of"),
         ([], "name an environment"),
     ],

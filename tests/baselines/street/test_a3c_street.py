@@ -245,7 +245,7 @@ def test_a_resumed_run_goes_on_with_other_worlds(tmp_path, monkeypatch) -> None:
         (["MmwaveStreet-v0", "--units", "0"], "--units must be at least 1, got 0"),
         (["MmwaveStreet-v0", "--entropy", "-1"], "--entropy must be at least 0, got -1.0"),
         (["MmwaveStreet-v0", "--set", "users=tram"], "users must be one of 'car', 'pedestrian', got 'tram'"),
-        (["MmwaveCellSelection-v0"], "train.a3c plays handover only"),
+        (["MmwaveCellSelection-v0"], "train.a3c plays handover and streets only"),
     ],
 )
 def test_bad_input_ends_with_one_line(tmp_path, capsys, words, fault) -> None:

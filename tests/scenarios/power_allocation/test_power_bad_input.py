@@ -65,6 +65,9 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"shadowing_db": 61.0}, r"shadowing_db must be between 0 and 60, got 61\.0"),
     ({"ue_radius_m": 0.5}, r"ue_radius_m must be at least 1, got 0\.5"),
     ({"change_db": 0.0, "levels": None, "action": "change"}, r"change_db must be above 0, got 0\.0"),
+    ({"change_db": 13.0}, r"change_db means nothing with action='power': it needs action='change'; leave it out"),
+    ({"penalty": 9.0}, r"penalty means nothing with reward='paper': it needs reward='team' or reward='difference'; "),
+    ({"penalty": 9.0, "reward": "exponential"}, r"penalty means nothing with reward='exponential': it needs "),
     (
         {"layout": "poisson", "num_bs": 14},
         r"num_bs belongs to the authors' rows and .* a Poisson network \(layout='poi",
@@ -143,7 +146,7 @@ def test_worlds_that_are_never_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
         {**NETWORK, "side_m": 1.0},
         {**NETWORK, "density_per_km2": 1e-9},
         {"qos_sinr": 0.5, "reward": "team"},
-        {"shadowing_db": 0.0, "nlos_slope_db": 0.0, "penalty": 0.0},
+        {"shadowing_db": 0.0, "nlos_slope_db": 0.0, "penalty": 0.0, "reward": "team"},
     ],
     ids=str,
 )

@@ -282,7 +282,7 @@ def train(args: Turns, console: Console) -> Path:
     learner = Learner(args, worlds)
     began, iteration, due = time.time(), 0, 0
     if args.resume:
-        iteration = _restore(learner, run.checkpoint)
+        iteration = run.restored(lambda checkpoint: _restore(learner, checkpoint))
     elif args.imitate:
         loss = learner.imitate()
         run.tell(f"imitated {args.imitate}: cross-entropy {loss:.4f}, {time.time() - began:.0f} s")

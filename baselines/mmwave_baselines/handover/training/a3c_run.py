@@ -78,7 +78,7 @@ class A3c(Command):
                 )
             return
         if scenario.name != "handover":
-            raise ValueError(f"train.a3c plays handover only, {task.name} is of {scenario.name}.")
+            raise ValueError(f"train.a3c plays handover and streets only, {task.name} is of {scenario.name}.")
         if [f.name for f in scenario.fields] != ["rsrq_db", "serving"] or scenario.masked:
             raise ValueError(
                 f"train.a3c needs RSRQ and the serving cell alone, as in the paper's world, not {task.name}."
@@ -149,12 +149,15 @@ class A3cRun(Run[A3c], Generic[W]):
         self.eras = np.zeros(args.workers, np.int64)
         self.delays = np.zeros(MOST_DELAY, np.int64)
         if args.resume:
-            with np.load(self.checkpoint, allow_pickle=False) as saved:
-                self.server = Server(self.worlds.shape, saved["weights"], saved["mean_square"])
-                self.steps, self.eras, self.delays = int(saved["steps"]), saved["eras"], saved["delays"]
+            self.server = self.restored(self._read)
             self.due = (self.steps // max(args.eval_every, 1) + 1) * args.eval_every
         else:
             self.server = self._begin()
+
+    def _read(self, checkpoint: Path) -> Server:
+        with np.load(checkpoint, allow_pickle=False) as saved:
+            self.steps, self.eras, self.delays = int(saved["steps"]), saved["eras"], saved["delays"]
+            return Server(self.worlds.shape, saved["weights"], saved["mean_square"])
 
     def _begin(self) -> Server:
         server = Server.fresh(self.worlds.shape, self.args.seed)

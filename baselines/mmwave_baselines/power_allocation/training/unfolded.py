@@ -190,7 +190,7 @@ def train(args: Unfolded, console: Console) -> list[Path]:
     run = Run(args, "checkpoint.pt", console)
     learner = Learner(args, run.task, run.tell)
     if args.resume:
-        _restore(learner, run.checkpoint)
+        run.restored(lambda checkpoint: _restore(learner, checkpoint))
     began, first = time.time(), learner.steps
     results: list[dict[str, float]] = []
     while learner.steps < args.steps:
