@@ -43,9 +43,11 @@ class SharedCellsConfig:
     horizon: int = 20
     power_levels: int = 1
     """Above 1 an action is a pair: cell and power level."""
+    action: str = "cell"
+    """A "cell" (with a power where there are levels), a number of type "float64", or a "grid" of which one counts."""
 
     def __post_init__(self) -> None:
-        for name, low in {"num_ues": 1, "num_cells": 2, "horizon": 2, "power_levels": 1}.items():
+        for name, low in {"num_ues": 1, "num_cells": 2, "horizon": 1, "power_levels": 1}.items():
             at_least(name, getattr(self, name), low, integer=True)
 
 
@@ -78,7 +80,11 @@ class SharedCells(Scenario[SharedCellsEpisodes, SharedCellsState]):
         self.action_space = spaces.Discrete(c.num_cells)
         if c.power_levels > 1:
             self.action_space = spaces.MultiDiscrete([c.num_cells, c.power_levels])
-        per = "choice" if c.power_levels == 1 else ""
+        if c.action == "float64":
+            self.action_space = spaces.Box(0.0, c.num_cells - 1.0, (1,), np.float64)
+        elif c.action == "grid":
+            self.action_space = spaces.MultiDiscrete(np.array([[c.num_cells, 2], [3, 4]]))
+        per = "choice" if isinstance(self.action_space, spaces.Discrete) else ""
         self.fields = ObservationFields(
             (
                 Field("snr", c.num_cells, 0.0, 100.0, "1", "linear SNR of each cell", per=per),
@@ -105,6 +111,8 @@ class SharedCells(Scenario[SharedCellsEpisodes, SharedCellsState]):
     def step(self, episodes: SharedCellsEpisodes, state: SharedCellsState, action: NDArray[Any]) -> Outcome:
         c = self.config
         chosen, power = action, 1.0
+        if c.action != "cell":
+            chosen = np.rint(action.reshape(*action.shape[:2], -1)[..., 0]).astype(np.int64)
         if c.power_levels > 1:
             chosen, power = action[..., 0], (1.0 + action[..., 1]) / c.power_levels
         envs = np.arange(len(state.slot))[:, None]

@@ -68,6 +68,20 @@ def test_check_scenario_passes_and_names_what_fails(small_scenarios, monkeypatch
         check_scenario("shared_cell")
 
 
+@pytest.mark.parametrize(
+    ("keywords", "skipped"),
+    [
+        ({"action": "float64"}, []),
+        ({"action": "grid"}, ["Stable-Baselines3 knows no MultiDiscrete of more than one dimension"]),
+        ({"horizon": 1}, ["Gymnasium's checker refuses environments that truncate after one step"]),
+    ],
+    ids=str,
+)
+def test_check_scenario_takes_what_gymnasium_allows(small_scenarios, keywords, skipped) -> None:
+    found = check_scenario("shared_cells", **{"num_ues": 2, "horizon": 6, **keywords})
+    assert [reason.rpartition(": ")[2] for reason in found] == skipped
+
+
 def test_without_any_seed_episodes_differ() -> None:
     firsts = [gymnasium.make(HANDOVER.env_id, horizon=2).reset()[0].tobytes() for _ in range(3)]
     assert len(set(firsts)) == 3

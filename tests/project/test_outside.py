@@ -139,9 +139,8 @@ for agent in ("random", "max-min", "oracle", "ppo"):
 def test_pages_are_those_of_one_package(site: Path, tmp_path: Path) -> None:
     says(site, tmp_path, ["page", "--package", "relay_gym", "--out", "theirs"], ["page", "--out", "ours"])
     assert {p.name for p in (tmp_path / "theirs").iterdir()} == {"relay.md"}
-    assert {p.stem for p in (tmp_path / "ours").iterdir()} == {
-        p.stem for p in (Path(__file__).parents[2] / "docs/environments").glob("*.md")
-    }
+    pages = Path(__file__).parents[2] / "docs/environments"
+    assert {p.name for p in (tmp_path / "ours").iterdir()} == {p.name for p in pages.glob("*.md")}
     done = cli(site, tmp_path, "page", "--package", "relay_gim", "--out", "theirs")
     assert done.returncode == 2
     assert "unknown package with environments 'relay_gim'. Did you mean 'relay_gym'?" in done.stderr

@@ -87,7 +87,7 @@ def scripted(space: Any, u: Any, mask: Any = None) -> Any:
         return (allowed.cumsum(axis=1) > rank[:, None]).argmax(axis=1)
     parts = (u[:, None] * 7.0 ** np.arange(1, 1 + np.prod(space.shape))) % 1.0
     if isinstance(space, spaces.MultiDiscrete):
-        return (parts * space.nvec).astype(np.int64)
+        return (parts.reshape(len(u), *space.shape) * space.nvec).astype(np.int64)
     return space.low + parts.reshape(len(u), *space.shape) * (space.high.astype(np.float64) - space.low)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import gymnasium
 import numpy as np
+from gymnasium import spaces
 from gymnasium.envs.registration import EnvSpec
 from gymnasium.error import ResetNeeded
 from gymnasium.utils.env_checker import check_env
@@ -113,6 +114,8 @@ def next_step_mode_ignores_the_action_of_a_copy_that_restarts(case: Case) -> Non
 
 
 def gymnasium_checker(case: Case) -> None:
+    if case.make_scenario().horizon == 1:
+        raise unittest.SkipTest("Gymnasium's checker refuses environments that truncate after one step")
     env = case.make()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -143,10 +146,14 @@ def every_declared_render_mode_works(case: Case) -> None:
 
 
 def sb3_checker(case: Case) -> None:
+    space = case.make_scenario().action_space
+    if isinstance(space, spaces.MultiDiscrete) and space.nvec.ndim > 1:
+        raise unittest.SkipTest("Stable-Baselines3 knows no MultiDiscrete of more than one dimension")
     checker = needs("stable_baselines3.common.env_checker", "train")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         warnings.filterwarnings("ignore", ".*recommend (you )?(to )?us.*symmetric and normalized.*")
+        warnings.filterwarnings("ignore", ".*action space has dtype float64, we recommend.*")
         checker.check_env(case.make().unwrapped, warn=True, skip_render_check=True)
 
 
@@ -252,8 +259,9 @@ def environments_can_be_copied_and_sent(case: Case) -> None:
     assert same(expected, play(rebuilt, 2, steps))
     assert same(expected, play(pickle.loads(pickle.dumps(env.spec)).make(), 2, steps))
     env.reset()
-    env.step(env.action_space.sample())
-    twin = copy.deepcopy(env)  # in the middle of an episode
+    if case.make_scenario().horizon > 1:
+        env.step(env.action_space.sample())
+    twin = copy.deepcopy(env)  # in the middle of an episode, where it has one
     for _ in range(steps):
         action = env.action_space.sample()
         one, two = env.step(action), twin.step(action)
