@@ -183,7 +183,8 @@ def placed(
 ) -> tuple[tuple[str, ...], FloatArray]:
     """Sites by rule: at stops, most served first, then at corners, most driven first, each `spacing_m` from the others.
 
-    Ours: masts at stops have power and fibre, and a corner sees two streets. Returns names and places (S, 2).
+    Ours: masts at stops have power and fibre, and a corner sees two streets. stops_m (stops, 2), size_m (2,).
+    Returns names and places (S, 2) in metres.
     """
     inside = ((stops_m >= 0.0) & (stops_m <= size_m)).all(axis=1)
     corners_m = _corners(knots)

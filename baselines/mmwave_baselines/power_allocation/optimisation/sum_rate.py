@@ -41,8 +41,8 @@ def wmmse_iteration(
 ) -> FloatArray:
     """Powers in mW after `iterations` of weighted MMSE from the amplitudes `high`; (N, A), or (A,) of one network.
 
-    interference: p to F p + eta, mW. charged: x to F' x. low, high: least and greatest amplitudes, sqrt(mW). All arrays
-    have the shape of the powers; `low` may be a scalar. Source: as `wmmse`.
+    interference: p to F p + eta, mW. charged: x to F' x, in the unit of x. low, high: least and greatest amplitudes,
+    sqrt(mW). All arrays have the shape of the powers; `low` may be a scalar. Source: as `wmmse`.
     """
     amplitude = high
     for _ in range(iterations):
