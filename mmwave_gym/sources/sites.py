@@ -66,6 +66,7 @@ class _Anywhere:
         self.degrees, self.size_m = degrees, np.full(2, np.inf)
 
     def metres(self, place: FloatArray) -> FloatArray:
+        """Places (n, 2) in metres: 0, whatever the given ones (n, 2) in degrees are."""
         return np.zeros_like(place)
 
 

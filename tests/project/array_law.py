@@ -28,7 +28,7 @@ SHAPE = re.compile(
 )
 SUFFIX = re.compile(r"_(?:m|s|hz|bps|m?w|dbm?|dbi|mbps|mps|bps_hz|bits?_per_hz|m?bits|ms|rad|deg|per_s|kmh)$")
 UNIT = re.compile(
-    r"(?<![\w/])(?:dB[mi]?|m?W|m|m/s|km/h|m²|s|ms|k?Hz|[MGk]?bit(?:/s)?(?:/Hz)?|1/s|%|rad|metres|slots)(?![\w/])|\bln\b|"
+    r"(?<![\w/])(?:dB[mi]?|m?W|m|m/s|km/h|m²|s|ms|k?Hz|[MGk]?bit(?:/s)?(?:/Hz)?|1/s|%|rad|metres|degrees|steps|slots)(?![\w/])|\bln\b|"
     r"\bin seconds\b|\bunits?\b"
 )
 UNITLESS = re.compile(

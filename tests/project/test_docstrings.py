@@ -15,7 +15,11 @@ import mmwave_baselines
 import mmwave_gym
 import train
 
-NOT_OURS = ("reset", "step", "step_async", "step_wait", "render")  # documented by the API that asks for them
+GYMNASIUM, SB3 = (
+    ("reset", "step", "step_async", "step_wait", "render"),
+    ("forward", "evaluate_actions", "get_distribution"),
+)
+NOT_OURS = GYMNASIUM + SB3  # documented by the libraries that ask for them
 NDArray = Float64Array = Int64Array = "the annotations of the samples are texts"
 
 

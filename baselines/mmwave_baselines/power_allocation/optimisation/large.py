@@ -65,7 +65,7 @@ class Large:
         return np.asarray((heard + np.multiply.outer(power_mw.mean(axis=0), self._far)).T)
 
     def charged(self, price: FloatArray) -> FloatArray:
-        """F' x for x (A,) or (A, K), of the same shape and unit.
+        """F' x for prices x (A,) or (A, K), of the same shape and unit.
 
         It is what 1 mW of each base station costs at prices x a mW of interference.
         """
@@ -146,9 +146,9 @@ def penalty_optimum(
 ) -> FloatArray:
     """Powers (A,) mW of one network of any size: Adam in ln p from full power on the sum rate less a penalty.
 
-    own_gain (A,); noise_mw and far_gain: scalar or (A,); see `Large`. The penalty is `weight` x sum of max(0, log2(1 +
-    q (1 + margin)) - C): users whom nothing can satisfy cost it little, so it needs no admission. Best known, not a
-    bound. Of all steps the one with the greatest penalised sum is returned.
+    gain (A, A), sparse; own_gain (A,); noise_mw and far_gain: scalar or (A,); see `Large`. The penalty is `weight` x
+    sum of max(0, log2(1 + q (1 + margin)) - C): users whom nothing can satisfy cost it little, so it needs no
+    admission. Best known, not a bound. Of all steps the one with the greatest penalised sum is returned.
     """
     network = Large(
         gain=gain, own_gain=own_gain, noise_mw=noise_mw, qos_sinr=qos_sinr, power_mw=power_mw, far_gain=far_gain

@@ -124,7 +124,10 @@ class _Barrier:
         self.floor, self.ceiling = np.log(network.power_mw)
 
     def at(self, y: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-        """Powers, interference (N, A), slacks (3, N, A) of target, ceiling, floor (1 if none), sum ln(1 + SINR)."""
+        """Powers, interference (N, A), slacks (3, N, A) of target, ceiling, floor (1 if none), sum ln(1 + SINR).
+
+        y (N, A): ln of powers in mW.
+        """
         present = self.network.present
         power = np.where(present, np.exp(y), 0.0)
         load = interference(self.network, power)
@@ -136,7 +139,10 @@ class _Barrier:
     def newton(
         self, point: tuple[FloatArray, ...], dual: FloatArray, barrier: FloatArray
     ) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Step of y, gradient of the merit (N, A), and step of the duals (3, N, A)."""
+        """Step of y, gradient of the merit (N, A), and step of the duals (3, N, A).
+
+        point: what `at` returns, powers in mW (N, A) first. barrier (N,): weight of the logarithms.
+        """
         power, load, slack, _ = point
         shares = self.network.coupling * (power[:, None, :] / load[:, :, None])
         back = shares.swapaxes(1, 2)
