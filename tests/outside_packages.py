@@ -62,7 +62,7 @@ import contextlib, io, json, sys
 from mmwave_gym.cli import main
 said = []
 for words in json.loads(sys.argv[1]):
-    sys.argv[1:] = words
+    sys.argv = ["mmwave-gym", *words]
     out, err, code = io.StringIO(), io.StringIO(), 0
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         try:

@@ -1,7 +1,7 @@
 """Agents: what one is, how it is found, loaded and played. Called, it lists their names:
 
-mmwave_gym.agents("handover")     # ["a2c", "a3", …]
-mmwave_gym.agents.check_agent(MyAgent(), "handover/a1-beta25")
+mmwave_gym.agents("relay")     # names of the agents found: ["random", "strongest", …]
+mmwave_gym.agents.check_agent(MyAgent(), "relay/four")
 """
 
 from __future__ import annotations

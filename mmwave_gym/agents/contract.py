@@ -3,7 +3,7 @@
 ```python
 from mmwave_gym.agents import check_agent
 
-check_agent(MyAgent(), "handover/a1-beta25")     # returns, or raises an AgentError that says what is wrong
+check_agent(MyAgent(), "relay/four")     # returns, or raises an AgentError that says what is wrong
 ```
 
 The agent plays a few steps, and all that it is shown is recorded. Then it is shown the same again: in another order, in

@@ -218,7 +218,10 @@ def _sigmoid(x: Any) -> Any:
 
 
 def pooled(hidden: Float32Array, mask: NDArray[np.bool_] | None) -> tuple[Float32Array, Float32Array]:
-    """Mean and maximum over the allowed choices: (rows, choices, features) to twice (rows, features)."""
+    """Mean and maximum over the choices that a mask (rows, choices) allows.
+
+    hidden (rows, choices, features), to twice (rows, features); none has a unit.
+    """
     if mask is None:
         return hidden.mean(axis=1), hidden.max(axis=1)
     allowed = mask[..., None]

@@ -131,7 +131,10 @@ class Policy:
         episode_start: NDArray[np.bool_] | None = None,
         deterministic: bool = True,
     ) -> tuple[NDArray[Any], Any]:
-        """Actions for raw observations (rows, features) and the new state; also of one row without its axis."""
+        """Actions for raw observations (rows, features) and episode starts (rows,), and the new state.
+
+        Also of one row without its axis.
+        """
         observation = np.asarray(observation)
         if observation.ndim == 1:
             action, state = self.predict(observation[None], state, episode_start, deterministic)

@@ -37,7 +37,10 @@ class Frame:
     elapsed_s: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
 
     def experience(self) -> dict[str, NDArray[Any]]:
-        """The arguments of `learn` for this step, (num_envs, num_agents, …), and `elapsed_s`, (num_envs,)."""
+        """The arguments of `learn`: observations, actions, rewards (num_envs, num_agents, …).
+
+        With them stands `elapsed_s` (num_envs,).
+        """
         names = {"observation": self.observation, "action": self.action, "reward": self.reward}
         return {**names, "next_observation": self.following, "done": self.done, "elapsed_s": self.elapsed_s}
 
@@ -60,7 +63,7 @@ class RecordedView(View):
         """Are environments shown as they are after that step?"""
 
     def shown(self, what: str) -> NDArray[Any]:
-        """The array `what` of the frames that are shown now, (n, …)."""
+        """The array `what` of the frames that are shown now, (n, …), in its unit."""
         steps = zip(self.at.tolist(), self.envs.tolist(), strict=True)
         seen = np.stack([getattr(self.frames[t], what)[c] for t, c in steps])
         if self._mixed and seen.ndim > 1:
@@ -113,7 +116,7 @@ class Play:
         return np.random.default_rng([_CHANCE, copy, slot])
 
     def predict(self, observation: NDArray[Any], started: NDArray[np.bool_]) -> Any:
-        """The agent's unchecked answer to observations (n, num_agents, features) and starts (n, num_agents)."""
+        """The agent's unchecked answer to observations (n, num_agents, features) and those started (n, num_agents)."""
         rows = self.view.num_rows
         given = {"observation": observation.reshape(rows, -1).copy(), "episode_start": started.ravel().copy()}
         self.calls = [Call("predict", {name: a.copy() for name, a in given.items()}), Call("predict", given)]
@@ -125,7 +128,10 @@ class Play:
         return answer
 
     def learn(self, experience: dict[str, NDArray[Any]]) -> None:
-        """Let an agent that learns learn from an experience: arrays (n, num_agents, …), `elapsed_s` (n,)."""
+        """Let an agent that learns learn from an experience: observations, actions, rewards (n, num_agents, …).
+
+        With them stands `elapsed_s` (n,).
+        """
         rows = self.view.num_rows
         elapsed_s = np.repeat(experience["elapsed_s"], self.view.num_agents)
         given = {name: a.reshape(rows, *a.shape[2:]).copy() for name, a in experience.items() if name != "elapsed_s"}

@@ -33,7 +33,7 @@ def is_file(agent: str) -> bool:
 
 
 def agents(scenario: str | None = None) -> list[str]:
-    """Names of the agents found: "a3", … of a scenario, or "handover/a3", … of all. ValueError: unknown scenario."""
+    """Names of the agents found: "random", … of a scenario, or "relay/random", … of all. ValueError: unknown one."""
     if scenario is None:
         return list(_found())
     rooms.room(scenario)

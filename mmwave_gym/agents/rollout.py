@@ -122,7 +122,7 @@ class Rollout:
     def first_episodes(self) -> Iterator[tuple[Outcome, NDArray[np.bool_]]]:
         """Step every environment to its first end.
 
-        Yields each step's outcome, and (N,), True for each environment that played in it.
+        Yields and returns with each step's outcome (N,): True for each environment that played in it.
         """
         playing = np.ones(self.batch.num_envs, bool)
         while playing.any():

@@ -166,7 +166,7 @@ class Rule:
         episode_start: NDArray[np.bool_] | None = None,
         deterministic: bool = True,
     ) -> tuple[NDArray[Any], RuleState]:
-        """Actions (rows, …) for observations (rows, features), and the state to go on with."""
+        """Actions (rows, …) and the next state, for observations (rows, features) and episode starts (rows,)."""
         now: RuleState = begun(state, self)
         observation = np.asarray(observation)
         if observation.ndim == 1:

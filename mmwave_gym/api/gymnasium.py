@@ -63,6 +63,7 @@ class _Others:
             self._memory = self.policy.begin(view, self._rng)
 
     def restarted(self, envs: NDArray[np.intp]) -> None:
+        """Begin a new episode in the environments `envs` (n,)."""
         self._started.reshape(self._batch.num_envs, -1)[envs] = True
         if self._rng is not None:
             self._rng.restart(envs, self._generators(envs))

@@ -78,7 +78,7 @@ class Results:
         return (task, agent) in self._index
 
     def values(self, task: str, agent: str, metric: str) -> Float64Array:
-        """(seed, episode): a metric of the episodes that all seeds played."""
+        """(seed, episode): a metric, in its unit, of the episodes that all seeds played."""
         runs = [{row["episode"]: row[metric] for row in run.episodes} for run in self.runs_of(task, agent)]
         return Sample.of(runs).values
 

@@ -68,7 +68,10 @@ def align(*samples: Sample) -> list[Float64Array]:
 
 
 def mean_interval(values: Float64Array) -> Interval:
-    """Return the mean of ``values (seed, episode)`` with its interval, hierarchical over several seeds."""
+    """Return the mean of ``values (seed, episode)`` with its interval, in their unit.
+
+    The interval is hierarchical over several seeds.
+    """
     return _interval(float(values.mean()), _replicates(values, _SEEDS), [values], values.mean(axis=0))
 
 
@@ -81,7 +84,7 @@ def column_interval(rows: Sequence[Mapping[str, Any]], name: str) -> Interval | 
 def difference_interval(values: Float64Array, other: Float64Array) -> Interval:
     """Return the mean of ``values - other`` with its interval, paired by episode.
 
-    Both are ``(seed, episode)`` over the same episodes; their numbers of seeds may differ.
+    Both are ``(seed, episode)`` over the same episodes, in the same unit; their numbers of seeds may differ.
     """
     replicates = _replicates(values, _SEEDS) - _replicates(other, _OTHER_SEEDS)
     per_episode = values.mean(axis=0) - other.mean(axis=0)
@@ -114,14 +117,14 @@ def score_interval(values: Float64Array, floor: Float64Array, ceiling: Float64Ar
 
 
 def interquartile_mean(scores: NDArray[np.float64]) -> float:
-    """Return the mean of the middle half of all values, whatever their shape."""
+    """Return the mean of the middle half of all scores, whatever their shape."""
     return float(stats.trim_mean(scores.ravel(), 0.25))
 
 
 def above_ceiling(values: Float64Array, ceiling: Float64Array, higher_is_better: bool) -> NDArray[np.float64]:
     """Return by how much each episode's best seed beats the ceiling: ``(episode,)``, 0 within 1e-9.
 
-    Both are ``(seed, episode)`` over the same episodes; the result is in their unit.
+    Both are ``(seed, episode)`` over the same episodes, in the same unit as the result.
     """
     sign = 1.0 if higher_is_better else -1.0
     best = (sign * values).max(axis=0)

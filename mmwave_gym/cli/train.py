@@ -24,7 +24,7 @@ FORWARD = {"allow_extra_args": True, "ignore_unknown_options": True, "help_optio
 
 
 def train(context: typer.Context) -> None:
-    """Train an agent: mmwave-gym train ppo --task handover/a1-beta25; every algorithm has its own --help."""
+    """Train an agent: mmwave-gym train ppo --task TASK; every algorithm has its own --help."""
     words = context.args
     if not words or words[0] in ("--help", "-h"):
         known = ", ".join(sorted(rooms.points(GROUP, "algorithm")))

@@ -43,7 +43,7 @@ class View:
         return self.num_envs * self.num_agents
 
     def look(self, *names: str) -> dict[str, NDArray[Any]]:
-        """What the access level grants now, by name: read-only arrays (num_envs, …), see `Scenario.reveal`.
+        """What the access level grants now, by name: read-only arrays (num_envs, …) in the units of the scenario.
 
         With `names` only these, which saves copying large worlds again and again. Raises KeyError for a name that is
         not granted.

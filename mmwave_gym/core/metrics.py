@@ -51,7 +51,7 @@ class Condenser:
 
     @property
     def seconds(self) -> Float64Array:
-        """(row,): seconds of the environment."""
+        """(row,): time of the environment in s."""
         return self._environment[SECONDS]
 
     def add(
@@ -143,7 +143,7 @@ class RunningCondenser(Condenser):
     def agent_episodes(
         self, rows: NDArray[np.intp], slots: NDArray[np.intp]
     ) -> tuple[Float64Array, Float64Array, dict[str, Float64Array]]:
-        """Steps, returns, and reward and metrics of the running episodes of these agents, (n,) each."""
+        """Steps, returns and metrics of the running episodes of the agents in rows, slots (n,); (n,) each."""
         agents = self._agents[:, rows, slots] - self._agents_before[:, rows, slots]
         environment = self._environment[:, rows] - self._environment_before[:, rows, slots]
         return agents[STEPS], agents[FIRST], self._condensed(agents, environment)

@@ -52,12 +52,12 @@ class ObservationFields(tuple[ObservationField, ...]):
 
     @property
     def low(self) -> NDArray[np.float32]:
-        """(size,): lower bounds."""
+        """(size,): lower bounds, in the units of the fields."""
         return np.concatenate([np.full(f.size, f.low, np.float32) for f in self])
 
     @property
     def high(self) -> NDArray[np.float32]:
-        """(size,): upper bounds."""
+        """(size,): upper bounds, in the units of the fields."""
         return np.concatenate([np.full(f.size, f.high, np.float32) for f in self])
 
     @property

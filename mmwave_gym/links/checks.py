@@ -234,7 +234,7 @@ def _edges(matrix: Any, position_m: Float64Array | None) -> NDArray[np.intp] | N
 
 
 def neighbours(position_m: Float64Array) -> NDArray[np.intp]:
-    """Edges (E, 2) of places (P, 2) that come without: pairs at most 1.5 spacings apart with nobody in between.
+    """Edges (E, 2) of positions (P, 2) that come without: pairs at most 1.5 spacings apart with nobody in between.
 
     The spacing is the largest distance of a place from its nearest one. "In between" is a third place nearer to
     both ends than they are to each other (the relative neighbourhood graph): it takes away the diagonals of a grid

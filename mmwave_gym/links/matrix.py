@@ -44,7 +44,7 @@ class Drawn(NamedTuple):
     rsrp_dbm: Float64Array  # (ue, slot, k), NaN = not heard
 
     def of_all_cells(self, num_cells: int) -> Float64Array:
-        """RSRP of all cells of the matrix, (ue, slot, K)."""
+        """RSRP in dBm of all cells of the matrix, (ue, slot, K)."""
         rsrp_dbm = np.full((*self.rsrp_dbm.shape[:2], num_cells), np.nan)
         rsrp_dbm[..., self.cell] = self.rsrp_dbm
         return rsrp_dbm

@@ -17,12 +17,12 @@ _LN10_OVER_10 = math.log(10.0) / 10.0
 
 
 def db_to_linear(value_db: ArrayLike) -> FloatArray:
-    """10^(x/10), element-wise: a ratio from dB, or mW from dBm, in the shape of the argument."""
+    """10^(value/10), element-wise: a ratio from dB, or mW from dBm, in the shape of the argument."""
     return np.exp(np.multiply(value_db, _LN10_OVER_10))
 
 
 def linear_to_db(value: ArrayLike) -> FloatArray:
-    """10 log10(x), element-wise: dB from a ratio, or dBm from mW, in the shape of the argument; x must be positive."""
+    """10 log10(value), element-wise: dB from a ratio, or dBm from mW, in its shape; the value must be positive."""
     return 10.0 * np.log10(value)
 
 

@@ -54,5 +54,5 @@ def draw_head(frame: Frame, title: str, setting: str, progress: str, now: str) -
 
 
 def point(x_y: NDArray[np.float64]) -> Point:
-    """x and y as two floats, from an array (2,), in the same unit."""
+    """x and y as two floats, from an array `x_y` (2,), in the same unit."""
     return float(x_y[0]), float(x_y[1])

@@ -29,7 +29,7 @@ class Totals:
 
     @property
     def sums(self) -> dict[str, Float64Array]:
-        """Plain sums, (slot,) each; a metric of the environment stands in every slot."""
+        """Plain sums in their units, (slot,) each; a metric of the environment stands in every slot."""
         return {name: np.broadcast_to(self._condenser.sums(name)[0], self._num_agents) for name in self.last}
 
     def add(self, outcome: Outcome, present: NDArray[np.bool_]) -> None:

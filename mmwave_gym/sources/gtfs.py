@@ -262,7 +262,9 @@ def _touches(shape: FloatArray, bounds: tuple[float, float, float, float]) -> bo
 
 
 def drive(time_s: FloatArray, along_m: FloatArray) -> tuple[FloatArray, FloatArray] | None:
-    """Times and distances of a trip, both (knots,), not falling, from told times (stops, 2: arrival, departure).
+    """Times in s and distances in m of a trip, both (knots,), not falling.
+
+    time_s (stops, 2): told arrivals and departures. along_m (stops,): distances along the way.
 
     None: to keep below `MAX_SPEED_MPS` it would be late by more than `MAX_LATE_S`.
     """

@@ -66,6 +66,7 @@ class _Anywhere:
         self.degrees, self.size_m = degrees, np.full(2, np.inf)
 
     def metres(self, place: FloatArray) -> FloatArray:
+        """Places (n, 2) in metres: 0, whatever the given ones (n, 2) in degrees are."""
         return np.zeros_like(place)
 
 
@@ -183,7 +184,8 @@ def placed(
 ) -> tuple[tuple[str, ...], FloatArray]:
     """Sites by rule: at stops, most served first, then at corners, most driven first, each `spacing_m` from the others.
 
-    Ours: masts at stops have power and fibre, and a corner sees two streets. Returns names and places (S, 2).
+    Ours: masts at stops have power and fibre, and a corner sees two streets. stops_m (stops, 2), size_m (2,).
+    Returns names and places (S, 2) in metres.
     """
     inside = ((stops_m >= 0.0) & (stops_m <= size_m)).all(axis=1)
     corners_m = _corners(knots)

@@ -79,7 +79,7 @@ class Projection:
         self.text += f", origin {self.origin_m[0]:.0f} E {self.origin_m[1]:.0f} N"
 
     def metres(self, place: FloatArray) -> FloatArray:
-        """(n, 2) of (n, 2)."""
+        """Places in metres (n, 2) of places in degrees (n, 2)."""
         if self.degrees:
             place = np.stack(self._utm.transform(place[:, 0], place[:, 1]), axis=1)
         return place - self.origin_m

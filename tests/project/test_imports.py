@@ -186,11 +186,46 @@ def test_generic_code_names_no_scenario() -> None:
         "mmwave_baselines.reproduction",
         "mmwave_baselines.shipped",
     )
-    words = re.compile(
-        r"\b(street|cell.selection|association|power.allocation|Mmwave(?!Baselines)\w+-v)\b", re.IGNORECASE
-    )
-    naming = {n: words.findall(p.read_text()) for n, p in modules().items() if under(n, *generic)}
+    naming = {n: scenarios_named(p.read_text()) for n, p in modules().items() if under(n, *generic)}
     assert {n: found for n, found in naming.items() if found} == {}
+
+
+# "handover" is the field's word as well. It names the scenario where it stands alone in quotes, before a slash (a task
+# or an agent), in a module's path, or before a word that says so. In prose, in longer names and in the plural, as in
+# the metric "handovers", it is the field's.
+SCENARIOS = re.compile(
+    r"\b(?:street|cell.selection|association|power.allocation|Mmwave\w+-v\d+)\b"
+    r"""|(["'`])handover\1|\bhandover/[\w{<*]|\bhandover\.[a-z]|\.handover\b|\bhandover_v\d|\bimport handover\b"""
+    r"|\bhandover (?:scenario|environment|room|task|paper)s?\b",
+    re.IGNORECASE,
+)
+
+
+def scenarios_named(text: str) -> list[str]:
+    return [found.group() for found in SCENARIOS.finditer(text)]
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ('room == "handover"', ['"handover"']),
+        ("{'Handover': 3}", ["'Handover'"]),
+        ("--task handover/a1-beta25", ["handover/a"]),
+        ("from mmwave_gym.scenarios.handover.game import Handover", [".handover", "import Handover"]),
+        ("from mmwave_gym.scenarios import handover", ["import handover"]),
+        ("handover.config", ["handover.c"]),
+        ("handover_v0.parallel_env()", ["handover_v0"]),
+        ("MmwaveHandover-v0", ["MmwaveHandover-v0"]),
+        ("as in the handover scenario", ["handover scenario"]),
+        ("a Street's name", ["Street"]),
+        ("the cost of a handover. After it", []),
+        ('Metric("handovers", "1/s")', []),
+        ("state.handover_cost", []),
+        ("mark_handover(layer)", []),
+    ],
+)
+def test_a_scenario_that_is_named_is_found(text: str, named: list[str]) -> None:
+    assert scenarios_named(text) == named
 
 
 def test_the_leaderboard_knows_rows_only() -> None:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
+import shutil
 from pathlib import Path
 
 import pytest
+from outside_packages import entry_points, session
 
 pytest.importorskip("stable_baselines3", reason="the extra mmwave-gym[train] is not installed")
 
-TESTS = Path(__file__).parents[1]
+SMALL_SCENARIOS = Path(__file__).parents[1] / "small_scenarios.py"
 ENTRY_POINTS = """
 [mmwave_gym.scenarios]
 shared_cells = their_cells:ROOM
@@ -81,30 +80,21 @@ def run(words=None):
 def _site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with their modules and the metadata of an installed package."""
     site = tmp_path_factory.mktemp("site")
-    info = site / "their_cells-0.1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: their-cells\nVersion: 0.1.0\n")
-    (info / "entry_points.txt").write_text(ENTRY_POINTS)
+    entry_points(site, "their-cells", ENTRY_POINTS)
+    shutil.copy(SMALL_SCENARIOS, site)
     (site / "their_cells").mkdir()
     for name, text in FILES.items():
         (site / "their_cells" / name).write_text(text)
     return site
 
 
-def cli(site: Path, cwd: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(site), str(TESTS)]), "OMP_NUM_THREADS": "1"}
-    return subprocess.run(
-        [sys.executable, "-m", "mmwave_gym.cli", *words],
-        capture_output=True, text=True, check=False, cwd=cwd, env=environment,
-    )  # fmt: skip
-
-
 def test_their_scenario_trains_by_their_recipe(site: Path, tmp_path: Path) -> None:
     """In an empty folder, from the name of the task alone."""
-    done = cli(site, tmp_path, "train", "ppo", "--task", "shared_cells/four")
-    assert done.returncode == 0, done.stderr
+    words = ["train", "ppo", "--task"]
+    done, near = session(site, tmp_path, [*words, "shared_cells/four"], [*words, "shared_cells/for"])
+    assert done.code == 0, done.err
     out = tmp_path / "runs/ppo-shared_cells-four-s0"
-    assert done.stdout.split() == [
+    assert done.out.split() == [
         "mmwave-gym",
         "evaluate",
         f"{out.relative_to(tmp_path)}/policy.npz",
@@ -115,26 +105,27 @@ def test_their_scenario_trains_by_their_recipe(site: Path, tmp_path: Path) -> No
     assert metadata["steps"] == 256
     assert metadata["command"].startswith("mmwave-gym train ppo --task shared_cells/four --steps 256")
     assert metadata["network"] == {"over": "choices", "hidden": [8, 8], "activation": "tanh"}
-    near = cli(site, tmp_path, "train", "ppo", "--task", "shared_cells/for")
-    assert near.returncode == 2
-    assert "Did you mean 'shared_cells/four'?" in near.stderr
+    assert near.code == 2
+    assert "Did you mean 'shared_cells/four'?" in near.err
 
 
 def test_their_algorithm_trains_and_ships(site: Path, tmp_path: Path) -> None:
-    for seed in "12":
-        done = cli(site, tmp_path, "train", "guess", "--task", "shared_cells/four", "--seed", seed)
-        assert done.returncode == 0, done.stderr
+    guess, played = ["train", "guess", "--task", "shared_cells/four"], "weights/guess-four-s2.npz"
     runs = [f"runs/guess-shared_cells-four-s{seed}" for seed in "12"]
+    *works, again = session(
+        site,
+        tmp_path,
+        *([*guess, "--seed", seed] for seed in "12"),
+        ["ship", *runs, "--out", "weights"],
+        ["evaluate", played, "--task", "shared_cells/four"],
+        [*guess, "--scale", "0"],
+    )
+    for done in works:
+        assert done.code == 0, done.err
     metadata = json.loads((tmp_path / runs[0] / "policy.json").read_text())
     assert metadata["command"] == "mmwave-gym train guess --task shared_cells/four --seed 1"
-    again = cli(site, tmp_path, "train", "guess", "--task", "shared_cells/four", "--scale", "0")
-    assert again.returncode == 2
-    assert again.stderr.strip() == "train: --scale must be above 0, got 0.0."
-
-    shipped = cli(site, tmp_path, "ship", *runs, "--out", "weights")
-    assert shipped.returncode == 0, shipped.stderr
+    assert again.code == 2
+    assert again.err.strip() == "train: --scale must be above 0, got 0.0."
     names = sorted(p.name for p in (tmp_path / "weights").glob("*.npz"))
     assert names == ["guess-four-s1.npz", "guess-four-s2.npz"]
-    assert '"shared_cells/guess" = "their_cells.learned:Guess"' in shipped.stdout
-    played = cli(site, tmp_path, "evaluate", "weights/guess-four-s2.npz", "--task", "shared_cells/four")
-    assert played.returncode == 0, played.stderr
+    assert '"shared_cells/guess" = "their_cells.learned:Guess"' in works[2].out

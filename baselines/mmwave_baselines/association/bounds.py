@@ -72,7 +72,8 @@ class Relaxation:
     def course(self) -> tuple[NDArray[Any], ...]:
         """The arrays that say which sets may follow which, as `best_plans` takes them.
 
-        station (bs + 1,), cell (cells + 1,), leave (cells,), join (cells,), onward (piece,), fresh (piece,).
+        Returns indices: station (bs + 1,), cell (cells + 1,), leave (cells,), join (cells,), onward (piece,), fresh
+        (piece,).
         """
         return self.station, self.cell, self.leave, self.join, self.onward, self.fresh
 

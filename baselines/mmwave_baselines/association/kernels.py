@@ -163,7 +163,7 @@ def first_table(network: Any, epochs: Any, first: int, horizon: float) -> Any:
 def by_rank(value: Any, count: int, weights: Any, x: float, share: Any) -> int:
     """An index below `count`, index b with a chance proportional to weights[number of smaller values].
 
-    x: in [0, 1). share: somewhere to write the chances, at least `count` long.
+    value (C,): what is ranked. weights (C,). x: in [0, 1). share (C,): somewhere to write the chances.
     """
     total = 0.0
     for b in range(count):
@@ -185,7 +185,10 @@ def explore(
     network: Any, epochs: Any, k: int, depth: int, times: int, table: Any, alpha: float, gamma: float, weights: Any,
     random: Any
 ) -> None:  # fmt: skip
-    """Sample `times` series of `depth` decisions from epoch k on and learn Q (K, C) from their returns, in place."""
+    """Sample `times` series of `depth` decisions from epoch k on and learn Q (K, C) from their returns, in place.
+
+    weights (C,): those of `by_rank`.
+    """
     end = min(k + depth, len(epochs.ue))
     chosen, reward, share = np.empty(end - k, np.int64), np.empty(end - k), np.empty(len(weights))
     before = rate_of(network)

@@ -55,9 +55,10 @@ class Lbh(Rule):
 def alone(
     ue: Int64Array, interval_s: Float64Array, candidate: Int64Array, mean: Float64Array, cost: float
 ) -> Float64Array:
-    """V of the module's text, (epoch, candidate), for epochs in order of time; UE -1 marks those that are none.
+    """V of the module's text in bit/Hz, (epoch, candidate), for epochs in order of time.
 
-    All UEs at once, from each one's last epoch backwards.
+    ue (epoch,): -1 marks epochs that are none. interval_s (epoch,). candidate (epoch, candidate): base stations. mean
+    (epoch, candidate): efficiencies in bit/s/Hz. The UEs are solved at once, from each one's last epoch backwards.
     """
     value = mean.astype(np.float64) * interval_s[:, None]
     order = np.argsort(ue, kind="stable")

@@ -94,7 +94,7 @@ class _TrainedView:
         return getattr(self._view, name)
 
     def with_roles(self, observation: NDArray[Any]) -> NDArray[Any]:
-        """(rows, features) as the policy reads them."""
+        """Observations (rows, features) as the policy reads them, from raw ones of the same shape."""
         if self._free is None:
             return observation
         offered = self._view.look("offered")["offered"]

@@ -32,7 +32,7 @@ class ByScore(Rule):
         return now.best(self.score(seen, now))
 
     def score(self, seen: Seen, now: Reading) -> Float64Array:
-        """What candidates are compared by, (rows, candidate)."""
+        """Scores that candidates are compared by, (rows, candidate)."""
         raise NotImplementedError
 
 

@@ -29,7 +29,7 @@ class KnownWorld:
     budget: LinkBudget
 
     def bits_per_hz(self, ue: IntArray, bs: IntArray, begin_s: FloatArray, end_s: FloatArray) -> FloatArray:
-        """Integrals of the efficiency of links from `begin_s` to `end_s`, all (links,); 0 for nobody's."""
+        """Integrals of the efficiency of links `ue`, `bs` from `begin_s` to `end_s`, all (links,); 0 for nobody's."""
         bits = np.zeros(len(ue))
         link = np.flatnonzero((bs >= 0) & (bs < len(self.bs_m)) & (end_s > begin_s))
         pick = ue[link], bs[link], begin_s[link], end_s[link]

@@ -41,7 +41,10 @@ def best_seating(gain: Float64Array) -> Int64Array:
 
 
 def seating_values(gain: Float64Array, seatings: Seatings) -> Float64Array:
-    """Worth (num_envs, L^N) of every seating."""
+    """Worth (num_envs, L^N) of every seating, in the unit of `gain`.
+
+    gain (num_envs, N, L): what each UE would get alone at each cell.
+    """
     total = np.zeros((len(gain), len(seatings.all)))
     for ue in range(seatings.num_ues):
         total += gain[:, ue, seatings.all[:, ue]] / seatings.users[:, ue]
@@ -103,7 +106,10 @@ class Myopic(Rule):
         return self.seat(seen.memory, seen.look()).ravel()
 
     def seat(self, game: Game, known: dict[str, NDArray[Any]]) -> Int64Array:
-        """Cells (num_envs, N) of the best seating. known: `channel` (num_envs, N, L), `serving` (num_envs, N)."""
+        """Cells (num_envs, N) of the best seating.
+
+        known: indices `channel` (num_envs, N, L), `serving` (num_envs, N).
+        """
         rate = game.expected_rate_bps_hz[known["channel"]]
         return best_seating(handover_gain(game, rate, known["serving"]))
 

@@ -42,19 +42,22 @@ class Chains:
         self.serving = rng.integers(game.num_cells, size=shape[:2])
 
     def loads(self, serving: Int64Array) -> Int64Array:
-        """Indices (num_chains, N) of the others' loads that each UE sees."""
+        """Indices (num_chains, N) of the others' loads that each UE sees; serving (num_chains, N): cells."""
         one_hot = serving[..., None] == np.arange(self.game.num_cells)
         return self.game.index_of_loads(one_hot.sum(axis=1, keepdims=True) - one_hot)
 
     def reward(self, channel: Int64Array, serving: Int64Array, chosen: Int64Array) -> Float64Array:
-        """Expected next rate of each UE, (num_chains, N), bit/s/Hz."""
+        """Expected next rate of each UE, (num_chains, N), bit/s/Hz.
+
+        channel (num_chains, N, L): states of links. serving, chosen (num_chains, N): the cell before, and after.
+        """
         users = (chosen[..., None] == np.arange(self.game.num_cells)).sum(axis=1)
         alone = self.game.expected_rate_bps_hz[np.take_along_axis(channel, chosen[..., None], axis=-1)[..., 0]]
         kept = 1.0 - self.game.handover_cost * (chosen != serving)
         return kept * alone / np.take_along_axis(users, chosen, axis=1)
 
     def next_channel(self, channel: Int64Array, uniform: Float64Array) -> Int64Array:
-        """Channels one slot later; uniform numbers of the same shape."""
+        """Channels one slot later, for uniform numbers and channels of the same shape."""
         after = channel * 0
         for bound in self._after.T:
             after += uniform >= bound[channel]
@@ -67,7 +70,7 @@ class Chains:
         return (uniform[..., None] >= chance.cumsum(axis=-1)[..., :-1]).sum(axis=-1)
 
     def move(self, chosen: Int64Array) -> Float64Array:
-        """Let all UEs move to what they chose and the channels go on; the rewards (num_chains, N)."""
+        """Move all UEs to the cells chosen (num_chains, N), then the channels; the rewards (num_chains, N)."""
         earned = self.reward(self.channel, self.serving, chosen)
         self.serving = chosen
         self.channel = self.next_channel(self.channel, self.rng.random(self.channel.shape))
@@ -77,7 +80,7 @@ class Chains:
 def measure(
     game: Game, tables: Float64Array, slots: int = 400, num_chains: int = 1000, seed: int = 0, warmup: int = 30
 ) -> Measured:
-    """Sum rate and handovers a slot of local policies; tables (C, L, M, L), or (N, C, L, M, L)."""
+    """Sum rate and handovers a slot of local policies; tables (C, L, M, L), or (N, C, L, M, L), of chances."""
     tables = tables if tables.ndim == 5 else tables[None]
     chains = Chains(game, num_chains, np.random.default_rng(seed))
     earned, handovers = np.zeros(num_chains), 0.0

@@ -78,7 +78,7 @@ class Seatings:
         return made
 
     def index(self, seating: Int64Array) -> Int64Array:
-        """Rows (…, N) as indices (…) of `all`."""
+        """Seatings (…, N) as indices (…) of `all`."""
         return seating @ (self.num_cells ** np.arange(self.num_ues - 1, -1, -1))
 
 
@@ -133,7 +133,7 @@ class JointGame:
         return after.reshape(self.size)
 
     def of_seating(self, values: NDArray[np.float32], seating: int) -> NDArray[np.float32]:
-        """Values (C, …, C) of one seating of `seatings.all`."""
+        """Values (C, …, C) in bit/s/Hz of one seating of `seatings.all`, from values (shapes, C, …, C)."""
         renaming = self.seatings.renamings[seating]
         turned = values[renaming.shape].transpose(renaming.ue)
         names = self._renamed[renaming.cell]

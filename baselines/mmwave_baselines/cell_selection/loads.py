@@ -33,7 +33,10 @@ FRAMES = ("same", "own-mean", "own-exact")
 
 
 def choices(game: Game, policy: NDArray[Any]) -> Float64Array:
-    """Eq. 12: where a UE goes, (M, L), given the loads, averaged over its channels and the names of other BSs."""
+    """Eq. 12: chances (M, L) of where a UE goes, given the loads, for a policy (C, M) of actions.
+
+    They are averaged over its channels and the names of other BSs.
+    """
     one_hot = policy[:, :, None] == np.arange(game.num_cells)
     named = np.tensordot(game.links_law, one_hot, axes=1)
     chance = np.zeros_like(named)
@@ -44,7 +47,10 @@ def choices(game: Game, policy: NDArray[Any]) -> Float64Array:
 
 
 def load_law(game: Game, others: Sequence[NDArray[Any]], frame: str = "same") -> Float64Array:
-    """T (M, M) of the N - 1 others' policies; rows sum to 1. Raises ValueError for an unknown frame."""
+    """T (M, M) of the N - 1 others' policies (C, M) of actions; rows sum to 1.
+
+    Raises ValueError for an unknown frame.
+    """
     one_of("frame", frame, FRAMES)
     if len(others) != game.num_ues - 1:
         raise ValueError(f"{game.num_ues - 1} policies of others are needed, got {len(others)}.")

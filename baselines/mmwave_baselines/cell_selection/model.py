@@ -79,12 +79,12 @@ class Game:
 
     @cached_property
     def matrix(self) -> Float64Array:
-        """P, (K, K)."""
+        """P, (K, K): probabilities of the next state of a link."""
         return np.array(self.transition)
 
     @cached_property
     def stationary(self) -> Float64Array:
-        """pi of P, (K,)."""
+        """pi of P, (K,): probabilities of the states of a link."""
         k = len(self.matrix)
         equations = np.vstack([self.matrix.T - np.eye(k), np.ones(k)])
         return np.linalg.lstsq(equations, np.r_[np.zeros(k), 1.0], rcond=None)[0]
@@ -139,7 +139,7 @@ class Game:
         return np.stack([self.index_of_loads(self.loads[:, o]) for o in swaps(self.num_cells)])
 
     def reward(self, law: Float64Array | None = None) -> Float64Array:
-        """Eqs. 8-9, (L, C, M) in bit/s/Hz: what a UE expects from action a. With a law T it expects the next load."""
+        """Eqs. 8-9, (L, C, M) in bit/s/Hz: what a UE expects from action a. With a law (M, M), T, of loads."""
         share = 1.0 / (self.loads + 1.0)
         if law is not None:
             share = law @ share
@@ -149,7 +149,10 @@ class Game:
         return kept[:, None, None] * rate.T[:, :, None] * share.T[:, None, :]
 
     def mix(self, values: Float64Array, matrix: Float64Array | None = None) -> Float64Array:
-        """P^{(x)L} values, (C, M): the expectation over the next channels, one link at a time; or another matrix's."""
+        """P^{(x)L} values, (C, M): the expectation of values (C, M) over the next channels, in their unit.
+
+        It is taken one link at a time. matrix (K, K): probabilities to take instead of P.
+        """
         k = len(self.matrix)
         one_link = self.matrix if matrix is None else matrix
         c = k**self.num_cells

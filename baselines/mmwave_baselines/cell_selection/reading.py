@@ -23,7 +23,7 @@ class Reading(NamedTuple):
 
 
 def read(parts: Mapping[str, NDArray[Any]]) -> Reading:
-    """Of an observation's fields by name, (rows, size) each."""
+    """What rules read, from the parts (rows, size) of an observation by the names of its fields."""
     states = [part for name, part in parts.items() if name not in ("serving", "others")]
     return Reading(
         np.stack(states, axis=-1).argmax(axis=-1),

@@ -49,7 +49,7 @@ class ByScore(Rule):
         return cell
 
     def score(self, game: Game, seen: Reading) -> Float64Array:
-        """What each row compares its cells by, (rows, cells)."""
+        """Scores by which each row compares its cells, (rows, cells)."""
         raise NotImplementedError
 
 

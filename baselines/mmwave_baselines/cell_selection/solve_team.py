@@ -32,7 +32,10 @@ from mmwave_gym.core.types import Float64Array
 def solve(
     game: Game, memory: bool, slots: int, iterations: int, seed: int, start: Float64Array | None
 ) -> dict[str, Any]:
-    """One table: chances (count, L), the best of the two ways to break ties, and what was measured."""
+    """One table: chances (count, L), the best of the two ways to break ties, and what was measured.
+
+    start (count, L): chances to begin with.
+    """
     observations = Observations(game, memory)
     begun = time.process_time()
 

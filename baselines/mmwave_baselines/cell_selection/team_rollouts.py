@@ -50,7 +50,7 @@ class Observations:
         cell_before: Int64Array,
         loads_before: Int64Array,
     ) -> Int64Array:
-        """Numbers of observations (…) from their parts (…), element-wise: indices of channels, cells and loads.
+        """Numbers of observations (…) from their parts, element-wise: indices of links, serving cells and loads.
 
         cell_before and loads_before count only with memory.
         """
@@ -74,7 +74,7 @@ class Observations:
         return made
 
     def pooled(self, table: Float64Array) -> Float64Array:
-        """Sums (count, L) over all permutations of the cells."""
+        """Sums (count, L) of a table (count, L) over all permutations of the cells, in its unit."""
         return sum(table[where][:, name] for where, name in self.permuted)  # type: ignore[return-value]
 
 
@@ -95,7 +95,10 @@ class TeamChains(Chains):
         )
 
     def play(self, chosen: Int64Array, uniform: Float64Array) -> Float64Array:
-        """Move to what was chosen, the channels by `uniform`; the team's expected rate (num_chains,)."""
+        """Move to the cells chosen (num_chains, N), the channels by uniform numbers (num_chains, N, L).
+
+        Returns the team's expected rate (num_chains,) in bit/s/Hz.
+        """
         earned = self.reward(self.channel, self.serving, chosen).sum(axis=1)
         if self.observations.memory:
             self.cell_before, self.loads_before = self.serving, self.loads(self.serving)
@@ -114,7 +117,7 @@ class TeamChains(Chains):
 
 
 def chosen_by(cumulated: Float64Array, observed: Int64Array, uniform: Float64Array) -> Int64Array:
-    """Actions of observations (…) for uniform numbers (…)."""
+    """Actions of what was observed (…) for uniform numbers (…); cumulated chances (count, L - 1)."""
     action = np.zeros(observed.shape, np.int64)
     for bound in cumulated.T:
         action += uniform >= bound[observed]
@@ -122,7 +125,7 @@ def chosen_by(cumulated: Float64Array, observed: Int64Array, uniform: Float64Arr
 
 
 def cumulated_chances(chances: Float64Array) -> Float64Array:
-    """Bounds (count, L - 1) for `chosen_by`; a certain action stays certain whatever the rounding."""
+    """Cumulated chances (count, L - 1) of chances (count, L); a certain action stays certain whatever the rounding."""
     bounds = chances.cumsum(axis=1)[:, :-1]
     return np.where(chances[:, ::-1].cumsum(axis=1)[:, ::-1][:, 1:] <= 0.0, 2.0, bounds)
 
@@ -146,7 +149,7 @@ def estimate(
     depth: int = 4,
     every: int = 4,
 ) -> Estimate:
-    """Counterfactual rollouts of a shared policy (count, L), `depth` slots long, one every `every` slots."""
+    """Counterfactual rollouts of a shared policy, chances (count, L), `depth` slots long, one every `every` slots."""
     game = observations.game
     cells = game.num_cells
     chains = TeamChains(observations, num_chains, rng)
@@ -200,7 +203,10 @@ def improve(
     depth: int = 4,
     report: Callable[[int, Estimate], None] | None = None,
 ) -> Float64Array:
-    """Mirror descent by rollouts; the shared policy's chances (count, L). `slots` counts chains times their length."""
+    """Mirror descent by rollouts; the shared policy's chances (count, L), from those of `start` (count, L).
+
+    `slots` counts chains times their length.
+    """
     rng = np.random.default_rng(seed)
     scale = float(np.max(observations.game.rate_bps_hz))
     log_chance = np.zeros((observations.count, observations.game.num_cells)) if start is None else np.log(start + 1e-6)

@@ -41,7 +41,8 @@ def value_iteration(
     discount: omega, not printed; results hardly depend on it (ours). epsilon: not printed (ours).
     stop: "norm" as in the paper, max |v' - v| < epsilon (1 - omega) / (2 omega); or "span", which stops when
     max(v' - v) - min(v' - v) < epsilon (1 - omega) / omega: the policy is epsilon-optimal as well (Puterman 1994,
-    theorem 6.6.6) after far fewer sweeps. Ties within 1e-9 of the best rate: stay, then the lowest number (ours).
+    theorem 6.6.6) after far fewer sweeps. start (C, M), bit/s/Hz: values to begin with, else 0. Ties within 1e-9 of the
+    best rate: stay, then the lowest number (ours).
     """
     between("discount", discount, 1e-6, 1.0 - 1e-6)
     one_of("stop", stop, STOPS)
@@ -66,7 +67,7 @@ def value_iteration(
 def action_values(
     game: Game, transposed_law: Float64Array, reward: Float64Array, discount: float, value: Float64Array
 ) -> Float64Array:
-    """r(s, a) + omega E[v | s, a], (L, C, M)."""
+    """r(s, a) + omega E[v | s, a], reward (L, C, M) and value (C, M) in bit/s/Hz; transposed_law (M, M)."""
     mixed = game.mix(value)  # channels move alike under every name, so they are averaged once
     worth = np.empty_like(reward)
     for a in range(game.num_cells):
@@ -90,6 +91,7 @@ def policy_law(
 ) -> Float64Array:
     """Steady-state distribution (C, M) of what the UE sees under a policy, the "related steady-state distribution".
 
+    law (M, M): that of the loads. action (C, M): the policy.
     Raises ArithmeticError where it does not settle: the chain is periodic or has several ends.
     """
     weight = np.outer(game.links_law, np.full(len(game.loads), 1.0 / len(game.loads)))

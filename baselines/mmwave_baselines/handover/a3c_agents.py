@@ -166,7 +166,8 @@ class OnlineA3c(Policy):
         """Store the slot; at a block's end push its gradient and fetch the weights. Changes and returns `state`.
 
         reward (rows,), bit/s/Hz: of the slot. done (rows,): the episode ended with it. next_observation (rows,
-        features): its value ends the block's returns. observation and action are known from `predict`.
+        features): its value ends the block's returns. observation (rows, features) and action (rows,) are known from
+        `predict`.
         """
         state.reward[state.slot] = (reward - self._mode.offset) * self._mode.scale
         state.ends[state.slot] = done

@@ -55,6 +55,7 @@ def layers(flat: Any, sizes: Any) -> Any:
 # Sums may be reordered, or compilers cannot use vectors for them; results stay the same on one machine.
 @njit(cache=True, fastmath={"reassoc", "contract", "nsz"})
 def affine(weight: Any, bias: Any, x: Any, out: Any) -> None:
+    """out (n,) = weight (n, m) x + bias, for x (m,) and bias (n,); in place."""
     for j in range(weight.shape[0]):
         total = 0.0
         for k in range(weight.shape[1]):
@@ -64,7 +65,10 @@ def affine(weight: Any, bias: Any, x: Any, out: Any) -> None:
 
 @njit(cache=True, fastmath={"reassoc", "contract", "nsz"})
 def spread_back(weight: Any, delta: Any, x: Any, d_weight: Any, d_bias: Any, d_x: Any) -> None:
-    """From the derivative of an affine map's output to those of its weights and its input, added to them."""
+    """From the derivative of an affine map's output to those of its weights and its input, added to them.
+
+    weight, d_weight (n, m); delta, d_bias (n,); x, d_x (m,).
+    """
     for j in range(weight.shape[0]):
         d = delta[j]
         d_bias[j] += d
@@ -76,7 +80,10 @@ def spread_back(weight: Any, delta: Any, x: Any, d_weight: Any, d_bias: Any, d_x
 
 @njit(cache=True)
 def step(w: Any, x: Any, hidden: Any, cell: Any, joined: Any, gates: Any, logits: Any) -> float:
-    """One step of one UE with `layers` w: `hidden` and `cell` go on in place, the rest is filled; returns the value."""
+    """One step of one UE with `layers` w: `hidden` and `cell` go on in place, the rest is filled; returns the value.
+
+    x (inputs,); hidden, cell (units,); joined (encoder + units,); gates (4 * units,); logits (actions,).
+    """
     units = len(hidden)
     encoder = len(joined) - units
     affine(w[0], w[1], x, joined)
@@ -99,6 +106,7 @@ def step(w: Any, x: Any, hidden: Any, cell: Any, joined: Any, gates: Any, logits
 
 @njit(cache=True)
 def softmax(logits: Any, chance: Any) -> None:
+    """Chances (actions,) of logits (actions,), in place."""
     most = logits.max()
     total = 0.0
     for j in range(len(logits)):
@@ -298,6 +306,8 @@ def learn(
 ) -> None:
     """All blocks of all UEs, the UE first in every array; w and mean_square are the server's, in place.
 
+    rsrq_db (UE, slot, cell). efficiency (UE, slot, cell), bit/s/Hz. uniform (UE, slot).
+
     stale: all UEs fetch when a block begins and push in turn when it ends, so that the i-th gradient of a block is
     i - 1 updates old; otherwise each fetches after the push before. averaged: one push a block, of the mean. In the
     first `warmup` blocks only the critic's head learns. rates (blocks,): step sizes; 0 is a block without learning.
@@ -351,7 +361,7 @@ def imitate(
 ) -> None:
     """One epoch of cross-entropy on the actions (episode, T), teacher forcing, a push a block; right (2,): hits, all.
 
-    The critic's head is left alone: nothing is known of values yet (section IV-D).
+    rsrq_db (episode, T, cells). The critic's head is left alone: nothing is known of values yet (section IV-D).
     """  # fmt: skip
     inputs, actions, encoder, units = sizes
     w, gradient = layers(flat, sizes), np.zeros(len(flat))

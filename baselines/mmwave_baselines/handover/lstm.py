@@ -92,7 +92,8 @@ def forward(
 ) -> Tape:
     """Logits and values of a block x (slots, rows, inputs), from hidden and cell values (rows, units).
 
-    weights: (size,), or (rows, size) where every row has its own. Where an episode begins, memory is zero.
+    weights: (size,), or (rows, size) where every row has its own. goes_on (slots, rows): False where
+    an episode begins, there memory is zero.
     """
     encoder, gates, actor, critic = shape.unpack(weights)
     goes_on = np.ones(x.shape[:2], bool) if goes_on is None else goes_on
@@ -118,8 +119,8 @@ def backward(
 ) -> Float64Array:
     """Gradient (rows, size) of what has the derivatives d_logits (slots, rows, actions) and d_value (slots, rows).
 
-    summed: only the sum over the rows, (size,), which is much faster. Truncated back-propagation through time: nothing
-    flows into the block before, nor over the begin of an episode.
+    weights: (size,), or (rows, size). summed: only the sum over the rows, (size,), which is much faster. Truncated
+    back-propagation through time: nothing flows into the block before, nor over the begin of an episode.
     """
     _, gates, actor, critic = shape.unpack(weights)
     gradient = np.zeros(shape.size if summed else (tape.x.shape[1], shape.size))
@@ -166,9 +167,9 @@ def softmax(logits: Float64Array) -> Float64Array:
 def actor_critic(
     tape: Tape, action: NDArray[np.int64], target: Float64Array, entropy: float
 ) -> tuple[Float64Array, Float64Array]:
-    """The ascent directions of Algorithm 2 at the outputs: d_logits and d_value, as `backward` takes them.
+    """The ascent directions of Algorithm 2: gradients d_logits (slots, rows, actions) and d_value (slots, rows).
 
-    (target - V) grad log pi + entropy * grad H and (target - V) grad V; target (slots, rows). Eq. 30 prints the
+    (target - V) grad log pi + entropy * grad H and (target - V) grad V; action, target (slots, rows). Eq. 30 prints the
     entropy without its gradient and with the sign that lowers it.
     """
     chance = softmax(tape.logits)
@@ -183,7 +184,9 @@ def actor_critic(
 def n_step_targets(
     reward: Float64Array, ends: NDArray[np.bool_], after: Float64Array, gamma: float | Float64Array
 ) -> Float64Array:
-    """r <- r_j + gamma r backwards through a block (slots, rows), from the value `after` it, or 0 where one ends.
+    """r <- r_j + gamma r backwards through a block of rewards (slots, rows), from the value `after` it (rows,).
+
+    It is 0 where an episode ends, `ends` (slots, rows).
 
     gamma: one, or (slots, rows) where steps take different times.
     """

@@ -50,13 +50,18 @@ def observe(mobility: Any, ues: int, seed: int = 0, slots: int = OBSERVED_SLOTS,
 
 
 def features(observed: Float64Array, tau: float = TAU) -> Float64Array:
-    """Vectors (ues, 3 * slots) whose squared Euclidean distance is the paper's, from observations (ues, slots, 3)."""
+    """Vectors (ues, 3 * slots) whose squared Euclidean distance is the paper's.
+
+    observed (ues, slots, 3): as fields of the observation, in their units."""
     between("tau", tau, 0.0, 1.0)
     return (observed * np.sqrt([tau, tau, 1.0 - tau])).reshape(len(observed), -1)
 
 
 def calinski_harabasz(vectors: Float64Array, labels: NDArray[Any]) -> float:
-    """Eq. 33: separation over compactness of a clustering of vectors (n, features). Raises ValueError for one alone."""
+    """Eq. 33: separation over compactness of a clustering of vectors (n, features) by labels (n,), numbers.
+
+    Raises ValueError for one alone.
+    """
     kinds = np.unique(labels)
     n, h = len(vectors), len(kinds)
     if not 1 < h < n:
@@ -114,7 +119,7 @@ class MobilityClusters:
         return len(self.centroids)
 
     def assign(self, observed: Float64Array) -> NDArray[np.int64]:
-        """The nearest cluster of UEs (ues, slots, 3), new ones or old ones, eq. 14."""
+        """The nearest cluster of UEs, new ones or old ones, eq. 14; observed (ues, slots, 3) as for `features`."""
         vectors = features(observed, self.tau)
         if vectors.shape[1] != self.centroids.shape[1]:
             raise ValueError(

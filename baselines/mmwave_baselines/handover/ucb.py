@@ -72,7 +72,7 @@ class Ucb(Rule):
         """Update plays and means by eq. 35. Changes and returns `state`.
 
         observation (rows, features): its `serving` shows which rows hold a UE. action (rows,): the cells that were
-        played. reward (rows,), bit/s/Hz. next_observation, done and info are not used.
+        played. reward (rows,), bit/s/Hz. Not used: next_observation (rows, features), done (rows,) and info.
         """
         # An agent slot whose UE has left shows zeros and plays no arm.
         rows = np.flatnonzero(state.view.fields.split(observation)["serving"].any(axis=1))

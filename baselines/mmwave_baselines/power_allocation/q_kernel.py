@@ -56,7 +56,11 @@ def transmit(
     first: Any, who: Any, gain: Any, own_gain: Any, far_gain: Any, noise_mw: Any, summed: bool, power_mw: Any,
     heard_mw: Any, capacity: Any, column: Any
 ) -> None:  # fmt: skip
-    """What UEs hear and what capacity they have."""
+    """What UEs hear and what capacity (A,) they have in bit/s/Hz.
+
+    gain (pairs,): rows `first` to the next of UE i, from base stations `who`; or column (A, A). own_gain, far_gain,
+    noise_mw, power_mw, heard_mw (A,).
+    """
     mean_mw = 0.0
     for k in range(len(power_mw)):
         mean_mw += power_mw[k]
@@ -85,7 +89,10 @@ def count_harm(
     first: Any, who: Any, gain: Any, own_gain: Any, power_mw: Any, heard_mw: Any, capacity: Any, harm: Any,
     least_mw: float, aimed: float, penalty: float
 ) -> None:  # fmt: skip
-    """What the utilities of others lose because a base station does not transmit the least power."""
+    """What the utilities of others lose because a base station does not transmit the least power.
+
+    gain (pairs,), as for `transmit`. own_gain, power_mw, heard_mw, capacity, harm (A,).
+    """
     for i in range(len(harm)):
         harm[i] = 0.0
     for i in range(len(harm)):

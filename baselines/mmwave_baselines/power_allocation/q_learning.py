@@ -140,7 +140,8 @@ def run(
     counts times the mean power. levels_mw (L,), rising.
     ring (A,) and cluster (A,): any integers; who shares both chooses together with rule "code", who shares the
     cluster with "eq6"; all are in one cluster by default.
-    alpha: one or (steps,). epsilon: chance of a random level, for the first 80 % of the steps; or (steps,).
+    alpha: share of an update, one or (steps,). epsilon: chance of a random level, for the first 80 % of the steps, or
+    (steps,).
     penalty: what a bit/s/Hz that is missing to log2(1 + aimed_sinr) weighs in the difference reward, one or (steps,);
     aimed_sinr is qos_sinr unless given. authors: their fault in the interference. stop: their early stop.
     rng: one number a step and base station; the same numbers make the same run.

@@ -103,7 +103,7 @@ class RecurrentState:
 
 
 def worth(log_sinr: FloatArray, pressure: FloatArray) -> FloatArray:
-    """a + l (N, A): what a relative change of the own SINR is worth."""
+    """a + l (N, A): what a relative change of the own SINR is worth, from ln SINR and the pressure l (N, A)."""
     return 1.0 / (1.0 + np.exp(-log_sinr)) + pressure
 
 
@@ -222,7 +222,10 @@ class UnfoldedPolicy(Policy):
 
 
 def on_levels(log_mw: FloatArray, pressure: FloatArray, levels_mw: Any) -> FloatArray:
-    """ln of the level (N, A) to take: the nearest, or the next one up for who is under pressure."""
+    """ln of the level (N, A) to take.
+
+    It is the nearest to log_mw (N, A), or the next one up for who is under pressure (N, A), without unit.
+    """
     levels = np.log(np.asarray(levels_mw))
     at = (log_mw - levels[0]) / (levels[1] - levels[0])
     level = np.where(pressure > PRESSED, np.ceil(at - ROUND_UP), np.rint(at))

@@ -9,17 +9,17 @@ from mmwave_gym.core.types import Float64Array
 
 
 def mean(values: Float64Array) -> Interval:
-    """Of values (run,)."""
+    """Of values (run,), in their unit."""
     return mean_interval(values[None])
 
 
 def difference(values: Float64Array, other: Float64Array) -> Interval:
-    """The mean of `values - other`, both (run,), paired by run."""
+    """The mean of `values - other`, both (run,) in the same unit, paired by run."""
     return difference_interval(values[None], other[None])
 
 
 def gain(values: Float64Array, over: Float64Array) -> Interval:
-    """How much more the one is than the other, in % of the other's mean; both (seed, episode), paired by episode."""
+    """How much more `values` are than those of `over`, in % of its mean; both (seed, episode), paired by episode."""
     ratio = score_interval(values, np.zeros_like(over), over)
     low, high = (None if end is None else 100.0 * (end - 1.0) for end in (ratio.low, ratio.high))
     return Interval(100.0 * (ratio.mean - 1.0), low, high)

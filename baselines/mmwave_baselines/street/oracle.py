@@ -28,7 +28,10 @@ from mmwave_gym.scenarios.street import t310
 
 
 class Way:
-    """Ways (way, tick, cell) by decision: what staying and handing over bring, in bit/s/Hz times 100 ms."""
+    """Ways (way, tick, cell) by decision: what staying and handing over bring, in bit/s/Hz times 100 ms.
+
+    best (way, decision, cell): what the best decisions bring from a decision on, in bit/s/Hz times 100 ms.
+    """
 
     def __init__(self, sinr_db: NDArray[Any], rsrp_dbm: NDArray[Any], constants: Mapping[str, Any]):
         self.constants = c = constants
@@ -64,11 +67,11 @@ class Way:
         self._commanded_at, self._accessed_at = commanded_at, accessed_at
 
     def empty(self) -> Float64Array:
-        """(way, decision, cell): values of 0, with those after the end."""
+        """(way, decision, cell): values of 0 bit/s/Hz times 100 ms, with those after the end."""
         return np.zeros((self.num_envs, self.decisions + self.beyond + 1, self.cells))
 
     def again(self, best: Float64Array, failed_at: int) -> Float64Array:
-        """(way,): the value of being re-established after a link was lost at that tick."""
+        """(way,): what re-establishment brings after a link was lost at that tick, in bit/s/Hz times 100 ms."""
         decision = -(-(failed_at + int(self.constants["reestablishment_ticks"])) // self.each)
         if decision >= self.decisions:
             return np.zeros(self.num_envs)
@@ -76,7 +79,7 @@ class Way:
         return best[env, decision, self._strongest[:, decision * self.each]]
 
     def handovers(self, best: Float64Array, decision: int) -> Float64Array:
-        """(way, cell, target): what a handover and all after it bring; -inf for none."""
+        """(way, cell, target): what a handover and all after it bring, in bit/s/Hz times 100 ms; -inf for none."""
         d = decision
         failed = self.again(best, int(self._accessed_at[d]))[:, None]
         ended = best[:, d + int(self.constants["handover_ticks"]) // self.each]
@@ -88,9 +91,9 @@ class Way:
         return value
 
     def kept(self, best: Float64Array, following: Float64Array, decision: int) -> Float64Array:
-        """(way, cell, T310 at the decision): what staying and all after it bring.
+        """(way, cell, T310 at the decision): what staying and all after it bring, in bit/s/Hz times 100 ms.
 
-        following: (way, cell, T310 at the next decision).
+        following: the same, (way, cell, T310 at the next decision), in its unit.
         """
         c, most = self.constants, following.shape[2]
         ran = np.broadcast_to(np.arange(most), following.shape)

@@ -144,7 +144,7 @@ class A3(Rule):
     always_new = False
 
     def heard(self, seen: Seen) -> FloatArray:
-        """Powers that the rule compares, (rows, cells)."""
+        """Powers in dBm that the rule compares, (rows, cells)."""
         return seen["rsrp_0_dbm"].astype(np.float64)
 
 

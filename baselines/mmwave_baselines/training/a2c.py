@@ -1,4 +1,4 @@
-"""A2C on any environment of the suite: python -m train.a2c --task handover/a1-beta25"""
+"""A2C on any environment of the suite: python -m train.a2c --task TASK"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""DQN on any environment with one choice a step: python -m train.dqn --task handover/a1-beta25"""
+"""DQN on any environment with one choice a step: python -m train.dqn --task TASK"""
 
 from __future__ import annotations
 

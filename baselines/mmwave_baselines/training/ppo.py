@@ -1,4 +1,4 @@
-"""PPO on any environment of the suite: python -m train.ppo --task handover/a1-beta25"""
+"""PPO on any environment of the suite: python -m train.ppo --task TASK"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SAC on environments with continuous actions: python -m train.sac MmwavePowerAllocation-v0"""
+"""SAC on environments with continuous actions: python -m train.sac ENV_ID"""
 
 from __future__ import annotations
 

@@ -26,9 +26,9 @@ class Potential(Protocol):
     """V in hindsight of the episodes that the environment copies of a `ScenarioVecEnv` play."""
 
     def solve(self, begun: NDArray[np.bool_]) -> NDArray[np.float64]:
-        """V of all present states, (num_envs, agents), after solving the environments that `begun` (num_envs,) marks.
+        """V of all present states, (num_envs, agents), in the unit of a sum of rewards.
 
-        `begun` marks the environments whose episode has just started. V has the unit of a sum of rewards.
+        `begun` (num_envs,) marks the environments whose episode has just started; they are solved first.
         """
 
     def after(self, action: NDArray[np.int64], done: NDArray[np.bool_]) -> NDArray[np.float64]:

@@ -73,6 +73,7 @@ class Stirring:
     def predict(
         self, observation: Any, state: Any = None, episode_start: Any = None, deterministic: bool = True
     ) -> tuple[Any, Any]:
+        """Actions (rows, …) for observations (rows, features) and episode starts (rows,), and the next state."""
         space, lived = state["view"].action_space, np.where(episode_start, 0, state["lived"])
         u = (state["rng"].random() + 0.1 * lived + observation.astype(np.float64).sum(axis=1)) % 1.0
         mask = state["view"].action_mask()
@@ -80,7 +81,7 @@ class Stirring:
 
 
 def scripted(space: Any, u: Any, mask: Any = None) -> Any:
-    """Actions for numbers `u` in [0, 1), shape (rows,), among the allowed ones."""
+    """Actions for numbers `u` in [0, 1), shape (rows,), among those that a mask (rows, n) allows."""
     if isinstance(space, spaces.Discrete):
         allowed = np.ones((len(u), int(space.n)), bool) if mask is None else np.asarray(mask, bool)
         rank = (u * allowed.sum(axis=1)).astype(np.int64)

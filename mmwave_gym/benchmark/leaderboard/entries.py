@@ -79,7 +79,7 @@ class TaskBoard:
 
     @property
     def name(self) -> str:
-        """The task's name, such as ``handover/a1-beta25``."""
+        """The task's name, such as ``relay/four``."""
         return str(self.task["name"])
 
     @property

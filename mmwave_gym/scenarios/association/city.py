@@ -167,7 +167,7 @@ class City:
         return np.split(self.corner_m, np.cumsum(self.corners)[:-1]) if len(self.corners) else []
 
     def track(self, vehicle: int) -> tuple[FloatArray, FloatArray]:
-        """Times (knots,) and places (knots, 2) of a vehicle."""
+        """Times (knots,) in s and places (knots, 2) in m of a vehicle."""
         first = int(self.num_knots[:vehicle].sum())
         count = int(self.num_knots[vehicle])
         return (self.first_knot[vehicle] + np.arange(count)) * self.knot_s, self.knots_m[first : first + count]

@@ -19,7 +19,7 @@ METRICS = (
 
 
 def fairness(mbit: Float64Array, there_s: Float64Array, counted_s: float) -> tuple[float, float, float]:
-    """Values of `METRICS` from what UEs received, (ue,), in the seconds that each was there, (ue,).
+    """Values of `METRICS` from the Mbit that UEs received, (ue,), in the seconds that each was there, (ue,).
 
     Zeros if nobody was there for long; `counted_s` is how long was counted in all.
     """

@@ -40,7 +40,7 @@ def network(d: Decision) -> Float64Array:
 
 
 def marginal(d: Decision) -> Float64Array:
-    """(N,): what the UE adds to the rate of the cell it joins, times `interval_s`."""
+    """(N,): what the UE adds to the rate of the cell it joins, times `interval_s`, in bit/Hz."""
     mean = d.move.total / np.maximum(d.move.load, 1.0)
     return d.mhz * (d.planned - mean) / (d.move.load + 1.0) * d.interval_s
 

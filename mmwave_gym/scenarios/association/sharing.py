@@ -45,7 +45,7 @@ class Sharing:
 
     @staticmethod
     def begin(serving: NDArray[np.int64], planned: Float64Array, time_s: Float64Array, num_cells: int) -> Sharing:
-        """UEs (N, ue) at their cells with their planned efficiencies, at times (N,)."""
+        """UEs at serving cells (N, ue) with planned efficiencies (N, ue) in bit/s/Hz, at times (N,)."""
         n = len(serving)
         flat = (serving + np.arange(n)[:, None] * num_cells).ravel()
         cells = np.zeros((n, num_cells, 6))
@@ -74,7 +74,10 @@ class Sharing:
         return (self.cells[..., TOTAL] / np.maximum(self.cells[..., LOAD], 1.0)).sum(axis=1)
 
     def move(self, ue: NDArray[Any], cell: NDArray[Any], efficiency: Float64Array, now_s: Float64Array) -> Move:
-        """One UE of each environment goes to a cell, perhaps to the same again; all (N,)."""
+        """One UE of each environment goes to a cell, perhaps to the same again.
+
+        ue, cell (N,): indices. efficiency (N,), bit/s/Hz: at that cell. now_s (N,).
+        """
         n = len(ue)
         envs = np.arange(n)
         mine = envs * self.serving.shape[1] + ue

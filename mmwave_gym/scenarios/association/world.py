@@ -184,7 +184,7 @@ class CityWorld(World):
         return np.argwhere(np.triu(long))
 
     def draw(self, rng: EpisodeRng) -> tuple[Routes, Visits, FloatArray]:
-        """One window: routes, visits and no rectangles, (0, 4)."""
+        """One window: routes, visits and no rectangles, (0, 4), in m."""
         city = self.city
         window = int(self._windows[rng["window"].integers(len(self._windows))])
         begin_s = window * self.knot_s

@@ -201,9 +201,9 @@ class CellSelection(Scenario[CellSelectionEpisodes, CellSelectionState]):
     ) -> NDArray[np.float64]:
         """(N, A): what each UE receives in a slot, in bit/s/Hz (eq. 9).
 
-        cell: the cell that each UE chose, (N, A); link_state: the state of the link to it in this slot, (N, A);
-        handover: whether it is a new cell, (N, A); load, load_before: UEs at each cell in this slot and in the one
-        before, (N, cell).
+        cell: the cell that each UE chose, (N, A); link_state: the index of the state of the link to it in this slot,
+        (N, A); handover: whether it is a new cell, (N, A); load, load_before: UEs at each cell in this slot and in the
+        one before, (N, cell).
         """
         n, a = cell.shape
         at = (cell + self._cell_of_env(n)).ravel()  # each UE's cell among the cells of all environments
@@ -274,8 +274,8 @@ class CellSelection(Scenario[CellSelectionEpisodes, CellSelectionState]):
     ) -> dict[str, NDArray[Any]]:
         """Arrays by name.
 
-        From "central": `channel` (N, A, cell), link states now; `serving` (N, A), cells; `slot` (N,). "hindsight" adds
-        `channels` (N, slot, A, cell), the link states of the whole episode.
+        Returns from "central": `channel` (N, A, cell), indices of link states now; `serving` (N, A), cells; `slot`
+        (N,). "hindsight" adds `channels` (N, slot, A, cell), the link states of the whole episode.
         """
         if access == "local":
             return {}

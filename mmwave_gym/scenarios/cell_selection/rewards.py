@@ -18,12 +18,12 @@ class Reward(NamedTuple):
 
 
 def own(received: Float64Array, total: Float64Array) -> Float64Array:
-    """(N, A): what each UE received."""
+    """(N, A): what each UE received, in bit/s/Hz; the total (N,) in bit/s/Hz is not used."""
     return received
 
 
 def team(received: Float64Array, total: Float64Array) -> Float64Array:
-    """(N, A): the sum over UEs, for each of them."""
+    """(N, A): the total over UEs of what was received, in bit/s/Hz, for each of them."""
     return np.repeat(total[:, None], received.shape[1], axis=1)
 
 

@@ -59,7 +59,7 @@ class TabularModel:
         return (len(self._scenario.transition),) * (c.num_ues * c.num_cells)
 
     def index(self, serving: NDArray[Any], channel: NDArray[Any]) -> NDArray[np.intp]:
-        """(…): numbers of states, from the UEs' cells (…, A) and their links' states (…, A, L)."""
+        """(…): numbers of states, from the UEs' serving cells (…, A) and the states of their channels (…, A, L)."""
         serving, channel = np.asarray(serving), np.asarray(channel)
         links = channel.reshape(*channel.shape[:-2], -1)
         cell = np.ravel_multi_index(tuple(np.moveaxis(serving, -1, 0).astype(np.intp)), self._cell_shape)

@@ -187,8 +187,9 @@ class Handover(Scenario[HandoverEpisodes, HandoverState]):
     def reveal(self, episodes: HandoverEpisodes, state: HandoverState, access: str) -> dict[str, NDArray[Any]]:
         """Arrays by name.
 
-        From "trajectory": `position_m` (N, slot, A, 2) and `site_m` (N, cell, 2) in metres, where the world knows them.
-        "hindsight" adds `efficiency_bps_hz` (N, slot, A, cell), and `departure` (N, A), the first slot without the UE.
+        Returns from "trajectory": `position_m` (N, slot, A, 2) and `site_m` (N, cell, 2) in metres, where the world
+        knows them. "hindsight" adds `efficiency_bps_hz` (N, slot, A, cell), and `departure` (N, A), the first slot
+        without the UE.
         """
         if access not in ("trajectory", "hindsight"):
             return {}

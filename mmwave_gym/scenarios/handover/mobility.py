@@ -54,7 +54,10 @@ def walk_between_walls(start_m: FloatArray, displacement_m: FloatArray, low_m: f
 
 
 def first_outside(place_m: FloatArray, side_m: float) -> NDArray[np.intp]:
-    """(…): the first slot in which each path, (2, …, T) in metres, is outside [0, side_m]^2; T where none is."""
+    """(…): the first slot in which each place of a path, (2, …, T) in metres, is outside [0, side_m]^2.
+
+    It is T where none is.
+    """
     half_m = 0.5 * side_m
     outside = (np.abs(place_m - half_m) > half_m).any(axis=0)
     first = outside.argmax(axis=-1)

@@ -198,7 +198,7 @@ class _Run:
             self.status[v], self.head[v], self.settled_s = OUTBOUND, named, now
 
     def tell(self, now: float, kind: int, v: int, near: NDArray[np.int64], apart_m: NDArray[np.float64]) -> None:
-        """A broadcast of v, that comes to each in its own time."""
+        """A broadcast of v, that comes to those `near` (n,), `apart_m` (n,) from it, each in its own time."""
         arrives_s = now + self.delay_s * self.rng.random(len(near))
         for at_s, u, metres in zip(arrives_s.tolist(), near.tolist(), apart_m.tolist(), strict=True):
             heappush(self.events, (at_s, kind, u, v, metres))
@@ -211,7 +211,7 @@ class _Run:
         return now
 
     def neighbours(self, v: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """Who is present within two units of v, and how far; found when v first needs it, as few nodes ever do."""
+        """Who is present within two units of v, and how far in m, (n,) each; found when first needed."""
         if v not in self.around:
             near = np.array(self.tree.query_ball_point(self.place[v], 2.0 * self.unit_m, return_sorted=True))
             near = near[self.there[near] & (near != v)]

@@ -229,7 +229,7 @@ class PowerAllocationConfig(OneWorld):
             )
 
     def friis_db(self, distance_m: Any) -> Any:
-        """Free-space path loss of a UE's own link (section II)."""
+        """Free-space path loss in dB of a UE's own link over a distance (section II), element-wise."""
         return 20.0 * np.log10(4.0 * math.pi * self.frequency_hz / LIGHT_MPS * distance_m)
 
 

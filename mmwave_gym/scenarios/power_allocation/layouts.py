@@ -27,7 +27,7 @@ class Layout(Protocol):
     """Are the sites of another draw others?"""
 
     def draw(self, rng: np.random.Generator) -> FloatArray:
-        """Sites at the start of an episode, (sites, 2)."""
+        """Sites at the start of an episode, (sites, 2), in metres."""
         ...
 
     def has_room(self, there_m: FloatArray) -> bool:
@@ -35,7 +35,7 @@ class Layout(Protocol):
         ...
 
     def newcomer(self, rng: np.random.Generator, there_m: FloatArray) -> FloatArray:
-        """Where it comes to, (2,)."""
+        """Where it comes to, (2,) in metres, between those that are there (sites, 2)."""
         ...
 
 

@@ -65,7 +65,10 @@ class ChangePolicy(Policy):
     def changes(
         self, observation: NDArray[Any], playing: _Playing, episode_start: Any, deterministic: bool
     ) -> tuple[NDArray[Any], _Playing]:
-        """(rows,): changes of power in dB, the network's outputs for observations (rows, features); and the memory."""
+        """(rows,): changes of power in dB, the network's outputs for observations (rows, features); and the memory.
+
+        episode_start (rows,).
+        """
         change_db, playing.memory = super().predict(observation, playing.memory, episode_start, deterministic)
         return change_db, playing
 
@@ -74,7 +77,7 @@ class ChangePolicy(Policy):
     ) -> tuple[NDArray[np.float64], _Playing]:
         """(rows,): allowed powers in dBm, the observed ones plus the network's changes; and the memory.
 
-        observation: (rows, features), in units.
+        observation: (rows, features), in units. episode_start (rows,).
         """
         change_db, playing = self.changes(observation, playing, episode_start, deterministic)
         before_dbm = playing.view.fields.split(np.asarray(observation))["power_dbm"][:, 0].astype(np.float64)

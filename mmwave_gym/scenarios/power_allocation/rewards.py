@@ -56,12 +56,12 @@ class Reward(NamedTuple):
 
 
 def paper(s: Slot) -> FloatArray:
-    """(N, A): eq. 7, which is the same as min(C / L - 1, 1)."""
+    """(N, A): the utility of eq. 7, which is the same as min(C / L - 1, 1)."""
     return np.minimum(s.capacity_bps_hz / np.log2(s.qos_sinr) - 1.0, 1.0)
 
 
 def exponential(s: Slot) -> FloatArray:
-    """(N, A): 1 at the required capacity, less above and below it."""
+    """(N, A): a utility of 1 at the required capacity, less above and below it."""
     return np.exp(-((s.capacity_bps_hz - s.required_bps_hz) ** 2))
 
 

@@ -160,7 +160,10 @@ class Record:
 
 
 def disc_share(power_share: Any) -> Any:
-    """The radius of a power's disc over that of the greatest; steeper where powers mostly are, near the greatest."""
+    """The radius of a power's disc over that of the greatest, element-wise.
+
+    It is steeper where powers mostly are, near the greatest.
+    """
     return 0.3 + 0.7 * power_share**2
 
 

@@ -37,7 +37,7 @@ class Geometry:
 
     @property
     def axes(self) -> tuple[FloatArray, ...]:
-        """Unit vectors (2,) along the streets."""
+        """Vectors (2,) of length 1, without unit, along the streets."""
         return (_EAST, _NORTH) if self.kind == "crossing" else (_EAST,)
 
     @property

@@ -44,10 +44,10 @@ def play(
 ) -> Played:
     """Play one drawn world (storage row `world`).
 
-    logs: log(1 + bound) of the features in order (0: a flag). roles: (bs,) 1 for free base stations. weights: those of
-    a network over choices with two hidden layers (w, b, w, b, w, b). chance: (epoch, C) uniforms, of which the
-    Gumbel trick makes a sample; empty (0, C) for the greedy choice. drives: the teacher does, but for those epochs
-    whose first uniform is below a tenth, where any candidate is taken.
+    logs (features,): log(1 + bound) of each feature (0: a flag). roles (bs,): the number 1 for free base stations.
+    weights: those of a network over choices with two hidden layers (w, b, w, b, w, b). chance: (epoch, C) uniforms, of
+    which the Gumbel trick makes a sample; empty (0, C) for the greedy choice. drives: the teacher does, but for those
+    epochs whose first uniform is below a tenth, where any candidate is taken.
     """
     k = int((episodes.ue[world] >= 0).sum())
     given = np.zeros(0) if roles is None else np.asarray(roles, np.float64)

@@ -119,7 +119,7 @@ class Measured:
         return difference(self.values(one, metric, window, beta), theirs)
 
     def curve(self, method: str, part: str) -> Float64Array:
-        """(world, block): a part of `a3c.Curve`."""
+        """(world, block): a part of `a3c.Curve`, in its unit."""
         return np.array([row[part] for row in self._curves[method]], np.float64)
 
     def curve_rows(self, method: str) -> list[dict[str, Any]]:
@@ -130,7 +130,7 @@ class Measured:
         return mean(self.clusters(convention, ues, f"index{clusters}"))
 
     def clusters(self, convention: str, ues: int, what: str) -> Float64Array:
-        """(run,)"""
+        """(run,): the number of clusters."""
         rows = self.results.tables[f"clusters-{convention}"]
         return np.array([row[what] for row in rows if row["ues"] == ues], np.float64)
 

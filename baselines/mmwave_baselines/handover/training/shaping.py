@@ -46,7 +46,10 @@ class HandoverPotential:
         self._slot = np.zeros((num_envs, 1), np.int64)
 
     def solve(self, begun: NDArray[np.bool_]) -> NDArray[np.float64]:
-        """V of all present states, (num_envs, ues), after solving the environments that `begun` (num_envs,) marks."""
+        """V of all present states, (num_envs, ues), in the unit of a sum of rewards.
+
+        The environments that `begun` (num_envs,) marks are solved first.
+        """
         batch = self._base.batch
         shown = batch.scenario.reveal(batch.episodes.of(np.flatnonzero(begun)), batch.state, "hindsight")
         slots = self._values.shape[1] - 1
@@ -59,7 +62,10 @@ class HandoverPotential:
         return self._values[env, self._slot, ue, serving]
 
     def after(self, action: NDArray[np.int64], done: NDArray[np.bool_]) -> NDArray[np.float64]:
-        """V (num_envs, ues) of the states that the actions (num_envs, ues) have led to; `done` is not used."""
+        """V (num_envs, ues) of the states that the actions (num_envs, ues) have led to.
+
+        `done` (num_envs, ues) is not used.
+        """
         self._slot += 1
         env, ue = self._at
         return self._values[env, self._slot, ue, action]

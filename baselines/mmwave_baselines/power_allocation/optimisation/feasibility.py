@@ -45,7 +45,7 @@ def least_powers(network: Network, target: FloatArray) -> tuple[FloatArray, Bool
 
 
 def solve(matrix: FloatArray, vector: FloatArray) -> FloatArray:
-    """x (…, A) with matrix x = vector, for matrix (…, A, A) and vector (…, A).
+    """x (…, A) with matrix x = vector, for matrix (…, A, A) and vector (…, A), in any unit.
 
     If one of the matrices is singular, 1e-13 is added to all diagonals, so that its solution is huge and no error stops
     the others.

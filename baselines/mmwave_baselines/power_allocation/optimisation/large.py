@@ -52,7 +52,7 @@ class Large:
 
     @cached_property
     def noise(self) -> FloatArray:
-        """eta (A,)."""
+        """eta (A,), in mW."""
         return self.noise_mw / self.own_gain
 
     @cached_property
@@ -60,12 +60,15 @@ class Large:
         return np.broadcast_to(self.far_gain / self.own_gain, self.own_gain.shape)
 
     def interference(self, power_mw: FloatArray) -> FloatArray:
-        """F p + eta of powers (A,) or of K columns (A, K)."""
+        """F p + eta in mW of powers (A,) or of K columns (A, K)."""
         heard = (self.coupling @ power_mw).T + self.noise
         return np.asarray((heard + np.multiply.outer(power_mw.mean(axis=0), self._far)).T)
 
     def charged(self, price: FloatArray) -> FloatArray:
-        """F' x for x (A,) or (A, K), of the same shape: what each base station costs at prices x of interference."""
+        """F' x for prices x (A,) or (A, K), of the same shape and unit.
+
+        It is what 1 mW of each base station costs at prices x a mW of interference.
+        """
         return np.asarray(self._back @ price + (self._far @ price) / len(self.noise))
 
     def sinr(self, power_mw: FloatArray) -> FloatArray:
@@ -78,7 +81,7 @@ class Large:
         return reached
 
     def satisfied_rate(self, power_mw: FloatArray) -> FloatArray:
-        """Sum of log2(1 + SINR) of those who reach q, one number or (K,)."""
+        """Sum of log2(1 + SINR) of those who reach q, one number or (K,), at powers (A,) or (A, K)."""
         ratio = self.sinr(power_mw)
         return np.asarray((np.log1p(ratio) * (ratio >= self.qos_sinr * (1.0 - ROUND_OFF))).sum(axis=0) / LN2)
 
@@ -143,9 +146,9 @@ def penalty_optimum(
 ) -> FloatArray:
     """Powers (A,) mW of one network of any size: Adam in ln p from full power on the sum rate less a penalty.
 
-    For the arguments see `Large`. The penalty is `weight` x sum of max(0, log2(1 + q (1 + margin)) - C): users whom
-    nothing can satisfy cost it little, so it needs no admission. Best known, not a bound. Of all steps the one with
-    the greatest penalised sum is returned.
+    gain (A, A), sparse; own_gain (A,); noise_mw and far_gain: scalar or (A,); see `Large`. The penalty is `weight` x
+    sum of max(0, log2(1 + q (1 + margin)) - C): users whom nothing can satisfy cost it little, so it needs no
+    admission. Best known, not a bound. Of all steps the one with the greatest penalised sum is returned.
     """
     network = Large(
         gain=gain, own_gain=own_gain, noise_mw=noise_mw, qos_sinr=qos_sinr, power_mw=power_mw, far_gain=far_gain
@@ -163,7 +166,10 @@ def penalty_ascent(
     margin: float = 0.02,
     rate: float = 0.15,
 ) -> FloatArray:
-    """`penalty_optimum` for K weights at once, (A, K) mW, from powers (A, K), users weighted by `counts` (A, K)."""
+    """`penalty_optimum` for K weights at once, (A, K) mW, from powers `start` (A, K) mW.
+
+    Users are weighted by `counts` (A, K).
+    """
     (floor, ceiling), weight = np.log(network.power_mw), np.asarray(weights)
     wanted = np.log1p(network.qos_sinr * (1.0 + margin))
     y = np.log(start)

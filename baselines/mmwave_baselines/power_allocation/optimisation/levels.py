@@ -49,7 +49,7 @@ def least_levels(network: Network, count: int) -> FloatArray:
 
 
 def penalised_sum(network: Network, power_mw: FloatArray, weight: float = 1000.0) -> FloatArray:
-    """Sum of log2(1 + SINR) less `weight` x sum of max(0, log2(q / SINR)), (N,)."""
+    """Sum of log2(1 + SINR) less `weight` x sum of max(0, log2(q / SINR)), (N,), at powers (N, A)."""
     ratio = sinr(network, power_mw)
     return penalised(network.present, ratio, network.qos_sinr, weight).sum(axis=-1)
 

@@ -33,7 +33,7 @@ class Network:
 
     @cached_property
     def coupling(self) -> FloatArray:
-        """F (N, A, A): gain over own gain, zero for the diagonal and for whoever is absent."""
+        """F (N, A, A): ratio of gain to own gain, zero for the diagonal and for whoever is absent."""
         both = self.present[:, :, None] & self.present[:, None, :] & ~np.eye(self.present.shape[1], dtype=bool)
         return np.where(both, self.gain / np.where(self.present, self.own_gain, 1.0)[:, :, None], 0.0)
 
@@ -54,7 +54,7 @@ class Network:
 
     @property
     def target(self) -> FloatArray:
-        """q (N, A), 0 for whoever is absent."""
+        """q (N, A), a linear SINR; 0 for whoever is absent."""
         return np.where(self.present, self.qos_sinr, 0.0)
 
     def __len__(self) -> int:
@@ -79,18 +79,18 @@ def sinr(network: Network, power_mw: FloatArray) -> FloatArray:
 
 
 def capacity_bps_hz(network: Network, power_mw: FloatArray) -> FloatArray:
-    """log2(1 + SINR) (N, A); 0 for whoever is absent."""
+    """log2(1 + SINR) (N, A) at powers (N, A); 0 for whoever is absent."""
     return np.log1p(sinr(network, power_mw)) / LN2
 
 
 def satisfied(network: Network, power_mw: FloatArray) -> BoolArray:
-    """Who is present and reaches q, (N, A)."""
+    """Who is present and reaches q at powers (N, A); (N, A)."""
     reached: BoolArray = sinr(network, power_mw) >= network.qos_sinr * (1.0 - ROUND_OFF)
     return network.present & reached
 
 
 def satisfied_rate(network: Network, power_mw: FloatArray) -> FloatArray:
-    """Sum of log2(1 + SINR) of those who reach q, (N,) bit/s/Hz."""
+    """Sum of log2(1 + SINR) of those who reach q, (N,) bit/s/Hz, at powers (N, A)."""
     rate: FloatArray = (capacity_bps_hz(network, power_mw) * satisfied(network, power_mw)).sum(axis=1)
     return rate
 

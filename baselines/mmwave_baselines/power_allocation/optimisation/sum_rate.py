@@ -41,8 +41,8 @@ def wmmse_iteration(
 ) -> FloatArray:
     """Powers in mW after `iterations` of weighted MMSE from the amplitudes `high`; (N, A), or (A,) of one network.
 
-    interference: p to F p + eta, mW. charged: x to F' x. low, high: least and greatest amplitudes, sqrt(mW). All arrays
-    have the shape of the powers; `low` may be a scalar. Source: as `wmmse`.
+    interference: p to F p + eta, mW. charged: x to F' x, in the unit of x. low, high: least and greatest amplitudes,
+    sqrt(mW). All arrays have the shape of the powers; `low` may be a scalar. Source: as `wmmse`.
     """
     amplitude = high
     for _ in range(iterations):
@@ -124,7 +124,10 @@ class _Barrier:
         self.floor, self.ceiling = np.log(network.power_mw)
 
     def at(self, y: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-        """Powers, interference (N, A), slacks (3, N, A) of target, ceiling, floor (1 if none), sum ln(1 + SINR)."""
+        """Powers, interference (N, A), slacks (3, N, A) of target, ceiling, floor (1 if none), sum ln(1 + SINR).
+
+        y (N, A): ln of powers in mW.
+        """
         present = self.network.present
         power = np.where(present, np.exp(y), 0.0)
         load = interference(self.network, power)
@@ -136,7 +139,10 @@ class _Barrier:
     def newton(
         self, point: tuple[FloatArray, ...], dual: FloatArray, barrier: FloatArray
     ) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Step of y, gradient of the merit (N, A), and step of the duals (3, N, A)."""
+        """Step of y, gradient of the merit (N, A), and step of the duals (3, N, A).
+
+        point: what `at` returns, powers in mW (N, A) first. barrier (N,): weight of the logarithms.
+        """
         power, load, slack, _ = point
         shares = self.network.coupling * (power[:, None, :] / load[:, :, None])
         back = shares.swapaxes(1, 2)

@@ -66,7 +66,10 @@ class Accumulated(Network):
 
     @cached_property
     def coupling(self) -> FloatArray:
-        """F (N, A, A): [n, i, j] is the sum of gains from BS j to UEs 1 to i but its own, over the own gain of UE i."""
+        """F (N, A, A), linear.
+
+        [n, i, j] is the sum of gains from BS j to UEs 1 to i but its own, over the own gain of UE i.
+        """
         heard = np.where(np.eye(self.gain.shape[1], dtype=bool), 0.0, self.gain)
         return np.asarray(np.cumsum(heard, axis=1) / self.own_gain[:, :, None])
 

@@ -77,11 +77,12 @@ class Cell(nn.Module):
         return y.view(*x.shape[:-1], -1)
 
     def measured(self, log_mw: Any, pressure: Any, memory: Any, c: Channel) -> Slot:
-        """The slot in which these powers are transmitted."""
+        """The slot in which these powers, log_mw (W, N), are transmitted."""
         log_heard = torch.baddbmm(c.noise, c.gain, log_mw.exp()[..., None])[..., 0].log()
         return Slot(log_mw, pressure, memory, log_mw + c.log_own - log_heard, log_heard)
 
     def first(self, log_mw: Any, c: Channel) -> Slot:
+        """The first slot, in which the powers log_mw (W, N) are transmitted."""
         return self.measured(log_mw, torch.zeros_like(log_mw), torch.zeros(*log_mw.shape, MEMORY), c)
 
     def forward(self, s: Slot, c: Channel, log_target: Any) -> Slot:

@@ -18,9 +18,9 @@ class StreetPotential:
         self._values: NDArray[np.float64] | None = None
 
     def solve(self, begun: NDArray[np.bool_]) -> NDArray[np.float64]:
-        """V of all present states, (num_envs, 1), after solving the environments that `begun` (num_envs,) marks.
+        """V of all present states, (num_envs, 1), in bit/s/Hz times 100 ms, the unit of a sum of rewards.
 
-        V is in bit/s/Hz times 100 ms, the unit of a sum of rewards.
+        The environments that `begun` (num_envs,) marks are solved first.
         """
         batch = self._base.batch
         shown = batch.scenario.reveal(batch.episodes.of(np.flatnonzero(begun)), batch.state, "hindsight")

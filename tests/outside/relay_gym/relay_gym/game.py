@@ -9,27 +9,14 @@ Differences from the paper:
 2. The SNRs seen are those of the last slot, and a change of relay costs a share of the slot (ours).
 """
 
-from __future__ import annotations
-
-from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import numpy as np
 from gymnasium import spaces
-from numpy.typing import NDArray
 from scipy.signal import lfilter
 
 from mmwave_gym.core.checks import at_least, between
-from mmwave_gym.core.scenario import (
-    EpisodeRng,
-    Episodes,
-    Metric,
-    ObservationField as Field,
-    ObservationFields,
-    Outcome,
-    Scenario,
-)
+from mmwave_gym.core.scenario import Episodes, Metric, ObservationField, ObservationFields, Outcome, Scenario
 from mmwave_gym.radio.units import db_to_linear
 
 LOWEST_DB, HIGHEST_DB = -30.0, 50.0
@@ -51,26 +38,26 @@ class RelayConfig:
     switching: float = 0.2
     """Share of a slot that a change of relay costs."""
 
-    def __post_init__(self) -> None:
-        at_least("num_relays", self.num_relays, 2, integer=True)
-        at_least("horizon", self.horizon, 2, integer=True)
+    def __post_init__(self):
+        for name in ("num_relays", "horizon"):
+            at_least(name, getattr(self, name), 2, integer=True)
         at_least("fading_db", self.fading_db, 0.0)
-        between("correlation", self.correlation, 0.0, 1.0)
-        between("switching", self.switching, 0.0, 1.0)
+        for name in ("correlation", "switching"):
+            between(name, getattr(self, name), 0.0, 1.0)
 
 
 @dataclass
 class RelayEpisodes(Episodes):
-    snr_db: NDArray[np.float32]  # (storage, slot, hop, relay)
+    snr_db: np.ndarray  # (storage, slot, hop, relay)
 
 
 @dataclass
 class RelayState:
-    slot: NDArray[np.int64]
-    relay: NDArray[np.int64]  # (N,): through which the last slot went
+    slot: np.ndarray
+    relay: np.ndarray  # (N,): through which the last slot went
 
 
-class Relay(Scenario[RelayEpisodes, RelayState]):
+class Relay(Scenario):
     """One agent, the source, names the relay of the next slot."""
 
     name = "relay"
@@ -84,20 +71,18 @@ class Relay(Scenario[RelayEpisodes, RelayState]):
     )
     num_agents = max_agent_ids = 1
 
-    def __init__(self, config: RelayConfig):
-        self.config = config
-        self.horizon = config.horizon
+    def __init__(self, config):
+        self.config, self.horizon = config, config.horizon
         self.action_space = spaces.Discrete(config.num_relays)
-        size, low, high = config.num_relays, LOWEST_DB, HIGHEST_DB
-        self.fields = ObservationFields(
-            (
-                Field("first_snr_db", size, low, high, "dB", "source to each relay, last slot", per="choice"),
-                Field("second_snr_db", size, low, high, "dB", "each relay to the destination, last slot", per="choice"),
-                Field("serving", size, 0.0, 1.0, "1", "relay of the last slot, one-hot", per="choice"),
-            )
+        parts = (
+            ("first_snr_db", LOWEST_DB, HIGHEST_DB, "dB", "source to each relay, last slot"),
+            ("second_snr_db", LOWEST_DB, HIGHEST_DB, "dB", "each relay to the destination, last slot"),
+            ("serving", 0.0, 1.0, "1", "relay of the last slot, one-hot"),
         )
+        fields = (ObservationField(name, config.num_relays, *other, per="choice") for name, *other in parts)
+        self.fields = ObservationFields(fields)
 
-    def draw(self, rngs: Sequence[EpisodeRng]) -> RelayEpisodes:
+    def draw(self, rngs):
         c = self.config
         mean = np.stack([rng["sites"].uniform(0.0, 15.0, (1, 2, c.num_relays)) for rng in rngs])
         noise = np.stack([rng["fading"].standard_normal((c.horizon + 1, 2, c.num_relays)) for rng in rngs])
@@ -105,39 +90,34 @@ class Relay(Scenario[RelayEpisodes, RelayState]):
         snr_db = mean + c.fading_db * lfilter([1.0], [1.0, -c.correlation], noise, axis=1)
         return RelayEpisodes(np.arange(len(rngs)), snr_db.clip(LOWEST_DB, HIGHEST_DB).astype(np.float32))
 
-    def start(self, episodes: RelayEpisodes) -> RelayState:
-        n = len(episodes.row)
-        return RelayState(np.zeros(n, np.int64), np.zeros(n, np.int64))
+    def start(self, episodes):
+        return RelayState(*np.zeros((2, len(episodes.row)), np.int64))
 
-    def step(self, episodes: RelayEpisodes, state: RelayState, action: NDArray[Any]) -> Outcome:
+    def step(self, episodes, state, action):
         chosen = action[:, 0]
         state.slot += 1
         rate = rates(episodes.snr_db[episodes.row, state.slot])[np.arange(len(chosen)), chosen]
         changed = chosen != state.relay
-        rate = np.where(changed, 1.0 - self.config.switching, 1.0) * rate
+        rate *= np.where(changed, 1.0 - self.config.switching, 1.0)
         state.relay = chosen.copy()
-        return Outcome(
-            reward=rate[:, None],
-            terminated=np.zeros((len(chosen), 1), bool),
-            truncated=state.slot >= self.horizon,
-            elapsed_s=np.full(len(chosen), SLOT_S),
-            metrics={"rate_bps_hz": rate.copy(), "changes_per_s": changed.astype(np.float64)},
-        )
+        metrics = {"rate_bps_hz": rate.copy(), "changes_per_s": changed.astype(float)}
+        left, elapsed_s = np.zeros((len(chosen), 1), bool), np.full(len(chosen), SLOT_S)
+        return Outcome(rate[:, None], left, state.slot >= self.horizon, elapsed_s, metrics)
 
-    def observe(self, episodes: RelayEpisodes, state: RelayState) -> NDArray[np.float32]:
+    def observe(self, episodes, state):
         snr_db = episodes.snr_db[episodes.row, state.slot]
         relay = state.relay[:, None] == np.arange(self.config.num_relays)
         return np.concatenate((snr_db[:, 0], snr_db[:, 1], relay), axis=1, dtype=np.float32)[:, None]
 
-    def reveal(self, episodes: RelayEpisodes, state: RelayState, access: str) -> dict[str, Any]:
+    def reveal(self, episodes, state, access):
         if access != "hindsight":
             return {}
         return {"rate_bps_hz": rates(episodes.snr_db[episodes.row, 1:]), "slot": state.slot}
 
-    def constants(self) -> Mapping[str, Any]:
+    def constants(self):
         return {**asdict(self.config), "step_s": SLOT_S}
 
 
-def rates(snr_db: NDArray[Any]) -> NDArray[np.float64]:
+def rates(snr_db):
     """Rate in bit/s/Hz of each relay, (…, relay), for the SNRs in dB of its hops, (…, hop, relay)."""
     return 0.5 * np.log2(1.0 + db_to_linear(snr_db.min(axis=-2).astype(np.float64)))

@@ -2,17 +2,8 @@
 
 from mmwave_gym.core.rooms import Entry, Room
 
-ROOM = Room(
-    name="relay",
-    package="relay_gym",
-    entries=(
-        Entry(
-            id="Relay-v0",
-            summary="a source reaches its destination through one of several relays",
-            history=("v0: first version",),
-        ),
-    ),
-    scenario="game:Relay",
-    config="game:RelayConfig",
-    tasks="tasks:TASKS",
-)
+summary = "a source reaches its destination through one of several relays"
+entry = Entry(id="Relay-v0", summary=summary, history=("v0: first version",))
+parts = {"scenario": "game:Relay", "config": "game:RelayConfig", "tasks": "tasks:TASKS"}
+
+ROOM = Room(name="relay", package="relay_gym", entries=(entry,), **parts)

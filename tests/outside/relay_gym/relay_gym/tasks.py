@@ -4,18 +4,9 @@ from functools import partial
 
 from mmwave_gym.benchmark.task import Task
 
-_relay = partial(
-    Task,
-    env_id="Relay-v0",
-    primary="rate_bps_hz",
-    floor="random",
-    reference="max-min",
-    ceiling="oracle",
-    ceiling_kind="hindsight-exact",
-    episodes=64,
-)
-
+task = partial(Task, env_id="Relay-v0", primary="rate_bps_hz", floor="random", reference="max-min", episodes=64)
+task = partial(task, ceiling="oracle", ceiling_kind="hindsight-exact")
 TASKS = (
-    _relay(name="relay/slow", kwargs={"correlation": 0.95}, description="The last slot says much of the next."),
-    _relay(name="relay/fast", kwargs={"correlation": 0.5}, description="The last slot says little of the next."),
+    task(name="relay/slow", kwargs={"correlation": 0.95}, description="The last slot says much of the next."),
+    task(name="relay/fast", kwargs={"correlation": 0.5}, description="The last slot says little of the next."),
 )
