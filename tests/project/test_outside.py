@@ -4,27 +4,83 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import re
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
-from outside_packages import RELAY, cli, entry_points, install, python, session
+from filelock import FileLock
+from outside_packages import RELAY, Said, cli, entry_points, install, python, session
 
 import mmwave_gym
 
+TASK = ["--task", "relay/slow"]
+OWN = ["--env", "Relay-v0", "--set", "num_relays=6"]
+FEW = ["--episodes", "16", "--json"]
+AGENTS = ("random", "max-min", "oracle")
+COMMANDS = {
+    "list": ["list"],
+    **{f"{agent} in the task": ["evaluate", agent, *TASK, *FEW] for agent in AGENTS},
+    **{f"{agent} in its own": ["evaluate", agent, *OWN, *FEW] for agent in AGENTS},
+    "ppo@3": ["evaluate", "ppo@3", *TASK, *FEW],
+    "untrained": ["evaluate", "ppo", "--task", "relay/fast"],
+    "misspelt": ["evaluate", "max-mim", "--task", "relay/fast"],
+    "render": ["render", "Relay-v0", "--out", "relay.gif", "--steps", "12", "--every", "3"],
+    "train": [
+        "train",
+        "ppo",
+        "--task",
+        "relay/fast",
+        "--steps",
+        "2000",
+        "--eval-episodes",
+        "4",
+        "--imitate-updates",
+        "5",
+    ],
+    "trained": ["evaluate", "runs/ppo-relay-fast-s0/policy.npz", "--task", "relay/fast", "--episodes", "4"],
+    "leaderboard": ["leaderboard", *TASK, "--episodes", "12", "--out", "board", "--jobs", "1"],
+    "page": ["page", "Relay-v0", "--out", "relay.md"],
+    "their pages": ["page", "--package", "relay_gym", "--out", "theirs"],
+    "our pages": ["page", "--out", "ours"],
+    "no pages": ["page", "--package", "relay_gim", "--out", "theirs"],
+}
+"""Commands that a user of the package gives, one after the other in one folder."""
+REFUSED = ("untrained", "misspelt", "no pages")
 
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+
+@pytest.fixture(scope="session")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the package is installed in `site`, and the commands were given in `work`: once for all test workers."""
     pytest.importorskip("hatchling")
-    return install(tmp_path_factory.mktemp("site"), RELAY)
+    root = tmp_path_factory.getbasetemp()
+    shared = (root.parent if "PYTEST_XDIST_WORKER" in os.environ else root) / "relay"
+    with FileLock(f"{shared}.lock"):
+        if not (shared / "said.json").exists():
+            (shared / "work").mkdir(parents=True)
+            install(shared / "site", RELAY)
+            said = session(shared / "site", shared / "work", *COMMANDS.values())
+            text = json.dumps({name: asdict(one) for name, one in zip(COMMANDS, said, strict=True)})
+            (shared / "said.json").write_text(text)
+    return shared
 
 
-def says(site: Path, cwd: Path, *commands: list[str]) -> list[str]:
-    """What commands that work print."""
-    said = session(site, cwd, *commands)
-    for command, one in zip(commands, said, strict=True):
-        assert one.code == 0, f"{command}: {one.err}"
-    return [one.out for one in said]
+@pytest.fixture
+def site(desk: Path) -> Path:
+    return desk / "site"
+
+
+@pytest.fixture
+def work(desk: Path) -> Path:
+    """The folder in which the commands were given."""
+    return desk / "work"
+
+
+@pytest.fixture
+def said(desk: Path) -> dict[str, Said]:
+    """What the commands printed."""
+    return {name: Said(**one) for name, one in json.loads((desk / "said.json").read_text()).items()}
 
 
 def test_it_is_unknown_where_it_is_not_installed() -> None:
@@ -40,8 +96,13 @@ def test_it_is_small() -> None:
     assert sum(path.stat().st_size for path in RELAY.rglob("*") if path.is_file()) < 60_000
 
 
-def test_listed_beside_its_package(site: Path, tmp_path: Path) -> None:
-    (output,) = says(site, tmp_path, ["list"])
+def test_commands_work(said: dict[str, Said]) -> None:
+    for name, one in said.items():
+        assert one.code == (2 if name in REFUSED else 0), f"{name}: {one.err}"
+
+
+def test_listed_beside_its_package(said: dict[str, Said]) -> None:
+    output = said["list"].out
     (line,) = [line for line in output.splitlines() if line.startswith("Relay-v0")]
     assert line.split()[-1] == "relay_gym"
     (own,) = [line for line in output.splitlines() if line.startswith("MmwaveHandover-v0")]
@@ -50,50 +111,39 @@ def test_listed_beside_its_package(site: Path, tmp_path: Path) -> None:
         assert re.search(rf"^{name}\b", output, re.MULTILINE), name
 
 
-def test_evaluated(site: Path, tmp_path: Path) -> None:
-    own = ["--env", "Relay-v0", "--set", "num_relays=6"]
-    cases = [(agent, where) for where in (["--task", "relay/slow"], own) for agent in ("random", "max-min", "oracle")]
-    cases.append(("ppo@3", ["--task", "relay/slow"]))
-    output = says(site, tmp_path, *(["evaluate", a, *where, "--episodes", "16", "--json"] for a, where in cases))
-    floor, rule, ceiling, *other, learned = (json.loads(one)["means"]["rate_bps_hz"]["mean"] for one in output)
-    assert floor < rule < ceiling
-    assert other[0] < other[1] < other[2]
-    assert floor + 0.9 * (ceiling - floor) < learned < ceiling
+def test_evaluated(said: dict[str, Said]) -> None:
+    def rate(agent: str) -> float:
+        return json.loads(said[agent].out)["means"]["rate_bps_hz"]["mean"]
+
+    for where in ("in the task", "in its own"):
+        assert rate(f"random {where}") < rate(f"max-min {where}") < rate(f"oracle {where}")
+    floor, ceiling = rate("random in the task"), rate("oracle in the task")
+    assert floor + 0.9 * (ceiling - floor) < rate("ppo@3") < ceiling
 
 
-def test_refusals_say_why(site: Path, tmp_path: Path) -> None:
-    task = ["--task", "relay/fast"]
-    untrained, misspelt = session(site, tmp_path, ["evaluate", "ppo", *task], ["evaluate", "max-mim", *task])
-    assert (untrained.code, misspelt.code) == (2, 2)
-    assert "no shipped PPO weights for relay/fast; there are some for: relay/slow." in untrained.err
-    assert "unknown relay agent 'max-mim'. Did you mean 'max-min'?" in misspelt.err
+def test_refusals_say_why(said: dict[str, Said]) -> None:
+    assert "no shipped PPO weights for relay/fast; there are some for: relay/slow." in said["untrained"].err
+    assert "unknown relay agent 'max-mim'. Did you mean 'max-min'?" in said["misspelt"].err
+    assert "unknown package with environments 'relay_gim'. Did you mean 'relay_gym'?" in said["no pages"].err
 
 
-def test_trained(site: Path, tmp_path: Path) -> None:
-    pytest.importorskip("stable_baselines3")
-    words = ["ppo", "--task", "relay/fast", "--steps", "2000", "--eval-episodes", "4", "--imitate-updates", "5"]
-    evaluate = ["evaluate", "runs/ppo-relay-fast-s0/policy.npz", "--task", "relay/fast", "--episodes", "4"]
-    output, evaluated = says(site, tmp_path, ["train", *words], evaluate)
-    policy = tmp_path / "runs" / "ppo-relay-fast-s0" / "policy.npz"
-    assert f"mmwave-gym evaluate {policy.relative_to(tmp_path)} --task relay/fast" in output
+def test_trained(said: dict[str, Said], work: Path) -> None:
+    policy = work / "runs" / "ppo-relay-fast-s0" / "policy.npz"
+    assert f"mmwave-gym evaluate {policy.relative_to(work)} --task relay/fast" in said["train"].out
     metadata = json.loads(policy.with_suffix(".json").read_text())
     assert (metadata["env_id"], metadata["arguments"]["hidden"]) == ("Relay-v0", 8)
-    assert "rate_bps_hz" in evaluated
+    assert "rate_bps_hz" in said["trained"].out
 
 
-def test_drawn(site: Path, tmp_path: Path) -> None:
+def test_drawn(work: Path) -> None:
     image = pytest.importorskip("PIL.Image")
-    pytest.importorskip("pygame")
-    says(site, tmp_path, ["render", "Relay-v0", "--out", "relay.gif", "--steps", "12", "--every", "3"])
-    with image.open(tmp_path / "relay.gif") as shown:
+    with image.open(work / "relay.gif") as shown:
         assert shown.n_frames == 4
 
 
-def test_ranked_with_five_seeds_as_one_entry(site: Path, tmp_path: Path) -> None:
-    pytest.importorskip("jinja2")
-    says(site, tmp_path, ["leaderboard", "--task", "relay/slow", "--episodes", "12", "--out", "board", "--jobs", "1"])
-    assert len(list((tmp_path / "board" / "rows").rglob("ppo@*.jsonl"))) == 5
-    with (tmp_path / "board" / "leaderboard.csv").open() as file:
+def test_ranked_with_five_seeds_as_one_entry(work: Path) -> None:
+    assert len(list((work / "board" / "rows").rglob("ppo@*.jsonl"))) == 5
+    with (work / "board" / "leaderboard.csv").open() as file:
         rows = list(csv.DictReader(file))
     entries = {row["agent"]: row for row in rows}
     assert sorted(row["agent"] for row in rows) == ["max-min", "oracle", "ppo", "random"]
@@ -101,7 +151,7 @@ def test_ranked_with_five_seeds_as_one_entry(site: Path, tmp_path: Path) -> None
     assert (ppo["label"], ppo["training_seeds"], ppo["status"], ppo["rank"]) == ("PPO", "5", "scored", "1")
     assert float(ppo["mean_low"]) < float(ppo["mean"]) < float(ppo["mean_high"])
     assert float(entries["oracle"]["score"]) == 1.0
-    assert "relay/slow" in (tmp_path / "board" / "index.html").read_text()
+    assert "relay/slow" in (work / "board" / "index.html").read_text()
 
 
 def test_made_by_every_library(site: Path, tmp_path: Path) -> None:
@@ -136,20 +186,14 @@ for agent in ("random", "max-min", "oracle", "ppo"):
     assert done.returncode == 0, done.stderr
 
 
-def test_pages_are_those_of_one_package(site: Path, tmp_path: Path) -> None:
-    says(site, tmp_path, ["page", "--package", "relay_gym", "--out", "theirs"], ["page", "--out", "ours"])
-    assert {p.name for p in (tmp_path / "theirs").iterdir()} == {"relay.md"}
+def test_pages_are_those_of_one_package(work: Path) -> None:
+    assert {p.name for p in (work / "theirs").iterdir()} == {"relay.md"}
     pages = Path(__file__).parents[2] / "docs/environments"
-    assert {p.name for p in (tmp_path / "ours").iterdir()} == {p.name for p in pages.glob("*.md")}
-    done = cli(site, tmp_path, "page", "--package", "relay_gim", "--out", "theirs")
-    assert done.returncode == 2
-    assert "unknown package with environments 'relay_gim'. Did you mean 'relay_gym'?" in done.stderr
+    assert {p.name for p in (work / "ours").iterdir()} == {p.name for p in pages.glob("*.md")}
 
 
-def test_it_gets_its_page(site: Path, tmp_path: Path) -> None:
-    (tmp_path / "relay.gif").write_bytes(b"")
-    says(site, tmp_path, ["page", "Relay-v0", "--out", "relay.md"])
-    page = (tmp_path / "relay.md").read_text()
+def test_it_gets_its_page(work: Path) -> None:
+    page = (work / "relay.md").read_text()
     guide = (RELAY / "relay_gym" / "guide.md").read_text().strip()
     for part in (
         "# Relay-v0",
