@@ -16,6 +16,7 @@ from outside_packages import RELAY, Said, cli, entry_points, install, python, se
 import mmwave_gym
 
 TASK = ["--task", "relay/slow"]
+FAST = ["--task", "relay/fast"]
 OWN = ["--env", "Relay-v0", "--set", "num_relays=6"]
 FEW = ["--episodes", "16", "--json"]
 AGENTS = ("random", "max-min", "oracle")
@@ -24,8 +25,8 @@ COMMANDS = {
     **{f"{agent} in the task": ["evaluate", agent, *TASK, *FEW] for agent in AGENTS},
     **{f"{agent} in its own": ["evaluate", agent, *OWN, *FEW] for agent in AGENTS},
     "ppo@3": ["evaluate", "ppo@3", *TASK, *FEW],
-    "untrained": ["evaluate", "ppo", "--task", "relay/fast"],
-    "misspelt": ["evaluate", "max-mim", "--task", "relay/fast"],
+    "untrained": ["evaluate", "ppo", *FAST],
+    "misspelt": ["evaluate", "max-mim", *FAST],
     "render": ["render", "Relay-v0", "--out", "relay.gif", "--steps", "12", "--every", "3"],
     "train": [
         "train",
@@ -39,7 +40,7 @@ COMMANDS = {
         "--imitate-updates",
         "5",
     ],
-    "trained": ["evaluate", "runs/ppo-relay-fast-s0/policy.npz", "--task", "relay/fast", "--episodes", "4"],
+    "trained": ["evaluate", "runs/ppo-relay-fast-s0/policy.npz", *FAST, "--episodes", "4"],
     "leaderboard": ["leaderboard", *TASK, "--episodes", "12", "--out", "board", "--jobs", "1"],
     "page": ["page", "Relay-v0", "--out", "relay.md"],
     "their pages": ["page", "--package", "relay_gym", "--out", "theirs"],
