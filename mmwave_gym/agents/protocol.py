@@ -88,15 +88,12 @@ class RowRng:
         return (allowed.cumsum(axis=1) > rank[:, None]).argmax(axis=1)
 
 
-def as_numbers(action: Any) -> NDArray[Any]:
-    """An agent's actions as an array of numbers or truth values; AgentError where they are none, or ragged."""
+def as_array(action: Any) -> NDArray[Any]:
+    """An agent's actions as an array, of whatever shape; AgentError where they are none, for instance ragged lists."""
     try:
-        array = np.asarray(action)
-    except (TypeError, ValueError) as error:
-        raise AgentError(f"predict must return an array of actions: {error}.") from None
-    if array.dtype.kind not in "biuf":
-        raise AgentError(f"predict must return numbers, got dtype {array.dtype}.")
-    return array
+        return np.asarray(action)
+    except Exception as error:  # objects that pretend to be arrays may raise anything
+        raise AgentError(f"predict must return an array of actions: {type(error).__name__} {error}.") from None
 
 
 def begun(state: Any, agent: object) -> Any:

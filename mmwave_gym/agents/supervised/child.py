@@ -18,9 +18,9 @@ from threadpoolctl import threadpool_limits
 from mmwave_gym.agents import registry
 from mmwave_gym.agents.facts import facts
 from mmwave_gym.agents.loading import find, load_agent
-from mmwave_gym.agents.protocol import AgentError, NotApplicable, UnknownAgent, as_numbers, learns
+from mmwave_gym.agents.protocol import AgentError, NotApplicable, UnknownAgent, as_array, learns
 from mmwave_gym.agents.supervised.view import RemoteView
-from mmwave_gym.agents.supervised.wire import AgentLine, Gone, Message
+from mmwave_gym.agents.supervised.wire import AgentLine, Gone, Message, is_raw, packed
 from mmwave_gym.core import rooms
 
 _MOST_REASON = 2000  # characters
@@ -69,17 +69,19 @@ class _Child:
                 self._views.pop(number, None)
             try:
                 answer, arrays = works[message.head["do"]](message)
+                parts = packed({"call": self._call, **answer}, arrays)
             except BaseException as error:  # whatever it is, it is the agent's and becomes a reason
-                answer, arrays = {"error": _kind(error), "text": _told(error)[:_MOST_REASON]}, {}
-            self._send({"call": self._call, **answer}, arrays)
+                told = {"error": _kind(error), "text": _told(error)[:_MOST_REASON]}
+                parts = packed({"call": self._call, **told}, {})
+            self._send(parts)
 
     def _receive(self) -> Message:
         self._still_itself()
         return self._line.receive()
 
-    def _send(self, head: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> None:
+    def _send(self, parts: list[Any]) -> None:
         self._still_itself()
-        self._line.send(head, arrays)
+        self._line.send(parts)
 
     def _still_itself(self) -> None:
         """A twin that the agent has forked ends here: it must not answer a second time."""
@@ -87,7 +89,7 @@ class _Child:
             os._exit(0)
 
     def _ask(self, question: dict[str, Any]) -> Message:
-        self._send({"call": self._call, **question}, {})
+        self._send(packed({"call": self._call, **question}, {}))
         answer = self._receive()
         if "missing" in answer.head:
             raise KeyError(answer.head["missing"])
@@ -146,7 +148,9 @@ class _Child:
         )
         if not isinstance(answer, tuple) or len(answer) != 2:
             raise AgentError(f"predict must return (action, state), got {type(answer).__name__}.")
-        action, self._states[number] = as_numbers(answer[0]), answer[1]
+        action, self._states[number] = as_array(answer[0]), answer[1]
+        if not is_raw(action):
+            raise AgentError(f"predict must return numbers, got dtype {action.dtype}.")
         return {"mask": view is not None and view.asks_for_mask}, {"action": action}
 
     def _learn(self, message: Message) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:

@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 import weakref
-from typing import Any
+from typing import Any, NamedTuple
 
 from mmwave_gym.agents.protocol import AgentError
 from mmwave_gym.agents.supervised.limits import Limits
@@ -132,6 +132,19 @@ def _keeper(new: bool = False) -> Keeper:
         return _current
 
 
+class End(NamedTuple):
+    """How an agent's process has ended."""
+
+    code: int | None
+    """Its exit code, negative for a signal. None: the keeper was killed, and the agent with it."""
+    why: str = ""
+    """The limit for which the keeper has ended it, "processes" or "memory"."""
+
+    @classmethod
+    def told(cls, news: dict[str, Any]) -> End:
+        return cls(news["code"], news["why"])
+
+
 class Child:
     """One agent's process: its line, and its end."""
 
@@ -145,6 +158,7 @@ class Child:
         reading, writing = os.pipe()
         self.line = Line(ours, reading, limits.output_bytes)
         self._close = weakref.finalize(self, self.line.close)
+        self._end: End | None = None
         with theirs:
             try:
                 self._keeper = _keeper()
@@ -155,32 +169,24 @@ class Child:
             finally:
                 os.close(writing)
 
-    def end(self) -> tuple[int | None, str]:
-        """End the process, if it has not ended by itself: its exit code, negative for a signal, and the limit it met.
+    def end(self) -> End:
+        """End the process, if it has not ended by itself, with all that it has started. Safe to call twice."""
+        if self._end is None:
+            try:
+                self._end = End.told(self._keeper.end(self.pid))
+            except KeeperGone:
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.killpg(self.pid, signal.SIGKILL)
+                self._end = End(None)
+            self._close()
+        return self._end
 
-        None: the keeper was killed, and the agent with it.
-        """
-        try:
-            news = self._keeper.end(self.pid)
-        except KeeperGone:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self.pid, signal.SIGKILL)
-            return None, ""
-        return news["code"], news["why"]
-
-    def own_end(self, timeout_s: float) -> tuple[int | None, str] | None:
-        """As `end`, of a process that ends by itself within `timeout_s`; None where it does not."""
-        try:
-            news = self._keeper.ended(self.pid, timeout_s)
-        except KeeperGone:
-            return None
-        return news["code"], news["why"]
-
-    @property
-    def is_open(self) -> bool:
-        """Has nobody closed the line?"""
-        return self._close.alive
-
-    def close(self) -> None:
-        """Close the line. Safe to call twice."""
-        self._close()
+    def own_end(self, timeout_s: float) -> End | None:
+        """How the process ends by itself within `timeout_s`; None where it does not, or nobody is left to tell."""
+        if self._end is None:
+            try:
+                self._end = End.told(self._keeper.ended(self.pid, timeout_s))
+            except KeeperGone:
+                return None
+            self._close()
+        return self._end

@@ -130,24 +130,21 @@ class _Process:
         """The connection is closed: why?"""
         with contextlib.suppress(Flood):
             self._child.line.drain()
-        found = self._child.own_end(1.0)
-        if found is None:
-            code, why = self._child.end()
-            reason = (
-                "its process closed the connection" if code is not None else "it killed the process that watches it"
-            )
+        end = self._child.own_end(1.0)
+        if end is not None:
+            reason = f"its process ended itself with exit code {end.code} in {do}"
+            if end.code is not None and end.code < 0:
+                reason = f"its process was ended by {_signal(-end.code)} in {do}"
+                reason += ", perhaps for want of memory" if -end.code == signal.SIGKILL else ""
         else:
-            code, why = found
-            reason = f"its process ended itself with exit code {code}"
-            if code is not None and code < 0:
-                reason = f"its process was ended by {_signal(-code)}" + (
-                    ", perhaps for want of memory" if -code == signal.SIGKILL else ""
-                )
+            end = self._child.end()
+            did = "killed the process that watches it" if end.code is None else "closed its connection"
+            reason = f"it {did} in {do}"
         limits = {
             "processes": f"it started more than {self._limits.processes} processes, the limit.",
             "memory": f"it used more than {self._limits.memory_gib:g} GiB of memory, the limit (--limit-memory-gib).",
         }
-        self._fail(limits.get(why, f"{reason} in {do}."), tail=True)
+        self._fail(limits.get(end.why, f"{reason}."), tail=True)
 
     def _fail_told(self, head: dict[str, Any]) -> NoReturn:
         """The agent's process itself says what is wrong."""
@@ -169,9 +166,7 @@ class _Process:
     def end(self) -> None:
         """End the process and all that it has started."""
         self._over = self._over or "this agent was closed."
-        if self._child.is_open:
-            self._child.end()
-            self._child.close()
+        self._child.end()
 
 
 def _signal(number: int) -> str:

@@ -51,12 +51,12 @@ class Garbage(Exception):
 
 
 def is_raw(array: NDArray[Any]) -> bool:
-    """Whether an array can travel as raw bytes: numbers and truth values can."""
+    """Whether an array, of any shape, can travel as raw bytes: numbers and truth values can."""
     return array.dtype.kind in _NUMBERS and array.dtype.itemsize <= 16
 
 
 def packed(head: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], pickled: bytes = b"") -> list[Any]:
-    """The buffers of a message, in order."""
+    """The buffers of a message, in order. The arrays may have any shape."""
     solid = {name: np.ascontiguousarray(a) if a.ndim else a for name, a in arrays.items()}
     listed = [[name, a.dtype.str, a.shape] for name, a in solid.items()]
     text = json.dumps({**head, "arrays": listed}, allow_nan=False).encode()
@@ -122,8 +122,9 @@ class AgentLine:
     def __init__(self, connection: socket.socket):
         self._connection = connection
 
-    def send(self, head: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]] | None = None) -> None:
-        for part in packed(head, arrays or {}):
+    def send(self, message: list[Any]) -> None:
+        """Send the buffers of a message."""
+        for part in message:
             self._connection.sendall(part)
 
     def receive(self) -> Message:
@@ -154,7 +155,7 @@ class Line:
         connection.setblocking(False)
         os.set_blocking(output, False)
         self._connection, self._output, self._most = connection, output, most_output
-        self._printed, self._tail = 0, b""
+        self._printed, self._tail, self._output_ended = 0, b"", False
         self._poll = select.poll()
         self._poll.register(output, select.POLLIN)
 
@@ -215,7 +216,9 @@ class Line:
             except BlockingIOError:
                 return
             if not data:  # the agent has closed it
-                self._poll.unregister(self._output)
+                if not self._output_ended:
+                    self._poll.unregister(self._output)
+                self._output_ended = True
                 return
             self._printed += len(data)
             self._tail = (self._tail + data)[-4 * _TAIL :]
