@@ -20,7 +20,7 @@ pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="co
 
 TASK = "cell_selection/n3-cost10"
 HONEST = ("stay", "random", "hostile_agents:Honest", "hostile_agents:Twin")
-LIMITS = ("--limit-step-s", 3, "--limit-memory-gib", 0.4)
+LIMITS = ("--limit-step-s", 2, "--limit-memory-gib", 0.25)
 
 
 def board(folder: Path, also: list[str]) -> int:
