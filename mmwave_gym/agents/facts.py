@@ -11,6 +11,7 @@ from mmwave_gym.core.access import ACCESS_LEVELS
 
 _MOST_TEXT, _MOST_JSON = 100, 2**16
 _TEXTS = ("label", "kind", "weights_sha256", "access")
+_NAMES = (*_TEXTS, "config", "carries")
 
 
 def facts(agent: Any) -> dict[str, Any]:
@@ -18,7 +19,7 @@ def facts(agent: Any) -> dict[str, Any]:
 
     Raises AgentError, which names the attribute, for anything but short texts, known access levels and JSON values.
     """
-    told = {name: getattr(agent, name, None) for name in (*_TEXTS, "config", "carries")}
+    told = {name: getattr(agent, name, None) for name in _NAMES}
     config = told["config"]
     if config is not None and not isinstance(config, Mapping):
         raise AgentError(f"config must be a dict of JSON values, got {_short(config)}.")
@@ -28,7 +29,9 @@ def facts(agent: Any) -> dict[str, Any]:
 
 
 def checked(told: Mapping[str, Any]) -> dict[str, Any]:
-    """`told`, facts by name, or an AgentError. The config is made of plain JSON values."""
+    """The known ones of `told`, facts by name, or an AgentError. The config is made of plain JSON values."""
+    if not isinstance(told, Mapping):
+        raise AgentError(f"an agent is described by names and values, got {_short(told)}.")
     for name in _TEXTS:
         text = told.get(name, "x")
         if not isinstance(text, str):
@@ -48,7 +51,7 @@ def checked(told: Mapping[str, Any]) -> dict[str, Any]:
     config = json.loads(text)
     if not isinstance(config, dict):
         raise AgentError(f"config must be a dict of JSON values, got {_short(config)}.")
-    return {**told, **({"config": config} if "config" in told else {})}
+    return {name: config if name == "config" else told[name] for name in _NAMES if name in told}
 
 
 def _short(value: Any) -> str:

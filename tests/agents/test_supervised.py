@@ -333,6 +333,16 @@ def test_facts_are_checked(told: dict[str, Any], fault: str) -> None:
         checked(told)
 
 
+def test_only_known_facts_are_taken_over() -> None:
+    """A forged description cannot replace methods of the proxy."""
+    assert checked({"label": "x", "predict": 1, "_process": 2, "config": {"a": [1]}}) == {
+        "label": "x",
+        "config": {"a": [1]},
+    }
+    with pytest.raises(AgentError, match="described by names and values"):
+        checked([1])  # type: ignore[arg-type]
+
+
 def test_reasons_have_no_control_characters() -> None:
     assert wire.printable("a\x1b[31m\nb") == "a [31m b"
     assert children.End(None).why == ""

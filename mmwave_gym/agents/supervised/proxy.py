@@ -195,18 +195,15 @@ class Supervised:
         weakref.finalize(self, process.end)
         told = process.call("load", {}, pickled=_settings(str(agent), scenario, task)).head
         try:
-            facts = checked(told["facts"])
-            begins, learns = bool(told["begins"]), bool(told["learns"])
-        except (KeyError, TypeError) as error:
-            raise AgentError(f"its process describes no agent: {error}.") from None
-        finally:
-            if "facts" not in locals():
-                process.end()
+            facts = checked(told.get("facts", {}))
+        except AgentError:
+            process.end()
+            raise
         for name, value in facts.items():
             setattr(self, name, value)
-        if begins:
+        if told.get("begins") is True:
             self.begin = self._begin
-        if learns:
+        if told.get("learns") is True:
             self.learn = self._learn
         self._states = 0
 
