@@ -15,7 +15,7 @@ ROWS, FEATURES, STEPS = 64, 15, 3000
 class Idle:
     """Decides at once: what is left is the way there and back."""
 
-    def predict(self, observation, state=None, episode_start=None, deterministic=True):  # type: ignore[no-untyped-def]
+    def predict(self, observation, state=None, episode_start=None, deterministic=True):
         """The first action in every row; observation: (rows, features)."""
         return np.zeros(len(observation), np.int64), state
 
