@@ -29,7 +29,7 @@ from mmwave_gym.agents.policy import (
     fields_of,
     outputs_of,
 )
-from mmwave_gym.agents.protocol import AgentError, RowRng
+from mmwave_gym.agents.protocol import AgentError, RowRng, UnknownAgent
 from mmwave_gym.agents.registry import policy_class
 from mmwave_gym.core import rooms
 from mmwave_gym.core.batch import View
@@ -147,7 +147,7 @@ def _bytes(path: Path) -> bytes:
         return path.read_bytes()
     except FileNotFoundError:
         other = path.with_suffix(".json" if path.suffix == ".npz" else ".npz").name
-        raise AgentError(f"there is no file {path}; a policy is two files, {path.name} and {other}.") from None
+        raise UnknownAgent(f"there is no file {path}; a policy is two files, {path.name} and {other}.") from None
     except OSError as error:
         raise AgentError(f"cannot read {path}: {error.strerror}.") from error
 
@@ -235,7 +235,7 @@ def _bytes_of_archive(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except FileNotFoundError:
-        raise AgentError(f"there is no file {path}.") from None
+        raise UnknownAgent(f"there is no file {path}.") from None
     except OSError as error:
         raise AgentError(f"cannot read {path}: {error.strerror}.") from error
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mmwave_gym.agents.files import load_policy
-from mmwave_gym.agents.protocol import AgentError
+from mmwave_gym.agents.protocol import AgentError, UnknownAgent
 from mmwave_gym.agents.registry import is_file, named
 from mmwave_gym.core.errors import told
 
@@ -44,9 +44,12 @@ def _imported(name: str) -> Any:
     try:
         return getattr(importlib.import_module(module), attribute)
     except (ImportError, ValueError) as error:  # ValueError: an empty name
-        raise AgentError(f"cannot import {module!r} for the agent {name!r}: {told(error)}.") from error
+        missing = isinstance(error, ModuleNotFoundError) and f"{module}.".startswith(f"{error.name}.")
+        raise (UnknownAgent if missing or not module else AgentError)(
+            f"cannot import {module!r} for the agent {name!r}: {told(error)}."
+        ) from error
     except AttributeError:
-        raise AgentError(f"the module {module!r} has no {attribute!r}.") from None
+        raise UnknownAgent(f"the module {module!r} has no {attribute!r}.") from None
 
 
 def _prepared(found: Any, task: Any, training_seed: int | None) -> Any:

@@ -19,6 +19,10 @@ class NotApplicable(AgentError):
     """An agent that has no business in a task, for instance one without weights for it; the text is the reason."""
 
 
+class UnknownAgent(AgentError):
+    """A name that stands for no agent: a slip of the pen rather than a fault of an agent."""
+
+
 @runtime_checkable
 class Agent(Protocol):
     """The protocol. Only `predict` is required.
@@ -82,6 +86,14 @@ class RowRng:
         """One of the allowed indices a row, uniformly; allowed: (rows, n) with at least one True a row."""
         rank = (self.random() * allowed.sum(axis=1)).astype(np.int64)
         return (allowed.cumsum(axis=1) > rank[:, None]).argmax(axis=1)
+
+
+def as_array(action: Any) -> NDArray[Any]:
+    """An agent's actions as an array, of whatever shape; AgentError where they are none, for instance ragged lists."""
+    try:
+        return np.asarray(action)
+    except Exception as error:  # objects that pretend to be arrays may raise anything
+        raise AgentError(f"predict must return an array of actions: {type(error).__name__} {error}.") from None
 
 
 def begun(state: Any, agent: object) -> Any:

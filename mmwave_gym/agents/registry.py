@@ -49,11 +49,26 @@ def training_seeds(agent: str, scenario: str, task: Any = None) -> tuple[int | N
     return tuple(found) if found else (None,)
 
 
-def named(name: str, scenario: str | None) -> Any:
-    full = name if "/" in name else f"{scenario}/{name}"
-    found = _found()
+def is_shipped(agent: str, scenario: str | None = None) -> bool:
+    """Does a text name an agent of this distribution, or none at all? Nothing is loaded to find out.
+
+    Files, "package:Class" and the agents of other installed packages are not shipped.
+    """
+    if ":" in agent or is_file(agent):
+        return False
+    point = _found().get(_full(agent.partition("@")[0], scenario))
+    return point is None or rooms.package_of(point) == rooms.OURS
+
+
+def _full(name: str, scenario: str | None) -> str:
+    """ "<scenario>/<agent>" of a name; the first scenario that has one where none is given."""
     if "/" not in name and scenario is None:
-        full = next((f for f in found if f.split("/", 1)[1] == name), name)
+        return next((full for full in _found() if full.split("/", 1)[1] == name), name)
+    return name if "/" in name else f"{scenario}/{name}"
+
+
+def named(name: str, scenario: str | None) -> Any:
+    full, found = _full(name, scenario), _found()
     if full not in found:
         if Path(name).is_dir():
             raise AgentError(f"{name} is a folder, not an agent: name the policy in it, such as {name}/policy.npz.")

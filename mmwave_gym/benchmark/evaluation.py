@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from mmwave_gym.agents.loading import load_agent
 from mmwave_gym.agents.rollout import Player, Rollout
+from mmwave_gym.agents.supervised import Limits, playing
 from mmwave_gym.benchmark.suite import task as find_task
 from mmwave_gym.benchmark.task import Task
 from mmwave_gym.core.batch import Batch
@@ -39,13 +39,16 @@ def evaluate(
     split: str = "test",
     skip: frozenset[int] = frozenset(),
     on_rows: Callable[[list[Row]], None] | None = None,
+    trusted: bool = False,
+    limits: Limits | None = None,
 ) -> list[Row]:
     """Play a task and return one row an episode, in order.
 
     agent: a name, "package:Class", a file, or an object with `predict`. episodes: how many of the task's test
     episodes (default: all it names). num_envs: how many run at once; rows do not depend on it. agent_seed: the
     agent's own chance. split: "test", or "train" for tuning. skip: episodes that are done already. on_rows: called
-    with finished rows as they come, so that an interrupted run loses little.
+    with finished rows as they come, so that an interrupted run loses little. trusted: an agent that is named and not
+    shipped plays in this process too, instead of one of its own with `limits` (docs/foreign_agents.md).
 
     A row holds `episode`, `interactions` (steps lived, warm-up included), `scored_steps`, `warmup_reward`, and over
     the scored steps `reward` a step and every metric of the scenario; None where no step was scored.
@@ -55,11 +58,11 @@ def evaluate(
     at_least("episodes", found.episodes if episodes is None else episodes, 1, integer=True)
     at_least("num_envs", num_envs, 1, integer=True)
     at_least("agent_seed", agent_seed, 0, integer=True)
-    player = load_agent(agent, found.scenario_name, found)
     scenario = found.scenario()
     wanted = [e for e in range(found.episodes if episodes is None else episodes) if e not in skip]
     rows: list[Row] = []
-    with threadpool_limits(limits=1):
+    agents = playing(agent, found.scenario_name, found, trusted=trusted, limits=limits)
+    with agents as player, threadpool_limits(limits=1):
         for group in _groups(wanted, num_envs, found.carry, _block(found)):
             played = _Play(player, found, scenario, group, agent_seed, split).rows()
             new = [row for row in played if row["episode"] in wanted]  # chains are played whole

@@ -5,6 +5,7 @@ Nothing fails silently: an agent that cannot play a task leaves a file that says
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import multiprocessing
@@ -17,9 +18,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from mmwave_gym.agents.facts import facts
 from mmwave_gym.agents.loading import find, load_agent
-from mmwave_gym.agents.protocol import AgentError, NotApplicable, sees
-from mmwave_gym.agents.registry import agents, training_seeds
+from mmwave_gym.agents.protocol import AgentError, NotApplicable, UnknownAgent, sees
+from mmwave_gym.agents.registry import agents, is_file, is_shipped, training_seeds
+from mmwave_gym.agents.supervised import USUAL, Limits, playing, runs_of
 from mmwave_gym.benchmark.evaluation import BLOCK, evaluate, metric_units
 from mmwave_gym.benchmark.leaderboard.rows import RowWriter, row_path
 from mmwave_gym.benchmark.task import Task
@@ -34,6 +37,10 @@ class Job:
     agent: str
     training_seed: int | None
     episodes: int
+    trusted: bool = False
+    """An agent that is not shipped plays in this process, too, instead of a supervised one of its own."""
+    limits: Limits = USUAL
+    """Of a supervised agent."""
 
     @property
     def spec(self) -> str:
@@ -41,15 +48,29 @@ class Job:
         return self.agent if self.training_seed is None else f"{self.agent}@{self.training_seed}"
 
 
-def jobs_of(task: Task, agent: str, episodes: int | None = None, full: bool = True) -> list[Job]:
-    """The runs of an agent in a task: one a training seed. Agents marked `expensive` have none unless `full`."""
+def jobs_of(
+    task: Task,
+    agent: str,
+    episodes: int | None = None,
+    full: bool = True,
+    trusted: bool = False,
+    limits: Limits | None = None,
+) -> list[Job]:
+    """The runs of an agent in a task: one a training seed. Agents marked `expensive` have none unless `full`.
+
+    An agent that is not shipped is asked for its seeds in a process of its own, unless it is `trusted`.
+    """
+    limits = limits or Limits()
     try:
-        seeds = training_seeds(agent, task.scenario_name, task)
-        costly = not full and _is_expensive(agent, task)
+        if ":" in agent or trusted or is_shipped(agent, task.scenario_name):
+            seeds = training_seeds(agent, task.scenario_name, task)
+            costly = not full and _is_expensive(agent, task)
+        else:
+            seeds, costly = runs_of(agent, task.scenario_name, task, not full, limits)
     except AgentError:
         seeds, costly = (None,), False  # the run itself will say what is wrong, in its row
     count = task.episodes if episodes is None else episodes
-    return [] if costly else [Job(task, agent, seed, count) for seed in seeds]
+    return [] if costly else [Job(task, agent, seed, count, trusted, limits) for seed in seeds]
 
 
 def _is_expensive(agent: str, task: Task) -> bool:
@@ -61,36 +82,48 @@ def _is_expensive(agent: str, task: Task) -> bool:
 def run(job: Job, rows_dir: str | Path, num_envs: int = 2 * BLOCK) -> Path:
     """Play the episodes that the run's file lacks and return the file.
 
-    Failures of the agent are written into the file. Raises RowsError where the file belongs to another run or
-    cannot be written, ValueError for a task that does not fit.
+    Failures of the agent are written into the file, whatever they are. Raises RowsError where the file belongs to
+    another run or cannot be written, ValueError for a task that does not fit.
     """
     path = row_path(rows_dir, job.task.name, job.agent, job.training_seed)
-    try:
-        player = load_agent(job.spec, job.task.scenario_name, job.task)
-    except AgentError as error:
-        with RowWriter.open(path, header(job, None)) as writer:
-            (writer.skip if isinstance(error, NotApplicable) else writer.fail)(str(error))
-        return path
-    with RowWriter.open(path, header(job, player)) as writer:
+    with contextlib.ExitStack() as stack:
         try:
-            evaluate(
-                player,
-                job.task,
-                episodes=job.episodes,
-                num_envs=num_envs,
-                skip=frozenset(writer.done),
-                on_rows=writer.append,
+            player = stack.enter_context(
+                playing(job.spec, job.task.scenario_name, job.task, trusted=job.trusted, limits=job.limits)
             )
-        except NotApplicable as error:
-            writer.skip(str(error))
-        except AgentError as error:
-            writer.fail(str(error))
-        except Exception as error:
-            if _raised_by_agent(error):
-                writer.fail(f"{type(error).__name__}: {error}")
-            else:
+            facts(player)
+        except (Exception, SystemExit, GeneratorExit) as error:
+            if not isinstance(error, AgentError) and is_shipped(job.spec, job.task.scenario_name):
                 raise
+            with RowWriter.open(path, header(job, None)) as writer:
+                (writer.skip if isinstance(error, NotApplicable) else writer.fail)(_reason(error))
+            return path
+        with RowWriter.open(path, header(job, player)) as writer:
+            _play(job, player, writer, num_envs)
     return path
+
+
+def _play(job: Job, player: Any, writer: RowWriter, num_envs: int) -> None:
+    """Write the rows that are not there yet, or why there are none."""
+    try:
+        evaluate(
+            player,
+            job.task,
+            episodes=job.episodes,
+            num_envs=num_envs,
+            skip=frozenset(writer.done),
+            on_rows=writer.append,
+        )
+    except NotApplicable as error:
+        writer.skip(str(error))
+    except (Exception, SystemExit, GeneratorExit) as error:
+        if not isinstance(error, AgentError) and not _raised_by_agent(error):
+            raise
+        writer.fail(_reason(error))
+
+
+def _reason(error: BaseException) -> str:
+    return str(error) if isinstance(error, AgentError) else f"{type(error).__name__}: {error}"
 
 
 def _raised_by_agent(error: BaseException) -> bool:
@@ -158,34 +191,48 @@ def suite_jobs(
     episodes: int | None = None,
     full: bool = False,
     most_seeds: int | None = None,
+    trusted: bool = False,
+    limits: Limits | None = None,
 ) -> list[Job]:
     """All runs of the tasks: the agents `names` (default: all found for the scenario), and those of `also`.
 
     A name plays in the scenarios that have an agent of it. `most_seeds` limits the training seeds of an agent.
+    `trusted`, `limits`: of agents that are not shipped, see `Job`.
     Raises AgentError, before anything is played, for an agent that no task can find.
     """
     chosen = list(tasks)
-    plays = {agent: _findable(agent, chosen) for agent in (*names, *also)}
+    plays = {agent: _findable(agent, chosen, trusted, limits) for agent in (*names, *also)}
     return [
         job
         for task in chosen
         for agent in (*(names or agents(task.scenario_name)), *also)
         if task.scenario_name in plays.get(agent, (task.scenario_name,))
-        for job in jobs_of(task, agent, episodes, full)[:most_seeds]
+        for job in jobs_of(task, agent, episodes, full, trusted, limits)[:most_seeds]
     ]
 
 
-def _findable(agent: str, tasks: Sequence[Task]) -> set[str]:
-    """The scenarios of the tasks that know an agent; AgentError, that of the last one, where none does."""
+def _findable(agent: str, tasks: Sequence[Task], trusted: bool, limits: Limits | None) -> set[str]:
+    """The scenarios of the tasks that know an agent; AgentError, that of the last one, where none does.
+
+    What is not shipped is looked for in a process of its own, and only a name that stands for nothing is an error
+    here: code that fails will say so in its row.
+    """
     found: set[str] = set()
     fault = None
     for scenario in dict.fromkeys(task.scenario_name for task in tasks):
+        supervised = not trusted and not is_shipped(agent, scenario)
         try:
-            find(agent, scenario)
+            if not supervised:
+                find(agent, scenario)
+            elif is_file(agent):
+                if not Path(agent).exists():
+                    find(agent)  # reads nothing, says what is missing
+            elif ":" in agent:
+                runs_of(agent, scenario, None, False, limits)
             found.add(scenario)
         except AgentError as error:
             fault = error
-            if agent.partition("@")[0] in agents(scenario):
+            if (supervised and not isinstance(error, UnknownAgent)) or agent.partition("@")[0] in agents(scenario):
                 found.add(scenario)  # known but broken: its row will say why
     if fault is not None and not found:
         raise fault

@@ -9,13 +9,13 @@ from typing import Annotated
 
 import typer
 
-from mmwave_gym.agents.loading import load_agent
+from mmwave_gym.agents.supervised import USUAL, Limits, playing
 from mmwave_gym.benchmark.evaluation import evaluate as play, metric_units
 from mmwave_gym.benchmark.leaderboard import read_rows
 from mmwave_gym.benchmark.leaderboard.tables import ends, number
 from mmwave_gym.benchmark.runs import Job, described, run
 from mmwave_gym.benchmark.statistics import column_interval
-from mmwave_gym.cli.options import Agent, Settings, TaskName, chosen_task
+from mmwave_gym.cli.options import Agent, LimitMemory, LimitStep, LimitTotal, Settings, TaskName, Trusted, chosen_task
 from mmwave_gym.cli.output import print_table, progress
 
 
@@ -32,14 +32,19 @@ def evaluate(
         Path | None, typer.Option("--out", help="keep the rows in this directory, for a leaderboard")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print the result as JSON")] = False,
+    trusted: Trusted = False,
+    limit_step_s: LimitStep = USUAL.step_s,
+    limit_s: LimitTotal = USUAL.total_s,
+    limit_memory_gib: LimitMemory = USUAL.memory_gib,
 ) -> None:
     """Play an agent in a task and print its means with the leaderboard's 95 % intervals."""
     found = chosen_task(task, env, settings)
     if reason := found.missing_data:
         raise ValueError(f"{found.name}: {reason}.")
-    player = load_agent(agent, found.scenario_name, found)  # fail before the first row
+    limits = Limits(step_s=limit_step_s, total_s=limit_s, memory_gib=limit_memory_gib)
     count = episodes or found.episodes
-    with progress() as shown:
+    loaded = playing(agent, found.scenario_name, found, trusted=trusted, limits=limits)
+    with loaded as player, progress() as shown:  # fails before the first row
         bar = shown.add_task(f"{agent} in {found.name}", total=count)
         if out_dir is None:
             rows = play(
@@ -47,7 +52,9 @@ def evaluate(
             )
         else:
             name, _, seed = agent.partition("@")
-            path = run(Job(found, name, int(seed) if seed else None, count), out_dir / "rows", num_envs)
+            path = run(
+                Job(found, name, int(seed) if seed else None, count, trusted, limits), out_dir / "rows", num_envs
+            )
             shown.advance(bar, count)
             written = next(r for r in read_rows(out_dir / "rows") if r.path == path)
             if written.failed or written.skipped:

@@ -8,9 +8,11 @@ from typing import Annotated, Any
 
 import typer
 
+from mmwave_gym.agents.supervised import USUAL, Limits
 from mmwave_gym.benchmark import suite
 from mmwave_gym.benchmark.leaderboard import read_rows, summarise, write
 from mmwave_gym.benchmark.runs import run_all, suite_jobs
+from mmwave_gym.cli.options import LimitMemory, LimitStep, LimitTotal, Trusted
 from mmwave_gym.cli.output import err, out, progress
 
 
@@ -30,8 +32,13 @@ def leaderboard(
     full: Annotated[bool, typer.Option("--full", help="also tasks and agents marked as expensive")] = False,
     committed: Annotated[Path | None, typer.Option(help="rows to show for what is not run here")] = None,
     jobs: Annotated[int, typer.Option(min=0, help="processes; 0 is one a core")] = 0,
+    trusted: Trusted = False,
+    limit_step_s: LimitStep = USUAL.step_s,
+    limit_s: LimitTotal = USUAL.total_s,
+    limit_memory_gib: LimitMemory = USUAL.memory_gib,
 ) -> None:
     """Play every agent in every task and write Markdown, CSV and an HTML page."""
+    limits = Limits(step_s=limit_step_s, total_s=limit_s, memory_gib=limit_memory_gib)
     chosen = [suite.task(name) for name in task] if task else suite.all_tasks()
     for absent in [t for t in chosen if t.missing_data]:
         err.print(f"{absent.name} is not played: {absent.missing_data}.", highlight=False, soft_wrap=True)
@@ -40,7 +47,14 @@ def leaderboard(
         err.print(f"{dear.name} is not played: it takes long; --full, or its name, plays it.", highlight=False)
         chosen.remove(dear)
     work = suite_jobs(
-        chosen, agent or (), also or (), 8 if quick and not episodes else episodes, full, 1 if quick else None
+        chosen,
+        agent or (),
+        also or (),
+        8 if quick and not episodes else episodes,
+        full,
+        1 if quick else None,
+        trusted,
+        limits,
     )
     with progress() as shown:
         bar = shown.add_task("playing", total=len(work))

@@ -14,6 +14,14 @@ from mmwave_gym.core.registration import room_of
 
 Agent = Annotated[str, typer.Argument(help="a name (a3, ppo@3), package.module:Class, or a file (.npz, .zip)")]
 TaskName = Annotated[str | None, typer.Option("--task", help="a task of the suite; mmwave-gym list tasks")]
+Trusted = Annotated[
+    bool, typer.Option("--trusted", help="play agents that are not shipped in this process too, without limits")
+]
+LimitStep = Annotated[
+    float, typer.Option("--limit-step-s", help="seconds for one call of an agent that is not shipped")
+]
+LimitTotal = Annotated[float, typer.Option("--limit-s", help="seconds for all its calls in a run")]
+LimitMemory = Annotated[float, typer.Option("--limit-memory-gib", help="its memory in GiB")]
 Settings = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="an environment keyword")]
 
 

@@ -111,6 +111,11 @@ def add(room: Room) -> None:
     _added[room.name] = room
 
 
+def added() -> tuple[Room, ...]:
+    """The rooms that no entry point names, as `add` was given them: another process does not find them by itself."""
+    return tuple(_added.values())
+
+
 def rooms() -> dict[str, Room]:
     """All rooms by the scenario's name. A room that cannot be loaded is left out with a warning."""
     return {**_installed(), **_added}
@@ -150,15 +155,15 @@ def points(group: str, what: str) -> dict[str, EntryPoint]:
     A name that is taken is left out with a warning, so that no other package can replace what is ours.
     """
     found: dict[str, EntryPoint] = {}
-    for point in sorted(entry_points(group=group), key=lambda e: (_package(e) != OURS, e.name, _package(e))):
+    for point in sorted(entry_points(group=group), key=lambda e: (package_of(e) != OURS, e.name, package_of(e))):
         if (first := found.setdefault(point.name, point)) is not point and first.value != point.value:
-            leave_out(f"the {what} {point.name}", point, ValueError(f"{_package(first)} has one of this name"))
+            leave_out(f"the {what} {point.name}", point, ValueError(f"{package_of(first)} has one of this name"))
     return found
 
 
 def leave_out(what: str, point: EntryPoint, error: BaseException) -> None:
     """Warn that something of somebody else's package does not work, and which package that is."""
-    warnings.warn(f"{what} of {_package(point)} ({point.value}) is left out: {why(error)}.", stacklevel=3)
+    warnings.warn(f"{what} of {package_of(point)} ({point.value}) is left out: {why(error)}.", stacklevel=3)
 
 
 def why(error: BaseException) -> str:
@@ -166,7 +171,7 @@ def why(error: BaseException) -> str:
     return told(error).rstrip(".") if isinstance(error, Exception) and str(error) else f"{error!r} was raised"
 
 
-def _package(point: EntryPoint) -> str:
+def package_of(point: EntryPoint) -> str:
     """The distribution of an entry point, as pip writes its name."""
     return re.sub(r"[-_.]+", "-", point.dist.name).lower() if point.dist else "an unknown package"
 

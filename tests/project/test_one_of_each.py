@@ -17,6 +17,8 @@ ASKED_ELSEWHERE = {
     "mmwave_gym/agents/rollout.py": "the loop itself",
     "mmwave_gym/agents/contract.py": "the contract asks an agent with one row and with many",
     "mmwave_gym/agents/recorded.py": "the contract shows a recorded play again, in another order",
+    "mmwave_gym/agents/supervised/child.py": "where the loop's calls of a supervised agent arrive",
+    "bench/supervised.py": "times this one call",
     "mmwave_gym/agents/rule.py": "one row without its axis, within one call",
     "mmwave_gym/agents/policy.py": "one row without its axis, within one call",
     "mmwave_gym/agents/files.py": "the model inside an agent",

@@ -76,6 +76,7 @@ def test_ppo_from_the_command_to_a_ranked_agent(tmp_path, capsys):
     task = mmwave_gym.Task(env_id=ENV, kwargs={"horizon": 40})
     by_npz, by_zip = (mmwave_gym.evaluate(str(out / name), task, episodes=4) for name in ("policy.npz", "model.zip"))
     assert by_npz == by_zip
+    assert by_zip == mmwave_gym.evaluate(str(out / "model.zip"), task, episodes=4, trusted=True)
 
 
 @pytest.mark.parametrize(
