@@ -93,10 +93,10 @@ def test_entry_points_load():
 
 def test_a_page_tells_the_time_of_an_uninterrupted_run_only(tmp_path):
     path = tmp_path / "took.json"
-    assert "interrupted" in reproduction._time_taken(path, 3, 9, (60.0, 9.0), 2)
-    assert "1.5 minutes with 2 workers" in reproduction._time_taken(path, 9, 9, (90.0, 120.0), 2)
-    assert "1.5 minutes with 2 workers" in reproduction._time_taken(path, 0, 9, (5.0, 5.0), 1)  # drawn again
-    assert "interrupted" in reproduction._time_taken(path, 2, 9, (30.0, 9.0), 2)
+    assert "interrupted" in reproduction._time_taken(path, 3, 9, (60.0, 9.0))
+    assert re.search(r"1\.5 minutes on \d+ cores", reproduction._time_taken(path, 9, 9, (90.0, 120.0)))
+    assert "1.5 minutes on" in reproduction._time_taken(path, 0, 9, (5.0, 5.0))  # drawn again
+    assert "interrupted" in reproduction._time_taken(path, 2, 9, (30.0, 9.0))
 
 
 def test_tables_of_policies_show_what_the_page_says():

@@ -14,12 +14,13 @@ Measured = TypeVar("Measured")
 
 
 class Found(NamedTuple):
-    """What a judge says: our value, its interval, the verdict and why."""
+    """What a judge says: our value, its interval, the verdict and why. None of them depends on a clock, `times` does."""
 
     ours: float | str
     interval: tuple[float, float] | None
     verdict: str
     reason: str
+    times: str = ""
 
 
 class PaperClaims(dict[str, dict[str, Any]]):
