@@ -43,7 +43,8 @@ def play_all(
     """Play all runs and write their files below `rows_dir`; finished rows stay, whatever ends this process.
 
     where: `run_all`, with the words that say how many processes or which cluster (`functools.partial`). on_done: called
-    with each run as it ends. A run that ends its process again and again is written as failed. Raises the first error that is no agent's.
+    with each run as it ends. A run that ends its process again and again is written as failed. Raises the first error
+    that is no agent's.
     """
     with contextlib.ExitStack() as opened:
         home = {id(run): opened.enter_context(RunFile(run, rows_dir)) for run in runs}

@@ -158,9 +158,9 @@ def reproduce(
 ) -> list[Claim]:
     """Reproduce a paper and return its claims. An interrupted call resumes: finished runs and analyses are kept.
 
-    Writes below `out_dir`: `rows/` (a file a run), `tables/` (a file an analysis), `claims.json`, what clocks say of the
-    claims in `times.json` and of the whole in `took.json`, the page `<name>.md` and its figures in `<name>/`, the name
-    with underscores. Times apart, an interrupted call ends with the same files as an uninterrupted one.
+    Writes below `out_dir`: `rows/` (a file a run), `tables/` (a file an analysis), `claims.json`, what clocks say of
+    the claims in `times.json` and of the whole in `took.json`, the page `<name>.md` and its figures in `<name>/`, the
+    name with underscores. Times apart, an interrupted call ends with the same files as an uninterrupted one.
     where: `run_all` with the words that say how many processes or which cluster. on_plan is told the number of runs and
     analyses to do, on_done each as it ends.
     Raises ValueError for an unknown name, and where a run failed.
@@ -280,7 +280,8 @@ def _provenance(name: str, budget_s: float, results: Results, took: str) -> str:
         f"## How this page was made\n\n`mmwave-gym reproduce {name} --out DIR{' --quick' if results.quick else ''}`, "
         f"mmwave-gym {__version__}, Python {platform.python_version()}, NumPy {np.__version__}: {played}{len(tables)} "
         f"tables, {sum(map(len, tables))} rows.{budget} {took} The runs are in `DIR/rows`, the tables of analyses in "
-        "`DIR/tables`, the verdicts in `DIR/claims.json`, measured times in `DIR/times.json`. Every number on this page is computed from them; the paper's "
+        "`DIR/tables`, the verdicts in `DIR/claims.json`, measured times in `DIR/times.json`. "
+        "Every number on this page is computed from them; the paper's "
         "values come from one file of claims.\n"
     )
 

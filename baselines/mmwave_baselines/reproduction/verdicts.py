@@ -14,7 +14,7 @@ Measured = TypeVar("Measured")
 
 
 class Found(NamedTuple):
-    """What a judge says: our value, its interval, the verdict and why. None of them depends on a clock, `times` does."""
+    """What a judge says: our value, its interval, the verdict and why. Only `times` depends on a clock."""
 
     ours: float | str
     interval: tuple[float, float] | None
