@@ -17,6 +17,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Sequence
+from functools import cached_property
 from pathlib import Path
 
 TASK = "cell_selection/n3-cost10"
@@ -26,37 +28,48 @@ PATIENCE_S = 5.0
 
 
 class Board:
-    """A small board, its undisturbed rows, and how long it takes."""
+    """A small board, and its rows where nobody disturbs it."""
 
-    def __init__(self, folder: Path, episodes: int = 256) -> None:
-        self.folder, self.episodes = folder, episodes
+    def __init__(self, folder: Path, episodes: int = 256, agents: Sequence[str] = AGENTS) -> None:
+        self.folder, self.episodes, self.agents = folder, episodes, agents
         self._end(self._start("serial", 1))
-        began = time.monotonic()
-        self._end(self._start("pool", 2))
-        self.took_s = time.monotonic() - began
         self.rows = self._rows("serial")
 
-    def survives(self, kind: str, at: float) -> list[str]:
-        """What is wrong after a kill of this kind at this share of an undisturbed run's time: nothing, one hopes."""
+    @cached_property
+    def took_s(self) -> float:
+        """Time of an undisturbed board with two workers."""
+        began = time.monotonic()
+        self._end(self._start("pool", 2))
+        return time.monotonic() - began
+
+    def survives(self, kinds: Sequence[str], waits: Callable[[subprocess.Popen[bytes]], object]) -> list[str]:
+        """What is wrong after kills of these kinds, each followed by a resumed board: nothing, one hopes.
+
+        waits: returns at the point of the kill.
+        """
         shutil.rmtree(self.folder / "killed", ignore_errors=True)
-        board = self._start("killed", 2)
         wrong = []
-        time.sleep(at * self.took_s)  # the point of the kill; nothing waits for it
-        if kind == "worker":
-            workers = _workers(board.pid)
-            if workers:
-                os.kill(random.choice(workers), signal.SIGKILL)
-            if code := self._end(board):
-                wrong.append(f"a board whose worker was killed ended with {code}")
-        else:
-            number = signal.Signals[kind]
-            board.send_signal(number)
-            wrong += self._ended(board, number)
-            if code := self._end(self._start("killed", 2)):
-                wrong.append(f"the resumed board ended with {code}")
+        for kind in kinds:
+            board = self._start("killed", 2)
+            waits(board)
+            if kind == "worker":
+                if workers := _workers(board.pid):
+                    os.kill(random.choice(workers), signal.SIGKILL)
+                if code := self._end(board):
+                    wrong.append(f"a board whose worker was killed ended with {code}")
+            else:
+                board.send_signal(signal.Signals[kind])
+                wrong += self._ended(board, signal.Signals[kind])
+        if kinds[-1] != "worker" and (code := self._end(self._start("killed", 2))):
+            wrong.append(f"the resumed board ended with {code}")
         if self._rows("killed") != self.rows:
             wrong.append("the rows differ from those of an undisturbed serial run")
-        return [f"{kind} at {at:.2f}: {text}" for text in wrong]
+        return wrong
+
+    def begun(self, board: subprocess.Popen[bytes]) -> None:
+        """Wait until a board that is to be killed has workers, or has ended."""
+        while board.poll() is None and len(_workers(board.pid)) < 2:
+            time.sleep(0.05)
 
     def _ended(self, board: subprocess.Popen[bytes], number: signal.Signals) -> list[str]:
         """Whether the board and all that it started end: they share its standard output, whose end tells."""
@@ -74,7 +87,7 @@ class Board:
         return wrong
 
     def _start(self, name: str, jobs: int) -> subprocess.Popen[bytes]:
-        agents = [word for agent in AGENTS for word in ("--agent", agent)]
+        agents = [word for agent in self.agents for word in ("--agent", agent)]
         words = ["--task", TASK, *agents, "--episodes", f"{self.episodes}", "--jobs", f"{jobs}"]
         command = [sys.executable, "-m", "mmwave_gym.cli", "leaderboard", "--out", str(self.folder / name), *words]
         return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
@@ -113,7 +126,7 @@ def main() -> None:
         print(f"undisturbed: {board.took_s:.1f} s with two workers")
         for number in range(args.kills):
             kind, at = chance.choice(KINDS), chance.uniform(0.05, 1.0)
-            found = board.survives(kind, at)
+            found = board.survives([kind], lambda _, at=at: time.sleep(at * board.took_s))  # type: ignore[misc]
             wrong += found
             print(f"{number + 1} {kind} at {at:.2f}: {'; '.join(found) or 'as it should be'}", flush=True)
     print(f"{args.kills} kills, {len(wrong)} faults")

@@ -23,6 +23,7 @@ from mmwave_gym.cli.render import render
 from mmwave_gym.cli.reproduce import reproduce
 from mmwave_gym.cli.ship import ship
 from mmwave_gym.cli.train import FORWARD, train
+from mmwave_gym.cli.tune import tune
 from mmwave_gym.core import rooms
 from mmwave_gym.core.processes import stopped_by_signals
 
@@ -41,7 +42,8 @@ app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_
 app.command("list")(list_)
 for verb in (evaluate, leaderboard, reproduce, render, page, channel, ship):
     app.command()(verb)
-app.command(context_settings=FORWARD)(train)
+for verb in (train, tune):
+    app.command(context_settings=FORWARD)(verb)
 app.add_typer(new, name="new")
 ours = {"list", "new", *(c.callback.__name__ for c in app.registered_commands if c.callback)}
 for room in rooms.rooms().values():
