@@ -23,7 +23,7 @@ from mmwave_gym.benchmark.pool import portable
 from mmwave_gym.version import __version__
 
 _PATIENCE_S = 1.0
-_NOT_BY_A_JOB = (exceptions.NodeDiedError, exceptions.ObjectLostError, exceptions.RaySystemError)
+_NOT_BY_A_JOB = (exceptions.NodeDiedError, exceptions.ObjectLostError)
 
 
 def crew(address: str | None, workers: int) -> Cluster:
@@ -115,6 +115,10 @@ class Cluster:
             del self._begun[stream]
             if left:
                 yield Lost(tuple(left), "its process ended without a word", blame=True)
+            return
+        except exceptions.RayTaskError as error:  # not even begun: the node cannot import what the job needs
+            del self._begun[stream]
+            yield Failed(left[0], portable(error))
             return
         except exceptions.RayError as error:
             del self._begun[stream]

@@ -33,6 +33,12 @@ class Playing:
         play(self.run, self.done, lambda kind, value: keep(json.dumps([kind, value], default=plain).encode()))
         return b""
 
+    @staticmethod
+    def told(part: bytes) -> tuple[str, Any]:
+        """What `play` told, from a part that came home."""
+        kind, value = json.loads(part)
+        return kind, value
+
 
 def play_all(
     runs: Sequence[Job],
@@ -59,7 +65,7 @@ def play_all(
 
         def part(job: Any, content: bytes) -> None:
             with naming(job.run):
-                file(job).take(*json.loads(content))
+                file(job).take(*Playing.told(content))
 
         def lost(job: Any, reason: str) -> None:
             with naming(job.run):

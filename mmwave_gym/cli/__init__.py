@@ -42,8 +42,8 @@ app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_
 app.command("list")(list_)
 for verb in (evaluate, leaderboard, reproduce, render, page, channel, ship):
     app.command()(verb)
-for verb in (train, tune):
-    app.command(context_settings=FORWARD)(verb)
+app.command(context_settings=FORWARD)(train)
+app.command(context_settings=FORWARD)(tune)
 app.add_typer(new, name="new")
 ours = {"list", "new", *(c.callback.__name__ for c in app.registered_commands if c.callback)}
 for room in rooms.rooms().values():

@@ -61,7 +61,7 @@ class Sweep:
         settings = [[(key, value) for value in values] for key, values in self.varied]
         seeds = [[("seed", str(seed))] for seed in self.seeds] or [[]]
         for seed, *chosen in itertools.product(seeds, *settings):
-            more = [word for key, value in (*seed, *chosen) for word in (f"--{key}", value)]
+            more = [str(word) for key, value in (*seed, *chosen) for word in (f"--{key}", value)]
             name = "-".join([f"s{value}" for _, value in seed] + [f"{key}={value}" for key, value in chosen])
             yield [*rest, *more], None if out is None else str(Path(out) / name)
 
