@@ -18,7 +18,7 @@ from mmwave_gym.agents.loading import find, load_agent
 from mmwave_gym.agents.protocol import AgentError, NotApplicable, sees
 from mmwave_gym.agents.registry import agents, training_seeds
 from mmwave_gym.benchmark.evaluation import BLOCK, evaluate, metric_units
-from mmwave_gym.benchmark.leaderboard.rows import RowWriter, parse, row_path
+from mmwave_gym.benchmark.leaderboard.rows import RowWriter, Run, parse, row_path
 from mmwave_gym.benchmark.task import Task
 from mmwave_gym.core.files import plain
 from mmwave_gym.version import __version__
@@ -113,9 +113,12 @@ class RunFile:
         self.job, self.path = job, row_path(rows_dir, job.task.name, job.agent, job.training_seed)
         self._writer: RowWriter | None = None
 
+    def _held(self) -> Run | None:
+        return parse(self.path.read_bytes(), self.path) if self.path.exists() else None
+
     def done(self) -> frozenset[int]:
         """Episodes that the file holds and that need not be played."""
-        run = parse(self.path.read_bytes(), self.path) if self.path.exists() else None
+        run = self._held()
         return frozenset(row["episode"] for row in run.episodes) if run else frozenset()
 
     def take(self, kind: str, value: Any) -> None:
@@ -135,7 +138,8 @@ class RunFile:
     def lost(self, reason: str) -> None:
         """Write that the run failed by no fault that could be told."""
         if self._writer is None:
-            self.take("header", header(self.job, None))
+            run = self._held()
+            self.take("header", run.header if run else header(self.job, None))
         self.take("failed", reason)
 
     def close(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -243,3 +244,21 @@ def _changed(results: Results, agent: str, factor: float) -> Results:
         for run in results.runs
     ]
     return Results(runs, results.tables, True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("cut", [0, 3])
+def test_claims_of_a_resumed_reproduction_are_byte_for_byte_those_of_an_uninterrupted_one(quick, tmp_path, cut):
+    """Analyses that clocks measure are made again: their times stand beside the claims."""
+    directory, _ = quick
+    shutil.copytree(directory, tmp_path / "again")
+    for name in ("scaling", "present")[: 2 if cut == 0 else 1]:
+        (tmp_path / "again" / "tables" / f"{name}-quick.json").unlink()
+    for path in sorted((tmp_path / "again" / "rows").rglob("*.jsonl"))[:cut]:
+        lines = path.read_bytes().splitlines(keepends=True)
+        path.write_bytes(b"".join(lines[: len(lines) // 2]) + b'{"epis')
+    reproduce("cell-selection", tmp_path / "again", quick=True)
+    assert (tmp_path / "again" / "claims.json").read_bytes() == (directory / "claims.json").read_bytes()
+    times = json.loads((tmp_path / "again" / "times.json").read_text())
+    assert set(times) == {"run-time", "offline"}
+    assert times["run-time"] in (tmp_path / "again" / "cell_selection.md").read_text()
