@@ -262,3 +262,18 @@ def test_claims_of_a_resumed_reproduction_are_byte_for_byte_those_of_an_uninterr
     times = json.loads((again / "times.json").read_text())
     assert set(times) == {"run-time", "offline"}
     assert times["run-time"] in (again / "cell_selection.md").read_text()
+
+
+@pytest.mark.slow
+def test_no_claim_depends_on_a_clock(results):
+    def judged(factor: float) -> list[Claim]:
+        clocks = ("law_s", "solve_s", "sweep_s")
+        tables = {
+            what: [{k: v * factor if k in clocks else v for k, v in row.items()} for row in rows]
+            for what, rows in results.tables.items()
+        }
+        return PAPER.claims(Results(results.runs, tables, True))
+
+    once, slower = judged(1.0), judged(37.0)
+    assert [c.id for c, d in zip(once, slower, strict=True) if c != d] == ["run-time", "offline"]
+    assert [dataclasses.replace(c, times="") for c in once] == [dataclasses.replace(c, times="") for c in slower]
