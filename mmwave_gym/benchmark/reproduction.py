@@ -25,8 +25,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from mmwave_gym.benchmark.jobs import Done, run_all
 from mmwave_gym.benchmark.leaderboard.rows import Run, read_rows
-from mmwave_gym.benchmark.runs import Job, header, run_all
+from mmwave_gym.benchmark.playing import play_all
+from mmwave_gym.benchmark.runs import Job, header
 from mmwave_gym.benchmark.statistics import Sample
 from mmwave_gym.core import files, rooms
 from mmwave_gym.core.checks import unknown
@@ -40,7 +42,11 @@ Table = list[dict[str, Any]]
 
 @dataclass(frozen=True, kw_only=True)
 class Claim:
-    """What a paper says, what we measure, and whether they agree. `interval` is the 95 % interval of `ours`."""
+    """What a paper says, what we measure, and whether they agree. `interval` is the 95 % interval of `ours`.
+
+    `times` is what clocks say of it, in words. It is another at every run, so it stands beside the claims, in
+    `times.json`, and neither `ours` nor `reason` nor the verdict may depend on a clock.
+    """
 
     id: str
     claim: str
@@ -50,6 +56,7 @@ class Claim:
     interval: tuple[float, float] | None
     verdict: str
     reason: str
+    times: str = ""
 
     def __post_init__(self) -> None:
         if self.verdict not in VERDICTS:
@@ -145,14 +152,16 @@ def reproduce(
     out_dir: str | Path,
     *,
     quick: bool = False,
-    workers: int = 1,
+    where: Callable[..., None] = run_all,
     on_plan: Callable[[int], None] = lambda total: None,
-    on_done: Callable[[str], None] = lambda what: None,
+    on_done: Callable[[str, Done], None] = lambda what, done: None,
 ) -> list[Claim]:
     """Reproduce a paper and return its claims. An interrupted call resumes: finished runs and analyses are kept.
 
-    Writes below `out_dir`: `rows/` (a file a run), `tables/` (a file an analysis), `claims.json`, `took.json`, the page
-    `<name>.md` and its figures in `<name>/`, the name with underscores. on_plan is told the number of runs and
+    Writes below `out_dir`: `rows/` (a file a run), `tables/` (a file an analysis), `claims.json`, what clocks say of
+    the claims in `times.json` and of the whole in `took.json`, the page `<name>.md` and its figures in `<name>/`, the
+    name with underscores. Times apart, an interrupted call ends with the same files as an uninterrupted one.
+    where: `run_all` with the words that say how many processes or which cluster. on_plan is told the number of runs and
     analyses to do, on_done each as it ends.
     Raises ValueError for an unknown name, and where a run failed.
     """
@@ -165,33 +174,67 @@ def reproduce(
     wanted = {_key(job): job for job in jobs}
     finished = {_run_key(run): len(run.episodes) for run in read_rows(rows_dir)}
     waiting = [job for key, job in wanted.items() if finished.get(key, 0) < job.episodes]
-    analyses = paper.analyses(quick)
     suffix = "-quick" if quick else ""
-    paths = {what: tables_dir / f"{what}{suffix}.json" for what in analyses}
+    paths = {what: tables_dir / f"{what}{suffix}.json" for what in paper.analyses(quick)}
     missing = [what for what, path in paths.items() if not path.exists()]
     on_plan(len(waiting) + len(missing))
-    run_all(waiting, rows_dir, workers, lambda job: on_done(f"{job.task.name} {job.spec}"))
-    for what in missing:
-        _write(paths[what], {"version": __version__, "rows": analyses[what]()})
-        on_done(what)
+    elsewhere_s = 0.0
+
+    def told(what: str, done: Done) -> None:
+        nonlocal elsewhere_s
+        elsewhere_s += done.processor_s if done.where else 0.0
+        on_done(what, done)
+
+    play_all(waiting, rows_dir, where, lambda job, done: told(f"{job.task.name} {job.spec}", done))
+
+    def keep(analysis: Any, done: Done) -> None:
+        files.write(paths[analysis.label], done.result)
+        told(analysis.label, done)
+
+    where([Analysis(name, what, quick) for what in missing], on_done=keep)
     tables = {what: json.loads(path.read_text())["rows"] for what, path in paths.items()}
     runs = [run for run in read_rows(rows_dir) if _run_key(run) in wanted]
     for run in runs:
         if run.failed or run.skipped:
             raise ValueError(f"{run.agent['name']} did not play {run.task['name']}: {run.failed or run.skipped}")
-    results = Results(runs, tables, quick)
+    processor_s = sum(os.times()[:4]) - processor_before + elsewhere_s  # with that of workers, which have ended
+    took = _time_taken(
+        root / "took.json",
+        len(waiting) + len(missing),
+        len(runs) + len(paths),
+        (time.monotonic() - began, processor_s),
+        on_cluster=elsewhere_s > 0.0,
+    )
+    return _write_all(name, paper, Results(runs, tables, quick), root, took)
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """An analysis of a reproduction as a job for any machine: its result is the file of the table."""
+
+    paper: str
+    label: str
+    quick: bool
+
+    def work(self, keep: Callable[[bytes], None]) -> bytes:
+        return _json(
+            {"version": __version__, "rows": load_reproduction(self.paper).analyses(self.quick)[self.label]()}
+        ).encode()
+
+
+def _write_all(name: str, paper: Reproduction, results: Results, root: Path, took: str) -> list[Claim]:
+    """Judge, draw and write what a reader gets."""
     claims = paper.claims(results)
     stem = name.replace("-", "_")
     figures = root / stem
     figures.mkdir(exist_ok=True)
     paper.figures(results, figures)
     page = paper.page(results, claims, stem)
-    processor_s = sum(os.times()[:4]) - processor_before  # with that of workers, which have ended
-    seconds = time.monotonic() - began, processor_s
-    done, wanted_in_all = len(waiting) + len(missing), len(runs) + len(analyses)
-    took = _time_taken(root / "took.json", done, wanted_in_all, seconds, workers)
     files.write(root / f"{stem}.md", f"{page}\n{_provenance(name, paper.budget_s, results, took)}")
-    _write(root / "claims.json", [asdict(claim) for claim in claims])
+    written = [asdict(claim) for claim in claims]
+    times = {claim["id"]: text for claim in written if (text := claim.pop("times"))}
+    files.write(root / "claims.json", _json(written))
+    files.write(root / "times.json", _json(times))
     return claims
 
 
@@ -205,34 +248,27 @@ def _run_key(run: Run) -> tuple[Any, ...]:
     return run.task["name"], run.task["hash"], run.header["package_version"], agent["name"], agent["training_seed"]
 
 
-def _write(path: Path, value: Any) -> None:
-    """JSON."""
-    files.write(path, json.dumps(value, indent=1, default=_plain) + "\n")
+def _json(value: Any) -> str:
+    return json.dumps(value, indent=1, default=files.plain) + "\n"
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, np.generic | np.ndarray):
-        return value.tolist()
-    raise TypeError(f"{type(value).__name__} is no JSON value.")
-
-
-def _time_taken(path: Path, done: int, wanted: int, seconds: tuple[float, float], workers: int) -> str:
+def _time_taken(path: Path, done: int, wanted: int, seconds: tuple[float, float], on_cluster: bool = False) -> str:
     """A sentence on what the last uninterrupted run took, kept beside the rows for a page that is drawn again.
 
     done and wanted: runs and analyses. seconds: by the clock, and of processors.
     """
     if done == wanted:
         minutes, processor_minutes = (round(s / 60, 1) for s in seconds)
-        told = {"minutes": minutes, "processor_minutes": processor_minutes, "workers": workers}
-        _write(path, {**told, "machine": f"{os.cpu_count()} cores ({_processor()})"})
+        machine = "a cluster" if on_cluster else f"{os.cpu_count()} cores ({_processor()})"
+        files.write(path, _json({"minutes": minutes, "processor_minutes": processor_minutes, "machine": machine}))
     elif done:
         path.unlink(missing_ok=True)
     if not path.exists():
         return "This run was interrupted, so its time says nothing."
     told = json.loads(path.read_text())
     return (
-        f"It took {told['minutes']} minutes with {told['workers']} worker{'s' if told['workers'] > 1 else ''} on "
-        f"{told['machine']} shared with other work, and {told['processor_minutes']} minutes of processor time."
+        f"It took {told['minutes']} minutes on {told['machine']} shared with other work, and "
+        f"{told['processor_minutes']} minutes of processor time."
     )
 
 
@@ -244,7 +280,8 @@ def _provenance(name: str, budget_s: float, results: Results, took: str) -> str:
         f"## How this page was made\n\n`mmwave-gym reproduce {name} --out DIR{' --quick' if results.quick else ''}`, "
         f"mmwave-gym {__version__}, Python {platform.python_version()}, NumPy {np.__version__}: {played}{len(tables)} "
         f"tables, {sum(map(len, tables))} rows.{budget} {took} The runs are in `DIR/rows`, the tables of analyses in "
-        "`DIR/tables`, the verdicts in `DIR/claims.json`. Every number on this page is computed from them; the paper's "
+        "`DIR/tables`, the verdicts in `DIR/claims.json`, measured times in `DIR/times.json`. "
+        "Every number on this page is computed from them; the paper's "
         "values come from one file of claims.\n"
     )
 
@@ -277,5 +314,6 @@ def claims_table(claims: Sequence[Claim]) -> str:
     rows = []
     for c in claims:
         interval = "" if c.interval is None else f"{number(c.interval[0])} to {number(c.interval[1])}"
-        rows.append((c.claim, c.where, number(c.paper), number(c.ours), interval, f"**{c.verdict}**", c.reason))
+        why = "; ".join(filter(None, (c.reason, c.times and f"measured: {c.times}")))
+        rows.append((c.claim, c.where, number(c.paper), number(c.ours), interval, f"**{c.verdict}**", why))
     return markdown_table(("claim", "where", "paper", "ours", "95 %", "verdict", "why"), rows)

@@ -8,11 +8,8 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import multiprocessing
-import os
 import traceback
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,8 +21,9 @@ from mmwave_gym.agents.protocol import AgentError, NotApplicable, UnknownAgent, 
 from mmwave_gym.agents.registry import agents, is_file, is_shipped, training_seeds
 from mmwave_gym.agents.supervised import USUAL, Limits, playing, runs_of
 from mmwave_gym.benchmark.evaluation import BLOCK, evaluate, metric_units
-from mmwave_gym.benchmark.leaderboard.rows import RowWriter, row_path
+from mmwave_gym.benchmark.leaderboard.rows import RowWriter, Run, parse, row_path
 from mmwave_gym.benchmark.task import Task
+from mmwave_gym.core.files import plain
 from mmwave_gym.version import __version__
 
 
@@ -79,47 +77,105 @@ def _is_expensive(agent: str, task: Task) -> bool:
     )
 
 
-def run(job: Job, rows_dir: str | Path, num_envs: int = 2 * BLOCK) -> Path:
-    """Play the episodes that the run's file lacks and return the file.
+Tell = Callable[[str, Any], None]
+"""Takes what a run has to say: "header" and the header first, "rows" and a list of rows as they come, and "failed" or
+"skipped" and the reason at the end where there is one."""
 
-    Failures of the agent are written into the file, whatever they are. Raises RowsError where the file belongs to
-    another run or cannot be written, ValueError for a task that does not fit.
+
+def play(job: Job, done: frozenset[int], tell: Tell, num_envs: int = 2 * BLOCK) -> None:
+    """Play the episodes of a run but those that are `done`.
+
+    Failures of the agent are told as such: that it cannot be loaded or described, and what it raises. Raises
+    ValueError for a task that does not fit, and errors of ours.
     """
-    path = row_path(rows_dir, job.task.name, job.agent, job.training_seed)
     with contextlib.ExitStack() as stack:
         try:
             player = stack.enter_context(
                 playing(job.spec, job.task.scenario_name, job.task, trusted=job.trusted, limits=job.limits)
             )
             facts(player)
+            about = header(job, player)
+            json.dumps(about, allow_nan=False, default=plain)  # an agent's configuration may be no JSON
         except (Exception, SystemExit, GeneratorExit) as error:
-            if not isinstance(error, AgentError) and is_shipped(job.spec, job.task.scenario_name):
+            tell("header", header(job, None))
+            tell("skipped" if isinstance(error, NotApplicable) else "failed", _reason(error))
+            return
+        tell("header", about)
+        try:
+            evaluate(
+                player,
+                job.task,
+                episodes=job.episodes,
+                num_envs=num_envs,
+                skip=done,
+                on_rows=lambda rows: tell("rows", rows),
+            )
+        except NotApplicable as error:
+            tell("skipped", str(error))
+        except (Exception, SystemExit, GeneratorExit) as error:
+            if not isinstance(error, AgentError) and not _raised_by_agent(error):
                 raise
-            with RowWriter.open(path, header(job, None)) as writer:
-                (writer.skip if isinstance(error, NotApplicable) else writer.fail)(_reason(error))
-            return path
-        with RowWriter.open(path, header(job, player)) as writer:
-            _play(job, player, writer, num_envs)
-    return path
+            tell("failed", _reason(error))
 
 
-def _play(job: Job, player: Any, writer: RowWriter, num_envs: int) -> None:
-    """Write the rows that are not there yet, or why there are none."""
-    try:
-        evaluate(
-            player,
-            job.task,
-            episodes=job.episodes,
-            num_envs=num_envs,
-            skip=frozenset(writer.done),
-            on_rows=writer.append,
-        )
-    except NotApplicable as error:
-        writer.skip(str(error))
-    except (Exception, SystemExit, GeneratorExit) as error:
-        if not isinstance(error, AgentError) and not _raised_by_agent(error):
-            raise
-        writer.fail(_reason(error))
+def run(job: Job, rows_dir: str | Path, num_envs: int = 2 * BLOCK) -> Path:
+    """Play the episodes that the run's file lacks, in this process, and return the file.
+
+    Failures of the agent are written into the file, whatever they are. Raises RowsError where the file belongs to
+    another run or cannot be written, ValueError for a task that does not fit.
+    """
+    with RunFile(job, rows_dir) as file:
+        play(job, file.done(), file.take, num_envs)
+    return file.path
+
+
+class RunFile:
+    """The file of a run, written by what `play` tells, wherever that was played. A context manager."""
+
+    def __init__(self, job: Job, rows_dir: str | Path) -> None:
+        self.job, self.path = job, row_path(rows_dir, job.task.name, job.agent, job.training_seed)
+        self._writer: RowWriter | None = None
+
+    def _held(self) -> Run | None:
+        return parse(self.path.read_bytes(), self.path) if self.path.exists() else None
+
+    def done(self) -> frozenset[int]:
+        """Episodes that the file holds and that need not be played."""
+        run = self._held()
+        return frozenset(row["episode"] for row in run.episodes) if run else frozenset()
+
+    def take(self, kind: str, value: Any) -> None:
+        """Write what `play` tells. Raises RowsError."""
+        if kind == "header":
+            self._writer = RowWriter.open(self.path, value)
+            return
+        if self._writer is None:
+            raise RuntimeError(f"{self.path}: {kind} came before the header.")
+        writes: dict[str, Callable[[Any], None]] = {
+            "rows": self._writer.append,
+            "failed": self._writer.fail,
+            "skipped": self._writer.skip,
+        }
+        writes[kind](value)
+
+    def lost(self, reason: str) -> None:
+        """Write that the run failed by no fault that could be told."""
+        if self._writer is None:
+            run = self._held()
+            self.take("header", run.header if run else header(self.job, None))
+        self.take("failed", reason)
+
+    def close(self) -> None:
+        """Close the file; it can be taken up again."""
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+
+    def __enter__(self) -> RunFile:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
 
 
 def _reason(error: BaseException) -> str:
@@ -160,28 +216,6 @@ def header(job: Job, player: Any) -> dict[str, Any]:
         "command": f"mmwave-gym evaluate {job.spec} --task {job.task.name} --episodes {job.episodes}",
         "created": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
     }
-
-
-def run_all(
-    jobs: Sequence[Job], rows_dir: str | Path, workers: int = 1, on_done: Callable[[Job], None] = lambda job: None
-) -> None:
-    """Run many jobs, `workers` at a time in processes of their own. The first error stops the rest."""
-    if workers <= 1:
-        for job in jobs:
-            run(job, rows_dir)
-            on_done(job)
-        return
-    # One thread a process: the products are small, and the threads of several processes would fight.
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
-    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
-        waiting = {pool.submit(run, job, rows_dir): job for job in jobs}
-        try:
-            for done in as_completed(waiting):
-                done.result()
-                on_done(waiting[done])
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
 
 
 def suite_jobs(

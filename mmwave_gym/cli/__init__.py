@@ -23,7 +23,9 @@ from mmwave_gym.cli.render import render
 from mmwave_gym.cli.reproduce import reproduce
 from mmwave_gym.cli.ship import ship
 from mmwave_gym.cli.train import FORWARD, train
+from mmwave_gym.cli.tune import tune
 from mmwave_gym.core import rooms
+from mmwave_gym.core.processes import stopped_by_signals
 
 
 def add_command(to: typer.Typer, name: str, function: Any) -> None:
@@ -41,6 +43,7 @@ app.command("list")(list_)
 for verb in (evaluate, leaderboard, reproduce, render, page, channel, ship):
     app.command()(verb)
 app.command(context_settings=FORWARD)(train)
+app.command(context_settings=FORWARD)(tune)
 app.add_typer(new, name="new")
 ours = {"list", "new", *(c.callback.__name__ for c in app.registered_commands if c.callback)}
 for room in rooms.rooms().values():
@@ -55,11 +58,15 @@ for room in rooms.rooms().values():
 
 
 def main(words: Sequence[str] | None = None) -> None:
-    """Entry point, by default with the words of the process: bad input is one line on stderr and exit code 2."""
+    """Entry point, by default with the words of the process: bad input is one line on stderr and exit code 2.
+
+    Ctrl-C, SIGTERM and SIGHUP stop cleanly with 130, 143 and 129, and what is finished stays.
+    """
     if (here := os.getcwd()) not in sys.path:
         sys.path.append(here)  # a script has its own folder there instead; `package:Class` is a file beside one's work
     try:
-        app(words, prog_name="mmwave-gym")
+        with stopped_by_signals():
+            app(words, prog_name="mmwave-gym")
     except (ValueError, TypeError, OSError, gymnasium.error.Error, ImportError) as error:
         if os.environ.get("MMWAVE_DEBUG"):
             raise

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,9 +9,11 @@ import typer
 
 from mmwave_gym.agents.supervised import USUAL, Limits
 from mmwave_gym.benchmark import suite
+from mmwave_gym.benchmark.jobs import Done
 from mmwave_gym.benchmark.leaderboard import read_rows, summarise, write
-from mmwave_gym.benchmark.runs import run_all, suite_jobs
-from mmwave_gym.cli.options import LimitMemory, LimitStep, LimitTotal, Trusted
+from mmwave_gym.benchmark.playing import play_all
+from mmwave_gym.benchmark.runs import suite_jobs
+from mmwave_gym.cli.options import Jobs, LimitMemory, LimitStep, LimitTotal, Nodes, Ray, Trusted, everywhere
 from mmwave_gym.cli.output import err, out, progress
 
 
@@ -31,7 +32,8 @@ def leaderboard(
     ] = False,
     full: Annotated[bool, typer.Option("--full", help="also tasks and agents marked as expensive")] = False,
     committed: Annotated[Path | None, typer.Option(help="rows to show for what is not run here")] = None,
-    jobs: Annotated[int, typer.Option(min=0, help="processes; 0 is one a core")] = 0,
+    jobs: Jobs = 0,
+    ray: Ray = None,
     trusted: Trusted = False,
     limit_step_s: LimitStep = USUAL.step_s,
     limit_s: LimitTotal = USUAL.total_s,
@@ -57,12 +59,12 @@ def leaderboard(
         limits,
     )
     with progress() as shown:
-        bar = shown.add_task("playing", total=len(work))
+        bar, nodes = shown.add_task("playing", total=len(work)), Nodes()
 
-        def done(job: Any) -> None:
-            shown.update(bar, advance=1, description=f"{job.task.name} {job.spec}")
+        def done(job: Any, end: Done) -> None:
+            shown.update(bar, advance=1, description=nodes.told(f"{job.task.name} {job.spec}", end))
 
-        run_all(work, out_dir / "rows", jobs or os.cpu_count() or 1, done)
+        play_all(work, out_dir / "rows", everywhere(jobs, ray), done)
     runs = read_rows(out_dir / "rows", committed=committed)
     played = {(job.task.name, job.agent) for job in work}
     for run in runs:

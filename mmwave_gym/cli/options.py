@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+from collections import Counter
+from collections.abc import Callable
+from functools import partial
 from typing import Annotated
 
 import typer
 
 from mmwave_gym.benchmark import suite
+from mmwave_gym.benchmark.jobs import Done, run_all
 from mmwave_gym.benchmark.task import Task
 from mmwave_gym.core.keywords import keywords as parse
 from mmwave_gym.core.registration import room_of
@@ -23,6 +28,31 @@ LimitStep = Annotated[
 LimitTotal = Annotated[float, typer.Option("--limit-s", help="seconds for all its calls in a run")]
 LimitMemory = Annotated[float, typer.Option("--limit-memory-gib", help="its memory in GiB")]
 Settings = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="an environment keyword")]
+
+Jobs = Annotated[int, typer.Option("--jobs", min=0, help="processes; 0 is one a core")]
+Ray = Annotated[str | None, typer.Option("--ray", metavar="ADDRESS", help="a Ray cluster instead: auto or HOST:6379")]
+
+
+def everywhere(jobs: int, ray: str | None) -> Callable[..., None]:
+    """`run_all` on the processes or on the cluster that the options name."""
+    if ray is None:
+        return partial(run_all, workers=jobs or os.cpu_count() or 1)
+    return partial(run_all, executor="ray", address=ray, workers=jobs)
+
+
+class Nodes:
+    """How many jobs each node of a cluster has done, for a progress bar."""
+
+    def __init__(self) -> None:
+        self._done: Counter[str] = Counter()
+
+    def told(self, label: str, done: Done) -> str:
+        """What a progress bar says after this job."""
+        if not done.where:
+            return label
+        self._done[done.where] += 1
+        counts = ", ".join(f"{node} {count}" for node, count in sorted(self._done.items()))
+        return f"{label} ({len(self._done)} nodes: {counts})"
 
 
 def chosen_task(name: str | None, env: str | None, settings: list[str] | None) -> Task:

@@ -4,21 +4,31 @@ An algorithm is an entry point of the group `mmwave_gym.algorithms`: its name, a
 
     [project.entry-points."mmwave_gym.algorithms"]
     reinforce = "their_package.reinforce:run"
+
+With `--seeds 0-4` it is several trainings, one a seed, side by side on this machine or on a Ray cluster.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from importlib.metadata import EntryPoint
 from typing import Any
 
 import typer
 
+from mmwave_gym.benchmark.jobs import Done
+from mmwave_gym.cli.options import Nodes, everywhere
+from mmwave_gym.cli.output import out, progress
+from mmwave_gym.cli.sweep import Sweep, Training
 from mmwave_gym.core import rooms
 from mmwave_gym.core.checks import unknown
 from mmwave_gym.core.errors import extra_of
 
 GROUP = "mmwave_gym.algorithms"
+SWEEP = """several trainings side by side:
+  --seeds 0-4,7       one for each training seed; with --out DIR, seed 3 is in DIR/s3
+  --vary KEY=A,B      and one for each value of an option; may be repeated (DIR/s3-KEY=A)
+  --jobs N            so many at once; default one a core
+  --ray ADDRESS       on a Ray cluster (auto, HOST:6379); what they write comes back"""
 FORWARD = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 """Every word behind the algorithm is the algorithm's, `--help` too."""
 
@@ -28,9 +38,13 @@ def train(context: typer.Context) -> None:
     words = context.args
     if not words or words[0] in ("--help", "-h"):
         known = ", ".join(sorted(rooms.points(GROUP, "algorithm")))
-        print(f"usage: mmwave-gym train ALGORITHM …\n\nalgorithms: {known}")
+        print(f"usage: mmwave-gym train ALGORITHM …\n\nalgorithms: {known}\n\n{SWEEP}")
         return
-    run_algorithm(words[0], words[1:])
+    sweep, rest = Sweep.taken_from(words[1:])
+    if sweep is None:
+        run_algorithm(words[0], rest)
+    else:
+        train_all(words[0], rest, sweep)
 
 
 def run_algorithm(name: str, words: Sequence[str]) -> None:
@@ -39,13 +53,8 @@ def run_algorithm(name: str, words: Sequence[str]) -> None:
     Raises ValueError for an unknown name and for one that cannot be loaded, ImportError that names the extras where
     an optional library is missing.
     """
-    known = rooms.points(GROUP, "algorithm")
-    plain = name.replace("-", "_")
-    found = known.get(name) or known.get(plain)
-    if found is None:
-        raise ValueError(unknown("algorithm", name, sorted(known)))
     try:
-        _function(found)(list(words))
+        function(GROUP, "algorithm", name)(list(words))
     except ImportError as error:
         if (extra := extra_of(error)) is None:
             raise
@@ -55,15 +64,32 @@ def run_algorithm(name: str, words: Sequence[str]) -> None:
         ) from error
 
 
-def _function(found: EntryPoint) -> Callable[[list[str]], Any]:
+def function(group: str, what: str, name: str) -> Callable[..., Any]:
+    """The function that an entry point of a group names, "-" for "_" allowed. ValueError where there is none."""
+    known = rooms.points(group, what)
+    found = known.get(name) or known.get(name.replace("-", "_"))
+    if found is None:
+        raise ValueError(unknown(what, name, sorted(known)))
     try:
-        loaded = found.load()
+        loaded: Callable[..., Any] = found.load()
         if not callable(loaded):
             raise TypeError(f"a function of words is needed, got {type(loaded).__name__}")
     except ImportError:
         raise
     except rooms.BROKEN as error:
-        raise ValueError(
-            f"the algorithm {found.name!r} ({found.value}) cannot be loaded: {rooms.why(error)}."
-        ) from error
+        raise ValueError(f"the {what} {found.name!r} ({found.value}) cannot be loaded: {rooms.why(error)}.") from error
     return loaded
+
+
+def train_all(name: str, words: Sequence[str], sweep: Sweep) -> None:
+    """Train once for each seed and setting, and print what each printed at its end."""
+    trainings = [Training(name, tuple(rest), where, sweep.ray is not None) for rest, where in sweep.runs(words)]
+    with progress() as shown:
+        bar, nodes = shown.add_task(f"training {name}", total=len(trainings)), Nodes()
+
+        def done(job: Any, end: Done) -> None:
+            for line in job.bring_home(end.result).splitlines():
+                out.print(line, markup=False, highlight=False, soft_wrap=True)
+            shown.update(bar, advance=1, description=nodes.told(job.label, end))
+
+        everywhere(sweep.jobs, sweep.ray)(trainings, on_done=done)

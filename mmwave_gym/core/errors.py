@@ -21,6 +21,7 @@ EXTRAS = {
     **dict.fromkeys(("jinja2", "PIL"), "report"),
     **dict.fromkeys(("pygame", "matplotlib"), "render"),
     **dict.fromkeys(("partridge", "pandas", "pyrosm", "pyproj", "shapely"), "real"),
+    "ray": "ray",
 }
 """Module -> the extra that brings it."""
 

@@ -6,6 +6,7 @@ import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 
 @contextlib.contextmanager
@@ -28,3 +29,10 @@ def write(path: Path, content: str | bytes) -> None:
     """Write a text (UTF-8, as it is) or bytes, see `replacing`."""
     with replacing(path) as draft:
         draft.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+def plain(value: Any) -> Any:
+    """NumPy scalars and arrays as values of JSON, for `json.dumps(…, default=plain)`. TypeError for anything else."""
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    raise TypeError(f"{type(value).__name__} is no JSON value.")

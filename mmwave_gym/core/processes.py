@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import multiprocessing
 import os
@@ -9,7 +10,9 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from multiprocessing.connection import wait
+from typing import Any
 
 _POLL_S = 0.5
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
@@ -60,3 +63,39 @@ def _watch(parent: int | None) -> None:
         if os.name == "posix" and os.getppid() != parent:
             break
     os._exit(1)
+
+
+class Stopped(KeyboardInterrupt):
+    """SIGTERM or SIGHUP: raised where Ctrl-C raises KeyboardInterrupt, so that whoever handles that handles both."""
+
+
+@contextlib.contextmanager
+def stopped_by_signals() -> Iterator[None]:
+    """In the block SIGTERM and SIGHUP stop as Ctrl-C does, and the process ends with the code that a shell expects.
+
+    That is 128 and the signal's number: 130, 143, 129. A signal that is ignored (nohup) stays ignored, and nothing
+    changes outside the main thread, where Python handles no signals.
+    """
+    received: list[int] = []
+    before: dict[int, Any] = {}
+
+    def stop(number: int, frame: object) -> None:
+        received.append(number)
+        raise Stopped(signal.Signals(number).name)
+
+    if threading.current_thread() is threading.main_thread():
+        for name in ("SIGTERM", "SIGHUP"):
+            number = getattr(signal, name, None)  # Windows has no SIGHUP
+            if number is not None and signal.getsignal(number) == signal.SIG_DFL:
+                before[number] = signal.signal(number, stop)
+    try:
+        yield
+    except KeyboardInterrupt:
+        sys.exit(128 + (received[0] if received else signal.SIGINT))
+    except SystemExit:
+        if received:
+            sys.exit(128 + received[0])
+        raise
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -8,5 +8,5 @@
 * `mobility_clusters`: which UEs share a server; `a3_kernel`: event A3, whom learners imitate at first
 * `a3c_agents`: a UE that fetches its cluster's weights, offline, online, and as in the paper
 
-`tuned_a3.json` is written by `python -m mmwave_baselines.handover.training.tuning` from the training split.
+`tuned_a3.json` is written by `mmwave-gym tune handover` from the training split.
 """

@@ -102,7 +102,7 @@ DEFAULT_PAIR = (3.0, 0.15)  # dB, s: 3 slots of 50 ms; the best of the pairs tha
 
 @lru_cache(maxsize=1)
 def tuned_pairs() -> dict[str, dict[str, Any]]:
-    """What `python -m mmwave_baselines.handover.training.tuning` has found, by the task's name."""
+    """What `mmwave-gym tune handover` has found, by the task's name."""
     stored: dict[str, dict[str, Any]] = json.loads(files(__package__).joinpath("tuned_a3.json").read_text("utf-8"))
     return stored
 

@@ -14,12 +14,13 @@ Measured = TypeVar("Measured")
 
 
 class Found(NamedTuple):
-    """What a judge says: our value, its interval, the verdict and why."""
+    """What a judge says: our value, its interval, the verdict and why. Only `times` depends on a clock."""
 
     ours: float | str
     interval: tuple[float, float] | None
     verdict: str
     reason: str
+    times: str = ""
 
 
 class PaperClaims(dict[str, dict[str, Any]]):

@@ -55,7 +55,7 @@ class Strongest(Rule):
 
 @lru_cache(maxsize=1)
 def tuned() -> dict[str, dict[str, dict[str, Any]]]:
-    """What `python -m mmwave_baselines.street.training.tuning` has found: by rule, then by the task's name."""
+    """What `mmwave-gym tune street` has found: by rule, then by the task's name."""
     stored: dict[str, Any] = json.loads(files(__package__).joinpath("tuned.json").read_text("utf-8"))
     return stored
 

@@ -1,4 +1,4 @@
-"""Tunes event A3 on the training split: python -m mmwave_baselines.handover.training.tuning [TASK …]
+"""Tunes event A3 on the training split: mmwave-gym tune handover [TASK …]
 
 Every pair of a grid (hysteresis in dB, time-to-trigger in slots) plays the same training episodes, so pairs compare
 within worlds. The best few play more of them, and the best of those is written to
@@ -12,8 +12,7 @@ import argparse
 import json
 import shlex
 import sys
-from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,8 +25,10 @@ from rich.table import Table
 
 from mmwave_baselines.handover.rules import A3
 from mmwave_gym.benchmark.evaluation import evaluate
+from mmwave_gym.benchmark.jobs import Call, call_all, run_all
 from mmwave_gym.benchmark.suite import task as find_task, tasks
 from mmwave_gym.benchmark.task import Task
+from mmwave_gym.core import files
 
 OUTPUT = Path(__file__).parents[1] / "tuned_a3.json"
 STEP_DB = 1.0
@@ -46,7 +47,6 @@ class Args:
     episodes: int = 64
     final_episodes: int = 256
     finalists: int = 8
-    workers: int = 2
     output: Path = OUTPUT
 
 
@@ -72,17 +72,17 @@ class Search:
         return []
 
 
-def training_rewards(job: tuple[Task, Pair, float, int]) -> NDArray[np.float64]:
-    """Mean reward a slot of every training episode, (episodes,), bit/s/Hz; NaN where an episode failed.
+def training_rewards(task: Task, pair: Pair, step_s: float, episodes: int) -> list[float]:
+    """Mean reward a slot of every training episode in bit/s/Hz; NaN where an episode failed.
 
-    job: the task, hysteresis in dB and time-to-trigger in slots, the slot in s, the number of episodes.
+    pair: hysteresis in dB and time-to-trigger in slots of step_s.
     """
-    task, (hysteresis_db, slots), step_s, episodes = job
+    hysteresis_db, slots = pair
     rows = evaluate(A3(hysteresis_db, slots * step_s), task, episodes=episodes, split="train")
-    return np.array([np.nan if row["reward"] is None else row["reward"] for row in rows])
+    return [np.nan if row["reward"] is None else row["reward"] for row in rows]
 
 
-def tune(task: Task, args: Args, pool: ProcessPoolExecutor, console: Console) -> tuple[Search, Search]:
+def tune(task: Task, args: Args, run: Callable[..., None], console: Console) -> tuple[Search, Search]:
     """The whole grid on few episodes, and the finalists on more."""
     step_s = float(task.scenario().constants()["step_s"])
     grid, final = Search(task, step_s), Search(task, step_s)
@@ -91,10 +91,9 @@ def tune(task: Task, args: Args, pool: ProcessPoolExecutor, console: Console) ->
 
         def play(search: Search, pairs: Sequence[Pair], episodes: int, what: str) -> None:
             bar = progress.add_task(f"{task.name}: {what}", total=len(pairs))
-            jobs = [(task, pair, step_s, episodes) for pair in pairs]
-            for pair, rewards in zip(pairs, pool.map(training_rewards, jobs), strict=True):
-                search.rewards[pair] = rewards
-                progress.advance(bar)
+            calls = [Call(f"{task.name} {pair}", training_rewards, (task, pair, step_s, episodes)) for pair in pairs]
+            rewards = call_all(calls, run, lambda call: progress.advance(bar))
+            search.rewards |= {pair: np.array(found) for pair, found in zip(pairs, rewards, strict=True)}
 
         pairs = [(h * STEP_DB, s * STEP_SLOTS) for h in range(11) for s in range(11)]
         while pairs:
@@ -142,24 +141,18 @@ def write(final: Search, tried: int, args: Args, command: str) -> None:
         "date": datetime.now(UTC).date().isoformat(),
         "task_hash": final.task.hash,
     }
-    text = json.dumps(dict(sorted(stored.items())), indent=2) + "\n"
-    unfinished = args.output.with_suffix(".tmp")
-    unfinished.write_text(text, "utf-8")
-    unfinished.replace(args.output)
+    files.write(args.output, json.dumps(dict(sorted(stored.items())), indent=2) + "\n")
 
 
 def parsed(argv: Sequence[str]) -> Args:
-    parser = argparse.ArgumentParser(
-        prog="python -m mmwave_baselines.handover.training.tuning", description=(__doc__ or "").split("\n\n")[0]
-    )
+    parser = argparse.ArgumentParser(prog="mmwave-gym tune handover", description=(__doc__ or "").split("\n\n")[0])
     parser.add_argument("tasks", nargs="*", metavar="TASK", help="default: every handover task that can run here")
     parser.add_argument("--episodes", type=int, default=Args.episodes, help="training episodes for every pair")
     parser.add_argument("--final-episodes", type=int, default=Args.final_episodes, help="and for the finalists")
     parser.add_argument("--finalists", type=int, default=Args.finalists)
-    parser.add_argument("--workers", type=int, default=Args.workers, help="processes")
     parser.add_argument("--output", type=Path, default=OUTPUT)
     args = Args(**vars(parser.parse_args(argv)))
-    for name in ("episodes", "final_episodes", "finalists", "workers"):
+    for name in ("episodes", "final_episodes", "finalists"):
         if getattr(args, name) < 1:
             parser.error(f"--{name.replace('_', '-')} must be at least 1, got {getattr(args, name)}.")
     args.tasks = args.tasks or tasks("handover")
@@ -169,22 +162,17 @@ def parsed(argv: Sequence[str]) -> Args:
     return args
 
 
-def main(argv: Sequence[str] | None = None) -> None:
-    argv = sys.argv[1:] if argv is None else argv
+def main(argv: Sequence[str], run: Callable[..., None] = run_all) -> None:
+    """The tuning, its jobs done by `run`."""
     args = parsed(argv)
     console = Console(width=None if sys.stdout.isatty() else 120)  # a log has no terminal's width
-    command = shlex.join(["python", "-m", "mmwave_baselines.handover.training.tuning", *argv])
-    with ProcessPoolExecutor(args.workers) as pool:
-        for name in args.tasks:
-            task = find_task(name)
-            if task.missing_data:
-                console.print(f"{name}: left out, {task.missing_data}")
-                continue
-            grid, final = tune(task, args, pool, console)
-            show(grid, final, console)
-            write(final, len(grid.rewards), args, command)
-            console.print(f"{name}: written to {args.output}")
-
-
-if __name__ == "__main__":
-    main()
+    command = shlex.join(["mmwave-gym", "tune", "handover", *argv])
+    for name in args.tasks:
+        task = find_task(name)
+        if task.missing_data:
+            console.print(f"{name}: left out, {task.missing_data}")
+            continue
+        grid, final = tune(task, args, run, console)
+        show(grid, final, console)
+        write(final, len(grid.rewards), args, command)
+        console.print(f"{name}: written to {args.output}")

@@ -1,4 +1,4 @@
-"""Tunes event A3 in streets on the training split: python -m mmwave_baselines.street.training.tuning [TASK …]
+"""Tunes event A3 in streets on the training split: mmwave-gym tune street [TASK …]
 
 For each task and form of the rule every hysteresis, wait and filter of a grid plays the same training episodes; the
 best few play more of them. Offsets of single cells then climb from there, one after the other, while they gain. The
@@ -12,7 +12,7 @@ import argparse
 import itertools
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +22,10 @@ from rich.console import Console
 
 from mmwave_baselines.street.rules import A3, A3Offsets, A3Undelayed
 from mmwave_gym.agents.rollout import Rollout
+from mmwave_gym.benchmark.jobs import Call, Done, run_all
 from mmwave_gym.benchmark.suite import task as find_task, tasks
 from mmwave_gym.benchmark.task import Task
+from mmwave_gym.core import files
 from mmwave_gym.core.batch import Batch
 from mmwave_gym.core.metrics import Condenser
 
@@ -83,7 +85,7 @@ def climb(start: A3, cells: int, many: Street) -> tuple[A3, float, int]:
     return best, score, tried
 
 
-def tune(task: Task, episodes: int, console: Console) -> dict[str, dict[str, Any]]:
+def tune(task: Task, episodes: int) -> dict[str, dict[str, Any]]:
     """What to store of each form of the rule."""
     few, many = Street(task, max(episodes // 3, 16)), Street(task, episodes)
     found: dict[str, dict[str, Any]] = {}
@@ -92,7 +94,6 @@ def tune(task: Task, episodes: int, console: Console) -> dict[str, dict[str, Any
         settings = {n: rule.config[n] for n in ("hysteresis_db", "wait", "filter_k", "offset_db")}
         about = {"task_hash": task.hash, "training_rate_bps_hz": round(rate, 4), "tried": tried, "episodes": episodes}
         found[rule.rule] = {**settings, **about, "cpu_s": round(time.process_time() - began, 1)}
-        console.print(f"{task.name} {rule.label}: {rate:.4f} bit/s/Hz, {tried} tried", highlight=False)
 
     began = time.process_time()
     plain, rate, tried = grid(A3, few, many)
@@ -107,20 +108,23 @@ def tune(task: Task, episodes: int, console: Console) -> dict[str, dict[str, Any
     return found
 
 
-def main(argv: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def main(argv: Sequence[str], run: Callable[..., None] = run_all) -> None:
+    """The tuning, one job a task, done by `run`."""
+    parser = argparse.ArgumentParser(prog="mmwave-gym tune street", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("tasks", nargs="*", help="default: all street tasks")
     parser.add_argument("--episodes", type=int, default=192)
     parser.add_argument("--output", type=Path, default=OUTPUT)
     args = parser.parse_args(argv)
     console = Console(stderr=True)
-    for name in args.tasks or tasks("street"):
-        found = tune(find_task(name), args.episodes, console)
+    chosen = {name: find_task(name) for name in args.tasks or tasks("street")}
+    calls = [Call(name, tune, (task, args.episodes)) for name, task in chosen.items()]
+
+    def keep(call: Any, done: Done) -> None:
         stored = json.loads(args.output.read_text("utf-8")) if args.output.exists() else {}
-        for rule, settings in found.items():
-            stored.setdefault(rule, {})[name] = settings
-        args.output.write_text(json.dumps(stored, indent=1, sort_keys=True) + "\n", "utf-8")
+        for rule, settings in Call.result(done).items():
+            stored.setdefault(rule, {})[call.label] = settings
+            rate, tried = settings["training_rate_bps_hz"], settings["tried"]
+            console.print(f"{call.label} {rule}: {rate:.4f} bit/s/Hz, {tried} tried", highlight=False)
+        files.write(args.output, json.dumps(stored, indent=1, sort_keys=True) + "\n")
 
-
-if __name__ == "__main__":
-    main()
+    run(calls, on_done=keep)

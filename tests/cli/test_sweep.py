@@ -1,0 +1,83 @@
+"""Several trainings and tunings by one command: which words each gets, and how what was written far away comes home."""
+
+import io
+import json
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from mmwave_gym.cli.sweep import Sweep, Training, seeds_of
+from mmwave_gym.cli.tune import GROUP
+from mmwave_gym.core import rooms
+
+
+def test_seeds_are_written_as_ranges_and_lists():
+    assert seeds_of("0-4") == (0, 1, 2, 3, 4)
+    assert seeds_of("7,1-2") == (7, 1, 2)
+    for bad in ("4-", "a", "1,1", "3-1", "-1"):
+        with pytest.raises(ValueError, match="--seeds"):
+            seeds_of(bad)
+
+
+def test_each_training_gets_its_words_and_its_directory():
+    words = ["--task", "t", "--seeds", "0-1", "--vary", "gamma=0.9,0.99", "--out", "runs/x", "--jobs", "3"]
+    sweep, rest = Sweep.taken_from(words)
+    assert sweep == Sweep((0, 1), (("gamma", ("0.9", "0.99")),), 3, None)
+    assert rest == ["--task", "t", "--out", "runs/x"]
+    assert list(sweep.runs(rest)) == [
+        (["--task", "t", "--seed", s, "--gamma", g], f"runs/x/s{s}-gamma={g}") for s in "01" for g in ("0.9", "0.99")
+    ]
+
+
+def test_one_training_keeps_all_its_words():
+    words = ["--task", "t", "--seed", "3", "--out", "x", "--n-envs", "4"]
+    assert Sweep.taken_from(words) == (None, words)
+
+
+@pytest.mark.parametrize(
+    ("words", "fault"),
+    [
+        (["--seeds", "0-1", "--seed", "3"], "exclude each other"),
+        (["--seeds", "0-1", "--vary", "gamma"], "--vary is written as"),
+        (["--seeds", "0-1", "--vary", "gamma=1,1"], "each value once"),
+        (["--seeds", "0-1", "--vary", "gamma=1,2"], "--vary needs --out"),
+        (["--seeds"], "expected one argument"),
+        (["--seeds", "0", "--jobs", "-1"], "--jobs"),
+    ],
+)
+def test_words_that_ask_for_nothing_possible(words, fault):
+    def asked() -> object:
+        sweep, rest = Sweep.taken_from(words)
+        return sweep and list(sweep.runs(rest))
+
+    with pytest.raises(ValueError, match=fault):
+        asked()
+
+
+@pytest.mark.parametrize("out", [None, "mine/s3"])
+def test_what_was_written_far_away_comes_home(tmp_path, monkeypatch, out):
+    monkeypatch.chdir(tmp_path)
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w:gz") as tar:
+        where = "out" if out else "runs/ppo-t-s3"
+        for name, content in ((f"{where}/policy.npz", b"weights"), ("told.json", json.dumps(f"see {where}/").encode())):
+            about = tarfile.TarInfo(name)
+            about.size = len(content)
+            tar.addfile(about, io.BytesIO(content))
+    told = Training("ppo", (), out, away=True).bring_home(archive.getvalue())
+    home = Path(out or "runs/ppo-t-s3")
+    assert (home / "policy.npz").read_bytes() == b"weights"
+    assert told == f"see {home}/"
+    assert {path.name for path in tmp_path.iterdir()} == {home.parts[0]}, "nothing else is left"
+
+
+def test_every_tuning_loads_and_an_unknown_one_is_named():
+    tunings = rooms.points(GROUP, "tuning")
+    assert {"handover", "street"} <= tunings.keys()
+    assert all(callable(point.load()) for point in tunings.values())
+    done = subprocess.run([sys.executable, "-m", "mmwave_gym.cli", "tune", "strete"], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "Did you mean 'street'" in done.stderr
