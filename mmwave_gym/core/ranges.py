@@ -18,7 +18,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from numbers import Integral, Real
 from types import NoneType
@@ -31,9 +31,7 @@ from mmwave_gym.core.checks import one_of, probabilities
 class Allowed:
     """What a keyword may be. `cost` says what larger values cost, empty where they cost nothing."""
 
-    @property
-    def cost(self) -> str:
-        return ""
+    cost: str = field(default="", kw_only=True)
 
     @property
     def text(self) -> str:
@@ -52,7 +50,7 @@ class Range(Allowed):
     low: float
     high: float
     unit: str = ""
-    cost: str = ""  # type: ignore[misc]  # a field where the base class has a property
+    cost: str = ""
 
     def __post_init__(self) -> None:
         if not -math.inf < self.low < self.high < math.inf:
@@ -67,12 +65,17 @@ class Range(Allowed):
         return " to ".join(self.bounds) + (f" {self.unit}" if self.unit else "")
 
     def holds(self, value: Any) -> bool:
-        return isinstance(value, Real) and not isinstance(value, bool) and bool(self.low <= value <= self.high)
+        if not isinstance(value, Real) or isinstance(value, bool):
+            return False
+        number: Any = value  # an integer too large for a float still compares
+        return bool(self.low <= number <= self.high)
 
     def check(self, name: str, value: Any) -> None:
         if not self.holds(value):
             low, high = self.bounds
-            raise ValueError(f"{name} must be {_kind(value, Real, 'a number ')}between {low} and {high}, got {value!r}.")
+            raise ValueError(
+                f"{name} must be {_kind(value, Real, 'a number ')}between {low} and {high}, got {value!r}."
+            )
 
 
 @dataclass(frozen=True)
@@ -98,9 +101,8 @@ class Many(Allowed):
     most: int
     ordered: bool = False
 
-    @property
-    def cost(self) -> str:
-        return self.each.cost
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "cost", self.each.cost)
 
     @property
     def text(self) -> str:
@@ -175,9 +177,8 @@ class Either(Allowed):
     words: Words
     other: Allowed
 
-    @property
-    def cost(self) -> str:
-        return self.other.cost
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "cost", self.other.cost)
 
     @property
     def text(self) -> str:
@@ -193,7 +194,7 @@ class Said(Allowed):
 
     what: str
     examples: tuple[Any, ...] = ()
-    cost: str = ""  # type: ignore[misc]  # a field where the base class has a property
+    cost: str = ""
 
     @property
     def text(self) -> str:
@@ -204,14 +205,14 @@ class Said(Allowed):
 
 
 @cache
-def declared(config: type) -> Mapping[str, tuple[Allowed | None, bool]]:
+def declared(config: Any) -> Mapping[str, tuple[Allowed | None, bool]]:
     """By keyword of a configuration: what is allowed, None where nothing is declared, and whether None is, too."""
     hints = get_type_hints(config, include_extras=True)
     found = {}
-    for field in dataclasses.fields(config):
-        allowed = next((m for m in getattr(hints[field.name], "__metadata__", ()) if isinstance(m, Allowed)), None)
-        kind = getattr(hints[field.name], "__origin__", hints[field.name])
-        found[field.name] = (allowed, NoneType in get_args(kind))
+    for f in dataclasses.fields(config):
+        allowed = next((m for m in getattr(hints[f.name], "__metadata__", ()) if isinstance(m, Allowed)), None)
+        kind = getattr(hints[f.name], "__origin__", hints[f.name])
+        found[f.name] = (allowed, NoneType in get_args(kind))
     return found
 
 
