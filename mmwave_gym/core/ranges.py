@@ -17,8 +17,8 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from numbers import Integral, Real
 from types import NoneType
@@ -27,11 +27,11 @@ from typing import Any, get_args, get_type_hints
 from mmwave_gym.core.checks import one_of, probabilities
 
 
-@dataclass(frozen=True)
 class Allowed:
-    """What a keyword may be. `cost` says what larger values cost, empty where they cost nothing."""
+    """What a keyword may be."""
 
-    cost: str = field(default="", kw_only=True)
+    cost: str = ""
+    """What larger values cost, empty where they cost nothing."""
 
     @property
     def text(self) -> str:
@@ -205,8 +205,9 @@ class Said(Allowed):
 
 
 @cache
-def declared(config: Any) -> Mapping[str, tuple[Allowed | None, bool]]:
+def declared(config: Hashable) -> Mapping[str, tuple[Allowed | None, bool]]:
     """By keyword of a configuration: what is allowed, None where nothing is declared, and whether None is, too."""
+    assert isinstance(config, type)
     hints = get_type_hints(config, include_extras=True)
     found = {}
     for f in dataclasses.fields(config):

@@ -158,8 +158,8 @@ class PaperWorld(World):
         if least_db < LEAST_SNR_DB:
             raise ValueError(
                 f"tx_power_dbm={c.tx_power_dbm:g} leaves an SNR of {least_db:.0f} dB at {farthest_m:.3g} m in the "
-                f"deepest shadow, and at least {LEAST_SNR_DB:g} dB is needed to reckon with it: raise tx_power_dbm, or lower "
-                "bandwidth_hz, shadowing_db, area_side_m, horizon, step_s or speed_mps."
+                f"deepest shadow, and at least {LEAST_SNR_DB:g} dB is needed to reckon with it: raise tx_power_dbm, or "
+                "lower bandwidth_hz, shadowing_db, area_side_m, horizon, step_s or speed_mps."
             )
 
     def _layout(self, rng: EpisodeRng) -> tuple[FloatArray, FloatArray]:
