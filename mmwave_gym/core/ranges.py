@@ -224,7 +224,8 @@ def undeclared(config: type) -> list[str]:
 
 def check_ranges(config: Any) -> None:
     """ValueError for the first keyword of a configuration that is outside its declared range."""
-    for name, (allowed, optional) in declared(type(config)).items():
+    kind: Any = type(config)
+    for name, (allowed, optional) in declared(kind).items():
         value = getattr(config, name)
         if allowed is not None and not (optional and value is None):
             allowed.check(name, value)

@@ -212,5 +212,5 @@ class Scenario(ABC, Generic[EpisodesT, StateT]):
         return {}
 
     def memory(self) -> Memory | None:
-        """What it takes in bytes, by a formula from the configuration; None where there is none: then no limit holds."""
+        """What it takes in bytes, by a formula of the configuration; None: nobody reckoned, and no limit holds."""
         return None
