@@ -2,8 +2,8 @@
 
 Hypothesis draws configurations over the ranges that the keywords declare. Each is refused with ValueError or TypeError,
 or played: no NaN, no infinity, nothing outside its space, and a row of the vector environment is the single one, bit
-for bit. Worlds of more than `MOST_MIB` are made, or refused by their sum, and not played. A fault is shrunk and shown;
-the exit code is then 1.
+for bit. Large worlds are made, or refused by their sum, and not played (`MOST_MIB`, `MOST_SHARED_MIB` of maps). A fault
+is shrunk and shown; the exit code is then 1.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from mmwave_gym.api.contract.cases import Case, play, play_vector, same
 from mmwave_gym.core import ranges, rooms
 from mmwave_gym.core.memory import check_fits
 
-MOST_MIB = 32.0
+MOST_MIB, MOST_SHARED_MIB = 32.0, 100.0
 STEPS, ROW_STEPS, NUM_ENVS = 24, 8, 3
 SLOW_S = 30.0
 """A drawn world that takes longer is counted as slow and left."""
@@ -44,7 +44,7 @@ def values(allowed: ranges.Allowed, default: Any) -> st.SearchStrategy[Any]:
         case ranges.Many():
             each = _numbers(allowed.each, None)
             lists = st.lists(each, min_size=allowed.least, max_size=min(allowed.most, allowed.least + 4))
-            return lists.map(sorted if allowed.ordered else list).map(tuple)
+            return lists.map(lambda held: tuple(sorted(held) if allowed.ordered else held))
         case ranges.Words():
             return st.sampled_from(allowed.words)
         case ranges.Probabilities():
@@ -110,7 +110,8 @@ def _played(case: Case, seed: int) -> str:
             scenario = case.make_scenario()
             memory = scenario.memory()
             check_fits(case.scenario, memory, NUM_ENVS, getattr(scenario, "config", None))
-            if memory is not None and memory.total(NUM_ENVS) > MOST_MIB * 2**20:
+            shared = memory.shared if memory else 0.0
+            if memory and max(memory.total(NUM_ENVS) - shared, shared * MOST_MIB / MOST_SHARED_MIB) > MOST_MIB * 2**20:
                 return "large"
             watched = Watched(scenario, NUM_ENVS, seed)
             for _ in range(STEPS):
