@@ -2,8 +2,8 @@
 
 Hypothesis draws configurations over the ranges that the keywords declare. Each is refused with ValueError or TypeError,
 or played: no NaN, no infinity, nothing outside its space, and a row of the vector environment is the single one, bit
-for bit. Large worlds are made, or refused by their sum, and not played (`MOST_MIB`, `MOST_SHARED_MIB` of maps). A fault
-is shrunk and shown; the exit code is then 1.
+for bit. Large worlds are made, or refused by their sum, and not played (`MOST_MIB`, `MOST_SHARED_MIB` of maps). Each
+kind of fault is shown once; the exit code is then 1.
 """
 
 from __future__ import annotations
@@ -92,16 +92,22 @@ def configurations(config: type) -> st.SearchStrategy[dict[str, Any]]:
 
 
 def outcome_of(scenario: str, env_id: str, keywords: dict[str, Any], seed: int = 0) -> str:
-    """Make and play one configuration: "played", "refused", "large" or "slow". Anything else is raised."""
-    keywords = dict(keywords)
+    """Make and play one configuration: "played", "large" or "slow", perhaps "after refusals". Anything else is raised.
+
+    Of what is refused the keyword that the error names is left out, else the first, until the rest is a world: so both
+    the refusal and what is left of it are tried.
+    """
+    keywords, refused = dict(keywords), 0
     while True:
         try:
-            return _played(Case("drawn", env_id, scenario, keywords), seed)
+            what = _played(Case("drawn", env_id, scenario, keywords), seed)
+            return f"{what} after refusals" if refused else what
         except (ValueError, TypeError) as error:
+            if not keywords:
+                raise Fault(f"the defaults are refused: {error}") from error
             named = [k for k in keywords if str(error).startswith(k)]
-            if not named:
-                return "refused"
-            del keywords[named[0]]  # the rest may still be a world
+            del keywords[(named or [k for k in keywords if k in str(error)] or list(keywords))[0]]
+            refused += 1
 
 
 def _played(case: Case, seed: int) -> str:
@@ -140,9 +146,10 @@ def _within(seconds: float) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
-def draw(scenario: str, count: int, seed: int, show: bool = False) -> Counter[str]:
-    """Draw `count` configurations of a scenario; how many had which outcome. Raises what went wrong, shrunk."""
+def draw(scenario: str, count: int, seed: int, show: bool = False) -> tuple[Counter[str], dict[str, dict[str, Any]]]:
+    """Draw `count` configurations of a scenario: how many had which outcome, and the first one of each fault."""
     room, seen = rooms.room(scenario), Counter[str]()
+    faults: dict[str, dict[str, Any]] = {}
     began = time.monotonic()
 
     @seeded(seed)
@@ -151,22 +158,25 @@ def draw(scenario: str, count: int, seed: int, show: bool = False) -> Counter[st
         deadline=None,
         database=None,
         suppress_health_check=list(HealthCheck),
-        phases=(Phase.generate, Phase.shrink),
+        phases=(Phase.generate,),
     )
     @given(keywords=configurations(room.load("config")))
     def one(keywords: dict[str, Any]) -> None:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", RuntimeWarning)
-            what = outcome_of(scenario, room.entries[0].id, keywords, seed)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("error", RuntimeWarning)
+                what = outcome_of(scenario, room.entries[0].id, keywords, seed)
+        except Exception as error:  # all faults are wanted, not the first one
+            what, told = "fault", f"{type(error).__name__}: {error}"
+            if faults.setdefault(told, keywords) is keywords and show:
+                print(f"{scenario}: {told} with {keywords}", flush=True)
         seen[what] += 1
-        if show and what == "slow":
-            print(f"slow: {keywords}", file=sys.stderr, flush=True)
         if show and sum(seen.values()) % 100 == 0:
-            told = ", ".join(f"{n} {word}" for word, n in sorted(seen.items()))
-            print(f"{scenario}: {told}, {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
+            said = ", ".join(f"{n} {word}" for word, n in sorted(seen.items()))
+            print(f"{scenario}: {said}, {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
 
     one()
-    return seen
+    return seen, faults
 
 
 def main() -> int:
@@ -177,20 +187,13 @@ def main() -> int:
         "--scenario", nargs="+", metavar="NAME", choices=list(rooms.rooms()), help="some scenarios only"
     )
     arguments = parser.parse_args()
-    names = arguments.scenario or list(rooms.rooms())
-    faults, total = 0, Counter[str]()
+    names, total = arguments.scenario or list(rooms.rooms()), Counter[str]()
     for name in names:
-        try:
-            seen = draw(name, -(-arguments.count // len(names)), arguments.seed, show=True)
-        except Exception as error:
-            faults += 1
-            notes = "\n".join(getattr(error, "__notes__", []))
-            print(f"{name}: {type(error).__name__}: {error}\n{notes}", flush=True)
-            continue
+        seen, _ = draw(name, -(-arguments.count // len(names)), arguments.seed, show=True)
         total += seen
         print(f"{name}: {dict(seen)}", flush=True)
-    print(f"{sum(total.values())} configurations: {dict(total)}; {faults} scenarios with a fault")
-    return 1 if faults else 0
+    print(f"{sum(total.values())} configurations: {dict(total)}")
+    return 1 if total["fault"] else 0
 
 
 if __name__ == "__main__":
