@@ -56,8 +56,8 @@ def page(env_id: str, folder: Path) -> str:
             ],
         ),
         "## Keywords",
-        "Every value in its range works, or is refused with the reason before anything is played. A world that would take "
-        "more\nmemory than MMWAVE_MEMORY_GIB (default 4) is refused with the sum.",
+        "Every value in its range works, or is refused with the reason before anything is played. A world that would "
+        "take\nmore memory than MMWAVE_MEMORY_GIB (default 4) is refused with the sum.",
         _table(
             ("keyword", "default", "range", "what more of it costs", "what it does"), _keywords(room.load("config"))
         ),

@@ -444,7 +444,7 @@ def _space(batch: Batch) -> Any:
 @pytest.mark.parametrize(
     ("keywords", "message"),
     [
-        ({"num_ues": 0}, "num_ues must be at least 1, got 0"),
+        ({"num_ues": 0}, "num_ues must be between 1 and 100,000, got 0"),
         ({"num_ues": 2.5}, "num_ues must be an integer"),
         ({"geometry": "city"}, "geometry must be one of 'paper', 'blocked'"),
         ({"crossings": 8}, "crossings must be two"),
@@ -458,7 +458,7 @@ def _space(batch: Batch) -> Any:
         ({"radius_m": 99.0}, "radius_m must be at least 100"),
         ({"radius_m": float("inf")}, "radius_m must be"),
         ({"crossings": (1, 3), "radius_m": 410.0}, "radius_m must leave some base station out of range"),
-        ({"num_ues": 200_000}, "num_ues must be between 1 and 100000"),
+        ({"num_ues": 200_000}, "num_ues must be between 1 and 100,000"),
         ({"building_sides": (0.5, 1.5)}, "building_sides must not exceed 1"),
         ({"building_sides": (0.9, 0.1)}, "building_sides"),
         ({"building_sides": (-0.1, 0.1)}, "building_sides"),
@@ -472,7 +472,7 @@ def _space(batch: Batch) -> Any:
         ({"settle_s": -1.0}, "settle_s must be"),
         ({"settle_s": 100.0}, "settle_s must be below duration_s"),
         ({"reward": "own"}, "reward must be one of 'network', 'marginal'"),
-        ({"max_candidates": 0}, "max_candidates must be at least 1"),
+        ({"max_candidates": 0}, "max_candidates must be between 1"),
     ],
     ids=str,
 )
