@@ -210,9 +210,7 @@ def _size(scenario: Scenario[Any, Any]) -> str:
     if (memory := scenario.memory()) is None:
         return ""
     each, once = (memory.total(2) - memory.total(1)) / 1024, (memory.working + memory.shared) / 2**20
-    return (
-        f"With the defaults an environment takes {each:,.0f} KiB of memory, and all of them together {once:,.0f} MiB."
-    )
+    return f"With the defaults each environment takes {each:,.0f} KiB of memory, and {once:,.1f} MiB are needed once."
 
 
 def _table(head: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> str:

@@ -7,6 +7,7 @@ import math
 from typing import Annotated, Any
 
 import pytest
+from bench.watched import Watched
 
 from mmwave_gym.benchmark.page import page
 from mmwave_gym.benchmark.suite import all_tasks
@@ -106,7 +107,7 @@ def test_the_page_shows_ranges_and_costs(entry, tmp_path):
     text = page(entry.id, tmp_path)
     assert "| keyword | default | range | what more of it costs | what it does |" in text
     assert "memory and time in proportion" in text
-    assert "With the defaults an environment takes" in text
+    assert "With the defaults each environment takes" in text
 
 
 @pytest.mark.parametrize(
@@ -127,6 +128,20 @@ def test_numbers_that_no_world_survived_are_refused(scenario, keyword, value):
     more = {"layout": "poisson"} if keyword == "density_per_km2" else {}
     with pytest.raises(ValueError, match=f"^{keyword} must be .*got"):
         make_scenario(scenario, **{keyword: value}, **more)
+
+
+@pytest.mark.parametrize(
+    ("scenario", "keywords"),
+    [
+        ("handover", {"area_side_m": 0.4, "horizon": 9}),
+        ("handover", {"area_side_m": 200.0, "horizon": 9}),
+        ("street", {"measurement_s": 60.0, "street": "canyon", "arm_m": 60.0, "isd_m": 60.0, "duration_s": 4.0}),
+        ("street", {"maps": 2**63 - 1, "street": "canyon", "arm_m": 60.0, "isd_m": 60.0, "duration_s": 4.0}),
+    ],
+)
+def test_worlds_that_were_accepted_and_failed_are_played(scenario, keywords):
+    watched = Watched(make_scenario(scenario, **keywords), 2, 0)
+    assert [watched.step() for _ in range(3)]
 
 
 def test_signals_too_weak_for_float32_are_refused():

@@ -539,7 +539,7 @@ def test_the_slowest_ergodic_matrix_is_accepted() -> None:
         ({"rate_bps_hz": (1.0, -0.5, 0.0)}, r"rate_bps_hz must be 1 to 16 numbers between 0 and 1000"),
         ({"rate_bps_hz": (0.0, 1.0, 2.0)}, "rate_bps_hz must not rise from LOS to NLOS to outage"),
         ({"start": 5}, "start must be 'uniform'"),
-        ({"rate_bps_hz": 3.0}, "one rate for each of the 3 states"),
+        ({"rate_bps_hz": 3.0}, "rate_bps_hz must be 1 to 16 numbers between 0 and 1000, got 3.0"),
         ({"handover_cost": 1.5}, "handover_cost must be between 0 and 1"),
         ({"handover_cost": float("nan")}, "handover_cost must be between 0 and 1"),
         ({"load": "next"}, "load must be one of 'present', 'previous', 'served'"),
