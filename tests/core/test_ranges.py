@@ -7,8 +7,8 @@ import math
 from typing import Annotated, Any
 
 import pytest
-from bench.watched import Watched
 
+from bench.watched import Watched
 from mmwave_gym.benchmark.page import page
 from mmwave_gym.benchmark.suite import all_tasks
 from mmwave_gym.core import ranges, rooms
