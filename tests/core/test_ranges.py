@@ -15,6 +15,8 @@ from mmwave_gym.core import ranges, rooms
 from mmwave_gym.core.ranges import Count, Either, Flag, Many, Probabilities, Range, Said, Words, pair
 from mmwave_gym.core.registration import entries, make_scenario
 
+LOST = {"preparation_s": 0.0, "reestablishment_s": 0.0, "link_budget_db": -300.0, "out_db": 0.0, "in_db": 0.0}
+"""Every command is lost at once, and nothing takes time."""
 CONFIGS = [room.load("config") for room in rooms.rooms().values() if room.package.startswith("mmwave_gym.")]
 
 
@@ -136,6 +138,7 @@ def test_numbers_that_no_world_survived_are_refused(scenario, keyword, value):
         ("handover", {"area_side_m": 0.4, "horizon": 9}),
         ("handover", {"area_side_m": 200.0, "horizon": 9}),
         ("street", {"measurement_s": 60.0, "street": "canyon", "arm_m": 60.0, "isd_m": 60.0, "duration_s": 4.0}),
+        ("street", {**LOST, "street": "canyon", "arm_m": 60.0, "isd_m": 60.0, "duration_s": 4.0}),
         ("street", {"maps": 2**63 - 1, "street": "canyon", "arm_m": 60.0, "isd_m": 60.0, "duration_s": 4.0}),
     ],
 )

@@ -151,7 +151,8 @@ class Street(Scenario[StreetEpisodes, StreetState]):
         lost = (failed_at >= 0) & (failed_at < self.ticks)
         if lost.any():
             at = np.flatnonzero(lost)
-            ready = failed_at[at] + self._reestablishment
+            # A command that is lost at once, with no time to re-establish, still takes a decision.
+            ready = np.maximum(failed_at[at] + self._reestablishment, state.tick[at] + 1)
             end[at] = -(-ready // self.decision_ticks) * self.decision_ticks
             silent[at] += self._within(failed_at[at], end[at] - failed_at[at])
             state.serving[at] = episodes.rsrp_dbm[episodes.row[at], end[at]].argmax(axis=1)
