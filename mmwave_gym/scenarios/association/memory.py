@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import Any
 
 from mmwave_gym.core.memory import Memory, check_fits
 from mmwave_gym.scenarios.association.config import AssociationConfig
-
-if TYPE_CHECKING:
-    from mmwave_gym.scenarios.association.game import Association
 
 MOST_LINKS = 100_000
 """Pairs of a road and a base station in range of it: a grid of more takes many seconds to lay out."""
 
 
-def memory_of(scenario: Association) -> Memory:
-    """Bytes of a world of UEs, epochs and candidates."""
+def memory_of(scenario: Any) -> Memory:
+    """Bytes of a scenario of this room: a world of UEs, epochs and candidates."""
     world = scenario.world
     epochs, c, ues, cells = scenario.horizon + 1, scenario.max_candidates, scenario.num_ues, scenario.num_bs + 1
     episode = epochs * (16 + 18 * c) + ues * (8 * world.num_knots + 34) + 16 * world.num_buildings

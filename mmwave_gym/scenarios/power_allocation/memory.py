@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 from scipy.spatial import cKDTree
@@ -12,12 +12,9 @@ from mmwave_gym.core.memory import Memory
 from mmwave_gym.radio.interference import SQUARE_M
 from mmwave_gym.scenarios.power_allocation.layouts import Poisson, Sites
 
-if TYPE_CHECKING:
-    from mmwave_gym.scenarios.power_allocation.game import PowerAllocation
 
-
-def memory_of(scenario: PowerAllocation) -> Memory:
-    """Bytes of a world of base stations, of its phases, and of who disturbs whom."""
+def memory_of(scenario: Any) -> Memory:
+    """Bytes of a scenario of this room: a world of base stations, of its phases, and of who disturbs whom."""
     config, a = scenario.config, scenario.num_agents
     phases = config.changes + 1
     links = 12.0 * _links(scenario) if config.is_sparse else 8.0 * a * a
@@ -33,7 +30,7 @@ def memory_of(scenario: PowerAllocation) -> Memory:
     )
 
 
-def _far(scenario: PowerAllocation) -> float:
+def _far(scenario: Any) -> float:
     """Bytes of the squares on which far base stations are counted."""
     config, layout = scenario.config, scenario.worlds.layout
     if config.interference_range_m is None:
@@ -43,7 +40,7 @@ def _far(scenario: PowerAllocation) -> float:
     return 250.0 * squares**2
 
 
-def _links(scenario: PowerAllocation) -> float:
+def _links(scenario: Any) -> float:
     """How many interferers all base stations together have within the range, about."""
     config, a, layout = scenario.config, scenario.num_agents, scenario.worlds.layout
     range_m = config.interference_range_m or 4.0 * config.unit_m + config.ue_radius_m
