@@ -4,7 +4,7 @@ BIN := .venv/bin
 OUT ?= runs/leaderboard
 READY := .venv/.ready
 
-.PHONY: setup test lint leaderboard city melbourne train bench docs clean
+.PHONY: setup test lint leaderboard city melbourne train bench nightly docs clean
 
 setup: $(READY)
 
@@ -52,6 +52,11 @@ train: setup
 bench: setup
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --no-deps mobile-env svgpath2mpl shapely pandas
 	$(BIN)/python -m bench
+
+# Hours: 10,000 configurations drawn over what the keywords declare, and 10^8 agent-steps, each one checked.
+nightly: setup
+	$(BIN)/python -m bench.configurations
+	$(BIN)/python -m bench.endurance
 
 docs: setup
 	$(BIN)/mmwave-gym page --out docs/environments

@@ -22,6 +22,7 @@ from mmwave_gym.agents.registry import agents, named
 from mmwave_gym.benchmark.reproduction import GROUP as REPRODUCTIONS
 from mmwave_gym.benchmark.suite import all_tasks
 from mmwave_gym.benchmark.task import Task
+from mmwave_gym.core import ranges
 from mmwave_gym.core.registration import entry as entry_of, make_registered, room_of
 from mmwave_gym.core.rooms import Entry, Room
 from mmwave_gym.core.scenario import Scenario
@@ -55,7 +56,12 @@ def page(env_id: str, folder: Path) -> str:
             ],
         ),
         "## Keywords",
-        _table(("keyword", "default", "what it does"), _keywords(room.load("config"))),
+        "Every value in its range works, or is refused with the reason before anything is played. A world that would "
+        "take\nmore memory than MMWAVE_MEMORY_GIB (default 4) is refused with the sum.",
+        _table(
+            ("keyword", "default", "range", "what more of it costs", "what it does"), _keywords(room.load("config"))
+        ),
+        _size(scenario),
         f"## Differences from the paper{differences}" if differences else "",
         _reproduced(room, folder),
         "## Tasks of the suite",
@@ -182,7 +188,7 @@ def _short(value: float, digits: int = 5, sign: str = "") -> str:
 
 
 def _keywords(config: Any) -> Iterable[tuple[Any, ...]]:
-    """Keyword, default and the text that stands under it in the source."""
+    """Keyword, default, range and cost as declared, and the text that stands under it in the source."""
     texts: dict[str, str] = {}
     for kind in reversed([k for k in config.__mro__ if "__dataclass_fields__" in vars(k)]):
         body: Any = ast.parse(inspect.cleandoc(inspect.getsource(kind))).body[0]
@@ -194,7 +200,20 @@ def _keywords(config: Any) -> Iterable[tuple[Any, ...]]:
         default = f.default if f.default_factory is dataclasses.MISSING else f.default_factory()
         written = "" if default is dataclasses.MISSING else f"`{default!r}`"
         worlds = " or ".join(worlds_of(f))
-        yield f"`{f.name}`", written, texts.get(f.name, "") + (f" *Only in {worlds}.*" if worlds else "")
+        keyword, values = f.metadata.get("with", ("", ()))
+        only = [f"in {worlds}"] if worlds else []
+        only += [f"with `{keyword}=" + "` or `".join(map(repr, values)) + "`"] if keyword else []
+        allowed, _ = ranges.declared(config)[f.name]
+        said = (allowed.text, allowed.cost) if allowed else ("", "")
+        yield f"`{f.name}`", written, *said, texts.get(f.name, "") + (f" *Only {' and '.join(only)}.*" if only else "")
+
+
+def _size(scenario: Scenario[Any, Any]) -> str:
+    """What the environment takes in memory."""
+    if (memory := scenario.memory()) is None:
+        return ""
+    each, once = (memory.total(2) - memory.total(1)) / 1024, (memory.working + memory.shared) / 2**20
+    return f"With the defaults each environment takes {each:,.0f} KiB of memory, and {once:,.1f} MiB are needed once."
 
 
 def _table(head: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> str:

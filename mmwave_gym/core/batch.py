@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from mmwave_gym.core.access import ACCESS_LEVELS
 from mmwave_gym.core.checks import at_least
+from mmwave_gym.core.memory import check_fits
 from mmwave_gym.core.scenario import EpisodeKey, EpisodeRng, ObservationFields, Outcome, Scenario
 
 
@@ -87,6 +88,7 @@ class Batch:
 
     def __init__(self, scenario: Scenario[Any, Any], num_envs: int, draws_ahead: bool = True):
         at_least("num_envs", num_envs, 1, integer=True)
+        check_fits(scenario.name, scenario.memory(), int(num_envs), getattr(scenario, "config", None))
         self.scenario = scenario
         self.num_envs = num_envs = int(num_envs)
         # Alone, nobody else is kept waiting, and many a single episode is never followed by another.

@@ -10,6 +10,7 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from mmwave_gym.core.checks import one_of
+from mmwave_gym.core.memory import Memory
 from mmwave_gym.core.scenario import EpisodeRng, Metric, ObservationFields, Outcome, Scenario
 
 CONTROLS = ("first", "all")
@@ -86,6 +87,9 @@ class JointScenario(Scenario[Any, Any]):
 
     def constants(self) -> Mapping[str, Any]:
         return self.scenario.constants()
+
+    def memory(self) -> Memory | None:
+        return self.scenario.memory()
 
 
 def _side_by_side(space: spaces.Space[Any], count: int) -> spaces.Space[Any]:

@@ -24,6 +24,8 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from mmwave_gym.core.memory import Memory
+
 
 class ObservationField(NamedTuple):
     """One named part of an agent's observation, `size` numbers between `low` and `high` in `unit`.
@@ -208,3 +210,7 @@ class Scenario(ABC, Generic[EpisodesT, StateT]):
     def constants(self) -> Mapping[str, Any]:
         """The configuration that every agent may know, by name."""
         return {}
+
+    def memory(self) -> Memory | None:
+        """What it takes in bytes, by a formula of the configuration; None: nobody reckoned, and no limit holds."""
+        return None

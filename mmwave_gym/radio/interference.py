@@ -21,6 +21,9 @@ from mmwave_gym.core.types import FloatArray
 Gains = NDArray[Any]
 """(N, A, A) numbers, or (N,) sparse matrices."""
 
+SQUARE_M = 25.0
+"""Squares on which far base stations are counted."""
+
 
 def received(gain: Gains, power_mw: FloatArray) -> FloatArray:
     """What UEs get from others' base stations, (N, A) mW, from powers (N, A)."""
@@ -102,7 +105,7 @@ def far_gain(
     intercept_db: float,
     slope_db: float,
     boost: float,
-    square_m: float = 25.0,
+    square_m: float = SQUARE_M,
 ) -> FloatArray:
     """(A,): what each UE gets on average, in mW, from all base stations beyond `range_m` if each transmits 1 mW.
 

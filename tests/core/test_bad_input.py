@@ -76,28 +76,28 @@ def test_numbers_must_be_numbers(keyword: str, value: Any) -> None:
 @given(keyword=st.sampled_from([*COUNTS]), below=st.integers(min_value=0, max_value=10**30))
 def test_counts_too_small(keyword: str, below: int) -> None:
     value = COUNTS[keyword] - 1 - below
-    with pytest.raises(ValueError, match=f"^{keyword} must be at least {COUNTS[keyword]}, got {value}.$"):
+    with pytest.raises(ValueError, match=f"^{keyword} must be between {COUNTS[keyword]} and .*, got {value}.$"):
         make_scenario("handover", **{keyword: value})
 
 
 @pytest.mark.parametrize("keyword", COUNTS)
 @pytest.mark.parametrize("value", [2.5, 3.0, "3", np.float64(4.0), None])
 def test_counts_must_be_integers(keyword: str, value: Any) -> None:
-    with pytest.raises(ValueError, match=f"{keyword} must be an integer at least {COUNTS[keyword]}, got"):
+    with pytest.raises(ValueError, match=f"{keyword} must be an integer between {COUNTS[keyword]} and .*, got"):
         make_scenario("handover", **{keyword: value})
 
 
 @quick
 @given(keyword=st.sampled_from(POSITIVE), value=st.floats(max_value=0.0, allow_nan=False))
 def test_measures_must_be_positive(keyword: str, value: float) -> None:
-    with pytest.raises(ValueError, match=f"^{keyword} must be above 0, got"):
+    with pytest.raises(ValueError, match=f"^{keyword} must be between [0-9.e+-]+ and .*, got"):
         make_scenario("handover", **{keyword: value})
 
 
 @quick
 @given(keyword=st.sampled_from(NOT_NEGATIVE), value=st.floats(max_value=0.0, exclude_max=True, allow_nan=False))
 def test_prices_must_not_be_negative(keyword: str, value: float) -> None:
-    with pytest.raises(ValueError, match=f"^{keyword} must be at least 0, got"):
+    with pytest.raises(ValueError, match=f"^{keyword} must be between 0 and .*, got"):
         make_scenario("handover", **{keyword: value})
 
 

@@ -54,7 +54,10 @@ def test_contract(case: Case, check: Check) -> None:
 
 
 def test_check_scenario_passes_and_names_what_fails(small_scenarios, monkeypatch) -> None:
-    assert check_scenario("shared_cells", num_ues=2, horizon=6) == []
+    ranges, memory = check_scenario("shared_cells", num_ues=2, horizon=6)
+    assert ranges.startswith("shared_cells: please declare what may be given and what it costs, Annotated[…, Range(")
+    assert "for num_ues, num_cells, horizon, power_levels: " in ranges
+    assert memory.startswith("shared_cells: please give memory(), the bytes of an environment")
     step = small_scenarios.SharedCells.step
 
     def drawing(self, episodes, state, action):

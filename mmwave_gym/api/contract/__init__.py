@@ -8,7 +8,8 @@ from typing import Any
 
 from mmwave_gym.api.contract import gymnasium, pettingzoo, physics
 from mmwave_gym.api.contract.cases import Case
-from mmwave_gym.core import rooms
+from mmwave_gym.core import ranges, rooms
+from mmwave_gym.core.scenario import Scenario
 
 Check = Callable[[Case], None]
 
@@ -59,8 +60,25 @@ def checks_of(case: Case) -> tuple[Check, ...]:
     return (*ALWAYS, *(TURNS if case.make_scenario().turn_based else TOGETHER))
 
 
+def _asked(name: str) -> list[str]:
+    """What a scenario is kindly asked for."""
+    room, asked = rooms.room(name), []
+    if missing := ranges.undeclared(room.load("config")):
+        asked.append(
+            f"{name}: please declare what may be given and what it costs, Annotated[…, Range(low, high, unit)] of "
+            f"mmwave_gym.core.ranges, for {', '.join(missing)}: the docs page shows it and drawn configurations test it"
+        )
+    if room.load("scenario").memory is Scenario.memory:
+        asked.append(
+            f"{name}: please give memory(), the bytes of an environment: worlds that fit no memory are then refused"
+        )
+    return asked
+
+
 def check_scenario(name: str, **keywords: Any) -> list[str]:
     """Check that every environment of an installed scenario keeps the contract. Returns what was skipped, with reasons.
+
+    What is no fault but would help is among it: keywords without a range (`core.ranges`), no sum of memory.
 
     `keywords` go to the scenario: make the world small and its episodes short, tens of steps, or checking takes long.
     Raises AssertionError, which names the check and the environment, ValueError for an unknown scenario, RuntimeError
@@ -68,7 +86,7 @@ def check_scenario(name: str, **keywords: Any) -> list[str]:
     """
     if not __debug__:
         raise RuntimeError("check_scenario needs assertions: run Python without -O.")
-    skipped = []
+    skipped = _asked(name)
     for entry in rooms.room(name).entries:
         case = Case(entry.id, entry.id, name, {**entry.overrides, **keywords})
         for check in checks_of(case):

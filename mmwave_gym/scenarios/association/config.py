@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
-from mmwave_gym.core.checks import at_least, between, interval, one_of
+from mmwave_gym.core.checks import at_least
+from mmwave_gym.core.ranges import Count, Many, Range, Said, Words, check_ranges, pair
 from mmwave_gym.core.worlds import OneWorld, only_in
 from mmwave_gym.scenarios.association.city import City
 from mmwave_gym.scenarios.association.rewards import REWARDS
@@ -29,42 +30,50 @@ STREET_GRID, CITY = "the street grid", "a city"
 class AssociationConfig(OneWorld):
     """Keywords of `MmwaveAssociation-v0`. Errors: ValueError names the keyword, the value and what is allowed."""
 
-    num_ues: int | None = None
+    num_ues: Annotated[int | None, Count(1, 100_000, cost="memory and time in proportion")] = None
     """UEs, each an agent in PettingZoo (paper: 512 to 2048). None: 512; in a city, all vehicles."""
-    geometry: str = only_in(STREET_GRID, default="paper")
+    geometry: Annotated[str, Words(*GEOMETRIES)] = only_in(STREET_GRID, default="paper")
     """"paper" (range below the length of a road) or "blocked" (above it, with large buildings): the defaults of
     `radius_m`, `building_sides` and `snr_1m_db`."""
-    crossings: tuple[int, int] = only_in(STREET_GRID, default=(8, 8))
+    crossings: Annotated[
+        tuple[int, int], Many(Count(1, 64, cost="memory and time with the square of their number"), 2, 2)
+    ] = only_in(STREET_GRID, default=(8, 8))
     """Rows and columns of street crossings, a base station at each (paper: 64)."""
-    road_m: float = only_in(STREET_GRID, default=200.0)
+    road_m: Annotated[float, Range(10.0, 10_000.0, "m")] = only_in(STREET_GRID, default=200.0)
     """Length of a road from crossing to crossing."""
-    radius_m: float | None = only_in(STREET_GRID, default=None)
+    radius_m: Annotated[float | None, Range(5.0, 20_000.0, "m", "memory and time with its square in roads")] = only_in(
+        STREET_GRID, default=None
+    )
     """Range of a base station; None: that of the geometry. At least half a road, so that no UE is out of range."""
-    building_sides: tuple[float, float] | None = only_in(STREET_GRID, default=None)
+    building_sides: Annotated[tuple[float, float] | None, pair(0.0, 1.0)] = only_in(STREET_GRID, default=None)
     """Least and greatest side of a building, as a share of a road's length; None: those of the geometry."""
-    snr_1m_db: float | None = only_in(STREET_GRID, default=None)
+    snr_1m_db: Annotated[float | None, Range(-50.0, 150.0, "dB")] = only_in(STREET_GRID, default=None)
     """SNR at a metre; None: that of the geometry."""
-    path_loss_exponent: float = only_in(STREET_GRID, default=3.0)
+    path_loss_exponent: Annotated[float, Range(1.0, 8.0)] = only_in(STREET_GRID, default=3.0)
     """Path loss exponent of the distance."""
-    bandwidth_hz: float = only_in(STREET_GRID, default=10e6)
+    bandwidth_hz: Annotated[float, Range(1e3, 1e12, "Hz")] = only_in(STREET_GRID, default=10e6)
     """Bandwidth of each base station (paper)."""
-    speed_mps: float = only_in(STREET_GRID, default=50.0 / 3.6)
+    speed_mps: Annotated[float, Range(0.1, 100.0, "m/s", "memory and time in proportion")] = only_in(
+        STREET_GRID, default=50.0 / 3.6
+    )
     """Speed of every UE."""
-    duration_s: float = 100.0
+    duration_s: Annotated[float, Range(0.1, LONGEST_S / 2.0, "s", cost="memory and time in proportion")] = 100.0
     """Length of an episode; the last epoch before it is the last step."""
-    settle_s: float = 20.0
+    settle_s: Annotated[float, Range(0.0, LONGEST_S / 2.0, "s")] = 20.0
     """Fairness metrics leave out this first part of an episode."""
-    reward: str = "network"
+    reward: Annotated[str, Words(*REWARDS)] = "network"
     """"network" (data that the network delivers until the next epoch) or "marginal" (data that the choice adds over the
     UE's coming interval if nobody else moves)."""
-    max_candidates: int | None = None
+    max_candidates: Annotated[int | None, Count(1, 10_000, cost="memory and time in proportion")] = None
     """How many candidates are offered at an epoch; None: as many as there can be."""
-    city: str | os.PathLike[str] | City | None = None
+    city: Annotated[str | os.PathLike[str] | City | None, Said("a city, its file or its name")] = None
     """A city file (docs/city_files.md) or a source such as "gtfs:helsinki", in the place of the street grid, whose
     keywords must then be left out; the radio is the city's."""
 
     def __post_init__(self) -> None:
-        self._check_episode()
+        check_ranges(self)
+        if self.settle_s >= self.duration_s:
+            raise ValueError(f"settle_s must be below duration_s ({self.duration_s}), got {self.settle_s}.")
         if self.city is None:
             self._check_streets()
         self.check_world()
@@ -73,35 +82,10 @@ class AssociationConfig(OneWorld):
     def world(self) -> Mapping[str, str]:
         return {STREET_GRID if self.city is None else CITY: "city"}
 
-    def _check_episode(self) -> None:
-        if self.num_ues is not None:
-            at_least("num_ues", self.num_ues, 1, integer=True)
-            between("num_ues", self.num_ues, 1, MOST_UES)
-        at_least("duration_s", self.duration_s, 0.0, strict=True)
-        if self.duration_s > LONGEST_S / 2.0:
-            raise ValueError(f"duration_s must be at most {LONGEST_S / 2.0:g}, got {self.duration_s}.")
-        at_least("settle_s", self.settle_s, 0.0)
-        if self.settle_s >= self.duration_s:
-            raise ValueError(f"settle_s must be below duration_s ({self.duration_s}), got {self.settle_s}.")
-        one_of("reward", self.reward, REWARDS)
-        if self.max_candidates is not None:
-            at_least("max_candidates", self.max_candidates, 1, integer=True)
-
     def _check_streets(self) -> None:
-        one_of("geometry", self.geometry, GEOMETRIES)
-        if not isinstance(self.crossings, Sequence) or len(self.crossings) != 2:
-            raise ValueError(f"crossings must be two numbers, rows and columns, got {self.crossings!r}.")
-        for name, count in zip(("crossings[0]", "crossings[1]"), self.crossings, strict=True):
-            at_least(name, count, 1, integer=True)
         if self.crossings[0] * self.crossings[1] < 2:
             raise ValueError(f"crossings must make at least one road, got {self.crossings!r}.")
-        for name in ("road_m", "path_loss_exponent", "bandwidth_hz", "speed_mps"):
-            at_least(name, getattr(self, name), 0.0, strict=True)
         at_least("radius_m", self.resolved("radius_m"), 0.5 * self.road_m)
-        interval("building_sides", self.resolved("building_sides"), 0.0)
-        if self.resolved("building_sides")[1] > 1.0:
-            raise ValueError(f"building_sides must not exceed 1, a whole block, got {self.building_sides!r}.")
-        between("snr_1m_db", self.resolved("snr_1m_db"), -100.0, 200.0)
         if self.duration_s < (shortest := 2.0 * self.road_m / self.speed_mps):
             raise ValueError(
                 f"duration_s must be at least {shortest:.3g}, two roads at {self.speed_mps:.3g} m/s, so that every UE "

@@ -13,9 +13,8 @@ over base stations (eqs. 1 to 3).
 (should one be chosen all the same, the strongest is meant). An epoch at which a UE has lost its last candidate has
 the one action 0, nobody. A step ends just before the next epoch of any UE, `info["elapsed_s"]` later.
 
-Observations and rewards reckon with each link's mean efficiency over its UE's interval, from the UE's epoch to its
-next. The metrics are exact but for integrating each link's efficiency numerically, in
-ticks of 0.1 s: the network's rate is right to 3e-5 with 150 UEs, to 4e-4 with three.
+Observations and rewards reckon with each link's mean efficiency from the UE's epoch to its next. The metrics are exact
+but for integrating efficiency in ticks of 0.1 s: the network's rate is right to 3e-5 with 150 UEs, to 4e-4 with three.
 
 Differences from the paper, and choices where its text is lost or silent:
 
@@ -60,6 +59,7 @@ from mmwave_gym.core.scenario import (
 from mmwave_gym.core.types import FloatArray
 from mmwave_gym.scenarios.association import fairness
 from mmwave_gym.scenarios.association.config import LONGEST_S, MOST_UES, AssociationConfig
+from mmwave_gym.scenarios.association.memory import memory_of
 from mmwave_gym.scenarios.association.rewards import REWARDS, Decision
 from mmwave_gym.scenarios.association.routes import Routes, epochs, place_m
 from mmwave_gym.scenarios.association.sharing import LOAD, PLANNED, TOTAL, Sharing
@@ -111,6 +111,7 @@ class Association(Scenario[AssociationEpisodes, AssociationState]):
     name = "association"
     agent_noun = "ue"
     turn_based = True
+    memory = memory_of
     masked = True
     num_agents = 1
     action_meaning = "rank of the candidate that serves the UE from now on, strongest first"

@@ -20,6 +20,7 @@ from mmwave_gym.core.types import FloatArray
 from mmwave_gym.radio.units import db_to_linear
 from mmwave_gym.scenarios.association.city import TICKS_PER_S, City
 from mmwave_gym.scenarios.association.config import AssociationConfig
+from mmwave_gym.scenarios.association.memory import check_grid
 from mmwave_gym.scenarios.association.routes import FORESIGHT_S, LinkBudget, Routes, Visits
 from mmwave_gym.scenarios.association.streets import StreetGrid
 
@@ -76,6 +77,7 @@ class StreetWorld(World):
 
     def __init__(self, config: AssociationConfig):
         self.config = config
+        check_grid(config)
         rows, columns = config.crossings
         self.grid = StreetGrid(rows, columns, config.road_m, config.resolved("radius_m"))
         self.bs_m, self.num_ues = self.grid.node_m, config.resolved("num_ues")

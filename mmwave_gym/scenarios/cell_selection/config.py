@@ -6,11 +6,12 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
-from mmwave_gym.core.checks import at_least, between, one_of
+from mmwave_gym.core.checks import one_of
+from mmwave_gym.core.ranges import Count, Either, Many, Range, Said, Words, check_ranges
 from mmwave_gym.radio import nyu_28ghz as akdeniz
 from mmwave_gym.scenarios.cell_selection import markov
 from mmwave_gym.scenarios.cell_selection.rewards import REWARDS
@@ -24,6 +25,7 @@ MEAN_SOJOURN_SLOTS = (5, 25, 3)  # T_avg, section IV
 SLOT_S = 125e-6  # section IV
 DATA_SHARE = 24 / 30  # section IV: of 30 OFDM symbols a slot, 6 are control
 MATRICES = ("printed", "recipe", "drive_test")
+MOST_RATE = Range(0.0, 1000.0, "bit/s/Hz")
 LOADS = ("present", "previous", "served")
 
 
@@ -87,7 +89,7 @@ def resolve_rates(rates: Any, num_states: int) -> tuple[float, ...]:
     if not isinstance(rates, Sequence | np.ndarray) or len(rates) != num_states:
         raise ValueError(f"rate_bps_hz must hold one rate for each of the {num_states} states, got {rates!r}.")
     for k, rate in enumerate(rates):
-        at_least(f"rate_bps_hz[{k}]", rate, 0.0)
+        MOST_RATE.check(f"rate_bps_hz[{k}]", rate)
     if num_states == len(STATES) and not rates[0] >= rates[1] >= rates[2]:
         raise ValueError(f"rate_bps_hz must not rise from LOS to NLOS to outage, got {tuple(rates)}.")
     return tuple(float(rate) for rate in rates)
@@ -97,43 +99,43 @@ def resolve_rates(rates: Any, num_states: int) -> tuple[float, ...]:
 class CellSelectionConfig:
     """Keywords of `MmwaveCellSelection-v0`. Errors: ValueError names the keyword, the value and what is allowed."""
 
-    num_ues: int = 3
+    num_ues: Annotated[int, Count(1, 1000, cost="memory and time in proportion")] = 3
     """UEs, each an agent in PettingZoo (paper: 3 to 6); `gym.make` controls the first, or all with control="all"."""
-    num_cells: int = 3
+    num_cells: Annotated[int, Count(1, 1000, cost="memory and time in proportion")] = 3
     """Cells that every UE can use (paper: 3)."""
-    transition: str | os.PathLike[str] | Matrix = "printed"
+    transition: Annotated[
+        str | os.PathLike[str] | Matrix, Said("a word, a .json file, or a matrix of 1 to 16 states", MATRICES[:2])
+    ] = "printed"
     """Transition matrix of a link, slot to slot: "printed" (eq. 14), "recipe" (nearest to the sojourns that the paper
     asks for), "drive_test" (fitted from runs on a real network), a .json file of such a fit, or the rows themselves;
     order LOS, NLOS, outage; any number of states if `rate_bps_hz` has as many."""
-    rate_bps_hz: str | tuple[float, ...] = "shannon"
+    rate_bps_hz: Annotated[str | tuple[float, ...], Either(Words(*RATES), Many(MOST_RATE, 1, markov.MOST_STATES))] = (
+        "shannon"
+    )
     """Spectral efficiency of each state for a UE alone in its cell, in bit/s/Hz: "shannon" (3 dB below capacity),
     "no_loss" (capacity), "capped" (at most 4.8 before overhead), "fitted" (NLOS at 0.14 of LOS), or numbers that do
     not rise from LOS to NLOS to outage."""
-    handover_cost: float = 0.1
+    handover_cost: Annotated[float, Range(0.0, 1.0)] = 0.1
     """Share of the slot that a UE loses when it changes its cell (paper: 0.03 to 0.3)."""
-    load: str = "present"
+    load: Annotated[str, Words(*LOADS)] = "present"
     """Who shares a cell's slot: "present" (all who chose it), "previous" (oneself and the others of the slot before:
     what the UE of eq. 9 reckons with), "served" (those who chose it and are not in outage)."""
-    reward: str = "own"
+    reward: Annotated[str, Words(*REWARDS)] = "own"
     """What an agent is paid: its "own" rate, or that of the "team", the sum over UEs."""
-    horizon: int = 1000
+    horizon: Annotated[int, Count(1, 1_000_000, cost="memory and time in proportion")] = 1000
     """Slots until truncation."""
-    step_s: float | None = None
+    step_s: Annotated[float | None, Range(1e-9, 3600.0, "s")] = None
     """Slot length in seconds; None: that of the matrix (125 microseconds, paper)."""
-    start: str | tuple[int, ...] = "uniform"
+    start: Annotated[
+        str | tuple[int, ...], Said('"uniform", "spread", or a cell for each UE', ("uniform", "spread"))
+    ] = "uniform"
     """Where UEs are before the first slot: "uniform" (at random), "spread" (UE i at cell i modulo `num_cells`), or a
     cell for each UE."""
 
     def __post_init__(self) -> None:
-        for name in ("num_ues", "num_cells", "horizon"):
-            at_least(name, getattr(self, name), 1, integer=True)
+        check_ranges(self)
         matrix, _ = resolve_transition(self.transition)
         resolve_rates(self.rate_bps_hz, len(matrix))
-        between("handover_cost", self.handover_cost, 0.0, 1.0)
-        one_of("load", self.load, LOADS)
-        one_of("reward", self.reward, REWARDS)
-        if self.step_s is not None:
-            at_least("step_s", self.step_s, 0.0, strict=True)
         if isinstance(self.start, str):
             one_of("start", self.start, ("uniform", "spread"))
         elif (

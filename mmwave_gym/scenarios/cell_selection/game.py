@@ -38,6 +38,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from mmwave_gym.core.memory import Memory
 from mmwave_gym.core.scenario import (
     EpisodeRng,
     Episodes,
@@ -287,6 +288,14 @@ class CellSelection(Scenario[CellSelectionEpisodes, CellSelectionState]):
         if access == "hindsight":
             known["channels"] = episodes.channel[episodes.row]
         return known
+
+    def memory(self) -> Memory:
+        c, states = self.config, len(self.transition)
+        links = (c.horizon + 1) * self._links_of_slot
+        drawing = 16 if self._sampler.has_table else 16 + 5 * states
+        table = 0 if self._rows is None else 3 * self._rows.nbytes
+        state = 16 * c.num_cells + c.num_ues * (150 + 8 * self.fields.size)
+        return Memory(links + 8 * c.num_ues, state, links * drawing, table)
 
     def constants(self) -> Mapping[str, Any]:
         """The configuration with names resolved to numbers, and the stationary law: the model is public."""

@@ -121,6 +121,11 @@ class ChainSampler:
         law = np.cumsum(stationary_law(matrix))[:-1]
         self._law_bounds = np.ceil(law * 2.0**32)
 
+    @property
+    def has_table(self) -> bool:
+        """Are maps known by number?"""
+        return self._table is not None
+
     def stationary_paths(self, words: NDArray[np.uint32]) -> NDArray[np.uint8]:
         """(T, …): states of chains that began long ago, from uniform words (T, …), one a slot and chain."""
         states = np.empty(words.shape, np.uint8)

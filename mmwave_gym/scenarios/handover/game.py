@@ -45,6 +45,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from mmwave_gym.core.memory import Memory
 from mmwave_gym.core.scenario import EpisodeRng, Metric, ObservationField, ObservationFields, Outcome, Scenario
 from mmwave_gym.radio import units as radio
 from mmwave_gym.scenarios.handover.config import HandoverConfig
@@ -198,6 +199,9 @@ class Handover(Scenario[HandoverEpisodes, HandoverState]):
             known["efficiency_bps_hz"] = episodes.efficiency_bps_hz[episodes.row]
             known["departure"] = episodes.departure[episodes.row]
         return known
+
+    def memory(self) -> Memory:
+        return self.world.memory()
 
     def constants(self) -> Mapping[str, Any]:
         """The keywords that mean something in this world, and what else every agent may know of it."""

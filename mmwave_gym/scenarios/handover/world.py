@@ -6,6 +6,7 @@ each cell would give them. The game (`game`) is played in either.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,11 +15,12 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from mmwave_gym.core.memory import Memory
 from mmwave_gym.core.scenario import EpisodeKey, EpisodeRng, Episodes
 from mmwave_gym.core.types import FloatArray
 from mmwave_gym.links.matrix import LinkMatrix
 from mmwave_gym.radio import units as radio
-from mmwave_gym.radio.fields import exponential_field
+from mmwave_gym.radio.fields import exponential_field, field_bytes
 from mmwave_gym.scenarios.handover import mobility
 from mmwave_gym.scenarios.handover.config import AREAS, HandoverConfig
 
@@ -26,6 +28,10 @@ PATH_LOSS_SLOPE_DB = 36.7  # section V, with the intercept: 36.7 log10(d) + 39.4
 PATH_LOSS_INTERCEPT_DB = 39.4
 SHADOWING_GRID_M = 1.0  # ours: a sixth of the default correlation distance
 LOWEST_RSRQ_DB = -45.0  # ours: the clip of the network input (q + 15) / 10 at -3; a cell below it is nobody's target
+
+MOST_SIGMAS, LEAST_SNR_DB = 8.0, -200.0
+"""Shadowing is never further from its mean than so many standard deviations; float32 ends at -380 dB, and fading takes
+up to 170 dB."""
 
 
 @dataclass
@@ -67,6 +73,10 @@ class World(Protocol):
         """The keywords of this world, and what else every agent may know of it."""
         ...
 
+    def memory(self) -> Memory:
+        """What episodes and states take in bytes."""
+        ...
+
 
 def open_world(config: HandoverConfig) -> World:
     """The world that a configuration asks for. Raises ValueError where keywords and link matrix contradict."""
@@ -89,6 +99,13 @@ def _empty(config: HandoverConfig, num_episodes: int, num_cells: int) -> Handove
     )
 
 
+def _memory(config: HandoverConfig, num_cells: int, shared: float = 0.0, drawing: float = 0.0) -> Memory:
+    """Of any world, with what is there once and what drawing takes beside the links."""
+    ways = (config.horizon + 1) * config.num_ues
+    episode = ways * (8 + 8 * num_cells) + 8 * (num_cells + config.num_ues)
+    return Memory(episode, config.num_ues * (24 * num_cells + 250), ways * (24 * num_cells + 100) + drawing, shared)
+
+
 class PaperWorld(World):
     """The paper's square room: random cells, correlated shadowing, Rayleigh fading, random walks (section V)."""
 
@@ -100,6 +117,7 @@ class PaperWorld(World):
         self.num_cells = config.num_cells
         self.ues_leave = config.boundary == "leave"
         self._noise_dbm = radio.noise_dbm(config.bandwidth_hz)
+        self._check_range()
         self._chances = np.array(AREAS[config.mobility] if isinstance(config.mobility, str) else config.mobility)
 
     def draw(self, rngs: Sequence[EpisodeRng]) -> HandoverEpisodes:
@@ -121,6 +139,28 @@ class PaperWorld(World):
 
     def constants(self) -> Mapping[str, Any]:
         return self.config.own_keywords()
+
+    def memory(self) -> Memory:
+        c = self.config
+        if c.shadowing != "correlated":
+            return _memory(c, c.num_cells)
+        size = field_bytes(c.area_side_m, c.shadowing_correlation_m, SHADOWING_GRID_M, c.num_cells)
+        making, kept, drawing = size
+        return _memory(c, c.num_cells, kept, max(making, 2 * drawing))
+
+    def _check_range(self) -> None:
+        """ValueError where float32 could not tell a signal from nothing, for instance a thousand kilometres away."""
+        c = self.config
+        way_m = c.speed_mps[1] * c.step_s * c.horizon if c.boundary != "stay" else 0.0
+        farthest_m = 1.5 * c.area_side_m + way_m
+        path_loss_db = PATH_LOSS_INTERCEPT_DB + PATH_LOSS_SLOPE_DB * math.log10(max(farthest_m, 1.0))
+        least_db = c.tx_power_dbm - self._noise_dbm - path_loss_db - MOST_SIGMAS * c.shadowing_db
+        if least_db < LEAST_SNR_DB:
+            raise ValueError(
+                f"tx_power_dbm={c.tx_power_dbm:g} leaves an SNR of {least_db:.0f} dB at {farthest_m:.3g} m in the "
+                f"deepest shadow, and at least {LEAST_SNR_DB:g} dB is needed to reckon with it: raise tx_power_dbm, or "
+                "lower bandwidth_hz, shadowing_db, area_side_m, horizon, step_s or speed_mps."
+            )
 
     def _layout(self, rng: EpisodeRng) -> tuple[FloatArray, FloatArray]:
         """Sites (cell, 2) in metres and shadowing in dB.
@@ -223,6 +263,9 @@ class MeasuredWorld(World):
             episodes.rsrq_db[i][..., cell] = rsrq_db.swapaxes(0, 1)
             episodes.efficiency_bps_hz[i][..., cell] = radio.spectral_efficiency_bps_hz(snr).swapaxes(0, 1)
         return episodes
+
+    def memory(self) -> Memory:
+        return _memory(self.config, self.num_cells)
 
     def constants(self) -> Mapping[str, Any]:
         # The matrix itself would tell every agent what lies ahead; its fingerprint only says which it is.

@@ -6,14 +6,15 @@ import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from numbers import Integral, Real
-from typing import Any
+from numbers import Real
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import pdtrc
 
-from mmwave_gym.core.checks import at_least, between, interval, one_of
+from mmwave_gym.core.checks import at_least, one_of
+from mmwave_gym.core.ranges import Count, Flag, Range, Said, Words, check_ranges, pair
 from mmwave_gym.core.worlds import OneWorld, only_in, only_with
 from mmwave_gym.scenarios.power_allocation.rewards import REWARDS
 
@@ -27,8 +28,9 @@ ACTIONS = ("power", "change")
 STARTS = ("max", "random")
 FEASIBLE = ("any", "only", "not")
 NEAREST_UE_M = 1.0
-MOST_DBM, MOST_SHADOWING_DB, MOST_LEVELS, FARTHEST_M = 100.0, 60.0, 10_000, 1e7
-"""What is beyond these is a mistake in the units."""
+FARTHEST_M = 1e7
+"""Places beyond this are a mistake in the units."""
+MANY_BS = "memory and time with the number of base stations, where all disturb each other with its square"
 ROWS_M = tuple(
     (x0 + step * i, y)
     for x0, step, y, count in (
@@ -51,98 +53,78 @@ MANY_SITES, RANGE_M = 2000, 400.0
 class PowerAllocationConfig(OneWorld):
     """Keywords of `MmwavePowerAllocation-v0`. Errors: ValueError names the keyword, the value and what is allowed."""
 
-    layout: Layout = "rows"
+    layout: Annotated[Layout, Said("a word, a file, a name, or places within 10,000 km", LAYOUTS)] = "rows"
     """Where base stations are: "rows" (sixteen places of the authors' code, of which `num_bs` are taken), "poisson"
     (section V), a .csv or .geojson file of sites (longitude and latitude, or x_m and y_m), known ones such as
     "sites:melbourne" (from the folder MMWAVE_DATA), or places in metres."""
-    num_bs: int = only_in(ROWS, default=14)
+    num_bs: Annotated[int, Count(1, len(ROWS_M))] = only_in(ROWS, default=14)
     """Base stations that `layout="rows"` takes (paper: 2 to 14)."""
-    scope: str = only_in(POISSON, SITES, default="cluster")
+    scope: Annotated[str, Words(*SCOPES)] = only_in(POISSON, SITES, default="cluster")
     """Who plays in the other layouts: one "cluster" that FLOC has formed, drawn at random, or the whole "network"."""
-    cluster_bs: tuple[int, int] = only_in(CLUSTER, default=(2, 24))
+    cluster_bs: Annotated[
+        tuple[int, int], pair(1, 10_000, cost="memory and time with the square of the greatest", integer=True)
+    ] = only_in(CLUSTER, default=(2, 24))
     """Sizes of the clusters that are drawn with `scope="cluster"`."""
-    density_per_km2: float = only_in(POISSON, default=120.0)
+    density_per_km2: Annotated[float, Range(1e-9, 1e6, "1/km2", MANY_BS)] = only_in(POISSON, default=120.0)
     """Base stations of a Poisson network per square kilometre (authors' code)."""
-    side_m: float = only_in(POISSON, default=1000.0)
+    side_m: Annotated[float, Range(1.0, 1e5, "m", MANY_BS)] = only_in(POISSON, default=1000.0)
     """Side of its square (paper: 1000)."""
-    unit_m: float = only_in(POISSON, SITES, default=100.0)
+    unit_m: Annotated[float, Range(0.1, 10_000.0, "m")] = only_in(POISSON, SITES, default=100.0)
     """FLOC's unit: a cluster reaches two of them from its head (paper: 100)."""
-    interference: str = only_in(POISSON, SITES, default="cluster")
+    interference: Annotated[str, Words(*SCOPES)] = only_in(POISSON, SITES, default="cluster")
     """Whose interference counts: that of the same "cluster" (paper) or of the whole "network"."""
-    interference_range_m: float | None = None
+    interference_range_m: Annotated[float | None, Range(NEAREST_UE_M, 1e6, "m", "memory and time with its square")] = (
+        None
+    )
     """With `interference="network"`: interference of base stations nearer than that is computed one by one, that of the
     others from their number and mean power. None: all one by one, for up to a few thousand."""
-    ue_radius_m: float = 10.0
+    ue_radius_m: Annotated[float, Range(NEAREST_UE_M, 10_000.0, "m")] = 10.0
     """A UE is at most so far from its base station (paper)."""
-    qos_sinr: float = 2.83
+    qos_sinr: Annotated[float, Range(1e-3, 1e9)] = 2.83
     """SINR that satisfies a UE, linear (authors' code)."""
-    shadowing_db: float = 8.7
+    shadowing_db: Annotated[float, Range(0.0, 60.0, "dB")] = 8.7
     """Standard deviation of the shadowing of interferers (Table I)."""
-    noise_dbm: float = -120.0
+    noise_dbm: Annotated[float, Range(-200.0, 50.0, "dBm")] = -120.0
     """Noise power (Table I)."""
-    frequency_hz: float = 28e9
+    frequency_hz: Annotated[float, Range(1e8, 3e12, "Hz")] = 28e9
     """Carrier frequency (Table I)."""
-    nlos_intercept_db: float = 72.0
+    nlos_intercept_db: Annotated[float, Range(0.0, 300.0, "dB")] = 72.0
     """Path loss of interferers at a metre (Table I: alpha)."""
-    nlos_slope_db: float = 29.2
+    nlos_slope_db: Annotated[float, Range(0.0, 200.0, "dB")] = 29.2
     """Additional path loss of interferers per decade of distance (Table I: 10 beta)."""
-    power_dbm: tuple[float, float] = (-10.0, 35.0)
+    power_dbm: Annotated[tuple[float, float], pair(-200.0, 100.0, "dBm")] = (-10.0, 35.0)
     """Least and greatest power (Table I)."""
-    levels: int | None = 32
+    levels: Annotated[int | None, Count(2, 10_000)] = 32
     """Powers to choose from, equally spaced in dBm (authors' code); None: any, a Box."""
-    action: str = "power"
+    action: Annotated[str, Words(*ACTIONS)] = "power"
     """Meaning of an action without levels: the "power" in dBm, or its "change" in dB, at most `change_db`."""
-    change_db: float = only_with("action", "change", default=13.0)
+    change_db: Annotated[float, Range(1e-3, 300.0, "dB")] = only_with("action", "change", default=13.0)
     """Greatest change a slot with `action="change"`."""
-    observation: str = "ring"
+    observation: Annotated[str, Words(*OBSERVATIONS)] = "ring"
     """What a base station sees: its "ring" around the cluster's head (paper), or "local": also own power, capacity,
     interference, SINR margin, strongest interferers, and the price of interference that other UEs tell."""
-    reward: str | RewardFunction = "paper"
+    reward: Annotated[str | RewardFunction, Said("a word or a function", tuple(REWARDS))] = "paper"
     """"paper" (eq. 7), "exponential" (EXP-Q), "team" (the sum of utilities), "difference" (own utility minus what the
     base station's power costs the others), or a function of capacities (N, A) and the required one, in bit/s/Hz."""
-    penalty: float = only_with("reward", "team", "difference", default=5.0)
+    penalty: Annotated[float, Range(0.0, 1e6)] = only_with("reward", "team", "difference", default=5.0)
     """Utility = capacity - `penalty` * max(0, required capacity - capacity), in bit/s/Hz (ours)."""
-    feasible: str = "any"
+    feasible: Annotated[str, Words(*FEASIBLE)] = "any"
     """"only" draws worlds in which all UEs can be satisfied at once, "not" those in which they cannot."""
-    start: str = "max"
+    start: Annotated[str, Words(*STARTS)] = "max"
     """Powers before the first slot: "max" or "random" (a level, or uniform in dBm)."""
-    changes: int = 0
+    changes: Annotated[int, Count(0, 10_000, cost="memory and time in proportion")] = 0
     """Base stations that leave or arrive in an episode, each at a slot of its own; clusters heal themselves."""
-    horizon: int = 100
+    horizon: Annotated[int, Count(1, 1_000_000)] = 100
     """Slots until truncation."""
-    slot_s: float = 1e-3
+    slot_s: Annotated[float, Range(1e-9, 3600.0, "s")] = 1e-3
     """Length of a slot (ours; it only sets `elapsed_s`)."""
-    authors: bool = False
+    authors: Annotated[bool, Flag()] = False
     """The faults of the authors' code, for the reproduction (see the differences)."""
 
     def __post_init__(self) -> None:
-        for name in ("density_per_km2", "side_m", "unit_m", "qos_sinr", "frequency_hz", "slot_s", "change_db"):
-            at_least(name, getattr(self, name), 0.0, strict=True)
-        for name in ("shadowing_db", "penalty", "nlos_slope_db"):
-            at_least(name, getattr(self, name), 0.0)
-        at_least("ue_radius_m", self.ue_radius_m, NEAREST_UE_M)
-        between("noise_dbm", self.noise_dbm, -200.0, 50.0)
-        between("nlos_intercept_db", self.nlos_intercept_db, 0.0, 300.0)
-        if not isinstance(self.authors, bool):
-            raise ValueError(f"authors must be False or True, got {self.authors!r}.")
-        at_least("horizon", self.horizon, 1, integer=True)
-        at_least("changes", self.changes, 0, integer=True)
-        between("shadowing_db", self.shadowing_db, 0.0, MOST_SHADOWING_DB)
-        interval("power_dbm", self.power_dbm, -200.0)
-        if self.power_dbm[0] == self.power_dbm[1] or self.power_dbm[1] > MOST_DBM:
-            raise ValueError(f"power_dbm must be lowest < highest <= {MOST_DBM:g}, got {self.power_dbm!r}.")
-        interval("cluster_bs", self.cluster_bs, 1)
-        if not all(isinstance(size, Integral) for size in self.cluster_bs):
-            raise ValueError(f"cluster_bs must be a pair of integers, got {self.cluster_bs!r}.")
-        if self.levels is not None:
-            at_least("levels", self.levels, 2, integer=True)
-            between("levels", self.levels, 2, MOST_LEVELS)
-        one_of("scope", self.scope, SCOPES)
-        one_of("interference", self.interference, SCOPES)
-        one_of("observation", self.observation, OBSERVATIONS)
-        one_of("action", self.action, ACTIONS)
-        one_of("start", self.start, STARTS)
-        one_of("feasible", self.feasible, FEASIBLE)
+        check_ranges(self)
+        if self.power_dbm[0] == self.power_dbm[1]:
+            raise ValueError(f"power_dbm must be lowest < highest, got {self.power_dbm!r}.")
         self._check_layout()
         self._check_qos()
         if self.action == "change" and self.levels is not None:
@@ -176,8 +158,6 @@ class PowerAllocationConfig(OneWorld):
                 )
         elif not isinstance(self.layout, str | os.PathLike):
             check_places("layout", self.layout)
-        at_least("num_bs", self.num_bs, 1, integer=True)
-        between("num_bs", self.num_bs, 1, len(ROWS_M))
         if self.interference_range_m is not None:
             at_least("interference_range_m", self.interference_range_m, NEAREST_UE_M + self.ue_radius_m)
             if not self.is_network or self.interference != "network":

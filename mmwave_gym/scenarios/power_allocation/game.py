@@ -42,6 +42,7 @@ from mmwave_gym.radio import interference
 from mmwave_gym.radio.units import linear_to_db, spectral_efficiency_bps_hz
 from mmwave_gym.scenarios.power_allocation.actions import actions_of
 from mmwave_gym.scenarios.power_allocation.config import PowerAllocationConfig
+from mmwave_gym.scenarios.power_allocation.memory import memory_of
 from mmwave_gym.scenarios.power_allocation.rewards import Slot, reward_of
 from mmwave_gym.scenarios.power_allocation.world import Chance, PowerAllocationEpisodes, World, Worlds
 
@@ -86,6 +87,7 @@ class PowerAllocation(Scenario[PowerAllocationEpisodes, PowerAllocationState]):
 
     name = "power_allocation"
     agent_noun = "bs"
+    memory = memory_of
     reward_unit = "1"
     metrics = (
         Metric("qos_rate_bps_hz", "bit/s/Hz", "step", f"satisfied rate minus {MISSED_BPS_HZ:g} per unsatisfied UE"),

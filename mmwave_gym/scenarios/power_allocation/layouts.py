@@ -14,6 +14,8 @@ from mmwave_gym.scenarios.power_allocation.config import ROWS_M, PowerAllocation
 
 MOST_BS, MOST_LINKS = 2_000_000, 300_000_000
 """Larger networks do not fit most memories."""
+MOST_CLUSTERED = 100_000
+"""Of a larger network no one cluster is drawn: clustering all of it takes many seconds each time."""
 
 
 class Layout(Protocol):
@@ -103,16 +105,16 @@ class Poisson(Layout):
         self.config = c = config
         self.mean_bs = c.density_per_km2 * 1e-6 * c.side_m**2
         self.most_bs = int(self.mean_bs + 6.0 * self.mean_bs**0.5) + 1
-        if c.is_network:
-            self._check_size()
+        self._check_size()
 
     def _check_size(self) -> None:
         """ValueError for networks that no memory holds."""
         c, most = self.config, self.most_bs + self.config.changes
-        if most > MOST_BS:
+        allowed = MOST_BS if c.is_network else MOST_CLUSTERED
+        if most > allowed:
             raise ValueError(
                 f"density_per_km2={c.density_per_km2:g} and side_m={c.side_m:g} make {most:,} base stations, at most "
-                f"{MOST_BS:,} are allowed: lower one of them."
+                f"{allowed:,} are allowed: lower one of them."
             )
         if c.interference_range_m is not None:
             near = c.density_per_km2 * 1e-6 * np.pi * c.interference_range_m**2

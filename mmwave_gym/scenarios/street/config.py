@@ -5,9 +5,10 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
-from mmwave_gym.core.checks import at_least, between, interval, one_of
+from mmwave_gym.core.checks import at_least, between
+from mmwave_gym.core.ranges import Count, Many, Range, Said, Words, check_ranges, pair
 from mmwave_gym.scenarios.street.maps import KINDS, STREET_M, Geometry
 
 USERS: Mapping[str, Mapping[str, Any]] = {
@@ -25,6 +26,8 @@ STROLL_S = 60.0
 TICK_S = 0.02
 """The period of synchronisation signals: the least time between two looks at a beam (TS 38.213)."""
 
+SEEDS = Many(Count(0, 2**63 - 1), 1, 4096)
+
 
 @dataclass(frozen=True, kw_only=True)
 class StreetConfig:
@@ -33,96 +36,73 @@ class StreetConfig:
     Times are counted in ticks of 20 ms.
     """
 
-    street: str = "crossing"
+    street: Annotated[str, Words(*KINDS)] = "crossing"
     """"crossing" (two streets, buildings at the corners) or "canyon" (one)."""
-    users: str = "car"
+    users: Annotated[str, Words(*USERS)] = "car"
     """"car" or "pedestrian": the defaults of `speed_mps`, `lane_m`, `blocked_s` and `duration_s`."""
-    cells: str = "sparse"
+    cells: Annotated[str, Words(*CELLS)] = "sparse"
     """"sparse" (every 200 m) or "dense" (every 50 m): the defaults of `isd_m` and `arm_m`."""
-    maps: int | tuple[int, ...] = 1
+    maps: Annotated[int | tuple[int, ...], Said("a seed, or 1 to 4096 of them, from 0 to 2^63 - 1", (1, 7, (3, 4)))] = 1
     """Seed of the map, or seeds of which each episode takes one."""
-    speed_mps: tuple[float, float] | None = None
+    speed_mps: Annotated[tuple[float, float] | None, pair(0.0, 100.0, "m/s")] = None
     """Speed, constant in an episode. None: 8 to 14 (car), 0.8 to 1.8 (pedestrian)."""
-    lane_m: float | None = None
+    lane_m: Annotated[float | None, Range(0.0, STREET_M / 2.0 - 1.0, "m")] = None
     """A lane's distance from the street's axis, whole metres. None: 3 (car), 8 (pedestrian)."""
-    isd_m: float | None = None
+    isd_m: Annotated[float | None, Range(10.0, 1000.0, "m", "memory and time with its inverse")] = None
     """Distance between cells along a street. None: 200 (sparse), 50 (dense)."""
-    arm_m: float | None = None
+    arm_m: Annotated[
+        float | None, Range(STREET_M, 1000.0, "m", "for the first map memory with its square, time with its cube")
+    ] = None
     """Length of a street on each side of the middle, whole metres. None: 300 (sparse), 200 (dense)."""
-    duration_s: float | None = None
+    duration_s: Annotated[float | None, Range(TICK_S, 3600.0, "s", cost="memory and time in proportion")] = None
     """Length of an episode. None: 40 (cars, sparse), 25 (cars, dense), 60 (pedestrians)."""
-    decision_s: float = 0.1
+    decision_s: Annotated[float, Range(TICK_S, 10.0, "s")] = 0.1
     """Time between decisions. With 0.4, the measurement period, every decision has new measurements of neighbours."""
-    frequency_ghz: float = 28.0
+    frequency_ghz: Annotated[float, Range(0.5, 100.0, "GHz")] = 28.0
     """Carrier."""
-    link_budget_db: float = 130.0
+    link_budget_db: Annotated[float, Range(-300.0, 300.0, "dB")] = 130.0
     """SNR less path loss (ours): 43 dBm radiated, 9 dBi at the UE, noise figure 10 dB, 400 MHz (TS 38.101-2)."""
-    interference_db: float | None = -13.0
+    interference_db: Annotated[float | None, Range(-200.0, 0.0, "dB")] = -13.0
     """Share of another cell's power that interferes (ours): half the time, a ninth of directions. None: nothing."""
-    most_bps_hz: float = 7.4063
+    most_bps_hz: Annotated[float, Range(0.01, 100.0, "bit/s/Hz")] = 7.4063
     """Rate of the best code (TS 38.214, table 5.1.3.1-2: 256-QAM, 948/1024)."""
-    measurement_s: float = 0.4
+    measurement_s: Annotated[float, Range(TICK_S, 60.0, "s")] = 0.4
     """Time between measurements of neighbours, each the mean since the last (TS 38.133, FR2: at least 400 ms)."""
-    measurement_error_db: float = 1.0
+    measurement_error_db: Annotated[float, Range(0.0, 100.0, "dB")] = 1.0
     """Standard deviation of a measurement's error (ours)."""
-    preparation_s: float = 0.06
+    preparation_s: Annotated[float, Range(0.0, 60.0, "s")] = 0.06
     """Time from a handover's decision to its command, served by the old cell (TR 36.839: 50 ms, in whole ticks)."""
-    interruption_s: float = 0.24
+    interruption_s: Annotated[float, Range(0.0, 60.0, "s")] = 0.24
     """Time without data after the command: 72 ms and a search of 8 x 20 ms for an unknown target (TS 38.133, 6.1.1).
 
     Ours is that every target is searched for: one measured lately would be known, and reached in 72 ms.
     """
-    refinement_s: float = 0.1
+    refinement_s: Annotated[float, Range(0.0, 60.0, "s")] = 0.1
     """Time on a wide beam after the interruption (ours)."""
-    refinement_db: float = 6.0
+    refinement_db: Annotated[float, Range(0.0, 100.0, "dB")] = 6.0
     """Loss of the wide beam (ours)."""
-    out_db: float = -8.0
+    out_db: Annotated[float, Range(-300.0, 300.0, "dB")] = -8.0
     """Below this SINR commands are lost, nothing is received and T310 starts (Qout, TR 36.839)."""
-    in_db: float = -6.0
+    in_db: Annotated[float, Range(-300.0, 300.0, "dB")] = -6.0
     """Below this access fails; above it T310 stops (Qin, TR 36.839)."""
-    t310_s: float = 1.0
+    t310_s: Annotated[float, Range(TICK_S, 60.0, "s")] = 1.0
     """The link has failed when it was out for so long (TR 36.839)."""
-    reestablishment_s: float = 0.3
+    reestablishment_s: Annotated[float, Range(0.0, 60.0, "s")] = 0.3
     """Time from a failure until the strongest cell serves (ours; 0.1 to 0.5 is common)."""
-    blocked_s: float | None = None
+    blocked_s: Annotated[float | None, Range(0.0, 1000.0, "s")] = None
     """Mean time that a body blocks a link; 0: never. None: 0 (car), 0.28 (walker; arXiv 1709.05883: 0.26 to 0.3)."""
-    clear_s: float = 2.0
+    clear_s: Annotated[float, Range(0.01, 1000.0, "s", "time with its inverse")] = 2.0
     """Mean time between blockages (ours)."""
-    blockage_db: float = 14.0
+    blockage_db: Annotated[float, Range(0.0, 100.0, "dB")] = 14.0
     """Loss of a blocked link (arXiv 1709.05883: 11.5 to 15.8, by beam width, at 73.5 GHz)."""
-    handover_energy_j: float = 0.3
+    handover_energy_j: Annotated[float, Range(0.0, 1000.0, "J")] = 0.3
     """Energy of a handover, as in the paper's world; it is no part of the reward."""
 
     def __post_init__(self) -> None:
-        one_of("street", self.street, KINDS)
-        one_of("users", self.users, USERS)
-        one_of("cells", self.cells, CELLS)
-        for seed in self.map_seeds:
-            at_least("maps", seed, 0, integer=True)
-        if not self.map_seeds:
-            raise ValueError("maps must be a seed or at least one seed, got ().")
-        interval("speed_mps", self.resolved("speed_mps"), 0.0)
-        for name in ("isd_m", "duration_s"):
-            at_least(name, self.resolved(name), 0.0, strict=True)
-        for name in ("frequency_ghz", "most_bps_hz", "t310_s", "measurement_s", "clear_s"):
-            at_least(name, getattr(self, name), 0.0, strict=True)
-        for name in ("measurement_error_db", "preparation_s", "interruption_s", "refinement_s", "refinement_db"):
-            at_least(name, getattr(self, name), 0.0)
-        for name in ("reestablishment_s", "blockage_db", "handover_energy_j"):
-            at_least(name, getattr(self, name), 0.0)
-        at_least("blocked_s", self.resolved("blocked_s"), 0.0)
-        between("frequency_ghz", self.frequency_ghz, 0.5, 100.0)
-        for name in ("link_budget_db", "out_db"):
-            between(name, getattr(self, name), -300.0, 300.0)
+        check_ranges(self)
+        SEEDS.check("maps", self.map_seeds)
         between("in_db", self.in_db, self.out_db, 300.0)
-        if self.interference_db is not None:
-            between("interference_db", self.interference_db, -200.0, 0.0)
-        between("decision_s", self.decision_s, TICK_S, 10.0)
-        between("duration_s", self.resolved("duration_s"), self.decision_s, 3600.0)
-        between("measurement_s", self.measurement_s, TICK_S, 60.0)
-        between("t310_s", self.t310_s, TICK_S, 60.0)
-        between("lane_m", self.resolved("lane_m"), 0.0, STREET_M / 2.0 - 1.0)
-        between("arm_m", self.resolved("arm_m"), STREET_M, 1000.0)
+        at_least("duration_s", self.resolved("duration_s"), self.decision_s)
         for name in ("lane_m", "arm_m"):
             if self.resolved(name) != round(self.resolved(name)):
                 raise ValueError(f"{name} must be whole metres, got {self.resolved(name)}.")

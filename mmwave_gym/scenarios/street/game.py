@@ -31,6 +31,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from mmwave_gym.core.memory import Memory
 from mmwave_gym.core.scenario import EpisodeRng, Metric, ObservationField, ObservationFields, Outcome, Scenario
 from mmwave_gym.core.types import FloatArray
 from mmwave_gym.radio.units import db_to_linear, spectral_efficiency_bps_hz
@@ -150,7 +151,8 @@ class Street(Scenario[StreetEpisodes, StreetState]):
         lost = (failed_at >= 0) & (failed_at < self.ticks)
         if lost.any():
             at = np.flatnonzero(lost)
-            ready = failed_at[at] + self._reestablishment
+            # A command that is lost at once, with no time to re-establish, still takes a decision.
+            ready = np.maximum(failed_at[at] + self._reestablishment, state.tick[at] + 1)
             end[at] = -(-ready // self.decision_ticks) * self.decision_ticks
             silent[at] += self._within(failed_at[at], end[at] - failed_at[at])
             state.serving[at] = episodes.rsrp_dbm[episodes.row[at], end[at]].argmax(axis=1)
@@ -297,6 +299,10 @@ class Street(Scenario[StreetEpisodes, StreetState]):
             known["sinr_ahead_db"] = lambda: episodes.sinr_db[episodes.row]
             known["rsrp_ahead_dbm"] = lambda: episodes.rsrp_dbm[episodes.row]
         return known
+
+    def memory(self) -> Memory:
+        steps = self.handover_ticks + self.decision_ticks
+        return self.world.memory(8 * self._windows + 12 * self.fields.size + 40 * steps + 400)
 
     def constants(self) -> Mapping[str, Any]:
         """The keywords with presets filled in, places of sites, and times in ticks."""

@@ -18,6 +18,8 @@ from scipy.special import ndtr
 from mmwave_gym.core.types import FloatArray
 from mmwave_gym.radio import tr38901_umi as umi
 
+MOST_MAPS = 512
+"""Maps that are kept."""
 KINDS = ("crossing", "canyon")
 STREET_M = 20.0
 """Width; buildings fill what is between the streets (ours; TR 38.901 takes as much for a mean, in RMa)."""
@@ -108,7 +110,7 @@ class StreetMap:
     los: NDArray[np.bool_]  # (lane, point, site)
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=MOST_MAPS)
 def street_map(geometry: Geometry, seed: int, frequency_ghz: float) -> StreetMap:
     """The map of a seed."""
     rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(0x57,))))

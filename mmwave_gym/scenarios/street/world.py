@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mmwave_gym.core.memory import Memory
 from mmwave_gym.core.scenario import EpisodeRng, Episodes
 from mmwave_gym.core.types import FloatArray
 from mmwave_gym.radio.units import db_to_linear, linear_to_db
 from mmwave_gym.scenarios.street.config import TICK_S, StreetConfig
-from mmwave_gym.scenarios.street.maps import routes, street_map
+from mmwave_gym.scenarios.street.maps import MOST_MAPS, routes, street_map
 
 NOISE_DBM = -78.0  # 400 MHz, noise figure 10 dB: what `link_budget_db` holds; RSRP is told above it
 
@@ -37,6 +38,16 @@ class StreetWorld:
         self.geometry = config.geometry
         self.num_cells = len(self.geometry.sites_m())
         self.ticks, self._measurement = config.ticks("duration_s"), config.ticks("measurement_s")
+
+    def memory(self, state: float) -> Memory:
+        """Bytes of drives, with those of a state."""
+        ticks, k = self.ticks + self.after, self.num_cells
+        geometry = self.geometry
+        points = geometry.points_a_lane * len(geometry.lane_axes)
+        episode = ticks * (8 + 8 * k) + 4 * k * (ticks // self._measurement + 1) + 8
+        blockages = 32.0 * (4.0 + 2.0 * ticks * TICK_S / self.config.clear_s)
+        maps = min(len(self.config.map_seeds), MOST_MAPS) * points * 5 * k
+        return Memory(episode, state, ticks * (60 * k + 80) + blockages, points * (36 * points + 60 * k) + maps)
 
     def draw(self, rngs: Sequence[EpisodeRng]) -> StreetEpisodes:
         """One drive for each rng, `after` ticks longer than an episode."""
@@ -98,7 +109,7 @@ class StreetWorld:
         """(measurement, cell): means in dB over the time since the last one, with errors; the first is of one tick."""
         period = self._measurement
         whole = (len(rsrp_dbm) - 1) // period
-        mean = rsrp_dbm[1 : whole * period + 1].reshape(whole, period, -1).mean(axis=1, dtype=np.float64)
+        mean = rsrp_dbm[1 : whole * period + 1].reshape(whole, period, self.num_cells).mean(axis=1, dtype=np.float64)
         level = np.concatenate((rsrp_dbm[:1], mean))
         if len(level) < len(rsrp_dbm) // period + 1:
             level = np.concatenate((level, level[-1:]))

@@ -334,7 +334,7 @@ def test_the_best_in_hindsight_against_every_sequence_of_decisions(budget_db: fl
         ({"isd_m": 900.0}, "isd_m must leave two cells"),
         ({"duration_s": 100.0}, "shorten duration_s or lengthen arm_m"),
         ({"lane_m": 2.5}, "lane_m must be whole metres, got 2.5"),
-        ({"maps": ()}, "maps must be a seed"),
+        ({"maps": ()}, "maps must be 1 to 4096 integers between 0 and"),
         ({"in_db": -9.0}, "in_db must be between -8"),
         ({"street": "square"}, "street must be one of 'crossing', 'canyon', got 'square'"),
         ({"users": "bus"}, "users must be one of"),

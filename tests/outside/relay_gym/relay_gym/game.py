@@ -10,12 +10,14 @@ Differences from the paper:
 """
 
 from dataclasses import asdict, dataclass
+from typing import Annotated
 
 import numpy as np
 from gymnasium import spaces
 from scipy.signal import lfilter
 
-from mmwave_gym.core.checks import at_least, between
+from mmwave_gym.core.memory import Memory
+from mmwave_gym.core.ranges import Count, Range, check_ranges
 from mmwave_gym.core.scenario import Episodes, Metric, ObservationField, ObservationFields, Outcome, Scenario
 from mmwave_gym.radio.units import db_to_linear
 
@@ -27,23 +29,19 @@ SLOT_S = 0.01
 class RelayConfig:
     """Keywords of `Relay-v0`. Errors: ValueError names keyword, value and what is allowed."""
 
-    num_relays: int = 4
+    num_relays: Annotated[int, Count(2, 100, cost="memory and time in proportion")] = 4
     """Relays to choose from."""
-    horizon: int = 100
+    horizon: Annotated[int, Count(2, 100_000, cost="memory and time in proportion")] = 100
     """Slots of an episode."""
-    correlation: float = 0.95
+    correlation: Annotated[float, Range(0.0, 1.0)] = 0.95
     """Of a hop's SNR in dB from slot to slot."""
-    fading_db: float = 6.0
+    fading_db: Annotated[float, Range(0.0, 30.0, "dB")] = 6.0
     """Standard deviation of a hop's SNR around its mean."""
-    switching: float = 0.2
+    switching: Annotated[float, Range(0.0, 1.0)] = 0.2
     """Share of a slot that a change of relay costs."""
 
     def __post_init__(self):
-        for name in ("num_relays", "horizon"):
-            at_least(name, getattr(self, name), 2, integer=True)
-        at_least("fading_db", self.fading_db, 0.0)
-        for name in ("correlation", "switching"):
-            between(name, getattr(self, name), 0.0, 1.0)
+        check_ranges(self)
 
 
 @dataclass
@@ -113,6 +111,10 @@ class Relay(Scenario):
         if access != "hindsight":
             return {}
         return {"rate_bps_hz": rates(episodes.snr_db[episodes.row, 1:]), "slot": state.slot}
+
+    def memory(self):
+        snrs = 2 * (self.horizon + 1) * self.config.num_relays
+        return Memory(episode=4 * snrs, state=400 + 24 * self.fields.size, working=24 * snrs)
 
     def constants(self):
         return {**asdict(self.config), "step_s": SLOT_S}
