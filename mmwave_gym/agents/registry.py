@@ -49,6 +49,16 @@ def training_seeds(agent: str, scenario: str, task: Any = None) -> tuple[int | N
     return tuple(found) if found else (None,)
 
 
+def module_of(agent: str, scenario: str) -> set[str]:
+    """The module that a name or "package:Class" stands in, none for a file."""
+    if is_file(agent):
+        return set()
+    if ":" in agent:
+        return {agent.partition(":")[0]}
+    point = _found().get(agent if "/" in agent else f"{scenario}/{agent}")
+    return {point.module} if point else set()
+
+
 def named(name: str, scenario: str | None) -> Any:
     full = name if "/" in name else f"{scenario}/{name}"
     found = _found()

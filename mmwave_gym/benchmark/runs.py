@@ -5,12 +5,14 @@ Nothing fails silently: an agent that cannot play a task leaves a file that says
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import multiprocessing
 import os
+import sys
 import traceback
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,10 +21,14 @@ from typing import Any
 
 from mmwave_gym.agents.loading import find, load_agent
 from mmwave_gym.agents.protocol import AgentError, NotApplicable, sees
-from mmwave_gym.agents.registry import agents, training_seeds
+from mmwave_gym.agents.registry import agents, module_of, training_seeds
 from mmwave_gym.benchmark.evaluation import BLOCK, evaluate, metric_units
-from mmwave_gym.benchmark.leaderboard.rows import RowWriter, row_path
+from mmwave_gym.benchmark.golden import agent_digest, golden_sums, physics_digest
+from mmwave_gym.benchmark.leaderboard.rows import RowWriter, line, row_path, seconds_path
+from mmwave_gym.benchmark.processor import processor
 from mmwave_gym.benchmark.task import Task
+from mmwave_gym.core.access import ACCESS_LEVELS
+from mmwave_gym.core.files import write
 from mmwave_gym.version import __version__
 
 
@@ -45,17 +51,20 @@ def jobs_of(task: Task, agent: str, episodes: int | None = None, full: bool = Tr
     """The runs of an agent in a task: one a training seed. Agents marked `expensive` have none unless `full`."""
     try:
         seeds = training_seeds(agent, task.scenario_name, task)
-        costly = not full and _is_expensive(agent, task)
+        costly = not full and is_expensive(agent, task)
     except AgentError:
         seeds, costly = (None,), False  # the run itself will say what is wrong, in its row
     count = task.episodes if episodes is None else episodes
     return [] if costly else [Job(task, agent, seed, count) for seed in seeds]
 
 
-def _is_expensive(agent: str, task: Task) -> bool:
-    return agent in agents(task.scenario_name) and getattr(
-        load_agent(agent, task.scenario_name, task), "expensive", False
-    )
+def is_expensive(agent: str, task: Task) -> bool:
+    """Whether an agent is marked as expensive in a task; one that cannot be made is not."""
+    try:
+        known = agent in agents(task.scenario_name)
+        return known and bool(getattr(load_agent(agent, task.scenario_name, task), "expensive", False))
+    except AgentError:
+        return False
 
 
 def run(job: Job, rows_dir: str | Path, num_envs: int = 2 * BLOCK) -> Path:
@@ -67,11 +76,12 @@ def run(job: Job, rows_dir: str | Path, num_envs: int = 2 * BLOCK) -> Path:
     path = row_path(rows_dir, job.task.name, job.agent, job.training_seed)
     try:
         player = load_agent(job.spec, job.task.scenario_name, job.task)
+        head = header(job, player)
     except AgentError as error:
         with RowWriter.open(path, header(job, None)) as writer:
             (writer.skip if isinstance(error, NotApplicable) else writer.fail)(str(error))
         return path
-    with RowWriter.open(path, header(job, player)) as writer:
+    with RowWriter.open(path, head) as writer, _timed(path):
         try:
             evaluate(
                 player,
@@ -93,6 +103,18 @@ def run(job: Job, rows_dir: str | Path, num_envs: int = 2 * BLOCK) -> Path:
     return path
 
 
+@contextlib.contextmanager
+def _timed(path: Path) -> Iterator[None]:
+    """Note beside a row file the processor time that playing took, that of processes that ended included."""
+    before, noted = sum(os.times()[:4]), seconds_path(path)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError, ValueError):
+            earlier = float(noted.read_text("ascii")) if noted.exists() else 0.0
+            write(noted, f"{earlier + sum(os.times()[:4]) - before:.2f}\n")
+
+
 def _raised_by_agent(error: BaseException) -> bool:
     """Whether an error came from an agent's code: what passes the evaluator's call is the agent's."""
     frames = traceback.extract_tb(error.__traceback__)
@@ -109,24 +131,51 @@ def described(task: Task, episodes: int) -> dict[str, Any]:
     return told
 
 
-def header(job: Job, player: Any) -> dict[str, Any]:
-    """The first line of a run's file."""
+def header(job: Job, player: Any, about: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The first line of a run's file.
+
+    about: what `about_task` says of the job's task, to say it once for many runs. Raises AgentError where what the
+    agent says of itself cannot be written.
+    """
     return {
-        "task": described(job.task, job.episodes),
+        **(about or about_task(job.task, job.episodes)),
         "package_version": __version__,
-        "agent": {
-            "name": job.agent,
-            "training_seed": job.training_seed,
+        "agent": _about_agent(job, player),
+        "made_on": processor(),
+        "command": f"mmwave-gym evaluate {job.spec} --task {job.task.name} --episodes {job.episodes}",
+        "created": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+    }
+
+
+def about_task(task: Task, episodes: int, golden: bool = True) -> dict[str, Any]:
+    """What a header says of the task alone; `golden`: also what its environment answers to fixed actions."""
+    physics = {"code": physics_digest(task), "sums": golden_sums(task) if golden else None}
+    return {"task": described(task, episodes), "physics": physics, "metrics": metric_units(task.scenario())}
+
+
+def _about_agent(job: Job, player: Any) -> dict[str, Any]:
+    try:
+        told = {
             "access": sees(player),
             "label": getattr(player, "label", job.agent),
             "kind": getattr(player, "kind", "other"),
             "config": dict(getattr(player, "config", {})),
             "weights_sha256": getattr(player, "weights_sha256", None),
-        },
-        "metrics": metric_units(job.task.scenario()),
-        "command": f"mmwave-gym evaluate {job.spec} --task {job.task.name} --episodes {job.episodes}",
-        "created": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-    }
+            "training": getattr(player, "training", None),
+        }
+        line(told)
+        if not isinstance(told["label"], str) or not isinstance(told["kind"], str):
+            raise TypeError(f"label and kind must be text, got {told['label']!r} and {told['kind']!r}")
+        if told["access"] not in ACCESS_LEVELS:
+            raise ValueError(f"access must be one of {', '.join(ACCESS_LEVELS)}, got {told['access']!r}")
+    except Exception as error:  # what somebody else's object raises when it is asked
+        raise AgentError(f"{job.spec} cannot say what it is: {type(error).__name__}: {error}") from error
+    modules = {kind.__module__ for kind in type(player).__mro__}
+    modules = {name for name in modules if name.partition(".")[0] not in sys.stdlib_module_names}
+    if player is not None and not told["weights_sha256"]:
+        modules |= module_of(job.agent, job.task.scenario_name)  # a factory chooses what an object says of itself
+    code = agent_digest(job.task, modules) if modules else None
+    return {"name": job.agent, "training_seed": job.training_seed, **told, "code": code}
 
 
 def run_all(
