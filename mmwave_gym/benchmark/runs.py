@@ -24,7 +24,7 @@ from mmwave_gym.agents.protocol import AgentError, NotApplicable, sees
 from mmwave_gym.agents.registry import agents, module_of, training_seeds
 from mmwave_gym.benchmark.evaluation import BLOCK, evaluate, metric_units
 from mmwave_gym.benchmark.golden import agent_digest, golden_sums, physics_digest
-from mmwave_gym.benchmark.leaderboard.rows import RowWriter, line, row_path, seconds_path
+from mmwave_gym.benchmark.leaderboard.rows import RowWriter, as_line, row_path, seconds_path
 from mmwave_gym.benchmark.processor import processor
 from mmwave_gym.benchmark.task import Task
 from mmwave_gym.core.access import ACCESS_LEVELS
@@ -163,7 +163,7 @@ def _about_agent(job: Job, player: Any) -> dict[str, Any]:
             "weights_sha256": getattr(player, "weights_sha256", None),
             "training": getattr(player, "training", None),
         }
-        line(told)
+        as_line(told)
         if not isinstance(told["label"], str) or not isinstance(told["kind"], str):
             raise TypeError(f"label and kind must be text, got {told['label']!r} and {told['kind']!r}")
         if told["access"] not in ACCESS_LEVELS:

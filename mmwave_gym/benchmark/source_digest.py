@@ -18,9 +18,12 @@ from typing import Any
 
 @lru_cache(maxsize=1024)
 def digest(modules: frozenset[str]) -> str | None:
-    """A digest of what these modules' code means, None where the source of one cannot be read."""
+    """A digest of what these modules' code means, whatever they are called.
+
+    None where the source of one cannot be read.
+    """
     try:
-        texts = [f"{name} {_meaning(name)}" for name in sorted(modules)]
+        texts = sorted(_meaning(name) for name in modules)
     except (OSError, SyntaxError, ValueError, ImportError):
         return None
     return hashlib.sha256("\n".join(texts).encode()).hexdigest()[:16]

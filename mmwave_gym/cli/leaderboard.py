@@ -41,7 +41,9 @@ def leaderboard(
     committed: Annotated[
         Path | None, typer.Option(help="a folder of packed rows to use, instead of those of installed packages")
     ] = None,
-    pack: Annotated[Path | None, typer.Option(help="also pack the board's rows into this folder, to commit them")] = None,
+    pack: Annotated[
+        Path | None, typer.Option(help="also pack the board's rows into this folder, to commit them")
+    ] = None,
     jobs: Annotated[int, typer.Option(min=0, help="processes; 0 is one a core")] = 0,
 ) -> None:
     """Write the leaderboard as Markdown, CSV and an HTML page. Agents whose rows are committed and current are not
@@ -60,6 +62,7 @@ def leaderboard(
     def playable(job: Job) -> bool:
         return not job.task.missing_data and (full or not dear(job.agent, job.task.name))
 
+    (out_dir / "rows").mkdir(parents=True, exist_ok=True)
     rows_dir, kept = out_dir / "rows", committed_runs([t.name for t in chosen], committed)
     others = [job for job in work if not playable(job)] if replay or quick else []
     context = others + ([job for t in chosen for job in _roles(t, agent, number)] if agent else [])
@@ -100,7 +103,6 @@ def _refuse_what_cannot_be_written(out_dir: Path) -> None:
     if not nearest.is_dir() or not os.access(nearest, os.W_OK):
         reason = "Permission denied" if nearest.is_dir() else "Not a directory"
         raise RowsError(f"{out_dir} cannot be written ({reason}): choose another --out or make it writable.")
-    (out_dir / "rows").mkdir(parents=True, exist_ok=True)
 
 
 def _roles(task: Task, agents: Sequence[str], episodes: int | None) -> list[Job]:

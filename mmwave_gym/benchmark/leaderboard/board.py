@@ -41,7 +41,9 @@ def _seed_order(run: Run) -> tuple[str, bool, int]:
 
 
 def _task_board(runs: list[Run]) -> TaskBoard:
-    newest = max(runs, key=lambda run: (not run.stale, not run.committed, run.created, run.task["hash"], _seed_order(run)))
+    newest = max(
+        runs, key=lambda run: (not run.stale, not run.committed, run.created, run.task["hash"], _seed_order(run))
+    )
     task = newest.task
     current = sorted((r for r in runs if r.task["hash"] == task["hash"] and not r.stale), key=_seed_order)
     stale = sorted((r for r in runs if r.task["hash"] != task["hash"] or r.stale), key=_seed_order)
@@ -157,7 +159,7 @@ def _unequal_settings(runs: Sequence[Run]) -> list[str]:
     names = sorted({name for config in configs for name in config} - {"seed"})
     unequal = [name for name in names if any(c.get(name) != configs[0].get(name) for c in configs)]
     known = [s for s in steps if isinstance(s, int | float)]
-    if len(known) < len(steps) and known or known and max(known) - min(known) > SAME_STEPS * max(known):
+    if (len(known) < len(steps) and known) or (known and max(known) - min(known) > SAME_STEPS * max(known)):
         unequal.append("steps")
     return unequal
 

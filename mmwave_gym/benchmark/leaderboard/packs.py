@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from mmwave_gym.benchmark.leaderboard.rows import RowsError, Run, line, parse, row_path
+from mmwave_gym.benchmark.leaderboard.rows import RowsError, Run, as_line, parse, row_path
 from mmwave_gym.core.files import write
 
 RUNS, ROWS = ".runs.xz", ".rows.xz"
@@ -36,10 +36,10 @@ def pack(runs: Iterable[Run], folder: str | Path) -> list[Path]:
     for name, found in sorted(by_task.items()):
         found.sort(key=lambda run: (run.agent["name"], run.agent["training_seed"] is not None, run.identity[2] or 0))
         heads = b"".join(
-            line({"rows": len(r.episodes), "failed": r.failed, "processor_s": r.processor_s, "header": r.header})
+            as_line({"rows": len(r.episodes), "failed": r.failed, "processor_s": r.processor_s, "header": r.header})
             for r in found
         )
-        rows = b"".join(line(row) for run in found for row in run.episodes)
+        rows = b"".join(as_line(row) for run in found for row in run.episodes)
         for suffix, text in ((RUNS, heads), (ROWS, rows)):
             path = _path(folder, name, suffix)
             try:
@@ -77,8 +77,8 @@ def _runs(path: Path) -> list[Run]:
     for head in heads:
         own = rows[start : start + head["rows"]]
         start += head["rows"]
-        end = b"" if head.get("failed") is None else line({"failed": head["failed"]})
-        run = parse(line(head["header"]) + b"".join(own) + end, path)
+        end = b"" if head.get("failed") is None else as_line({"failed": head["failed"]})
+        run = parse(as_line(head["header"]) + b"".join(own) + end, path)
         if run is not None:
             found.append(replace(run, committed=True, processor_s=head.get("processor_s")))
     return found

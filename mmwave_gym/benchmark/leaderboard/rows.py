@@ -222,7 +222,7 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"a value of type {type(value).__name__} cannot be written")
 
 
-def line(value: Mapping[str, Any]) -> bytes:
+def as_line(value: Mapping[str, Any]) -> bytes:
     """Return an object as a line of a row file. Raises `RowsError` for what JSON cannot hold, NaN too."""
     try:
         return (json.dumps(value, allow_nan=False, default=_plain) + "\n").encode()
@@ -252,7 +252,7 @@ class RowWriter:
         process, or cannot be written.
         """
         path = Path(path)
-        header = json.loads(line({**header, "format": FORMAT}))
+        header = json.loads(as_line({**header, "format": FORMAT}))
         header = {"format": FORMAT, **header}  # first in the line: how `parse` knows an unfinished header
         _check_header(header, path)
         try:
@@ -276,7 +276,7 @@ class RowWriter:
                 _check_key(run.header, header, path)
                 header = _merge(run.header, header)
             episodes = run.episodes if run else ()
-            wanted = b"".join(line(value) for value in (header, *episodes))
+            wanted = b"".join(as_line(value) for value in (header, *episodes))
             with contextlib.ExitStack() as on_error:
                 with replacing(path) as draft:
                     # Unbuffered, or the rest of a row that did not fit on the disk would be written at close.
@@ -293,7 +293,7 @@ class RowWriter:
         infinity, or repeats an episode, and for a full or failing disk.
         """
         rows = list(rows)
-        lines = [line(row) for row in rows]
+        lines = [as_line(row) for row in rows]
         present = set(self.done)
         for line in lines:
             row = json.loads(line)
@@ -307,12 +307,12 @@ class RowWriter:
 
     def fail(self, reason: str) -> None:
         """Say that the run failed, and why; nothing can be appended after it."""
-        self._write(line({"failed": str(reason)}))
+        self._write(as_line({"failed": str(reason)}))
         self._closed_by = "failed"
 
     def skip(self, reason: str) -> None:
         """Say that the run was skipped, and why; nothing can be appended after it."""
-        self._write(line({"skipped": str(reason)}))
+        self._write(as_line({"skipped": str(reason)}))
         self._closed_by = "skipped"
 
     def _write(self, data: bytes) -> None:
