@@ -12,7 +12,7 @@ import threadpoolctl
 @lru_cache(maxsize=1)
 def processor() -> str:
     """What last bits depend on: architecture, instruction sets that NumPy uses, BLAS kernels, C library, NumPy."""
-    simd = np.show_config(mode="dicts")["SIMD Extensions"]  # type: ignore[call-overload, index]
+    simd = np.show_config(mode="dicts")["SIMD Extensions"]
     widest = ([*simd.get("baseline", ()), *simd.get("found", ())] or ["no SIMD"])[-1]
     own = [i for i in threadpoolctl.threadpool_info() if i["user_api"] == "blas" and "numpy" in i["filepath"]]
     blas = sorted({str(i.get("architecture", "")) for i in own})

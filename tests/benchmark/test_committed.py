@@ -67,7 +67,7 @@ def test_a_damaged_pack_is_refused(made: Run, tmp_path: Path) -> None:
     whole = rows.read_bytes()
     for bad in (b"", whole[:-20], b"no xz at all", lzma.compress(lzma.decompress(whole) + b"{}\n")):
         rows.write_bytes(bad)
-        with pytest.raises(RowsError, match="fetch it again|one of them is damaged"):
+        with pytest.raises(RowsError, match=r"fetch it again|one of them is damaged"):
             unpack(tmp_path)
     rows.write_bytes(whole)
     runs.write_bytes(lzma.compress(b"[1]\n"))

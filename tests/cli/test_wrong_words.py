@@ -130,7 +130,7 @@ def test_a_page_that_cannot_be_made_is_refused_first(
 
 def test_an_agent_that_cannot_say_what_it_is_has_a_failed_row(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "odd_here.py").write_text(
-        "class Odd:\n    label = b'x'\n    def predict(self, observation, state=None, *_):\n        return None, state\n"
+        "class Odd:\n    label = b'x'\n    def predict(self, seen, state=None, *_):\n        return None, state\n"
     )
     assert code(*BOARD, "--agent", "rate", "--also", "odd_here:Odd", "--episodes", "2", "--jobs", "1") == 0
     assert f"odd_here:Odd failed in {TASK}: odd_here:Odd cannot say what it is" in capsys.readouterr().err
