@@ -17,7 +17,7 @@ from mmwave_gym.benchmark import suite
 from mmwave_gym.benchmark.committed import committed_runs, plan
 from mmwave_gym.benchmark.golden import golden_sums
 from mmwave_gym.benchmark.leaderboard import RowsError, Run, pack, read_rows, unpack
-from mmwave_gym.benchmark.leaderboard.keys import same_physics
+from mmwave_gym.benchmark.leaderboard.keys import differing, same_physics
 from mmwave_gym.benchmark.replay import replay, sample
 from mmwave_gym.benchmark.runs import Job, run as play
 from mmwave_gym.benchmark.source_digest import digest
@@ -90,6 +90,14 @@ def test_a_run_of_another_key_is_not_shown(
 ) -> None:
     assert stale(made, tmp_path) == ""
     assert stale(changed(made, part, **values), tmp_path).startswith(said)
+
+
+def test_the_last_bits_of_a_solved_configuration_are_no_setting() -> None:
+    def head(value: float) -> dict[str, Any]:
+        return {"agent": {"config": {"optimum_bps_hz": [value, 3.0], "sweeps": 19}}}
+
+    assert differing(head(10.145517349), head(10.145515442)) is None
+    assert differing(head(10.1455), head(10.1457)) is not None
 
 
 def test_code_that_changed_and_numbers_that_did_not(made: Run, tmp_path: Path) -> None:

@@ -22,6 +22,8 @@ KEY = (
 )
 TOLERANCE = 1e-5
 """Golden sums this close, relative to the larger, differ by the last bits of another processor, not in physics."""
+ROUNDING = 1e-6
+"""Relative: numbers of a configuration this close are the same setting."""
 
 
 def differing(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[str, Any, Any] | None:
@@ -31,7 +33,7 @@ def differing(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[str, Any,
     """
     for field in KEY:
         before, after = (_part(header, field) for header in (old, new))
-        if before != after and not (field == ("physics", "code") and same_physics(old, new)):
+        if not _alike(before, after) and not (field == ("physics", "code") and same_physics(old, new)):
             return ".".join(field), before, after
     return None
 
@@ -42,6 +44,17 @@ def same_physics(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
     if not before or not after or before.keys() != after.keys():
         return False
     return all(math.isclose(before[name], after[name], rel_tol=TOLERANCE, abs_tol=1e-12) for name in before)
+
+
+def _alike(before: Any, after: Any) -> bool:
+    """Equal, computed numbers in an agent's configuration within rounding: a solver's last bits are not a setting."""
+    if isinstance(before, float) and isinstance(after, float):
+        return math.isclose(before, after, rel_tol=ROUNDING)
+    if isinstance(before, Mapping) and isinstance(after, Mapping):
+        return before.keys() == after.keys() and all(_alike(before[name], after[name]) for name in before)
+    if isinstance(before, list | tuple) and isinstance(after, list | tuple):
+        return len(before) == len(after) and all(map(_alike, before, after))
+    return bool(before == after)
 
 
 def _part(header: Any, field: tuple[str, ...]) -> Any:
