@@ -26,10 +26,11 @@ lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# QUICK=1: a few episodes and one training seed each. FULL=1: also tasks and agents that are marked as expensive.
+# Shows committed rows that are current and plays the rest. REPLAY=1: plays all. QUICK=1: plays a few episodes and one
+# training seed each. FULL=1: also plays tasks and agents that are marked as expensive.
 # MMWAVE_DATA=folder: also the tasks on measured data (docs/channel_files.md).
 leaderboard: setup
-	$(BIN)/mmwave-gym leaderboard --out $(OUT) --committed docs/leaderboard/rows $(if $(QUICK),--quick) $(if $(FULL),--full)
+	$(BIN)/mmwave-gym leaderboard --out $(OUT) $(if $(REPLAY),--replay) $(if $(QUICK),--quick) $(if $(FULL),--full)
 
 # MMWAVE_DATA=folder make city: a morning's trams in Helsinki, every agent ranked on them, a picture and an animation.
 CITY := runs/city

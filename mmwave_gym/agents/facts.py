@@ -8,50 +8,55 @@ from typing import Any
 
 from mmwave_gym.agents.protocol import AgentError
 from mmwave_gym.core.access import ACCESS_LEVELS
+from mmwave_gym.core.files import plain
 
 _MOST_TEXT, _MOST_JSON = 100, 2**16
 _TEXTS = ("label", "kind", "weights_sha256", "access")
-_NAMES = (*_TEXTS, "config", "carries")
+_RECORDS = ("config", "training")
+_NAMES = (*_TEXTS, *_RECORDS, "carries")
 
 
 def facts(agent: Any) -> dict[str, Any]:
-    """What an agent declares: label, kind, access, config, weights_sha256 and carries, those that it has.
+    """What an agent declares: label, kind, access, config, weights_sha256, training and carries, those that it has.
 
     Raises AgentError, which names the attribute, for anything but short texts, known access levels and JSON values.
     """
-    told = {name: getattr(agent, name, None) for name in _NAMES}
-    config = told["config"]
-    if config is not None and not isinstance(config, Mapping):
-        raise AgentError(f"config must be a dict of JSON values, got {_short(config)}.")
-    if config is not None:
-        told["config"] = dict(config)
-    return checked({name: value for name, value in told.items() if value is not None})
+    declared = {name: getattr(agent, name, None) for name in _NAMES}
+    for name in _RECORDS:
+        record = declared[name]
+        declared[name] = dict(record) if isinstance(record, Mapping) else record
+    return checked({name: value for name, value in declared.items() if value is not None})
 
 
-def checked(told: Mapping[str, Any]) -> dict[str, Any]:
-    """The known ones of `told`, facts by name, or an AgentError. The config is made of plain JSON values."""
-    if not isinstance(told, Mapping):
-        raise AgentError(f"an agent is described by names and values, got {_short(told)}.")
+def checked(declared: Mapping[str, Any]) -> dict[str, Any]:
+    """The known ones of `declared`, facts by name, or an AgentError. Records are made of plain JSON values."""
+    if not isinstance(declared, Mapping):
+        raise AgentError(f"an agent is described by names and values, got {_short(declared)}.")
     for name in _TEXTS:
-        text = told.get(name, "x")
+        text = declared.get(name, "x")
         if not isinstance(text, str):
             raise AgentError(f"{name} must be a text, got {_short(text)}.")
         if not 1 <= len(text) <= _MOST_TEXT or not text.isprintable():
             raise AgentError(f"{name} must have 1 to {_MOST_TEXT} printable characters, got {_short(text)}.")
-    if (access := told.get("access", "local")) not in ACCESS_LEVELS:
+    if (access := declared.get("access", "local")) not in ACCESS_LEVELS:
         raise AgentError(f"access must be one of {', '.join(ACCESS_LEVELS)}, got {_short(access)}.")
-    if not isinstance(told.get("carries", False), bool):
-        raise AgentError(f"carries must be True or False, got {_short(told['carries'])}.")
+    if not isinstance(declared.get("carries", False), bool):
+        raise AgentError(f"carries must be True or False, got {_short(declared['carries'])}.")
+    records = {name: _record(name, declared[name]) for name in _RECORDS if name in declared}
+    return {name: records.get(name, declared[name]) for name in _NAMES if name in declared}
+
+
+def _record(name: str, value: Any) -> dict[str, Any]:
+    """A record as plain JSON values."""
+    if not isinstance(value, dict):
+        raise AgentError(f"{name} must be a dict of JSON values, got {_short(value)}.")
     try:
-        text = json.dumps(told.get("config", {}), allow_nan=False)
+        text = json.dumps(value, allow_nan=False, default=plain)
     except (TypeError, ValueError, RecursionError) as error:
-        raise AgentError(f"config must be a dict of JSON values: {error}.") from None
+        raise AgentError(f"{name} must be a dict of JSON values: {error}.") from None
     if len(text) > _MOST_JSON:
-        raise AgentError(f"config must have at most {_MOST_JSON} characters as JSON, it has {len(text)}.")
-    config = json.loads(text)
-    if not isinstance(config, dict):
-        raise AgentError(f"config must be a dict of JSON values, got {_short(config)}.")
-    return {name: config if name == "config" else told[name] for name in _NAMES if name in told}
+        raise AgentError(f"{name} must have at most {_MOST_JSON} characters as JSON, it has {len(text)}.")
+    return dict(json.loads(text))
 
 
 def _short(value: Any) -> str:

@@ -28,6 +28,7 @@ from mmwave_gym.agents.policy import (
     field_metadata,
     fields_of,
     outputs_of,
+    training_of,
 )
 from mmwave_gym.agents.protocol import AgentError, RowRng, UnknownAgent
 from mmwave_gym.agents.registry import policy_class
@@ -52,7 +53,7 @@ def save_policy(path: str | Path, network: AnyNetwork, fields: ObservationFields
     - needed: env_id, kwargs, algorithm, action (`action_metadata`), normalised, frame_stack, and output, one of
       "logits", "q", "mean" and "squashed" (a mean before its hyperbolic tangent).
     - wanted: command, seed, steps, results.
-    - optional: sampled (true: the policy draws its actions even where others would not).
+    - optional: sampled (true: the policy draws its actions even where others would not), training (`training_of`).
     - filled in here: format, package_version, fields, network, sha256.
 
     Returns the path of the weights. Raises AgentError where a key is missing, or where a network over choices reads
@@ -252,6 +253,7 @@ class ArchivePolicy:
         self.label = str(metadata.get("label") or metadata["algorithm"])
         self.weights_sha256 = sha256
         self.config = config_of(metadata)
+        self.training = training_of(metadata)
 
     def begin(self, view: View, rng: RowRng) -> PolicyMemory:
         """Fresh memory for `view.num_rows` rows. Raises AgentError where the model reads other observations."""

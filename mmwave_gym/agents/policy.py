@@ -19,6 +19,9 @@ from mmwave_gym.core.types import Float32Array
 _SAME = 1e-4
 """Outputs this close are equal but for rounding: choices that look the same to a network that tells none apart."""
 
+TRAINING = ("decisions", "processor_s", "teacher", "oracle_regrets", "trained_on")
+"""What a row tells of an agent's training."""
+
 
 class Normalisation:
     """Brings observations (..., features) to [-1, 1] by their declared bounds, logarithmic fields as log(1 + x)."""
@@ -103,6 +106,7 @@ class Policy:
         self.label = str(metadata.get("label") or metadata["algorithm"])
         self.weights_sha256 = str(metadata.get("sha256", ""))
         self.config = config_of(metadata)
+        self.training = training_of(metadata)
         self._frames = Frames(fields_of(metadata), bool(metadata["normalised"]), int(metadata["frame_stack"]))
         self._action = metadata["action"]
         self._splits = np.cumsum(self._action.get("nvec", ()))[:-1].astype(int)
@@ -262,3 +266,14 @@ def outputs_of(action: Mapping[str, Any]) -> int:
 def config_of(metadata: Mapping[str, Any]) -> dict[str, Any]:
     names = ("algorithm", "env_id", "kwargs", "seed", "steps")
     return {name: metadata[name] for name in names if name in metadata}
+
+
+def training_of(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """What metadata tell of the training, None for what they do not.
+
+    decisions: how many it was trained on. processor_s: processor time in seconds. teacher: the agent that was
+    imitated, "" for none. oracle_regrets: whether rewards were shaped by the optimum in hindsight. trained_on: the
+    task, or the environment and its keywords.
+    """
+    told = {"decisions": metadata.get("steps"), **(metadata.get("training") or {})}
+    return {name: told.get(name) for name in TRAINING}

@@ -28,7 +28,8 @@ class Agent(Protocol):
     """The protocol. Only `predict` is required.
 
     Optional attributes: `access` ("local" by default, see `core.access.ACCESS_LEVELS`), `label`, `kind` ("rule",
-    "paper", "learned", "floor", "ceiling"), `config` (a dict of JSON values), `weights_sha256`, `training_seeds`,
+    "paper", "learned", "floor", "ceiling"), `config` (a dict of JSON values), `weights_sha256`, `training` (a dict,
+    see `policy.training_of`), `training_seeds`,
     `carries` (True: what it has learnt outlives an episode, so `episode_start` does not reset it).
     Optional methods:
 

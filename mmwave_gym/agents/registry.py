@@ -60,6 +60,16 @@ def is_shipped(agent: str, scenario: str | None = None) -> bool:
     return point is None or rooms.package_of(point) == rooms.OURS
 
 
+def module_of(agent: str, scenario: str) -> set[str]:
+    """The module that a name or "package:Class" stands in, none for a file."""
+    if is_file(agent):
+        return set()
+    if ":" in agent:
+        return {agent.partition(":")[0]}
+    point = _found().get(_full(agent, scenario))
+    return {point.module} if point else set()
+
+
 def _full(name: str, scenario: str | None) -> str:
     """ "<scenario>/<agent>" of a name; the first scenario that has one where none is given."""
     if "/" not in name and scenario is None:

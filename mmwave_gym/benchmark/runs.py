@@ -8,8 +8,10 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import os
+import sys
 import traceback
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,13 +19,15 @@ from typing import Any
 
 from mmwave_gym.agents.facts import facts
 from mmwave_gym.agents.loading import find, load_agent
-from mmwave_gym.agents.protocol import AgentError, NotApplicable, UnknownAgent, sees
-from mmwave_gym.agents.registry import agents, is_file, is_shipped, training_seeds
+from mmwave_gym.agents.protocol import AgentError, NotApplicable, UnknownAgent
+from mmwave_gym.agents.registry import agents, is_file, is_shipped, module_of, training_seeds
 from mmwave_gym.agents.supervised import USUAL, Limits, playing, runs_of
 from mmwave_gym.benchmark.evaluation import BLOCK, evaluate, metric_units
-from mmwave_gym.benchmark.leaderboard.rows import RowWriter, Run, parse, row_path
+from mmwave_gym.benchmark.golden import agent_digest, golden_sums, physics_digest
+from mmwave_gym.benchmark.leaderboard.rows import RowWriter, Run, parse, row_path, seconds_path
+from mmwave_gym.benchmark.processor import processor
 from mmwave_gym.benchmark.task import Task
-from mmwave_gym.core.files import plain
+from mmwave_gym.core.files import write
 from mmwave_gym.version import __version__
 
 
@@ -62,7 +66,7 @@ def jobs_of(
     try:
         if ":" in agent or trusted or is_shipped(agent, task.scenario_name):
             seeds = training_seeds(agent, task.scenario_name, task)
-            costly = not full and _is_expensive(agent, task)
+            costly = not full and is_expensive(agent, task)
         else:
             seeds, costly = runs_of(agent, task.scenario_name, task, not full, limits)
     except AgentError:
@@ -71,15 +75,18 @@ def jobs_of(
     return [] if costly else [Job(task, agent, seed, count, trusted, limits) for seed in seeds]
 
 
-def _is_expensive(agent: str, task: Task) -> bool:
-    return agent in agents(task.scenario_name) and getattr(
-        load_agent(agent, task.scenario_name, task), "expensive", False
-    )
+def is_expensive(agent: str, task: Task) -> bool:
+    """Whether an agent is marked as expensive in a task; one that cannot be made is not."""
+    try:
+        known = agent in agents(task.scenario_name)
+        return known and bool(getattr(load_agent(agent, task.scenario_name, task), "expensive", False))
+    except AgentError:
+        return False
 
 
 Tell = Callable[[str, Any], None]
-"""Takes what a run has to say: "header" and the header first, "rows" and a list of rows as they come, and "failed" or
-"skipped" and the reason at the end where there is one."""
+"""Takes what a run has to say: "header" and the header first, "rows" and a list of rows as they come, "failed" or
+"skipped" and the reason where there is one, and the processor time as "seconds" at the end."""
 
 
 def play(job: Job, done: frozenset[int], tell: Tell, num_envs: int = 2 * BLOCK) -> None:
@@ -93,14 +100,13 @@ def play(job: Job, done: frozenset[int], tell: Tell, num_envs: int = 2 * BLOCK) 
             player = stack.enter_context(
                 playing(job.spec, job.task.scenario_name, job.task, trusted=job.trusted, limits=job.limits)
             )
-            facts(player)
             about = header(job, player)
-            json.dumps(about, allow_nan=False, default=plain)  # an agent's configuration may be no JSON
         except (Exception, SystemExit, GeneratorExit) as error:
             tell("header", header(job, None))
             tell("skipped" if isinstance(error, NotApplicable) else "failed", _reason(error))
             return
         tell("header", about)
+        before = _processor_s()
         try:
             evaluate(
                 player,
@@ -116,6 +122,13 @@ def play(job: Job, done: frozenset[int], tell: Tell, num_envs: int = 2 * BLOCK) 
             if not isinstance(error, AgentError) and not _raised_by_agent(error):
                 raise
             tell("failed", _reason(error))
+        finally:
+            tell("seconds", _processor_s() - before)
+
+
+def _processor_s() -> float:
+    """Processor time of this process and of its children that ended."""
+    return sum(os.times()[:4])
 
 
 def run(job: Job, rows_dir: str | Path, num_envs: int = 2 * BLOCK) -> Path:
@@ -149,6 +162,9 @@ class RunFile:
         if kind == "header":
             self._writer = RowWriter.open(self.path, value)
             return
+        if kind == "seconds":
+            self._note(value)
+            return
         if self._writer is None:
             raise RuntimeError(f"{self.path}: {kind} came before the header.")
         writes: dict[str, Callable[[Any], None]] = {
@@ -157,6 +173,13 @@ class RunFile:
             "skipped": self._writer.skip,
         }
         writes[kind](value)
+
+    def _note(self, seconds: float) -> None:
+        """Add to the processor time that is noted beside the file."""
+        noted = seconds_path(self.path)
+        with contextlib.suppress(OSError, ValueError):
+            earlier = float(noted.read_text("ascii")) if noted.exists() else 0.0
+            write(noted, f"{earlier + seconds:.2f}\n")
 
     def lost(self, reason: str) -> None:
         """Write that the run failed by no fault that could be told."""
@@ -198,24 +221,47 @@ def described(task: Task, episodes: int) -> dict[str, Any]:
     return told
 
 
-def header(job: Job, player: Any) -> dict[str, Any]:
-    """The first line of a run's file."""
+def header(job: Job, player: Any, about: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The first line of a run's file.
+
+    about: what `about_task` says of the job's task, to say it once for many runs. Raises AgentError where what the
+    agent says of itself cannot be written.
+    """
     return {
-        "task": described(job.task, job.episodes),
+        **(about or about_task(job.task, job.episodes)),
         "package_version": __version__,
-        "agent": {
-            "name": job.agent,
-            "training_seed": job.training_seed,
-            "access": sees(player),
-            "label": getattr(player, "label", job.agent),
-            "kind": getattr(player, "kind", "other"),
-            "config": dict(getattr(player, "config", {})),
-            "weights_sha256": getattr(player, "weights_sha256", None),
-        },
-        "metrics": metric_units(job.task.scenario()),
+        "agent": _about_agent(job, player),
+        "made_on": processor(),
         "command": f"mmwave-gym evaluate {job.spec} --task {job.task.name} --episodes {job.episodes}",
         "created": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
     }
+
+
+def about_task(task: Task, episodes: int, golden: bool = True) -> dict[str, Any]:
+    """What a header says of the task alone; `golden`: also what its environment answers to fixed actions."""
+    physics = {"code": physics_digest(task), "sums": golden_sums(task) if golden else None}
+    return {"task": described(task, episodes), "physics": physics, "metrics": metric_units(task.scenario())}
+
+
+def _about_agent(job: Job, player: Any) -> dict[str, Any]:
+    known = {} if player is None else facts(player)
+    about = {
+        "name": job.agent,
+        "training_seed": job.training_seed,
+        "access": known.get("access", "local"),
+        "label": known.get("label", job.agent),
+        "kind": known.get("kind", "other"),
+        "config": known.get("config", {}),
+        "weights_sha256": known.get("weights_sha256"),
+        "training": known.get("training"),
+    }
+    modules: set[str] = set()
+    if player is not None and is_shipped(job.spec, job.task.scenario_name):
+        modules = {kind.__module__ for kind in type(player).__mro__}
+        modules = {name for name in modules if name.partition(".")[0] not in sys.stdlib_module_names}
+    if player is not None and not about["weights_sha256"]:
+        modules |= module_of(job.agent, job.task.scenario_name)  # a factory chooses what an object says of itself
+    return {**about, "code": agent_digest(job.task, modules) if modules else None}
 
 
 def suite_jobs(

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special, stats
 
 from mmwave_gym.core.types import Float64Array
 
@@ -166,6 +166,6 @@ def _interval(
         return Interval(mean, mean, mean)
     freedom = 1 / sum((variance / total) ** 2 / degrees for variance, degrees in parts)
     tail = (1 - LEVEL) / 2
-    stretch = stats.t.isf(tail, freedom) * np.sqrt((freedom + 1) / freedom) / stats.norm.isf(tail)
+    stretch = special.stdtrit(freedom, 1 - tail) * np.sqrt((freedom + 1) / freedom) / special.ndtri(1 - tail)
     low, high = np.nanquantile(replicates, [tail, 1 - tail])
     return Interval(mean, float(mean - stretch * (mean - low)), float(mean + stretch * (high - mean)))

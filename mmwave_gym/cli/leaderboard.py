@@ -1,7 +1,11 @@
-"""`mmwave-gym leaderboard`: play every agent in every task and write the pages."""
+"""`mmwave-gym leaderboard`: play what is new, show what is committed, and write the pages."""
 
 from __future__ import annotations
 
+import importlib.util
+import os
+from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,12 +13,16 @@ import typer
 
 from mmwave_gym.agents.supervised import USUAL, Limits
 from mmwave_gym.benchmark import suite
+from mmwave_gym.benchmark.committed import Plan, clear, committed_runs, plan
 from mmwave_gym.benchmark.jobs import Done
-from mmwave_gym.benchmark.leaderboard import read_rows, summarise, write
+from mmwave_gym.benchmark.leaderboard import RowsError, pack as pack_rows, read_rows, summarise, write
 from mmwave_gym.benchmark.playing import play_all
-from mmwave_gym.benchmark.runs import suite_jobs
+from mmwave_gym.benchmark.runs import Job, is_expensive, jobs_of, suite_jobs
+from mmwave_gym.benchmark.task import Task
 from mmwave_gym.cli.options import Jobs, LimitMemory, LimitStep, LimitTotal, Nodes, Ray, Trusted, everywhere
 from mmwave_gym.cli.output import err, out, progress
+
+QUICK_EPISODES = 8
 
 
 def leaderboard(
@@ -28,10 +36,18 @@ def leaderboard(
         int | None, typer.Option(min=1, help="episodes a task, instead of the task's own number")
     ] = None,
     quick: Annotated[
-        bool, typer.Option("--quick", help="a few episodes and one training seed each: to see that it works")
+        bool, typer.Option("--quick", help="play a few episodes and one training seed each: to see that it works")
     ] = False,
-    full: Annotated[bool, typer.Option("--full", help="also tasks and agents marked as expensive")] = False,
-    committed: Annotated[Path | None, typer.Option(help="rows to show for what is not run here")] = None,
+    full: Annotated[bool, typer.Option("--full", help="also play tasks and agents marked as expensive")] = False,
+    replay: Annotated[
+        bool, typer.Option("--replay", help="play everything here instead of showing committed rows that are current")
+    ] = False,
+    committed: Annotated[
+        Path | None, typer.Option(help="a folder of packed rows to use, instead of those of installed packages")
+    ] = None,
+    pack: Annotated[
+        Path | None, typer.Option(help="also pack the board's rows into this folder, to commit them")
+    ] = None,
     jobs: Jobs = 0,
     ray: Ray = None,
     trusted: Trusted = False,
@@ -39,34 +55,44 @@ def leaderboard(
     limit_s: LimitTotal = USUAL.total_s,
     limit_memory_gib: LimitMemory = USUAL.memory_gib,
 ) -> None:
-    """Play every agent in every task and write Markdown, CSV and an HTML page."""
-    limits = Limits(step_s=limit_step_s, total_s=limit_s, memory_gib=limit_memory_gib)
+    """Write the leaderboard as Markdown, CSV and an HTML page. Agents whose rows are committed and current are not
+    played again."""
+    _refuse_what_cannot_be_written(out_dir)
     chosen = [suite.task(name) for name in task] if task else suite.all_tasks()
-    for absent in [t for t in chosen if t.missing_data]:
-        err.print(f"{absent.name} is not played: {absent.missing_data}.", highlight=False, soft_wrap=True)
-        chosen.remove(absent)
-    for dear in [t for t in chosen if t.expensive and not full and not task]:
-        err.print(f"{dear.name} is not played: it takes long; --full, or its name, plays it.", highlight=False)
-        chosen.remove(dear)
-    work = suite_jobs(
-        chosen,
-        agent or (),
-        also or (),
-        8 if quick and not episodes else episodes,
-        full,
-        1 if quick else None,
-        trusted,
-        limits,
-    )
+    number = QUICK_EPISODES if quick and not episodes else episodes
+    limits = Limits(step_s=limit_step_s, total_s=limit_s, memory_gib=limit_memory_gib)
+    work = suite_jobs(chosen, agent or (), also or (), number, True, 1 if quick else None, trusted, limits)
+    named = set(task or ())
+
+    @cache
+    def dear(agent: str, place: str) -> bool:
+        of = suite.task(place)
+        return (of.expensive and place not in named) or is_expensive(agent, of)
+
+    def playable(job: Job) -> bool:
+        return not job.task.missing_data and (full or not dear(job.agent, job.task.name))
+
+    (out_dir / "rows").mkdir(parents=True, exist_ok=True)
+    rows_dir, kept = out_dir / "rows", committed_runs([t.name for t in chosen], committed)
+    others = [job for job in work if not playable(job)] if replay or quick else []
+    context = others + ([job for t in chosen for job in _roles(t, agent, number)] if agent else [])
     with progress() as shown:
-        bar, nodes = shown.add_task("playing", total=len(work)), Nodes()
+        bar = shown.add_task("committed rows", total=len(work))
+        reused = plan(
+            work, rows_dir, () if replay or quick else kept, playable, lambda job: shown.advance(bar)
+        )  # fmt: skip
+        reused.shown += plan(context, rows_dir, kept, lambda job: False).shown
+    _tell(chosen, work, reused, playable)
+    clear(reused.outdated)
+    with progress() as shown:
+        bar, nodes = shown.add_task("playing", total=len(reused.play)), Nodes()
 
         def done(job: Any, end: Done) -> None:
             shown.update(bar, advance=1, description=nodes.told(f"{job.task.name} {job.spec}", end))
 
-        play_all(work, out_dir / "rows", everywhere(jobs, ray), done)
-    runs = read_rows(out_dir / "rows", committed=committed)
-    played = {(job.task.name, job.agent) for job in work}
+        play_all(reused.play, rows_dir, everywhere(jobs, ray), done)
+    runs = read_rows(rows_dir, committed=reused.shown)
+    played = {(job.task.name, job.agent) for job in reused.play}
     for run in runs:
         name = run.agent["name"]
         if run.failed and (run.task["name"], name) in played:
@@ -74,5 +100,36 @@ def leaderboard(
                 f"{name} failed in {run.task['name']}: {run.failed}", markup=False, highlight=False, soft_wrap=True
             )
     pages = write(summarise(runs), out_dir)
+    pages += pack_rows([run for run in runs if not run.stale], pack) if pack else []
     for page in pages:
         out.print(str(page), highlight=False, soft_wrap=True)
+
+
+def _refuse_what_cannot_be_written(out_dir: Path) -> None:
+    """RowsError or ImportError, before anything is played, where the pages could not be written at the end."""
+    if importlib.util.find_spec("jinja2") is None:
+        raise ImportError("The leaderboard page needs jinja2: pip install 'mmwave-gym[report]'.")
+    nearest = next(place for place in (out_dir, *out_dir.absolute().parents) if place.exists())
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK):
+        reason = "Permission denied" if nearest.is_dir() else "Not a directory"
+        raise RowsError(f"{out_dir} cannot be written ({reason}): choose another --out or make it writable.")
+
+
+def _roles(task: Task, agents: Sequence[str], episodes: int | None) -> list[Job]:
+    """The runs that a task's scores are measured by, where only `agents` were asked for."""
+    roles = dict.fromkeys(name for name in (task.floor, task.ceiling, task.reference) if name and name not in agents)
+    return [job for name in roles for job in jobs_of(task, name, episodes)]
+
+
+def _tell(chosen: Sequence[Task], work: Sequence[Job], made: Plan, playable: Any) -> None:
+    """Say what is not played, and why."""
+    names = {run.task["name"] for run in made.shown}
+    for task in chosen:
+        if not any(playable(job) for job in work if job.task == task) and (task.missing_data or task.expensive):
+            why = task.missing_data or "it takes long; --full, or its name, plays it"
+            instead = "its committed rows are shown" if task.name in names else "there are no committed rows of it"
+            err.print(f"{task.name} is not played: {why}. Here {instead}.", highlight=False, soft_wrap=True)
+    if made.shown:
+        err.print(f"{len(made.shown)} of {len(work)} runs are shown by their committed rows.", highlight=False)
+    if stale := sorted({f"{run.task['name']} {run.agent['name']}" for run in made.shown if run.stale}):
+        err.print(f"Committed rows of older code, left out: {', '.join(stale)}.", highlight=False, soft_wrap=True)

@@ -27,7 +27,18 @@ from mmwave_gym.core.registration import room_of
 
 FOLDER = "weights"
 EPISODES = 2
-OF_A_RUN = ("seed", "results", "sha256", "command", "arguments", "package_version", "kept_at_step", "cluster", "online")
+OF_A_RUN = (
+    "seed",
+    "results",
+    "sha256",
+    "command",
+    "arguments",
+    "package_version",
+    "kept_at_step",
+    "cluster",
+    "online",
+    "training",
+)
 """Metadata that may differ between runs of one algorithm and settings; commands are compared option by option."""
 HARMLESS = ("--seed", "--together", "--eval-episodes", "--checkpoint-every")
 """Options that may differ."""

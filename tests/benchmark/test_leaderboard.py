@@ -10,6 +10,7 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -259,14 +260,19 @@ def test_committed_rows_only_stand_in(tmp_path):
     save(kept, "ppo", [2], seed=0)
     with RowWriter.open(row_path(fresh, "handover/a1", "ppo", 0), header("ppo", 0)) as writer:
         writer.skip("needs FULL=1")
-    found = {(r.agent["name"], r.committed, r.skipped) for r in read_rows(fresh, committed=kept)}
+    found = {
+        (r.agent["name"], r.committed, r.skipped)
+        for r in read_rows(fresh, committed=[replace(run, committed=True) for run in read_rows(kept)])
+    }
     assert found == {("a3", False, None), ("ppo", False, "needs FULL=1"), ("ppo", True, None)}
-    board = summarise(read_rows(fresh, committed=kept)).tasks[0]
+    board = summarise(read_rows(fresh, committed=[replace(run, committed=True) for run in read_rows(kept)])).tasks[0]
     entry = board.entry("ppo")
     assert entry is not None
     assert entry.committed
     assert not board.entry("a3").committed
-    assert "needs FULL=1" in page_html(summarise(read_rows(fresh, committed=kept)))
+    assert "needs FULL=1" in page_html(
+        summarise(read_rows(fresh, committed=[replace(run, committed=True) for run in read_rows(kept)]))
+    )
 
 
 # --- statistics

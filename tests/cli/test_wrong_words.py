@@ -65,12 +65,13 @@ def test_an_installed_package_comes_before_the_working_folder(folder: Path) -> N
     assert sys.path[-1] == str(folder)
 
 
-BOARD = ["leaderboard", "--task", TASK, "--out", "board"]
+BOARD = ["leaderboard", "--replay", "--task", TASK, "--out", "board"]
 REFUSED = [
     ([*BOARD, "--also", "mine_here:Zer"], "the module 'mine_here' has no 'Zer'"),
     ([*BOARD, "--also", "nothing_here:Zero"], "cannot import 'nothing_here'"),
     ([*BOARD, "--also", "nothing.npz"], "there is no file nothing.npz"),
     ([*BOARD, "--agent", "rat"], "unknown cell_selection agent 'rat'. Did you mean 'rate'?"),
+    (["leaderboard", "--task", TASK, "--out", "taken/x"], "taken/x cannot be written (Not a directory)"),
     (["evaluate", "run", "--task", TASK], "run is a folder, not an agent: name the policy in it"),
     (["evaluate", "rate", "--task", "cell_selection"], "Known are cell_selection/n3-cost10"),
     (["evaluate", "nobody", "--task", TASK], "counts once the package is installed again"),
@@ -116,6 +117,23 @@ def test_an_agent_that_fails_is_said_where_one_looks(folder: Path, capsys: pytes
     words = ["--agent", "rate", "--also", "mine_here:Broken", "--episodes", "2", "--jobs", "1"]
     assert code(*BOARD, *words) == 0
     assert f"mine_here:Broken failed in {TASK}: RuntimeError: no idea" in capsys.readouterr().err
+
+
+def test_a_page_that_cannot_be_made_is_refused_first(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "jinja2", None)  # as where it is not installed
+    assert code(*BOARD, "--agent", "rate") == 2
+    assert "pip install 'mmwave-gym[report]'" in capsys.readouterr().err
+    assert not (folder / "board").exists()
+
+
+def test_an_agent_that_cannot_say_what_it_is_has_a_failed_row(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "odd_here.py").write_text(
+        "class Odd:\n    label = b'x'\n    def predict(self, seen, state=None, *_):\n        return None, state\n"
+    )
+    assert code(*BOARD, "--agent", "rate", "--also", "odd_here:Odd", "--episodes", "2", "--jobs", "1") == 0
+    assert f"odd_here:Odd failed in {TASK}: odd_here:Odd cannot say what it is" in capsys.readouterr().err
 
 
 def test_an_agent_plays_where_its_name_is_known(folder: Path) -> None:

@@ -12,7 +12,7 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from mmwave_baselines.training.command import Command, option
-from mmwave_baselines.training.recipes import credit_metric
+from mmwave_baselines.training.recipes import credit_metric, recipe
 from mmwave_gym.agents.networks import choice_columns, mark_columns
 from mmwave_gym.api.sb3_networks import Standardised
 from mmwave_gym.benchmark.task import Task
@@ -75,6 +75,10 @@ class Arguments(Command):
             mark_columns(fields, int(space.n))
         if self.frame_stack > 1 and credit_metric(scenarios[0]):
             raise ValueError("--frame-stack must be 1 where agents take turns: the last frame was another agent's.")
+
+    def sees_oracle_regrets(self, task: Task) -> bool:
+        found = recipe(task.scenario_name)
+        return self.regret and found.potential is not None and not credit_metric(task.scenario())
 
     def policy_of(self, env: Any, skip: Any, over_choices: Any, plain: Any = "MlpPolicy") -> tuple[Any, dict[str, Any]]:
         """Which of SB3's policy classes --network asks for, and its `policy_kwargs`, for a VecEnv."""

@@ -47,6 +47,18 @@ class Command:
     def check(self, task: Task) -> None:
         """ValueError or TypeError where these options do not fit the task."""
 
+    def teacher(self) -> str:
+        """The agent that is imitated first, empty for none."""
+        return str(getattr(self, "imitate", ""))
+
+    def sees_oracle_regrets(self, task: Task) -> bool:
+        """Whether rewards are shaped by the optimum in hindsight."""
+        return False
+
+    def trained_together(self) -> int:
+        """How many training seeds one run trains."""
+        return 1
+
     def at_least(self, least: float, *names: str) -> None:
         """ValueError where one of these options is less."""
         for name in names:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -82,6 +83,7 @@ class Run(Generic[A]):
 
     def __init__(self, args: A, checkpoint: str, console: Console, label: str = ""):
         self.args, self.console = args, console
+        self._began = sum(os.times()[:4])
         self.task = checked(args)
         name = f"{label or script_of(type(args))}-{self.task.name.replace('/', '-')}-s{args.seed}"
         self.out = Path(args.out or Path("runs") / name)
@@ -151,6 +153,9 @@ class Run(Generic[A]):
         task: str = "",
     ) -> Path:
         """Save a policy, print how to evaluate it (in `task`, by default that of the run), and return its path."""
+        if not self.args.resume and "training" in metadata:  # what the parts before it took is not known
+            spent = round((sum(os.times()[:4]) - self._began) / self.args.trained_together(), 1)
+            metadata = {**metadata, "training": {**metadata["training"], "processor_s": spent}}
         path = save_policy(self.out / name, network, fields, metadata)
         where = ["--task", task or self.args.task] if task or self.args.task else ["--env", self.task.env_id]
         settings = [w for pair in self.args.set for w in ("--set", pair)]
@@ -166,7 +171,19 @@ class Run(Generic[A]):
 def metadata_of(args: Command, task: Task, algorithm: str, **more: Any) -> dict[str, Any]:
     """What a policy that is saved says of its training, as JSON values."""
     about = {"algorithm": algorithm, "command": command(args), "env_id": task.env_id, "kwargs": dict(task.kwargs)}
-    return as_json({**about, "seed": args.seed, **more})
+    return as_json({**about, "seed": args.seed, "training": training_record(args, task), **more})
+
+
+def training_record(args: Command, task: Task) -> dict[str, Any]:
+    """What rows of the leaderboard tell of a training, see `mmwave_gym.agents.policy.training_of`."""
+    settings = ",".join(f"{k}={v}" for k, v in sorted(task.kwargs.items()))
+    place = args.task or (f"{task.env_id} {settings}" if settings else task.env_id)
+    return {
+        "teacher": args.teacher(),
+        "oracle_regrets": args.sees_oracle_regrets(task),
+        "trained_on": place,
+        "processor_s": None,
+    }
 
 
 def as_json(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -179,4 +196,4 @@ def in_words(scores: Mapping[str, float]) -> str:
     return ", ".join(f"{k} {v:.4f}" for k, v in scores.items() if "reward" in k or k == "score")
 
 
-__all__ = ["BadRun", "Run", "as_json", "checked", "in_words", "main", "metadata_of", "parse_checked"]
+__all__ = ["BadRun", "Run", "as_json", "checked", "in_words", "main", "metadata_of", "parse_checked", "training_record"]

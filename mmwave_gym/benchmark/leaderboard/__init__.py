@@ -2,7 +2,7 @@
 
 It imports no agent and no scenario, and trains nothing::
 
-    runs = read_rows("runs/rows", committed="docs/leaderboard/rows")
+    runs = read_rows("runs/rows", committed=unpack("baselines/mmwave_baselines/rows"))
     write(summarise(runs), "runs/leaderboard")
 
 `RowWriter` is the other end: what an evaluation writes its rows with.
@@ -10,6 +10,7 @@ It imports no agent and no scenario, and trains nothing::
 
 from mmwave_gym.benchmark.leaderboard.board import summarise
 from mmwave_gym.benchmark.leaderboard.entries import Entry, Leaderboard, Overall, TaskBoard
+from mmwave_gym.benchmark.leaderboard.packs import pack, unpack
 from mmwave_gym.benchmark.leaderboard.page import write
 from mmwave_gym.benchmark.leaderboard.rows import RowsError, RowWriter, Run, read_rows, row_path
 from mmwave_gym.benchmark.statistics import Interval
@@ -23,8 +24,10 @@ __all__ = [
     "RowsError",
     "Run",
     "TaskBoard",
+    "pack",
     "read_rows",
     "row_path",
     "summarise",
+    "unpack",
     "write",
 ]

@@ -20,6 +20,8 @@ from mmwave_gym.benchmark.statistics import Interval, Sample
 from mmwave_gym.core.access import ACCESS_LEVELS
 
 USUAL_SEEDS = 5  # ours: with fewer an interval says little about the luck of training
+SAME_STEPS = 0.01
+"""Seeds whose numbers of training steps are this close, relative to the most, had the same training; ours."""
 
 
 def summarise(runs: Iterable[Run]) -> Leaderboard:
@@ -39,10 +41,12 @@ def _seed_order(run: Run) -> tuple[str, bool, int]:
 
 
 def _task_board(runs: list[Run]) -> TaskBoard:
-    newest = max(runs, key=lambda run: (not run.committed, run.created, run.task["hash"], _seed_order(run)))
+    newest = max(
+        runs, key=lambda run: (not run.stale, not run.committed, run.created, run.task["hash"], _seed_order(run))
+    )
     task = newest.task
-    stale = sorted((r for r in runs if r.task["hash"] != task["hash"]), key=_seed_order)
-    current = sorted((r for r in runs if r.task["hash"] == task["hash"]), key=_seed_order)
+    current = sorted((r for r in runs if r.task["hash"] == task["hash"] and not r.stale), key=_seed_order)
+    stale = sorted((r for r in runs if r.task["hash"] != task["hash"] or r.stale), key=_seed_order)
     by_agent: dict[str, list[Run]] = defaultdict(list)
     for run in current:
         by_agent[run.agent["name"]].append(run)
@@ -50,11 +54,7 @@ def _task_board(runs: list[Run]) -> TaskBoard:
     entries = [_entry(group, task, samples) for group in by_agent.values()]
     no_score = _why_no_score(task, entries, samples)
     entries = [_compared(e, task, samples, no_score) if e.status == "scored" else e for e in entries]
-    warnings = [
-        f"{run.agent['name']}{_at(run)} is left out: its rows are of another version of this task "
-        f"(hash {run.task['hash']}, the board's is {task['hash']}). Evaluate it again."
-        for run in stale
-    ]
+    warnings = [f"{run.agent['name']}{_at(run)} is left out: {_why_left_out(run, task)}" for run in stale]
     warnings += _ceiling_warnings(task, entries, samples) + _bound_warnings(task, entries)
     if len({(e.episodes, e.left_out) for e in entries if e.status == "scored"}) > 1:
         warnings.append(
@@ -68,6 +68,15 @@ def _task_board(runs: list[Run]) -> TaskBoard:
     rule, headroom = _headroom(task, entries, samples)
     ranked = tuple(_ranked(entries, task, samples))
     return TaskBoard(task, ranked, units, no_score, tuple(warnings), rule, headroom)
+
+
+def _why_left_out(run: Run, task: Mapping[str, Any]) -> str:
+    if run.stale:
+        return f"its committed rows no longer hold, {run.stale}. Evaluate it again."
+    return (
+        f"its rows are of another version of this task (hash {run.task['hash']}, the board's is {task['hash']}). "
+        "Evaluate it again."
+    )
 
 
 def _headroom(
@@ -122,9 +131,8 @@ def _entry(runs: list[Run], task: Mapping[str, Any], samples: dict[str, Sample])
             f"{len(whole)} training seed{'s' if len(whole) > 1 else ''}, where {USUAL_SEEDS} are the rule: "
             "the interval says little about the luck of training."
         )
-    configs = [{k: v for k, v in (run.agent.get("config") or {}).items() if k != "seed"} for run in whole]
-    if kind == "learned" and any(config != configs[0] for config in configs):
-        notes.append("The training seeds were not run with one and the same configuration.")
+    if kind == "learned" and (unequal := _unequal_settings(whole)):
+        notes.append(f"The training seeds were not trained alike: they differ in {', '.join(unequal)}.")
     return replace(
         entry,
         notes=tuple(notes),
@@ -139,6 +147,21 @@ def _entry(runs: list[Run], task: Mapping[str, Any], samples: dict[str, Sample])
             if metric != task["primary"] and sample.episodes.size
         },
     )
+
+
+def _unequal_settings(runs: Sequence[Run]) -> list[str]:
+    """Settings in which training seeds of one agent differ, numbers of steps beyond `SAME_STEPS` only.
+
+    Workers without locks end a few steps later than asked for, each time another number.
+    """
+    configs = [dict(run.agent.get("config") or {}) for run in runs]
+    steps = [config.pop("steps", None) for config in configs]
+    names = sorted({name for config in configs for name in config} - {"seed"})
+    unequal = [name for name in names if any(c.get(name) != configs[0].get(name) for c in configs)]
+    known = [s for s in steps if isinstance(s, int | float)]
+    if (len(known) < len(steps) and known) or (known and max(known) - min(known) > SAME_STEPS * max(known)):
+        unequal.append("steps")
+    return unequal
 
 
 def _without_superseded(runs: list[Run]) -> list[Run]:

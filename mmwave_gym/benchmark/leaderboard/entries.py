@@ -56,6 +56,19 @@ class Entry:
         return min((run.created for run in self.runs), default="")
 
     @property
+    def training(self) -> Mapping[str, Any] | None:
+        """What the rows tell of the training, numbers as means over the seeds; None for what was not trained."""
+        told = [run.agent["training"] for run in self.runs if run.agent.get("training")]
+        if not told:
+            return None
+        means = {}
+        for name in ("decisions", "processor_s"):
+            values = [one.get(name) for one in told]
+            known = all(isinstance(value, int | float) for value in values)
+            means[name] = sum(values) / len(values) if known else None
+        return {**told[0], **means}
+
+    @property
     def commands(self) -> tuple[str, ...]:
         """The commands that make the rows again, one per training seed."""
         return tuple(str(run.header["command"]) for run in self.runs if run.header.get("command"))

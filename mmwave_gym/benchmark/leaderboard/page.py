@@ -15,7 +15,18 @@ from pathlib import Path
 
 from mmwave_gym.benchmark.leaderboard.entries import Entry, Leaderboard, TaskBoard
 from mmwave_gym.benchmark.leaderboard.rows import RowsError
-from mmwave_gym.benchmark.leaderboard.tables import count, ends, headline, limits, markdown, number, table, with_unit
+from mmwave_gym.benchmark.leaderboard.tables import (
+    TRAINING,
+    count,
+    ends,
+    headline,
+    limits,
+    markdown,
+    number,
+    table,
+    training,
+    with_unit,
+)
 from mmwave_gym.benchmark.statistics import Interval
 from mmwave_gym.core.files import write as write_file
 
@@ -80,6 +91,8 @@ def html(leaderboard: Leaderboard) -> str:
         plots={task.name: plots(task) for task in leaderboard.tasks},
         headline=headline,
         limits=limits,
+        training=training,
+        columns=TRAINING,
         anchors={task.name: f"task-{i}" for i, task in enumerate(leaderboard.tasks, 1)},
         verdicts=VERDICTS,
         agents=len({run.agent["name"] for run in runs}),

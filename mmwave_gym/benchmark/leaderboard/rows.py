@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import IO, Any
 from urllib.parse import quote
 
+from mmwave_gym.benchmark.leaderboard.keys import differing
 from mmwave_gym.core.access import ACCESS_LEVELS
 from mmwave_gym.core.files import replacing
 
@@ -28,17 +29,6 @@ except ImportError:  # Windows has no advisory locks: two writers of one file ar
     fcntl = None  # type: ignore[assignment]
 
 FORMAT = 1
-# What makes two runs the same run. `created`, `command` and the number of episodes are not part of it: a run
-# may be resumed or extended another day.
-KEY = (
-    ("task", "hash"),
-    ("task", "env_id"),
-    ("package_version",),
-    ("agent", "name"),
-    ("agent", "training_seed"),
-    ("agent", "config"),
-    ("agent", "weights_sha256"),
-)
 _REQUIRED = {
     "task": ("name", "hash", "env_id", "primary", "higher_is_better"),
     "agent": ("name", "training_seed", "access"),
@@ -54,7 +44,9 @@ class Run:
     """One row file: a task evaluated with one agent of one training seed.
 
     ``episodes`` are the episode objects in ascending order; ``failed`` and ``skipped`` hold a reason or None.
-    ``committed`` marks rows that came from the committed directory and not from this evaluation.
+    ``committed`` marks rows that were committed before and are not from this evaluation. ``stale`` says why the rows
+    no longer hold: they are then left out of the board, with this reason. ``processor_s`` is what playing took, None
+    where nobody noted it.
     """
 
     header: Mapping[str, Any]
@@ -63,6 +55,13 @@ class Run:
     skipped: str | None = None
     path: Path | None = None
     committed: bool = False
+    stale: str = ""
+    processor_s: float | None = None
+
+    @property
+    def identity(self) -> tuple[str, str, int | None]:
+        """Task, agent and training seed."""
+        return self.task["name"], self.agent["name"], self.agent["training_seed"]
 
     @property
     def task(self) -> Mapping[str, Any]:
@@ -94,20 +93,28 @@ def row_path(rows_dir: str | Path, task: str, agent: str, training_seed: int | N
     return Path(rows_dir).joinpath(*(quote(part, safe="+,=") for part in parts), name)
 
 
-def read_rows(rows_dir: str | Path, committed: str | Path | None = None) -> list[Run]:
+def read_rows(rows_dir: str | Path, committed: Iterable[Run] = ()) -> list[Run]:
     """Read every row file below ``rows_dir``, sorted by path.
 
-    ``committed`` is a second directory whose runs stand in for a task and agent that ``rows_dir`` has no rows
-    of (or only skipped ones). They are marked, so that nobody takes them for fresh.
+    ``committed`` are runs that stand in for those that ``rows_dir`` does not have, or only as skipped ones.
 
     Raises `RowsError` for a missing directory, a damaged file, or two files with the same run.
     """
     fresh = _read_directory(Path(rows_dir))
-    if committed is None:
-        return fresh
-    kept = [replace(run, committed=True) for run in _read_directory(Path(committed))]
-    measured = {(run.task["name"], run.agent["name"]) for run in fresh if run.skipped is None}
-    return fresh + [run for run in kept if (run.task["name"], run.agent["name"]) not in measured]
+    measured = {run.identity for run in fresh if run.skipped is None}
+    return fresh + [run for run in committed if run.identity not in measured]
+
+
+def seconds_path(path: Path) -> Path:
+    """Where the processor time of a row file's run is noted: beside it, for rows do not depend on it."""
+    return path.with_suffix(".seconds")
+
+
+def _seconds(path: Path) -> float | None:
+    try:
+        return float(seconds_path(path).read_text("ascii"))
+    except (OSError, ValueError):
+        return None
 
 
 def _read_directory(directory: Path) -> list[Run]:
@@ -130,7 +137,7 @@ def _read_directory(directory: Path) -> list[Run]:
                 f"training seed {identity[3]}): remove one of them."
             )
         seen[identity] = path
-        runs.append(run)
+        runs.append(replace(run, processor_s=_seconds(path)))
     return runs
 
 
@@ -215,7 +222,8 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"a value of type {type(value).__name__} cannot be written")
 
 
-def _line(value: Mapping[str, Any]) -> bytes:
+def as_line(value: Mapping[str, Any]) -> bytes:
+    """Return an object as a line of a row file. Raises `RowsError` for what JSON cannot hold, NaN too."""
     try:
         return (json.dumps(value, allow_nan=False, default=_plain) + "\n").encode()
     except (TypeError, ValueError) as error:
@@ -244,7 +252,7 @@ class RowWriter:
         process, or cannot be written.
         """
         path = Path(path)
-        header = json.loads(_line({**header, "format": FORMAT}))
+        header = json.loads(as_line({**header, "format": FORMAT}))
         header = {"format": FORMAT, **header}  # first in the line: how `parse` knows an unfinished header
         _check_header(header, path)
         try:
@@ -268,7 +276,7 @@ class RowWriter:
                 _check_key(run.header, header, path)
                 header = _merge(run.header, header)
             episodes = run.episodes if run else ()
-            wanted = b"".join(_line(line) for line in (header, *episodes))
+            wanted = b"".join(as_line(value) for value in (header, *episodes))
             with contextlib.ExitStack() as on_error:
                 with replacing(path) as draft:
                     # Unbuffered, or the rest of a row that did not fit on the disk would be written at close.
@@ -285,7 +293,7 @@ class RowWriter:
         infinity, or repeats an episode, and for a full or failing disk.
         """
         rows = list(rows)
-        lines = [_line(row) for row in rows]
+        lines = [as_line(row) for row in rows]
         present = set(self.done)
         for line in lines:
             row = json.loads(line)
@@ -299,12 +307,12 @@ class RowWriter:
 
     def fail(self, reason: str) -> None:
         """Say that the run failed, and why; nothing can be appended after it."""
-        self._write(_line({"failed": str(reason)}))
+        self._write(as_line({"failed": str(reason)}))
         self._closed_by = "failed"
 
     def skip(self, reason: str) -> None:
         """Say that the run was skipped, and why; nothing can be appended after it."""
-        self._write(_line({"skipped": str(reason)}))
+        self._write(as_line({"skipped": str(reason)}))
         self._closed_by = "skipped"
 
     def _write(self, data: bytes) -> None:
@@ -352,15 +360,12 @@ def _lock(handle: IO[bytes] | RawIOBase, path: Path) -> None:
 
 
 def _check_key(old: Mapping[str, Any], new: Mapping[str, Any], path: Path) -> None:
-    for field in KEY:
-        before, after = old, new
-        for name in field:
-            before, after = (before or {}).get(name), (after or {}).get(name)  # type: ignore[assignment]
-        if before != after:
-            raise RowsError(
-                f"{path} holds rows of another run: {'.'.join(field)} is {before!r} there and {after!r} now. "
-                "Delete the file or choose another --out."
-            )
+    if found := differing(old, new):
+        field, before, after = found
+        raise RowsError(
+            f"{path} holds rows of another run: {field} is {before!r} there and {after!r} now. "
+            "Delete the file or choose another --out."
+        )
 
 
 def _merge(old: Mapping[str, Any], new: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -54,6 +54,25 @@ def with_unit(board: TaskBoard, metric: str) -> str:
     return f"{metric} ({unit})" if unit else metric
 
 
+TRAINING = ("decisions", "processor time (s)", "teacher", "oracle regrets", "trained on")
+"""Columns of the table of trained agents."""
+
+
+def training(entry: Entry, board: TaskBoard) -> list[str]:
+    """Return a trained agent's cells of the columns `TRAINING`, numbers as means over its seeds."""
+    told = entry.training or {}
+    unknown = "not recorded"
+    decisions, seconds, teacher = told.get("decisions"), told.get("processor_s"), told.get("teacher")
+    regrets, place = told.get("oracle_regrets"), told.get("trained_on")
+    return [
+        unknown if decisions is None else f"{round(decisions):,}",
+        unknown if seconds is None else f"{round(seconds):,}",
+        unknown if teacher is None else str(teacher) or "none",
+        unknown if regrets is None else "yes" if regrets else "no",
+        unknown if place is None else "this task" if place == board.name else str(place),
+    ]
+
+
 def headline(board: TaskBoard) -> list[tuple[str, str]]:
     """Return the task's result, one sentence per access level, each as (leader's label, rest)."""
     sentences = []
@@ -160,8 +179,19 @@ def _markdown_task(board: TaskBoard) -> list[str]:
         "",
         *(f"- {_md(e.label)}: {_md(' '.join(e.notes))}" for e in board.entries if e.notes and e.status == "scored"),
     ]
-    lines += ["", "≈: not distinguishable from the rank above.", "", *_all_metrics(board)]
+    lines += ["", "≈: not distinguishable from the rank above.", "", *_trained(board), *_all_metrics(board)]
     return lines
+
+
+def _trained(board: TaskBoard) -> list[str]:
+    """How each trained agent was trained."""
+    found = [e for e in board.entries if e.status == "scored" and e.training is not None]
+    if not found:
+        return []
+    lines = ["<details><summary>Training</summary>", "", "| agent | " + " | ".join(TRAINING) + " |"]
+    lines.append("|---|---:|---:|---|---|---|")
+    lines += [f"| {_md(e.label)} | {' | '.join(map(_md, training(e, board)))} |" for e in found]
+    return [*lines, "", "</details>", ""]
 
 
 def _all_metrics(board: TaskBoard) -> list[str]:
@@ -199,9 +229,8 @@ def table(leaderboard: Leaderboard) -> str:
     fixed += ",episodes,episodes_left_out,training_seeds,primary,unit"
     for name in ("mean", "score", "difference"):
         fixed += f",{name},{name}_low,{name}_high"
-    writer.writerow(
-        [*fixed.split(","), "score_iqm", "verdict", "committed", "created", "command", *(f"mean_{m}" for m in metrics)]
-    )
+    fixed += ",score_iqm,verdict,committed,created,command"
+    writer.writerow([*fixed.split(","), *_TRAINED, *(f"mean_{m}" for m in metrics)])
     for board in leaderboard.tasks:
         for e in board.entries:
             row: list[Any] = [
@@ -228,12 +257,16 @@ def table(leaderboard: Leaderboard) -> str:
             for interval in (e.mean, e.score, e.difference):
                 row += [interval.mean, interval.low, interval.high] if interval else [None] * 3
             row += [e.iqm, e.verdict, e.committed, e.created, "; ".join(e.commands)]
+            row += [(e.training or {}).get(name.removeprefix("training_")) for name in _TRAINED]
             means = dict(e.metrics)
             if e.mean is not None:
                 means[str(board.task["primary"])] = e.mean
             row += [means[m].mean if m in means else None for m in metrics]
             writer.writerow([_cell(value) for value in row])
     return stream.getvalue()
+
+
+_TRAINED = tuple(f"training_{n}" for n in ("decisions", "processor_s", "teacher", "oracle_regrets", "trained_on"))
 
 
 def _cell(value: Any) -> Any:

@@ -84,6 +84,12 @@ class A3c(Command):
                 f"train.a3c needs RSRQ and the serving cell alone, as in the paper's world, not {task.name}."
             )
 
+    def teacher(self) -> str:
+        return "a3" if self.imitate else ""
+
+    def sees_oracle_regrets(self, task: Task) -> bool:
+        return self.regret
+
     def settings(self) -> Mode:
         """The mode with what the command line changes."""
         given = {"learning_rate": self.learning_rate, "gamma": self.gamma}

@@ -87,6 +87,9 @@ class Unfolded(Command):
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise ValueError(f"--{name} must be between 0 and 1, got {getattr(self, name)}.")
 
+    def trained_together(self) -> int:
+        return self.together
+
     def check(self, task: Task) -> None:
         """ValueError where the task is not of power allocation."""
         if task.scenario_name != "power_allocation":
@@ -242,6 +245,7 @@ def _save(run: Run[Unfolded], learner: Learner, results: list[dict[str, float]])
         )
         name = "policy.npz" if len(learner.seeds) == 1 else f"policy-s{seed}.npz"
         metadata |= {**unfolded.METADATA, "seed": seed}
+        metadata["training"]["decisions"] = None  # its steps are gradient steps
         paths.append(run.save(learner.cell.network(i), FIELDS, metadata, name, args.task or EVALUATED_IN))
     return paths
 
