@@ -58,7 +58,6 @@ class Tracks:
     source: str = ""
     attribution: str = ""
     licence: str = ""
-    notes: str = ""
 
 
 class Projection:
