@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmwave_gym.core.errors import ChannelError
+from mmwave_gym.core.notes import Notes
 from mmwave_gym.links.files import read_channel, write_channel
 from mmwave_gym.links.matrix import LinkMatrix
 from mmwave_gym.links.regions import within
@@ -83,12 +84,15 @@ def _schemes() -> str:
     return ", ".join(f"{scheme}:…" for scheme in SCHEMES)
 
 
-def open_sites(layout: str | os.PathLike[str]) -> tuple[tuple[str, ...], NDArray[np.floating[Any]], str]:
-    """Names, places (S, 2) in metres and a note of a .csv or .geojson file of sites, or of a known "sites:name".
+def open_sites(
+    layout: str | os.PathLike[str], *, crs: str | None = None, notes: Notes | None = None
+) -> tuple[tuple[str, ...], NDArray[np.floating[Any]], str]:
+    """Names, places (S, 2) in metres and a note of a file of sites, or of a known "sites:name".
 
-    Raises CityError, a ValueError, that names the file or the source and what is wrong.
+    `crs`: of a file's numbers, where they are not degrees; `notes` hears what is left out. Raises CityError, a
+    ValueError, that names the file or the source and what is wrong.
     """
     text = os.fspath(layout)
     if text.startswith("sites:"):
         return sites.read_named(text, lambda: data_folder(text, "docs/environments/power_allocation.md"))
-    return sites.read_alone(text)
+    return sites.read_alone(text, crs=crs, notes=notes)

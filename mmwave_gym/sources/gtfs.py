@@ -27,6 +27,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from mmwave_gym.core import untrusted
 from mmwave_gym.core.errors import CityError
 from mmwave_gym.core.notes import Notes
 from mmwave_gym.core.types import FloatArray
@@ -73,12 +74,10 @@ def read(
         if mode not in MODES:
             raise CityError(f"modes must be among {', '.join(MODES)}, got {mode!r}.")
     notes = Notes(error=CityError) if notes is None else notes
-    try:
+    with untrusted.blaming(file, CityError):
         feed = read_feed(file, notes)
         day, services = _services(feed, date)
         return _Driven(feed, day, services, (from_s, to_s), bounds, notes).tracks(modes, file.name)
-    except CityError as error:
-        raise CityError(f"{file}: {error}") from None
 
 
 def _services(feed: Feed, date: datetime.date | None) -> tuple[datetime.date, dict[float, frozenset[str]]]:

@@ -10,8 +10,6 @@ from __future__ import annotations
 import math
 import re
 import statistics
-import zipfile
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,11 +17,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from mmwave_gym.core import untrusted
 from mmwave_gym.core.errors import CityError
 from mmwave_gym.core.notes import Notes
 from mmwave_gym.core.types import FloatArray
 from mmwave_gym.sources.gtfs_days import WEEK, Days, ordinal
-from mmwave_gym.sources.gtfs_tables import Tables
+from mmwave_gym.sources.gtfs_tables import MAX_BYTES, Tables
 from mmwave_gym.sources.tracks import check_degrees
 
 TIME = re.compile(r"([0-9]{1,3}):([0-5][0-9]):([0-5][0-9])")
@@ -78,23 +77,16 @@ class Feed:
 def read_feed(file: Path, notes: Notes) -> Feed:
     """The usable rows of a feed. Raises CityError with table, row and field where nothing usable is left of a table."""
     feed = Feed()
-    try:
-        with zipfile.ZipFile(file) as archive:
-            tables = Tables(archive, notes)
-            feed.agencies = {row[0]: row[1] for _, row in tables.rows("agency.txt", (), ("agency_id", "agency_name"))}
-            _routes(tables, feed)
-            _days(tables, feed.days)
-            _trips(tables, feed)
-            feed.stops = _stops(tables)
-            feed.shapes = _shapes(tables)
-            _stop_times(tables, feed)
-            _frequencies(tables, feed)
-    except FileNotFoundError:
-        raise CityError("there is no such file.") from None
-    except zipfile.BadZipFile as error:
-        raise CityError(f"it is not a zip archive: {error}.") from None
-    except (zlib.error, EOFError, NotImplementedError, RuntimeError, OSError) as error:
-        raise CityError(f"it cannot be read: {error}.") from None
+    with untrusted.open_regular(file) as stream, untrusted.checked_zip(stream, limit=MAX_BYTES) as archive:
+        tables = Tables(archive, notes)
+        feed.agencies = {row[0]: row[1] for _, row in tables.rows("agency.txt", (), ("agency_id", "agency_name"))}
+        _routes(tables, feed)
+        _days(tables, feed.days)
+        _trips(tables, feed)
+        feed.stops = _stops(tables)
+        feed.shapes = _shapes(tables)
+        _stop_times(tables, feed)
+        _frequencies(tables, feed)
     return feed
 
 
@@ -150,9 +142,7 @@ def _trips(tables: Tables, feed: Feed) -> None:
     services = feed.days.services()
     for number, (shape, route, service, trip) in tables.rows("trips.txt", needed, ("shape_id",)):
         where = f"trips.txt, row {number}"
-        empty = next(
-            (name for name, value in zip(needed, (route, service, trip), strict=True) if not value), None
-        )
+        empty = next((name for name, value in zip(needed, (route, service, trip), strict=True) if not value), None)
         if empty is not None:
             tables.notes.leave_out("trip", f"without a {empty}", f"{where}, field {empty!r}")
         elif route not in feed.routes:
@@ -315,9 +305,7 @@ def _wrong_call(
     return None
 
 
-def _wrong_times(
-    trip: str, calls: list[tuple[int, int, float, float, str, float]]
-) -> tuple[str, str, str] | None:
+def _wrong_times(trip: str, calls: list[tuple[int, int, float, float, str, float]]) -> tuple[str, str, str] | None:
     """Why, where and what is wrong with the times of a trip's sorted calls."""
     before = math.nan
     for place, (_, number, arrive, depart, _, _) in enumerate(calls):

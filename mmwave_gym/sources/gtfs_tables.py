@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import zipfile
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
+from mmwave_gym.core import untrusted
 from mmwave_gym.core.errors import CityError
 from mmwave_gym.core.notes import Notes
 
@@ -20,14 +19,11 @@ class Tables:
 
     def __init__(self, archive: zipfile.ZipFile, notes: Notes):
         self.archive, self.notes = archive, notes
-        members = archive.infolist()
-        if sum(member.file_size for member in members) > MAX_BYTES:
-            raise CityError(f"unpacked it has more than {MAX_BYTES // 2**20} MiB.")
-        folders: dict[str, dict[str, zipfile.ZipInfo]] = {}
-        for member in members:
+        folders: dict[str, dict[str, str]] = {}
+        for member in archive.infolist():
             path = PurePosixPath(member.filename.replace("\\", "/"))
             if not member.is_dir() and not any(part == "__MACOSX" or part.startswith(".") for part in path.parts):
-                folders.setdefault(str(path.parent), {})[path.name.lower()] = member
+                folders.setdefault(str(path.parent), {})[path.name.lower()] = member.filename
         self._member = folders[self._folder(folders)]
         for table in TABLES:
             if table not in self._member:
@@ -36,13 +32,15 @@ class Tables:
         if not {"calendar.txt", "calendar_dates.txt"} & set(self._member):
             raise CityError("calendar.txt and calendar_dates.txt are both missing: nothing says on which days it runs.")
 
-    def _folder(self, folders: dict[str, dict[str, zipfile.ZipInfo]]) -> str:
+    def _folder(self, folders: dict[str, dict[str, str]]) -> str:
         """Where the tables lie: at the top, or in the only folder that has some."""
         having = sorted(name for name, files in folders.items() if len({*TABLES} & set(files)) > 1)
         if "." in having:
             return "."
         if len(having) > 1:
-            raise CityError(f"it holds {len(having)} feeds, in the folders {', '.join(having)[:200]}: give one of them.")
+            raise CityError(
+                f"it holds {len(having)} feeds, in the folders {', '.join(having)[:200]}: give one of them."
+            )
         if having:
             self.notes.remark(f"the tables were found in the folder {having[0]!r} of the archive.")
             return having[0]
@@ -60,33 +58,25 @@ class Tables:
         """
         if table not in self._member:
             return
-        with (
-            self.archive.open(self._member[table]) as raw,
-            io.TextIOWrapper(raw, "utf-8-sig", newline="") as text,
-        ):
-            reader = csv.reader(text, skipinitialspace=True)
-            try:
-                header = [name.strip() for name in next(reader, [])]
-                for name in needed:
-                    if name not in header:
-                        raise CityError(f"{table}: the field {name!r} is missing.")
-                places = [header.index(name) if name in header else -1 for name in (*optional, *needed)]
-                width = len(header)
-                for values in reader:
-                    if len(values) > width and not "".join(values[width:]).strip():
-                        values = values[:width]  # commas at the end
-                    if len(values) == width:
-                        yield reader.line_num, ["" if place < 0 else values[place].strip() for place in places]
-                    elif "".join(values).strip():
-                        self.notes.leave_out(
-                            "row",
-                            f"of {table} with more or fewer fields than its header",
-                            f"{table}, row {reader.line_num}",
-                            f"{len(values)} fields where the header has {width}",
-                        )
-            except csv.Error as error:
-                raise CityError(f"{table}, row {reader.line_num}: {error}.") from None
-            except UnicodeDecodeError as error:
-                raise CityError(
-                    f"{table}, after row {reader.line_num}: it is not UTF-8 text: {error.reason}. Save it as UTF-8."
-                ) from None
+        with untrusted.blaming(table, CityError):
+            text = untrusted.decode(untrusted.member(self.archive, self._member[table]))
+            lines = untrusted.csv_rows(text, skip_spaces=True)
+            header = [name.strip() for name in next(lines, (1, []))[1]]
+        for name in needed:
+            if name not in header:
+                raise CityError(f"{table}: the field {name!r} is missing.")
+        places = [header.index(name) if name in header else -1 for name in (*optional, *needed)]
+        width = len(header)
+        with untrusted.blaming(table, CityError):
+            for number, values in lines:
+                if len(values) > width and not "".join(values[width:]).strip():
+                    values = values[:width]  # commas at the end
+                if len(values) == width:
+                    yield number, ["" if place < 0 else values[place].strip() for place in places]
+                elif "".join(values).strip():
+                    self.notes.leave_out(
+                        "row",
+                        f"of {table} with more or fewer fields than its header",
+                        f"{table}, row {number}",
+                        f"{len(values)} fields where the header has {width}",
+                    )

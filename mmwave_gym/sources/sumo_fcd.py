@@ -5,7 +5,8 @@ latitude (`--fcd-output.geo`). Metres become degrees with the net (`net=`, a .ne
 projection. Persons are UEs on request, containers never. What is made of it, ours:
 
 * Times must rise for each vehicle. Seconds and clock times are read.
-* A jump faster than `FASTEST_MPS` is SUMO's teleport: the vehicle ends there and another one begins.
+* A jump faster than `FASTEST_MPS` is SUMO's teleport: the vehicle ends there and another one begins. So it does at a
+  gap of more than `LONG_GAP_S` where places come at equal steps; else the gap is bridged straight.
 * Metres and degrees are told apart by how fast things move: nothing drives half a kilometre in a second.
 """
 
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +29,8 @@ from mmwave_gym.sources.tracks import MAX_VEHICLES, Projection, Track, Tracks, c
 
 MAX_PLACES = 20_000_000
 LONG_GAP_S = 10.0
-FASTEST_MPS = 100.0
-"""360 km/h, faster than all that drives: what covers more in a step was moved by SUMO and did not drive."""
+FASTEST_MPS = 70.0
+"""250 km/h, faster than all that drives in a street: what covers more in a step was moved by SUMO and did not drive."""
 DEGREES_PER_S = 0.005
 """More than half a kilometre in a second, if degrees; less than a centimetre, if metres."""
 
@@ -86,7 +88,7 @@ class _Found:
         """(places, 3) of time, x and y by name, of those that are there for two time steps."""
         for kind in dict.fromkeys(kind for kind, _ in self.others):
             several = [where for (k, _), where in self.others.items() if k == kind]
-            why = "since only vehicles are asked for (--persons)" if kind == "person" else "that cannot be a UE"
+            why = "while only vehicles are asked for (see --persons)" if kind == "person" else "that cannot be a UE"
             self.notes.count(kind, why, several[0], len(several))
         if not self.places:
             kinds = [kind for kind, _ in self.others]
@@ -96,7 +98,7 @@ class _Found:
         short = [name for (_, name), way in self.places.items() if len(way) < 2]
         if len(short) == len(self.places):
             raise CityError("no vehicle is there for two time steps.")
-        self.notes.count("vehicle", "that is there for less than two time steps", "", len(short))
+        self.notes.count("vehicle", "present for less than two time steps", "", len(short))
         return {
             name if kind == "vehicle" or ("vehicle", name) not in self.places else f"{name} ({kind})": np.array(way)
             for (kind, name), way in self.places.items()
@@ -115,16 +117,22 @@ def _tracks(ways: dict[str, FloatArray], file: Path, net: Path | None, notes: No
     metres = Projection((*everything.min(axis=0).tolist(), *everything.max(axis=0).tolist()), degrees).metres
     tracks: list[Track] = []
     gaps = 0
+    regular = _is_regular(ways)
     for name, way in ways.items():
         time_s, place = way[:, 0], places[name]
         step_s = np.diff(time_s)
         jumps = np.hypot(*np.diff(metres(place), axis=0).T) > FASTEST_MPS * step_s
+        long = ~jumps & (step_s > LONG_GAP_S) & (step_s > 3.0 * np.median(step_s))
+        if regular and long.any():
+            why = f"of more than {LONG_GAP_S:g} s: the vehicle ends there and another begins"
+            notes.count("gap", why, f"{name}, at {time_s[:-1][long][0]:g} s", int(long.sum()))
+            jumps |= long
         gaps += int((~jumps & (step_s > LONG_GAP_S)).sum())
         if jumps.any():
             why = f"faster than {FASTEST_MPS:g} m/s (SUMO's teleports): the vehicle ends there and another begins"
             notes.count("jump", why, f"{name}, at {time_s[:-1][jumps][0]:g} s", int(jumps.sum()))
         edges = [0, *(np.flatnonzero(jumps) + 1).tolist(), len(way)]
-        pieces = [(a, b) for a, b in zip(edges, edges[1:], strict=False) if b - a > 1]
+        pieces = [(a, b) for a, b in pairwise(edges) if b - a > 1]
         for number, (a, b) in enumerate(pieces, start=1):
             tracks.append(Track(name if number == 1 else f"{name} /{number}", time_s[a:b], place[a:b]))
     if not tracks:
@@ -132,6 +140,12 @@ def _tracks(ways: dict[str, FloatArray], file: Path, net: Path | None, notes: No
     if gaps:
         notes.remark(f"{gaps} gaps of more than {LONG_GAP_S:g} s between places were bridged straight.")
     return Tracks(tracks, degrees=degrees, source=f"SUMO floating-car data {file.name}")
+
+
+def _is_regular(ways: dict[str, FloatArray]) -> bool:
+    """Whether places come at equal steps, as of a simulation: who is missing in between was not there."""
+    step_s = np.concatenate([np.diff(way[:, 0]) for way in ways.values()])
+    return bool((np.abs(step_s - np.median(step_s)) < 0.01 * np.median(step_s)).mean() > 0.9)
 
 
 def _are_degrees(ways: dict[str, FloatArray]) -> bool:

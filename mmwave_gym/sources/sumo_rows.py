@@ -23,8 +23,8 @@ CLOCK = re.compile(r"(?:([0-9]{1,4}):)?([0-9]{1,3}):([0-5]?[0-9]):([0-5]?[0-9](?
 COLUMNS = {"time": ("timestep_time", "time"), "id": ("id",), "x": ("x", "lon"), "y": ("y", "lat")}
 """Names of columns; those of a vehicle or person may have its kind in front, as in vehicle_x."""
 Attributes = dict[str, str]
-_Column = tuple[str, tuple[int, int, int, int]]
-"""A kind, and the places of time, id, x and y in the header."""
+_Column = tuple[str, tuple[int, ...]]
+"""A kind, and the places of time, id, x and y in the header, and of lane and edge where it has both."""
 
 
 class Seen(NamedTuple):
@@ -39,7 +39,7 @@ class Seen(NamedTuple):
 
 
 def each(file: Path, take: Callable[[Seen], None]) -> None:
-    """Call `take` with everything in a floating-car file in its order. Raises InputError with line or row, and field."""
+    """Call `take` with everything in a floating-car file, in order. Raises InputError with line or row, and field."""
     suffixes = [suffix.lower() for suffix in file.suffixes]
     if ".parquet" in suffixes[-1:]:
         _parquet(file, take)
@@ -105,16 +105,18 @@ def _parquet(file: Path, take: Callable[[Seen], None]) -> None:
 def _columns(header: list[str]) -> list[_Column]:
     """One for each kind that a table has."""
 
-    def place(kind: str, what: str) -> int | None:
-        names = [f"{kind}_{name}" for name in COLUMNS[what]] if kind else list(COLUMNS[what])
-        return next((header.index(name) for name in names if name in header), None)
+    def place(start: str, what: str) -> int | None:
+        return next((header.index(start + name) for name in COLUMNS[what] if start + name in header), None)
 
     time = place("", "time")
     found: list[_Column] = []
     for kind in (*KINDS, ""):
-        name, x, y = (place(kind, what) for what in ("id", "x", "y"))
+        start = f"{kind}_" if kind else ""
+        name, x, y = (place(start, what) for what in ("id", "x", "y"))
         if time is not None and name is not None and x is not None and y is not None:
-            found.append((kind or "vehicle", (time, name, x, y)))
+            lane, edge = (header.index(f"{start}{on}") if f"{start}{on}" in header else None for on in ("lane", "edge"))
+            ways = () if lane is None or edge is None else (lane, edge)
+            found.append((kind or "vehicle", (time, name, x, y, *ways)))
     if not found:
         raise CityError(
             "row 1: the columns timestep_time, vehicle_id, vehicle_x and vehicle_y are needed (or time, id, x and y), "
@@ -123,12 +125,12 @@ def _columns(header: list[str]) -> list[_Column]:
     return found
 
 
-def _row(
-    where: str, header: list[str], columns: list[_Column], values: Any, take: Callable[[Seen], None]
-) -> None:
+def _row(where: str, header: list[str], columns: list[_Column], values: Any, take: Callable[[Seen], None]) -> None:
     """One row of a table, `values` by their place in the header; it may hold a vehicle, a person, both or none."""
-    for kind, (time, name, x, y) in columns:
+    for kind, (time, name, x, y, *way) in columns:
         if values[name].strip():
+            if way and not values[way[0]] and values[way[1]]:  # tables of SUMO 1.24 have persons among the vehicles,
+                kind = "person"  # on an edge and on no lane of it
             time_s = moment_s(values[time])
             if math.isnan(time_s):
                 raise CityError(

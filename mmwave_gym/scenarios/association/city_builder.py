@@ -80,8 +80,8 @@ def build(
 
     The map is where there are buildings; without `buildings_file` it is where vehicles go, nothing is blocked, and the
     notes say so. `bounds` (west, south, east, north) cuts it. Without `sites_file` sites are placed by
-    `sites.placed`. `persons`: those of the floating-car data are UEs too. `crs`: of the file of sites, if its places are
-    neither degrees nor the map's metres. `notes` hears what of the files is left out, and the city keeps it.
+    `sites.placed`. `persons`: those of the floating-car data are UEs too. `crs`: of the file of sites, if its places
+    are neither degrees nor the map's metres. `notes` hears what is left out, and the city keeps it.
     `on_stage(what, done, total)` hears of the progress. Raises CityError (file, row and field).
     """
     if sum(source is not None for source in (tracks, gtfs_file, fcd_file)) != 1:
@@ -97,22 +97,26 @@ def build(
     notes = Notes(error=CityError) if notes is None else notes
     on_stage("reading the map", 0, 1)
     town = None if buildings_file is None else maps.read(buildings_file, notes)
-    if town is not None:
-        bounds = town.bounds if bounds is None else _common(bounds, town.bounds)
+    if town is not None and gtfs_file is not None:
+        town = town.in_degrees()
     on_stage("reading the vehicles", 0, 1)
     if gtfs_file is not None:
         if from_s is None or to_s is None:
             raise CityError("a timetable needs a time window: from when and to when.")
+        bounds = _bounds_of(bounds, town)
         tracks = gtfs.read(gtfs_file, from_s=from_s, to_s=to_s, date=date, modes=modes, bounds=bounds, notes=notes)
     elif fcd_file is not None:
         tracks = sumo_fcd.read(fcd_file, net=net_file, persons=persons, notes=notes)
     assert tracks is not None
+    if town is not None and tracks.degrees:
+        town = town.in_degrees()
+    bounds = _bounds_of(bounds, town)
     first_s = min(float(t.time_s[0]) for t in tracks.tracks)
     last_s = max(float(t.time_s[-1]) for t in tracks.tracks)
     start_s = math.floor(first_s) if from_s is None else from_s
     span_s = (math.ceil(last_s) if to_s is None else to_s) - start_s
     if town is not None and town.degrees != tracks.degrees:
-        raise CityError("the map is in degrees and the vehicles in metres, or the other way round: give the SUMO net.")
+        raise CityError("the map is in degrees and the vehicles in metres: give the SUMO net, with a projection.")
     _check_together(tracks, bounds)
 
     projection = Projection(bounds or _bounds(tracks), tracks.degrees)
@@ -170,6 +174,13 @@ def _bounds(tracks: Tracks) -> Bounds:
     west, south = place.min(axis=0).tolist()
     east, north = place.max(axis=0).tolist()
     return west, south, east, north
+
+
+def _bounds_of(bounds: Bounds | None, town: maps.Buildings | None) -> Bounds | None:
+    """What `bounds` leaves of the map."""
+    if town is None or bounds is None:
+        return bounds if town is None else town.bounds
+    return _common(bounds, town.bounds)
 
 
 def _common(one: Bounds, other: Bounds) -> Bounds:

@@ -29,7 +29,9 @@ def city(
     buildings: Annotated[
         Path | None, typer.Option(help="the map: .osm.pbf, .osm or .geojson; nothing is blocked without")
     ] = None,
-    sites: Annotated[Path | None, typer.Option(help="base stations: .csv, .tsv, .txt or .geojson; by rule without")] = None,
+    sites: Annotated[
+        Path | None, typer.Option(help="base stations: .csv, .tsv, .txt or .geojson; by rule without")
+    ] = None,
     spacing_m: Annotated[float | None, typer.Option("--spacing", help="metres between sites placed by rule")] = None,
     radius_m: Annotated[float | None, typer.Option("--radius", help="range of a base station in metres")] = None,
     min_snr_db: Annotated[float | None, typer.Option("--min-snr", help="or its range by the SNR in dB there")] = None,
