@@ -13,7 +13,7 @@ import numpy as np
 
 from mmwave_gym.core.errors import CityError
 from mmwave_gym.core.types import FloatArray
-from mmwave_gym.links.files import read_bytes
+from mmwave_gym.core.untrusted import read_bytes
 from mmwave_gym.sources.tracks import MAX_SITES, Knots, Projection, check_degrees
 
 LAT_NAMES, LON_NAMES = ("lat", "latitude"), ("lon", "lng", "long", "longitude")
