@@ -15,14 +15,18 @@ class Notes:
         self.strict, self.error = strict, error
         self._left_out: dict[tuple[str, str], tuple[int, str]] = {}
         self._remarks: list[str] = []
+        self.first_wrong = ""
+        """Where and what the first was that was left out because it is wrong; for an error where nothing is left."""
 
     def leave_out(self, what: str, why: str, where: str, wrong: str = "") -> None:
         """Count one `what` (a noun in the singular) that is left out, `why` behind it, as in "trip", "without a time".
 
         `where` names the file's place, `wrong` says what is wrong there. Raises `error` with both if `strict`.
         """
+        text = f"{where}: {wrong or f'a {what} {why}'}"
         if self.strict:
-            raise self.error(f"{where}: {wrong or f'{what} {why}'}.")
+            raise self.error(f"{text}.")
+        self.first_wrong = self.first_wrong or text
         self.count(what, why, where)
 
     def count(self, what: str, why: str, where: str, number: int = 1) -> None:

@@ -14,13 +14,12 @@ import csv
 import dataclasses
 import io
 import os
-import zipfile
-import zlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from mmwave_gym.core import untrusted
 from mmwave_gym.core.checks import unknown
 from mmwave_gym.core.errors import ChannelError
 from mmwave_gym.core.files import write
@@ -30,8 +29,6 @@ from mmwave_gym.radio.units import noise_dbm as thermal_noise_dbm
 __all__ = ["ChannelError", "LinkMatrix", "read_channel", "write_channel"]
 
 VERSION = 1
-MAX_FILE_BYTES = 256 * 2**20  # of a file, and of everything in it unpacked: 20 million values and their frame
-MAX_MEMBERS = 64
 FIELDS = tuple(field.name for field in dataclasses.fields(LinkMatrix))
 CSV_NUMBERS = ("noise_dbm", "bandwidth_hz", "noise_figure_db", "carrier_hz")
 CSV_COLUMNS = ("time_s", "x_m", "y_m")
@@ -44,14 +41,12 @@ def read_channel(path: str | os.PathLike[str], *, noise_dbm: float | None = None
     Raises ChannelError, which begins with the file's name, for everything that can be wrong with it.
     """
     file = Path(path)
-    try:
+    with untrusted.blaming(file, ChannelError):
         if file.suffix.lower() not in (".npz", ".csv"):
             raise ChannelError(f"a channel file ends in .npz or .csv, this one in {file.suffix or 'nothing'!r}.")
-        data = read_bytes(file)
+        data = untrusted.read_bytes(file)
         fields = _npz_fields(data) if file.suffix.lower() == ".npz" else _csv_fields(data)
         return LinkMatrix(**_with_noise(fields, noise_dbm))
-    except (ChannelError, csv.Error) as error:
-        raise ChannelError(f"{file}: {error}") from None
 
 
 def write_channel(path: str | os.PathLike[str], matrix: LinkMatrix) -> None:
@@ -77,57 +72,8 @@ def write_channel(path: str | os.PathLike[str], matrix: LinkMatrix) -> None:
         raise ChannelError(f"{file}: it cannot be written: {error.strerror}.") from None
 
 
-def read_bytes(file: Path) -> bytes:
-    """A file's content; ChannelError if it is missing, unreadable or too large."""
-    try:
-        with file.open("rb") as stream:
-            data = stream.read(MAX_FILE_BYTES + 1)
-    except FileNotFoundError:
-        raise ChannelError("there is no such file.") from None
-    except OSError as error:
-        raise ChannelError(f"it cannot be read: {error.strerror}.") from None
-    if len(data) > MAX_FILE_BYTES:
-        raise ChannelError(f"it has more than {MAX_FILE_BYTES // 2**20} MiB.")
-    return data
-
-
-def load_npz(data: bytes) -> dict[str, np.ndarray[Any, Any]]:
-    """The arrays of an .npz file from a stranger: no pickles, no more memory than their headers admit to."""
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            members = archive.infolist()
-            if len(members) > MAX_MEMBERS or sum(m.file_size for m in members) > MAX_FILE_BYTES:
-                raise ChannelError(f"unpacked it has more than {MAX_FILE_BYTES // 2**20} MiB or {MAX_MEMBERS} arrays.")
-            return {m.filename.removesuffix(".npy"): _load_npy(archive.read(m), m.filename) for m in members}
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, NotImplementedError) as error:
-        raise ChannelError(f"it is not an .npz file, or it is damaged: {error}.") from None
-
-
-def _load_npy(data: bytes, name: str) -> np.ndarray[Any, Any]:
-    stream = io.BytesIO(data)
-    try:
-        version = np.lib.format.read_magic(stream)
-        read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, _, dtype = read_header(stream)
-        if dtype.hasobject:
-            raise ChannelError(
-                f"{name} holds pickled Python objects, which are never loaded: "
-                "save plain numbers, and text as a NumPy array of strings."
-            )
-        # A header may promise any shape; NumPy would allocate it before it looks at the data.
-        if int(np.prod([int(n) for n in shape], dtype=object)) * dtype.itemsize != len(data) - stream.tell():
-            raise ChannelError(f"{name} is damaged: its header says {shape} of {dtype}.")
-        stream.seek(0)
-        array: np.ndarray[Any, Any] = np.lib.format.read_array(stream, allow_pickle=False)
-        return array
-    except ChannelError:
-        raise
-    except (ValueError, SyntaxError, TypeError, OverflowError, MemoryError, EOFError) as error:
-        raise ChannelError(f"{name} is not a NumPy array, or it is damaged: {error}.") from None
-
-
 def _npz_fields(data: bytes) -> dict[str, Any]:
-    arrays = load_npz(data)
+    arrays = untrusted.load_npz(data)
     known = (*FIELDS, "version", "bandwidth_hz", "noise_figure_db")
     for name in arrays:
         _check_known(name, known)
@@ -150,13 +96,7 @@ def _npz_fields(data: bytes) -> dict[str, Any]:
 
 
 def _csv_fields(data: bytes) -> dict[str, Any]:
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ChannelError(f"it is not UTF-8 text: byte {error.start} is no part of a character.") from None
-    if "\0" in text:
-        raise ChannelError("it is not a text file: it holds a zero byte.")
-    lines = text.splitlines()
+    lines = untrusted.decode(data).splitlines()
     start = next((i for i, line in enumerate(lines) if line.strip() and not line.startswith("#")), len(lines))
     fields = _csv_comments(lines[:start])
     if start == len(lines):

@@ -86,15 +86,14 @@ def read(path: str | os.PathLike[str], notes: Notes | None = None) -> Buildings:
         if suffixes[-1:] == [".pbf"]:
             found = _pbf(file, notes)
         elif ".osm" in suffixes[-2:]:
-            found = [(*part, _height_m(tags)) for *part, tags in osm_xml.buildings(file, notes)]
+            found = [(where, ring, _height_m(tags)) for where, ring, tags in osm_xml.buildings(file, notes)]
         elif suffixes[-1:] in ([".geojson"], [".json"]):
             found, degrees, crs, attribution, licence = _geojson(file, notes)
         else:
             raise CityError(f"buildings come as .pbf, .osm, .geojson or .json, not as {file.suffix or 'nothing'!r}.")
         found = list(_plausible(found, notes)) if degrees else found
         if not found:
-            first = next(iter(notes.lines()), "")
-            raise CityError(f"it has no buildings{f'; {first}' if first else ''}.")
+            raise CityError(f"it has no buildings{notes.first_wrong and f'; {notes.first_wrong}'}.")
         if len(found) > MAX_BUILDINGS:
             raise CityError(f"it has {len(found)} buildings, at most {MAX_BUILDINGS} are read: cut the map.")
     height_m = np.array([part[2] for part in found])
@@ -112,13 +111,12 @@ def _plausible(found: list[_Outline], notes: Notes) -> Iterator[_Outline]:
         return
     lon, lat = np.median([ring[0] for _, ring, _ in found], axis=0).tolist()
     for where, ring, height_m in found:
-        low, high = ring.min(axis=0), ring.max(axis=0)
         try:
-            for corner in (low, high):
-                check_degrees(where, *corner.tolist())
-            check_degrees(where, *ring[0].tolist(), near=(lon, lat, lon, lat))
+            for x, y in (ring.min(axis=0), ring.max(axis=0)):
+                check_degrees(where, float(x), float(y))
+            check_degrees(where, float(ring[0, 0]), float(ring[0, 1]), (lon, lat, lon, lat))
         except CityError as error:
-            wrong = str(error).removeprefix(f"{where}: ").rstrip(".")
+            wrong = str(error).removeprefix(f"{where}: ").rstrip(".?")
             notes.leave_out("outline", "that is no place on Earth, or far from the others", where, wrong)
             continue
         yield where, ring, height_m

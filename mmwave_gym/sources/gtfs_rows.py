@@ -205,7 +205,6 @@ def _places(
     """Row, id, longitude and latitude of the rows that are on Earth, near the others and not swapped."""
     notes, names = tables.notes, f"fields {fields[0]!r} and {fields[1]!r}"
     found: list[tuple[int, str, float, float]] = []
-    first_wrong = ""
     for number, name, lat_text, lon_text in rows:
         lat, lon = _number(lat_text), _number(lon_text)
         where = f"{table}, row {number}"
@@ -219,10 +218,10 @@ def _places(
         else:
             found.append((number, name, lon, lat))
             continue
-        first_wrong = first_wrong or f" The first, row {number}, {names}: {wrong}."
         notes.leave_out(what, kind, f"{where}, {names}", wrong)
     if not found:
-        raise CityError(f"{table} has no rows that can be used.{first_wrong}")
+        first = f": {notes.first_wrong}" if notes.first_wrong else ""
+        raise CityError(f"{table} has no rows that can be used{first}.")
     mid_lon, mid_lat = statistics.median(row[2] for row in found), statistics.median(row[3] for row in found)
 
     def near(lon: float, lat: float) -> bool:
@@ -242,7 +241,7 @@ def _no_place(lon: float, lat: float) -> str:
     try:
         check_degrees("", lon, lat)
     except CityError as error:
-        return str(error).removeprefix(": ").rstrip(".")
+        return str(error).removeprefix(": ").rstrip(".?")
     return ""
 
 

@@ -19,12 +19,10 @@ What becomes of it, each choice ours unless it says otherwise:
 from __future__ import annotations
 
 import csv
-import gzip
 import io
 import math
 import os
 import re
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -34,8 +32,8 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from mmwave_gym.core import untrusted
 from mmwave_gym.core.errors import ChannelError
-from mmwave_gym.links.files import MAX_FILE_BYTES, read_bytes
 from mmwave_gym.links.matrix import LinkMatrix
 from mmwave_gym.radio.units import noise_dbm
 
@@ -81,27 +79,13 @@ def read(path: str | os.PathLike[str], carrier: int | None = 2_071_667, *, min_s
     file, row (the header is row 1) and column.
     """
     file = Path(path)
-    try:
+    with untrusted.blaming(file, ChannelError):
         readings = list(_readings(_text(file), carrier, min_samples))
         return _matrix(readings, file.name, carrier, min_samples)
-    except ChannelError as error:
-        raise ChannelError(f"{file}: {error}") from None
 
 
 def _text(file: Path) -> str:
-    data = read_bytes(file)
-    if data[:2] == b"\x1f\x8b":
-        try:
-            with gzip.open(io.BytesIO(data)) as stream:
-                data = stream.read(MAX_FILE_BYTES + 1)
-        except (OSError, EOFError, zlib.error) as error:
-            raise ChannelError(f"the gzip file is damaged: {error}.") from None
-        if len(data) > MAX_FILE_BYTES:
-            raise ChannelError(f"unpacked it has more than {MAX_FILE_BYTES // 2**20} MiB.")
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise ChannelError(f"it is not UTF-8 text: byte {error.start} is no part of a character.") from None
+    return untrusted.decode(untrusted.gunzip(untrusted.read_bytes(file)), only_utf8=True)
 
 
 def _readings(text: str, carrier: int | None, min_samples: int) -> Iterator[_Reading]:

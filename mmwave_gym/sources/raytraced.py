@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mmwave_gym.core import untrusted
 from mmwave_gym.core.errors import ChannelError
-from mmwave_gym.links.files import load_npz, read_bytes
 from mmwave_gym.links.matrix import LinkMatrix
 from mmwave_gym.radio.units import noise_dbm as thermal_noise_dbm
 
@@ -51,8 +51,8 @@ def read(
 ) -> LinkMatrix:
     """A ray-traced route as a link matrix of places. Raises ChannelError with file, array and index."""
     file = Path(path)
-    try:
-        arrays = load_npz(read_bytes(file))
+    with untrusted.blaming(file, ChannelError):
+        arrays = untrusted.load_npz(untrusted.read_bytes(file))
         gain_db = _array(arrays, "gain_db", (None, None))
         points, sites = gain_db.shape
         rx_m = _array(arrays, "rx", (points, None))
@@ -77,8 +77,6 @@ def read(
                 f"{int((~heard).sum())} of {sites} sites are heard nowhere and left out."
             ),
         )
-    except ChannelError as error:
-        raise ChannelError(f"{file}: {error}") from None
 
 
 def _array(arrays: dict[str, Any], name: str, shape: tuple[int | None, ...]) -> NDArray[np.float64]:

@@ -109,7 +109,7 @@ def _plausible(found: Rows, notes: Notes) -> Iterator[Row]:
 
 
 def _wrong(error: CityError, where: str) -> str:
-    return str(error).removeprefix(f"{where}: ").rstrip(".")
+    return str(error).removeprefix(f"{where}: ").rstrip(".?")
 
 
 # ---------------------------------------------------------------------- tables
@@ -208,7 +208,7 @@ def _points(geometry: Any, where: str, notes: Notes) -> Iterator[tuple[float, fl
         parts = geometry.get("coordinates")
         for part in [parts] if kind == "Point" else parts if isinstance(parts, list) else [None]:
             try:
-                east, north = (float(number) for number in part[:2])
+                east, north = (float(number) for number in list(part or ())[:2])
             except (TypeError, ValueError, KeyError, OverflowError):
                 notes.leave_out("site", "without a place", where, "a pair of numbers is needed")
             else:

@@ -44,6 +44,8 @@ def read(
         if not projection.degrees and found.kind == "degrees":
             raise CityError("its places are in degrees and the map in metres: give the SUMO net, with a projection.")
         rows = list(_not_swapped(found.rows, projection, notes)) if projection.degrees else found.rows
+        if not rows and notes.first_wrong:
+            raise CityError(f"it has no site; {notes.first_wrong}.")
         names, place_m, outside = _on_map(rows, projection)
     note = f"{len(names)} of {len(rows)} sites in {file.name} are used: {outside} lie outside the map."
     return names, place_m, note
@@ -78,7 +80,7 @@ def read_alone(
         degrees = found.kind == "degrees"
         rows = list(_near(found.rows, notes)) if degrees else found.rows
         if not rows:
-            raise CityError("it has no site" + "; ".join(["", *notes.lines()[:1]]) + ".")
+            raise CityError(f"it has no site{notes.first_wrong and f'; {notes.first_wrong}'}.")
         place = np.array([row.place for row in rows])
         (west, south), (east, north) = place.min(axis=0), place.max(axis=0)
         edge = 1e-4 if degrees else 1.0  # a map in whole metres must not cut off the outermost
@@ -95,7 +97,7 @@ def _near(rows: list[site_rows.Row], notes: Notes) -> Iterator[site_rows.Row]:
         try:
             check_degrees(row.where, *row.place, near=(lon, lat, lon, lat))
         except CityError as error:
-            wrong = str(error).removeprefix(f"{row.where}: ").rstrip(".")
+            wrong = str(error).removeprefix(f"{row.where}: ").rstrip(".?")
             notes.leave_out("site", "far from the others, or swapped", row.where, wrong)
         else:
             yield row
