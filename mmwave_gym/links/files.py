@@ -14,6 +14,7 @@ import csv
 import dataclasses
 import io
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from mmwave_gym.core.checks import unknown
 from mmwave_gym.core.errors import ChannelError
 from mmwave_gym.core.files import write
 from mmwave_gym.links.matrix import TEXTS, LinkMatrix
+from mmwave_gym.links.resampling import grid, nearest
 from mmwave_gym.radio.units import noise_dbm as thermal_noise_dbm
 
 __all__ = ["ChannelError", "LinkMatrix", "read_channel", "write_channel"]
@@ -33,12 +35,38 @@ FIELDS = tuple(field.name for field in dataclasses.fields(LinkMatrix))
 CSV_NUMBERS = ("noise_dbm", "bandwidth_hz", "noise_figure_db", "carrier_hz")
 CSV_COLUMNS = ("time_s", "x_m", "y_m")
 CELL_SUFFIX = "_dbm"
+HIGHEST_LEVEL_DBM = -20.0
+"""SS-RSRP is reported up to -31 dBm (3GPP TS 38.133 table 10.1.6.1-1); 0 is what loggers write for none."""
 
 
-def read_channel(path: str | os.PathLike[str], *, noise_dbm: float | None = None) -> LinkMatrix:
+def is_channel(path: str | os.PathLike[str]) -> bool:
+    """Has this file the form of a channel file: .npz, or a .csv whose header ends in columns `<cell>_dbm`?
+
+    A table of another kind is a recording of one cell at a time. Raises ChannelError where it cannot be read.
+    """
+    file = Path(path)
+    if file.suffix.lower() != ".csv":
+        return file.suffix.lower() == ".npz"
+    with untrusted.blaming(file, ChannelError):
+        lines = untrusted.decode(untrusted.read_bytes(file)).splitlines()
+    header = next((line for line in lines if line.strip() and not line.startswith("#")), "")
+    names = [name.strip().strip('"') for name in header.split(",")]
+    remarks = any(line.startswith("#") and ":" in line for line in lines[:20])
+    told = {"time_s", "x_m"} & set(names) and any(name.endswith(CELL_SUFFIX) for name in names)
+    return remarks or (bool(told) and not {"cell", "run"} & set(names))
+
+
+def read_channel(
+    path: str | os.PathLike[str],
+    *,
+    noise_dbm: float | None = None,
+    resample_s: float | None = None,
+    not_heard_dbm: Sequence[float] = (),
+) -> LinkMatrix:
     """The link matrix in an .npz or .csv file; `noise_dbm` is for a file that does not tell its noise.
 
-    Raises ChannelError, which begins with the file's name, for everything that can be wrong with it.
+    resample_s: rows over time are brought to equal steps, each the nearest sample's. not_heard_dbm: levels that mean
+    "not heard". Raises ChannelError, which begins with the file's name, for everything that can be wrong with it.
     """
     file = Path(path)
     with untrusted.blaming(file, ChannelError):
@@ -46,7 +74,50 @@ def read_channel(path: str | os.PathLike[str], *, noise_dbm: float | None = None
             raise ChannelError(f"a channel file ends in .npz or .csv, this one in {file.suffix or 'nothing'!r}.")
         data = untrusted.read_bytes(file)
         fields = _npz_fields(data) if file.suffix.lower() == ".npz" else _csv_fields(data)
+        _silence(fields, not_heard_dbm)
+        if resample_s is not None:
+            _resample(fields, resample_s)
         return LinkMatrix(**_with_noise(fields, noise_dbm))
+
+
+def _silence(fields: dict[str, Any], not_heard_dbm: Sequence[float]) -> None:
+    """Make NaN of levels that mean "not heard", and refuse those that no receiver can have seen."""
+    rsrp = fields["rsrp_dbm"]
+    if rsrp.dtype.kind not in "fiu" or rsrp.ndim < 2:
+        return  # told by the checks of a link matrix
+    rsrp = np.array(rsrp, np.float64)
+    rsrp[np.isin(rsrp, np.asarray(not_heard_dbm, np.float64))] = np.nan
+    wrong = rsrp > HIGHEST_LEVEL_DBM
+    if wrong.any() and (rsrp < HIGHEST_LEVEL_DBM).any():  # all of one kind: another unit, told by the checks
+        row, cell = np.argwhere(wrong)[0, :2].tolist()
+        value, cells = float(rsrp[wrong][0]), fields.get("cells", ())
+        name = cells[cell] if cell < len(cells) else str(cell)
+        raise ChannelError(
+            f"row {row + 1}, cell {name!r}: {value:g} is no received power in dBm, which is below "
+            f"{HIGHEST_LEVEL_DBM:g}; {int((rsrp == value).sum())} values are {value:g}. If it means not heard, say so "
+            f"(--no-signal {value:g}), or leave the field empty."
+        )
+    fields["rsrp_dbm"] = rsrp
+
+
+def _resample(fields: dict[str, Any], step_s: float) -> None:
+    """Bring rows over time to equal steps."""
+    time_s = np.asarray(fields.get("time_s"))
+    if "time_s" not in fields or time_s.ndim != 1 or time_s.dtype.kind not in "fiu" or len(time_s) < 2:
+        raise ChannelError("only rows over time can be resampled: the file needs time_s.")
+    time_s = time_s.astype(np.float64)
+    steps = np.diff(time_s)
+    if not np.isfinite(time_s).all() or not (steps > 0).all() or len(time_s) != len(fields["rsrp_dbm"]):
+        return  # told by the checks of a link matrix
+    at = grid(time_s, step_s)
+    pick = nearest(time_s, at, float(np.median(steps)))
+    there = pick >= 0
+    rsrp = np.full((len(at), *fields["rsrp_dbm"].shape[1:]), np.nan)
+    rsrp[there] = fields["rsrp_dbm"][pick[there]]
+    fields["rsrp_dbm"], fields["time_s"] = rsrp, at
+    if "position_m" in fields:
+        place = np.asarray(fields["position_m"], np.float64)
+        fields["position_m"] = np.stack([np.interp(at, time_s, place[:, axis]) for axis in (0, 1)], axis=1)
 
 
 def write_channel(path: str | os.PathLike[str], matrix: LinkMatrix) -> None:

@@ -18,10 +18,11 @@ from numpy.typing import NDArray
 
 from mmwave_gym.core.errors import ChannelError
 from mmwave_gym.core.notes import Notes
-from mmwave_gym.links.files import read_channel, write_channel
+from mmwave_gym.links.files import is_channel, read_channel, write_channel
 from mmwave_gym.links.matrix import LinkMatrix
 from mmwave_gym.links.regions import within
-from mmwave_gym.sources import mssn, raytraced, sites
+from mmwave_gym.sources import mssn, raytraced, recordings, sites
+from mmwave_gym.sources.recordings import Options
 
 SCHEMES: dict[str, Callable[[Path, str], LinkMatrix]] = {"mssn": mssn.open_named, "raytraced": raytraced.open_named}
 """Prefix of a source -> reader(data folder, name)."""
@@ -56,14 +57,32 @@ def open_channel(channel: str | os.PathLike[str] | LinkMatrix) -> LinkMatrix:
     return read_channel(text)
 
 
-def convert(source: str | os.PathLike[str], out: str | os.PathLike[str]) -> str:
+def convert(
+    source: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    *,
+    options: Options | None = None,
+    resample_s: float | None = None,
+    noise_dbm: float | None = None,
+) -> str:
     """Write the link matrix of `source` (see `open_channel`) to the .npz or .csv file `out`; returns its description.
 
-    Raises ChannelError where the source is wrong or the file cannot be written.
+    A table without the columns of a channel file is read as a recording, with `options`. resample_s: to equal steps of
+    time. noise_dbm: of a file that does not tell it. Raises ChannelError where the source is wrong or the file cannot
+    be written, RecordingError for a recording.
     """
-    matrix = open_channel(source)
+    text, told = os.fspath(source), ""
+    if Path(text).is_file() and not is_channel(text):
+        recording = recordings.read(text, options)
+        told = recording.describe() + "\n"
+        matrix = recordings.to_links(recording, resample_s=resample_s, noise_dbm=noise_dbm)
+    elif Path(text).is_file():
+        not_heard_dbm = (options.no_signal if options else None) or ()
+        matrix = read_channel(text, noise_dbm=noise_dbm, resample_s=resample_s, not_heard_dbm=not_heard_dbm)
+    else:
+        matrix = open_channel(source)
     write_channel(out, matrix)
-    return f"{os.fspath(out)}\n{matrix.describe()}"
+    return f"{told}{os.fspath(out)}\n{matrix.describe()}"
 
 
 def data_folder(wanted: str, page: str = "docs/channel_files.md") -> Path:

@@ -132,14 +132,17 @@ def placed(
 ) -> tuple[tuple[str, ...], FloatArray]:
     """Sites by rule: at stops, most served first, then at corners, most driven first, each `spacing_m` from the others.
 
-    Ours: masts at stops have power and fibre, and a corner sees two streets. Returns names and places (S, 2).
+    Ours: masts at stops have power and fibre, and a corner sees two streets. On a map without stops and corners they
+    stand along the ways of the vehicles. Returns names and places (S, 2).
     """
     inside = ((stops_m >= 0.0) & (stops_m <= size_m)).all(axis=1)
-    corners_m = _corners(knots)
     names: list[str] = []
     chosen = np.zeros((0, 2))
-    for kind, candidates in (("stop", stops_m[inside]), ("corner", corners_m)):
-        for place in candidates:
+    candidates = [("stop", stops_m[inside]), ("corner", _corners(knots))]
+    if not any(len(places) for _, places in candidates):
+        candidates = [("way", knots.knots_m.clip(0.0, size_m))]
+    for kind, places in candidates:
+        for place in places:
             if (((chosen - place) ** 2).sum(axis=1) >= spacing_m**2).all():
                 names.append(f"{kind} {len(names)}")
                 chosen = np.vstack((chosen, place))
@@ -147,8 +150,6 @@ def placed(
                     raise CityError(
                         f"a spacing of {spacing_m:g} m makes more than {MAX_SITES} sites: take a larger one."
                     )
-    if not names:
-        raise CityError("there is no stop and no corner on the map to place a site at: give a file of sites.")
     return tuple(names), chosen
 
 

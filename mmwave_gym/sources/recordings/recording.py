@@ -22,9 +22,8 @@ from mmwave_gym.sources.recordings.table import Table
 MAX_BYTES = 64 * 2**20
 HIGHEST_DBM = -20.0
 """SS-RSRP is reported up to -31 dBm (3GPP TS 38.133 table 10.1.6.1-1); above this it has lost its sign or its unit."""
-LOWEST_DBM = -160.0
-NO_SIGNAL_DBM = -200.0
-"""What some loggers write for an RSRP where there is none; from here downwards."""
+LOWEST_DBM = -156.0
+"""The lowest SS-RSRP that is reported (same table); what is below it stands for none, as -200 of G-NetTrack does."""
 SNR_DB = (-60.0, 100.0)
 COMMON_SHARE = 0.3
 """A level in more of the rows than this is suspicious: ours."""
@@ -51,13 +50,15 @@ class Recording:
     epoch: bool
     notes: Sequence[str] = field(default=())
     """What was understood, a line each."""
+    doubt: str = ""
+    """Why the levels may mean nothing; a reader of one recording refuses it, a reader of many may go on."""
 
     @property
     def step_s(self) -> float:
         """The usual time from one sample to the next; NaN where there is only one."""
         steps = np.diff(self.time_s)
         steps = steps[(steps > 0) & (self.run[1:] == self.run[:-1])]
-        return float(np.median(steps)) if len(steps) else math.nan
+        return round(float(np.median(steps)), 6) if len(steps) else math.nan
 
     def describe(self) -> str:
         """What was understood, for people."""
@@ -68,7 +69,11 @@ def read(path: str | os.PathLike[str], options: Options | None = None) -> Record
     """The recording in a file. Raises RecordingError, which begins with the file's name."""
     file = Path(path)
     with untrusted.blaming(file, RecordingError):
-        return read_text(untrusted.gunzip(untrusted.read_bytes(file, MAX_BYTES), MAX_BYTES), str(file), options)
+        data = untrusted.gunzip(untrusted.read_bytes(file, MAX_BYTES), MAX_BYTES)
+        found = read_text(data, str(file), options)
+        if found.doubt:
+            raise RecordingError(found.doubt)
+        return found
 
 
 def read_text(data: bytes, name: str, options: Options | None = None) -> Recording:
@@ -81,7 +86,7 @@ def read_text(data: bytes, name: str, options: Options | None = None) -> Recordi
         level_at, kind = _level_column(table, wanted)
         cell_at = None if wanted.cell == "" else tables.column(table, wanted.cell, "cell", needed=False)
         table, moments = _timed(table, time_at, wanted.unit, notes)  # type: ignore[arg-type]
-        level = _levels(table, level_at, kind, wanted.no_signal, notes)
+        level, doubt = _levels(table, level_at, kind, wanted.no_signal, notes)
         cells = [""] * len(table.rows) if cell_at is None else [_cell(row[cell_at]) for row in table.rows]
         cell = np.array(cells, dtype=np.str_)
         notes.append(
@@ -90,7 +95,7 @@ def read_text(data: bytes, name: str, options: Options | None = None) -> Recordi
         )  # fmt: skip
         run = _runs(table, moments, notes)
         found = Recording(name, moments.time_s, level, cell, run, kind, moments.epoch)
-        return Recording(name, moments.time_s, level, cell, run, kind, moments.epoch, [*notes, *_gaps(found)])
+        return Recording(name, moments.time_s, level, cell, run, kind, moments.epoch, [*notes, *_gaps(found)], doubt)
 
 
 def _cell(text: str) -> str:
@@ -138,8 +143,10 @@ def _timed(table: Table, at: int, unit: str | None, notes: list[str]) -> tuple[T
     return Table(table.header, rows, lines, []), moments
 
 
-def _levels(table: Table, at: int, kind: str, no_signal: tuple[float, ...] | None, notes: list[str]) -> Float64Array:
-    """(rows,): levels, NaN where there is none."""
+def _levels(
+    table: Table, at: int, kind: str, no_signal: tuple[float, ...] | None, notes: list[str]
+) -> tuple[Float64Array, str]:
+    """(rows,): levels, NaN where there is none; and a doubt, see `Recording`."""
     header, unit = table.header[at], "dBm" if kind == "rsrp" else "dB"
     level = np.full(len(table.rows), math.nan)
     for i, (row, line) in enumerate(zip(table.rows, table.lines, strict=True)):
@@ -159,14 +166,18 @@ def _levels(table: Table, at: int, kind: str, no_signal: tuple[float, ...] | Non
     known = no_signal if no_signal is not None else ZERO_LIKE if kind == "rsrp" else ()
     for value in known:
         if count := int((level == value).sum()):
-            notes.append(f"{value:g} in {count} rows of {header!r} means no signal" + ("" if no_signal else
-                         f": it is no RSRP (--no-signal none refuses it), the first is row {_line(table, level == value)}"))  # fmt: skip
+            why = "" if no_signal else f", since it is no RSRP; the first is row {_line(table, level == value)}"
+            notes.append(f"{value:g} in {count} rows of {header!r} means no signal{why}")
         silent |= level == value
-    if kind == "rsrp":
-        silent |= level <= NO_SIGNAL_DBM
+    if kind == "rsrp" and (deaf := level < LOWEST_DBM).any():
+        notes.append(
+            f"{int(deaf.sum())} levels below {LOWEST_DBM:g} dBm mean no signal, the first is {level[deaf][0]:g} in row "
+            f"{_line(table, deaf)}"
+        )
+        silent |= deaf
     level[silent] = math.nan
     _check_range(table, header, level, kind)
-    _check_common(table, header, level, kind, no_signal, notes)
+    doubt = _common(table, header, level, kind, no_signal, notes)
     share = float(np.isnan(level).mean())
     if share == 1.0:
         raise InputError(f"the column {header!r} has no level in any row.")
@@ -175,7 +186,7 @@ def _levels(table: Table, at: int, kind: str, no_signal: tuple[float, ...] | Non
         f"{kind.upper()} from {header!r}: {heard.min():g} to {heard.max():g} {unit}, no signal in {share:.1%} of "
         f"{len(level)} rows ({missing} without a value)"
     )
-    return level
+    return level, doubt
 
 
 def _line(table: Table, where: NDArray[np.bool_]) -> int:
@@ -190,26 +201,27 @@ def _check_range(table: Table, header: str, level: Float64Array, kind: str) -> N
     value, count = level[wrong][0], int((level == level[wrong][0]).sum())
     what = "RSRP in dBm" if kind == "rsrp" else "SNR in dB"
     raise InputError(
-        f"row {_line(table, wrong)}, column {header!r}: {value:g} is no {what}, which is between {low:g} and {high:g}; "
-        f"{count} of {len(level)} rows have it. If it means no signal, say so (--no-signal {value:g}); if it is another "
-        "quantity, name the right column (--level)."
+        f"row {_line(table, wrong)}, column {header!r}: {value:g} is no {what}, which is between {low:g} and "
+        f"{high:g}; {count} of {len(level)} rows have it. If it means no signal, say so (--no-signal {value:g}); if it "
+        "is another quantity, name the right column (--level)."
     )
 
 
-def _check_common(
+def _common(
     table: Table, header: str, level: Float64Array, kind: str, no_signal: tuple[float, ...] | None, notes: list[str]
-) -> None:
-    """One value in many rows: for an SNR of 0 or -1 an error, because it may mean no signal; else a note."""
+) -> str:
+    """One value in many rows: for an SNR of 0 or -1 a doubt, because it may mean no signal; else a note."""
     values, counts = np.unique(level[~np.isnan(level)], return_counts=True)
     if not len(values) or (share := counts.max() / len(level)) <= COMMON_SHARE:
-        return
+        return ""
     value = float(values[counts.argmax()])
     if kind == "snr" and no_signal is None and value in ZERO_LIKE:
-        raise InputError(
+        return (
             f"row {_line(table, level == value)}, column {header!r}: {value:g} is in {share:.0%} of the rows. Say "
             f"whether it means no signal (--no-signal {value:g}) or is a level (--no-signal none)."
         )
     notes.append(f"{value:g} is in {share:.0%} of the rows of {header!r}: is it a level, or a value that means none?")
+    return ""
 
 
 def _runs(table: Table, moments: times.Times, notes: list[str]) -> NDArray[np.intp]:
@@ -241,10 +253,13 @@ def _gaps(found: Recording) -> list[str]:
     span = sum(float(np.ptp(found.time_s[found.run == run])) for run in range(int(found.run[-1]) + 1))
     start = ""
     if found.epoch:
-        start = (
-            f" from {datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=float(found.time_s[0])):%Y-%m-%d %H:%M:%S}"
-        )
-    told = f"{len(found.time_s)} samples in {int(found.run[-1]) + 1} runs over {span:.6g} s{start}, most {step:.6g} s apart"
-    told += f", {len(gaps)} gaps of more than {LONG_GAP_STEPS * step:.6g} s" if len(gaps) else ", no long gaps"
-    return [told + (f" (the longest {gaps.max():.6g} s)" if len(gaps) else "")
-            + (f"; {repeats} rows repeat the time of the row before" if repeats else "")]  # fmt: skip
+        began = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=float(found.time_s[0]))
+        start = f" from {began:%Y-%m-%d %H:%M:%S}"
+    runs = int(found.run[-1]) + 1
+    told = f"{len(found.time_s)} samples in {runs} run{'s' if runs > 1 else ''} over {span:.6g} s{start}"
+    told += f", most {step:.6g} s apart"
+    if len(gaps):
+        told += f", {len(gaps)} gaps of more than {LONG_GAP_STEPS * step:.6g} s (the longest {gaps.max():.6g} s)"
+    else:
+        told += ", no long gaps"
+    return [told + (f"; {repeats} rows repeat the time of the row before" if repeats else "")]
