@@ -143,7 +143,7 @@ def pyrosm_extract() -> Path:
 
 def _pbf(file: Path, notes: Notes) -> list[_Outline]:
     pyrosm = library("pyrosm")
-    with tempfile.TemporaryDirectory() as folder, untrusted.blaming("", CityError, library="pyrosm"):
+    with tempfile.TemporaryDirectory() as folder, untrusted.blaming(file, CityError, library="pyrosm"):
         if not file.name.endswith(".pbf"):  # pyrosm asks for small letters
             file = Path(shutil.copyfile(file, Path(folder, "map.osm.pbf")))
         frame = pyrosm.OSM(str(file)).get_buildings()

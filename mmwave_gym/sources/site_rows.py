@@ -214,4 +214,4 @@ def _points(geometry: Any, where: str, notes: Notes) -> Iterator[tuple[float, fl
             else:
                 yield east, north
     else:
-        notes.count("feature", "that is no point", where)
+        notes.count("feature", "without a point", where)

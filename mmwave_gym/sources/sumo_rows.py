@@ -87,7 +87,7 @@ def _parquet(file: Path, take: Callable[[Seen], None]) -> None:
     parquet = library("pyarrow.parquet", "reading .parquet")
     with (
         untrusted.open_regular(file) as stream,
-        untrusted.blaming("", CityError, library="pyarrow"),
+        untrusted.blaming(file, CityError, library="pyarrow"),
         parquet.ParquetFile(stream) as table,
     ):
         names = table.schema_arrow.names
