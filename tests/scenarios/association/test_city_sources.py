@@ -221,7 +221,7 @@ def test_playing_in_a_city_needs_none_of_its_builders_libraries():
     code = (
         "import sys, gymnasium, mmwave_gym\n"
         f"gymnasium.make('MmwaveAssociation-v0', city={str(file)!r}, duration_s=20.0, settle_s=5.0).reset(seed=0)\n"
-        "print({'pandas', 'shapely', 'pyproj', 'pyrosm', 'partridge', 'matplotlib'} & set(sys.modules))"
+        "print({'pandas', 'shapely', 'pyproj', 'pyrosm', 'pyarrow', 'matplotlib'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
