@@ -100,12 +100,16 @@ def _depth(raw: bytes) -> int:
     return int(np.cumsum(opens - closes, dtype=np.int64).max(initial=0))
 
 
-def csv_rows(text: str, delimiter: str = ",", *, limit: int = MAX_ROWS) -> Iterator[tuple[int, list[str]]]:
+def csv_rows(
+    text: str, delimiter: str = ",", *, limit: int = MAX_ROWS, skip_spaces: bool = False
+) -> Iterator[tuple[int, list[str]]]:
     """The rows of a CSV text with the number of their line, the header first (line 1). Empty lines are left out.
+
+    skip_spaces: blanks after a delimiter belong to no field, also before a quote.
 
     InputError, with the line, for what is no table, for fields of more than 128 KiB and for more than `limit` rows.
     """
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=skip_spaces)
     count = 0
     try:
         for values in reader:
