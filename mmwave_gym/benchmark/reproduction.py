@@ -28,8 +28,9 @@ import numpy as np
 from mmwave_gym.benchmark.leaderboard.rows import Run, read_rows
 from mmwave_gym.benchmark.runs import Job, header, run_all
 from mmwave_gym.benchmark.statistics import Sample
-from mmwave_gym.core import files, rooms
+from mmwave_gym.core import files, rooms, untrusted
 from mmwave_gym.core.checks import unknown
+from mmwave_gym.core.errors import InputError
 from mmwave_gym.core.types import Float64Array
 from mmwave_gym.version import __version__
 
@@ -174,7 +175,7 @@ def reproduce(
     for what in missing:
         _write(paths[what], {"version": __version__, "rows": analyses[what]()})
         on_done(what)
-    tables = {what: json.loads(path.read_text())["rows"] for what, path in paths.items()}
+    tables = {what: _table(path) for what, path in paths.items()}
     runs = [run for run in read_rows(rows_dir) if _run_key(run) in wanted]
     for run in runs:
         if run.failed or run.skipped:
@@ -205,6 +206,16 @@ def _run_key(run: Run) -> tuple[Any, ...]:
     return run.task["name"], run.task["hash"], run.header["package_version"], agent["name"], agent["training_seed"]
 
 
+def _table(path: Path) -> Table:
+    """The rows of a finished analysis. InputError where the file is none."""
+    with untrusted.blaming(path):
+        found = untrusted.json_value(untrusted.read_bytes(path))
+        rows = found.get("rows") if isinstance(found, dict) else None
+        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+            raise InputError("it is not the table of an analysis: delete it, and it is made again.")
+        return rows
+
+
 def _write(path: Path, value: Any) -> None:
     """JSON."""
     files.write(path, json.dumps(value, indent=1, default=_plain) + "\n")
@@ -229,7 +240,10 @@ def _time_taken(path: Path, done: int, wanted: int, seconds: tuple[float, float]
         path.unlink(missing_ok=True)
     if not path.exists():
         return "This run was interrupted, so its time says nothing."
-    told = json.loads(path.read_text())
+    with untrusted.blaming(path):
+        told = untrusted.json_value(untrusted.read_bytes(path))
+        if not isinstance(told, dict) or not {"minutes", "processor_minutes", "workers", "machine"} <= told.keys():
+            raise InputError("it is not the time that a run took: delete it.")
     return (
         f"It took {told['minutes']} minutes with {told['workers']} worker{'s' if told['workers'] > 1 else ''} on "
         f"{told['machine']} shared with other work, and {told['processor_minutes']} minutes of processor time."

@@ -107,6 +107,8 @@ def _resample(fields: dict[str, Any], step_s: float) -> None:
         raise ChannelError("only rows over time can be resampled: the file needs time_s.")
     time_s = time_s.astype(np.float64)
     steps = np.diff(time_s)
+    if np.ndim(fields["rsrp_dbm"]) < 2:
+        return
     if not np.isfinite(time_s).all() or not (steps > 0).all() or len(time_s) != len(fields["rsrp_dbm"]):
         return  # told by the checks of a link matrix
     at = grid(time_s, step_s)

@@ -256,7 +256,7 @@ def test_files_that_are_none_are_refused(tmp_path):
     (tmp_path / "text.npz").write_text(GOOD_CSV)
     with pytest.raises(ChannelError, match=r"not an \.npz file"):
         read_channel(tmp_path / "text.npz")
-    (tmp_path / "latin.csv").write_bytes(b"\xff\xfe")
+    (tmp_path / "latin.csv").write_bytes(b"\xef\xbb\xbf\xff")
     with pytest.raises(ChannelError, match="not UTF-8"):
         read_channel(tmp_path / "latin.csv")
 

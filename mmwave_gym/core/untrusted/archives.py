@@ -12,6 +12,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from tokenize import TokenError  # NumPy reads headers of Python 2 with it
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -140,7 +141,16 @@ def _load_npy(data: bytes, name: str) -> np.ndarray[Any, Any]:
         return array
     except InputError:
         raise
-    except (ValueError, SyntaxError, TypeError, OverflowError, MemoryError, EOFError, RecursionError) as error:
+    except (
+        ValueError,
+        SyntaxError,
+        TypeError,
+        OverflowError,
+        MemoryError,
+        EOFError,
+        RecursionError,
+        TokenError,
+    ) as error:
         raise InputError(f"{name} is not a NumPy array, or it is damaged: {error}.") from None
 
 

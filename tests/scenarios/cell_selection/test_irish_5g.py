@@ -130,7 +130,7 @@ def test_few_runs_have_jeffreys_intervals(tmp_path: Path) -> None:
         ("time_s,level\n0,1\n", "row 1: no column for snr with values in it; it may be called snr, snr_db"),
         ("SNR\n1\n", "row 1: no column for time"),
         ("time_s,SNR\n0,1\nnoon,2\n", "row 3, column 'time_s': a number is needed, as in the rows before, got 'noon'"),
-        ("time_s,SNR\n0,1\n1e200,2\n", "row 3, column 'time_s': 1e200 ns is no time"),
+        ("time_s,SNR\n0,1\n1e200,2\n", "row 3, column 'time_s': 1e200 s is no time"),
         ("time_s,SNR\nnoon,1\n", "row 2, column 'time_s': the time must be a number, ISO 8601, or like"),
         ("time_s,SNR\n0,1\n1,good\n", "row 3, column 'SNR': a level in dB is needed, got 'good'"),
         ("time_s,SNR\n0,1\n1,inf\n", "row 3, column 'SNR': a level must be finite"),
