@@ -250,7 +250,6 @@ def _cities(folder: Path) -> Iterator[Reader]:
         timetable,
         (m.members(m.table()), m.members(m.bytes_of), m.bytes_of),
         _feed_columns,
-        share=0.1,
     )
 
 

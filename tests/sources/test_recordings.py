@@ -212,6 +212,18 @@ def test_tables(tmp_path: Path, text: str, words: str) -> None:
     assert words in found.describe()
 
 
+def test_cut_rows_are_left_out_and_counted(tmp_path: Path) -> None:
+    rows = [f"{i},-80\n" for i in range(40)]
+    last = read(written(tmp_path, "time,rsrp\n" + "".join(rows[:3]) + "3"))
+    assert len(last.level) == 3
+    assert "1 rows of another length left out: row 5: 1 fields where the header has 2" in last.describe()
+    rows[7] = "7\n"
+    assert "left out: row 9: 1 fields" in told(written(tmp_path, "time,rsrp\n" + "".join(rows)))
+    rows[8:12] = ["8\n", "9\n", "10\n", "11\n"]
+    with pytest.raises(RecordingError, match=r"row 9: 1 fields where the header has 2.*--sep"):
+        read(written(tmp_path, "time,rsrp\n" + "".join(rows)))
+
+
 @pytest.mark.parametrize("encoding", ["utf-16", "latin-1"])
 def test_encodings(tmp_path: Path, encoding: str) -> None:
     path = tmp_path / "run.csv"

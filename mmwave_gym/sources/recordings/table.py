@@ -12,6 +12,8 @@ from mmwave_gym.sources.recordings.options import MISSING, NAMES
 
 SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar", "space": "space"}
 MAX_ROWS = 2_000_000
+MOST_UNEVEN = 0.05
+"""Of the rows: ours."""
 _SPACES = re.compile(r"[ \t]+")
 _UNIT = re.compile(r"\s*[\[(]\s*([^\])]*?)\s*[\])]\s*$")
 
@@ -56,7 +58,7 @@ def read(data: bytes, separator: str | None) -> Table:
     if encoding == "latin-1":
         notes.append("the text is neither UTF-8 nor UTF-16 and was read as Latin-1")
     rows, lines, header = [], [], []
-    repeated, uneven = 0, collections.Counter[int]()
+    repeated = 0
     for line, values in _split(text, mark):
         line += skipped
         fields = [value.strip() for value in values]
@@ -69,7 +71,6 @@ def read(data: bytes, separator: str | None) -> Table:
         else:
             rows.append(fields)
             lines.append(line)
-            uneven[len(fields)] += 1
             if len(rows) > MAX_ROWS:
                 raise InputError(f"row {line}: it has more than {MAX_ROWS:,} rows.")
     if not rows:
@@ -95,24 +96,31 @@ def _split(text: str, mark: str) -> list[tuple[int, list[str]]]:
 
 
 def _even(header: list[str], rows: list[list[str]], lines: list[int]) -> list[str]:
-    """Make rows and header equally long where only empty fields at the end are too many; what was done.
+    """Make rows and header equally long; what was done.
 
-    Raises InputError for a row with other columns: its values would stand under wrong names.
+    Empty fields at the end may be too many. Other rows of another length are left out, because their values would stand
+    under wrong names. Raises InputError where these are more than `MOST_UNEVEN` of all.
     """
     width, notes, trailing = len(header), [], 0
     while width and not header[width - 1]:
         width -= 1
     del header[width:]
-    for fields, line in zip(rows, lines, strict=True):
+    uneven = []
+    for at, fields in enumerate(rows):
         extra = len(fields) - width
         if extra > 0 and not any(fields[width:]):
             del fields[width:]
             trailing += 1
         elif extra:
-            raise InputError(
-                f"row {line}: {len(fields)} fields where the header has {width}: is another separator needed (--sep), "
-                "or is the row cut?"
-            )
+            uneven.append(at)
+    if uneven:
+        first = f"row {lines[uneven[0]]}: {len(rows[uneven[0]])} fields where the header has {width}"
+        cut = uneven == [len(rows) - 1] and len(rows) > 2  # the logger was stopped while it wrote
+        if len(uneven) > MOST_UNEVEN * len(rows) and not cut:
+            raise InputError(f"{first}: is another separator needed (--sep), or is the row cut?")
+        notes.append(f"{len(uneven)} rows of another length left out: {first}")
+        for at in reversed(uneven):
+            del rows[at], lines[at]
     if trailing:
         notes.append(f"{trailing} rows end in an empty field more than the header, which was left out")
     twice = [name for name, count in collections.Counter(header).items() if count > 1]
