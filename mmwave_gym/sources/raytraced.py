@@ -36,9 +36,7 @@ JUMP_STEPS = 3.0
 
 
 def open_named(folder: Path, name: str) -> LinkMatrix:
-    """ "sf_columbus_28ghz": a file of the data folder, without its ending; or the path of one's own."""
-    if Path(name).suffix.lower() == ".npz" and Path(name).is_file():
-        return read(name)
+    """ "sf_columbus_28ghz": a file of the data folder, without its ending."""
     if not re.fullmatch(r"\w[\w.-]*", name):
         raise ChannelError(f"raytraced:{name}: it must be raytraced:NAME as in raytraced:sf_columbus_28ghz.")
     file = folder / FOLDER / f"{name}.npz"
@@ -82,7 +80,7 @@ def read(
         noise_dbm = thermal_noise_dbm(bandwidth_hz, noise_figure_db=noise_figure_db)
         rsrp_dbm = gain_db + tx_power_dbm + antenna_gain_db
         rsrp_dbm[(gain_db <= NO_PATH_DB) | (rsrp_dbm < noise_dbm + lowest_snr_db)] = np.nan
-        kept, edges, note = _joined(rx_m[:, :2], ~np.isnan(rsrp_dbm).all(axis=1))
+        kept, edges, note = _joined(rx_m[:, :2], np.asarray(~np.isnan(rsrp_dbm).all(axis=1)))
         rsrp_dbm, rx_m = rsrp_dbm[kept], rx_m[kept]
         heard = ~np.isnan(rsrp_dbm).all(axis=0)
         return LinkMatrix(

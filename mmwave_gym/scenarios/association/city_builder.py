@@ -128,8 +128,8 @@ def build(
         names, bs_m, note = site_files.read(sites_file, projection, crs=crs, notes=notes)
     else:
         names, bs_m = site_files.placed(stops_m, knots, projection.size_m, spacing_m)
-        where = "along the ways" if names[0].startswith("way") else "at stops and corners"
-        note = f"{len(names)} sites placed {where}, at least {spacing_m:g} m apart."
+        placed_at = "along the ways" if names[0].startswith("way") else "at stops and corners"
+        note = f"{len(names)} sites placed {placed_at}, at least {spacing_m:g} m apart."
     outlines = _near([projection.metres(ring) for ring in town.outlines], projection.size_m) if town else []
     done = iter(range(1, len(bs_m) + 1))
     who, where, when_s, in_range_s = sight.visits(
