@@ -57,7 +57,9 @@ def read(data: bytes, separator: str | None) -> Table:
     notes = [f"{SEPARATORS.get(mark, repr(mark))} between fields, text in {encoding.upper().removesuffix('-SIG')}"]
     if encoding == "latin-1":
         notes.append("the text is neither UTF-8 nor UTF-16 and was read as Latin-1")
-    rows, lines, header = [], [], []
+    rows: list[list[str]] = []
+    lines: list[int] = []
+    header: list[str] = []
     repeated = 0
     for line, values in _split(text, mark):
         line += skipped
