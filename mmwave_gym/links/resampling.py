@@ -20,7 +20,7 @@ def grid(time_s: Float64Array, step_s: float) -> Float64Array:
     first, span = float(time_s.min()), float(np.ptp(time_s))
     if span / step_s > MAX_ROWS:
         raise ChannelError(f"{span:g} s in steps of {step_s:g} s are more than {MAX_ROWS:,} rows: take a longer step.")
-    return first + step_s * np.arange(math.floor(span / step_s + 1e-6) + 1)
+    return first + step_s * np.arange(math.floor(span / step_s + 1e-6) + 1, dtype=np.float64)
 
 
 def nearest(time_s: Float64Array, at_s: Float64Array, usual_step_s: float) -> NDArray[np.intp]:

@@ -212,6 +212,12 @@ def test_tables(tmp_path: Path, text: str, words: str) -> None:
     assert words in found.describe()
 
 
+def test_two_spaces_may_be_an_empty_field(tmp_path: Path) -> None:
+    found = read(written(tmp_path, "time cell snr rsrp\n0 7 3 -80 \n1  0 0 \n2   8   3  -81\n"))
+    assert found.cell.tolist() == ["7", "", "8"]
+    assert np.isnan(found.level).tolist() == [False, True, False]
+
+
 def test_cut_rows_are_left_out_and_counted(tmp_path: Path) -> None:
     rows = [f"{i},-80\n" for i in range(40)]
     last = read(written(tmp_path, "time,rsrp\n" + "".join(rows[:3]) + "3"))

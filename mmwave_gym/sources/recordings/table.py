@@ -57,7 +57,9 @@ def read(data: bytes, separator: str | None) -> Table:
     notes = [f"{SEPARATORS.get(mark, repr(mark))} between fields, text in {encoding.upper().removesuffix('-SIG')}"]
     if encoding == "latin-1":
         notes.append("the text is neither UTF-8 nor UTF-16 and was read as Latin-1")
-    rows, lines, header = [], [], []
+    rows: list[list[str]] = []
+    lines: list[int] = []
+    header: list[str] = []
     repeated = 0
     for line, values in _split(text, mark):
         line += skipped
@@ -90,9 +92,16 @@ def _separator_of(line: str) -> str:
 
 def _split(text: str, mark: str) -> list[tuple[int, list[str]]]:
     if mark == "space":
-        lines = enumerate(text.splitlines(), start=1)
-        return [(number, _SPACES.split(line.strip())) for number, line in lines if line.strip()]
+        lines = [(number, line.strip("\r\n")) for number, line in enumerate(text.splitlines(), start=1) if line.strip()]
+        width = len(_SPACES.split(lines[0][1].strip()))
+        return [(number, _spaced(line, width)) for number, line in lines]
     return list(untrusted.csv_rows(text, mark))
+
+
+def _spaced(line: str, width: int) -> list[str]:
+    """The fields between spaces: between single ones, so that two are an empty field, where that gives `width`."""
+    fields = line.rstrip().split(" ")
+    return fields if len(fields) == width else _SPACES.split(line.strip())
 
 
 def _even(header: list[str], rows: list[list[str]], lines: list[int]) -> list[str]:
