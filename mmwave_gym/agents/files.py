@@ -9,31 +9,18 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import zipfile
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mmwave_gym.agents.archives import load_archive
 from mmwave_gym.agents.networks import AnyNetwork, SetNetwork, choice_columns, mark_columns, read_network
-from mmwave_gym.agents.policy import (
-    Frames,
-    Policy,
-    PolicyMemory,
-    check_fits,
-    config_of,
-    field_metadata,
-    fields_of,
-    outputs_of,
-    training_of,
-)
-from mmwave_gym.agents.protocol import AgentError, RowRng, UnknownAgent
+from mmwave_gym.agents.policy import Policy, field_metadata, fields_of, outputs_of
+from mmwave_gym.agents.protocol import AgentError, UnknownAgent
 from mmwave_gym.agents.registry import policy_class
-from mmwave_gym.core import rooms
-from mmwave_gym.core.batch import View
+from mmwave_gym.core import rooms, untrusted
 from mmwave_gym.core.files import write
 from mmwave_gym.core.scenario import ObservationFields
 from mmwave_gym.core.types import Float32Array
@@ -42,7 +29,8 @@ from mmwave_gym.version import __version__
 FORMAT, SQUASHED_FORMAT = 1, 2
 """Versions of the files. It goes up when an old reader would misread a new file: 2 has squashed outputs."""
 
-_LARGEST_BYTES = 256 * 2**20  # of the unpacked arrays: a file from elsewhere must not fill the memory
+LARGEST_FIELD = 100_000  # numbers of a field, and choices: ours, of the largest city's sites 4,096
+LARGEST_STACK = 1_000
 
 
 def save_policy(path: str | Path, network: AnyNetwork, fields: ObservationFields, metadata: Mapping[str, Any]) -> Path:
@@ -93,7 +81,7 @@ def _check_columns(network: SetNetwork, fields: ObservationFields, frame_stack: 
         raise AgentError("the network's marks are not those of the field 'serving'.")
 
 
-def load_policy(path: str | Path) -> Policy | ArchivePolicy:
+def load_policy(path: str | Path) -> Any:
     """The agent saved in `path`: `.npz` with its `.json` beside it (either may be named), or an SB3 `.zip`.
 
     An archive may have a `.json` of the same name, as the training scripts write it: whether observations were
@@ -103,7 +91,8 @@ def load_policy(path: str | Path) -> Policy | ArchivePolicy:
     """
     path = Path(path)
     if path.suffix == ".zip":
-        return _load_archive(path)
+        side = path.with_suffix(".json")
+        return load_archive(path, _metadata(_bytes(side), str(side)) if side.exists() else {})
     if path.suffix not in (".npz", ".json"):
         raise AgentError(f"a policy is a .npz, .json or .zip file, got {path}.")
     weights = path.with_suffix(".npz")
@@ -115,8 +104,9 @@ def read_policy(weights: bytes, metadata_text: bytes, name: str, kind: type[Poli
 
     kind: the class of agent, by default the one that the metadata ask for.
     """
-    metadata = _metadata(metadata_text, name)
-    _complete(metadata, name)
+    described = str(Path(name).with_suffix(".json"))
+    metadata = _metadata(metadata_text, described)
+    _complete(metadata, described)
     sha256 = hashlib.sha256(weights).hexdigest()
     if metadata.get("sha256") != sha256:
         raise AgentError(
@@ -130,7 +120,7 @@ def read_policy(weights: bytes, metadata_text: bytes, name: str, kind: type[Poli
         return (kind or kind_of(metadata))(network, metadata)
     except AgentError as error:
         raise AgentError(f"{name}: {error}") from None
-    except (KeyError, TypeError, ValueError, IndexError) as error:
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, ArithmeticError, MemoryError) as error:
         raise AgentError(f"{name} and its .json do not fit together: {type(error).__name__} {error}.") from error
 
 
@@ -144,27 +134,24 @@ def kind_of(metadata: Mapping[str, Any]) -> type[Policy]:
 
 
 def _bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
+    if not path.exists():
         other = path.with_suffix(".json" if path.suffix == ".npz" else ".npz").name
-        raise UnknownAgent(f"there is no file {path}; a policy is two files, {path.name} and {other}.") from None
-    except OSError as error:
-        raise AgentError(f"cannot read {path}: {error.strerror}.") from error
+        raise UnknownAgent(f"there is no file {path}; a policy is two files, {path.name} and {other}.")
+    with untrusted.blaming(path, AgentError):
+        return untrusted.read_bytes(path)
 
 
 def _metadata(text: bytes, name: str) -> dict[str, Any]:
-    try:
-        metadata = json.loads(text)
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise AgentError(f"the .json of {name} is not JSON: {error}.") from None
-    if not isinstance(metadata, dict):
-        raise AgentError(f"the .json of {name} must hold an object, got {type(metadata).__name__}.")
+    """The object in a policy's .json, whose file is `name`. Raises AgentError where it is none or of another format."""
+    with untrusted.blaming(name, AgentError):
+        metadata = untrusted.json_value(text)
+        if not isinstance(metadata, dict):
+            raise AgentError(f"{name} must hold an object, got {type(metadata).__name__}.")
     if metadata.get("format") not in (FORMAT, SQUASHED_FORMAT):
         raise AgentError(
             f"{name} has format {metadata.get('format')!r}, this version of mmwave-gym reads {FORMAT} and "
             f"{SQUASHED_FORMAT}: "
-            "train it again or install the version named in its .json."
+            "train it again or install the version named in it."
         )
     return metadata
 
@@ -174,121 +161,40 @@ _NEEDED = ("env_id", "kwargs", "algorithm", "action", "output", "normalised", "f
 
 def _complete(metadata: Mapping[str, Any], name: Any) -> None:
     if missing := [key for key in _NEEDED if key not in metadata]:
-        raise AgentError(f"the .json of {name} lacks {', '.join(missing)}.")
+        raise AgentError(f"{name} lacks {', '.join(missing)}.")
+    _check_numbers(metadata, name)
+
+
+def _check_numbers(metadata: Mapping[str, Any], name: Any) -> None:
+    """What arrays are made of later: counts that are whole, small numbers, and fields that are lists of them."""
+    whole = {"frame_stack": (metadata["frame_stack"], LARGEST_STACK)}
+    fields, action = metadata["fields"], metadata["action"]
+    if not isinstance(fields, list | tuple) or not fields:
+        raise AgentError(f"{name}: fields must be a list, got {str(fields)[:100]!r}.")
+    for field in fields:
+        if not isinstance(field, list | tuple) or not 4 <= len(field) <= 6 or not isinstance(field[0], str):
+            raise AgentError(f"{name}: a field is [name, size, low, high, …], got {str(field)[:100]!r}.")
+        whole[f"the size of the field {field[0][:50]!r}"] = (field[1], LARGEST_FIELD)
+        if not all(isinstance(bound, int | float) and abs(bound) < 1e300 for bound in field[2:4]):
+            raise AgentError(f"{name}: the bounds of the field {field[0][:50]!r} must be numbers, got {field[2:4]}.")
+    if not isinstance(action, dict) or action.get("kind") not in ("discrete", "multidiscrete", "box"):
+        raise AgentError(
+            f"{name}: action must have a kind (discrete, multidiscrete or box), got {str(action)[:100]!r}."
+        )
+    if action["kind"] == "discrete":
+        whole["the action's n"] = (action.get("n"), LARGEST_FIELD)
+    for what in ("network", "kwargs"):
+        if not isinstance(metadata[what], dict):
+            raise AgentError(f"{name}: {what} must be an object, got {str(metadata[what])[:100]!r}.")
+    for what, (value, most) in whole.items():
+        if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
+            raise AgentError(f"{name}: {what} must be a whole number from 1 to {most:,}, got {str(value)[:50]}.")
 
 
 def _arrays(weights: bytes, name: str) -> dict[str, Float32Array]:
-    try:
-        with zipfile.ZipFile(io.BytesIO(weights)) as archive:
-            size = sum(info.file_size for info in archive.infolist())
-        if size > _LARGEST_BYTES:
-            raise AgentError(f"{name} would unpack to {size / 2**20:.0f} MiB; at most 256 MiB are read.")
-        with np.load(io.BytesIO(weights), allow_pickle=False) as file:
-            arrays = {key: file[key] for key in file.files}
-    except (zipfile.BadZipFile, ValueError, OSError, EOFError, zlib.error) as error:
-        if isinstance(error, AgentError):
-            raise
-        raise AgentError(f"{name} is not a readable .npz file: {error}.") from None
+    with untrusted.blaming(name, AgentError):
+        arrays = untrusted.load_npz(weights)
     for key, array in arrays.items():
         if array.dtype != np.float32 or not np.isfinite(array).all():
             raise AgentError(f"{name}: {key} must be finite float32 numbers, its dtype is {array.dtype}.")
     return arrays
-
-
-_ARCHIVES: tuple[tuple[str, str, str], ...] = (  # (a key in the archive's data, module, class), first match wins
-    ("target_entropy", "stable_baselines3", "SAC"),
-    ("policy_delay", "stable_baselines3", "TD3"),
-    ("exploration_rate", "stable_baselines3", "DQN"),
-    ("clip_range", "stable_baselines3", "PPO"),
-    ("vf_coef", "stable_baselines3", "A2C"),
-)
-
-
-def _load_archive(path: Path) -> ArchivePolicy:
-    raw = _bytes_of_archive(path)
-    try:
-        with zipfile.ZipFile(path) as archive:
-            data = json.loads(archive.read("data"))
-    except (zipfile.BadZipFile, KeyError, ValueError, zlib.error, OSError):
-        raise AgentError(f"{path} is not a Stable-Baselines3 archive, or it is damaged.") from None
-    module, algorithm = next(((m, a) for key, m, a in _ARCHIVES if key in data), ("", ""))
-    if "sb3_contrib" in str(data.get("policy_class")) or "maskable" in str(data.get("policy_class")).lower():
-        recurrent = "recurrent" in str(data.get("policy_class")).lower()
-        module, algorithm = "sb3_contrib", "RecurrentPPO" if recurrent else "MaskablePPO"
-    if not algorithm:
-        raise AgentError(f"{path} holds an algorithm that is not known here: export its network with save_policy.")
-    try:
-        loader = getattr(__import__(module), algorithm)
-    except ImportError:
-        raise AgentError(f"{path} needs Stable-Baselines3: pip install 'mmwave-gym[train]'.") from None
-    metadata: dict[str, Any] = {"algorithm": algorithm, "normalised": False, "frame_stack": 1}
-    side = path.with_suffix(".json")
-    if side.exists():
-        metadata |= _metadata(_bytes(side), str(path))
-    try:
-        model = loader.load(path, device="cpu")
-    except Exception as error:  # unpickling may raise anything
-        raise AgentError(f"{path} cannot be loaded as {algorithm}: {type(error).__name__} {error}.") from error
-    return ArchivePolicy(model, metadata, hashlib.sha256(raw).hexdigest())
-
-
-def _bytes_of_archive(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        raise UnknownAgent(f"there is no file {path}.") from None
-    except OSError as error:
-        raise AgentError(f"cannot read {path}: {error.strerror}.") from error
-
-
-class ArchivePolicy:
-    """An agent made of a Stable-Baselines3 model; see `load_policy` on why an archive must be trusted."""
-
-    access = "local"
-    kind = "learned"
-
-    def __init__(self, model: Any, metadata: Mapping[str, Any], sha256: str):
-        self.model = model
-        self.metadata = dict(metadata)
-        self.label = str(metadata.get("label") or metadata["algorithm"])
-        self.weights_sha256 = sha256
-        self.config = config_of(metadata)
-        self.training = training_of(metadata)
-
-    def begin(self, view: View, rng: RowRng) -> PolicyMemory:
-        """Fresh memory for `view.num_rows` rows. Raises AgentError where the model reads other observations."""
-        if self.metadata.get("fields"):
-            check_fits(self.metadata, view)
-        expected = (view.fields.size * int(self.metadata["frame_stack"]),)
-        if tuple(self.model.observation_space.shape) != expected:
-            raise AgentError(
-                f"this archive reads observations of shape {self.model.observation_space.shape}, here they are "
-                f"{expected}: another environment, or frames stacked in training without a .json that says so."
-            )
-        return PolicyMemory(np.zeros((view.num_rows, *expected), np.float32), rng, view)
-
-    def predict(
-        self,
-        observation: NDArray[Any],
-        state: Any = None,
-        episode_start: NDArray[np.bool_] | None = None,
-        deterministic: bool = True,
-    ) -> tuple[NDArray[Any], Any]:
-        """Actions (rows, …) of the model for observations (rows, features) in their units, and the new memory.
-
-        episode_start: (rows,), see `Agent.predict`. Raises AgentError where `begin` is needed and was not called, or
-        observations have another number of features or rows.
-        """
-        if state is None and "fields" not in self.metadata:
-            raise AgentError("begin(view, rng) must be called first: what is observed is unknown.")
-        fields = fields_of(self.metadata) if "fields" in self.metadata else state.view.fields
-        frames = Frames(fields, bool(self.metadata["normalised"]), int(self.metadata["frame_stack"]))
-        memory = frames.remember(np.asarray(observation), state, episode_start)
-        keywords: dict[str, Any] = {}
-        mask = None if memory.view is None else memory.view.action_mask()
-        if mask is not None and "Maskable" in type(self.model).__name__:
-            keywords["action_masks"] = mask
-        if hasattr(self.model.policy, "lstm_actor"):
-            keywords["state"], keywords["episode_start"] = memory.recurrent, episode_start
-        action, memory.recurrent = self.model.predict(memory.frames, deterministic=deterministic, **keywords)
-        return action, memory

@@ -8,10 +8,12 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from mmwave_gym.core.errors import InputError
+
 _BLOCK = 512
 
 
-class AgentError(ValueError):
+class AgentError(InputError):
     """An agent that cannot be found, loaded or used; the text says which, why and what to do."""
 
 

@@ -30,8 +30,9 @@ from mmwave_gym.benchmark.leaderboard.rows import Run, read_rows
 from mmwave_gym.benchmark.playing import play_all
 from mmwave_gym.benchmark.runs import Job, header
 from mmwave_gym.benchmark.statistics import Sample
-from mmwave_gym.core import files, rooms
+from mmwave_gym.core import files, rooms, untrusted
 from mmwave_gym.core.checks import unknown
+from mmwave_gym.core.errors import InputError
 from mmwave_gym.core.types import Float64Array
 from mmwave_gym.version import __version__
 
@@ -180,19 +181,19 @@ def reproduce(
     on_plan(len(waiting) + len(missing))
     elsewhere_s = 0.0
 
-    def told(what: str, done: Done) -> None:
+    def tell(what: str, done: Done) -> None:
         nonlocal elsewhere_s
         elsewhere_s += done.processor_s if done.where else 0.0
         on_done(what, done)
 
-    play_all(waiting, rows_dir, where, lambda job, done: told(f"{job.task.name} {job.spec}", done))
+    play_all(waiting, rows_dir, where, lambda job, done: tell(f"{job.task.name} {job.spec}", done))
 
     def keep(analysis: Any, done: Done) -> None:
         files.write(paths[analysis.label], done.result)
-        told(analysis.label, done)
+        tell(analysis.label, done)
 
     where([Analysis(name, what, quick) for what in missing], on_done=keep)
-    tables = {what: json.loads(path.read_text())["rows"] for what, path in paths.items()}
+    tables = {what: _table(path) for what, path in paths.items()}
     runs = [run for run in read_rows(rows_dir) if _run_key(run) in wanted]
     for run in runs:
         if run.failed or run.skipped:
@@ -248,6 +249,16 @@ def _run_key(run: Run) -> tuple[Any, ...]:
     return run.task["name"], run.task["hash"], run.header["package_version"], agent["name"], agent["training_seed"]
 
 
+def _table(path: Path) -> Table:
+    """The rows of a finished analysis. InputError where the file is none."""
+    with untrusted.blaming(path):
+        found = untrusted.json_value(untrusted.read_bytes(path))
+        rows = found.get("rows") if isinstance(found, dict) else None
+        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+            raise InputError("it is not the table of an analysis: delete it, and it is made again.")
+        return rows
+
+
 def _json(value: Any) -> str:
     return json.dumps(value, indent=1, default=files.plain) + "\n"
 
@@ -265,7 +276,10 @@ def _time_taken(path: Path, done: int, wanted: int, seconds: tuple[float, float]
         path.unlink(missing_ok=True)
     if not path.exists():
         return "This run was interrupted, so its time says nothing."
-    told = json.loads(path.read_text())
+    with untrusted.blaming(path):
+        told = untrusted.json_value(untrusted.read_bytes(path))
+        if not isinstance(told, dict) or not {"minutes", "processor_minutes", "workers", "machine"} <= told.keys():
+            raise InputError("it is not the time that a run took: delete it.")
     return (
         f"It took {told['minutes']} minutes on {told['machine']} shared with other work, and "
         f"{told['processor_minutes']} minutes of processor time."

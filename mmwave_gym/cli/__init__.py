@@ -14,6 +14,7 @@ import typer
 
 from mmwave_gym.cli.channel import channel
 from mmwave_gym.cli.evaluate import evaluate
+from mmwave_gym.cli.import_ import import_
 from mmwave_gym.cli.leaderboard import leaderboard
 from mmwave_gym.cli.list import list_
 from mmwave_gym.cli.new import new
@@ -40,12 +41,13 @@ def add_command(to: typer.Typer, name: str, function: Any) -> None:
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 app.command("list")(list_)
+app.command("import")(import_)
 for verb in (evaluate, leaderboard, reproduce, render, page, channel, ship):
     app.command()(verb)
 app.command(context_settings=FORWARD)(train)
 app.command(context_settings=FORWARD)(tune)
 app.add_typer(new, name="new")
-ours = {"list", "new", *(c.callback.__name__ for c in app.registered_commands if c.callback)}
+ours = {"list", "import", "new", *(c.callback.__name__ for c in app.registered_commands if c.callback)}
 for room in rooms.rooms().values():
     for name, reference in room.commands.items():
         try:

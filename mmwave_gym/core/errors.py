@@ -20,7 +20,7 @@ EXTRAS = {
     **dict.fromkeys(("numba", "sklearn"), "baselines"),
     **dict.fromkeys(("jinja2", "PIL"), "report"),
     **dict.fromkeys(("pygame", "matplotlib"), "render"),
-    **dict.fromkeys(("partridge", "pandas", "pyrosm", "pyproj", "shapely"), "real"),
+    **dict.fromkeys(("pandas", "pyarrow", "pyrosm", "pyproj", "shapely"), "real"),
     "ray": "ray",
 }
 """Module -> the extra that brings it."""

@@ -173,7 +173,8 @@ def _times(value: Any, rows: int) -> Float64Array:
         row = int(odd.argmax()) + 1
         raise ChannelError(
             f"time_s must have equal steps: most are {np.median(steps):g} s, from row {row} to row {row + 1} "
-            f"it is {steps[row - 1]:g} s. Resample the recording first; where it has a gap, write rows of NaN."
+            f"it is {steps[row - 1]:g} s. Resample it (mmwave-gym channel FILE --resample {np.median(steps):.3g}); "
+            "where it has a gap, write rows of NaN."
         )
     return times
 

@@ -14,44 +14,112 @@ import csv
 import dataclasses
 import io
 import os
-import zipfile
-import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from mmwave_gym.core import untrusted
 from mmwave_gym.core.checks import unknown
 from mmwave_gym.core.errors import ChannelError
 from mmwave_gym.core.files import write
 from mmwave_gym.links.matrix import TEXTS, LinkMatrix
+from mmwave_gym.links.resampling import grid, nearest
 from mmwave_gym.radio.units import noise_dbm as thermal_noise_dbm
 
 __all__ = ["ChannelError", "LinkMatrix", "read_channel", "write_channel"]
 
 VERSION = 1
-MAX_FILE_BYTES = 256 * 2**20  # of a file, and of everything in it unpacked: 20 million values and their frame
-MAX_MEMBERS = 64
 FIELDS = tuple(field.name for field in dataclasses.fields(LinkMatrix))
 CSV_NUMBERS = ("noise_dbm", "bandwidth_hz", "noise_figure_db", "carrier_hz")
 CSV_COLUMNS = ("time_s", "x_m", "y_m")
 CELL_SUFFIX = "_dbm"
+HIGHEST_LEVEL_DBM = -20.0
+"""SS-RSRP is reported up to -31 dBm (3GPP TS 38.133 table 10.1.6.1-1); 0 is what loggers write for none."""
 
 
-def read_channel(path: str | os.PathLike[str], *, noise_dbm: float | None = None) -> LinkMatrix:
-    """The link matrix in an .npz or .csv file; `noise_dbm` is for a file that does not tell its noise.
+def is_channel(path: str | os.PathLike[str]) -> bool:
+    """Has this file the form of a channel file: .npz, or a .csv whose header ends in columns `<cell>_dbm`?
 
-    Raises ChannelError, which begins with the file's name, for everything that can be wrong with it.
+    A table of another kind is a recording of one cell at a time. Raises ChannelError where it cannot be read.
     """
     file = Path(path)
-    try:
+    if file.suffix.lower() != ".csv":
+        return file.suffix.lower() == ".npz"
+    with untrusted.blaming(file, ChannelError):
+        lines = untrusted.decode(untrusted.read_bytes(file)).splitlines()
+    header = next((line for line in lines if line.strip() and not line.startswith("#")), "")
+    names = [name.strip().strip('"') for name in header.split(",")]
+    remarks = any(line.startswith("#") and ":" in line for line in lines[:20])
+    told = {"time_s", "x_m"} & set(names) and any(name.endswith(CELL_SUFFIX) for name in names)
+    return remarks or (bool(told) and not {"cell", "run"} & set(names))
+
+
+def read_channel(
+    path: str | os.PathLike[str],
+    *,
+    noise_dbm: float | None = None,
+    resample_s: float | None = None,
+    not_heard_dbm: Sequence[float] = (),
+) -> LinkMatrix:
+    """The link matrix in an .npz or .csv file; `noise_dbm` is for a file that does not tell its noise.
+
+    resample_s: rows over time are brought to equal steps, each the nearest sample's. not_heard_dbm: levels that mean
+    "not heard". Raises ChannelError, which begins with the file's name, for everything that can be wrong with it.
+    """
+    file = Path(path)
+    with untrusted.blaming(file, ChannelError):
         if file.suffix.lower() not in (".npz", ".csv"):
             raise ChannelError(f"a channel file ends in .npz or .csv, this one in {file.suffix or 'nothing'!r}.")
-        data = read_bytes(file)
+        data = untrusted.read_bytes(file)
         fields = _npz_fields(data) if file.suffix.lower() == ".npz" else _csv_fields(data)
+        _silence(fields, not_heard_dbm)
+        if resample_s is not None:
+            _resample(fields, resample_s)
         return LinkMatrix(**_with_noise(fields, noise_dbm))
-    except (ChannelError, csv.Error) as error:
-        raise ChannelError(f"{file}: {error}") from None
+
+
+def _silence(fields: dict[str, Any], not_heard_dbm: Sequence[float]) -> None:
+    """Make NaN of levels that mean "not heard", and refuse those that no receiver can have seen."""
+    rsrp = fields["rsrp_dbm"]
+    if rsrp.dtype.kind not in "fiu" or rsrp.ndim < 2:
+        return  # told by the checks of a link matrix
+    rsrp = np.array(rsrp, np.float64)
+    rsrp[np.isin(rsrp, np.asarray(not_heard_dbm, np.float64))] = np.nan
+    wrong = rsrp > HIGHEST_LEVEL_DBM
+    if wrong.any() and (rsrp < HIGHEST_LEVEL_DBM).any():  # all of one kind: another unit, told by the checks
+        row, cell = np.argwhere(wrong)[0, :2].tolist()
+        value, cells = float(rsrp[wrong][0]), fields.get("cells", ())
+        name = cells[cell] if cell < len(cells) else str(cell)
+        raise ChannelError(
+            f"row {row + 1}, cell {name!r}: {value:g} is no received power in dBm, which is below "
+            f"{HIGHEST_LEVEL_DBM:g}; {int((rsrp == value).sum())} values are {value:g}. If it means not heard, say so "
+            f"(--no-signal {value:g}), or leave the field empty."
+        )
+    fields["rsrp_dbm"] = rsrp
+
+
+def _resample(fields: dict[str, Any], step_s: float) -> None:
+    """Bring rows over time to equal steps."""
+    time_s = np.asarray(fields.get("time_s"))
+    if "time_s" not in fields or time_s.ndim != 1 or time_s.dtype.kind not in "fiu" or len(time_s) < 2:
+        raise ChannelError("only rows over time can be resampled: the file needs time_s.")
+    time_s = time_s.astype(np.float64)
+    steps = np.diff(time_s)
+    if np.ndim(fields["rsrp_dbm"]) < 2:
+        return
+    if not np.isfinite(time_s).all() or not (steps > 0).all() or len(time_s) != len(fields["rsrp_dbm"]):
+        return  # told by the checks of a link matrix
+    at = grid(time_s, step_s)
+    pick = nearest(time_s, at, float(np.median(steps)))
+    there = pick >= 0
+    rsrp = np.full((len(at), *fields["rsrp_dbm"].shape[1:]), np.nan)
+    rsrp[there] = fields["rsrp_dbm"][pick[there]]
+    fields["rsrp_dbm"], fields["time_s"] = rsrp, at
+    if "position_m" in fields:
+        place = np.asarray(fields["position_m"], np.float64)
+        fields["position_m"] = np.stack([np.interp(at, time_s, place[:, axis]) for axis in (0, 1)], axis=1)
 
 
 def write_channel(path: str | os.PathLike[str], matrix: LinkMatrix) -> None:
@@ -77,57 +145,8 @@ def write_channel(path: str | os.PathLike[str], matrix: LinkMatrix) -> None:
         raise ChannelError(f"{file}: it cannot be written: {error.strerror}.") from None
 
 
-def read_bytes(file: Path) -> bytes:
-    """A file's content; ChannelError if it is missing, unreadable or too large."""
-    try:
-        with file.open("rb") as stream:
-            data = stream.read(MAX_FILE_BYTES + 1)
-    except FileNotFoundError:
-        raise ChannelError("there is no such file.") from None
-    except OSError as error:
-        raise ChannelError(f"it cannot be read: {error.strerror}.") from None
-    if len(data) > MAX_FILE_BYTES:
-        raise ChannelError(f"it has more than {MAX_FILE_BYTES // 2**20} MiB.")
-    return data
-
-
-def load_npz(data: bytes) -> dict[str, np.ndarray[Any, Any]]:
-    """The arrays of an .npz file from a stranger: no pickles, no more memory than their headers admit to."""
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            members = archive.infolist()
-            if len(members) > MAX_MEMBERS or sum(m.file_size for m in members) > MAX_FILE_BYTES:
-                raise ChannelError(f"unpacked it has more than {MAX_FILE_BYTES // 2**20} MiB or {MAX_MEMBERS} arrays.")
-            return {m.filename.removesuffix(".npy"): _load_npy(archive.read(m), m.filename) for m in members}
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, NotImplementedError) as error:
-        raise ChannelError(f"it is not an .npz file, or it is damaged: {error}.") from None
-
-
-def _load_npy(data: bytes, name: str) -> np.ndarray[Any, Any]:
-    stream = io.BytesIO(data)
-    try:
-        version = np.lib.format.read_magic(stream)
-        read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, _, dtype = read_header(stream)
-        if dtype.hasobject:
-            raise ChannelError(
-                f"{name} holds pickled Python objects, which are never loaded: "
-                "save plain numbers, and text as a NumPy array of strings."
-            )
-        # A header may promise any shape; NumPy would allocate it before it looks at the data.
-        if int(np.prod([int(n) for n in shape], dtype=object)) * dtype.itemsize != len(data) - stream.tell():
-            raise ChannelError(f"{name} is damaged: its header says {shape} of {dtype}.")
-        stream.seek(0)
-        array: np.ndarray[Any, Any] = np.lib.format.read_array(stream, allow_pickle=False)
-        return array
-    except ChannelError:
-        raise
-    except (ValueError, SyntaxError, TypeError, OverflowError, MemoryError, EOFError) as error:
-        raise ChannelError(f"{name} is not a NumPy array, or it is damaged: {error}.") from None
-
-
 def _npz_fields(data: bytes) -> dict[str, Any]:
-    arrays = load_npz(data)
+    arrays = untrusted.load_npz(data)
     known = (*FIELDS, "version", "bandwidth_hz", "noise_figure_db")
     for name in arrays:
         _check_known(name, known)
@@ -150,13 +169,7 @@ def _npz_fields(data: bytes) -> dict[str, Any]:
 
 
 def _csv_fields(data: bytes) -> dict[str, Any]:
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ChannelError(f"it is not UTF-8 text: byte {error.start} is no part of a character.") from None
-    if "\0" in text:
-        raise ChannelError("it is not a text file: it holds a zero byte.")
-    lines = text.splitlines()
+    lines = untrusted.decode(data).splitlines()
     start = next((i for i, line in enumerate(lines) if line.strip() and not line.startswith("#")), len(lines))
     fields = _csv_comments(lines[:start])
     if start == len(lines):

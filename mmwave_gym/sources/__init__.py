@@ -17,10 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmwave_gym.core.errors import ChannelError
-from mmwave_gym.links.files import read_channel, write_channel
+from mmwave_gym.core.notes import Notes
+from mmwave_gym.links.files import is_channel, read_channel, write_channel
 from mmwave_gym.links.matrix import LinkMatrix
 from mmwave_gym.links.regions import within
-from mmwave_gym.sources import mssn, raytraced, sites
+from mmwave_gym.sources import mssn, raytraced, recordings, sites
+from mmwave_gym.sources.recordings import Options
 
 SCHEMES: dict[str, Callable[[Path, str], LinkMatrix]] = {"mssn": mssn.open_named, "raytraced": raytraced.open_named}
 """Prefix of a source -> reader(data folder, name)."""
@@ -28,6 +30,8 @@ SCHEMES: dict[str, Callable[[Path, str], LinkMatrix]] = {"mssn": mssn.open_named
 
 def open_channel(channel: str | os.PathLike[str] | LinkMatrix) -> LinkMatrix:
     """A link matrix, as it is, from an .npz or .csv file, or from a source "scheme:name" in the MMWAVE_DATA folder.
+
+    An .npz file with `gain_db` is read as what a ray tracer gives.
 
     "#north" behind it means that region of it, see `links.regions`. Raises ChannelError, a ValueError, that names the
     file or the source and what is wrong.
@@ -52,17 +56,35 @@ def open_channel(channel: str | os.PathLike[str] | LinkMatrix) -> LinkMatrix:
         return SCHEMES[scheme](data_folder(text), name)
     if colon and len(scheme) > 1 and not Path(text).exists():  # one letter is a drive of Windows
         raise ChannelError(f"{text}: there is no such file, and the known sources are {_schemes()}.")
-    return read_channel(text)
+    return raytraced.read(text) if raytraced.is_traced(text) else read_channel(text)
 
 
-def convert(source: str | os.PathLike[str], out: str | os.PathLike[str]) -> str:
+def convert(
+    source: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    *,
+    options: Options | None = None,
+    resample_s: float | None = None,
+    noise_dbm: float | None = None,
+) -> str:
     """Write the link matrix of `source` (see `open_channel`) to the .npz or .csv file `out`; returns its description.
 
-    Raises ChannelError where the source is wrong or the file cannot be written.
+    A table without the columns of a channel file is read as a recording, with `options`. resample_s: to equal steps of
+    time. noise_dbm: of a file that does not tell it. Raises ChannelError where the source is wrong or the file cannot
+    be written, RecordingError for a recording.
     """
-    matrix = open_channel(source)
+    text, told = os.fspath(source), ""
+    if Path(text).is_file() and not is_channel(text):
+        recording = recordings.read(text, options)
+        told = recording.describe() + "\n"
+        matrix = recordings.to_links(recording, resample_s=resample_s, noise_dbm=noise_dbm)
+    elif Path(text).is_file() and not raytraced.is_traced(text):
+        not_heard_dbm = (options.no_signal if options else None) or ()
+        matrix = read_channel(text, noise_dbm=noise_dbm, resample_s=resample_s, not_heard_dbm=not_heard_dbm)
+    else:
+        matrix = open_channel(source)
     write_channel(out, matrix)
-    return f"{os.fspath(out)}\n{matrix.describe()}"
+    return f"{told}{os.fspath(out)}\n{matrix.describe()}"
 
 
 def data_folder(wanted: str, page: str = "docs/channel_files.md") -> Path:
@@ -83,12 +105,15 @@ def _schemes() -> str:
     return ", ".join(f"{scheme}:…" for scheme in SCHEMES)
 
 
-def open_sites(layout: str | os.PathLike[str]) -> tuple[tuple[str, ...], NDArray[np.floating[Any]], str]:
-    """Names, places (S, 2) in metres and a note of a .csv or .geojson file of sites, or of a known "sites:name".
+def open_sites(
+    layout: str | os.PathLike[str], *, crs: str | None = None, notes: Notes | None = None
+) -> tuple[tuple[str, ...], NDArray[np.floating[Any]], str]:
+    """Names, places (S, 2) in metres and a note of a file of sites, or of a known "sites:name".
 
-    Raises CityError, a ValueError, that names the file or the source and what is wrong.
+    `crs`: of a file's numbers, where they are not degrees; `notes` hears what is left out. Raises CityError, a
+    ValueError, that names the file or the source and what is wrong.
     """
     text = os.fspath(layout)
     if text.startswith("sites:"):
         return sites.read_named(text, lambda: data_folder(text, "docs/environments/power_allocation.md"))
-    return sites.read_alone(text)
+    return sites.read_alone(text, crs=crs, notes=notes)

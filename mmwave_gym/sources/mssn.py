@@ -19,12 +19,10 @@ What becomes of it, each choice ours unless it says otherwise:
 from __future__ import annotations
 
 import csv
-import gzip
 import io
 import math
 import os
 import re
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -34,12 +32,13 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from mmwave_gym.core import untrusted
 from mmwave_gym.core.errors import ChannelError
-from mmwave_gym.links.files import MAX_FILE_BYTES, read_bytes
 from mmwave_gym.links.matrix import LinkMatrix
 from mmwave_gym.radio.units import noise_dbm
 
-FOLDER = "mssn_5g_rss_grid"
+FOLDERS = ("mssn_5g_rss_grid", "dataset/grid", "INFOCOM23-5GMeas/dataset/grid")
+"""Where the files may lie in the data folder: by themselves, as a clone of the repository, or in one."""
 PERCENTILES = (0, 10, 25, 50, 75, 90, 100)
 COLUMNS = ("grid_lat", "grid_lon", "freq", "cid", "rat", "sample", *(f"rsrp_{q}" for q in PERCENTILES))
 SQUARE_DEG = 0.0005
@@ -58,19 +57,31 @@ class _Reading(NamedTuple):
 
 
 def open_named(folder: Path, name: str) -> LinkMatrix:
-    """ "V-R10/2071667" in the data folder: region and NR-ARFCN; "V-R10" is all 28 GHz carriers of the region."""
-    match = re.fullmatch(r"([A-Z]-R\d+)(?:/(\d+))?", name)
+    """ "V-R10/2071667" in the data folder: region and NR-ARFCN; "V-R10" is all 28 GHz carriers of the region.
+
+    The folder may also be a clone of the repository, or hold one. It has some regions twice, measured until December
+    2021 and until January 2022: the later is taken, or that of "T-R12@20211226".
+    """
+    match = re.fullmatch(r"([A-Z]-R\d+)(?:@(\d{8}))?(?:/(\d+))?", name)
     if match is None:
-        raise ChannelError(f"mssn:{name}: it must be mssn:REGION/CARRIER as in mssn:V-R10/2071667.")
-    region, carrier = match.groups()
-    files = sorted((folder / FOLDER).glob(f"{region}_rss_cell_*.csv*"))
-    if len(files) != 1:
-        there = sorted({f.name.split("_")[0] for f in (folder / FOLDER).glob("*_rss_cell_*.csv*")})
         raise ChannelError(
-            f"mssn:{name}: {len(files)} files {region}_rss_cell_*.csv in {folder / FOLDER}, one is needed; regions "
-            f"found there: {', '.join(there) or 'none'}."
+            f"mssn:{name}: it must be mssn:REGION/CARRIER as in mssn:V-R10/2071667, or mssn:REGION@DATE/CARRIER."
         )
-    return read(files[0], None if carrier is None else int(carrier))
+    region, until, carrier = match.groups()
+    place = next((folder / part for part in FOLDERS if (folder / part).is_dir()), folder / FOLDERS[0])
+    found: dict[str, dict[str, Path]] = {}  # region -> last day -> file
+    for file in sorted(place.glob("*_rss_cell_*.csv*"), reverse=True):  # so that .csv takes the place of .csv.gz
+        if named := re.fullmatch(r"([A-Z]-R\d+)_rss_cell_(?:\d{8}_(\d{8}))?.*\.csv(?:\.gz)?", file.name):
+            found.setdefault(named[1], {})[named[2] or ""] = file
+    files = found.get(region, {})
+    if not files:
+        raise ChannelError(
+            f"mssn:{name}: there is no file {region}_rss_cell_*.csv in {place}; regions found there: "
+            f"{', '.join(sorted(found)) or 'none'}."
+        )
+    if until is not None and until not in files:
+        raise ChannelError(f"mssn:{name}: {place} has {region} until {', '.join(sorted(files))}, not until {until}.")
+    return read(files[until or max(files)], None if carrier is None else int(carrier))
 
 
 def read(path: str | os.PathLike[str], carrier: int | None = 2_071_667, *, min_samples: int = 1) -> LinkMatrix:
@@ -81,27 +92,13 @@ def read(path: str | os.PathLike[str], carrier: int | None = 2_071_667, *, min_s
     file, row (the header is row 1) and column.
     """
     file = Path(path)
-    try:
+    with untrusted.blaming(file, ChannelError):
         readings = list(_readings(_text(file), carrier, min_samples))
         return _matrix(readings, file.name, carrier, min_samples)
-    except ChannelError as error:
-        raise ChannelError(f"{file}: {error}") from None
 
 
 def _text(file: Path) -> str:
-    data = read_bytes(file)
-    if data[:2] == b"\x1f\x8b":
-        try:
-            with gzip.open(io.BytesIO(data)) as stream:
-                data = stream.read(MAX_FILE_BYTES + 1)
-        except (OSError, EOFError, zlib.error) as error:
-            raise ChannelError(f"the gzip file is damaged: {error}.") from None
-        if len(data) > MAX_FILE_BYTES:
-            raise ChannelError(f"unpacked it has more than {MAX_FILE_BYTES // 2**20} MiB.")
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise ChannelError(f"it is not UTF-8 text: byte {error.start} is no part of a character.") from None
+    return untrusted.decode(untrusted.gunzip(untrusted.read_bytes(file)), only_utf8=True)
 
 
 def _readings(text: str, carrier: int | None, min_samples: int) -> Iterator[_Reading]:

@@ -1,8 +1,9 @@
-"""Ray-traced routes: `gain_db[point, site]` along a route, as Sionna RT and its like give it.
+"""Ray-traced routes and maps: `gain_db[point, site]`, as Sionna RT and its like give it.
 
 An .npz file with `gain_db` (points, sites), `rx` (points, 2 or 3) and `tx` (sites, 2 or 3) in metres; `lon` and `lat`
-(sites,) may be there too. Points follow each other along the route, on which UEs walk to and fro. RSRP here is the
-received power over the whole band: transmit power + antenna gain + path gain.
+(sites,) may be there too. Points of a route follow each other, and UEs walk it to and fro. Points of a map, which lie
+on a grid or jump, are joined with their neighbours; where no site is heard is inside of a building or out of reach,
+and nobody walks there. RSRP here is the received power over the whole band: transmit power + antenna gain + path gain.
 
 The radio is ours: 30 dBm (the handover paper's), 100 MHz (one 5G carrier), a UE noise figure of 10 dB, 20 dB of
 antenna gain over the isotropic ray tracer (an array of 100 elements). A site is not heard where the tracer found no
@@ -18,15 +19,20 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
+from mmwave_gym.core import untrusted
 from mmwave_gym.core.errors import ChannelError
-from mmwave_gym.links.files import load_npz, read_bytes
+from mmwave_gym.links.checks import neighbours
 from mmwave_gym.links.matrix import LinkMatrix
 from mmwave_gym.radio.units import noise_dbm as thermal_noise_dbm
 
 FOLDER = "derived_examples"
 CARRIER_HZ = 28e9
 NO_PATH_DB = -200.0
+JUMP_STEPS = 3.0
+"""A step of so many median ones is no step along a route: ours."""
 
 
 def open_named(folder: Path, name: str) -> LinkMatrix:
@@ -40,6 +46,19 @@ def open_named(folder: Path, name: str) -> LinkMatrix:
     return read(file)
 
 
+def is_traced(path: str | os.PathLike[str]) -> bool:
+    """Is this an .npz file with `gain_db`, as ray tracers give it? Raises ChannelError where it cannot be read."""
+    file = Path(path)
+    if file.suffix.lower() != ".npz" or not file.is_file():
+        return False
+    with (
+        untrusted.blaming(file, ChannelError),
+        untrusted.open_regular(file) as stream,
+        untrusted.checked_zip(stream) as archive,
+    ):
+        return "gain_db.npy" in archive.namelist()
+
+
 def read(
     path: str | os.PathLike[str],
     *,
@@ -51,8 +70,8 @@ def read(
 ) -> LinkMatrix:
     """A ray-traced route as a link matrix of places. Raises ChannelError with file, array and index."""
     file = Path(path)
-    try:
-        arrays = load_npz(read_bytes(file))
+    with untrusted.blaming(file, ChannelError):
+        arrays = untrusted.load_npz(untrusted.read_bytes(file))
         gain_db = _array(arrays, "gain_db", (None, None))
         points, sites = gain_db.shape
         rx_m = _array(arrays, "rx", (points, None))
@@ -61,24 +80,56 @@ def read(
         noise_dbm = thermal_noise_dbm(bandwidth_hz, noise_figure_db=noise_figure_db)
         rsrp_dbm = gain_db + tx_power_dbm + antenna_gain_db
         rsrp_dbm[(gain_db <= NO_PATH_DB) | (rsrp_dbm < noise_dbm + lowest_snr_db)] = np.nan
+        kept, edges, note = _joined(rx_m[:, :2], np.asarray(~np.isnan(rsrp_dbm).all(axis=1)))
+        rsrp_dbm, rx_m = rsrp_dbm[kept], rx_m[kept]
         heard = ~np.isnan(rsrp_dbm).all(axis=0)
         return LinkMatrix(
             rsrp_dbm=rsrp_dbm[:, heard],
             noise_dbm=noise_dbm,
             cells=tuple(f"site {i}" for i in np.flatnonzero(heard)),
             position_m=rx_m[:, :2],
-            edges=np.stack((np.arange(points - 1), np.arange(1, points)), axis=1),
+            edges=edges,
             site_m=tx_m[heard, :2],
             carrier_hz=CARRIER_HZ,
-            source=f"ray-traced route {file.name}",
+            source=f"ray-traced {'map' if note else 'route'} {file.name}",
             notes=(
                 f"{tx_power_dbm:g} dBm, antenna gain {antenna_gain_db:g} dB, {bandwidth_hz / 1e6:g} MHz, noise figure "
                 f"{noise_figure_db:g} dB, heard from {lowest_snr_db:g} dB SNR: this package's choice. "
-                f"{int((~heard).sum())} of {sites} sites are heard nowhere and left out."
+                f"{int((~heard).sum())} of {sites} sites are heard nowhere and left out.{note}"
             ),
         )
-    except ChannelError as error:
-        raise ChannelError(f"{file}: {error}") from None
+
+
+def _joined(rx_m: NDArray[np.float64], heard: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp], str]:
+    """Points (kept,) of a route or a map (points, 2), the pairs (edges, 2) of them that are joined, and a note.
+
+    heard: (points,), whether any site is.
+    """
+    points = len(rx_m)
+    if not _is_map(rx_m):
+        return np.arange(points), np.stack((np.arange(points - 1), np.arange(1, points)), axis=1), ""
+    kept = np.flatnonzero(heard)
+    if len(kept) < 2:
+        raise ChannelError(f"gain_db: a site is heard at {len(kept)} of {points} points; a walk needs at least 2.")
+    edges = neighbours(rx_m[kept])
+    graph = coo_array((np.ones(len(edges)), edges.T), shape=(len(kept), len(kept)))
+    _, part = connected_components(graph, directed=False)
+    largest = part == np.bincount(part).argmax()
+    number = largest.cumsum() - 1
+    edges = number[edges[largest[edges[:, 0]]]]
+    note = f" It is a map: {int(largest.sum())} of {points} points hear a site and hang together by their neighbours."
+    return kept[largest], edges, note
+
+
+def _is_map(rx_m: NDArray[np.float64]) -> bool:
+    """Points (points, 2) on a grid of at least 3 by 3, or that jump, are no route."""
+    if len(rx_m) < 3 or not np.isfinite(rx_m).all():
+        return False
+    step_m = np.hypot(*np.diff(rx_m, axis=0).T)
+    if (step_m > JUMP_STEPS * np.median(step_m)).any():
+        return True
+    columns, rows = (len(np.unique(np.round(axis_m, 2))) for axis_m in rx_m.T)
+    return min(columns, rows) >= 3 and columns * rows <= 2 * len(rx_m)
 
 
 def _array(arrays: dict[str, Any], name: str, shape: tuple[int | None, ...]) -> NDArray[np.float64]:

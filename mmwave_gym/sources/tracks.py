@@ -58,7 +58,6 @@ class Tracks:
     source: str = ""
     attribution: str = ""
     licence: str = ""
-    notes: str = ""
 
 
 class Projection:
@@ -132,7 +131,7 @@ def knots_on_map(
         place = np.stack([np.interp(knots * knot_s, time_s, way[:, axis]) for axis in (0, 1)], axis=1)
         for piece, (begin, until) in enumerate(_inside(place, low, high)):
             present_s = (knots[0] + np.array((begin, until))) * knot_s
-            if present_s[1] - present_s[0] < SHORTEST_PIECE_S:
+            if present_s[1] - present_s[0] < min(SHORTEST_PIECE_S, 0.5 * span_s):
                 continue
             a, b = math.floor(begin), math.ceil(until)
             names.append(track.name if piece == 0 else f"{track.name} #{piece + 1}")

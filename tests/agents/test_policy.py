@@ -223,7 +223,7 @@ def test_truncated_and_foreign_weights(saved, tmp_path):
     import hashlib
 
     rewrite(saved, sha256=hashlib.sha256(saved.read_bytes()).hexdigest())
-    with pytest.raises(AgentError, match=r"not a readable \.npz"):
+    with pytest.raises(AgentError, match=r"not an \.npz file|pickled"):
         load_policy(saved)
 
 
@@ -232,7 +232,7 @@ def test_pickled_arrays_are_refused(saved):
 
     np.savez(saved, **{"0.w": np.array([{"a": 1}], dtype=object)})
     rewrite(saved, sha256=hashlib.sha256(saved.read_bytes()).hexdigest())
-    with pytest.raises(AgentError, match=r"not a readable \.npz"):
+    with pytest.raises(AgentError, match=r"not an \.npz file|pickled"):
         load_policy(saved)
 
 
@@ -242,10 +242,13 @@ def test_pickled_arrays_are_refused(saved):
         ({"format": 99}, "format 99"),
         ({"frame_stack": 2}, "24 long"),
         ({"action": {"kind": "discrete", "n": 7}}, "gives 6 numbers"),
+        ({"frame_stack": 10**9}, r"policy\.json: frame_stack must be a whole number"),
+        ({"fields": [["x", 10**12, 0, 1]]}, "the size of the field 'x'"),
+        ({"action": "up"}, "action must have a kind"),
         ({"network": {"sizes": [12, 8, 8, 6], "activation": "tanh", "skip": True}}, "do not fit together"),
         ({"network": {"sizes": [12, 8, 6], "activation": "tanh", "skip": False}}, "must take 8 numbers"),
         ({"network": {"sizes": [12, 8, 6], "activation": "sine", "skip": True}}, "activation"),
-        ({"fields": "nonsense"}, "do not fit together"),
+        ({"fields": "nonsense"}, r"policy\.json: fields must be a list"),
     ],
 )
 def test_a_description_that_does_not_fit(saved, changes, said):
@@ -273,7 +276,7 @@ def test_another_environment(saved):
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root reads everything")
 def test_unreadable_files(saved):
     saved.chmod(0)
-    with pytest.raises(AgentError, match="cannot read"):
+    with pytest.raises(AgentError, match="cannot be read"):
         load_policy(saved)
 
 
@@ -302,3 +305,52 @@ def test_an_archive_without_description_takes_raw_observations(tmp_path):
     assert np.array_equal(policy.predict(observation, state)[0], model.predict(observation, deterministic=True)[0])
     with pytest.raises(AgentError, match="another environment, or frames stacked"):
         begun(policy, num_cells=4)
+
+
+@pytest.mark.parametrize("name", ["vecnormalize.pkl", "own/vecnormalize.pkl", "own_vecnormalize.pkl"])
+def test_statistics_beside_an_archive_normalise_its_observations(tmp_path, name):
+    pytest.importorskip("stable_baselines3")
+    from stable_baselines3 import PPO
+    from stable_baselines3.common.vec_env import VecNormalize
+
+    from mmwave_gym.api.sb3 import make_sb3_vec_env
+
+    venv = VecNormalize(make_sb3_vec_env(ENV, 2, 0, normalise=False, **WORLD))
+    model = PPO("MlpPolicy", venv, n_steps=8, batch_size=16, policy_kwargs={"net_arch": [8]}, seed=0)
+    model.learn(16)
+    model.save(tmp_path / "own.zip")
+    bare = load_policy(tmp_path / "own.zip").weights_sha256
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    venv.save(str(tmp_path / name))
+    policy = load_policy(tmp_path / "own.zip")
+    assert policy.weights_sha256 != bare
+    _, seen, memory = begun(policy)
+    action, _ = policy.predict(seen, memory)
+    assert action.tolist() == model.predict(venv.normalize_obs(seen), deterministic=True)[0].tolist()
+
+
+def test_statistics_that_are_none(tmp_path):
+    import pickle
+
+    from mmwave_gym.agents.archives import read_statistics
+
+    file = tmp_path / "vecnormalize.pkl"
+    for content, said in ((b"no pickle", "cannot read it"), (pickle.dumps(os.getcwd), "no part of"),
+                          (pickle.dumps({}), "it holds a dict")):  # fmt: skip
+        file.write_bytes(content)
+        with pytest.raises(AgentError, match=said) as error:
+            read_statistics(file)
+        assert str(error.value).startswith(str(file))
+
+
+def test_an_archive_that_unpacks_to_a_gigabyte(tmp_path):
+    import zipfile
+
+    with (
+        zipfile.ZipFile(tmp_path / "big.zip", "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
+        archive.open("data", "w") as file,
+    ):
+        for _ in range(300):
+            file.write(bytes(2**20))
+    with pytest.raises(AgentError, match=r"big\.zip: .* more than 256 MiB"):
+        load_policy(tmp_path / "big.zip")

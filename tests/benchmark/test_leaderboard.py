@@ -172,7 +172,9 @@ def test_former_failure_is_dropped_and_its_episodes_kept(tmp_path):
         ({"reward": float("inf")}, "JSON"),
         ({"reward": None}, "finite number"),
         ({"episode": 0}, "twice"),
-        ({"episode": -1}, "non-negative"),
+        ({"episode": -1}, "integer 'episode' from 0"),
+        ({"episode": 10**30}, "integer 'episode' from 0"),
+        ({"reward": 1e308}, "finite number up to"),
     ],
 )
 def test_a_bad_row_is_refused_with_the_whole_batch(tmp_path, row, message):
@@ -246,7 +248,7 @@ def test_damage_in_the_middle_is_named_by_file_and_line(tmp_path):
     path = save(tmp_path, "a3", [1, 2, 3])
     lines = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(b"".join([*lines[:2], b"{broken\n", *lines[3:]]))
-    with pytest.raises(RowsError, match=r"a3\.jsonl, line 3 is not JSON"):
+    with pytest.raises(RowsError, match=r"a3\.jsonl, line 3: it is not JSON"):
         read_rows(tmp_path)
     path.write_bytes(b"".join([*lines, lines[1]]))
     with pytest.raises(RowsError, match="line 5: episode 0 is there twice"):

@@ -211,9 +211,9 @@ def test_a_wrong_trace_is_refused(tmp_path, changes, message):
 
 
 def test_sources_are_found_in_the_data_folder(tmp_path, monkeypatch):
-    (tmp_path / mssn.FOLDER).mkdir()
+    (tmp_path / mssn.FOLDERS[0]).mkdir()
     (tmp_path / raytraced.FOLDER).mkdir()
-    rss_file(tmp_path / mssn.FOLDER)
+    rss_file(tmp_path / mssn.FOLDERS[0])
     trace(tmp_path / raytraced.FOLDER)
     monkeypatch.setenv("MMWAVE_DATA", str(tmp_path))
     assert open_channel("mssn:V-R1/2071667").num_cells == 2
@@ -222,7 +222,7 @@ def test_sources_are_found_in_the_data_folder(tmp_path, monkeypatch):
     assert read_channel(tmp_path / "out.npz") == open_channel("raytraced:trace")
     assert gym.make("MmwaveHandover-v0", channel="mssn:V-R1/2071667").action_space.n == 2
     for name, message in (
-        ("mssn:V-R2/2071667", "0 files V-R2_rss_cell.*found there: V-R1"),
+        ("mssn:V-R2/2071667", "no file V-R2_rss_cell.*found there: V-R1"),
         ("mssn:../V-R1", "must be mssn:REGION/CARRIER"),
         ("raytraced:none", "found: trace"),
         ("raytraced:../trace", "must be raytraced:NAME"),
@@ -244,7 +244,7 @@ def test_without_a_data_folder_the_error_says_what_to_do(tmp_path, monkeypatch):
 
 
 def test_the_chicago_streets_are_the_ones_that_were_measured():
-    folder = data_folder() / mssn.FOLDER
+    folder = data_folder() / mssn.FOLDERS[0]
     (file,) = folder.glob("V-R10_rss_cell_*.csv.gz")
     matrix = mssn.read(file, 2_071_667)
     assert "115 of 167 squares, 30 cells; 16 cells are heard only in the rest" in matrix.notes
@@ -276,6 +276,6 @@ def test_every_real_source_is_a_world(name, tmp_path):
 
 
 def test_swapped_coordinates_in_the_grid_cell_set_files_are_noticed():
-    (file,) = (data_folder() / mssn.FOLDER).glob("V-R10_grid_cell_set_*.csv.gz")
+    (file,) = (data_folder() / mssn.FOLDERS[0]).glob("V-R10_grid_cell_set_*.csv.gz")
     with pytest.raises(ChannelError, match="looks like a grid_cell_set file"):
         mssn.read(file)

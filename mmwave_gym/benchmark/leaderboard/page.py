@@ -29,6 +29,7 @@ from mmwave_gym.benchmark.leaderboard.tables import (
 )
 from mmwave_gym.benchmark.statistics import Interval
 from mmwave_gym.core.files import write as write_file
+from mmwave_gym.core.shown import visible
 
 GROUPS = {
     "local": ("Local", "sees what the environment shows to one agent"),
@@ -78,6 +79,7 @@ def html(leaderboard: Leaderboard) -> str:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
         autoescape=True,
+        finalize=lambda value: visible(value) if type(value) is str else value,  # markup is of another type
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import math
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -20,7 +19,9 @@ from typing import IO, Any
 from urllib.parse import quote
 
 from mmwave_gym.benchmark.leaderboard.keys import differing
+from mmwave_gym.core import untrusted
 from mmwave_gym.core.access import ACCESS_LEVELS
+from mmwave_gym.core.errors import InputError
 from mmwave_gym.core.files import replacing
 
 try:
@@ -34,8 +35,13 @@ _REQUIRED = {
     "agent": ("name", "training_seed", "access"),
 }
 
+_TEXTS = {"task": ("name", "hash", "env_id", "primary"), "agent": ("name",)}
+_LONGEST = 4000  # characters of a name: ours
+_LARGEST = 1e100  # of a metric: its square and the sum over all episodes are finite
+_LARGEST_WHOLE = 2**53
 
-class RowsError(ValueError):
+
+class RowsError(InputError):
     """A row file or directory that cannot be used; the message says what is wrong and what to do."""
 
 
@@ -123,10 +129,8 @@ def _read_directory(directory: Path) -> list[Run]:
     runs = []
     seen: dict[tuple[Any, ...], Path] = {}
     for path in sorted(directory.rglob("*.jsonl")):
-        try:
-            content = path.read_bytes()
-        except OSError as error:
-            raise RowsError(f"{path} cannot be read: {error.strerror}.") from error
+        with untrusted.blaming(path, RowsError):
+            content = untrusted.read_bytes(path)
         run = parse(content, path)
         if run is None:
             continue  # killed before the header was on disk: holds nothing
@@ -147,7 +151,7 @@ def parse(content: bytes, path: Path) -> Run | None:
     tail = lines.pop()
     try:
         # A proper prefix of a JSON object is never JSON: a tail that parses is a whole line without its end.
-        json.loads(tail)
+        untrusted.json_value(tail)
         lines.append(tail)
     except ValueError:
         if not lines and not (tail.startswith(b'{"format"') or b'{"format"'.startswith(tail)):
@@ -174,9 +178,9 @@ def parse(content: bytes, path: Path) -> Run | None:
 
 def _object(line: bytes, path: Path, number: int) -> dict[str, Any]:
     try:
-        value = json.loads(line)
+        value = untrusted.json_value(line)
     except ValueError as error:
-        raise RowsError(f"{path}, line {number} is not JSON ({error}): delete the file and evaluate again.") from None
+        raise RowsError(f"{path}, line {number}: {error} Delete the file and evaluate again.") from None
     if not isinstance(value, dict):
         raise RowsError(f"{path}, line {number} must be an object, got {type(value).__name__}.")
     return value
@@ -193,6 +197,15 @@ def _check_header(header: Mapping[str, Any], path: Path) -> None:
         missing = [n for n in names if not isinstance(value, dict) or n not in value]
         if missing:
             raise RowsError(f"{path}: the header's {part} lacks {', '.join(missing)}.")
+    for part, names in _TEXTS.items():
+        for name in names:
+            if not isinstance(text := header[part][name], str) or not text or len(text) > _LONGEST:
+                raise RowsError(f"{path}: the header's {part}.{name} must be a text, got {str(text)[:50]!r}.")
+    if not isinstance(config := header["agent"].get("config", {}), dict | None):
+        raise RowsError(f"{path}: the header's agent.config must be an object, got {str(config)[:50]!r}.")
+    seed = header["agent"]["training_seed"]
+    if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int) or abs(seed) > _LARGEST_WHOLE):
+        raise RowsError(f"{path}: the header's agent.training_seed must be a whole number, got {str(seed)[:50]!r}.")
     metrics = header.get("metrics")
     if not isinstance(metrics, dict) or header["task"]["primary"] not in metrics:
         raise RowsError(f"{path}: the header's metrics must name the primary {header['task']['primary']!r}.")
@@ -202,16 +215,18 @@ def _check_header(header: Mapping[str, Any], path: Path) -> None:
 
 def _check_episode(row: Mapping[str, Any], header: Mapping[str, Any], present: Iterable[int]) -> None:
     episode = row.get("episode")
-    if isinstance(episode, bool) or not isinstance(episode, int) or episode < 0:
-        raise RowsError(f"an episode row needs a non-negative integer 'episode', got {episode!r}.")
+    if isinstance(episode, bool) or not isinstance(episode, int) or not 0 <= episode <= _LARGEST_WHOLE:
+        shown = str(episode)[:50]
+        raise RowsError(f"an episode row needs an integer 'episode' from 0 to {_LARGEST_WHOLE:.0e}, got {shown!r}.")
     if episode in present:
         raise RowsError(f"episode {episode} is there twice.")
     for name in header["metrics"]:
         value = row.get(name, "nothing")
-        number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        number = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= _LARGEST
         if not number and not (value is None and row.get("scored_steps") == 0):
             raise RowsError(
-                f"episode {episode}: {name} must be a finite number (null only where scored_steps is 0), got {value!r}."
+                f"episode {episode}: {name} must be a finite number up to {_LARGEST:.0e} (null only where "
+                f"scored_steps is 0), got {str(value)[:50]!r}."
             )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from mmwave_gym.benchmark.leaderboard.entries import Entry, Leaderboard, TaskBoard
 from mmwave_gym.benchmark.statistics import Interval
+from mmwave_gym.core.shown import spreadsheet_safe, visible
 
 
 def number(value: float | None, interval: Interval | None = None, signed: bool = False) -> str:
@@ -216,7 +217,7 @@ def _episodes(entry: Entry) -> str:
 
 def _md(text: str) -> str:
     """Escape what Markdown or the HTML inside it would read as markup."""
-    text = " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;")
+    text = visible(" ".join(text.split())).replace("&", "&amp;").replace("<", "&lt;")
     return re.sub(r"([\\`*_\[\]|~])", r"\\\1", text)
 
 
@@ -272,6 +273,4 @@ _TRAINED = tuple(f"training_{n}" for n in ("decisions", "processor_s", "teacher"
 def _cell(value: Any) -> Any:
     if isinstance(value, float):
         return f"{value:.10g}"
-    if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r"):
-        return "'" + value  # a spreadsheet would take it for a formula
-    return value
+    return spreadsheet_safe(visible(value)) if isinstance(value, str) else value

@@ -18,10 +18,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mmwave_gym.core import untrusted
 from mmwave_gym.core.errors import CityError
 from mmwave_gym.core.files import write
 from mmwave_gym.core.types import FloatArray
-from mmwave_gym.links.files import load_npz, read_bytes
 from mmwave_gym.sources.tracks import MAX_SITES, MAX_VEHICLES, clock
 
 VERSION = 1
@@ -243,8 +243,8 @@ FIELDS = tuple(field.name for field in dataclasses.fields(City))
 def read_city(path: str | os.PathLike[str]) -> City:
     """The city in an .npz file. Raises CityError, which begins with the file's name, for all that can be wrong."""
     file = Path(path)
-    try:
-        arrays: dict[str, Any] = load_npz(read_bytes(file))
+    with untrusted.blaming(file, CityError):
+        arrays: dict[str, Any] = untrusted.load_npz(untrusted.read_bytes(file))
         version = arrays.pop("version", np.array("missing"))
         if version.shape or version.dtype.kind not in "iu" or version != VERSION:
             raise CityError(f"its format has version {version}; this package reads city files of version {VERSION}.")
@@ -256,8 +256,6 @@ def read_city(path: str | os.PathLike[str]) -> City:
                 raise CityError(f"{name} must be {'strings' if dims else 'a string'}, got dtype {arrays[name].dtype}.")
         names = {name: arrays[name].tolist() for name in ("sites", "vehicles")}
         return City(**{**arrays, **names})
-    except ValueError as error:
-        raise CityError(f"{file}: {error}") from None
 
 
 def write_city(path: str | os.PathLike[str], city: City) -> None:

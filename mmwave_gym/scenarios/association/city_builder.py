@@ -19,6 +19,7 @@ import numpy as np
 
 from mmwave_gym.core.checks import at_least
 from mmwave_gym.core.errors import CityError
+from mmwave_gym.core.notes import Notes
 from mmwave_gym.core.types import FloatArray
 from mmwave_gym.radio.units import noise_dbm
 from mmwave_gym.scenarios.association.city import City
@@ -70,13 +71,18 @@ def build(
     spacing_m: float = SPACING_M,
     radius_m: float = RADIUS_M,
     licence: str = "",
+    persons: bool = False,
+    crs: str | None = None,
+    notes: Notes | None = None,
     on_stage: Callable[[str, int, int], None] = lambda what, done, total: None,
 ) -> City:
     """A city from one of `tracks`, a GTFS feed (with `from_s` and `to_s`, seconds of the day) or floating-car data.
 
     The map is where there are buildings; without `buildings_file` it is where vehicles go, nothing is blocked, and the
     notes say so. `bounds` (west, south, east, north) cuts it. Without `sites_file` sites are placed by
-    `sites.placed`. `on_stage(what, done, total)` hears of the progress. Raises CityError (file, row and field).
+    `sites.placed`. `persons`: those of the floating-car data are UEs too. `crs`: of the file of sites, if its places
+    are neither degrees nor the map's metres. `notes` hears what is left out, and the city keeps it.
+    `on_stage(what, done, total)` hears of the progress. Raises CityError (file, row and field).
     """
     if sum(source is not None for source in (tracks, gtfs_file, fcd_file)) != 1:
         raise CityError("a city needs either a timetable (GTFS) or floating-car data (FCD) of its vehicles.")
@@ -88,24 +94,29 @@ def build(
     if from_s is not None and to_s is not None and not 0.0 <= from_s < to_s:
         raise CityError(f"the time must be from an earlier to a later moment, got {from_s:g} to {to_s:g} s of the day.")
 
+    notes = Notes(error=CityError) if notes is None else notes
     on_stage("reading the map", 0, 1)
-    town = None if buildings_file is None else maps.read(buildings_file)
-    if town is not None:
-        bounds = town.bounds if bounds is None else _common(bounds, town.bounds)
+    town = None if buildings_file is None else maps.read(buildings_file, notes)
+    if town is not None and gtfs_file is not None:
+        town = town.in_degrees()
     on_stage("reading the vehicles", 0, 1)
     if gtfs_file is not None:
         if from_s is None or to_s is None:
             raise CityError("a timetable needs a time window: from when and to when.")
-        tracks = gtfs.read(gtfs_file, from_s=from_s, to_s=to_s, date=date, modes=modes, bounds=bounds)
+        bounds = _bounds_of(bounds, town)
+        tracks = gtfs.read(gtfs_file, from_s=from_s, to_s=to_s, date=date, modes=modes, bounds=bounds, notes=notes)
     elif fcd_file is not None:
-        tracks = sumo_fcd.read(fcd_file, net=net_file)
+        tracks = sumo_fcd.read(fcd_file, net=net_file, persons=persons, notes=notes)
     assert tracks is not None
+    if town is not None and tracks.degrees:
+        town = town.in_degrees()
+    bounds = _bounds_of(bounds, town)
     first_s = min(float(t.time_s[0]) for t in tracks.tracks)
     last_s = max(float(t.time_s[-1]) for t in tracks.tracks)
     start_s = math.floor(first_s) if from_s is None else from_s
     span_s = (math.ceil(last_s) if to_s is None else to_s) - start_s
     if town is not None and town.degrees != tracks.degrees:
-        raise CityError("the map is in degrees and the vehicles in metres, or the other way round: give the SUMO net.")
+        raise CityError("the map is in degrees and the vehicles in metres: give the SUMO net, with a projection.")
     _check_together(tracks, bounds)
 
     projection = Projection(bounds or _bounds(tracks), tracks.degrees)
@@ -114,10 +125,11 @@ def build(
     stops_m = projection.metres(tracks.stops) if len(tracks.stops) else tracks.stops
     note = ""
     if sites_file is not None:
-        names, bs_m, note = site_files.read(sites_file, projection)
+        names, bs_m, note = site_files.read(sites_file, projection, crs=crs, notes=notes)
     else:
         names, bs_m = site_files.placed(stops_m, knots, projection.size_m, spacing_m)
-        note = f"{len(names)} sites placed at stops and corners, at least {spacing_m:g} m apart."
+        placed_at = "along the ways" if names[0].startswith("way") else "at stops and corners"
+        note = f"{len(names)} sites placed {placed_at}, at least {spacing_m:g} m apart."
     outlines = _near([projection.metres(ring) for ring in town.outlines], projection.size_m) if town else []
     done = iter(range(1, len(bs_m) + 1))
     who, where, when_s, in_range_s = sight.visits(
@@ -154,7 +166,7 @@ def build(
         source="; ".join(t.source for t in texts if t.source),
         attribution="; ".join(dict.fromkeys(t.attribution for t in reversed(texts) if t.attribution)),
         licence="; ".join(dict.fromkeys(x for x in (licence, *(t.licence for t in reversed(texts))) if x)),
-        notes=" ".join(x for x in (note, tracks.notes, without) if x),
+        notes="\n".join(x for x in (" ".join(x for x in (note, without) if x), *notes.lines()) if x),
     )
 
 
@@ -163,6 +175,13 @@ def _bounds(tracks: Tracks) -> Bounds:
     west, south = place.min(axis=0).tolist()
     east, north = place.max(axis=0).tolist()
     return west, south, east, north
+
+
+def _bounds_of(bounds: Bounds | None, town: maps.Buildings | None) -> Bounds | None:
+    """What `bounds` leaves of the map."""
+    if town is None or bounds is None:
+        return bounds if town is None else town.bounds
+    return _common(bounds, town.bounds)
 
 
 def _common(one: Bounds, other: Bounds) -> Bounds:

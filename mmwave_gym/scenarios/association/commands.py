@@ -11,6 +11,9 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from mmwave_gym.core.errors import CityError
+from mmwave_gym.core.notes import Notes
+
 out, err = Console(), Console(stderr=True)
 
 
@@ -21,12 +24,14 @@ def city(
     out_file: Annotated[Path | None, typer.Option("--out", help="the city file to write, .npz")] = None,
     picture: Annotated[Path | None, typer.Option(help="also draw it: .png, .svg or .pdf")] = None,
     gtfs: Annotated[Path | None, typer.Option(help="a timetable: a GTFS feed, .zip")] = None,
-    fcd: Annotated[Path | None, typer.Option(help="SUMO floating-car data, .xml or .xml.gz")] = None,
+    fcd: Annotated[Path | None, typer.Option(help="SUMO floating-car data: .xml, .csv (also .gz) or .parquet")] = None,
     net: Annotated[Path | None, typer.Option(help="SUMO's net, if the floating-car data is in its metres")] = None,
     buildings: Annotated[
-        Path | None, typer.Option(help="the map: .osm.pbf or .geojson; nothing is blocked without")
+        Path | None, typer.Option(help="the map: .osm.pbf, .osm or .geojson; nothing is blocked without")
     ] = None,
-    sites: Annotated[Path | None, typer.Option(help="base stations: .csv or .geojson; by rule without")] = None,
+    sites: Annotated[
+        Path | None, typer.Option(help="base stations: .csv, .tsv, .txt or .geojson; by rule without")
+    ] = None,
     spacing_m: Annotated[float | None, typer.Option("--spacing", help="metres between sites placed by rule")] = None,
     radius_m: Annotated[float | None, typer.Option("--radius", help="range of a base station in metres")] = None,
     min_snr_db: Annotated[float | None, typer.Option("--min-snr", help="or its range by the SNR in dB there")] = None,
@@ -36,6 +41,15 @@ def city(
     modes: Annotated[str, typer.Option(help="of the timetable")] = "tram,bus",
     bounds: Annotated[str | None, typer.Option(help="cut the map: west,south,east,north in degrees")] = None,
     licence: Annotated[str, typer.Option(help="to be told with the file: the timetable's licence")] = "",
+    persons: Annotated[
+        bool, typer.Option("--persons", help="the persons of the floating-car data are UEs, as the vehicles are")
+    ] = False,
+    crs: Annotated[
+        str | None, typer.Option(help="of the file of sites with eastings and northings, as in EPSG:25832")
+    ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="refuse files with anything unusable, instead of leaving it out")
+    ] = False,
     demo: Annotated[
         bool, typer.Option("--demo", help="a city that needs no data: the known city demo:helsinki")
     ] = False,
@@ -80,6 +94,9 @@ def city(
                 spacing_m=city_builder.SPACING_M if spacing_m is None else spacing_m,
                 radius_m=city_builder.RADIUS_M if radius_m is None else radius_m,
                 licence=licence,
+                persons=persons,
+                crs=crs,
+                notes=Notes(strict=strict, error=CityError),
                 on_stage=on_stage,
             )
     if out_file is not None:

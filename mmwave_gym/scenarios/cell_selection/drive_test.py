@@ -9,8 +9,9 @@ anyone's trace: a CSV file with a column of times and one of levels, a folder of
 
 What is done, and what it means:
 
-1. A slot is `slot_s` seconds, 1 s by default, the step of the recordings. Of several samples in one slot the last
-   counts. Slots without a sample, or with the level "-", break the chain: no transition is counted across them.
+1. A slot is `slot_s` seconds, by default 1 s, or the recordings' usual step where that is longer. Of several samples
+   in one slot the last counts. Slots without a sample, or without a signal, break the chain: no transition is counted
+   across them, nor from one run of a file to the next. `mmwave_gym.sources.recordings` reads the files.
 2. States are told apart by the SNR: LOS from 10 dB on, outage below -5 dB, NLOS between (ours: a recording does not
    say what was in sight; -5 dB is about where the lowest modulation fails). RSRP serves with thresholds of its own.
 3. P is the maximum likelihood estimate, counts over row sums. With ten runs or more the intervals come from 2,000
@@ -22,16 +23,11 @@ What is done, and what it means:
 
 from __future__ import annotations
 
-import argparse
-import csv
-import io
 import json
 import math
 import os
-import sys
-import zipfile
 from collections.abc import Iterator
-from datetime import datetime
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -40,29 +36,29 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import beta
 
-from mmwave_gym.core.checks import at_least, interval, one_of
+from mmwave_gym.core import untrusted
+from mmwave_gym.core.checks import at_least, interval
+from mmwave_gym.core.errors import InputError
+from mmwave_gym.core.files import write
 from mmwave_gym.core.types import Float64Array
+from mmwave_gym.scenarios.cell_selection import markov
+from mmwave_gym.sources import recordings
+from mmwave_gym.sources.recordings import Options, Recording
 
 STATES = ("los", "nlos", "outage")
 THRESHOLDS_DB = {"snr": (-5.0, 10.0), "rsrp": (-110.0, -90.0)}
 """Level -> (outage below, LOS from here on); ours, see 2."""
-COLUMNS = {
-    "time": ("timestamp", "time", "time_s"),
-    "snr": ("snr", "snr_db", "sinr", "sinr_db"),
-    "rsrp": ("rsrp", "rsrp_dbm"),
-    "cell": ("rawcellid", "cellid", "cell"),
-}
-"""Names that a column may have, small or capital letters, the best first."""
-MISSING = ("", "-", "nan")
-NO_SIGNAL_DBM = -200.0  # what the recordings' RSRP says where there is none
 LARGEST_FILE_BYTES = 64 * 2**20
 LARGEST_TOTAL_BYTES = 512 * 2**20
+LARGEST_FIT_BYTES = 2**20
+MOST_DOUBTFUL = 0.3
+"""Samples in files whose levels may mean nothing, of all: ours, as `recordings` has it for one value."""
 _RESAMPLES = 2000
 _FORMAT = 1
 _SHIPPED = "irish_5g.json"
 
 
-class TraceError(ValueError):
+class TraceError(InputError):
     """A trace or a fit that cannot be used; the text names the file, the row and the column."""
 
 
@@ -81,7 +77,7 @@ class Fit(NamedTuple):
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the .json file that `transition=` reads."""
         values = {n: v.tolist() if isinstance(v, np.ndarray) else v for n, v in self._asdict().items()}
-        Path(path).write_text(json.dumps({"format": _FORMAT, "states": STATES, **values}, indent=1) + "\n")
+        write(Path(path), json.dumps({"format": _FORMAT, "states": STATES, **values}, indent=1) + "\n")
 
 
 def fit(
@@ -89,175 +85,146 @@ def fit(
     *,
     level: str = "snr",
     thresholds_db: tuple[float, float] | None = None,
-    slot_s: float = 1.0,
+    slot_s: float | None = None,
     same_cell: bool = True,
+    options: Options | None = None,
 ) -> Fit:
-    """The transition matrix of the runs in a .csv file, a folder or a .zip.
+    """The transition matrix of the runs in a recording, a folder of them or a .zip.
 
-    level: "snr" or "rsrp", the column that tells states apart; thresholds_db: (outage below, LOS from here on).
-    same_cell: leave out transitions across a change of the serving cell, where the trace names it.
+    level: "snr" or "rsrp", or the name of the column that tells states apart; thresholds_db: (outage below, LOS from
+    here on). slot_s: see 1. same_cell: leave out transitions across a change of the serving cell, where the recording
+    names it. options: how to read a recording, see `recordings.Options`; its level goes before `level`.
     Raises TraceError, and ValueError for other arguments out of range.
     """
-    one_of("level", level, THRESHOLDS_DB)
-    at_least("slot_s", slot_s, 0.0, strict=True)
-    thresholds = THRESHOLDS_DB[level] if thresholds_db is None else thresholds_db
+    return fit_of(recordings_of(source, with_level(options, level)), source, thresholds_db, slot_s, same_cell)
+
+
+def with_level(options: Options | None, level: str) -> Options:
+    """`options` whose level, where they have none, is `level`."""
+    found = options or Options()
+    return found if found.level is not None else replace(found, level=level)
+
+
+def fit_of(
+    found: list[Recording],
+    source: object,
+    thresholds_db: tuple[float, float] | None = None,
+    slot_s: float | None = None,
+    same_cell: bool = True,
+) -> Fit:
+    """The transition matrix of recordings, see `fit`; `source` names them in errors."""
+    kind = found[0].kind
+    if other := next((one for one in found if one.kind != kind), None):
+        raise TraceError(f"{other.name}: it has {other.kind.upper()}, {found[0].name} has {kind.upper()}.")
+    if slot_s is not None:
+        at_least("slot_s", slot_s, 0.0, strict=True)
+    slot = float(slot_s) if slot_s is not None else usual_slot_s(found)
+    thresholds = THRESHOLDS_DB[kind] if thresholds_db is None else thresholds_db
     interval("thresholds_db", thresholds, -math.inf)
-    runs = [_count(name, text, level, thresholds, slot_s, same_cell) for name, text in _traces(Path(source))]
+    runs = [counts for one in found for counts in _counts(one, thresholds, slot, same_cell)]
     counts = np.sum(runs, axis=0)
     for state, name in enumerate(STATES):
         if counts[state].sum() == 0:
             raise TraceError(
-                f"{source}: no transition from the state {name} in {len(runs)} run(s) with {level} thresholds "
-                f"{tuple(thresholds)} and slots of {slot_s:g} s: choose other thresholds or a longer slot."
+                f"{source}: no transition from the state {name} in {len(runs)} run(s) with {kind} thresholds "
+                f"{tuple(thresholds)} and slots of {slot:g} s: choose other thresholds or a longer slot."
             )
     low, high = _intervals(np.array(runs), counts)
     transition = counts / counts.sum(axis=1, keepdims=True)
-    return Fit(transition, counts, low, high, float(slot_s), len(runs), level, (thresholds[0], thresholds[1]))
+    return Fit(transition, counts, low, high, slot, len(runs), kind, (thresholds[0], thresholds[1]))
+
+
+def usual_slot_s(found: list[Recording]) -> float:
+    """1 s, or the usual step of recordings where it is above 1.5 s."""
+    steps = [one.step_s for one in found if not math.isnan(one.step_s)]
+    step_s = float(np.median(steps)) if steps else 1.0
+    return 1.0 if step_s <= 1.5 else step_s
 
 
 def read_fit(path: str | os.PathLike[str] | None = None) -> tuple[Any, float]:
     """(matrix, slot in seconds) of a file that `Fit.save` wrote; None: the one of the Irish runs. Raises TraceError."""
     source = files(__package__) / _SHIPPED if path is None else Path(path)
-    try:
-        values = json.loads(source.read_text())
-    except OSError as error:
-        raise TraceError(f"{source}: cannot be read: {error.strerror or error}.") from None
-    except ValueError as error:
-        raise TraceError(f"{source}: not a .json file: {error}.") from None
+    with untrusted.blaming(source, TraceError):
+        values = untrusted.json_value(untrusted.read_bytes(str(source), LARGEST_FIT_BYTES))
     if not isinstance(values, dict) or not {"transition", "slot_s"} <= values.keys():
         raise TraceError(f"{source}: a fit has the entries 'transition' and 'slot_s'; write it with Fit.save.")
     slot_s = values["slot_s"]
     if isinstance(slot_s, bool) or not isinstance(slot_s, int | float) or not 0.0 < slot_s < math.inf:
-        raise TraceError(f"{source}: slot_s must be a number above 0, got {slot_s!r}.")
-    return values["transition"], float(slot_s)
+        raise TraceError(f"{source}: slot_s must be a number above 0, got {str(slot_s)[:50]!r}.")
+    with untrusted.blaming(source, TraceError):
+        return markov.checked_matrix("transition", values["transition"]).tolist(), float(slot_s)
 
 
-# ---------------------------------------------------------------------- files
+def recordings_of(source: str | os.PathLike[str], options: Options) -> list[Recording]:
+    """The recordings in a file, a folder or a .zip, without what systems add (__MACOSX, hidden files).
 
-
-def _traces(source: Path) -> Iterator[tuple[str, str]]:
-    """Name and text of each run; what archives and systems add (__MACOSX, hidden files) is passed over."""
-    found = False
-    total = 0
-    for name, size, read in _members(source):
-        if size > LARGEST_FILE_BYTES:
-            raise TraceError(f"{name}: {size:,} bytes, more than the {LARGEST_FILE_BYTES:,} that are read.")
-        total += size
+    Raises TraceError.
+    """
+    source = Path(source)
+    if not source.is_dir() and source.suffix.lower() != ".zip":
+        if not source.exists():
+            raise TraceError(f"{source}: there is no such file or folder.")
+        with untrusted.blaming(source, TraceError):
+            return [recordings.read(source, options)]
+    found, total = [], 0
+    for name, data in _members(source):
+        total += len(data)
         if total > LARGEST_TOTAL_BYTES:
             raise TraceError(f"{source}: more than the {LARGEST_TOTAL_BYTES:,} bytes that are read in all.")
-        try:
-            text = read().decode("utf-8-sig")
-        except UnicodeDecodeError as error:
-            raise TraceError(f"{name}: not a text in UTF-8 (byte {error.start}).") from None
-        found = True
-        yield name, text
+        with untrusted.blaming(name, TraceError):
+            found.append(recordings.read_text(data, name, options))
     if not found:
-        raise TraceError(f"{source}: holds no .csv file.")
+        raise TraceError(f"{source}: holds no .csv file and no .txt file.")
+    doubtful = [one for one in found if one.doubt]
+    if sum(len(one.level) for one in doubtful) > MOST_DOUBTFUL * sum(len(one.level) for one in found):
+        raise TraceError(f"{doubtful[0].name}: {doubtful[0].doubt} So it is in {len(doubtful)} of {len(found)} files.")
+    return found
 
 
-def _members(source: Path) -> Iterator[tuple[str, int, Any]]:
+def _members(source: Path) -> Iterator[tuple[str, bytes]]:
+    """Names and contents of the .csv files below a folder or in a .zip; of the .txt files where there is no .csv."""
     if source.is_dir():
-        for path in sorted(source.rglob("*.csv")):
-            if _wanted(path.relative_to(source).parts):
-                yield str(path), path.stat().st_size, path.read_bytes
-    elif source.suffix.lower() == ".zip" and source.is_file():
-        try:
-            with zipfile.ZipFile(source) as archive:
-                for entry in sorted(archive.infolist(), key=lambda e: e.filename):
-                    if entry.filename.lower().endswith(".csv") and _wanted(Path(entry.filename).parts):
-                        # The archive reader stops at the size that the entry declares.
-                        yield f"{source}/{entry.filename}", entry.file_size, lambda e=entry: archive.read(e)
-        except zipfile.BadZipFile as error:
-            raise TraceError(f"{source}: not a sound .zip archive: {error}.") from None
-    elif source.is_file():
-        yield str(source), source.stat().st_size, source.read_bytes
-    else:
-        raise TraceError(f"{source}: there is no such file or folder.")
+        paths = {path.relative_to(source).as_posix(): path for path in sorted(source.rglob("*")) if path.is_file()}
+        for name in _chosen(list(paths)):
+            with untrusted.blaming(paths[name], TraceError):
+                data = untrusted.read_bytes(paths[name], LARGEST_FILE_BYTES)
+            yield str(paths[name]), data
+        return
+    with (
+        untrusted.blaming(source, TraceError),
+        untrusted.open_regular(source) as stream,
+        untrusted.checked_zip(stream, limit=LARGEST_TOTAL_BYTES) as archive,
+    ):
+        for name in _chosen(sorted(archive.namelist())):
+            if archive.getinfo(name).file_size > LARGEST_FILE_BYTES:
+                raise TraceError(f"{source}/{name}: it has more than {LARGEST_FILE_BYTES // 2**20} MiB.")
+            yield f"{source}/{name}", untrusted.member(archive, name)
 
 
-def _wanted(parts: tuple[str, ...]) -> bool:
-    return not any(part == "__MACOSX" or part.startswith(".") for part in parts)
+def _chosen(names: list[str]) -> list[str]:
+    wanted = [n for n in names if not any(part == "__MACOSX" or part.startswith(".") for part in n.split("/"))]
+    tables = [name for name in wanted if name.lower().endswith(".csv")]
+    return tables or [name for name in wanted if name.lower().endswith(".txt")]
 
 
-# ---------------------------------------------------------------------- one run
-
-
-def _count(
-    name: str, text: str, level: str, thresholds_db: tuple[float, float], slot_s: float, same_cell: bool
-) -> NDArray[np.int64]:
-    """(3, 3): transitions between consecutive slots of one run."""
-    rows = csv.reader(io.StringIO(text, newline=""))
-    try:
-        head = [h.strip().lower() for h in next(rows, [])]
-        time_at, level_at = _column(name, head, "time"), _column(name, head, level)
-        cell_at = _column(name, head, "cell", required=False) if same_cell else None
-        slots: dict[int, tuple[int, str]] = {}  # slot -> state, cell; a later sample of the slot replaces it
-        begin_s: float | None = None
-        for cells in rows:
-            line = rows.line_num
-            if not cells:
-                continue
-            if len(cells) <= max(time_at, level_at, cell_at or 0):
-                raise TraceError(f"{name}, row {line}: {len(cells)} columns, the head has {len(head)}.")
-            time_s = _time_s(cells[time_at], f"{name}, row {line}, column {head[time_at]!r}")
-            begin_s = time_s if begin_s is None else begin_s
-            slot = math.floor((time_s - begin_s) / slot_s + 1e-6)
-            value = _level_db(cells[level_at], level, f"{name}, row {line}, column {head[level_at]!r}")
-            if value is None:
-                slots.pop(slot, None)
-            else:
-                state = 2 if value < thresholds_db[0] else 0 if value >= thresholds_db[1] else 1
-                slots[slot] = state, "" if cell_at is None else cells[cell_at]
-    except csv.Error as error:
-        raise TraceError(f"{name}, row {rows.line_num}: not a table: {error}.") from None
-    counts = np.zeros((3, 3), np.int64)
-    for slot, (state, cell) in slots.items():
-        after = slots.get(slot + 1)
-        if after is not None and after[1] == cell:
-            counts[state, after[0]] += 1
-    return counts
-
-
-def _column(name: str, head: list[str], what: str, required: bool = True) -> Any:
-    for candidate in COLUMNS[what]:
-        if candidate in head:
-            return head.index(candidate)
-    if required:
-        raise TraceError(
-            f"{name}, row 1: no column for {what}; it may be called {', '.join(COLUMNS[what])}, got "
-            f"{', '.join(head[:12]) or 'an empty row'}."
-        )
-    return None
-
-
-def _time_s(text: str, where: str) -> float:
-    """Seconds, from a number, an ISO 8601 time, or the recordings' 2019.11.25_15.34.34."""
-    try:
-        seconds = float(text)
-    except ValueError:
-        try:
-            moment = datetime.strptime(text, "%Y.%m.%d_%H.%M.%S") if "_" in text else datetime.fromisoformat(text)
-        except ValueError:
-            raise TraceError(
-                f"{where}: the time must be seconds, ISO 8601 or like 2019.11.25_15.34.34, got {text!r}."
-            ) from None
-        # Clocks of phones are local; a difference of naive times is what is wanted.
-        seconds = (moment.replace(tzinfo=None) - datetime(1970, 1, 1)).total_seconds()
-    if not abs(seconds) < 1e12:
-        raise TraceError(f"{where}: the time must be finite, got {text!r}.")
-    return seconds
-
-
-def _level_db(text: str, level: str, where: str) -> float | None:
-    if text.strip().lower() in MISSING:
-        return None
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not abs(value) < 1000.0:
-        raise TraceError(f"{where}: {level} must be a number in dB or '-', got {text!r}.")
-    return None if level == "rsrp" and value <= NO_SIGNAL_DBM else value
+def _counts(
+    found: Recording, thresholds_db: tuple[float, float], slot_s: float, same_cell: bool
+) -> Iterator[NDArray[np.int64]]:
+    """(3, 3) for each run of a recording: transitions between consecutive slots."""
+    for run in range(int(found.run[-1]) + 1):
+        counts = np.zeros((3, 3), np.int64)
+        rows = found.run == run
+        time_s = found.time_s[rows]
+        slot = np.floor((time_s - time_s[0]) / slot_s + 1e-6)
+        last = np.append(np.diff(slot) > 0, True)  # of several samples in one slot the last counts
+        slot, level, cell = slot[last], found.level[rows][last], found.cell[rows][last]
+        state = np.where(level < thresholds_db[0], 2, np.where(level >= thresholds_db[1], 0, 1))
+        heard = ~np.isnan(level)
+        joined = (np.diff(slot) == 1) & heard[1:] & heard[:-1]
+        if same_cell:
+            joined &= cell[1:] == cell[:-1]
+        np.add.at(counts, (state[:-1][joined], state[1:][joined]), 1)
+        yield counts
 
 
 def _intervals(runs: NDArray[np.int64], counts: NDArray[np.int64]) -> tuple[Float64Array, Float64Array]:
@@ -286,32 +253,3 @@ def table(found: Fit) -> str:
         )
         lines.append(f"{name:10}{cells}{found.counts[i].sum():>14,}")
     return "\n".join(lines)
-
-
-def main(arguments: list[str] | None = None) -> None:
-    """The command of the module's text."""
-    parser = argparse.ArgumentParser(
-        prog="python -m mmwave_gym.scenarios.cell_selection.drive_test", description=(__doc__ or "").splitlines()[0]
-    )
-    option = parser.add_argument
-    option("source", help="a .csv file, a folder of them, or a .zip")
-    option("--level", choices=list(THRESHOLDS_DB), default="snr", help="the column that tells states apart")
-    option("--thresholds", type=float, nargs=2, metavar=("OUTAGE", "LOS"), help="dB: outage below, LOS from here on")
-    option("--slot", type=float, default=1.0, help="slot in seconds (default: 1)")
-    option("--any-cell", action="store_true", help="count transitions across a change of cell too")
-    option("--out", help="write the fit to this .json file")
-    given = parser.parse_args(arguments)
-    thresholds = tuple(given.thresholds) if given.thresholds else None
-    try:
-        found = fit(
-            given.source, level=given.level, thresholds_db=thresholds, slot_s=given.slot, same_cell=not given.any_cell
-        )
-    except ValueError as error:
-        parser.error(str(error))
-    if given.out:
-        found.save(given.out)
-    sys.stdout.write(table(found) + "\n")
-
-
-if __name__ == "__main__":
-    main()

@@ -11,7 +11,9 @@ from mmwave_gym.scenarios.power_allocation.config import MANY_SITES, RANGE_M, RE
 
 
 def sites(
-    source: Annotated[str, typer.Argument(help="a .csv or .geojson file of sites, or sites:melbourne (MMWAVE_DATA)")],
+    source: Annotated[
+        str, typer.Argument(help="a file of sites, .csv, .tsv, .txt or .geojson, or sites:melbourne (MMWAVE_DATA)")
+    ],
     agent: Annotated[str, typer.Option(help="who chooses the powers; mmwave-gym list agents")] = REFERENCE,
     picture: Annotated[Path | None, typer.Option("--out", help="draw the network: .png, .svg or .pdf")] = None,
     ue_radius_m: Annotated[float, typer.Option("--ue-radius", help="a UE is at most so far from its site")] = 30.0,
@@ -24,8 +26,10 @@ def sites(
     warmup: Annotated[int, typer.Option(help="slots to settle, or to learn, before those that count")] = 20,
     scored: Annotated[int, typer.Option(help="slots that count")] = 20,
     episodes: Annotated[int, typer.Option(help="draws of UEs and shadowing")] = 8,
+    crs: Annotated[str | None, typer.Option(help="of eastings and northings, as in EPSG:28355")] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="refuse a file with an unusable row")] = False,
 ) -> None:
     """Cluster base-station sites by FLOC, let an agent choose their powers, and compare it with full power."""
     from mmwave_gym.scenarios.power_allocation.site_report import report  # slow to import
 
-    report(source, agent, picture, ue_radius_m, unit_m, levels, range_m, warmup, scored, episodes)
+    report(source, agent, picture, ue_radius_m, unit_m, levels, range_m, warmup, scored, episodes, crs, strict)

@@ -49,6 +49,9 @@ MANY_SITES, RANGE_M = 2000, 400.0
 """`mmwave-gym sites`: of more sites only those within this range disturb each by itself, the others by their number."""
 
 
+SITE_ENDINGS = (".csv", ".tsv", ".txt", ".geojson", ".json", ".gz")
+
+
 @dataclass(frozen=True, kw_only=True)
 class PowerAllocationConfig(OneWorld):
     """Keywords of `MmwavePowerAllocation-v0`. Errors: ValueError names the keyword, the value and what is allowed."""
@@ -150,11 +153,12 @@ class PowerAllocationConfig(OneWorld):
         return self.is_network and (self.interference_range_m is not None or self.interference == "cluster")
 
     def _check_layout(self) -> None:
-        if isinstance(self.layout, str) and not self.layout.endswith((".csv", ".geojson")):
+        if isinstance(self.layout, str) and not self.layout.lower().endswith(SITE_ENDINGS):
             if self.layout not in LAYOUTS and not self.layout.startswith("sites:"):
                 words = ", ".join(map(repr, LAYOUTS))
                 raise ValueError(
-                    f"layout must be one of {words}, a .csv or .geojson file, sites:… or places, got {self.layout!r}."
+                    f"layout must be one of {words}, a file of sites ({', '.join(SITE_ENDINGS)}), "
+                    f"sites:… or places, got {self.layout!r}."
                 )
         elif not isinstance(self.layout, str | os.PathLike):
             check_places("layout", self.layout)

@@ -5,10 +5,13 @@ A layout knows nothing of clusters, UEs and gains; those are `world`'s.
 
 from __future__ import annotations
 
+import warnings
 from typing import Protocol
 
 import numpy as np
 
+from mmwave_gym.core.errors import CityError
+from mmwave_gym.core.notes import Notes
 from mmwave_gym.core.types import FloatArray
 from mmwave_gym.scenarios.power_allocation.config import ROWS_M, PowerAllocationConfig
 
@@ -62,7 +65,11 @@ class Sites(Layout):
         if not isinstance(layout, tuple):
             from mmwave_gym.sources import open_sites  # readers of files are not needed in the paper's layouts
 
-            return open_sites(layout)[1]
+            notes = Notes(error=CityError)
+            place_m = open_sites(layout, notes=notes)[1]
+            for line in notes.lines():
+                warnings.warn(f"{layout}: {line}", stacklevel=2)
+            return place_m
         return np.array(layout, np.float64)
 
     def draw(self, rng: np.random.Generator) -> FloatArray:

@@ -22,6 +22,8 @@ from mmwave_gym.benchmark.leaderboard.tables import ends, number
 from mmwave_gym.benchmark.statistics import column_interval
 from mmwave_gym.benchmark.suite import task
 from mmwave_gym.core.batch import Batch
+from mmwave_gym.core.errors import CityError
+from mmwave_gym.core.notes import Notes
 from mmwave_gym.core.scenario import EpisodeRng
 from mmwave_gym.scenarios.power_allocation.clustering import floc
 from mmwave_gym.scenarios.power_allocation.config import MANY_SITES, RANGE_M, REFERENCE
@@ -44,6 +46,8 @@ def report(
     warmup: int,
     scored: int,
     episodes: int,
+    crs: str | None = None,
+    strict: bool = False,
 ) -> None:
     """What `mmwave-gym sites` does; its options say what the arguments are."""
     for name, value, least in (("--warmup", warmup, 0), ("--scored", scored, 1), ("--episodes", episodes, 1)):
@@ -52,13 +56,14 @@ def report(
     if picture is not None:
         check_ending(picture)
     started_s = time.perf_counter()
-    place_m, note = open_sites(source)[1:]
-    out.print(note, highlight=False, markup=False, soft_wrap=True)
+    notes = Notes(strict=strict, error=CityError)
+    place_m, note = open_sites(source, crs=crs, notes=notes)[1:]
+    out.print("\n".join((note, *notes.lines())), highlight=False, markup=False, soft_wrap=True)
     if range_m is None and len(place_m) > MANY_SITES:
         range_m = RANGE_M
     like = task("power_allocation/melbourne")
     changed = {
-        "layout": source,
+        "layout": tuple(map(tuple, place_m.tolist())) if crs else source,
         "ue_radius_m": ue_radius_m,
         "unit_m": unit_m,
         "levels": levels,

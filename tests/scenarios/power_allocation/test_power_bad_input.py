@@ -35,7 +35,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"layout": ((0, 0), (1,))}, r"layout\[1\] must be a pair of finite numbers in metres, got \(1,\)"),
     ({"layout": ((0, math.nan),)}, r"layout\[0\] must be a pair of finite numbers in metres, got \(0, nan\)"),
     ({"layout": ((0, 0), (1e200, 0))}, r"layout\[1\] must be a pair of finite numbers in metres, got \(1e\+200, 0\)"),
-    ({"layout": "hexagons"}, r"layout must be one of 'rows', 'poisson', a .csv or .geojson file, .*got 'hexagons'"),
+    ({"layout": "hexagons"}, r"layout must be one of 'rows', 'poisson', a file of sites .*got 'hexagons'"),
     ({"layout": "nowhere.csv"}, r"nowhere\.csv: there is no such file"),
     ({"num_bs": 17}, r"num_bs must be between 1 and 16, got 17"),
     ({"num_bs": 2.0}, r"num_bs must be an integer between 1 and 16, got 2\.0"),

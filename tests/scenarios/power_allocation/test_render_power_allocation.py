@@ -181,9 +181,7 @@ def test_the_clusters_told_are_those_of_the_environment() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("name,lat,lon\na,60.17,24.94\nb,60.171,24.941\nc,24.94,60.17\n", "row 4: latitude .* are swapped"),
         ("name,lat,lon\na,144.96,-37.81\n", "row 2, .* is no place on Earth: are they swapped"),
-        ("name,lat,lon\na,60,25\nb,60,25\nc,61,60\n", "row 4: latitude 61, longitude 60 is far outside the map"),
         ("name,latt,lon\na,60.17,24.94\n", "row 1: the columns latitude and longitude are needed"),
         ("name,lat,lon\na,60.17,east\n", "row 2, field 'lon': 'east' is not a number"),
         ("name,lat,lon\na,60.17,24.94,3\n", "row 2: 4 fields where the header has 3"),
@@ -202,6 +200,28 @@ def test_what_is_wrong_with_a_file_is_one_line_that_names_it(
     said = capsys.readouterr().err
     assert said.startswith(f"mmwave-gym: {file}")
     assert len(said.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("row", "why"),
+    [
+        ("c,24.94,60.17", "far from the others, or swapped"),
+        ("c,61,60", "far from the others, or swapped"),
+        ("c,,", "without a place"),
+        ("c,inf,inf", "at no possible place"),
+    ],
+)
+def test_a_site_that_cannot_be_used_is_left_out_counted_and_refused_if_strict(
+    row: str, why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("pyproj", reason="needs the extra [real]")
+    file = tmp_path / "masts.csv"
+    file.write_text(f"name,lat,lon\na,60.17,24.94\nb,60.171,24.941\n{row}\n")
+    with pytest.warns(UserWarning, match=f"masts.csv: left out: 1 site {why} .first: row 4"):
+        env = gym.make("MmwavePowerAllocation-v0", layout=str(file), scope="network")
+    assert env.unwrapped.scenario.config.layout == str(file)  # type: ignore[attr-defined]
+    assert command(monkeypatch, str(file), "--strict") == 2
+    assert "row 4" in capsys.readouterr().err
 
 
 def test_no_site_at_the_edge_of_a_file_in_metres_is_lost(tmp_path: Path) -> None:

@@ -1,0 +1,26 @@
+"""Every data file of the package says on whose data it stands."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+DATA = (".json", ".npz", ".csv", ".geojson", ".pbf", ".zip", ".parquet", ".gz")
+
+
+def test_data_in_the_package_is_listed_with_its_licence() -> None:
+    page = (ROOT / "docs" / "data_licences.md").read_text("utf-8")
+    files = [file for file in (ROOT / "mmwave_gym").rglob("*") if file.suffix in DATA]
+    assert files
+    for file in files:
+        assert file.relative_to(ROOT).as_posix() in page
+        assert json.loads(file.read_text("utf-8"))["licence"].split(",")[0] in page
+
+
+def test_folders_on_the_page_exist() -> None:
+    page = (ROOT / "docs" / "data_licences.md").read_text("utf-8")
+    patterns = [line.split("`")[1] for line in page.splitlines() if line.startswith("| `")]
+    assert len(patterns) >= 5
+    for pattern in patterns:
+        assert list(ROOT.glob(pattern)), pattern

@@ -1,0 +1,346 @@
+"""Recordings as loggers write them: what is understood, what is refused, and what comes out."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import gymnasium as gym
+import numpy as np
+import pytest
+
+from mmwave_gym import cli
+from mmwave_gym.links.files import read_channel
+from mmwave_gym.scenarios.cell_selection.drive_test import fit
+from mmwave_gym.sources.recordings import PRESETS, Options, RecordingError, read, to_csv, to_links
+
+LEVELS = (-80, -85, -100, -120, -115, -100, -80, -75, -112, -95)
+# One line of each logger's header and rows, in its own form; levels are LEVELS, a row a second.
+LOGGERS = {
+    "irish": ("Timestamp,RSRP,SNR,RAWCELLID\n", lambda i: f"2019.11.25_15.34.{i:02d},{LEVELS[i]},-,{i // 5}\n"),
+    "g-nettrack": (
+        "Timestamp\tCellID\tLevel\tSNR\tBAND\n",
+        lambda i: f"2025.07.18_22.11.{i:02d}\t{i // 5}\t{LEVELS[i]}\t-\tL7\t\n",
+    ),
+    "mtu": (
+        "Time,rsrp(dBm),rsrq(dB),nr_rsrp(dBm)\n",
+        lambda i: f"Thu Aug 11 13:41:{i:02d} UTC 2022,{LEVELS[i]},-12,0\n",
+    ),
+    "cicv5g": (
+        "pub_time(ms) sub_time(ms) velocity(m/s) cellid(db) sinr(db) rsrp(db)\n",
+        lambda i: f"{1721808579000 + 1000 * i} {1721808579038 + 1000 * i} 3.1  5C42{i // 5} 10 {LEVELS[i]} \n",
+    ),
+    "cni-cell-tracker": (
+        "Count;Date;Timestamp;PCI;RSRP;SS_RSRP\n",
+        lambda i: f"0;10-12-2020_11:33:{i:02d}:187;{1607599988187 + 1000 * i};{i // 5};{LEVELS[i]};-1\n",
+    ),
+}
+
+
+def written(folder: Path, text: str, name: str = "run.csv") -> Path:
+    path = folder / name
+    path.write_text(text)
+    return path
+
+
+def told(path: Path, **options) -> str:
+    return read(path, Options(**options)).describe()
+
+
+def mmwave_gym(*words: object) -> None:
+    with pytest.raises(SystemExit) as caught:
+        cli.main([*map(str, words)])
+    assert not caught.value.code
+
+
+# ---------------------------------------------------------------------- loggers
+
+
+@pytest.mark.parametrize("preset", sorted(PRESETS))
+def test_a_preset_reads_its_logger(tmp_path: Path, preset: str) -> None:
+    header, row = LOGGERS[preset]
+    found = read(written(tmp_path, header + "".join(map(row, range(10)))), Options().over(preset))
+    assert found.level.tolist() == list(LEVELS)
+    assert (found.time_s - found.time_s[0]).tolist() == pytest.approx(list(range(10)))
+    assert len(set(found.cell.tolist())) == (1 if preset == "mtu" else 2)
+    assert found.step_s == 1.0
+
+
+def test_all_presets_are_tested() -> None:
+    assert set(PRESETS) == set(LOGGERS)
+
+
+@pytest.mark.parametrize("preset", sorted(LOGGERS))
+def test_most_is_found_without_a_preset(tmp_path: Path, preset: str) -> None:
+    header, row = LOGGERS[preset]
+    assert read(written(tmp_path, header + "".join(map(row, range(10))))).level.tolist() == list(LEVELS)
+
+
+# ---------------------------------------------------------------------- times
+
+
+@pytest.mark.parametrize(
+    ("times", "seconds", "words"),
+    [
+        (["0", "1000", "2000"], [0, 1, 2], "ms, because they rise by 1000"),
+        (["1721808579908", "1721808580908", "1721808581908"], [0, 1, 2], "ms, by the size of the numbers, since 1970"),
+        (["2019/11/25 15:34:00", "2019/11/25 15:34:01", "2019/11/25 15:34:02"], [0, 1, 2], "no zone given"),
+        (["25/11/2019 15:34:00", "25/11/2019 15:34:01", "25/11/2019 15:34:02"], [0, 1, 2], "no zone given"),
+        (["Thu Aug 11 13:41:30 UTC 2022", "Thu Aug 11 13:41:33 UTC 2022"], [0, 3], "zone +0000"),
+        (["Sun Oct 30 02:59:59 CEST 2022", "Sun Oct 30 02:00:00 CET 2022"], [0, 1], "zone +0100, +0200"),
+        (["2022-10-30T02:59:59+02:00", "2022-10-30T02:00:00+01:00"], [0, 1], "zone +0100, +0200"),
+        (["10-12-2020_11:33:08:187", "10-12-2020_11:33:08:226"], [0, 0.039], "no zone given"),
+        (["23:59:59.5", "00:00:00.5"], [0, 1], "clock times without a date"),
+    ],
+)
+def test_times(tmp_path: Path, times: list[str], seconds: list[float], words: str) -> None:
+    found = read(written(tmp_path, "time,rsrp\n" + "".join(f"{t},-80\n" for t in times)))
+    assert (found.time_s - found.time_s[0]).tolist() == pytest.approx(seconds, abs=1e-6)
+    assert words in found.describe()
+
+
+def test_an_explicit_offset_is_kept(tmp_path: Path) -> None:
+    found = read(written(tmp_path, "time,rsrp\n1970-01-01T01:00:00+01:00,-80\n1970-01-01 00:00:01Z,-80\n"))
+    assert found.time_s.tolist() == [0.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("times", "words"),
+    [
+        (["0", "50", "100"], r"row 2, column 'time': times rise by 50 .*--unit s, --unit ms"),
+        (["03/04/2019 10:00:00", "03/04/2019 10:00:01"], "day or month first"),
+        (["2019-11-25 10:00:00", "2019-11-25T10:00:01Z"], "row 3, .*with and without a time zone"),
+        (["0", "noon"], "row 3, column 'time': a number is needed"),
+        (["5", "4", "3", "2", "1", "0"], r"row 3: time runs backwards by 1 s, and so in 5 of 5 rows.*--time"),
+    ],
+)
+def test_times_that_may_mean_anything_are_refused(tmp_path: Path, times: list[str], words: str) -> None:
+    path = written(tmp_path, "time,rsrp\n" + "".join(f"{t},-80\n" for t in times))
+    with pytest.raises(RecordingError, match=rf"run\.csv: .*{words}"):
+        read(path)
+
+
+def test_the_unit_can_be_given(tmp_path: Path) -> None:
+    text = "time,rsrp\n" + "".join(f"{50 * i},-80\n" for i in range(5))
+    assert read(written(tmp_path, text), Options(unit="ms")).step_s == 0.05
+    assert read(written(tmp_path, text.replace("time,", "time(ms),"))).step_s == 0.05
+
+
+def test_appended_runs_are_two_chains(tmp_path: Path) -> None:
+    """The second run must not replace the first, and nothing is counted from one to the other."""
+    rows = "".join(f"{i},{level}\n" for i, level in enumerate(LEVELS))
+    once = fit(written(tmp_path, "time,rsrp\n" + rows), level="rsrp")
+    twice = fit(written(tmp_path, "time,rsrp\n" + rows + rows), level="rsrp")
+    assert twice.counts.tolist() == (2 * once.counts).tolist()
+    assert twice.num_runs == 2
+    assert "time runs backwards by 9 s at row 12: a new run begins there" in told(tmp_path / "run.csv")
+
+
+def test_a_repeated_hour_is_named(tmp_path: Path) -> None:
+    text = "time,rsrp\n" + "".join(
+        f"2022-10-30 02:{m:02d}:{s:02d},-80\n" for m, s in ((59, 58), (59, 59), (0, 0), (0, 1))
+    )
+    assert "(an hour repeated at the end of daylight saving?)" in told(written(tmp_path, text))
+
+
+# ---------------------------------------------------------------------- levels
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "2147483647", "NA", "-", "", "not available", "-200", "-164"])
+def test_no_signal_is_no_level(tmp_path: Path, value: str) -> None:
+    """As with these rows emptied: they break the chain."""
+    levels = [-80, -85, -100, -120, "?", "?", "?", "?", -120, -100, -80]
+    rows = "".join(f"{i},{level}\n" for i, level in enumerate(levels))
+    found = fit(written(tmp_path, "time,rsrp\n" + rows.replace("?", value)), level="rsrp")
+    assert found.counts.tolist() == [[1, 1, 0], [1, 0, 1], [0, 1, 0]]
+
+
+def test_zeros_are_told_with_their_row(tmp_path: Path) -> None:
+    words = told(written(tmp_path, "time,rsrp\n0,-80\n1,0\n2,0\n"))
+    assert "0 in 2 rows of 'rsrp' means no signal, since it is no RSRP; the first is row 3" in words
+    assert "no signal in 66.7% of 3 rows" in words
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "words"),
+    [
+        ("time,rsrp\n0,-80\n1,-5\n", {}, r"row 3, column 'rsrp': -5 is no RSRP in dBm.*--no-signal -5"),
+        ("time,rsrp\n0,-80\n1,0\n", {"no_signal": ()}, "row 3, column 'rsrp': 0 is no RSRP"),
+        ("time,rsrp\n0,-80\n1,84\n", {}, "84 is no RSRP"),
+        ("time,snr\n0,0\n1,0\n2,7\n", {}, r"row 2, column 'snr': 0 is in 67% of the rows.*signal none"),
+        ("time,snr\n0,5\n1,-999\n", {}, "-999 is no SNR in dB"),
+        ("time,rsrp\n0,-80\n1,good\n", {}, "row 3, column 'rsrp': a level in dBm is needed, got 'good'"),
+        ("time,rsrp\n0,0\n1,0\n", {}, "the column 'rsrp' has no level in any row"),
+        ("time,x\n0,-80\n", {"level": "x"}, r"is 'x' an RSRP or an SNR.*--kind"),
+        ("time,rsrp\n0,-80\n", {"level": "RSRQ"}, "there is no column 'RSRQ'; there are time, rsrp"),
+        ("time,rsrp\n0,-80,3\n", {}, r"row 2: 3 fields where the header has 2.*--sep"),
+        ("", {}, "no header line"),
+        ("time,rsrp\n", {}, "no row below its header"),
+    ],
+)  # fmt: skip
+def test_what_no_logger_can_have_seen_is_refused(tmp_path: Path, text: str, options: dict, words: str) -> None:
+    with pytest.raises(RecordingError, match=rf"run\.csv: .*{words}"):
+        read(written(tmp_path, text), Options(**options))
+
+
+def test_one_value_in_many_rows_is_told(tmp_path: Path) -> None:
+    assert "-90 is in 60% of the rows of 'rsrp'" in told(
+        written(tmp_path, "time,rsrp\n" + "".join(f"{i},{-90 if i < 6 else -80 + i}\n" for i in range(10)))
+    )
+    snr = written(tmp_path, "time,snr\n0,0\n1,0\n2,7\n")
+    assert read(snr, Options(no_signal=())).level.tolist() == [0.0, 0.0, 7.0]
+    assert math.isnan(read(snr, Options(no_signal=(0.0,))).level[0])
+
+
+# ---------------------------------------------------------------------- tables
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("# a remark\ntime;rsrp\n0;-80\n1;-81,5\n", "semicolon between fields"),
+        ("time,rsrp\n0,-80\ntime,rsrp\n1,-81.5\n", "1 repeated header lines left out"),
+        ("time,rsrp\n0,-80,\n1,-81.5,\n", "2 rows end in an empty field more than the header"),
+        ("\ufefftime\trsrp\n0\t-80\n1\t-81.5\n", "tab between fields, text in UTF-8"),
+        ("time rsrp\n0   -80\n1 -81.5\n", "space between fields"),
+        ("time,ss_rsrp,ss_sinr\n0,-80,3\nNA,-3,3\n1,-81.5,3\n", "1 rows without a time left out, the first is row 3"),
+    ],
+)
+def test_tables(tmp_path: Path, text: str, words: str) -> None:
+    found = read(written(tmp_path, text))
+    assert found.level.tolist() == [-80.0, -81.5]
+    assert words in found.describe()
+
+
+def test_two_spaces_may_be_an_empty_field(tmp_path: Path) -> None:
+    found = read(written(tmp_path, "time cell snr rsrp\n0 7 3 -80 \n1  0 0 \n2   8   3  -81\n"))
+    assert found.cell.tolist() == ["7", "", "8"]
+    assert np.isnan(found.level).tolist() == [False, True, False]
+
+
+def test_cut_rows_are_left_out_and_counted(tmp_path: Path) -> None:
+    rows = [f"{i},-80\n" for i in range(40)]
+    last = read(written(tmp_path, "time,rsrp\n" + "".join(rows[:3]) + "3"))
+    assert len(last.level) == 3
+    assert "1 rows of another length left out: row 5: 1 fields where the header has 2" in last.describe()
+    rows[7] = "7\n"
+    assert "left out: row 9: 1 fields" in told(written(tmp_path, "time,rsrp\n" + "".join(rows)))
+    rows[8:12] = ["8\n", "9\n", "10\n", "11\n"]
+    with pytest.raises(RecordingError, match=r"row 9: 1 fields where the header has 2.*--sep"):
+        read(written(tmp_path, "time,rsrp\n" + "".join(rows)))
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "latin-1"])
+def test_encodings(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "run.csv"
+    path.write_bytes("time,rsrp,größe\n0,-80,1\n1,-81,2\n".encode(encoding))
+    assert encoding.upper() in told(path)
+
+
+# ---------------------------------------------------------------------- what comes out
+
+
+def test_a_long_table_becomes_a_wide_one(tmp_path: Path) -> None:
+    rows = [(0, "a", -80), (0, "b", -90), (1, "a", -81), (2, "a", -82), (2, "b", 0), (3, "b", -93)]
+    text = "time,cell,rsrp\n" + "".join(f"{t},{cell},{level}\n" for t, cell, level in rows)
+    matrix = to_links(read(written(tmp_path, text)))
+    assert matrix.cells == ("a", "b")
+    assert matrix.time_s.tolist() == [0.0, 1.0, 2.0, 3.0]
+    wide = matrix.rsrp_dbm
+    assert wide[:3, 0].tolist() == [-80.0, -81.0, -82.0]
+    assert wide[0, 1] == -90.0
+    assert wide[3, 1] == -93.0
+    assert matrix.noise_dbm == pytest.approx(-174.0 + 10 * math.log10(15e3) + 9.0, abs=0.1)
+
+
+def test_jittered_times_are_resampled_on_request(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    times = np.arange(40) * 0.1 + rng.uniform(-0.02, 0.02, 40)
+    rows = "".join(f"{t:.4f},{'ab'[i // 20]},{-80 - i / 10}\n" for i, t in enumerate(times))
+    found = read(written(tmp_path, "time_s,cell,rsrp\n" + rows))
+    with pytest.raises(RecordingError, match=r"not equally spaced.*--resample 0\.0987"):
+        to_links(found)
+    matrix = to_links(found, resample_s=0.1)
+    assert np.diff(matrix.time_s) == pytest.approx(0.1)
+    assert np.nanmax(matrix.rsrp_dbm[:, 0]) == -80.0
+
+
+def test_a_clean_recording_reads_as_the_one_it_was_made_of(tmp_path: Path) -> None:
+    header, row = LOGGERS["cni-cell-tracker"]
+    first = read(written(tmp_path, header + "".join(map(row, range(10)))))
+    again = read(written(tmp_path, to_csv(first), "clean.csv"))
+    assert again.level.tolist() == first.level.tolist()
+    assert again.cell.tolist() == first.cell.tolist()
+    assert again.time_s.tolist() == pytest.approx((first.time_s - first.time_s[0]).tolist())
+
+
+@pytest.mark.parametrize("preset", ["cni-cell-tracker", "g-nettrack", "cicv5g"])
+def test_one_line_makes_a_world(tmp_path: Path, preset: str, capsys: pytest.CaptureFixture[str]) -> None:
+    header, row = LOGGERS[preset]
+    path, out = written(tmp_path, header + "".join(map(row, range(10))), "log.txt"), tmp_path / "world.npz"
+    mmwave_gym("import", path, "--preset", preset, "--out", out)
+    words = capsys.readouterr().out
+    assert "time from" in words
+    assert "no signal in 0.0% of 10 rows" in words
+    assert read_channel(out).rsrp_dbm.shape == (10, 2)
+    env = gym.make("MmwaveHandover-v0", channel=str(out), horizon=8)
+    env.reset(seed=0)
+    mmwave_gym("transition", path, "--preset", preset, "--out", tmp_path / "fit.json", "--any-cell")
+    gym.make("MmwaveCellSelection-v0", transition=str(tmp_path / "fit.json")).reset(seed=0)
+
+
+def test_import_feeds_channel_and_transition(tmp_path: Path) -> None:
+    header, row = LOGGERS["irish"]
+    path, clean = written(tmp_path, header + "".join(map(row, range(10)))), tmp_path / "clean.csv"
+    mmwave_gym("import", path, "--out", clean)
+    mmwave_gym("channel", clean, "--out", tmp_path / "c.npz", "--noise", "-100")
+    assert read_channel(tmp_path / "c.npz").noise_dbm == -100.0
+    mmwave_gym("transition", clean, "--level", "rsrp", "--out", tmp_path / "t.json")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--out", "x.txt"], "--out must end in .csv or .npz"),
+        (["--out", "x.csv", "--preset", "nemo"], "nemo"),
+        (["--out", "x.csv", "--unit", "h"], "unit"),
+        (["--out", "x.csv", "--no-signal", "zero"], "--no-signal must be numbers"),
+        (["--out", "x.csv", "--resample", "0"], "above 0 s"),
+        (["--out", "x.npz"], "names 0 cells; a channel needs two"),
+    ],
+)
+def test_errors_of_the_command_are_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: list[str], message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    written(tmp_path, "time,rsrp\n0,-80\n1,-81\n")
+    with pytest.raises(SystemExit) as caught:
+        cli.main(["import", "run.csv", *words])
+    assert caught.value.code == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+    assert not list(tmp_path.glob("x.*"))
+
+
+# ---------------------------------------------------------------------- channel files
+
+
+def test_zeros_in_a_channel_file_are_named_or_not_heard(tmp_path: Path) -> None:
+    text = "# noise_dbm: -84.0\ntime_s,a_dbm,b_dbm\n0,-90,-95\n1,0,-95\n2,0,-94\n3,-91,-95\n"
+    path = written(tmp_path, text)
+    with pytest.raises(ValueError, match=r"row 2, cell 'a': 0 is no received power in dBm.* 2 values .*--no-signal 0"):
+        read_channel(path)
+    mmwave_gym("channel", path, "--no-signal", "0", "--out", tmp_path / "z.npz")
+    assert np.isnan(read_channel(tmp_path / "z.npz").rsrp_dbm[1:3, 0]).all()
+
+
+def test_a_jittered_channel_file_is_resampled(tmp_path: Path) -> None:
+    times = [0.0, 0.101, 0.199, 0.302]
+    rows = "".join(f"{t},{-80 - i},-95\n" for i, t in enumerate(times))
+    path = written(tmp_path, "# noise_dbm: -84.0\ntime_s,a_dbm,b_dbm\n" + rows)
+    with pytest.raises(ValueError, match=r"equal steps.*--resample 0\.1"):
+        read_channel(path)
+    matrix = read_channel(path, resample_s=0.1)
+    assert matrix.time_s == pytest.approx([0.0, 0.1, 0.2, 0.3])
+    assert matrix.rsrp_dbm[:, 0].tolist() == [-80.0, -81.0, -82.0, -83.0]
