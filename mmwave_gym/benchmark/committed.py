@@ -7,11 +7,13 @@ is the package that the folder `rows` lies in:
     relay-gym = "relay_gym"
 
 A committed run counts where its key is current: task, version, agent, configuration, weights, the code that the agent
-decides with, and the physics. Where code of the physics has changed, golden sums tell whether its numbers have.
+decides with, and the physics. Where code of the physics has changed, golden sums tell whether its numbers have. Where
+an agent's code has changed, whoever packs rows may have some of them played again, and keep the run if they repeat.
 """
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.resources import files
@@ -24,11 +26,15 @@ from mmwave_gym.benchmark.golden import golden_sums
 from mmwave_gym.benchmark.leaderboard.keys import differing
 from mmwave_gym.benchmark.leaderboard.packs import unpack
 from mmwave_gym.benchmark.leaderboard.rows import RowsError, RowWriter, Run, read_rows, row_path, seconds_path
+from mmwave_gym.benchmark.replay import replay
 from mmwave_gym.benchmark.runs import Job, about_task, header
 from mmwave_gym.core import rooms
 
 GROUP = "mmwave_gym.rows"
 FOLDER = "rows"
+
+_OF_PLAYING = ("made_on", "created", "command")
+"""What a header says of the day on which the rows were played."""
 
 Identity = tuple[str, str, int | None]
 
@@ -74,14 +80,16 @@ def plan(
     committed: Iterable[Run],
     playable: Callable[[Job], bool] = lambda job: True,
     on_done: Callable[[Job], None] = lambda job: None,
+    recheck: int = 0,
 ) -> Plan:
     """Sort the jobs of a board into those to play and those whose committed rows hold.
 
     rows_dir: where the board's own rows are; those that hold are not played again. playable: may a job be played here?
-    Others, such as expensive ones, show what is committed. on_done: called after each job.
+    Others, such as expensive ones, show what is committed. on_done: called after each job. recheck: rows of a run that
+    are played again where only the agent's code has changed; where they repeat, the run holds under a new header.
     """
     kept = {run.identity: run for run in committed}
-    made, heads = Plan(), _Heads()
+    made, heads = Plan(), _Heads(recheck)
     for job in jobs:
         identity = (job.task.name, job.agent, job.training_seed)
         own, run = row_path(rows_dir, *identity), kept.get(identity)
@@ -89,6 +97,8 @@ def plan(
             made.outdated.append(own)
         elif own.exists():
             run = None  # what was played here goes before what was committed
+        if run is not None and recheck and not job.task.missing_data:
+            run = heads.renewed(job, run)
         if run is None:
             made.play += [job] if playable(job) else []
         elif job.task.missing_data or not (why := heads.why_stale(job, run)):
@@ -108,8 +118,9 @@ def plan(
 class _Heads:
     """The headers that runs would have now; what they say of a task is found out once."""
 
-    def __init__(self) -> None:
+    def __init__(self, recheck: int) -> None:
         self._tasks: dict[tuple[str, int], dict[str, Any]] = {}
+        self._recheck = recheck
 
     def why_stale(self, job: Job, run: Run) -> str:
         """Why a run's rows do not hold now, empty where they do."""
@@ -121,6 +132,28 @@ class _Heads:
         except AgentError as error:
             return str(error)
         return "" if found is None else f"{found[0]} is {found[1]!r} there and {found[2]!r} now"
+
+    def renewed(self, job: Job, run: Run) -> Run:
+        """The run under the header of today's code where that decides alike in the rows that are played again."""
+        if run.failed is not None or run.skipped is not None or not run.episodes:
+            return run
+        try:
+            player = load_agent(job.spec, job.task.scenario_name, job.task)
+            head = self._header(job, player, run)
+        except AgentError:
+            return run
+        if head["physics"]["sums"] is None:
+            head["physics"] = run.header["physics"]  # of the same code
+        found = differing(run.header, head)
+        if found is not None:
+            same = {**head, "agent": {**head["agent"], "code": run.agent.get("code")}}
+            if differing(run.header, same) is not None or not self._repeats(run):
+                return run
+        return replace(run, header={**head, **{name: run.header.get(name) for name in ("format", *_OF_PLAYING)}})
+
+    def _repeats(self, run: Run) -> bool:
+        episodes = [row["episode"] for row in run.episodes]
+        return replay(run, random.Random(0).sample(episodes, min(self._recheck, len(episodes)))).passed
 
     def outdated(self, job: Job, path: Path) -> bool:
         """Whether a row file of an earlier board has rows that do not hold now."""

@@ -48,6 +48,9 @@ def leaderboard(
     pack: Annotated[
         Path | None, typer.Option(help="also pack the board's rows into this folder, to commit them")
     ] = None,
+    recheck: Annotated[
+        int, typer.Option(min=0, help="keep rows of an agent whose code changed if so many of them repeat")
+    ] = 0,
     jobs: Jobs = 0,
     ray: Ray = None,
     trusted: Trusted = False,
@@ -78,9 +81,8 @@ def leaderboard(
     context = others + ([job for t in chosen for job in _roles(t, agent, number)] if agent else [])
     with progress() as shown:
         bar = shown.add_task("committed rows", total=len(work))
-        reused = plan(
-            work, rows_dir, () if replay or quick else kept, playable, lambda job: shown.advance(bar)
-        )  # fmt: skip
+        usable = () if replay or quick else kept
+        reused = plan(work, rows_dir, usable, playable, lambda job: shown.advance(bar), recheck)
         reused.shown += plan(context, rows_dir, kept, lambda job: False).shown
     _tell(chosen, work, reused, playable)
     clear(reused.outdated)

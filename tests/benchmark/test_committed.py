@@ -105,6 +105,20 @@ def test_code_that_changed_and_numbers_that_did_not(made: Run, tmp_path: Path) -
     assert stale(changed(made, "physics", code="another digest"), tmp_path) == ""
 
 
+def test_an_agent_s_new_code_that_decides_alike_keeps_its_rows(made: Run, tmp_path: Path) -> None:
+    def shown(run: Run) -> Run:
+        return plan([JOB], tmp_path / "none", [run], playable=lambda job: False, recheck=2).shown[0]
+
+    older = changed(made, "agent", code="another digest")
+    kept = shown(older)
+    assert (kept.stale, kept.agent["code"], kept.episodes) == ("", made.agent["code"], made.episodes)
+    assert kept.header["created"] == made.header["created"]
+    assert shown(made).header == made.header
+    other = replace(older, episodes=tuple({**row, "reward": row["reward"] + 1e-9} for row in older.episodes))
+    assert shown(other).stale.startswith("agent.code")
+    assert shown(changed(older, "agent", config={"cost": 1})).stale.startswith("agent.config")
+
+
 def test_physics_that_changed_is_noticed(made: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A change of one part in ten thousand of the reward, of a metric, of the observation."""
     other = changed(made, "physics", code="another digest")
