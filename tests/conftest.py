@@ -32,4 +32,4 @@ def small_scenarios():
 
 def pytest_make_parametrize_id(val: object) -> str | None:
     """Bytes are named by their length: archives hold the time of day, and test workers must agree on names."""
-    return f"{len(val)}-bytes" if isinstance(val, bytes) and len(val) > 20 else None
+    return f"{len(val)}-bytes" if isinstance(val, bytes) else None
