@@ -95,12 +95,17 @@ def outcome_of(scenario: str, env_id: str, keywords: dict[str, Any], seed: int =
     """Make and play one configuration: "played", "large" or "slow", perhaps "after refusals". Anything else is raised.
 
     Of what is refused the keyword that the error names is left out, else the first, until the rest is a world: so both
-    the refusal and what is left of it are tried.
+    the refusal and what is left of it are tried. Of a large world the costly keywords are left out, one after another,
+    until the rest can be played.
     """
     keywords, refused = dict(keywords), 0
+    costly = list(ranges.costly(rooms.room(scenario).load("config")))
     while True:
         try:
             what = _played(Case("drawn", env_id, scenario, keywords), seed)
+            if what == "large" and (dear := [name for name in costly if name in keywords]):
+                del keywords[dear[0]]
+                continue
             return f"{what} after refusals" if refused else what
         except (ValueError, TypeError) as error:
             if not keywords:

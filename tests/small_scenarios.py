@@ -15,7 +15,7 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from mmwave_gym.core import registration
-from mmwave_gym.core.checks import at_least
+from mmwave_gym.core.checks import at_least, one_of
 from mmwave_gym.core.rooms import Entry, Room
 from mmwave_gym.core.scenario import (
     EpisodeRng,
@@ -49,6 +49,7 @@ class SharedCellsConfig:
     def __post_init__(self) -> None:
         for name, low in {"num_ues": 1, "num_cells": 2, "horizon": 1, "power_levels": 1}.items():
             at_least(name, getattr(self, name), low, integer=True)
+        one_of("action", self.action, ("cell", "float64", "grid"))
 
 
 @dataclass
