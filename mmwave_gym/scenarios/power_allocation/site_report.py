@@ -63,7 +63,7 @@ def report(
         range_m = RANGE_M
     like = task("power_allocation/melbourne")
     changed = {
-        "layout": tuple(map(tuple, place_m.tolist())) if crs else source,
+        "layout": tuple(map(tuple, place_m.tolist())) if crs or notes.lines() else source,
         "ue_radius_m": ue_radius_m,
         "unit_m": unit_m,
         "levels": levels,
