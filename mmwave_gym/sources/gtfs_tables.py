@@ -64,7 +64,9 @@ class Tables:
             header = [name.strip().lower() for name in next(lines, (1, []))[1]]
         for name in needed:
             if name not in header:
-                raise CityError(f"{table}: the field {name!r} is missing; it has {', '.join(header)[:200] or 'nothing'}.")
+                raise CityError(
+                    f"{table}: the field {name!r} is missing; it has {', '.join(header)[:200] or 'nothing'}."
+                )
         places = [header.index(name) if name in header else -1 for name in (*optional, *needed)]
         width = len(header)
         with untrusted.blaming(table, CityError):

@@ -76,8 +76,8 @@ class _Found:
         elif way and seen.time_s < way[-1][0]:
             raise CityError(
                 f"{seen.where}, field 'time': the times of {seen.kind} {seen.name[:50]!r} run backwards, from "
-                f"{way[-1][0]:g} to {seen.time_s:g}: give one run of SUMO a file; after midnight a clock has a day in front, "
-                "as in 1:00:00:05."
+                f"{way[-1][0]:g} to {seen.time_s:g}: give one run of SUMO a file; after midnight a clock "
+                "has a day in front, as in 1:00:00:05."
             )
         else:
             way.append((seen.time_s, seen.x, seen.y))
@@ -95,7 +95,11 @@ class _Found:
             kinds = [kind for kind, _ in self.others]
             if persons := kinds.count("person"):
                 raise CityError(f"it has {persons} persons, no vehicle: --persons makes them UEs.")
-            first = f"; {self.notes.first_wrong}." if self.notes.first_wrong else ": is it the output of `sumo --fcd-output`?"
+            first = (
+                f"; {self.notes.first_wrong}."
+                if self.notes.first_wrong
+                else ": is it the output of `sumo --fcd-output`?"
+            )
             raise CityError(f"it has no vehicles{first}")
         short = [name for (_, name), way in self.places.items() if len(way) < 2]
         if len(short) == len(self.places):

@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 
 from mmwave_gym import cli
-from mmwave_gym.links.files import read_channel
+from mmwave_gym.core.errors import ChannelError
+from mmwave_gym.links.files import read_channel, write_channel
 from mmwave_gym.scenarios.cell_selection.drive_test import fit
+from mmwave_gym.sources import convert
 from mmwave_gym.sources.recordings import PRESETS, Options, RecordingError, read, to_csv, to_links
 
 LEVELS = (-80, -85, -100, -120, -115, -100, -80, -75, -112, -95)
@@ -417,7 +419,53 @@ def test_an_snr_that_no_modem_reports_is_refused(tmp_path: Path, value: str) -> 
 
 
 def test_a_phone_that_flies_is_told(tmp_path: Path) -> None:
+    head = "time,rsrp,lat,lon\n"
     rows = [f"{i},-80,50.93,{6.9 + 1e-4 * i + (i > 4)}\n" for i in range(9)]
-    assert "1 moves faster than 100 m/s, the first by 70" in told(written(tmp_path, "time,rsrp,lat,lon\n" + "".join(rows)))
+    assert "1 moves faster than 100 m/s, the first by 70" in told(written(tmp_path, head + "".join(rows)))
     rows = [f"{i},-80,{50.93 if i % 3 else ''},{6.9 + 1e-4 * i}\n" for i in range(9)]
-    assert "faster" not in told(written(tmp_path, "time,rsrp,lat,lon\n" + "".join(rows)))
+    assert "faster" not in told(written(tmp_path, head + "".join(rows)))
+
+
+def test_cells_that_look_like_formulas_are_quoted_and_come_back(tmp_path: Path) -> None:
+    rows = "".join(f"{i},-80,{cell}\n" for i, cell in enumerate(["=1+1", "\t=2", "-7", "7"]))
+    found = read(written(tmp_path, f"time,rsrp,cell\n{rows}"))
+    clean = to_csv(found)
+    assert ",'=1+1," in clean
+    assert read(written(tmp_path, clean, "clean.csv")).cell.tolist() == found.cell.tolist()
+
+
+def channel(folder: Path, rows: list[str], name: str = "c.csv") -> Path:
+    return written(folder, "# noise_dbm: -84.0\ntime_s,a_dbm,b_dbm\n" + "\n".join(rows) + "\n", name)
+
+
+def test_a_level_in_many_values_of_a_channel_is_told(tmp_path: Path) -> None:
+    path = channel(tmp_path, [f"{i},{-90 - i % 9 if i % 2 else -140},{-95 - i % 7}" for i in range(40)])
+    assert "-140 dBm is 2" not in convert(path, tmp_path / "c.npz")
+    path = channel(
+        tmp_path, [f"{i},{-90 - i % 9 if i % 2 else -140},{-95 - i % 7 if i % 3 else -140}" for i in range(40)]
+    )
+    for source in (path, tmp_path / "c.npz"):
+        told = convert(source, tmp_path / "c.npz")
+        assert "note: -140 dBm is 42% of what is heard; if it means not heard, say so (--no-signal -140)" in told
+    assert "note:" not in convert(path, tmp_path / "c.npz", options=Options(no_signal=(-140.0,)))
+
+
+def test_a_channel_in_milliseconds_is_told(tmp_path: Path) -> None:
+    path = channel(tmp_path, [f"{1000 * i},{-90 - i},{-95 - i}" for i in range(5)])
+    assert "its times are 1000 s apart" in convert(path, tmp_path / "c.npz")
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "99"])
+def test_a_channel_that_never_hears_is_refused(tmp_path: Path, value: str) -> None:
+    with pytest.raises(ChannelError, match=r"c\.csv: .*(no received power in dBm|linear watts)"):
+        read_channel(channel(tmp_path, [f"{i},{value},{value}" for i in range(5)]))
+
+
+def test_commas_at_the_ends_and_formulas_in_a_channel(tmp_path: Path) -> None:
+    path = channel(tmp_path, [f"{i},-90,-95,," for i in range(5)])
+    path.write_text(path.read_text().replace("a_dbm,b_dbm", "=a_dbm,b_dbm,"))
+    matrix = read_channel(path)
+    assert matrix.cells == ("=a", "b")
+    write_channel(tmp_path / "again.csv", matrix)
+    assert "time_s,'=a_dbm,b_dbm\n" in (tmp_path / "again.csv").read_text()
+    assert read_channel(tmp_path / "again.csv").cells == ("=a", "b")

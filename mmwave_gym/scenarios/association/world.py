@@ -133,8 +133,8 @@ class CityWorld(World):
         last = int(np.floor((city.span_s - self.until_s) / self.knot_s + 1e-9))
         if city.span_s <= FORESIGHT_S:
             raise ValueError(
-                f"the city tells of {city.span_s:g} s, and an episode needs more than {FORESIGHT_S:g} s beyond its end: "
-                "make a city of a longer time."
+                f"the city tells of {city.span_s:g} s, and an episode needs {FORESIGHT_S:g} s beyond its end: make a "
+                "city of a longer time."
             )
         if last < 0:
             raise ValueError(

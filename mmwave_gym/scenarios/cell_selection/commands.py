@@ -11,7 +11,7 @@ from rich.console import Console
 from mmwave_gym.core.notes import Notes
 from mmwave_gym.sources.recordings import words
 
-out = Console()
+out = Console(emoji=False)
 SHOWN = 3
 """Recordings of which is told what was understood."""
 

@@ -185,9 +185,7 @@ def _read_fit(source: Path) -> tuple[Any, float]:
         return markov.checked_matrix("transition", values["transition"]).tolist(), float(slot_s)
 
 
-def recordings_of(
-    source: str | os.PathLike[str], options: Options, notes: Notes | None = None
-) -> list[Recording]:
+def recordings_of(source: str | os.PathLike[str], options: Options, notes: Notes | None = None) -> list[Recording]:
     """The recordings in a file, a folder or a .zip, without what systems add (__MACOSX, hidden files).
 
     Of several, those that cannot be read are left out; `notes` hears of them. Raises TraceError, also where they are

@@ -32,7 +32,7 @@ from mmwave_gym.scenarios.power_allocation.scene import Record
 from mmwave_gym.sources import open_sites
 from mmwave_gym.sources.sites import SITES
 
-out, err = Console(), Console(stderr=True)
+out, err = Console(emoji=False), Console(stderr=True, emoji=False)
 
 
 def report(

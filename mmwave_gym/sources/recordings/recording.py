@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from mmwave_gym.core import untrusted
 from mmwave_gym.core.errors import InputError
+from mmwave_gym.core.shown import unquoted
 from mmwave_gym.core.types import Float64Array
 from mmwave_gym.sources.recordings import table as tables, times
 from mmwave_gym.sources.recordings.options import MISSING, UNITS_S, ZERO_LIKE, Options
@@ -106,7 +107,7 @@ def read_text(data: bytes, name: str, options: Options | None = None) -> Recordi
 
 
 def _cell(text: str) -> str:
-    return "" if text.strip().lower() in MISSING else text.strip()
+    return "" if text.strip().lower() in MISSING else unquoted(text.strip())
 
 
 def _level_column(table: Table, wanted: Options) -> tuple[int, str]:

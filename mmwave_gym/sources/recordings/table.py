@@ -15,7 +15,6 @@ MAX_ROWS = 2_000_000
 MOST_UNEVEN = 0.05
 """Of the rows: ours."""
 _SPACES = re.compile(r"[ \t]+")
-_TOLD = re.compile(r"sep=(.)\r?\n", re.IGNORECASE)
 _UNIT = re.compile(r"\s*[\[(]\s*([^\])]*?)\s*[\])]\s*$")
 
 
@@ -47,9 +46,8 @@ def read(data: bytes, separator: str | None) -> Table:
     """The table in the bytes of a file. Raises InputError with the row."""
     encoding = untrusted.encoding_of(data)
     text = untrusted.decode(data)
-    skipped = 0
-    if told := _TOLD.match(text):  # spreadsheets name their separator in a line before the header
-        separator, text, skipped = separator or told[1], text[told.end() :], 1
+    told, text = untrusted.named_separator(text)
+    separator, skipped = separator or told or None, 0
     while text.startswith("#"):  # remarks of a logger, or of ours
         _, _, text = text.partition("\n")
         skipped += 1

@@ -31,7 +31,9 @@ _NUMBER = re.compile(r"\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d{1,3})?\s*")
 _CTIME = re.compile(r"(?:[A-Z][a-z]{2},? )?([A-Z][a-z]{2}) +(\d{1,2}) (\d{1,2}:\d\d:\d\d) ?([A-Z]{1,5})? (\d{4})")
 _CLOCK = re.compile(r"(\d{1,2}):([0-5]\d):([0-5]\d(?:[.,]\d+)?)")
 _HALF_DAY = re.compile(r"(.*[ _T]|)(\d{1,2})([:.]\d\d.*?) ?([AaPp])\.?[Mm]\.?")
-_MONTH = re.compile(r"(?:(\d{1,2})[ -]([A-Za-z]{3})|([A-Za-z]{3}) (\d{1,2})),?[ -](\d{4}),? (\d{1,2}:\d\d:\d\d)(?:[.,](\d{1,6}))?")
+_MONTH = re.compile(
+    r"(?:(\d{1,2})[ -]([A-Za-z]{3})|([A-Za-z]{3}) (\d{1,2})),?[ -](\d{4}),? (\d{1,2}:\d\d:\d\d)(?:[.,](\d{1,6}))?"
+)
 _COMPACT = re.compile(r"(?:19|20)(\d\d)(0[1-9]|1[0-2])([0-3]\d)([01]\d|2[0-3])([0-5]\d)([0-5]\d)(?:\.\d+)?")
 _DAY_FIRST = re.compile(
     r"(\d{1,2})([-/.])(\d{1,2})\2(\d{4})[ _T]+(\d{1,2})[:.](\d\d)(?:[:.](\d\d)(?:[:.,](\d{1,6}))?)?"
@@ -106,7 +108,8 @@ def _numbers(texts: Sequence[str], unit: str | None) -> Times:
         why = f", because they rise by {step:g} from row to row"
     elif unit is None and 0.0 < step < SHORT_STEP_S:
         raise TimeError(
-            0, f"times rise by {step:.3g} from row to row: give their unit (--unit d for days of a spreadsheet, --unit s)"
+            0,
+            f"times rise by {step:.3g} from row to row: give their unit (--unit d for days of a spreadsheet, --unit s)",
         )
     elif unit is None and step > LONG_STEP_S:
         raise TimeError(0, f"times rise by {step:g} from row to row: give their unit (--unit s, --unit ms)")

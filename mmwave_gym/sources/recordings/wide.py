@@ -9,6 +9,7 @@ import math
 import numpy as np
 
 from mmwave_gym.core import untrusted
+from mmwave_gym.core.shown import spreadsheet_safe
 from mmwave_gym.core.types import Float64Array
 from mmwave_gym.links.checks import UNIFORM_TIME
 from mmwave_gym.links.matrix import LinkMatrix
@@ -36,7 +37,9 @@ def to_csv(recording: Recording, resample_s: float | None = None) -> str:
         recording.run.tolist(),
         strict=True,
     ):
-        writer.writerow([repr(round(time_s - start_s, 6)), "" if math.isnan(level) else repr(level), cell, run])
+        writer.writerow(
+            [repr(round(time_s - start_s, 6)), "" if math.isnan(level) else repr(level), spreadsheet_safe(cell), run]
+        )
     return out.getvalue()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import zipfile
@@ -283,7 +282,7 @@ def test_no_data_is_in_the_package() -> None:
 def test_the_word_means_the_fit_in_the_data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MMWAVE_DATA", raising=False)
     assert not drive_test.irish_runs_are_here()
-    with pytest.raises(TraceError, match="transition='drive_test': .*set the environment variable MMWAVE_DATA"):
+    with pytest.raises(TraceError, match=r"transition='drive_test': .*set the environment variable MMWAVE_DATA"):
         resolve_transition("drive_test")
     monkeypatch.setenv("MMWAVE_DATA", str(tmp_path))
     with pytest.raises(TraceError, match=r"5G-production-dataset\.zip is not there.*mmwave-gym transition RECORDING"):
