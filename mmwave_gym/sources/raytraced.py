@@ -158,6 +158,6 @@ def _check_gain(gain_db: NDArray[np.float64]) -> None:
     if len(wrong):
         row, site = wrong[0].tolist()
         raise ChannelError(
-            f"gain_db[{row}, {site}] is {gain_db[row, site]:g}: a path gain is finite and below {HIGHEST_GAIN_DB:g} dB; "
-            f"no path is {NO_PATH_DB:g} or NaN."
+            f"gain_db[{row}, {site}] is {gain_db[row, site]:g}: a path gain is finite and below "
+            f"{HIGHEST_GAIN_DB:g} dB; no path is {NO_PATH_DB:g} or NaN."
         )

@@ -469,3 +469,8 @@ def test_commas_at_the_ends_and_formulas_in_a_channel(tmp_path: Path) -> None:
     write_channel(tmp_path / "again.csv", matrix)
     assert "time_s,'=a_dbm,b_dbm\n" in (tmp_path / "again.csv").read_text()
     assert read_channel(tmp_path / "again.csv").cells == ("=a", "b")
+
+
+def test_a_long_gap_is_not_filled_with_rows(tmp_path: Path) -> None:
+    found = read(written(tmp_path, "time,rsrp\n0,-80\n1,-81\n2,-82\n1000000,-83\n1000001,-84\n"))
+    assert len(to_csv(found, 1.0).splitlines()) < 10

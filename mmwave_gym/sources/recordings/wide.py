@@ -44,21 +44,20 @@ def to_csv(recording: Recording, resample_s: float | None = None) -> str:
 
 
 def _resampled(recording: Recording, step_s: float) -> Recording:
-    """Samples at equal steps, each the nearest one in time of its run; no signal where none is near."""
+    """Samples at equal steps, each the nearest one in time of its run; none where none is near, as in a long gap."""
     times, picks, runs = [], [], []
     for run in range(int(recording.run[-1]) + 1):
         rows = np.flatnonzero(recording.run == run)
         with untrusted.blaming(recording.name, RecordingError):
             at = grid(recording.time_s[rows], step_s)
         pick = nearest(recording.time_s[rows], at, recording.step_s)
-        times.append(at)
-        picks.append(np.where(pick < 0, -1, rows[pick]))
-        runs.append(np.full(len(at), run))
+        there = pick >= 0
+        times.append(at[there])
+        picks.append(rows[pick[there]])
+        runs.append(np.full(int(there.sum()), run))
     pick = np.concatenate(picks)
-    level = np.where(pick < 0, math.nan, recording.level[pick])
-    cell = np.where(pick < 0, "", recording.cell[pick])
-    return Recording(recording.name, np.concatenate(times), level, cell, np.concatenate(runs), recording.kind,
-                     recording.epoch, recording.notes)  # fmt: skip
+    return Recording(recording.name, np.concatenate(times), recording.level[pick], recording.cell[pick],
+                     np.concatenate(runs), recording.kind, recording.epoch, recording.notes)  # fmt: skip
 
 
 def to_links(recording: Recording, *, resample_s: float | None = None, noise_dbm: float | None = None) -> LinkMatrix:
