@@ -10,7 +10,7 @@ from rich.table import Table
 
 from mmwave_gym.core.errors import told
 
-out, err = Console(), Console(stderr=True)
+out, err = Console(emoji=False), Console(stderr=True, emoji=False)
 
 
 def line(error: Exception) -> str:

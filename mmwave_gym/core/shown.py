@@ -25,6 +25,11 @@ def spreadsheet_safe(text: str) -> str:
     return "'" + text if begins_odd or (start and start in FORMULA) else text
 
 
+def unquoted(text: str) -> str:
+    """The text that `spreadsheet_safe` made a cell of."""
+    return text[1:] if text.startswith("'") and spreadsheet_safe(text[1:]) == text else text
+
+
 def _is_plain(character: str) -> bool:
     if character in "\n\t":
         return True

@@ -24,6 +24,7 @@ from mmwave_gym.core import untrusted
 from mmwave_gym.core.checks import unknown
 from mmwave_gym.core.errors import ChannelError
 from mmwave_gym.core.files import write
+from mmwave_gym.core.shown import spreadsheet_safe, unquoted
 from mmwave_gym.links.matrix import TEXTS, LinkMatrix
 from mmwave_gym.links.resampling import grid, nearest
 from mmwave_gym.radio.units import noise_dbm as thermal_noise_dbm
@@ -88,7 +89,9 @@ def _silence(fields: dict[str, Any], not_heard_dbm: Sequence[float]) -> None:
     rsrp = np.array(rsrp, np.float64)
     rsrp[np.isin(rsrp, np.asarray(not_heard_dbm, np.float64))] = np.nan
     wrong = rsrp > HIGHEST_LEVEL_DBM
-    if wrong.any() and (rsrp < HIGHEST_LEVEL_DBM).any():  # all of one kind: another unit, told by the checks
+    heard = rsrp[~np.isnan(rsrp)]
+    linear = ((heard >= 0.0) & (heard <= 1.0)).all()  # another unit, told by the checks
+    if wrong.any() and not linear:
         row, cell = np.argwhere(wrong)[0, :2].tolist()
         value, cells = float(rsrp[wrong][0]), fields.get("cells", ())
         name = cells[cell] if cell < len(cells) else str(cell)
@@ -174,7 +177,9 @@ def _csv_fields(data: bytes) -> dict[str, Any]:
     fields = _csv_comments(lines[:start])
     if start == len(lines):
         raise ChannelError("there is no header line.")
-    header = [name.strip() for name in next(csv.reader([lines[start]]))]
+    header = [unquoted(name.strip()) for name in next(csv.reader([lines[start]]))]
+    while header and not header[-1]:  # commas at the end
+        header.pop()
     _check_header(header, start + 1)
     rows = []
     for number, line in enumerate(lines[start + 1 :], start=start + 2):
@@ -241,6 +246,8 @@ def _check_header(header: list[str], number: int) -> None:
 
 
 def _csv_row(values: list[str], header: list[str], number: int) -> list[float]:
+    if len(values) > len(header) and not "".join(values[len(header) :]).strip():
+        values = values[: len(header)]
     if len(values) != len(header):
         raise ChannelError(f"line {number}: {len(values)} fields where the header has {len(header)}.")
     row = []
@@ -299,7 +306,7 @@ def _csv_text(file: Path, matrix: LinkMatrix) -> str:
         if value not in (None, ""):
             out.write(f"# {key}: {' '.join(value.split()) if isinstance(value, str) else repr(value)}\n")
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow([*header, *(cell + CELL_SUFFIX for cell in matrix.cells)])
+    writer.writerow([*header, *(spreadsheet_safe(cell + CELL_SUFFIX) for cell in matrix.cells)])
     for row in np.column_stack([*rows, matrix.rsrp_dbm]).tolist():
         writer.writerow(["" if np.isnan(value) else repr(value) for value in row])
     text = out.getvalue()

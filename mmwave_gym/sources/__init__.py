@@ -21,6 +21,7 @@ from mmwave_gym.core.notes import Notes
 from mmwave_gym.links.files import is_channel, read_channel, write_channel
 from mmwave_gym.links.matrix import LinkMatrix
 from mmwave_gym.links.regions import within
+from mmwave_gym.links.remarks import remarks
 from mmwave_gym.sources import mssn, raytraced, recordings, sites
 from mmwave_gym.sources.recordings import Options
 
@@ -84,7 +85,7 @@ def convert(
     else:
         matrix = open_channel(source)
     write_channel(out, matrix)
-    return f"{told}{os.fspath(out)}\n{matrix.describe()}"
+    return "\n".join([f"{told}{os.fspath(out)}", matrix.describe(), *remarks(matrix)])
 
 
 def data_folder(wanted: str, page: str = "docs/channel_files.md") -> Path:

@@ -76,15 +76,19 @@ def read(
     notes = Notes(error=CityError) if notes is None else notes
     with untrusted.blaming(file, CityError):
         feed = read_feed(file, notes)
-        day, services = _services(feed, date)
+        day, services = _services(feed, date, notes.first_wrong)
         return _Driven(feed, day, services, (from_s, to_s), bounds, notes).tracks(modes, file.name)
 
 
-def _services(feed: Feed, date: datetime.date | None) -> tuple[datetime.date, dict[float, frozenset[str]]]:
+def _services(
+    feed: Feed, date: datetime.date | None, first_wrong: str = ""
+) -> tuple[datetime.date, dict[float, frozenset[str]]]:
     """The day, and the services that run on it (0) and on the day before (86,400 s later by its clock)."""
     span = feed.days.span()
     if span is None:
         raise CityError("calendar.txt and calendar_dates.txt name no day.")
+    if not feed.trips:
+        raise CityError(f"trips.txt: no trip can be used{first_wrong and f': {first_wrong}'}.")
     day = feed.days.busiest(Counter(trip.service for trip in feed.trips.values())) if date is None else date.toordinal()
     running = feed.days.running(day)
     if not running:
@@ -142,7 +146,10 @@ class _Driven:
             where = f"the map {self.bounds} (west, south, east, north)"
             raise CityError(f"shapes.txt: nothing that runs then touches {where}.")
         if not tracks:
-            raise CityError(f"stop_times.txt: nothing runs between {clock(from_s)} and {clock(to_s)} on {self.day}.")
+            first = f"; left out was {self.notes.first_wrong}" if self.notes.first_wrong else ""
+            raise CityError(
+                f"stop_times.txt: nothing runs between {clock(from_s)} and {clock(to_s)} on {self.day}{first}."
+            )
         ranked = sorted(served, key=lambda stop: (-served[stop], stop))
         agency = ", ".join(self._agencies())
         return Tracks(

@@ -26,7 +26,8 @@ from mmwave_gym.sources.gtfs_tables import MAX_BYTES, Tables
 from mmwave_gym.sources.tracks import check_degrees
 
 TIME = re.compile(r"([0-9]{1,3}):([0-5][0-9]):([0-5][0-9])")
-WHOLE = re.compile(r"[0-9]{1,12}")
+WHOLE = re.compile(r"([0-9]{1,12})(?:\.0*)?")
+"""A whole number, also as spreadsheets write it: 3.0."""
 SHORTEST_HEADWAY_S = 10.0
 """No line runs closer than that; ours, it keeps a headway of a millisecond from becoming millions of vehicles."""
 FAR_DEG = 5.0
@@ -100,7 +101,7 @@ def _routes(tables: Tables, feed: Feed) -> None:
             wrong = f"a whole number is needed, got {kind[:50]!r}"
             tables.notes.leave_out("route", "without a route_type", f"{where}'route_type'", wrong)
         else:
-            feed.routes.setdefault(route, Route(short or long or route, int(kind), agency))
+            feed.routes.setdefault(route, Route(short or long or route, int(float(kind)), agency))
 
 
 def _days(tables: Tables, days: Days) -> None:
@@ -177,7 +178,7 @@ def _shapes(tables: Tables) -> dict[str, Shape]:
         needed = ("shape_id", *fields, "shape_pt_sequence")
         for number, (so_far, shape, lat, lon, order) in tables.rows("shapes.txt", needed, ("shape_dist_traveled",)):
             if WHOLE.fullmatch(order):
-                told[number], sequence[number] = _number(so_far), int(order)
+                told[number], sequence[number] = _number(so_far), int(float(order))
                 yield number, shape, lat, lon
             else:
                 where = f"shapes.txt, row {number}, field 'shape_pt_sequence'"
@@ -270,7 +271,7 @@ def _stop_times(tables: Tables, feed: Feed) -> None:
             wrong_trips.add(trip)
             notes.leave_out("trip", *problem)
             continue
-        call = (int(sequence), number, _nan(arrive), _nan(depart), stop, _number(so_far))
+        call = (int(float(sequence)), number, _nan(arrive), _nan(depart), stop, _number(so_far))
         trips.setdefault(trip, []).append(call)
     for trip, calls in trips.items():
         calls.sort()

@@ -61,10 +61,12 @@ class Tables:
         with untrusted.blaming(table, CityError):
             text = untrusted.decode(untrusted.member(self.archive, self._member[table]))
             lines = untrusted.csv_rows(text, skip_spaces=True)
-            header = [name.strip() for name in next(lines, (1, []))[1]]
+            header = [name.strip().lower() for name in next(lines, (1, []))[1]]
         for name in needed:
             if name not in header:
-                raise CityError(f"{table}: the field {name!r} is missing.")
+                raise CityError(
+                    f"{table}: the field {name!r} is missing; it has {', '.join(header)[:200] or 'nothing'}."
+                )
         places = [header.index(name) if name in header else -1 for name in (*optional, *needed)]
         width = len(header)
         with untrusted.blaming(table, CityError):

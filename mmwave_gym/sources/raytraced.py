@@ -30,6 +30,8 @@ from mmwave_gym.radio.units import noise_dbm as thermal_noise_dbm
 
 FOLDER = "derived_examples"
 CARRIER_HZ = 28e9
+HIGHEST_GAIN_DB = -20.0
+"""A metre of free space takes away 32 dB at 1 GHz; 0 is what programs write where there is no path."""
 NO_PATH_DB = -200.0
 JUMP_STEPS = 3.0
 """A step of so many median ones is no step along a route: ours."""
@@ -152,10 +154,10 @@ def _check_gain(gain_db: NDArray[np.float64]) -> None:
             f"gain_db is not negative anywhere (largest {known.max():g}): is it linear, or a path loss with the "
             "other sign?"
         )
-    wrong = np.argwhere((gain_db > 0.0) | (gain_db == -np.inf))
+    wrong = np.argwhere((gain_db > HIGHEST_GAIN_DB) | (gain_db == -np.inf))
     if len(wrong):
         row, site = wrong[0].tolist()
         raise ChannelError(
-            f"gain_db[{row}, {site}] is {gain_db[row, site]:g}: a path gain is negative and finite; no path is "
-            f"{NO_PATH_DB:g} or NaN."
+            f"gain_db[{row}, {site}] is {gain_db[row, site]:g}: a path gain is finite and below "
+            f"{HIGHEST_GAIN_DB:g} dB; no path is {NO_PATH_DB:g} or NaN."
         )

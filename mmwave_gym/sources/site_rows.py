@@ -8,6 +8,7 @@ A row without a usable place is left out and counted.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -40,6 +41,9 @@ OPENCELLID = (
 ONE_PLACE_M = 5.0
 """Sites this near to each other in all, in metres, would be one: their x and y are degrees."""
 MAX_SPAN_M = 1e6
+UNIT = re.compile(r"[\[(][^\[(]{0,20}[\])]\s*$")
+HEMISPHERE = re.compile(r"\s*([-+]?[0-9]{1,3}(?:\.[0-9]{0,15})?)\s*°?\s*([NSEW]?)\s*")
+"""Degrees as in 37.77° S, 144.96E."""
 
 
 class Row(NamedTuple):
@@ -75,6 +79,8 @@ def read(file: Path, crs: str | None, notes: Notes, map_in_degrees: bool | None 
         raise CityError(f"sites come as {', '.join((*TABLES, *JSONS))}, not as {file.suffix or 'nothing'!r}.")
     data = untrusted.gunzip(untrusted.read_bytes(file))
     found, own = _geojson(data, notes) if ending in JSONS else (_table(untrusted.decode(data), notes), "")
+    if crs and found.kind == "degrees" and coordinates.is_metres(crs):
+        raise CityError(f"its places are latitudes and longitudes, and {crs} is in metres: leave --crs out.")
     if system := crs or own:
         place = coordinates.to_degrees([found.place], system)[0] if found.rows else found.place
         rows = [row._replace(place=tuple(at)) for row, at in zip(found.rows, place.tolist(), strict=True)]
@@ -100,7 +106,7 @@ def _plausible(found: Rows, notes: Notes) -> Iterator[Row]:
         try:
             if degrees:
                 check_degrees(row.where, *row.place)
-            elif not (np.abs(np.subtract(row.place, middle)) < MAX_SPAN_M / 2).all():
+            elif not (np.isfinite(row.place).all() and (np.abs(row.place - middle) < MAX_SPAN_M / 2).all()):
                 raise CityError(f"{row.where}: {row.place} is more than {MAX_SPAN_M / 2e3:g} km from the other sites.")
         except CityError as error:
             notes.leave_out("site", "at no possible place", row.where, _wrong(error, row.where))
@@ -116,13 +122,14 @@ def _wrong(error: CityError, where: str) -> str:
 
 
 def _table(text: str, notes: Notes) -> Rows:
+    told, text = untrusted.named_separator(text)
     lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
-    mark = max(";\t,", key=(lines[0] if lines else "").count)
+    mark = told or max(";\t,", key=(lines[0] if lines else "").count)
     if lines and mark not in lines[0]:
         mark = " "
     table = iter(_rows(text, mark))
     number, first = next(table, (1, [""]))
-    header = [name.strip().lower() for name in first]
+    header = [UNIT.sub("", name).strip().lower() for name in first]
     if first[0].strip().upper() in RADIOS and len(first) >= 8:  # without a header
         header, table = list(OPENCELLID[: len(first)]), iter(_rows(text, mark))
     kind, east, north = _pair(header)
@@ -162,7 +169,7 @@ def _pair(header: list[str]) -> tuple[str, int, int]:
             return kind, east, north
     raise CityError(
         "row 1: the columns latitude and longitude are needed, or x_m and y_m, easting and northing, x and y; got "
-        f"{', '.join(header)[:200]}."
+        f"{', '.join(header)[:200] or 'nothing'}."
     )
 
 
@@ -170,8 +177,10 @@ def _number(text: str, mark: str) -> float:
     """NaN for what is none; with a decimal comma where commas do not part fields. Infinity is kept, to be named."""
     if mark != "," and text.count(",") == 1 and "." not in text:
         text = text.replace(",", ".")
+    match = HEMISPHERE.fullmatch(text)
+    sign = -1.0 if match and match[2] in ("S", "W") else 1.0
     try:
-        return float(text)
+        return sign * float(match[1] if match else text)
     except ValueError:
         return math.nan
 
@@ -182,6 +191,8 @@ def _number(text: str, mark: str) -> float:
 def _geojson(data: bytes, notes: Notes) -> tuple[Rows, str]:
     value = untrusted.json_value(data)
     features = value.get("features") if isinstance(value, dict) else None
+    if isinstance(value, dict) and features is None and value.get("type") == "Feature":
+        features = [value]
     if not isinstance(features, list):
         raise CityError("it is not GeoJSON: a FeatureCollection with a list 'features' is needed.")
     rows: list[Row] = []

@@ -44,8 +44,8 @@ def read(
         if not projection.degrees and found.kind == "degrees":
             raise CityError("its places are in degrees and the map in metres: give the SUMO net, with a projection.")
         rows = list(_not_swapped(found.rows, projection, notes)) if projection.degrees else found.rows
-        if not rows and notes.first_wrong:
-            raise CityError(f"it has no site; {notes.first_wrong}.")
+        if not rows:
+            raise CityError(f"it has no site{notes.first_wrong and f'; {notes.first_wrong}'}.")
         names, place_m, outside = _on_map(rows, projection)
     note = f"{len(names)} of {len(rows)} sites in {file.name} are used: {outside} lie outside the map."
     return names, place_m, note

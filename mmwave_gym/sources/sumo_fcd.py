@@ -50,7 +50,7 @@ def read(
     notes = Notes(error=CityError) if notes is None else notes
     with untrusted.blaming(file, CityError):
         found = _Found(("vehicle", "person") if persons else ("vehicle",), notes)
-        each(file, found.take)
+        each(file, found.take, notes)
         return _tracks(found.ways(), file, None if net is None else Path(net), notes)
 
 
@@ -76,7 +76,8 @@ class _Found:
         elif way and seen.time_s < way[-1][0]:
             raise CityError(
                 f"{seen.where}, field 'time': the times of {seen.kind} {seen.name[:50]!r} run backwards, from "
-                f"{way[-1][0]:g} to {seen.time_s:g}: give one run of SUMO a file."
+                f"{way[-1][0]:g} to {seen.time_s:g}: give one run of SUMO a file; after midnight a clock "
+                "has a day in front, as in 1:00:00:05."
             )
         else:
             way.append((seen.time_s, seen.x, seen.y))
@@ -94,10 +95,16 @@ class _Found:
             kinds = [kind for kind, _ in self.others]
             if persons := kinds.count("person"):
                 raise CityError(f"it has {persons} persons, no vehicle: --persons makes them UEs.")
-            raise CityError("it has no vehicles: is it the output of `sumo --fcd-output`?")
+            first = (
+                f"; {self.notes.first_wrong}."
+                if self.notes.first_wrong
+                else ": is it the output of `sumo --fcd-output`?"
+            )
+            raise CityError(f"it has no vehicles{first}")
         short = [name for (_, name), way in self.places.items() if len(way) < 2]
         if len(short) == len(self.places):
-            raise CityError("no vehicle is there for two time steps.")
+            first = f"; {self.notes.first_wrong}" if self.notes.first_wrong else ""
+            raise CityError(f"no vehicle is there for two time steps{first}.")
         self.notes.count("vehicle", "present for less than two time steps", "", len(short))
         return {
             name if kind == "vehicle" or ("vehicle", name) not in self.places else f"{name} ({kind})": np.array(way)
@@ -180,7 +187,7 @@ def _net_projection(file: Path, notes: Notes) -> Callable[[Any], Any] | None:
         if not location:
             raise CityError("it has no <location>: is it a net of SUMO (.net.xml)?")
         text = location.get("projParameter", "!")
-        if text in ("!", "-", "."):
+        if text.strip() in ("", "!", "-", "."):
             notes.remark(f"the net {file.name} has no projection: places stay in its metres.")
             return None
         try:

@@ -14,10 +14,13 @@ from typing import Any, NamedTuple
 
 from mmwave_gym.core import untrusted
 from mmwave_gym.core.errors import CityError
+from mmwave_gym.core.notes import Notes
 from mmwave_gym.sources.tracks import library
 
 NOWHERE = 1e9
 """SUMO writes -1073741824 where it has no place, as for a vehicle while it is teleported."""
+DAY_S = 86_400.0
+DECIMAL_COMMA = re.compile(r"[-+]?[0-9]*,[0-9]+")
 KINDS = ("vehicle", "person", "container")
 CLOCK = re.compile(r"(?:([0-9]{1,4}):)?([0-9]{1,3}):([0-5]?[0-9]):([0-5]?[0-9](?:\.[0-9]+)?)")
 COLUMNS = {"time": ("timestep_time", "time"), "id": ("id",), "x": ("x", "lon"), "y": ("y", "lat")}
@@ -38,24 +41,30 @@ class Seen(NamedTuple):
     y: float
 
 
-def each(file: Path, take: Callable[[Seen], None]) -> None:
-    """Call `take` with everything in a floating-car file, in order. Raises InputError with line or row, and field."""
+def each(file: Path, take: Callable[[Seen], None], notes: Notes) -> None:
+    """Call `take` with everything in a floating-car file, in order. Raises InputError with line or row, and field.
+
+    `notes` hears of rows of a table that cannot be used.
+    """
     suffixes = [suffix.lower() for suffix in file.suffixes]
     if ".parquet" in suffixes[-1:]:
-        _parquet(file, take)
+        _parquet(file, take, notes)
     elif ".csv" in suffixes[-2:] or suffixes[-1:] in ([".txt"], [".tsv"]):
-        _csv(file, take)
+        _csv(file, take, notes)
     else:
         _xml(file, take)
 
 
 def _xml(file: Path, take: Callable[[Seen], None]) -> None:
-    now_s = math.nan
+    now_s, days = math.nan, 0
 
     def element(name: str, attributes: Attributes, line: int) -> None:
-        nonlocal now_s
+        nonlocal now_s, days
         if name == "timestep":
-            now_s = moment_s(attributes.get("time", ""))
+            before_s, text = now_s, attributes.get("time", "")
+            now_s = moment_s(text) + DAY_S * days
+            if text.count(":") == 2 and before_s - now_s > 0.5 * DAY_S:  # clock times over midnight
+                now_s, days = now_s + DAY_S, days + 1
             if math.isnan(now_s):
                 raise CityError(
                     f"line {line}, attribute 'time' of timestep: seconds or a time as 07:05:00 are needed, got "
@@ -71,19 +80,30 @@ def _xml(file: Path, take: Callable[[Seen], None]) -> None:
         untrusted.parse_xml(stream, element)
 
 
-def _csv(file: Path, take: Callable[[Seen], None]) -> None:
+def _csv(file: Path, take: Callable[[Seen], None], notes: Notes) -> None:
     text = untrusted.decode(untrusted.gunzip(untrusted.read_bytes(file)))
-    first = text.partition("\n")[0]
-    rows = untrusted.csv_rows(text, max(";,\t", key=first.count))
+    told, text = untrusted.named_separator(text)
+    first = text.lstrip().partition("\n")[0]
+    mark = told or max(";,\t", key=first.count)
+    rows = untrusted.csv_rows(text, mark)
     header = [name.strip().lower() for name in next(rows, (1, []))[1]]
+    while header and not header[-1]:
+        header.pop()
     columns = _columns(header)
+    width = len(header)
     for number, values in rows:
-        if len(values) != len(header):
-            raise CityError(f"row {number}: {len(values)} fields where the header has {len(header)}.")
-        _row(f"row {number}", header, columns, values, take)
+        if len(values) > width and not "".join(values[width:]).strip():
+            values = values[:width]  # marks at the end
+        if mark != ",":  # commas are decimal ones
+            values = [value.replace(",", ".") if DECIMAL_COMMA.fullmatch(value.strip()) else value for value in values]
+        if len(values) == width:
+            _row(f"row {number}", header, columns, values, take, notes)
+        elif "".join(values).strip():
+            wrong = f"{len(values)} fields where the header has {width}"
+            notes.leave_out("row", "with more or fewer fields than the header", f"row {number}", wrong)
 
 
-def _parquet(file: Path, take: Callable[[Seen], None]) -> None:
+def _parquet(file: Path, take: Callable[[Seen], None], notes: Notes) -> None:
     parquet = library("pyarrow.parquet", "reading .parquet")
     with (
         untrusted.open_regular(file) as stream,
@@ -99,7 +119,7 @@ def _parquet(file: Path, take: Callable[[Seen], None]) -> None:
             for values in zip(*(batch.column(names[place]).to_pylist() for place in used), strict=True):
                 number += 1
                 cells = {place: "" if v is None else str(v) for place, v in zip(used, values, strict=True)}
-                _row(f"row {number}", header, columns, cells, take)
+                _row(f"row {number}", header, columns, cells, take, notes)
 
 
 def _columns(header: list[str]) -> list[_Column]:
@@ -125,7 +145,9 @@ def _columns(header: list[str]) -> list[_Column]:
     return found
 
 
-def _row(where: str, header: list[str], columns: list[_Column], values: Any, take: Callable[[Seen], None]) -> None:
+def _row(
+    where: str, header: list[str], columns: list[_Column], values: Any, take: Callable[[Seen], None], notes: Notes
+) -> None:
     """One row of a table, `values` by their place in the header; it may hold a vehicle, a person, both or none."""
     for kind, (time, name, x, y, *way) in columns:
         if values[name].strip():
@@ -133,10 +155,9 @@ def _row(where: str, header: list[str], columns: list[_Column], values: Any, tak
                 kind = "person"  # on an edge and on no lane of it
             time_s = moment_s(values[time])
             if math.isnan(time_s):
-                raise CityError(
-                    f"{where}, field {header[time]!r}: seconds or a time as 07:05:00 are needed, got "
-                    f"{values[time][:50]!r}."
-                )
+                wrong = f"seconds or a time as 07:05:00 are needed, got {values[time][:50]!r}"
+                notes.leave_out("row", "without a time", f"{where}, field {header[time]!r}", wrong)
+                continue
             take(Seen(where, kind, values[name].strip(), time_s, _number(values[x]), _number(values[y])))
 
 

@@ -185,3 +185,8 @@ def test_xml(data: bytes, words: str) -> None:
 def test_xml_that_is_right() -> None:
     assert elements(b"<a><b/>" + b"text " * 10**6 + b"</a>") == ["a", "b"]
     assert elements(gzip.compress(b"<a><b/></a>")) == ["a", "b"]
+
+
+def test_an_error_is_one_line_whatever_it_quotes() -> None:
+    with pytest.raises(InputError, match=r"^a\.csv: there are x y\.$"), untrusted.blaming("a.csv"):
+        raise InputError("there are x\r\ny.")

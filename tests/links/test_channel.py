@@ -171,7 +171,7 @@ GOOD_CSV = "# noise_dbm: -110\ntime_s,a_dbm,b_dbm\n0,-80,\n1,-81,-90\n2,-82,-91\
     [
         ("-81", "loud", "line 4, column 'a_dbm': 'loud' is not a number"),
         ("-81,-90", "-81", "line 4: 2 fields where the header has 3"),
-        ("-81,-90", "-81,-90,", "line 4: 4 fields where the header has 3"),
+        ("-81,-90", "-81,-90,7", "line 4: 4 fields where the header has 3"),
         ("time_s", "seconds", "the header needs time_s"),
         ("time_s", "lat", "degrees"),
         ("time_s", "x_m", "the header needs time_s"),

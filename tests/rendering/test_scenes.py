@@ -39,7 +39,11 @@ WORLDS = (
     Case("cells-alone", *CELLS, {"num_ues": 1, "num_cells": 1, "horizon": 1}),
     Case("cells-15-ues", *CELLS, {"num_ues": 15, "num_cells": 8}),
     Case("cells-70-ues", *CELLS, {"num_ues": 70, "num_cells": 30}),
-    Case("cells-drive-test", *CELLS, {"transition": "drive_test"}),
+    Case(
+        "cells-slow-links",
+        *CELLS,
+        {"transition": ((0.82, 0.17, 0.01), (0.04, 0.94, 0.02), (0.01, 0.22, 0.77)), "step_s": 1.0},
+    ),
     Case("cells-2-states", *CELLS, {"transition": ((0.9, 0.1), (0.2, 0.8)), "rate_bps_hz": (1.0, 0.0)}),
     Case("cells-no-rate", *CELLS, {"transition": np.full((6, 6), 1 / 6), "rate_bps_hz": (0.0,) * 6}),
     Case("cells-central", *CELLS, {"control": "all"}),

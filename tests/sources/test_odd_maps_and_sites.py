@@ -11,7 +11,7 @@ import pytest
 
 from mmwave_gym.core.errors import CityError
 from mmwave_gym.core.notes import Notes
-from mmwave_gym.sources import buildings, open_sites, sites
+from mmwave_gym.sources import buildings, open_sites, site_rows, sites
 from mmwave_gym.sources.tracks import Projection
 
 for library in ("pyrosm", "pyproj", "shapely"):
@@ -278,3 +278,35 @@ def test_other_endings_are_named(tmp_path: Path) -> None:
     (tmp_path / "a.xlsx").write_bytes(b"PK")
     with pytest.raises(CityError, match=r"a\.xlsx: sites come as .csv, .tsv, .txt, .geojson, .json, not as '.xlsx'"):
         open_sites(tmp_path / "a.xlsx")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sep=;\nname;lat;lon\nA;37.77;-122.41\nB;37.78;-122.42\n",
+        "name,lat (deg),lon [°]\nA,37.77,-122.41\nB,37.78,-122.42\n",
+        "name,lat,lon\nA,37.77°,-122.41°\nB,37.78 N,122.42W\n",
+    ],
+)
+def test_sites_as_spreadsheets_and_surveyors_write_them(text: str, tmp_path: Path) -> None:
+    (tmp_path / "s.csv").write_text(text)
+    rows = site_rows.read(tmp_path / "s.csv", None, Notes())
+    assert [row.place for row in rows.rows] == [(-122.41, 37.77), (-122.42, 37.78)]
+
+
+def test_degrees_are_in_no_system_of_metres(tmp_path: Path) -> None:
+    (tmp_path / "s.csv").write_text("lat,lon\n37.77,-122.41\n")
+    with pytest.raises(CityError, match=r"latitudes and longitudes, and EPSG:25832 is in metres: leave --crs out"):
+        site_rows.read(tmp_path / "s.csv", "EPSG:25832", Notes())
+
+
+def test_a_file_of_sites_with_a_header_only(tmp_path: Path) -> None:
+    (tmp_path / "s.csv").write_text("lat,lon\n")
+    with pytest.raises(CityError, match=r"s\.csv: it has no site"):
+        sites.read_alone(tmp_path / "s.csv")
+
+
+def test_a_single_feature_is_a_site(tmp_path: Path) -> None:
+    point = {"type": "Feature", "properties": {}, "geometry": {"type": "Point", "coordinates": [6.9, 50.9]}}
+    (tmp_path / "s.geojson").write_text(json.dumps(point))
+    assert [row.place for row in site_rows.read(tmp_path / "s.geojson", None, Notes()).rows] == [(6.9, 50.9)]

@@ -212,3 +212,27 @@ def test_the_command_tells_what_is_left_out_and_the_city_keeps_it(tmp_path: Path
     refused = CliRunner().invoke(app, [*words, "--strict"])
     assert refused.exit_code != 0
     assert "row 6" in str(refused.exception) + refused.output
+
+
+def test_whole_numbers_and_headers_as_spreadsheets_write_them(tmp_path: Path) -> None:
+    expected = trips(read(tmp_path, two_trips())[0])
+    tables = two_trips()
+    tables["routes"] = [tables["routes"][0].upper(), *(f"{row}.0" for row in tables["routes"][1:])]
+    assert tables["routes"][0].startswith("ROUTE_ID")
+    found, lines = read(tmp_path, tables)
+    assert trips(found) == expected
+    assert lines == []
+
+
+def test_where_no_trip_is_usable_the_first_is_named(tmp_path: Path) -> None:
+    tables = two_trips()
+    tables["stop_times"] = [row.replace(":00,", ",") for row in tables["stop_times"]]
+    with pytest.raises(CityError, match=r"no trip can be used: stop_times.txt, row 2, .*a time as 07:05:00 is needed"):
+        read(tmp_path, tables)
+
+
+def test_another_separator_is_seen_in_the_error(tmp_path: Path) -> None:
+    tables = two_trips()
+    tables["routes"] = [row.replace(",", ";") for row in tables["routes"]]
+    with pytest.raises(CityError, match="the field 'route_id' is missing; it has route_id;"):
+        read(tmp_path, tables)

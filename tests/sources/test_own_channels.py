@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 import mmwave_gym  # noqa: F401  (registers the ids)
-from mmwave_gym.cli import app
+from mmwave_gym.cli import app, main
 from mmwave_gym.core.errors import ChannelError
 from mmwave_gym.sources import open_channel
 
@@ -96,3 +96,19 @@ def test_a_clone_of_the_measurements_is_a_data_folder(tmp_path: Path, monkeypatc
             open_channel("mssn:T-R12@20200101")
         with pytest.raises(ChannelError, match=r"no file V-R1_rss_cell_\*\.csv in .*; regions found there: T-R12"):
             open_channel("mssn:V-R1")
+
+
+def test_a_gain_that_no_path_has_is_refused(tmp_path: Path) -> None:
+    """0 dB is what programs write where there is no path; it must not become the best cell."""
+    rx_m = np.stack((10.0 * np.arange(9), np.zeros(9)), axis=1)
+    gain_db = np.full((9, len(TX_M)), -100.0)
+    gain_db[3, 0] = 0.0
+    np.savez(tmp_path / "own.npz", gain_db=gain_db, rx=rx_m, tx=TX_M)
+    with pytest.raises(ChannelError, match=r"gain_db\[3, 0\] is 0: a path gain is finite and below -20 dB"):
+        open_channel(tmp_path / "own.npz")
+
+
+def test_colons_in_messages_are_no_pictures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["channel", "nothing:x:", "--out", str(tmp_path / "z.npz")])
+    assert "mmwave-gym: nothing:x:: there is no such file" in capsys.readouterr().err

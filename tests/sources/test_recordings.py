@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 
 from mmwave_gym import cli
-from mmwave_gym.links.files import read_channel
+from mmwave_gym.core.errors import ChannelError
+from mmwave_gym.links.files import read_channel, write_channel
 from mmwave_gym.scenarios.cell_selection.drive_test import fit
+from mmwave_gym.sources import convert
 from mmwave_gym.sources.recordings import PRESETS, Options, RecordingError, read, to_csv, to_links
 
 LEVELS = (-80, -85, -100, -120, -115, -100, -80, -75, -112, -95)
@@ -344,3 +346,131 @@ def test_a_jittered_channel_file_is_resampled(tmp_path: Path) -> None:
     matrix = read_channel(path, resample_s=0.1)
     assert matrix.time_s == pytest.approx([0.0, 0.1, 0.2, 0.3])
     assert matrix.rsrp_dbm[:, 0].tolist() == [-80.0, -81.0, -82.0, -83.0]
+
+
+# ---------------------------------------------------------------------- what acceptance found
+
+
+@pytest.mark.parametrize(
+    ("times", "step_s", "words"),
+    [
+        ([0, 1_000_000, 2_000_000], 1.0, "us, because they rise by 1e+06"),
+        ([0, 10**9, 2 * 10**9], 1.0, "ns, because they rise by 1e+09"),
+        (["12:59:59 PM", "1:00:00 PM"], 1.0, "clock times"),
+        (["10/30/2022 11:59:59 AM", "10/30/2022 12:00:00 PM"], 1.0, "dates"),
+        (["10/30/2022 11:59:59 p.m.", "10/31/2022 12:00:00 a.m."], 1.0, "dates"),
+        (["20221030235959", "20221031000000"], 1.0, "dates, no zone given"),
+        (["20221030235959.5", "20221031000000.0"], 0.5, "dates, no zone given"),
+        (["31-Oct-2022 23:59:59", "01-Nov-2022 00:00:00"], 1.0, "dates"),
+        (["Oct 31, 2022 23:59:59", "Nov 1, 2022 00:00:00"], 1.0, "dates"),
+        (["Sun Nov 06 01:59:59 EDT 2022", "Sun Nov 06 01:00:00 EST 2022"], 1.0, "zone -0400, -0500"),
+    ],
+)
+def test_more_times(tmp_path: Path, times: list[object], step_s: float, words: str) -> None:
+    found = read(written(tmp_path, "time;rsrp\n" + "".join(f"{t};-80\n" for t in times)))
+    assert found.step_s == step_s
+    assert words in found.describe()
+
+
+def test_days_of_a_spreadsheet_need_their_unit(tmp_path: Path) -> None:
+    text = "time,rsrp\n" + "".join(f"{44784.5 + i / 86400:.7f},-80\n" for i in range(5))
+    with pytest.raises(RecordingError, match=r"row 2, .*rise by 1.16e-05.*--unit d"):
+        read(written(tmp_path, text))
+    assert read(written(tmp_path, text), Options(unit="d")).step_s == pytest.approx(1.0, abs=0.01)
+
+
+def test_numbers_far_in_the_future_are_no_dates(tmp_path: Path) -> None:
+    with pytest.raises(RecordingError, match=r"row 3, .*after 2100: give its unit"):
+        read(written(tmp_path, "time,rsrp\n20223014000000,-80\n20223014000001,-80\n"))
+
+
+def test_clock_times_have_the_dates_of_a_column_of_dates(tmp_path: Path) -> None:
+    """The same clock time of two days is not one run."""
+    rows = "2022-08-11,10:00:00,-80\n2022-08-12,10:00:01,-80\n2022-08-12,10:00:02,-80\n"
+    found = read(written(tmp_path, f"Date,Time,RSRP\n{rows}"))
+    assert np.diff(found.time_s).tolist() == [86401.0, 1.0]
+    assert "the dates of the clock times are in 'Date'" in found.describe()
+
+
+@pytest.mark.parametrize("level", ["-80 dBm", "-80dBm", "\u221280", "-80,0", "-80.0 "])
+def test_levels_as_people_write_them(tmp_path: Path, level: str) -> None:
+    found = read(written(tmp_path, f"time;rsrp\n0,5;{level}\n1,5;-90\n"))
+    assert found.level.tolist() == [-80.0, -90.0]
+    assert found.step_s == 1.0
+
+
+def test_a_spreadsheet_names_its_separator(tmp_path: Path) -> None:
+    found = read(written(tmp_path, "sep=;\ntime;rsrp\n0;-80\n1;-90\n"))
+    assert found.level.tolist() == [-80.0, -90.0]
+    with pytest.raises(RecordingError, match="row 4"):
+        read(written(tmp_path, "sep=;\ntime;rsrp\n0;-80\n1;x\n"))
+
+
+def test_few_zeros_of_an_snr_are_told(tmp_path: Path) -> None:
+    text = "time,snr\n" + "".join(f"{i},{0 if i == 3 else 5 + i % 7}\n" for i in range(20))
+    assert "0 is in 1 rows of 'snr', the first is row 5: it is taken for a level" in told(written(tmp_path, text))
+    assert "is taken for a level" not in told(written(tmp_path, text), no_signal=())
+
+
+@pytest.mark.parametrize("value", ["99", "255", "-200"])
+def test_an_snr_that_no_modem_reports_is_refused(tmp_path: Path, value: str) -> None:
+    with pytest.raises(RecordingError, match=rf"row 3, column 'snr': {value} is no SNR.*--no-signal"):
+        read(written(tmp_path, f"time,snr\n0,5\n1,{value}\n2,7\n"))
+
+
+def test_a_phone_that_flies_is_told(tmp_path: Path) -> None:
+    head = "time,rsrp,lat,lon\n"
+    rows = [f"{i},-80,50.93,{6.9 + 1e-4 * i + (i > 4)}\n" for i in range(9)]
+    assert "1 moves faster than 100 m/s, the first by 70" in told(written(tmp_path, head + "".join(rows)))
+    rows = [f"{i},-80,{50.93 if i % 3 else ''},{6.9 + 1e-4 * i}\n" for i in range(9)]
+    assert "faster" not in told(written(tmp_path, head + "".join(rows)))
+
+
+def test_cells_that_look_like_formulas_are_quoted_and_come_back(tmp_path: Path) -> None:
+    rows = "".join(f"{i},-80,{cell}\n" for i, cell in enumerate(["=1+1", "\t=2", "-7", "7"]))
+    found = read(written(tmp_path, f"time,rsrp,cell\n{rows}"))
+    clean = to_csv(found)
+    assert ",'=1+1," in clean
+    assert read(written(tmp_path, clean, "clean.csv")).cell.tolist() == found.cell.tolist()
+
+
+def channel(folder: Path, rows: list[str], name: str = "c.csv") -> Path:
+    return written(folder, "# noise_dbm: -84.0\ntime_s,a_dbm,b_dbm\n" + "\n".join(rows) + "\n", name)
+
+
+def test_a_level_in_many_values_of_a_channel_is_told(tmp_path: Path) -> None:
+    path = channel(tmp_path, [f"{i},{-90 - i % 9 if i % 2 else -140},{-95 - i % 7}" for i in range(40)])
+    assert "-140 dBm is 2" not in convert(path, tmp_path / "c.npz")
+    path = channel(
+        tmp_path, [f"{i},{-90 - i % 9 if i % 2 else -140},{-95 - i % 7 if i % 3 else -140}" for i in range(40)]
+    )
+    for source in (path, tmp_path / "c.npz"):
+        told = convert(source, tmp_path / "c.npz")
+        assert "note: -140 dBm is 42% of what is heard; if it means not heard, say so (--no-signal -140)" in told
+    assert "note:" not in convert(path, tmp_path / "c.npz", options=Options(no_signal=(-140.0,)))
+
+
+def test_a_channel_in_milliseconds_is_told(tmp_path: Path) -> None:
+    path = channel(tmp_path, [f"{1000 * i},{-90 - i},{-95 - i}" for i in range(5)])
+    assert "its times are 1000 s apart" in convert(path, tmp_path / "c.npz")
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "99"])
+def test_a_channel_that_never_hears_is_refused(tmp_path: Path, value: str) -> None:
+    with pytest.raises(ChannelError, match=r"c\.csv: .*(no received power in dBm|linear watts)"):
+        read_channel(channel(tmp_path, [f"{i},{value},{value}" for i in range(5)]))
+
+
+def test_commas_at_the_ends_and_formulas_in_a_channel(tmp_path: Path) -> None:
+    path = channel(tmp_path, [f"{i},-90,-95,," for i in range(5)])
+    path.write_text(path.read_text().replace("a_dbm,b_dbm", "=a_dbm,b_dbm,"))
+    matrix = read_channel(path)
+    assert matrix.cells == ("=a", "b")
+    write_channel(tmp_path / "again.csv", matrix)
+    assert "time_s,'=a_dbm,b_dbm\n" in (tmp_path / "again.csv").read_text()
+    assert read_channel(tmp_path / "again.csv").cells == ("=a", "b")
+
+
+def test_a_long_gap_is_not_filled_with_rows(tmp_path: Path) -> None:
+    found = read(written(tmp_path, "time,rsrp\n0,-80\n1,-81\n2,-82\n1000000,-83\n1000001,-84\n"))
+    assert len(to_csv(found, 1.0).splitlines()) < 10

@@ -173,8 +173,6 @@ def test_encodings(encoding: str, message: str, tmp_path: Path) -> None:
     [
         ("a.csv", "time;id;x\n1;v;2\n", "row 1: the columns timestep_time, vehicle_id"),
         ("a.csv", "", "row 1: the columns timestep_time, vehicle_id"),
-        ("a.csv", NATIVE + "3.00;a;1\n", "row 11: 3 fields where the header has 6"),
-        ("a.csv", NATIVE + "soon;a;1;1;e_0;\n", "row 11, field 'timestep_time': seconds .* got 'soon'"),
         ("a.csv.gz", "not gzip", "row 1: the columns"),
         ("a.xml", "<fcd-export><vehicle id='a'/></fcd-export>", "a vehicle needs an id and a timestep"),
     ],
@@ -203,3 +201,44 @@ def test_a_net_of_metres_keeps_them(tmp_path: Path) -> None:
         net.write_text(f"<net>{location}</net>")
         with pytest.raises(CityError, match=rf"net\.xml: .*{message}"):
             read(file, net=net)
+
+
+@pytest.mark.parametrize(
+    ("row", "line", "message"),
+    [
+        ("3.00;a;1\n", "1 row with more or fewer fields than the header", "row 11: 3 fields where the header has 6"),
+        ("soon;a;1;1;e_0;\n", "1 row without a time", "row 11, field 'timestep_time': seconds .* got 'soon'"),
+    ],
+)
+def test_a_row_that_cannot_be_used_is_left_out_and_counted(row: str, line: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(NATIVE + row)
+    found, lines = read(tmp_path / "a.csv")
+    assert len(found.tracks) == 2
+    assert any(line in told for told in lines)
+    with pytest.raises(CityError, match=message):
+        sumo_fcd.read(tmp_path / "a.csv", notes=Notes(strict=True, error=CityError))
+
+
+def test_clock_times_over_midnight(tmp_path: Path) -> None:
+    text = XML.replace('"0.00"', '"23:59:58"').replace('"1.00"', '"23:59:59"').replace('"2.00"', '"00:00:00"')
+    (tmp_path / "a.xml").write_text(text)
+    assert read(tmp_path / "a.xml")[0].tracks[0].time_s.tolist() == [86398.0, 86399.0, 86400.0]
+
+
+@pytest.mark.parametrize("text", [NATIVE.replace(".", ","), NATIVE.replace("\n", ";;\n")])
+def test_tables_as_spreadsheets_save_them(text: str, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(text)
+    assert [track.place[-1].tolist() for track in read(tmp_path / "a.csv")[0].tracks] == [[20.0, 0.0], [20.0, 50.0]]
+
+
+def test_where_no_row_is_usable_the_first_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("time;id;x;y\n0;v;;1\n1;v;;1\n")
+    with pytest.raises(CityError, match="no vehicle is there for two time steps; row 2, fields 'x' and 'y'"):
+        sumo_fcd.read(tmp_path / "a.csv")
+
+
+def test_the_command_says_how_long_an_episode_may_be(tmp_path: Path) -> None:
+    rows = "".join(f"{t};v;{5.0 * t};{t % 2}\n" for t in range(60))
+    (tmp_path / "a.csv").write_text(f"time;id;x;y\n{rows}")
+    told = CliRunner().invoke(app, ["city", "--fcd", str(tmp_path / "a.csv"), "--out", str(tmp_path / "c.npz")])
+    assert "an episode in it lasts at most 29 s" in told.output

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mmwave_gym.benchmark.statistics import Interval
+from mmwave_gym.core.shown import spreadsheet_safe
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -64,4 +65,5 @@ def write_points(path: Path, columns: Sequence[str], points: Iterable[tuple[Any,
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow((*columns, "mean", "low", "high"))
         for *where, value in points:
-            writer.writerow([*where, *("" if v is None else f"{v:.5g}" for v in (value.mean, value.low, value.high))])
+            named = (spreadsheet_safe(part) if isinstance(part, str) else part for part in where)
+            writer.writerow([*named, *("" if v is None else f"{v:.5g}" for v in (value.mean, value.low, value.high))])

@@ -38,7 +38,7 @@ class BadRun(ValueError):
 
 def main(kind: type[A], train: Callable[[A, Console], Any], argv: Sequence[str] | None = None) -> None:
     """Run a script: exit code 2 and one line for bad input, 130 when interrupted (the last checkpoint is kept)."""
-    console = Console(stderr=True)
+    console = Console(stderr=True, emoji=False)
     try:
         train(parse_checked(kind, argv), console)
     except KeyboardInterrupt:

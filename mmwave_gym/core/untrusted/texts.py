@@ -22,6 +22,7 @@ _MARKS = (  # the longest first: the mark of UTF-32 begins with that of UTF-16
     (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"),
 )  # fmt: skip
 _STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)  # possessive: never backtracks
+_SEPARATOR = re.compile(r"\s*sep=([^\r\n])(?=[\r\n])", re.IGNORECASE)
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
@@ -59,6 +60,15 @@ def decode(data: bytes, *, only_utf8: bool = False) -> str:
     if "\0" in text:
         raise InputError("it is not a text file: it holds a zero byte.")
     return text
+
+
+def named_separator(text: str) -> tuple[str, str]:
+    """The separator that a spreadsheet names in a line before the header, as in "sep=;", and the text without it.
+
+    Empty where there is no such line. The line's end stays, so that the lines keep their numbers.
+    """
+    match = _SEPARATOR.match(text)
+    return (match[1], text[match.end() :]) if match else ("", text)
 
 
 def json_value(data: bytes | str) -> Any:

@@ -174,7 +174,7 @@ class City:
 
     def describe(self) -> str:
         """Some lines for people."""
-        middle = np.arange(0.0, self.span_s, 10.0)
+        middle = np.arange(0.0, self.span_s, min(10.0, self.span_s / 20.0))
         there = (self.present_s[:, :1] <= middle) & (self.present_s[:, 1:] > middle)
         lines = (
             f"{len(self.vehicles)} vehicles, {there.sum(0).mean():.1f} at a time, at most {there.sum(0).max()}; "

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from mmwave_gym.core.errors import CityError
 from mmwave_gym.core.notes import Notes
 
-out, err = Console(), Console(stderr=True)
+out, err = Console(emoji=False), Console(stderr=True, emoji=False)
 
 
 def city(
@@ -58,6 +58,8 @@ def city(
     from mmwave_gym.scenarios.association import city_builder
     from mmwave_gym.scenarios.association.cities import open_city
     from mmwave_gym.scenarios.association.city import write_city
+    from mmwave_gym.scenarios.association.config import AssociationConfig
+    from mmwave_gym.scenarios.association.routes import FORESIGHT_S
 
     if out_file is None and picture is None and (source is None or gtfs or fcd):
         raise ValueError("nothing is asked for: give --out FILE.npz, --picture FILE.png or both.")
@@ -111,6 +113,15 @@ def city(
     if found.blocked_share < city_builder.LEAST_BLOCKED:
         least = 100 * city_builder.LEAST_BLOCKED
         err.print(f"warning: buildings block less than {least:.0f} % of the links in range.", highlight=False)
+    longest_s = found.span_s - FORESIGHT_S
+    if longest_s <= 0.0:
+        err.print(
+            f"warning: it tells of {found.span_s:g} s; an episode needs more than {FORESIGHT_S:g} s beyond its end, so "
+            "that none can be played in it.",
+            highlight=False,
+        )
+    elif longest_s < AssociationConfig().duration_s:
+        err.print(f"note: an episode in it lasts at most {longest_s:g} s: duration_s={longest_s:g}", highlight=False)
 
 
 def _time_s(option: str, text: str | None) -> float | None:

@@ -131,6 +131,11 @@ class CityWorld(World):
         self.num_knots = int(np.ceil(self.until_s / self.knot_s)) + 2
         at_least("duration_s", duration_s, 0.0, strict=True)
         last = int(np.floor((city.span_s - self.until_s) / self.knot_s + 1e-9))
+        if city.span_s <= FORESIGHT_S:
+            raise ValueError(
+                f"the city tells of {city.span_s:g} s, and an episode needs {FORESIGHT_S:g} s beyond its end: make a "
+                "city of a longer time."
+            )
         if last < 0:
             raise ValueError(
                 f"duration_s must be at most {city.span_s - FORESIGHT_S:g}: the city tells of {city.span_s:g} s, and "

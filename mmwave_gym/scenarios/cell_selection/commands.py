@@ -8,9 +8,10 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from mmwave_gym.core.notes import Notes
 from mmwave_gym.sources.recordings import words
 
-out = Console()
+out = Console(emoji=False)
 SHOWN = 3
 """Recordings of which is told what was understood."""
 
@@ -46,11 +47,16 @@ def transition(
     options = words.chosen(
         preset, time=time, level=level, cell=cell, unit=unit, separator=separator, no_signal=no_signal, kind=kind
     )
-    read = drive_test.recordings_of(source, drive_test.with_level(options, "snr"))
+    notes = Notes(error=drive_test.TraceError)
+    read = drive_test.recordings_of(source, drive_test.with_level(options, "snr"), notes)
     for one in read[:SHOWN]:
         out.print(one.describe(), markup=False, highlight=False, soft_wrap=True)
     if len(read) > SHOWN:
         out.print(f"and {len(read) - SHOWN} more recordings", highlight=False)
+    for line in notes.lines():
+        out.print(line, markup=False, highlight=False, soft_wrap=True)
+    if notes.first_wrong:
+        out.print(notes.first_wrong, markup=False, highlight=False, soft_wrap=True)
     found = drive_test.fit_of(read, source, thresholds_db, slot_s, not any_cell)
     found.save(out_file)
     out.print(drive_test.table(found), markup=False, highlight=False, soft_wrap=True)

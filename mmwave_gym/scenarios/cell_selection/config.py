@@ -107,8 +107,8 @@ class CellSelectionConfig:
         str | os.PathLike[str] | Matrix, Said("a word, a .json file, or a matrix of 1 to 16 states", MATRICES[:2])
     ] = "printed"
     """Transition matrix of a link, slot to slot: "printed" (eq. 14), "recipe" (nearest to the sojourns that the paper
-    asks for), "drive_test" (fitted from runs on a real network), a .json file of such a fit, or the rows themselves;
-    order LOS, NLOS, outage; any number of states if `rate_bps_hz` has as many."""
+    asks for), "drive_test" (fitted to runs on a real network, from MMWAVE_DATA), a .json file of such a fit, or the
+    rows themselves; order LOS, NLOS, outage; any number of states if `rate_bps_hz` has as many."""
     rate_bps_hz: Annotated[str | tuple[float, ...], Either(Words(*RATES), Many(MOST_RATE, 1, markov.MOST_STATES))] = (
         "shannon"
     )

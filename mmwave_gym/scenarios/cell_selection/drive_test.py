@@ -7,6 +7,9 @@ anyone's trace: a CSV file with a column of times and one of levels, a folder of
     mmwave-gym transition 5G-production-dataset.zip --out fit.json
     gymnasium.make("MmwaveCellSelection-v0", transition="fit.json")
 
+The word "drive_test" instead of a file means the fit of these runs. The data is under GPL-3.0, so neither it nor the
+fit is in this package: the fit is made of the archive in the folder that MMWAVE_DATA names.
+
 What is done, and what it means:
 
 1. A slot is `slot_s` seconds, by default 1 s, or the recordings' usual step where that is longer. Of several samples
@@ -23,12 +26,12 @@ What is done, and what it means:
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 import os
 from collections.abc import Iterator
 from dataclasses import replace
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -40,9 +43,10 @@ from mmwave_gym.core import untrusted
 from mmwave_gym.core.checks import at_least, interval
 from mmwave_gym.core.errors import InputError
 from mmwave_gym.core.files import write
+from mmwave_gym.core.notes import Notes
 from mmwave_gym.core.types import Float64Array
 from mmwave_gym.scenarios.cell_selection import markov
-from mmwave_gym.sources import recordings
+from mmwave_gym.sources import data_folder, recordings
 from mmwave_gym.sources.recordings import Options, Recording
 
 STATES = ("los", "nlos", "outage")
@@ -55,7 +59,8 @@ MOST_DOUBTFUL = 0.3
 """Samples in files whose levels may mean nothing, of all: ours, as `recordings` has it for one value."""
 _RESAMPLES = 2000
 _FORMAT = 1
-_SHIPPED = "irish_5g.json"
+IRISH_RUNS, IRISH_FIT = "irish_5g/5G-production-dataset.zip", "irish_5g/fit.json"
+"""In the data folder: the archive, and its fit where somebody made it before."""
 
 
 class TraceError(InputError):
@@ -142,8 +147,33 @@ def usual_slot_s(found: list[Recording]) -> float:
 
 
 def read_fit(path: str | os.PathLike[str] | None = None) -> tuple[Any, float]:
-    """(matrix, slot in seconds) of a file that `Fit.save` wrote; None: the one of the Irish runs. Raises TraceError."""
-    source = files(__package__) / _SHIPPED if path is None else Path(path)
+    """(matrix, slot in seconds) of a file that `Fit.save` wrote; None: of the Irish runs. Raises TraceError."""
+    return _irish_fit(os.environ.get("MMWAVE_DATA", "")) if path is None else _read_fit(Path(path))
+
+
+@functools.cache
+def _irish_fit(_folder: str) -> tuple[Any, float]:
+    """(matrix, slot in seconds) of the Irish runs, once for each data folder."""
+    with untrusted.blaming("transition='drive_test'", TraceError):
+        folder = data_folder("it is fitted to recordings that are not part of this package")
+    if (made := folder / IRISH_FIT).is_file():
+        return _read_fit(made)
+    if not (runs := folder / IRISH_RUNS).is_file():
+        raise TraceError(
+            f"transition='drive_test': {runs} is not there; docs/channel_files.md says where to get it. A recording of "
+            "your own serves too: mmwave-gym transition RECORDING --out fit.json, transition='fit.json'."
+        )
+    found = fit(runs)
+    return found.transition.tolist(), found.slot_s
+
+
+def irish_runs_are_here() -> bool:
+    """Whether `transition="drive_test"` can be played."""
+    folder = Path(os.environ.get("MMWAVE_DATA") or os.devnull)
+    return any((folder / name).is_file() for name in (IRISH_FIT, IRISH_RUNS))
+
+
+def _read_fit(source: Path) -> tuple[Any, float]:
     with untrusted.blaming(source, TraceError):
         values = untrusted.json_value(untrusted.read_bytes(str(source), LARGEST_FIT_BYTES))
     if not isinstance(values, dict) or not {"transition", "slot_s"} <= values.keys():
@@ -155,12 +185,14 @@ def read_fit(path: str | os.PathLike[str] | None = None) -> tuple[Any, float]:
         return markov.checked_matrix("transition", values["transition"]).tolist(), float(slot_s)
 
 
-def recordings_of(source: str | os.PathLike[str], options: Options) -> list[Recording]:
+def recordings_of(source: str | os.PathLike[str], options: Options, notes: Notes | None = None) -> list[Recording]:
     """The recordings in a file, a folder or a .zip, without what systems add (__MACOSX, hidden files).
 
-    Raises TraceError.
+    Of several, those that cannot be read are left out; `notes` hears of them. Raises TraceError, also where they are
+    more than half.
     """
     source = Path(source)
+    notes = Notes(error=TraceError) if notes is None else notes
     if not source.is_dir() and source.suffix.lower() != ".zip":
         if not source.exists():
             raise TraceError(f"{source}: there is no such file or folder.")
@@ -171,8 +203,13 @@ def recordings_of(source: str | os.PathLike[str], options: Options) -> list[Reco
         total += len(data)
         if total > LARGEST_TOTAL_BYTES:
             raise TraceError(f"{source}: more than the {LARGEST_TOTAL_BYTES:,} bytes that are read in all.")
-        with untrusted.blaming(name, TraceError):
+        try:
             found.append(recordings.read_text(data, name, options))
+        except recordings.RecordingError as error:
+            notes.leave_out("recording", "that cannot be read", name, str(error).removeprefix(f"{name}: ").rstrip("."))
+    left = notes.number("recording")
+    if left > len(found):
+        raise TraceError(f"{notes.first_wrong}. So it is with {left} of {left + len(found)} recordings.")
     if not found:
         raise TraceError(f"{source}: holds no .csv file and no .txt file.")
     doubtful = [one for one in found if one.doubt]

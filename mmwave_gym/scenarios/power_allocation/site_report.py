@@ -32,7 +32,7 @@ from mmwave_gym.scenarios.power_allocation.scene import Record
 from mmwave_gym.sources import open_sites
 from mmwave_gym.sources.sites import SITES
 
-out, err = Console(), Console(stderr=True)
+out, err = Console(emoji=False), Console(stderr=True, emoji=False)
 
 
 def report(
@@ -63,7 +63,7 @@ def report(
         range_m = RANGE_M
     like = task("power_allocation/melbourne")
     changed = {
-        "layout": tuple(map(tuple, place_m.tolist())) if crs else source,
+        "layout": tuple(map(tuple, place_m.tolist())) if crs or notes.lines() else source,
         "ue_radius_m": ue_radius_m,
         "unit_m": unit_m,
         "levels": levels,

@@ -8,17 +8,19 @@ from dataclasses import dataclass
 
 from mmwave_gym.core.checks import unknown
 
-UNITS_S = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9, "min": 60.0}
+UNITS_S = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9, "min": 60.0, "d": 86400.0}
 KINDS = ("rsrp", "snr")
 NAMES = {
     "time": ("timestamp", "time", "time_s", "pub_time", "timestamp_ms", "utc_time", "datetime", "date_time", "date"),
     "snr": ("snr", "snr_db", "sinr", "sinr_db", "rssnr", "ss_sinr", "nr_sinr", "nr_sssinr", "ss_snr"),
     "rsrp": ("rsrp", "rsrp_dbm", "ss_rsrp", "nr_rsrp", "ssrsrp", "nr_ssrsrp", "lte_rsrp", "level"),
+    "latitude": ("latitude", "lat"),
+    "longitude": ("longitude", "lon", "lng", "long"),
     "cell": ("rawcellid", "cellid", "cell_id", "cell", "ci", "nci", "eci", "pci"),
 }
 """Names that a column may have, in small letters and without a unit in brackets, the best first."""
-MISSING = frozenset({"", "-", "--", "?", "na", "n/a", "nan", "null", "none", "not available", "unavailable",
-                     "unknown", "2147483647"})  # fmt: skip
+MISSING = frozenset({"", "-", "--", "---", "?", "na", "n/a", "#n/a", "n.a.", "nan", "null", "nil", "none",
+                     "not available", "unavailable", "unknown", "undefined", "2147483647"})  # fmt: skip
 """Fields without a value. 2147483647 is what Android reports for a value that the modem does not give."""
 ZERO_LIKE = (0.0, -1.0)
 """What loggers write for "no signal" and what can be no RSRP."""
@@ -39,7 +41,7 @@ class Options:
     cell: str | None = None
     """The column of the serving cell; "" for none."""
     unit: str | None = None
-    """Of times that are numbers: s, ms, us, ns or min."""
+    """Of times that are numbers: s, ms, us, ns, min or d (days)."""
     separator: str | None = None
     """Between fields: a character, "tab" or "space" (any number of spaces)."""
     no_signal: tuple[float, ...] | None = None

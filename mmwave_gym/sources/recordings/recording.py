@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from mmwave_gym.core import untrusted
 from mmwave_gym.core.errors import InputError
+from mmwave_gym.core.shown import unquoted
 from mmwave_gym.core.types import Float64Array
 from mmwave_gym.sources.recordings import table as tables, times
 from mmwave_gym.sources.recordings.options import MISSING, UNITS_S, ZERO_LIKE, Options
@@ -24,10 +26,15 @@ HIGHEST_DBM = -20.0
 """SS-RSRP is reported up to -31 dBm (3GPP TS 38.133 table 10.1.6.1-1); above this it has lost its sign or its unit."""
 LOWEST_DBM = -156.0
 """The lowest SS-RSRP that is reported (same table); what is below it stands for none, as -200 of G-NetTrack does."""
-SNR_DB = (-60.0, 100.0)
+SNR_DB = (-60.0, 60.0)
+"""SS-SINR is reported from -23 to 40 dB (3GPP TS 38.133 table 10.1.16.1-1); 99 and 255 stand for none."""
 COMMON_SHARE = 0.3
 """A level in more of the rows than this is suspicious: ours."""
 LONG_GAP_STEPS = 10.0
+FASTEST_MPS = 100.0
+"""360 km/h, faster than any train that phones are taken in."""
+EARTH_RADIUS_M = 6_371_000.0
+_DECIBELS = re.compile(r"\s*dbm?$", re.IGNORECASE)
 MOST_BACKWARDS = 0.05
 """Of the rows: a recording of appended runs goes back in time less often than this: ours."""
 
@@ -94,12 +101,13 @@ def read_text(data: bytes, name: str, options: Options | None = None) -> Recordi
             else f"cell from {table.header[cell_at]!r}: {len(set(cells) - {''})} cells"
         )  # fmt: skip
         run = _runs(table, moments, notes)
+        notes += _speeds(table, moments, run)
         found = Recording(name, moments.time_s, level, cell, run, kind, moments.epoch)
         return Recording(name, moments.time_s, level, cell, run, kind, moments.epoch, [*notes, *_gaps(found)], doubt)
 
 
 def _cell(text: str) -> str:
-    return "" if text.strip().lower() in MISSING else text.strip()
+    return "" if text.strip().lower() in MISSING else unquoted(text.strip())
 
 
 def _level_column(table: Table, wanted: Options) -> tuple[int, str]:
@@ -136,11 +144,21 @@ def _timed(table: Table, at: int, unit: str | None, notes: list[str]) -> tuple[T
         raise InputError(f"the column {header!r} has no time in any row.")
     given = tables.unit_of(header)
     try:
-        moments = times.parse([row[at] for row in rows], unit or (given if given in UNITS_S else None))
+        moments = times.parse(_with_dates(table.header, rows, at, notes), unit or (given if given in UNITS_S else None))
     except times.TimeError as error:
         raise InputError(f"row {lines[error.row]}, column {header!r}: {error}.") from None
     notes.append(f"time from {header!r}: {moments.understood}")
     return Table(table.header, rows, lines, []), moments
+
+
+def _with_dates(header: list[str], rows: list[list[str]], at: int, notes: list[str]) -> list[str]:
+    """The fields of the column of times; behind those of a column of dates where they are clock times alone."""
+    texts = [row[at] for row in rows]
+    date = next((i for i, name in enumerate(header) if tables.plain(name) == "date" and i != at), None)
+    if date is None or not times.are_clocks(texts) or any(row[date].strip().lower() in MISSING for row in rows):
+        return texts
+    notes.append(f"the dates of the clock times are in {header[date]!r}")
+    return [f"{row[date].strip()} {row[at].strip()}" for row in rows]
 
 
 def _levels(
@@ -154,7 +172,7 @@ def _levels(
         if text.lower() in MISSING:
             continue
         try:
-            level[i] = float(text.replace(",", ".") if text.count(",") == 1 else text)
+            level[i] = _number(text)
         except ValueError:
             raise InputError(
                 f"row {line}, column {header!r}: a level in {unit} is needed, got {text[:40]!r}."
@@ -189,6 +207,12 @@ def _levels(
     return level, doubt
 
 
+def _number(text: str) -> float:
+    """A level as "-80", "-80,5", "-80 dBm" or with the minus sign of typesetters."""
+    text = _DECIBELS.sub("", text).replace("\u2212", "-")
+    return float(text.replace(",", ".") if text.count(",") == 1 else text)
+
+
 def _line(table: Table, where: NDArray[np.bool_]) -> int:
     return table.lines[int(where.argmax())]
 
@@ -212,6 +236,13 @@ def _common(
 ) -> str:
     """One value in many rows: for an SNR of 0 or -1 a doubt, because it may mean no signal; else a note."""
     values, counts = np.unique(level[~np.isnan(level)], return_counts=True)
+    if kind == "snr" and no_signal is None:
+        for odd in ZERO_LIKE:
+            if 0 < (count := int((level == odd).sum())) <= COMMON_SHARE * len(level):
+                notes.append(
+                    f"{odd:g} is in {count} rows of {header!r}, the first is row {_line(table, level == odd)}: it is "
+                    f"taken for a level; if it means no signal, say so (--no-signal {odd:g})"
+                )
     if not len(values) or (share := counts.max() / len(level)) <= COMMON_SHARE:
         return ""
     value = float(values[counts.argmax()])
@@ -240,6 +271,32 @@ def _runs(table: Table, moments: times.Times, notes: list[str]) -> NDArray[np.in
             f"time runs backwards by {-steps[row - 1]:g} s at row {table.lines[row]}{hour}: a new run begins there"
         )
     return np.concatenate([[0], np.cumsum(back)]).astype(np.intp)
+
+
+def _speeds(table: Table, moments: times.Times, run: NDArray[np.intp]) -> list[str]:
+    """What there is to say on how fast the phone went from row to row, where the recording has its places."""
+    lat, lon = (tables.column(table, None, what, needed=False) for what in ("latitude", "longitude"))
+    if lat is None or lon is None:
+        return []
+    place = np.radians([[_place(row[lat], 90.0), _place(row[lon], 180.0)] for row in table.rows])
+    north, east = np.diff(place[:, 0]), np.diff(place[:, 1]) * np.cos(place[1:, 0])
+    moved_m, took_s = EARTH_RADIUS_M * np.hypot(north, east), np.diff(moments.time_s)
+    fast = (run[1:] == run[:-1]) & (moved_m > FASTEST_MPS * np.maximum(took_s, 1.0))
+    if not fast.any():
+        return []
+    row = int(fast.argmax())
+    return [
+        f"{int(fast.sum())} moves faster than {FASTEST_MPS:g} m/s, the first by {moved_m[row]:.0f} m in "
+        f"{took_s[row]:g} s to row {table.lines[row + 1]}: are times and places of one phone?"
+    ]
+
+
+def _place(text: str, largest: float) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        return math.nan
+    return value if abs(value) <= largest else math.nan
 
 
 def _gaps(found: Recording) -> list[str]:

@@ -16,14 +16,25 @@ from mmwave_gym.sources.recordings.options import UNITS_S
 EPOCHS = ((1e17, "ns"), (1e14, "us"), (1e11, "ms"), (1e8, "s"))
 """A number from here on is a time since 1970 in this unit: all are dates between 1973 and 5138."""
 LONG_STEP_S = 10.0  # ours: a drive test has a sample every few seconds
-MILLISECOND_STEP = 200.0  # ours: numbers that rise by so much are milliseconds
+STEPS = ((2e8, "ns"), (2e5, "us"), (200.0, "ms"))
+"""Numbers that rise by so much from row to row are in this unit: ours, steps between 0.2 and 200 s."""
+SHORT_STEP_S = 1e-3  # ours: no phone has a sample so often; times in days rise by 1.2e-5 a second
+LAST_YEAR = 2100
+LONGEST_TEXT = 60
 LARGEST_S = 1e11
-ZONES_H = {"UTC": 0.0, "GMT": 0.0, "Z": 0.0, "WET": 0.0, "WEST": 1.0, "CET": 1.0, "CEST": 2.0, "EET": 2.0, "EEST": 3.0}
-"""Hours before UTC of abbreviations that mean one zone only."""
+ZONES_H = {"UTC": 0.0, "GMT": 0.0, "Z": 0.0, "WET": 0.0, "WEST": 1.0, "CET": 1.0, "CEST": 2.0, "EET": 2.0, "EEST": 3.0,
+           "EST": -5.0, "EDT": -4.0, "CDT": -5.0, "MST": -7.0, "MDT": -6.0, "PST": -8.0, "PDT": -7.0, "JST": 9.0,
+           "KST": 9.0}  # fmt: skip
+"""Hours before UTC of abbreviations that loggers write for one zone only; CST, IST and BST are several."""
 _START = datetime(1970, 1, 1, tzinfo=UTC)
 _NUMBER = re.compile(r"\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d{1,3})?\s*")
 _CTIME = re.compile(r"(?:[A-Z][a-z]{2},? )?([A-Z][a-z]{2}) +(\d{1,2}) (\d{1,2}:\d\d:\d\d) ?([A-Z]{1,5})? (\d{4})")
 _CLOCK = re.compile(r"(\d{1,2}):([0-5]\d):([0-5]\d(?:[.,]\d+)?)")
+_HALF_DAY = re.compile(r"(.*[ _T]|)(\d{1,2})([:.]\d\d.*?) ?([AaPp])\.?[Mm]\.?")
+_MONTH = re.compile(
+    r"(?:(\d{1,2})[ -]([A-Za-z]{3})|([A-Za-z]{3}) (\d{1,2})),?[ -](\d{4}),? (\d{1,2}:\d\d:\d\d)(?:[.,](\d{1,6}))?"
+)
+_COMPACT = re.compile(r"(?:19|20)(\d\d)(0[1-9]|1[0-2])([0-3]\d)([01]\d|2[0-3])([0-5]\d)([0-5]\d)(?:\.\d+)?")
 _DAY_FIRST = re.compile(
     r"(\d{1,2})([-/.])(\d{1,2})\2(\d{4})[ _T]+(\d{1,2})[:.](\d\d)(?:[:.](\d\d)(?:[:.,](\d{1,6}))?)?"
 )
@@ -53,8 +64,27 @@ class TimeError(ValueError):
 
 def parse(texts: Sequence[str], unit: str | None = None) -> Times:
     """Seconds of a column's fields, all of one kind. Raises TimeError with the first row that is of another."""
-    first = next((text for text in texts if text.strip()), "")
-    return _numbers(texts, unit) if _NUMBER.fullmatch(first) else _moments([text.strip() for text in texts])
+    texts = [_as_dates(text.strip()) for text in texts]
+    first = next((text for text in texts if text), "")
+    if unit is None and all(_COMPACT.fullmatch(text) for text in texts):  # 20221030025959
+        return _moments([f"{text[:8]}T{text[8:]}" for text in texts])
+    return _numbers(texts, unit) if _NUMBER.fullmatch(first) else _moments(texts)
+
+
+def are_clocks(texts: Sequence[str]) -> bool:
+    """Whether all are times of a day without a date."""
+    return all(_CLOCK.fullmatch(_as_dates(text.strip())) for text in texts)
+
+
+def _as_dates(text: str) -> str:
+    """The text with a decimal point, and with hours to 24 where it has halves of a day, as in "11:59:30 PM"."""
+    if len(text) > LONGEST_TEXT:
+        return text
+    if text.count(",") == 1 and _NUMBER.fullmatch(text.replace(",", ".")):
+        return text.replace(",", ".")
+    if (match := _HALF_DAY.fullmatch(text)) is None or not 1 <= int(match[2]) <= 12:
+        return text
+    return f"{match[1]}{int(match[2]) % 12 + (12 if match[4] in 'Pp' else 0):02d}{match[3]}"
 
 
 def _numbers(texts: Sequence[str], unit: str | None) -> Times:
@@ -66,21 +96,31 @@ def _numbers(texts: Sequence[str], unit: str | None) -> Times:
         if not math.isfinite(values[row]):
             raise TimeError(row, f"a time must be finite, got {text[:40]!r}")
     largest = float(np.abs(values).max(initial=0.0))
-    found = next((name for least, name in EPOCHS if largest >= least), None)
+    since_start = len(values) > 1 and float(np.ptp(values)) > 0.5 * largest  # they begin near 0
+    found = None if since_start else next((name for least, name in EPOCHS if largest >= least), None)
     steps = np.diff(values)
     step = float(np.median(steps[steps > 0])) if (steps > 0).any() else 0.0
     why = ""
     if unit is None and found is not None:
         unit, why = found, ", by the size of the numbers"
-    elif unit is None and step >= MILLISECOND_STEP:
-        unit, why = "ms", f", because they rise by {step:g} from row to row"
+    elif unit is None and step >= STEPS[-1][0]:
+        unit = next(name for least, name in STEPS if step >= least)
+        why = f", because they rise by {step:g} from row to row"
+    elif unit is None and 0.0 < step < SHORT_STEP_S:
+        raise TimeError(
+            0,
+            f"times rise by {step:.3g} from row to row: give their unit (--unit d for days of a spreadsheet, --unit s)",
+        )
     elif unit is None and step > LONG_STEP_S:
         raise TimeError(0, f"times rise by {step:g} from row to row: give their unit (--unit s, --unit ms)")
     epoch = found is not None and UNITS_S[found] == UNITS_S.get(unit or "s")
     time_s = values * UNITS_S[unit or "s"]
     if (wrong := np.flatnonzero(np.abs(time_s) >= LARGEST_S)).size:
         row = int(wrong[0])
-        raise TimeError(row, f"{texts[row].strip()[:40]} {unit or 's'} is no time: give its unit (--unit ms)")
+        raise TimeError(row, f"{texts[row][:40]} {unit or 's'} is no time: give its unit (--unit ms)")
+    if epoch and largest * UNITS_S[unit or "s"] >= (LAST_YEAR - 1970) * 365.25 * 86400.0:
+        row = int(np.abs(values).argmax())
+        raise TimeError(row, f"{texts[row][:40]} {unit} since 1970 is after {LAST_YEAR}: give its unit (--unit)")
     return Times(time_s, f"{unit or 's'}{why}, {'since 1970 (UTC)' if epoch else 'since some start'}", epoch)
 
 
@@ -148,6 +188,13 @@ def _moment(text: str) -> datetime | None:
         except ValueError:
             return None
         return _in_zone(moment, match[4])
+    if match := _MONTH.fullmatch(text):
+        try:
+            day, month = match[1] or match[4], (match[2] or match[3]).capitalize()
+            moment = datetime.strptime(f"{match[5]} {month} {day} {match[6]}", "%Y %b %d %H:%M:%S")
+        except ValueError:
+            return None
+        return moment.replace(microsecond=int((match[7] or "0").ljust(6, "0")))
     try:
         return datetime.fromisoformat(text)
     except ValueError:

@@ -9,6 +9,7 @@ import math
 import numpy as np
 
 from mmwave_gym.core import untrusted
+from mmwave_gym.core.shown import spreadsheet_safe
 from mmwave_gym.core.types import Float64Array
 from mmwave_gym.links.checks import UNIFORM_TIME
 from mmwave_gym.links.matrix import LinkMatrix
@@ -36,26 +37,27 @@ def to_csv(recording: Recording, resample_s: float | None = None) -> str:
         recording.run.tolist(),
         strict=True,
     ):
-        writer.writerow([repr(round(time_s - start_s, 6)), "" if math.isnan(level) else repr(level), cell, run])
+        writer.writerow(
+            [repr(round(time_s - start_s, 6)), "" if math.isnan(level) else repr(level), spreadsheet_safe(cell), run]
+        )
     return out.getvalue()
 
 
 def _resampled(recording: Recording, step_s: float) -> Recording:
-    """Samples at equal steps, each the nearest one in time of its run; no signal where none is near."""
+    """Samples at equal steps, each the nearest one in time of its run; none where none is near, as in a long gap."""
     times, picks, runs = [], [], []
     for run in range(int(recording.run[-1]) + 1):
         rows = np.flatnonzero(recording.run == run)
         with untrusted.blaming(recording.name, RecordingError):
             at = grid(recording.time_s[rows], step_s)
         pick = nearest(recording.time_s[rows], at, recording.step_s)
-        times.append(at)
-        picks.append(np.where(pick < 0, -1, rows[pick]))
-        runs.append(np.full(len(at), run))
+        there = pick >= 0
+        times.append(at[there])
+        picks.append(rows[pick[there]])
+        runs.append(np.full(int(there.sum()), run))
     pick = np.concatenate(picks)
-    level = np.where(pick < 0, math.nan, recording.level[pick])
-    cell = np.where(pick < 0, "", recording.cell[pick])
-    return Recording(recording.name, np.concatenate(times), level, cell, np.concatenate(runs), recording.kind,
-                     recording.epoch, recording.notes)  # fmt: skip
+    return Recording(recording.name, np.concatenate(times), recording.level[pick], recording.cell[pick],
+                     np.concatenate(runs), recording.kind, recording.epoch, recording.notes)  # fmt: skip
 
 
 def to_links(recording: Recording, *, resample_s: float | None = None, noise_dbm: float | None = None) -> LinkMatrix:

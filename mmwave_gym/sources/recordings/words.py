@@ -13,7 +13,7 @@ Level = Annotated[
     str | None, typer.Option("--level", metavar="COL", help="the column of levels; rsrp or snr: the usual one")
 ]
 Cell = Annotated[str | None, typer.Option("--cell", metavar="COL", help="the column of the cell; none: without one")]
-Unit = Annotated[str | None, typer.Option("--unit", help="of times that are numbers: s, ms, us, ns or min")]
+Unit = Annotated[str | None, typer.Option("--unit", help="of times that are numbers: s, ms, us, ns, min or d")]
 Separator = Annotated[str | None, typer.Option("--sep", help="between fields: a character, tab or space")]
 NoSignal = Annotated[
     list[str] | None,

@@ -624,4 +624,3 @@ def test_a_fit_as_the_matrix_brings_its_slot(tmp_path: Any) -> None:
     assert (scenario.transition == PRINTED).all()
     assert scenario.step_s == 0.5
     assert batch_of(1, transition=str(path), step_s=2.0).scenario.step_s == 2.0
-    assert batch_of(1, transition="drive_test").scenario.step_s == 1.0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import zipfile
@@ -14,9 +13,11 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from mmwave_gym import cli
+from mmwave_gym.core.notes import Notes
 from mmwave_gym.scenarios.cell_selection import drive_test, markov
 from mmwave_gym.scenarios.cell_selection.config import resolve_transition
 from mmwave_gym.scenarios.cell_selection.drive_test import Fit, TraceError, fit, read_fit
+from mmwave_gym.sources.recordings import Options
 
 LEVEL = {"los": "12", "nlos": "3.5", "outage": "-7", "-": "-"}
 ROUND = ["los", "los", "nlos", "outage", "outage", "nlos", "los"]  # each state is left at least once
@@ -254,15 +255,63 @@ def test_the_command_line_s_errors_are_one_line(
     assert not (tmp_path / "fit.json").exists()
 
 
-def test_shipped_fit_is_that_of_the_irish_runs() -> None:
+@pytest.fixture(scope="module")
+def irish_runs() -> Path:
     data = os.environ.get("MMWAVE_DATA")
-    source = Path(data or "", "irish_5g", "5G-production-dataset.zip")
+    source = Path(data or "", drive_test.IRISH_RUNS)
     if not data or not source.exists():
         pytest.skip("the Irish runs are not here: set MMWAVE_DATA to the folder with irish_5g (docs/channel_files.md)")
-    found: Fit = fit(source)
+    return source
+
+
+def test_the_irish_runs(irish_runs: Path) -> None:
+    notes = Notes()
+    found: Fit = drive_test.fit_of(drive_test.recordings_of(irish_runs, Options(level="snr"), notes), irish_runs)
     assert found.num_runs == 83
-    shipped = json.loads(Path(drive_test.__file__).with_name("irish_5g.json").read_text())
-    assert found.counts.tolist() == shipped["counts"]
-    assert found.transition == pytest.approx(np.array(shipped["transition"]))
-    assert found.low == pytest.approx(np.array(shipped["low"]), abs=0.01)
+    assert [line[:50] for line in notes.lines()] == ["left out: 1 recording that cannot be read (first: "[:50]]
+    assert "B_2019.12.16_11.49.59.csv: row 1: no column for snr with values in it" in notes.first_wrong
+    assert found.counts.tolist() == [[19167, 4132, 153], [4139, 103379, 2609], [160, 2605, 9056]]
     assert (np.diag(found.transition) > 0.7).all(), "a second is short for a car: most seconds are like the one before"
+
+
+def test_no_data_is_in_the_package() -> None:
+    """The runs are under GPL-3.0: neither they nor their fit is shipped."""
+    assert not list(Path(drive_test.__file__).parent.glob("*.json"))
+
+
+def test_the_word_means_the_fit_in_the_data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MMWAVE_DATA", raising=False)
+    assert not drive_test.irish_runs_are_here()
+    with pytest.raises(TraceError, match=r"transition='drive_test': .*set the environment variable MMWAVE_DATA"):
+        resolve_transition("drive_test")
+    monkeypatch.setenv("MMWAVE_DATA", str(tmp_path))
+    with pytest.raises(TraceError, match=r"5G-production-dataset\.zip is not there.*mmwave-gym transition RECORDING"):
+        resolve_transition("drive_test")
+    (tmp_path / "irish_5g").mkdir()
+    with zipfile.ZipFile(tmp_path / drive_test.IRISH_RUNS, "w") as archive:
+        archive.writestr("a.csv", trace(ROUND))
+        archive.writestr("b.csv", trace(ROUND))
+        archive.writestr("none.csv", trace(["-", "-"]))
+    assert drive_test.irish_runs_are_here()
+    monkeypatch.setenv("MMWAVE_DATA", f"{tmp_path}/")
+    made, slot_s = resolve_transition("drive_test")
+    assert slot_s == 1.0
+    other = tmp_path / "other"
+    (other / "irish_5g").mkdir(parents=True)
+    fit(tmp_path / drive_test.IRISH_RUNS).save(other / drive_test.IRISH_FIT)
+    monkeypatch.setenv("MMWAVE_DATA", str(other))
+    assert resolve_transition("drive_test") == (made, slot_s), "the fit that one command made is as good as the archive"
+
+
+def test_recordings_that_cannot_be_read_are_left_out_unless_they_are_most(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("a.csv", trace(ROUND))
+        archive.writestr("b.csv", "time_s,SNR\n0,99\n")
+    notes = Notes()
+    assert len(drive_test.recordings_of(tmp_path / "a.zip", Options(level="snr"), notes)) == 1
+    assert notes.number("recording") == 1
+    assert "b.csv: row 2, column 'SNR': 99 is no SNR" in notes.first_wrong
+    with zipfile.ZipFile(tmp_path / "a.zip", "a") as archive:
+        archive.writestr("c.csv", "")
+    with pytest.raises(TraceError, match=r"a\.zip/b\.csv: row 2, .*So it is with 2 of 3 recordings"):
+        fit(tmp_path / "a.zip")

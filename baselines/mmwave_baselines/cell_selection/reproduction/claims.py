@@ -63,6 +63,8 @@ def _robust(id_: str, rates: str, transition: str) -> Callable[[Measured], Found
     settings = [s for s in ROBUST if (s.rates, s.transition) == (rates, transition)]
 
     def found(m: Measured) -> Found:
+        if not all(m.has(s, "mdp") for s in settings):
+            return Found("not played", None, "not comparable", "the recordings were not in MMWAVE_DATA")
         rmse, interval, _ = m.rmse(settings)
         gains = {a: ", ".join(f"{m.gain(s, a).mean:+.0f}" for s in settings) for a in ("mdp", "mdp-next", "myopic")}
         where = ", ".join(f"N={s.num_ues} {100 * s.handover_cost:.0f} %" for s in settings)
