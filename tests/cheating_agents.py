@@ -39,7 +39,7 @@ class Forger:
 
     def begin(self, view: Any, rng: Any) -> Any:
         batch = view._batch
-        for name, values in vars(batch.episodes).items():
+        for values in vars(batch.episodes).values():
             if isinstance(values, np.ndarray) and values.dtype.kind == "f":
                 values[:] = values.max()
         return view.look()
@@ -73,7 +73,8 @@ class Reader:
         if not self._file.exists():
             self._learn_by_heart()
         with np.load(self._file) as learnt:
-            self._known = {seen.tobytes(): play for seen, play in zip(learnt["first"], learnt["actions"].T, strict=True)}
+            pairs = zip(learnt["first"], learnt["actions"].T, strict=True)
+            self._known = {seen.tobytes(): play for seen, play in pairs}
         return 0, [None] * view.num_rows
 
     def predict(self, observation: Any, state: Any, episode_start: Any = None, deterministic: bool = True) -> Any:

@@ -66,9 +66,7 @@ def spec_of(run: Run) -> str:
     return agent if seed is None else f"{agent}@{seed}"
 
 
-def replay(
-    run: Run, episodes: Iterable[int], block: int | None = None, limits: Limits | None = None
-) -> Comparison:
+def replay(run: Run, episodes: Iterable[int], block: int | None = None, limits: Limits | None = None) -> Comparison:
     """Play episodes of a run again, in this order, and compare the rows.
 
     The agent is found by the name in the header, the task by its name in the suite. block: so many episodes (chains of

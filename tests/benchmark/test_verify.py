@@ -15,7 +15,7 @@ from cheating_agents import PUBLIC, TASK
 from mmwave_gym.agents.supervised import playing
 from mmwave_gym.benchmark.committed import committed_runs
 from mmwave_gym.benchmark.evaluation import play_episodes
-from mmwave_gym.benchmark.leaderboard import Run, RowWriter, pack, read_rows, row_path, summarise, unpack, write
+from mmwave_gym.benchmark.leaderboard import RowWriter, Run, pack, read_rows, row_path, summarise, unpack, write
 from mmwave_gym.benchmark.runs import Job, about_task, header
 from mmwave_gym.benchmark.statistics import Sample
 from mmwave_gym.benchmark.verification import Asked, Verdict, note, verify
@@ -131,7 +131,8 @@ def test_a_result_that_holds_is_seldom_doubted_and_one_that_does_not_is_found() 
     assert sum(alarms) <= 9, "binomial, 50 times 5 %: with 99.9 % probability at most 9"
     worse = compare(task, samples(rng, 60), samples(rng, 12, gain=-1.0), "agent", 10)
     assert not worse.holds
-    assert worse.worse.low is not None and worse.worse.low > 0.0
+    assert worse.worse.low is not None
+    assert worse.worse.low > 0.0
     assert worse.level == pytest.approx(FALSE_ALARMS / 10)
 
 

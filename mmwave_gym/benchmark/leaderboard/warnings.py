@@ -1,4 +1,4 @@
-"""What on a task's board contradicts what the board says: a ceiling that is beaten, a local agent that knows too much."""
+"""What on a task's board contradicts the board: a ceiling that is beaten, a local agent that knows too much."""
 
 from __future__ import annotations
 
@@ -30,11 +30,9 @@ def warnings_of(task: Mapping[str, Any], entries: Sequence[Entry], samples: Mapp
     ]
 
 
-def _ceiling_beaten(
-    task: Mapping[str, Any], entries: Sequence[Entry], samples: Mapping[str, Sample]
-) -> dict[str, str]:
+def _ceiling_beaten(task: Mapping[str, Any], entries: Sequence[Entry], samples: Mapping[str, Sample]) -> dict[str, str]:
     """By agent, what contradicts the ceiling's claim: single episodes if it holds per episode, else the mean."""
-    name, kind = task.get("ceiling"), task.get("ceiling_kind")
+    name, kind = str(task.get("ceiling")), task.get("ceiling_kind")
     warnings: dict[str, str] = {}
     for entry in _bounded(task, entries):
         if name not in samples or entry.agent not in samples:

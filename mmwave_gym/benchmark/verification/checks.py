@@ -1,4 +1,4 @@
-"""One run verified: its header, its rows played again in another order and in blocks of other sizes, hidden episodes."""
+"""One run verified: its header, its rows played again, in other orders and block sizes, and hidden episodes."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
+
+from threadpoolctl import threadpool_limits
 
 from mmwave_gym.agents.protocol import AgentError
 from mmwave_gym.agents.supervised import Limits, playing
@@ -140,7 +142,8 @@ def _check_header(run: Run, task: Task, asked: Asked, memory: dict[Any, Any]) ->
     job = Job(task, agent, seed, len(run.episodes))
     if (known := ("about", task.name)) not in memory:
         memory[known] = about_task(task, task.episodes, golden=False)
-    with playing(spec_of(run), task.scenario_name, task, limits=asked.limits) as player:
+    # One thread: what an agent solves to describe itself, and then plays by, is solved as when it plays.
+    with threadpool_limits(limits=1), playing(spec_of(run), task.scenario_name, task, limits=asked.limits) as player:
         now = header(job, player, memory[known])
     if found := differing(_declared(run.header), _declared(now)):
         part, before, after = found

@@ -64,11 +64,7 @@ class Held:
 
 
 def compare(
-    task: Mapping[str, Any],
-    public: Mapping[str, Sample],
-    hidden: Mapping[str, Sample],
-    agent: str,
-    tests: int,
+    task: Mapping[str, Any], public: Mapping[str, Sample], hidden: Mapping[str, Sample], agent: str, tests: int
 ) -> Held:
     """Whether an agent is as good in hidden episodes as it was in public ones.
 
@@ -76,7 +72,7 @@ def compare(
     floor and the ceiling the score is compared, else the metric. tests: how many such comparisons are made in all.
     """
     carry, sign = int(task.get("carry") or 1), 1.0 if task["higher_is_better"] else -1.0
-    roles = [task.get("floor"), task.get("ceiling")]
+    roles = [str(task.get("floor")), str(task.get("ceiling"))]
     scored = agent not in roles and all(role in public and role in hidden for role in roles)
     names = [agent, *roles] if scored else [agent]
     before, after = (
