@@ -71,7 +71,7 @@ def altered(run: Run) -> Run:
     ("agent", "trusted", "reason", "warning"),
     [
         ("Upgraded", True, "no attribute '_batch'", "is local and equals oracle, .* in 8 of 8 episodes"),
-        ("Reader", False, "published score does not hold on 8 hidden episodes", "is local and equals oracle"),
+        ("Reader", True, "published score does not hold on 8 hidden episodes", "is local and equals oracle"),
         ("Forger", True, "no attribute '_batch'", "beats the hindsight-exact ceiling oracle in 8 of 8"),
         ("Crowd", False, "its rows depend on how many are played at once", ""),
     ],
