@@ -26,6 +26,7 @@ from mmwave_gym.benchmark.golden import golden_sums
 from mmwave_gym.benchmark.leaderboard.keys import differing
 from mmwave_gym.benchmark.leaderboard.packs import unpack
 from mmwave_gym.benchmark.leaderboard.rows import RowsError, RowWriter, Run, read_rows, row_path, seconds_path
+from mmwave_gym.benchmark.leaderboard.verified import keep
 from mmwave_gym.benchmark.replay import replay
 from mmwave_gym.benchmark.runs import Job, about_task, header
 from mmwave_gym.core import rooms
@@ -191,5 +192,6 @@ def clear(outdated: Iterable[Path]) -> None:
         try:
             path.unlink()
             seconds_path(path).unlink(missing_ok=True)
+            keep(path, None)
         except OSError as error:
             raise RowsError(f"{path} cannot be deleted ({error.strerror}): choose another --out.") from error

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from mmwave_gym.benchmark.task import Task
 from mmwave_gym.core.batch import Batch
 from mmwave_gym.core.checks import at_least
 from mmwave_gym.core.metrics import Condenser
-from mmwave_gym.core.scenario import Scenario
+from mmwave_gym.core.scenario import EpisodeKey, Scenario
 
 BLOCK = 64
 """Chains of episodes that one call of `predict` sees; a task with fewer has blocks of all."""
@@ -58,18 +59,49 @@ def evaluate(
     at_least("episodes", found.episodes if episodes is None else episodes, 1, integer=True)
     at_least("num_envs", num_envs, 1, integer=True)
     at_least("agent_seed", agent_seed, 0, integer=True)
-    scenario = found.scenario()
     wanted = [e for e in range(found.episodes if episodes is None else episodes) if e not in skip]
+    with playing(agent, found.scenario_name, found, trusted=trusted, limits=limits) as player:
+        layout = Layout(num_envs=num_envs, agent_seed=agent_seed)
+        rows = play_episodes(player, found, wanted, lambda e: found.keys(e, split), layout, on_rows)
+    return sorted(rows, key=lambda row: row["episode"])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """How episodes are laid out for an agent. Rows of an agent whose rows are independent do not depend on it."""
+
+    num_envs: int = 2 * BLOCK
+    """Episodes at once."""
+    block: int | None = None
+    """Chains of episodes that one call of `predict` sees; None: as many as published rows are made with."""
+    agent_seed: int = 0
+    """Of the agent's own chance. Rows depend on this one."""
+
+
+def play_episodes(
+    player: Any,
+    task: Task,
+    episodes: Sequence[int],
+    keys: Callable[[list[int]], list[EpisodeKey]],
+    layout: Layout | None = None,
+    on_rows: Callable[[list[Row]], None] | None = None,
+) -> list[Row]:
+    """Rows of these episodes of a task, in the order in which they were played: that of `episodes`, by chains.
+
+    player: an agent that is loaded, see `playing`. keys: the worlds of episodes, such as `task.keys`. on_rows: as for
+    `evaluate`. Raises AgentError for an agent that cannot be used, ValueError for a task that does not fit.
+    """
+    layout = layout or Layout()
+    scenario, block, wanted = task.scenario(), layout.block or _block(task), set(episodes)
     rows: list[Row] = []
-    agents = playing(agent, found.scenario_name, found, trusted=trusted, limits=limits)
-    with agents as player, threadpool_limits(limits=1):
-        for group in _groups(wanted, num_envs, found.carry, _block(found)):
-            played = _Play(player, found, scenario, group, agent_seed, split).rows()
+    with threadpool_limits(limits=1):
+        for group in _groups(episodes, layout.num_envs, task.carry, block):
+            played = _Play(player, task, scenario, group, block, keys, layout.agent_seed).rows()
             new = [row for row in played if row["episode"] in wanted]  # chains are played whole
             rows += new
             if on_rows:
                 on_rows(new)
-    return sorted(rows, key=lambda row: row["episode"])
+    return rows
 
 
 def metric_units(scenario: Scenario[Any, Any]) -> dict[str, str]:
@@ -82,9 +114,9 @@ def _block(task: Task) -> int:
     return min(BLOCK, -(-task.episodes // task.carry))
 
 
-def _groups(wanted: list[int], num_envs: int, carry: int, block: int) -> Iterator[list[list[int]]]:
+def _groups(wanted: Sequence[int], num_envs: int, carry: int, block: int) -> Iterator[list[list[int]]]:
     """Groups of chains; a chain is `carry` consecutive episodes that share a memory, and is played whole."""
-    chains = sorted({e // carry for e in wanted})
+    chains = list(dict.fromkeys(e // carry for e in wanted))
     size = -(-max(1, num_envs // carry) // block) * block
     for start in range(0, len(chains), size):
         yield [[c * carry + i for i in range(carry)] for c in chains[start : start + size]]
@@ -94,11 +126,17 @@ class _Play:
     """One group of chains, played side by side."""
 
     def __init__(
-        self, agent: Any, task: Task, scenario: Scenario[Any, Any], chains: list[list[int]], agent_seed: int, split: str
+        self,
+        agent: Any,
+        task: Task,
+        scenario: Scenario[Any, Any],
+        chains: list[list[int]],
+        block: int,
+        keys: Callable[[list[int]], list[EpisodeKey]],
+        agent_seed: int,
     ):
-        self._agent, self._task, self._chains, self._split = agent, task, chains, split
+        self._agent, self._task, self._chains, self._keys = agent, task, chains, keys
         # Blocks are filled up with repetitions of the last chain, whose rows are dropped.
-        block = _block(task)
         self._padded = chains + [chains[-1]] * (-len(chains) % block)
         self._batch = Batch(scenario, len(self._padded), draws_ahead=task.carry > 1)
         self._slots = scenario.num_agents
@@ -109,7 +147,7 @@ class _Play:
         """Play every chain. A copy goes on to its chain's next episode by itself, so a memory meets nothing else."""
         batch, carry = self._batch, self._task.carry
         n = batch.num_envs
-        batch.reset(self._task.keys([chain[0] for chain in self._padded], self._split))
+        batch.reset(self._keys([chain[0] for chain in self._padded]))
         # One entry an episode: those of position 0 in the chains first.
         warmup, scored = (Condenser(batch.scenario.metrics, n * carry) for _ in range(2))
         limit = self._task.warmup_steps + (self._task.scored_steps or batch.scenario.horizon)

@@ -17,8 +17,9 @@ from typing import Any
 import numpy as np
 
 from mmwave_gym.agents.protocol import AgentError
+from mmwave_gym.agents.supervised import Limits, playing
 from mmwave_gym.benchmark import suite
-from mmwave_gym.benchmark.evaluation import BLOCK, evaluate
+from mmwave_gym.benchmark.evaluation import BLOCK, Layout, play_episodes
 from mmwave_gym.benchmark.leaderboard.rows import Run
 from mmwave_gym.benchmark.processor import processor
 from mmwave_gym.benchmark.task import Task
@@ -59,23 +60,29 @@ class Comparison:
         return " ".join((f"{who}: {shown} ({where}).", *self.details))
 
 
-def replay(run: Run, episodes: Iterable[int]) -> Comparison:
-    """Play episodes of a run again, as they were played, and compare the rows.
+def spec_of(run: Run) -> str:
+    """A run's agent as the command line names it, "ppo@3"."""
+    _, agent, seed = run.identity
+    return agent if seed is None else f"{agent}@{seed}"
 
-    The agent is found by the name in the header, the task by its name in the suite. Raises ValueError for an episode
-    that the run has no row of.
+
+def replay(run: Run, episodes: Iterable[int], block: int | None = None, limits: Limits | None = None) -> Comparison:
+    """Play episodes of a run again, in this order, and compare the rows.
+
+    The agent is found by the name in the header, the task by its name in the suite. block: so many episodes (chains of
+    them where they share a memory) are shown to the agent at once, None: as many as when the rows were made. limits: of
+    an agent that is not shipped. Raises ValueError for an episode that the run has no row of.
     """
-    wanted = sorted(set(episodes))
+    wanted = list(dict.fromkeys(episodes))
     before = {row["episode"]: row for row in run.episodes}
     if absent := [e for e in wanted if e not in before]:
         raise ValueError(f"the run has no rows of the episodes {absent}.")
-    _, agent, seed = run.identity
     same = run.header.get("made_on") == processor()
     try:
         task: Task = suite.task(run.task["name"])
-        others = frozenset(range(max(wanted) + 1)) - set(wanted)
-        spec = agent if seed is None else f"{agent}@{seed}"
-        rows = evaluate(spec, task, episodes=max(wanted) + 1, num_envs=BLOCK, skip=others)
+        layout = Layout(num_envs=(block or BLOCK) * task.carry, block=block)
+        with playing(spec_of(run), task.scenario_name, task, limits=limits) as player:
+            rows = play_episodes(player, task, wanted, task.keys, layout)
     except (AgentError, ValueError) as error:
         return Comparison(run, same, {}, failed=told(error))
     verdicts, details = {}, []

@@ -17,6 +17,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from threadpoolctl import threadpool_limits
+
 from mmwave_gym.agents.facts import facts
 from mmwave_gym.agents.loading import find, load_agent
 from mmwave_gym.agents.protocol import AgentError, NotApplicable, UnknownAgent
@@ -96,6 +98,8 @@ def play(job: Job, done: frozenset[int], tell: Tell, num_envs: int = 2 * BLOCK) 
     ValueError for a task that does not fit, and errors of ours.
     """
     with contextlib.ExitStack() as stack:
+        # An agent may solve its game to describe itself, and the last bits of a solution depend on the threads.
+        stack.enter_context(threadpool_limits(limits=1))
         try:
             player = stack.enter_context(
                 playing(job.spec, job.task.scenario_name, job.task, trusted=job.trusted, limits=job.limits)

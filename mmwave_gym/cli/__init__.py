@@ -25,6 +25,7 @@ from mmwave_gym.cli.reproduce import reproduce
 from mmwave_gym.cli.ship import ship
 from mmwave_gym.cli.train import FORWARD, train
 from mmwave_gym.cli.tune import tune
+from mmwave_gym.cli.verify import verify
 from mmwave_gym.core import rooms
 from mmwave_gym.core.processes import stopped_by_signals
 
@@ -42,7 +43,7 @@ def add_command(to: typer.Typer, name: str, function: Any) -> None:
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 app.command("list")(list_)
 app.command("import")(import_)
-for verb in (evaluate, leaderboard, reproduce, render, page, channel, ship):
+for verb in (evaluate, leaderboard, reproduce, render, page, channel, ship, verify):
     app.command()(verb)
 app.command(context_settings=FORWARD)(train)
 app.command(context_settings=FORWARD)(tune)

@@ -426,6 +426,33 @@ def test_beating_an_exact_ceiling_is_a_warning():
     assert "beats the hindsight-exact ceiling" in page_html(board)
 
 
+def test_a_best_known_ceiling_may_be_beaten_and_the_page_says_by_how_much():
+    kind = {"ceiling_kind": "best known"}
+    runs = [Run(header(r.agent["name"], **kind), r.episodes) for r in suite(np.random.default_rng(9))]
+    assert summarise(runs).tasks[0].warnings == ()
+    best = np.array([row["reward"] for row in runs[3].episodes])
+    noise = np.random.default_rng(0).normal(0, 0.3, best.size)
+    noise -= noise.mean()
+    board = summarise([*runs, run("better", best + 1.0 + noise, **kind), run("luck", best + 0.01 + noise, **kind)])
+    beaten, above = board.tasks[0].warnings
+    by = re.search(r"better beats the ceiling oracle \(best known\) in the mean, by ([0-9.]+) \[", beaten)
+    assert by is not None
+    assert float(by[1]) == pytest.approx(1.0, abs=0.01)
+    assert above.startswith("luck has a score above 1, ")
+    assert "not told apart from the ceiling oracle" in above
+    assert "beats the ceiling oracle" in page_html(board)
+
+
+def test_a_local_agent_that_equals_hindsight_is_a_warning():
+    runs = suite(np.random.default_rng(9))
+    best = [row["reward"] for row in runs[3].episodes]
+    half = best[:20] + [value - 1.0 for value in best[20:]]
+    assert summarise([*runs, run("lucky", half)]).tasks[0].warnings == ()
+    (told,) = summarise([*runs, run("knowing", best[:21] + half[21:])]).tasks[0].warnings
+    assert "knowing is local and equals oracle, which knows the whole episode, in 21 of 40 episodes" in told
+    assert not summarise([*runs, run("knowing", best, access="hindsight")]).tasks[0].warnings
+
+
 @pytest.mark.parametrize("gone", ["random", "oracle"])
 def test_missing_floor_or_ceiling_says_why_there_is_no_score(gone):
     runs = [r for r in suite(np.random.default_rng(10)) if r.agent["name"] != gone]

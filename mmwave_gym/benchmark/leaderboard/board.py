@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from mmwave_gym.benchmark import statistics
-from mmwave_gym.benchmark.leaderboard.entries import Entry, Leaderboard, Overall, OverallRow, TaskBoard
+from mmwave_gym.benchmark.leaderboard.entries import Entry, Leaderboard, Overall, OverallRow, TaskBoard, sign_of
 from mmwave_gym.benchmark.leaderboard.rows import Run
+from mmwave_gym.benchmark.leaderboard.warnings import warnings_of
 from mmwave_gym.benchmark.statistics import Interval, Sample
 from mmwave_gym.core.access import ACCESS_LEVELS
 
@@ -55,7 +56,7 @@ def _task_board(runs: list[Run]) -> TaskBoard:
     no_score = _why_no_score(task, entries, samples)
     entries = [_compared(e, task, samples, no_score) if e.status == "scored" else e for e in entries]
     warnings = [f"{run.agent['name']}{_at(run)} is left out: {_why_left_out(run, task)}" for run in stale]
-    warnings += _ceiling_warnings(task, entries, samples) + _bound_warnings(task, entries)
+    warnings += warnings_of(task, entries, samples)
     if len({(e.episodes, e.left_out) for e in entries if e.status == "scored"}) > 1:
         warnings.append(
             "The agents have different numbers of episodes: differences, scores and ranks compare on the "
@@ -86,7 +87,7 @@ def _headroom(
     rules = [e for e in entries if e.kind == "rule" and e.access == "local" and e.mean is not None]
     if not rules or task.get("ceiling") not in samples:
         return "", None
-    best = max(rules, key=lambda e: e.mean.mean * _sign(task) if e.mean else 0.0)
+    best = max(rules, key=lambda e: e.mean.mean * sign_of(task) if e.mean else 0.0)
     ceiling, values = statistics.align(samples[task["ceiling"]], samples[best.agent])
     return best.agent, statistics.difference_interval(ceiling, values) if values.size else None
 
@@ -194,13 +195,9 @@ def _why_no_score(task: Mapping[str, Any], entries: Sequence[Entry], samples: Ma
     floor, ceiling = statistics.align(samples[task["floor"]], samples[task["ceiling"]])
     if not floor.size:
         return "No scores: floor and ceiling have no episode in common."
-    if (ceiling.mean() - floor.mean()) * _sign(task) <= 0:
+    if (ceiling.mean() - floor.mean()) * sign_of(task) <= 0:
         return f"No scores: the ceiling, {task['ceiling']}, is no better than the floor, {task['floor']}."
     return None
-
-
-def _sign(task: Mapping[str, Any]) -> float:
-    return 1.0 if task["higher_is_better"] else -1.0
 
 
 def _compared(entry: Entry, task: Mapping[str, Any], samples: Mapping[str, Sample], no_score: str | None) -> Entry:
@@ -212,12 +209,12 @@ def _compared(entry: Entry, task: Mapping[str, Any], samples: Mapping[str, Sampl
         values, other = statistics.align(own, samples[task["reference"]])
         if values.size:
             difference = statistics.difference_interval(values, other)
-            better = difference.mean * _sign(task) > 0
+            better = difference.mean * sign_of(task) > 0
             verdict = ("better" if better else "worse") if difference.excludes_zero else "tied"
             entry = replace(entry, difference=difference, verdict=verdict)
     if no_score is None:
         values, floor, ceiling = statistics.align(own, samples[task["floor"]], samples[task["ceiling"]])
-        if values.size and (ceiling.mean() - floor.mean()) * _sign(task) > 0:
+        if values.size and (ceiling.mean() - floor.mean()) * sign_of(task) > 0:
             scores = statistics.normalised(values, floor, ceiling)
             entry = replace(
                 entry,
@@ -227,50 +224,6 @@ def _compared(entry: Entry, task: Mapping[str, Any], samples: Mapping[str, Sampl
         else:
             entry = replace(entry, notes=(*entry.notes, "No score: no episode in common with floor and ceiling."))
     return entry
-
-
-def _ceiling_warnings(task: Mapping[str, Any], entries: Sequence[Entry], samples: Mapping[str, Sample]) -> list[str]:
-    """What contradicts the ceiling's claim: single episodes if it holds per episode, else the mean.
-
-    A ceiling bounds the agents that know no more than it does.
-    """
-    name, kind = task.get("ceiling"), task.get("ceiling_kind")
-    if name is None or name not in samples or kind == "best known":
-        return []
-    knows = next(ACCESS_LEVELS.index(entry.access) for entry in entries if entry.agent == name)
-    warnings = []
-    for entry in entries:
-        if entry.agent == name or entry.agent not in samples or ACCESS_LEVELS.index(entry.access) > knows:
-            continue
-        values, ceiling = statistics.align(samples[entry.agent], samples[name])
-        if not values.size:
-            continue
-        if kind == "hindsight-exact":
-            excess = statistics.above_ceiling(values, ceiling, bool(task["higher_is_better"]))
-            count = int(np.count_nonzero(excess))
-            if count:
-                warnings.append(
-                    f"{entry.agent} beats the hindsight-exact ceiling {name} in {count} of {excess.size} "
-                    f"episodes (by up to {excess.max():.3g}): the ceiling or the rows are wrong."
-                )
-        else:
-            difference = statistics.difference_interval(values, ceiling)
-            if difference.excludes_zero and difference.mean * _sign(task) > 0:
-                warnings.append(f"{entry.agent} beats the ceiling {name} ({kind}) in the mean: one of them is wrong.")
-    return warnings
-
-
-def _bound_warnings(task: Mapping[str, Any], entries: Sequence[Entry]) -> list[str]:
-    """Agents whose mean contradicts a proven bound of their access level or of one that knows more."""
-    warnings = []
-    for level, bound in dict(task.get("bounds") or {}).items():
-        for entry in entries:
-            if entry.mean is None or ACCESS_LEVELS.index(entry.access) > ACCESS_LEVELS.index(level):
-                continue
-            nearest = entry.mean.low if task["higher_is_better"] else entry.mean.high
-            if nearest is not None and (nearest - bound) * _sign(task) > 0:
-                warnings.append(f"{entry.agent} beats the proven bound {bound:g} of {level} agents: one is wrong.")
-    return warnings
 
 
 def _ranked(entries: Sequence[Entry], task: Mapping[str, Any], samples: Mapping[str, Sample]) -> list[Entry]:
@@ -283,9 +236,9 @@ def _ranked(entries: Sequence[Entry], task: Mapping[str, Any], samples: Mapping[
 
     def merit(entry: Entry) -> float:
         if anchor is None:
-            return _sign(task) * float(samples[entry.agent].values.mean())
+            return sign_of(task) * float(samples[entry.agent].values.mean())
         own, other = statistics.align(samples[entry.agent], samples[anchor])
-        return _sign(task) * float(own.mean() - other.mean()) if own.size else float("-inf")
+        return sign_of(task) * float(own.mean() - other.mean()) if own.size else float("-inf")
 
     ordered = []
     for group in (*ACCESS_LEVELS, "bound"):

@@ -7,7 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mmwave_gym.benchmark.leaderboard.rows import Run
+from mmwave_gym.benchmark.leaderboard.verified import mark
 from mmwave_gym.benchmark.statistics import Interval
+
+
+def sign_of(task: Mapping[str, Any]) -> float:
+    """1 where more of the task's primary metric is better, else -1."""
+    return 1.0 if task["higher_is_better"] else -1.0
 
 
 @dataclass(frozen=True)
@@ -49,6 +55,11 @@ class Entry:
     def committed(self) -> bool:
         """Whether the rows are the committed ones and not from this evaluation."""
         return any(run.committed for run in self.runs)
+
+    @property
+    def verified(self) -> str:
+        """What `mmwave-gym verify` found of all of its rows: "verified", "repeats" without hidden episodes, or ""."""
+        return mark(run.verified for run in self.runs if run.episodes)
 
     @property
     def created(self) -> str:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from mmwave_gym.benchmark.leaderboard.rows import RowsError, Run, as_line, parse, row_path
+from mmwave_gym.benchmark.leaderboard.verified import holding
 from mmwave_gym.core.files import write
 
 RUNS, ROWS = ".runs.xz", ".rows.xz"
@@ -35,10 +36,7 @@ def pack(runs: Iterable[Run], folder: str | Path) -> list[Path]:
     changed = []
     for name, found in sorted(by_task.items()):
         found.sort(key=lambda run: (run.agent["name"], run.agent["training_seed"] is not None, run.identity[2] or 0))
-        heads = b"".join(
-            as_line({"rows": len(r.episodes), "failed": r.failed, "processor_s": r.processor_s, "header": r.header})
-            for r in found
-        )
+        heads = b"".join(as_line(_told(run)) for run in found)
         rows = b"".join(as_line(row) for run in found for row in run.episodes)
         for suffix, text in ((RUNS, heads), (ROWS, rows)):
             path = _path(folder, name, suffix)
@@ -59,7 +57,13 @@ def unpack(folder: str | Path, tasks: Iterable[str] | None = None) -> list[Run]:
     """
     root = Path(folder)
     paths = sorted(root.rglob(f"*{RUNS}")) if tasks is None else [_path(root, name, RUNS) for name in tasks]
-    return [run for path in paths if path.exists() for run in _runs(path)]
+    return [run for path in paths if path.exists() for run in read_pack(path)]
+
+
+def _told(run: Run) -> dict[str, Any]:
+    """A run's line, without its rows."""
+    told = {"rows": len(run.episodes), "failed": run.failed, "processor_s": run.processor_s}
+    return {**told, **({"verified": run.verified} if run.verified else {}), "header": run.header}
 
 
 def _path(folder: str | Path, task: str, suffix: str) -> Path:
@@ -67,8 +71,8 @@ def _path(folder: str | Path, task: str, suffix: str) -> Path:
     return plain.with_name(plain.name + suffix)
 
 
-def _runs(path: Path) -> list[Run]:
-    """The runs of one task. A run is read as its row file would be, with the same checks."""
+def read_pack(path: Path) -> list[Run]:
+    """The runs of one task, from its file `.runs.xz`. A run is read as its row file would be, with the same checks."""
     heads = [_head(text, path) for text in _unpacked(path).splitlines()]
     rows = _unpacked(path.with_name(path.name.removesuffix(RUNS) + ROWS)).splitlines(keepends=True)
     if (counted := sum(head["rows"] for head in heads)) != len(rows):
@@ -80,7 +84,8 @@ def _runs(path: Path) -> list[Run]:
         end = b"" if head.get("failed") is None else as_line({"failed": head["failed"]})
         run = parse(as_line(head["header"]) + b"".join(own) + end, path)
         if run is not None:
-            found.append(replace(run, committed=True, processor_s=head.get("processor_s")))
+            record = holding(head.get("verified"), run.header, run.episodes)
+            found.append(replace(run, committed=True, processor_s=head.get("processor_s"), verified=record))
     return found
 
 

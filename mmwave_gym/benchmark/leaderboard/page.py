@@ -46,6 +46,11 @@ CEILINGS = {
 }
 VERDICTS = {"better": "▲ better", "worse": "▼ worse", "tied": "≈ tied", "reference": "reference", "": "–"}
 
+MARKS = {
+    "verified": "played again, rows independent of each other, and the result holds on hidden episodes",
+    "repeats": "played again, rows independent of each other; no hidden episodes were played",
+}
+
 
 def write(leaderboard: Leaderboard, out_dir: str | Path) -> list[Path]:
     """Write ``leaderboard.md``, ``leaderboard.csv`` and ``index.html`` into ``out_dir``; return their paths.
@@ -97,6 +102,7 @@ def html(leaderboard: Leaderboard) -> str:
         columns=TRAINING,
         anchors={task.name: f"task-{i}" for i, task in enumerate(leaderboard.tasks, 1)},
         verdicts=VERDICTS,
+        marks=MARKS,
         agents=len({run.agent["name"] for run in runs}),
         versions=sorted({str(run.header.get("package_version")) for run in runs}),
         newest=max((run.created for run in runs), default=""),

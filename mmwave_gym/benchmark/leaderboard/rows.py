@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import IO, Any
 from urllib.parse import quote
 
+from mmwave_gym.benchmark.leaderboard import verified
 from mmwave_gym.benchmark.leaderboard.keys import differing
 from mmwave_gym.core import untrusted
 from mmwave_gym.core.access import ACCESS_LEVELS
@@ -52,7 +53,7 @@ class Run:
     ``episodes`` are the episode objects in ascending order; ``failed`` and ``skipped`` hold a reason or None.
     ``committed`` marks rows that were committed before and are not from this evaluation. ``stale`` says why the rows
     no longer hold: they are then left out of the board, with this reason. ``processor_s`` is what playing took, None
-    where nobody noted it.
+    where nobody noted it. ``verified`` is what `mmwave-gym verify` found for these very rows, None where it did not.
     """
 
     header: Mapping[str, Any]
@@ -63,6 +64,7 @@ class Run:
     committed: bool = False
     stale: str = ""
     processor_s: float | None = None
+    verified: Mapping[str, Any] | None = None
 
     @property
     def identity(self) -> tuple[str, str, int | None]:
@@ -141,7 +143,8 @@ def _read_directory(directory: Path) -> list[Run]:
                 f"training seed {identity[3]}): remove one of them."
             )
         seen[identity] = path
-        runs.append(replace(run, processor_s=_seconds(path)))
+        record = verified.read(path, run.header, run.episodes)
+        runs.append(replace(run, processor_s=_seconds(path), verified=record))
     return runs
 
 

@@ -154,12 +154,13 @@ def _markdown_task(board: TaskBoard) -> list[str]:
         "episodes",
         "seeds",
         "rows",
+        "verified",
     ]
-    lines += ["| " + " | ".join(map(_md, heads)) + " |", "|---:|---|---|---:|---:|---:|---:|---|---:|---:|---|"]
+    lines += ["| " + " | ".join(map(_md, heads)) + " |", "|---:|---|---|---:|---:|---:|---:|---|---:|---:|---|---|"]
     for e in board.entries:
         if e.status != "scored" or e.mean is None:
             reason = f"{e.status}: {' '.join(e.notes)}"
-            cells = ["–", e.label, e.access, reason, *[""] * 6, e.created[:10]]
+            cells = ["–", e.label, e.access, reason, *[""] * 6, e.created[:10], ""]
             lines.append("| " + " | ".join(map(_md, cells)) + " |")
             continue
         cells = [
@@ -174,6 +175,7 @@ def _markdown_task(board: TaskBoard) -> list[str]:
             _episodes(e),
             str(e.seeds or "–"),
             e.created[:10] + (" (committed)" if e.committed else ""),
+            e.verified or "–",
         ]
         lines.append("| " + " | ".join(map(_md, cells)) + " |")
     lines += [
@@ -230,7 +232,7 @@ def table(leaderboard: Leaderboard) -> str:
     fixed += ",episodes,episodes_left_out,training_seeds,primary,unit"
     for name in ("mean", "score", "difference"):
         fixed += f",{name},{name}_low,{name}_high"
-    fixed += ",score_iqm,verdict,committed,created,command"
+    fixed += ",score_iqm,verdict,committed,verified,created,command"
     writer.writerow([*fixed.split(","), *_TRAINED, *(f"mean_{m}" for m in metrics)])
     for board in leaderboard.tasks:
         for e in board.entries:
@@ -257,7 +259,7 @@ def table(leaderboard: Leaderboard) -> str:
             ]
             for interval in (e.mean, e.score, e.difference):
                 row += [interval.mean, interval.low, interval.high] if interval else [None] * 3
-            row += [e.iqm, e.verdict, e.committed, e.created, "; ".join(e.commands)]
+            row += [e.iqm, e.verdict, e.committed, e.verified, e.created, "; ".join(e.commands)]
             row += [(e.training or {}).get(name.removeprefix("training_")) for name in _TRAINED]
             means = dict(e.metrics)
             if e.mean is not None:
