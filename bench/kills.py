@@ -42,7 +42,9 @@ class SlowStay:
 class Board:
     """A small board, and its rows where nobody disturbs it."""
 
-    def __init__(self, folder: Path, episodes: int = 256, agents: Sequence[str] = AGENTS, foreign: bool = False) -> None:
+    def __init__(
+        self, folder: Path, episodes: int = 256, agents: Sequence[str] = AGENTS, foreign: bool = False
+    ) -> None:
         self.folder, self.episodes, self.agents, self.foreign = folder, episodes, agents, foreign
         self.hits = 0
         """Kills that met a board, or a worker, that lived."""

@@ -90,8 +90,9 @@ class Keeper:
 
     @contextlib.contextmanager
     def _answering(self) -> Iterator[None]:
-        """A keeper that does not answer has ended, or an agent has stopped it. It is ended, and its agents with it."""
+        """Ask a keeper. One that does not answer has ended, or agents stop it: it is ended, and its agents with it."""
         try:
+            self._process.send_signal(signal.SIGCONT)  # an agent may have stopped it
             yield
         except KeeperGone:
             self._given_up = True
