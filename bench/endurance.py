@@ -1,8 +1,8 @@
-"""Plays many agent-steps and checks every one: `python -m bench.endurance [--steps 1e8] [--minutes M] [--out FILE]`.
+"""Plays many agent-steps and checks every one: `python -m bench.endurance [--steps 1e8] [--minutes M]`.
 
-Worlds of all scenarios take turns in chunks. After each chunk FILE holds what was played, and the same command goes on
-from there with episodes that were not played yet. The count that is printed is of agents' decisions: an agent in one
-environment deciding once is one. A fault names its world and chunk, and the exit code is then 1.
+Worlds of all scenarios take turns in chunks. After each chunk the file of --out holds what was played, and the same
+command goes on from there with episodes that were not played yet. The count that is printed is of agents' decisions:
+an agent in one environment deciding once is one. A fault names its world and chunk, and the exit code is then 1.
 """
 
 from __future__ import annotations
@@ -70,6 +70,7 @@ def main() -> int:
     parser.add_argument("--steps", type=float, default=1e8, help="agent-steps in all; default %(default)g")
     parser.add_argument("--minutes", type=float, default=float("inf"), help="stop after so long at the latest")
     parser.add_argument("--out", type=Path, default=Path("runs/endurance.json"), help="default %(default)s")
+    parser.add_argument("--world", nargs="+", metavar="NAME", choices=list(WORLDS), default=list(WORLDS), help="some")
     arguments = parser.parse_args()
     done: dict[str, list[int]] = json.loads(arguments.out.read_text()) if arguments.out.exists() else {}
     until = time.monotonic() + 60.0 * arguments.minutes
@@ -78,7 +79,7 @@ def main() -> int:
         return sum(played for _, played in done.values())
 
     while total() < arguments.steps and time.monotonic() < until:
-        name = min(WORLDS, key=lambda n: done.get(n, [0, 0])[0])  # the one with the fewest chunks
+        name = min(arguments.world, key=lambda n: done.get(n, [0, 0])[0])  # the one with the fewest chunks
         chunks, played = done.get(name, [0, 0])
         try:
             played += chunk(name, chunks)

@@ -13,12 +13,14 @@ import os
 import random
 import tempfile
 import time
+from datetime import date
 from functools import partial
 from pathlib import Path
 
 from mmwave_gym.benchmark import suite
 from mmwave_gym.benchmark.jobs import LARGEST_BATCH, Call, Done, call_all, run_all, timed
 from mmwave_gym.benchmark.playing import Playing
+from mmwave_gym.benchmark.processor import processor
 from mmwave_gym.benchmark.reproduction import markdown_table
 from mmwave_gym.benchmark.runs import Job, RunFile, suite_jobs
 
@@ -99,7 +101,8 @@ def report(sample: int) -> str:
         rows.append((str(cores), _time(took), f"{100 * total / cores / took:.0f} %"))
     return (
         markdown_table(("cores", "time", "of the cores' time spent playing"), rows)
-        + f"\nMeasured on one core of {os.cpu_count()}, in processor time: {len(times)} runs drawn from the suite take "
+        + f"\nMeasured on {date.today():%d %B %Y} on one core of {os.cpu_count()} ({processor()}), shared with other "
+        f"work, in processor time: {len(times)} runs drawn from the suite take "
         f"{sum(times) / len(times):.2f} s each ({min(times):.2f} to {max(times):.1f} s); a worker's start "
         f"{start:.1f} s; handing out a run {1e3 * handing:.1f} ms, writing its rows {1e3 * writing:.1f} ms; a run's "
         f"rows are {size / 1e3:.0f} kB. Computed: {count:,} runs drawn from these.\n"

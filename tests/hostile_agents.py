@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import pathlib
@@ -104,6 +105,32 @@ def _parricide(self, rows):
     time.sleep(60)
 
 
+def _stop_parent(self, rows):
+    """The keeper is stopped, and so is every watch over this process."""
+    os.kill(os.getppid(), signal.SIGSTOP)
+    time.sleep(60)
+
+
+def _late_bytes(self, rows):
+    """A thread that outlives the answer speaks on the line by itself."""
+    threading.Thread(target=_send, args=(b"late" * 20,)).start()
+    time.sleep(0.5)
+
+
+def _twin_in_disguise(self, rows):
+    """A twin that passes for the first process answers, too."""
+    own = os.getpid()
+    os.getpid = lambda: own
+    os.fork()
+
+
+def _no_files(self, rows):
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, 0))
+    pathlib.Path("x").write_text("")
+
+
 def _threaded_exit(self, rows):
     threading.Thread(target=os._exit, args=(3,)).start()
     time.sleep(60)
@@ -121,12 +148,35 @@ def _orphan_then_exit(self, rows):
     os._exit(0)
 
 
+def _decline():
+    from mmwave_gym.agents import NotApplicable
+
+    raise NotApplicable("no longer")
+
+
+class _Unprintable(Exception):
+    def __str__(self) -> str:
+        os._exit(5)
+
+
+class _Hook:
+    """Acts where it is made an array."""
+
+    def __array__(self, dtype=None, copy=None):
+        os._exit(9)
+
+
+def _nested(depth: int) -> dict[str, Any]:
+    return {"a": _nested(depth - 1)} if depth else {}
+
+
 _OR_LATE = "|predict took 2 s"  # on a busy machine their time ends first
 MISBEHAVIOURS = {
     "SysExit": (_raising(SystemExit(0)), "SystemExit: 0"),
     "HardExit": (lambda self, rows: os._exit(0), "ended itself with exit code 0 in predict"),
     "Generator": (_raising(GeneratorExit()), "GeneratorExit"),
     "Interrupt": (_raising(KeyboardInterrupt()), "KeyboardInterrupt"),
+    "Unprintable": (_raising(_Unprintable()), "exit code 5 in predict"),
     "Error": (_raising(RuntimeError("no idea")), "RuntimeError: no idea"),
     "Deep": (_deep, "RecursionError"),
     "Segfault": (lambda self, rows: ctypes.string_at(0), "SIGSEGV in predict"),
@@ -153,6 +203,16 @@ MISBEHAVIOURS = {
     "Garbage": (lambda self, rows: _send(b"\0" * 64), "sent what is no answer"),
     "Forged": (lambda self, rows: _send(b"mmw1" + b"\xff" * 20), "sent what is no answer: it is too large"),
     "ThreadExit": (_threaded_exit, "exit code 3 in predict"),
+    "Declines": (lambda self, rows: _decline(), "no longer"),
+    "Parent": (_stop_parent, "predict took 2 s"),
+    "LateBytes": (_late_bytes, "sent what is no answer"),
+    "Disguise": (_twin_in_disguise, "answers a call that was not made|sent what is no answer|actions outside"),
+    "NoFiles": (_no_files, "OSError: .*Too many open files"),
+    "OverSocket": (
+        lambda self, rows: [os.dup2(os.open(os.devnull, os.O_RDWR), n) for n in _connections()],
+        "closed its connection in predict|ended itself",
+    ),
+    "Alarm": (lambda self, rows: (signal.setitimer(signal.ITIMER_REAL, 0.01), time.sleep(60)), "SIGALRM in predict"),
     "Stops": (lambda self, rows: os.kill(os.getpid(), signal.SIGSTOP), "predict took 2 s"),
 }
 """Name -> what it does in `predict`, and the reason that its row gives."""
@@ -164,6 +224,11 @@ ACTIONS = {
     "Texts": (lambda rows: ["0"] * rows, "must return numbers, got dtype <U1"),
     "Wide": (lambda rows: np.zeros((rows, 2), int), "actions of shape"),
     "Huge": (lambda rows: np.zeros((2**26,), np.int64), "sent what is no answer: it is too large|of memory"),
+    "Negative": (lambda rows: [-(10**400)] * rows, "must return numbers, got dtype object"),
+    "Hook": (lambda rows: _Hook(), "exit code 9 in predict"),
+    "Half": (lambda rows: np.zeros(rows, np.float16), "must return integers, got dtype float16"),
+    "Axes": (lambda rows: np.zeros((1,) * 20 + (rows,), int), "an array has no shape"),
+    "Nowhere": (lambda rows: np.zeros((0, 2**50), int), "an impossible shape"),
     "Outside": (lambda rows: np.full(rows, 99), "actions outside"),
 }
 """Name -> the actions, and the reason."""
@@ -173,6 +238,11 @@ ATTRIBUTES = {
     "LongLabel": ({"label": "x" * 10**6}, "label must have 1 to 100 printable characters"),
     "Config": ({"config": {"a": object()}}, "config must be a dict of JSON values"),
     "NanConfig": ({"config": {"a": float("nan")}}, "config must be a dict of JSON values"),
+    "Turned": ({"label": "safe\u202elive"}, "label must have 1 to 100 printable characters"),
+    "Unseen": ({"label": "\u3164"}, "label must have 1 to 100 printable characters"),
+    "Climbing": ({"label": "a" + 80 * "\u0301"}, "label must have 1 to 100 printable characters"),
+    "DeepConfig": ({"config": _nested(500)}, "config must be a dict of JSON values: it nests more than"),
+    "HalfCharacter": ({"config": {"a": "\ud800"}}, "config must be a dict of JSON values: it holds half of a char"),
     "Root": ({"access": "root"}, "access must be one of local, central, trajectory, hindsight, got 'root'"),
 }
 """Name -> attributes, and the reason."""
@@ -205,6 +275,42 @@ class BadLearn(Honest):
         sys.exit("learned nothing")
 
 
+class SlowLearner(Honest):
+    def learn(self, state, observation, action, reward, next_observation, done, info):
+        time.sleep(60)
+
+
+class Grower(Honest):
+    """Its memory grows with every step."""
+
+    def predict(self, observation, state=None, episode_start=None, deterministic=True):
+        return self.action(len(observation)), [*(state or []), np.ones(2**20)]
+
+
+class LastWords(Honest):
+    """Its state ends the process when it is let go."""
+
+    def predict(self, observation, state=None, episode_start=None, deterministic=True):
+        return self.action(len(observation)), _Parting()
+
+
+class _Parting:
+    def __del__(self) -> None:
+        os._exit(6)
+
+
+class Haunted(Honest):
+    """A thread of it asks for the view's arrays while the evaluation does not listen."""
+
+    def begin(self, view, rng):
+        threading.Thread(target=self.ask, args=(view,), daemon=True).start()
+
+    def ask(self, view) -> None:
+        while True:
+            with contextlib.suppress(Exception):
+                view.look("x")
+
+
 class Climber(Honest):
     """Raises its level once it plays, and asks on the wire for what it was not granted."""
 
@@ -230,6 +336,10 @@ OTHERS = {
     "BadBegin": "LookupError: nowhere to begin",
     "BadLearn": "SystemExit: learned nothing",
     "Climber": "KeyError",
+    "SlowLearner": "learn took 2 s",
+    "Grower": "the limit is 0.25 GiB of memory",
+    "LastWords": "exit code 6",
+    "Haunted": "sent what is no answer|ended itself with exit code 1",
     "BatchReader": "has no attribute '_batch'",
 }
 
@@ -249,6 +359,14 @@ def reasons() -> dict[str, str]:
     told = {f"hostile_agents:{name}": why for table in tables for name, (_, why) in table.items()}
     told |= {f"hostile_agents:{name}": why for name, why in OTHERS.items()}
     return told | {name: why for name, (_, why) in MODULES.items()}
+
+
+class Rewriter(Honest):
+    """Writes over its observations, and returns a view of them: they are its own copy."""
+
+    def predict(self, observation, state=None, episode_start=None, deterministic=True):
+        observation[:] = 0.0
+        return observation[:, 0].view(np.int32), observation
 
 
 class Twin(Honest):

@@ -72,7 +72,13 @@ class Cluster:
         if self._ours:
             quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
             here: dict[str, Any] = {} if self._address else {"include_dashboard": False}
-            ray.init(self._address, **quiet, **here)
+            try:
+                ray.init(self._address, **quiet, **here)
+            except (ConnectionError, exceptions.AuthenticationError) as error:
+                raise ConnectionError(
+                    f"no Ray cluster lets us in at {self._address}: start one with `ray start --head`. One that was "
+                    "started with a token wants RAY_AUTH_MODE=token and the same token here (docs/many_machines.md)."
+                ) from error
         # What a task's end means is decided by `run_all`; a stream that Ray began anew would tell everything twice.
         self._task = ray.remote(num_cpus=1, max_retries=0, num_returns="streaming")(serve)
         return self

@@ -278,7 +278,7 @@ def _time_taken(path: Path, done: int, wanted: int, seconds: tuple[float, float]
         return "This run was interrupted, so its time says nothing."
     with untrusted.blaming(path):
         told = untrusted.json_value(untrusted.read_bytes(path))
-        if not isinstance(told, dict) or not {"minutes", "processor_minutes", "workers", "machine"} <= told.keys():
+        if not isinstance(told, dict) or not {"minutes", "processor_minutes", "machine"} <= told.keys():
             raise InputError("it is not the time that a run took: delete it.")
     return (
         f"It took {told['minutes']} minutes on {told['machine']} shared with other work, and "

@@ -30,6 +30,7 @@ from mmwave_gym.benchmark.leaderboard.rows import RowWriter, Run, parse, row_pat
 from mmwave_gym.benchmark.processor import processor
 from mmwave_gym.benchmark.task import Task
 from mmwave_gym.core.files import write
+from mmwave_gym.core.shown import visible
 from mmwave_gym.version import __version__
 
 
@@ -121,7 +122,7 @@ def play(job: Job, done: frozenset[int], tell: Tell, num_envs: int = 2 * BLOCK) 
                 on_rows=lambda rows: tell("rows", rows),
             )
         except NotApplicable as error:
-            tell("skipped", str(error))
+            tell("skipped", _reason(error))
         except (Exception, SystemExit, GeneratorExit) as error:
             if not isinstance(error, AgentError) and not _raised_by_agent(error):
                 raise
@@ -206,7 +207,8 @@ class RunFile:
 
 
 def _reason(error: BaseException) -> str:
-    return str(error) if isinstance(error, AgentError) else f"{type(error).__name__}: {error}"
+    text = str(error) if isinstance(error, AgentError) else f"{type(error).__name__}: {error}"
+    return visible(text)  # a half character would make the file unreadable
 
 
 def _raised_by_agent(error: BaseException) -> bool:

@@ -42,21 +42,21 @@ class Sweep:
         """The sweep that the words ask for, None for one training, and the other words. ValueError for bad ones."""
         parser = _Parser(add_help=False, allow_abbrev=False)
         parser.add_argument("--seeds", default="")
-        parser.add_argument("--vary", action="append", default=[])
+        parser.add_argument("--over", action="append", default=[])
         parser.add_argument("--jobs", type=int, default=0)
         parser.add_argument("--ray")
         told, rest = parser.parse_known_args(list(words))
-        if not (told.seeds or told.vary or told.jobs or told.ray):
+        if not (told.seeds or told.over or told.jobs or told.ray):
             return None, rest
         at_least("--jobs", told.jobs, 0, integer=True)
         if told.seeds and any(word.partition("=")[0] == "--seed" for word in rest):
             raise ValueError("--seed and --seeds exclude each other.")
-        return Sweep(seeds_of(told.seeds), tuple(map(_values, told.vary)), told.jobs, told.ray), rest
+        return Sweep(seeds_of(told.seeds), tuple(map(_values, told.over)), told.jobs, told.ray), rest
 
     def runs(self, words: Sequence[str]) -> Iterator[tuple[list[str], str | None]]:
         """The words of each training but `--out`, and its directory: below that of `--out`, None for the default."""
         if self.varied and _out_of(words)[1] is None:
-            raise ValueError("--vary needs --out: the default directories are one for each seed.")
+            raise ValueError("--over needs --out: the default directories are one for each seed.")
         rest, out = _out_of(words)
         settings = [[(key, value) for value in values] for key, values in self.varied]
         seeds = [[("seed", str(seed))] for seed in self.seeds] or [[]]
@@ -83,7 +83,7 @@ def _values(text: str) -> tuple[str, tuple[str, ...]]:
     key, _, values = text.partition("=")
     found = tuple(values.split(","))
     if not re.fullmatch(r"[a-z][a-z0-9_-]*", key) or not all(found) or len(set(found)) < len(found):
-        raise ValueError(f"--vary is written as learning-rate=1e-3,3e-4, each value once, got {text!r}.")
+        raise ValueError(f"--over is written as learning-rate=1e-3,3e-4, each value once, got {text!r}.")
     return key.replace("_", "-"), found
 
 

@@ -26,7 +26,7 @@ from mmwave_gym.core.errors import extra_of
 GROUP = "mmwave_gym.algorithms"
 SWEEP = """several trainings side by side:
   --seeds 0-4,7       one for each training seed; with --out DIR, seed 3 is in DIR/s3
-  --vary KEY=A,B      and one for each value of an option; may be repeated (DIR/s3-KEY=A)
+  --over KEY=A,B      and one for each value of an option; may be repeated (DIR/s3-KEY=A)
   --jobs N            so many at once; default one a core
   --ray ADDRESS       on a Ray cluster (auto, HOST:6379); what they write comes back"""
 FORWARD = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
@@ -41,7 +41,12 @@ def train(context: typer.Context) -> None:
         print(f"usage: mmwave-gym train ALGORITHM …\n\nalgorithms: {known}\n\n{SWEEP}")
         return
     sweep, rest = Sweep.taken_from(words[1:])
-    if sweep is None:
+    if "--help" in rest:
+        try:
+            run_algorithm(words[0], ["--help"])
+        finally:  # it ends with SystemExit
+            print(f"\n{SWEEP}")
+    elif sweep is None:
         run_algorithm(words[0], rest)
     else:
         train_all(words[0], rest, sweep)

@@ -44,9 +44,12 @@ class Once:
 @pytest.fixture(scope="module")
 def cluster():
     node = {"num_cpus": 1, "object_store_memory": 80_000_000}
+    quick = {"health_check_initial_delay_ms": 0, "health_check_period_ms": 500}  # a lost node is noticed in seconds
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=os.pathsep)  # nodes import `Once` from here
-        made = Cluster(initialize_head=True, head_node_args={**node, "include_dashboard": False})
+        made = Cluster(
+            initialize_head=True, head_node_args={**node, "include_dashboard": False, "_system_config": quick}
+        )
         made.add_node(**node)
         yield made
     ray.shutdown()

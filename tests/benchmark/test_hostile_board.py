@@ -19,13 +19,13 @@ from mmwave_gym.cli import main
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="counts processes as Linux shows them")
 
 TASK = "cell_selection/n3-cost10"
-HONEST = ("stay", "random", "hostile_agents:Honest", "hostile_agents:Twin")
+HONEST = ("stay", "random", "hostile_agents:Honest", "hostile_agents:Twin", "hostile_agents:Rewriter")
 LIMITS = ("--limit-step-s", 2, "--limit-memory-gib", 0.25)
 
 
 def board(folder: Path, also: list[str]) -> int:
     words = ["--task", TASK, "--out", folder, "--agent", "stay", "--agent", "random", "--episodes", 1, "--jobs", 1]
-    words += [word for agent in ("hostile_agents:Honest", "hostile_agents:Twin", *also) for word in ("--also", agent)]
+    words += [word for agent in (*HONEST[2:], *also) for word in ("--also", agent)]
     try:
         main(["leaderboard", *map(str, [*words, *LIMITS])])
     except SystemExit as end:
@@ -47,7 +47,7 @@ def test_a_board_with_hostile_agents(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [*sys.path])
     reasons = hostile_agents.reasons()
-    assert len(reasons) >= 40
+    assert len(reasons) >= 69
     assert board(tmp_path / "alone", []) == 0
     assert board(tmp_path / "all", list(reasons)) == 0
 

@@ -23,7 +23,7 @@ def test_seeds_are_written_as_ranges_and_lists():
 
 
 def test_each_training_gets_its_words_and_its_directory():
-    words = ["--task", "t", "--seeds", "0-1", "--vary", "gamma=0.9,0.99", "--out", "runs/x", "--jobs", "3"]
+    words = ["--task", "t", "--seeds", "0-1", "--over", "gamma=0.9,0.99", "--out", "runs/x", "--jobs", "3"]
     sweep, rest = Sweep.taken_from(words)
     assert sweep == Sweep((0, 1), (("gamma", ("0.9", "0.99")),), 3, None)
     assert rest == ["--task", "t", "--out", "runs/x"]
@@ -33,7 +33,7 @@ def test_each_training_gets_its_words_and_its_directory():
 
 
 def test_one_training_keeps_all_its_words():
-    words = ["--task", "t", "--seed", "3", "--out", "x", "--n-envs", "4"]
+    words = ["--task", "t", "--seed", "3", "--out", "x", "--vary", "num_ues=[256,512]"]
     assert Sweep.taken_from(words) == (None, words)
 
 
@@ -41,9 +41,9 @@ def test_one_training_keeps_all_its_words():
     ("words", "fault"),
     [
         (["--seeds", "0-1", "--seed", "3"], "exclude each other"),
-        (["--seeds", "0-1", "--vary", "gamma"], "--vary is written as"),
-        (["--seeds", "0-1", "--vary", "gamma=1,1"], "each value once"),
-        (["--seeds", "0-1", "--vary", "gamma=1,2"], "--vary needs --out"),
+        (["--seeds", "0-1", "--over", "gamma"], "--over is written as"),
+        (["--seeds", "0-1", "--over", "gamma=1,1"], "each value once"),
+        (["--seeds", "0-1", "--over", "gamma=1,2"], "--over needs --out"),
         (["--seeds"], "expected one argument"),
         (["--seeds", "0", "--jobs", "-1"], "--jobs"),
     ],

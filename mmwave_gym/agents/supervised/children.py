@@ -13,13 +13,16 @@ import sys
 import threading
 import time
 import weakref
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from mmwave_gym.agents.protocol import AgentError
 from mmwave_gym.agents.supervised.limits import Limits
 from mmwave_gym.agents.supervised.wire import Line
 
-_START_S, _END_S = 120.0, 10.0
+_READY_S, _START_S, _END_S = 120.0, 20.0, 10.0
+"""Patience with a keeper that imports, that is to start an agent, and that is to end one. Each is long even for a busy
+machine: a keeper that takes longer was stopped, and is given up."""
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 _current: Keeper | None = None
@@ -48,19 +51,20 @@ class Keeper:
                 env={**os.environ, **dict.fromkeys(_THREADS, "1")},
                 start_new_session=True,
             )
-        self._control, self._news = ours, b""
+        self._control, self._news, self._given_up = ours, b"", False
         self._ended: dict[int, dict[str, Any]] = {}
         weakref.finalize(self, _leave, ours, process, self.owner)
-        self._hear("ready", _START_S)
+        self._process = process
+        self._hear("ready", _READY_S)
 
     @property
     def is_usable(self) -> bool:
         """Does it serve this process, with the modules that this process finds?"""
-        return self.owner == os.getpid() and self.path == sys.path
+        return self.owner == os.getpid() and self.path == sys.path and not self._given_up
 
     def start(self, limits: Limits, connection: socket.socket, output: int) -> int:
         """The id of a new agent's process, with the other end of its line. Raises KeeperGone."""
-        with _lock:
+        with _lock, self._answering():
             order = {"start": {"processes": limits.processes, "memory": limits.memory_bytes}}
             try:
                 socket.send_fds(self._control, [json.dumps(order).encode()], [connection.fileno(), output])
@@ -70,7 +74,7 @@ class Keeper:
 
     def end(self, pid: int) -> dict[str, Any]:
         """Make sure that an agent's process has ended, with all that it started; how it did. Raises KeeperGone."""
-        with _lock:
+        with _lock, self._answering():
             if pid not in self._ended:
                 with contextlib.suppress(OSError):
                     self._control.sendall(json.dumps({"end": pid}).encode())
@@ -83,6 +87,18 @@ class Keeper:
             while pid not in self._ended:
                 self._hear("ended", until - time.monotonic())
             return self._ended.pop(pid)
+
+    @contextlib.contextmanager
+    def _answering(self) -> Iterator[None]:
+        """Ask a keeper. One that does not answer has ended, or agents stop it: it is ended, and its agents with it."""
+        try:
+            self._process.send_signal(signal.SIGCONT)  # an agent may have stopped it
+            yield
+        except KeeperGone:
+            self._given_up = True
+            if self.owner == os.getpid():
+                self._process.kill()
+            raise
 
     def _hear(self, what: str, timeout_s: float) -> dict[str, Any]:
         """The next news of this kind; ends of agents are kept."""

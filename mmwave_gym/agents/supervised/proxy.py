@@ -84,7 +84,7 @@ class _Process:
             raise
         self._spent_s += time.monotonic() - begun - answering_s
         if "error" in answer.head:
-            self._fail_told(answer.head)
+            self._fail_told(do, answer.head)
         return answer
 
     def _exchange(self, message: list[Any], deadline: float) -> tuple[Message, float]:
@@ -146,9 +146,10 @@ class _Process:
         }
         self._fail(limits.get(end.why, f"{reason}."), tail=True)
 
-    def _fail_told(self, head: dict[str, Any]) -> NoReturn:
-        """The agent's process itself says what is wrong."""
-        text, kind = head.get("text"), _ERRORS.get(str(head["error"]), AgentError)
+    def _fail_told(self, do: str, head: dict[str, Any]) -> NoReturn:
+        """The agent's process itself says what is wrong. It may decline before it plays, and not when it has begun."""
+        text = head.get("text")
+        kind = AgentError if do in ("predict", "learn") else _ERRORS.get(str(head["error"]), AgentError)
         reason = printable(text if isinstance(text, str) else "unknown")[:_MOST_REASON]
         if reason.startswith(("MemoryError", "numpy._core._exceptions._ArrayMemoryError", "_ArrayMemoryError")):
             reason += f" (the limit is {self._limits.memory_gib:g} GiB of memory, --limit-memory-gib)"

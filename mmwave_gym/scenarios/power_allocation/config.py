@@ -112,7 +112,8 @@ class PowerAllocationConfig(OneWorld):
     penalty: Annotated[float, Range(0.0, 1e6)] = only_with("reward", "team", "difference", default=5.0)
     """Utility = capacity - `penalty` * max(0, required capacity - capacity), in bit/s/Hz (ours)."""
     feasible: Annotated[str, Words(*FEASIBLE)] = "any"
-    """"only" draws worlds in which all UEs can be satisfied at once, "not" those in which they cannot."""
+    """"only" draws worlds in which all UEs can be satisfied at once, "not" those in which they cannot. Worlds are drawn
+    until one is so, 2,000 at most and fewer of large clusters: an error after seconds says where none was."""
     start: Annotated[str, Words(*STARTS)] = "max"
     """Powers before the first slot: "max" or "random" (a level, or uniform in dBm)."""
     changes: Annotated[int, Count(0, 10_000, cost="memory and time in proportion")] = 0

@@ -21,6 +21,8 @@ from mmwave_gym.scenarios.power_allocation.config import NEAREST_UE_M, PowerAllo
 from mmwave_gym.scenarios.power_allocation.layouts import open_layout
 
 MOST_DRAWS, MOST_SWEEPS = 2_000, 10_000
+MOST_GAINS = 2 * 10**7
+"""In all worlds together that are drawn until one is `feasible` as asked: seconds, also where clusters are large."""
 MOST_DENSE = 10_000
 """Larger networks do not fit most memories: 10,000 that all interfere with each other take 800 MB."""
 
@@ -90,12 +92,13 @@ class Worlds:
     def draw(self, chance: Chance) -> World:
         """A world of the kind that is asked for."""
         c = self.config
-        for _ in range(MOST_DRAWS):
+        draws = max(1, min(MOST_DRAWS, MOST_GAINS // self.num_agents**2))
+        for _ in range(draws):
             world = self._world(chance)
             if c.feasible == "any" or self.is_feasible(world) == (c.feasible == "only"):
                 return world
         raise ValueError(
-            f"feasible={c.feasible!r}: none of {MOST_DRAWS} worlds was so. Change qos_sinr={c.qos_sinr:g}, "
+            f"feasible={c.feasible!r}: none of {draws} worlds was so. Change qos_sinr={c.qos_sinr:g}, "
             f"ue_radius_m={c.ue_radius_m:g} or feasible."
         )
 

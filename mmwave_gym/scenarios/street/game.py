@@ -275,7 +275,8 @@ class Street(Scenario[StreetEpisodes, StreetState]):
         parts["serving"][np.arange(n), state.serving] = 1.0
         parts["age_s"][:, 0] = (state.tick - newest * self._measurement) * TICK_S
         parts["served_s"][:, 0] = np.minimum((state.tick - state.handover_tick) * TICK_S, LONG_S)
-        parts["t310_s"][:, 0] = state.out_ticks * TICK_S
+        # Where a decision reaches beyond the end of the episode, a link that is lost there still counts on.
+        parts["t310_s"][:, 0] = np.minimum(state.out_ticks * TICK_S, self.config.t310_s)
         parts["sinr_db"][:] = np.clip(state.past_sinr_db, LEAST_SINR_DB, MOST_SINR_DB)
         return seen
 

@@ -18,7 +18,8 @@ from mmwave_baselines.reproduction.verdicts import Found, above, all_of, ends, w
 
 OTHERS = tuple(agent for agent in FIVE if agent != "sqa")
 STEP_NS = 60.0
-"""Of exploration, on one core (ours): between what a slow and a fast processor of 2020 to 2025 take."""
+"""Of exploration, on one core (ours): about the middle of the 34 to 97 ns that a full reproduction measured on one AMD
+EPYC. A clock does not judge, so that a claim is the same on every machine; the reason says for which times it holds."""
 
 
 def _cell(what: str, num_ues: int, agent: str) -> Callable[[Measured], Found]:
@@ -271,7 +272,10 @@ def _real_time(m: Measured) -> Found:
         f"on one core planning keeps up at {sum(share(r) < 1.0 for r in paper)} of {len(paper)} densities; it takes "
         f"less than a tenth of the time at {sum(share(r) < 0.1 for r in paper)}"
     )
-    reason = f"at {STEP_NS:g} ns a step (ours): " + "; ".join(
+    limits = [0.1 * STEP_NS / share(r) for r in paper]
+    least = max((x for x in limits if x <= STEP_NS), default=0.0)
+    most = min((x for x in limits if x > STEP_NS), default=np.inf)
+    reason = f"at {STEP_NS:g} ns a step (ours; the same from {least:.0f} to {most:.0f} ns): " + "; ".join(
         told(r, f"{r['steps']:,} steps every {r['gap_ms']:.2g} ms, {share(r):.0%} of the time") for r in rows
     )
     times = "; ".join(told(r, f"{r['epoch_ms']:.2g} ms of planning, {r['late']:.0%} late") for r in rows)
