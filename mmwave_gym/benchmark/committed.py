@@ -20,8 +20,10 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from mmwave_gym.agents.loading import load_agent
+from threadpoolctl import threadpool_limits
+
 from mmwave_gym.agents.protocol import AgentError
+from mmwave_gym.agents.supervised import playing
 from mmwave_gym.benchmark.golden import golden_sums
 from mmwave_gym.benchmark.leaderboard.keys import differing
 from mmwave_gym.benchmark.leaderboard.packs import unpack
@@ -128,8 +130,7 @@ class _Heads:
         if run.failed is not None or run.skipped is not None:
             return "it could not be played"
         try:
-            player = load_agent(job.spec, job.task.scenario_name, job.task)
-            found = differing(run.header, self._header(job, player, run))
+            found = differing(run.header, self._now(job, run))
         except AgentError as error:
             return str(error)
         return "" if found is None else f"{found[0]} is {found[1]!r} there and {found[2]!r} now"
@@ -139,8 +140,7 @@ class _Heads:
         if run.failed is not None or run.skipped is not None or not run.episodes:
             return run
         try:
-            player = load_agent(job.spec, job.task.scenario_name, job.task)
-            head = self._header(job, player, run)
+            head = self._now(job, run)
         except AgentError:
             return run
         if head["physics"]["sums"] is None:
@@ -161,7 +161,8 @@ class _Heads:
         runs = [run for run in read_rows(path.parent) if run.path == path]
         return any(bool(self.why_stale(job, run)) for run in runs if run.episodes and run.failed is None)
 
-    def _header(self, job: Job, player: Any, run: Run) -> dict[str, Any]:
+    def _now(self, job: Job, run: Run) -> dict[str, Any]:
+        """The header that a run would have now. Raises AgentError for whatever the agent does."""
         known = (job.task.name, job.episodes)
         if known not in self._tasks:
             self._tasks[known] = about_task(job.task, job.episodes, golden=False)
@@ -169,7 +170,16 @@ class _Heads:
         code = (run.header.get("physics") or {}).get("code")
         if physics["sums"] is None and code != physics["code"]:
             physics["sums"] = golden_sums(job.task)
-        return header(job, player, self._tasks[known])
+        where = job.task.scenario_name, job.task
+        try:
+            # On one thread, as it plays: what an agent solves for its configuration depends on it in the last bits.
+            with (
+                threadpool_limits(limits=1),
+                playing(job.spec, *where, trusted=job.trusted, limits=job.limits) as player,
+            ):
+                return header(job, player, self._tasks[known])
+        except (Exception, SystemExit, GeneratorExit) as error:
+            raise AgentError(f"{job.spec} cannot be asked what it is: {error!r}") from error
 
 
 def _cut(run: Run, episodes: int) -> Run:

@@ -78,11 +78,15 @@ def jobs_of(
     return [] if costly else [Job(task, agent, seed, count, trusted, limits) for seed in seeds]
 
 
-def is_expensive(agent: str, task: Task) -> bool:
+def is_expensive(agent: str, task: Task, trusted: bool = False, limits: Limits = USUAL) -> bool:
     """Whether an agent is marked as expensive in a task; one that cannot be made is not."""
+    scenario = task.scenario_name
     try:
-        known = agent in agents(task.scenario_name)
-        return known and bool(getattr(load_agent(agent, task.scenario_name, task), "expensive", False))
+        if agent not in agents(scenario):
+            return False
+        if not trusted and not is_shipped(agent, scenario):
+            return runs_of(agent, scenario, task, True, limits)[1]
+        return bool(getattr(load_agent(agent, scenario, task), "expensive", False))
     except AgentError:
         return False
 

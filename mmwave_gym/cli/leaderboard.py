@@ -70,7 +70,7 @@ def leaderboard(
     @cache
     def dear(agent: str, place: str) -> bool:
         of = suite.task(place)
-        return (of.expensive and place not in named) or is_expensive(agent, of)
+        return (of.expensive and place not in named) or is_expensive(agent, of, trusted, limits)
 
     def playable(job: Job) -> bool:
         return not job.task.missing_data and (full or not dear(job.agent, job.task.name))
