@@ -65,9 +65,9 @@ def _cost(case: dict[str, Any]) -> dict[str, Any]:
     """A machine with steps of 50 ns."""
     n, iterations = case["num_ues"], case.get("iterations", 100)
     depth = case.get("depth_epochs", n // 2)
-    epoch_ms, gap_ms = 5e-5 * iterations * depth, 1.4e4 / n
+    epoch_ms, gap_ms = 5e-5 * iterations * depth, 2e5 / n
     row = {"geometry": case.get("geometry", "paper"), "case": case, "num_ues": n, "iterations": iterations}
-    row |= {"depth_epochs": depth, "step_ns": 50.0, "epoch_ms": epoch_ms, "gap_ms": gap_ms}
+    row |= {"depth_epochs": depth, "steps": iterations * depth, "step_ns": 50.0, "epoch_ms": epoch_ms, "gap_ms": gap_ms}
     return row | {"busy": epoch_ms / gap_ms, "late": 0.05, "behind_s": 0.0}
 
 
