@@ -111,7 +111,7 @@ class EpisodeRng:
     def __getitem__(self, cause: str) -> np.random.Generator:
         words = self.words()
         words[-1] = cause_word(cause)
-        return np.random.Generator(np.random.SFC64(np.random.SeedSequence(words)))  # type: ignore[arg-type]
+        return np.random.Generator(np.random.SFC64(np.random.SeedSequence(words)))
 
     def words(self) -> NDArray[np.uint32]:
         """(n,): what NumPy's `SeedSequence` mixes of the seed and the spawn key (stream, number, cause).

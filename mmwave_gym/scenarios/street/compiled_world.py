@@ -49,8 +49,7 @@ class CompiledStreetWorld(StreetWorld):
     def _compiled_drive(self, rng: EpisodeRng, episodes: StreetEpisodes, i: int, level: Float64Array) -> None:
         c, kernel, stream = self.config, self._kernel, compiled.STREAM
         here, way, begin_m, speed_mps = self.route(rng["route"])
-        blocks = c.resolved("blocked_s") > 0.0
-        blocked = self._blocked(rng["blockage"], len(level)) if blocks else level[:0]
+        blocked = self._blocked(rng["blockage"], len(level)) if self.blocks else level[:0]
         law_db = np.array((c.link_budget_db, NOISE_DBM, c.blockage_db))
         line = (way.lane, way.point, way.place_m)
         rsrp_dbm = episodes.rsrp_dbm[i]
@@ -59,7 +58,8 @@ class CompiledStreetWorld(StreetWorld):
             episodes.place_m[i], rsrp_dbm, level,
         )  # fmt: skip
         np.exp(level, out=level)
-        kernel.interfered(level, level.sum(axis=1), self.interference)
+        total = level.sum(axis=1) if self.num_cells >= kernel.FEW else level[:0, 0]
+        kernel.interfered(level, total, self.interference)
         np.log10(level, out=level)
         error_db = float(c.measurement_error_db)
         chance = (stream.generator, stream.state, rng.words(), MEASUREMENT)

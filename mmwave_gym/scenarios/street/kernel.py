@@ -19,6 +19,9 @@ from numba import njit
 
 from mmwave_gym.core.chance_kernel import rekey
 
+FEW = 8
+"""NumPy sums fewer numbers than these one after the other, and more in eight partial sums."""
+
 
 @njit(cache=True)
 def drive(
@@ -52,10 +55,20 @@ def drive(
 
 @njit(cache=True, error_model="numpy")
 def interfered(snr: Any, total: Any, weight: float) -> None:
-    """Turn linear SNRs (tick, cell) into SINRs; total (tick,): their sums; weight: share that interferes. No unit."""
+    """Turn linear SNRs (tick, cell) into SINRs; weight: share that interferes. No unit.
+
+    total: (tick,), the sums of SNRs, no unit; without ticks they are made here, in NumPy's order for fewer than
+    `FEW` cells.
+    """
     for tick in range(len(snr)):
+        if len(total):
+            all_cells = total[tick]
+        else:
+            all_cells = snr[tick, 0]
+            for cell in range(1, snr.shape[1]):
+                all_cells += snr[tick, cell]
         for cell in range(snr.shape[1]):
-            snr[tick, cell] = snr[tick, cell] / (1.0 + weight * (total[tick] - snr[tick, cell]))
+            snr[tick, cell] = snr[tick, cell] / (1.0 + weight * (all_cells - snr[tick, cell]))
 
 
 @njit(cache=True)

@@ -39,6 +39,8 @@ class StreetWorld:
         self.num_cells = len(self.geometry.sites_m())
         self.ticks, self._measurement = config.ticks("duration_s"), config.ticks("measurement_s")
         self._bounds: FloatArray | None = None
+        self._speeds_mps = config.resolved("speed_mps")
+        self.blocks = config.resolved("blocked_s") > 0.0
 
     def memory(self, state: float) -> Memory:
         """Bytes of drives, with those of a state."""
@@ -77,7 +79,7 @@ class StreetWorld:
         if self._bounds is None:
             self._bounds = share.cumsum() / share.cumsum()[-1]
         way = ways[self._bounds.searchsorted(chance.random(), side="right")]  # as `choice(p=share)`, without its checks
-        slowest, fastest = c.resolved("speed_mps")
+        slowest, fastest = self._speeds_mps
         speed_mps = slowest + (fastest - slowest) * chance.random()
         room_m = len(way.lane) - 1 - self.tick_m(speed_mps) * self.ticks
         return here, way, chance.random() * room_m, speed_mps
@@ -113,7 +115,7 @@ class StreetWorld:
     def _blocked(self, rng: np.random.Generator, ticks: int) -> Any:
         """(tick, cell): 1 while a body blocks the link, sojourns exponential, stationary at the start."""
         blocked_s, clear_s, k = self.config.resolved("blocked_s"), self.config.clear_s, self.num_cells
-        if blocked_s == 0.0:
+        if not self.blocks:
             return 0.0
         blocked = np.empty((ticks, k))
         for cell in range(k):  # sojourns until the end is surely passed, in pairs of a clear and a blocked one
