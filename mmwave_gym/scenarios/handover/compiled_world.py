@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
@@ -39,6 +39,13 @@ def open_world(config: HandoverConfig) -> World:
     from mmwave_gym.sources import open_channel  # readers of files are not needed in the paper's world
 
     return MeasuredWorld(config, open_channel(config.channel))
+
+
+@cache
+def _kernel() -> Any:
+    from mmwave_gym.scenarios.handover import kernel  # numba takes half a second to load
+
+    return kernel
 
 
 class Passes:
@@ -101,12 +108,6 @@ class CompiledPaperWorld(PaperWorld):
         return c.shadowing == "correlated" and c.layout_seed is None and isinstance(self._field, DenseField)
 
     @cached_property
-    def _kernel(self) -> Any:
-        from mmwave_gym.scenarios.handover import kernel  # numba takes half a second to load
-
-        return kernel
-
-    @cached_property
     def _bounds(self) -> FloatArray:
         return self._chances.cumsum()[:3]
 
@@ -127,7 +128,7 @@ class CompiledPaperWorld(PaperWorld):
         walks = (*law, passes.stride_m, passes.position_m, passes.departure)
         fading = passes.fading.reshape(passes.group, -1)
         keys = compiled.keys_of(rngs)
-        self._kernel.draw_chance(stream.generator, stream.state, keys, CAUSES, drawn, layout, walks, fading)
+        _kernel().draw_chance(stream.generator, stream.state, keys, CAUSES, drawn, layout, walks, fading)
 
     def _maps_db(self, white: FloatArray) -> FloatArray:
         """Shadowing (episode, cell, point) in dB from independent standard normal numbers of that shape."""
@@ -139,7 +140,7 @@ class CompiledPaperWorld(PaperWorld):
         self, rng: EpisodeRng, world: tuple[FloatArray, ...], passes: Passes, fading: FloatArray, link: FloatArray
     ) -> None:
         """Fill `link` (slot, ue, 2 * cell), in dB and bit/s/Hz, from sites, maps, positions and fading."""
-        c, kernel, level, share = self.config, self._kernel, passes.level, passes.share
+        c, kernel, level, share = self.config, _kernel(), passes.level, passes.share
         site_m, maps_db, position_m = world
         if c.shadowing == "correlated":
             at_m = position_m.reshape(2, -1)

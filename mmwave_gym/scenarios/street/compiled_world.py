@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,13 @@ from mmwave_gym.scenarios.street.config import StreetConfig
 from mmwave_gym.scenarios.street.world import NOISE_DBM, StreetEpisodes, StreetWorld
 
 MEASUREMENT = np.uint32(cause_word("measurement"))
+
+
+@cache
+def _kernel() -> Any:
+    from mmwave_gym.scenarios.street import kernel  # numba takes half a second to load
+
+    return kernel
 
 
 class CompiledStreetWorld(StreetWorld):
@@ -40,14 +47,8 @@ class CompiledStreetWorld(StreetWorld):
             self._compiled_drive(rng, episodes, i, level)
         return episodes
 
-    @cached_property
-    def _kernel(self) -> Any:
-        from mmwave_gym.scenarios.street import kernel  # numba takes half a second to load
-
-        return kernel
-
     def _compiled_drive(self, rng: EpisodeRng, episodes: StreetEpisodes, i: int, level: Float64Array) -> None:
-        c, kernel, stream = self.config, self._kernel, compiled.STREAM
+        c, kernel, stream = self.config, _kernel(), compiled.STREAM
         here, way, begin_m, speed_mps = self.route(rng["route"])
         blocked = self._blocked(rng["blockage"], len(level)) if self.blocks else level[:0]
         law_db = np.array((c.link_budget_db, NOISE_DBM, c.blockage_db))
