@@ -3,6 +3,8 @@
 A key is a few words of 32 bits (`EpisodeRng.words`). NumPy's SeedSequence mixes them into a pool of four words and
 expands these to the state of SFC64, which then runs twelve times. `rekey` does the same arithmetic (M. E. O'Neill's
 seed_seq_fe, fixed by NumPy's policy on streams). The draws themselves are those of numba's NumPy generators.
+
+A trap: numba's cache of a scenario's kernel does not see changes of this file. Whoever changes it empties the cache.
 """
 
 from __future__ import annotations
