@@ -77,7 +77,10 @@ class DenseField(ExponentialField):
         return self.correlated(white.astype(np.float32))
 
     def correlated(self, white: FloatArray) -> FloatArray:
-        """Maps (count, points * points) from independent standard normal numbers of that shape, no unit."""
+        """Maps (count, points * points), no unit.
+
+        white: (count, points * points), independent standard normal numbers, no unit.
+        """
         return white @ self._root_transposed
 
 

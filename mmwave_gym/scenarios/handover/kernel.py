@@ -111,7 +111,10 @@ def _walks(
 
 @njit(cache=True)
 def squared_distances(position_m: Any, site_m: Any, squared_m2: Any) -> None:
-    """Fill `squared_m2` (cell, n) in m^2, at least 1, from places (2, n) and sites (cell, 2) in metres."""
+    """Fill `squared_m2` (cell, n) in m^2, at least 1.
+
+    position_m: (2, n) in metres; site_m: (cell, 2) in metres.
+    """
     for cell in range(len(site_m)):
         for i in range(position_m.shape[1]):
             x, y = position_m[0, i] - site_m[cell, 0], position_m[1, i] - site_m[cell, 1]
