@@ -308,7 +308,7 @@ class ScenarioVectorEnv(gymnasium.vector.VectorEnv[NDArray[np.float32], NDArray[
             self.batch.reset([EpisodeKey(s) for s in episode_seeds(seed, self.num_envs)])
             self._seeded = True
         else:
-            self.batch.restart(np.arange(self.num_envs))
+            self.batch.restart(np.arange(self.num_envs), ended=bool(self._ended.all()))
         self._ended[:] = False
         if self._others:
             self._others.reset()
@@ -375,11 +375,12 @@ class ScenarioVectorEnv(gymnasium.vector.VectorEnv[NDArray[np.float32], NDArray[
 
     def _info(self, outcome: Outcome, waiting: NDArray[np.intp]) -> dict[str, Any]:
         info: dict[str, Any] = {}
+        everywhere = np.ones(self.num_envs, bool)
+        everywhere[waiting] = False
         for name, value in (*outcome.metrics.items(), ("elapsed_s", outcome.elapsed_s)):
-            info[name] = value.reshape(self.num_envs, -1)[:, 0].copy()
-            info[f"_{name}"] = np.ones(self.num_envs, bool)
-            if len(waiting):
-                info[name][waiting], info[f"_{name}"][waiting] = 0.0, False
+            value = value.reshape(self.num_envs, -1)[:, 0]
+            info[name] = np.where(everywhere, value, 0.0) if len(waiting) else value.copy()
+            info[f"_{name}"] = everywhere.copy()
         return info
 
     def _masked(self, info: dict[str, Any]) -> dict[str, Any]:

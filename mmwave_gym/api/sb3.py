@@ -120,7 +120,7 @@ class ScenarioVecEnv(VecEnv):
             self.batch.reset([EpisodeKey(first + i, self._first_episode) for i in range(self._n_envs)])
             self._new_seed = None
         else:
-            self.batch.restart(np.arange(self._n_envs))
+            self.batch.restart(np.arange(self._n_envs), ended=False)
         self._started = True
         self._condenser.restart(np.arange(self._n_envs), ended=False)
         self._seat()

@@ -64,6 +64,10 @@ class View:
         return None if mask is None else mask[self._envs].reshape(self.num_rows, -1)
 
 
+DRAWN_AT_ONCE = 64
+"""Episodes that one call draws at most: more would only be in memory twice."""
+
+
 def _arrays(record: Any) -> list[str]:
     return [f.name for f in dataclasses.fields(record) if f.name != "row"]
 
@@ -103,6 +107,8 @@ class Batch:
         self._credit = 0.0  # next episodes that should be drawn by now, beyond those that are
         self._steps = np.zeros(num_envs, np.int64)
         self._mean_length = float(scenario.horizon)
+        self._cut = False  # did the last restart cut episodes short?
+        self._group = min(4, max(1, num_envs // 64))  # next episodes that are worth a call
 
     @property
     def keys(self) -> tuple[EpisodeKey, ...]:
@@ -120,24 +126,23 @@ class Batch:
             raise ValueError(f"one key for each environment is needed: {self.num_envs}, got {len(keys)}.")
         self._first_keys = list(keys)
         self._nth[:] = 0
-        drawn = self.scenario.draw([EpisodeRng(key) for key in keys])
-        if self.episodes is None:
-            self.episodes = _storage(drawn, 2 * self.num_envs)
+        self._store(keys, self._all)
         self.episodes.row = self._all.copy()
-        _assign(self.episodes, self._all, drawn)
         self.state = self.scenario.start(self.episodes)
         self._ready[:] = False
         self._waiting = deque(range(self.num_envs))
         self._credit = 0.0
         self._steps[:] = 0
 
-    def restart(self, envs: NDArray[np.intp]) -> None:
-        """Start the next episode of the environments `envs`, (n,)."""
+    def restart(self, envs: NDArray[np.intp], ended: bool = True) -> None:
+        """Start the next episode of the environments `envs`, (n,); not `ended`: theirs are cut short by somebody."""
         self._draw_next(envs[~self._ready[envs]].tolist())
         self._nth[envs] += 1
-        weight = 1.0 - 0.9 ** len(envs)  # the mean of about the last ten ends, or of all that end together
-        mean_length = self._mean_length + weight * (float(self._steps[envs].mean()) - self._mean_length)
-        self._mean_length = max(mean_length, 1.0)  # resets without a step between them count as nothing
+        if ended or self._cut:  # that episodes are cut once says nothing of the next ones
+            weight = 1.0 - 0.9 ** len(envs)  # the mean of about the last ten ends, or of all that end together
+            mean_length = self._mean_length + weight * (float(self._steps[envs].mean()) - self._mean_length)
+            self._mean_length = max(mean_length, 1.0)  # resets without a step between them count as nothing
+        self._cut = not ended
         self._steps[envs] = 0
         self.episodes.row[envs] = self._spare(envs)
         self._ready[envs] = False
@@ -178,7 +183,7 @@ class Batch:
         # A tenth more than is needed on average: episodes do not all have the mean length.
         self._credit = min(self._credit + 1.1 * self.num_envs / self._mean_length, self.num_envs)
         count = int(self._credit)
-        if count == 0:
+        if count < self._group:
             return
         self._credit -= count
         chosen: list[int] = []
@@ -191,7 +196,15 @@ class Batch:
     def _draw_next(self, chosen: list[int]) -> None:
         if not chosen:
             return
-        drawn = self.scenario.draw([EpisodeRng(self.key(i, later=1)) for i in chosen])
         envs = np.array(chosen)
-        _assign(self.episodes, self._spare(envs), drawn)
+        self._store([self.key(i, later=1) for i in chosen], self._spare(envs))
         self._ready[envs] = True
+
+    def _store(self, keys: Sequence[EpisodeKey], rows: NDArray[np.intp]) -> None:
+        """Draw the episodes named by `keys` into the storage rows (n,)."""
+        for first in range(0, len(keys), DRAWN_AT_ONCE):
+            group = slice(first, first + DRAWN_AT_ONCE)
+            drawn = self.scenario.draw([EpisodeRng(key) for key in keys[group]])
+            if self.episodes is None:
+                self.episodes = _storage(drawn, 2 * self.num_envs)
+            _assign(self.episodes, rows[group], drawn)

@@ -18,6 +18,7 @@ import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
 import numpy as np
@@ -108,10 +109,34 @@ class EpisodeRng:
         self.key = key
 
     def __getitem__(self, cause: str) -> np.random.Generator:
+        words = self.words()
+        words[-1] = cause_word(cause)
+        return np.random.Generator(np.random.SFC64(np.random.SeedSequence(words)))
+
+    def words(self) -> NDArray[np.uint32]:
+        """(n,): what NumPy's `SeedSequence` mixes of the seed and the spawn key (stream, number, cause).
+
+        The last word, that of the cause, is left 0. Words cost a third of a spawn key, with the same result.
+        """
+        seed = _words(self.key.seed)
         # No `reset(seed=…)` can meet a named stream: its spawn keys are one word longer.
-        stream = (zlib.crc32(self.key.stream.encode()),) if self.key.stream else ()
-        words = (*stream, self.key.number, zlib.crc32(cause.encode()))
-        return np.random.Generator(np.random.SFC64(np.random.SeedSequence(self.key.seed, spawn_key=words)))
+        stream = [zlib.crc32(self.key.stream.encode())] if self.key.stream else []
+        return np.array([*seed, *[0] * (4 - len(seed)), *stream, *_words(self.key.number), 0], np.uint32)
+
+
+@cache
+def cause_word(cause: str) -> int:
+    """The number of a cause in the words of a key."""
+    return zlib.crc32(cause.encode())
+
+
+def _words(value: int) -> list[int]:
+    """An integer in words of 32 bits, the lowest first."""
+    value = int(value)
+    words = [value & 0xFFFFFFFF]
+    while value := value >> 32:
+        words.append(value & 0xFFFFFFFF)
+    return words
 
 
 @dataclass

@@ -32,7 +32,8 @@ class ExponentialField(ABC):
         self.spacing_m = side_m / (self.points - 1)
         along = np.exp(-self.spacing_m / correlation_m)  # correlation of two corners of a grid square
         across = np.exp(-np.sqrt(2.0) * self.spacing_m / correlation_m)
-        self._lost_once, self._lost_twice = float(1.0 - along), float(1.0 - 2.0 * along + across)
+        self.lost = float(1.0 - along), float(1.0 - 2.0 * along + across)
+        """Variance that interpolation loses, along one axis and along both."""
 
     @abstractmethod
     def draw(self, rng: np.random.Generator, count: int) -> FloatArray:
@@ -43,9 +44,10 @@ class ExponentialField(ABC):
         place = np.minimum(np.maximum(place_m, 0.0), self.side_m) * (1.0 / self.spacing_m)
         corner = np.floor(place)
         f = place - corner
+        once, twice = self.lost
         # Variance of the bilinear mean: 2 f (1 - f) is the chance that two draws of a corner differ along an axis.
         dx, dy = 2.0 * f * (1.0 - f)
-        scale = 1.0 / np.sqrt(1.0 - self._lost_once * (dx + dy) + self._lost_twice * (dx * dy))
+        scale = 1.0 / np.sqrt(1.0 - once * (dx + dy) + twice * (dx * dy))
         x, y = f
         east = x * scale
         west = scale - east
@@ -72,7 +74,14 @@ class DenseField(ExponentialField):
 
     def draw(self, rng: np.random.Generator, count: int) -> FloatArray:
         white = rng.standard_normal((count, len(self._root_transposed)))
-        return white.astype(np.float32) @ self._root_transposed
+        return self.correlated(white.astype(np.float32))
+
+    def correlated(self, white: FloatArray) -> FloatArray:
+        """Maps (count, points * points), no unit.
+
+        white: (count, points * points), independent standard normal numbers, no unit.
+        """
+        return white @ self._root_transposed
 
 
 class SpectralField(ExponentialField):

@@ -13,12 +13,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from mmwave_gym.core.types import FloatArray
 
-_LN10_OVER_10 = math.log(10.0) / 10.0
+NATS_PER_DB = math.log(10.0) / 10.0
+"""ln(10^(1/10))."""
+BITS_PER_NAT = 1.0 / math.log(2.0)
 
 
 def db_to_linear(value_db: ArrayLike) -> FloatArray:
     """10^(value/10), element-wise: a ratio from dB, or mW from dBm, in the shape of the argument."""
-    return np.exp(np.multiply(value_db, _LN10_OVER_10))
+    return np.exp(np.multiply(value_db, NATS_PER_DB))
 
 
 def linear_to_db(value: ArrayLike) -> FloatArray:
@@ -41,4 +43,4 @@ def log_distance_path_loss_db(distance_squared_m2: FloatArray, slope_db: float, 
 
 def spectral_efficiency_bps_hz(sinr: NDArray[Any]) -> FloatArray:
     """Shannon's log2(1 + SINR) in bit/s/Hz, element-wise for linear SINRs (…)."""
-    return np.log1p(sinr) * (1.0 / math.log(2.0))
+    return np.log1p(sinr) * BITS_PER_NAT

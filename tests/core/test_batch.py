@@ -85,7 +85,8 @@ def test_a_thousand_copies_that_end_together_wait_for_no_draw() -> None:
     batch = Batch(scenario, 1000)
     batch.reset(keys(1000))
     action = np.zeros((1000, scenario.num_agents), np.int64)
-    assert scenario.drawn == [1000]
+    assert sum(scenario.drawn) == 1000
+    assert max(scenario.drawn) < 100, "not all are in memory twice"
     for episode in range(1, 4):
         for t in range(scenario.horizon):
             assert batch.step(action).truncated.all() == (t == scenario.horizon - 1)
@@ -121,6 +122,26 @@ def test_episodes_that_suddenly_end_early_are_drawn_on_demand_and_then_ahead_aga
         late.append(sum(scenario.drawn[before:]))
     assert late[0] == 50
     assert late[2:] == [0, 0], "the batch learned how long episodes are"
+
+
+def test_one_reset_in_the_middle_of_episodes_does_not_say_how_long_they_are() -> None:
+    scenario = CountingCells(SharedCellsConfig(horizon=1000))
+    batch = Batch(scenario, 50)
+    batch.reset(keys(50))
+    action = np.zeros((50, scenario.num_agents), np.int64)
+    late = []
+    for _ in range(4):
+        for _ in range(10):
+            batch.step(action)
+        before = len(scenario.drawn)
+        batch.restart(np.arange(50), ended=False)
+        late.append(sum(scenario.drawn[before:]))
+        if len(late) == 1:
+            scenario.drawn.clear()
+            for _ in range(10):
+                batch.step(action)
+            assert sum(scenario.drawn) <= 1, "spare episodes are drawn at the pace of whole ones"
+    assert late[-1] == 0, "whoever resets again and again finds them drawn"
 
 
 def test_resets_without_steps_between_them_do_no_harm() -> None:

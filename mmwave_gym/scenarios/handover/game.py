@@ -48,8 +48,9 @@ from numpy.typing import NDArray
 from mmwave_gym.core.memory import Memory
 from mmwave_gym.core.scenario import EpisodeRng, Metric, ObservationField, ObservationFields, Outcome, Scenario
 from mmwave_gym.radio import units as radio
+from mmwave_gym.scenarios.handover.compiled_world import open_world
 from mmwave_gym.scenarios.handover.config import HandoverConfig
-from mmwave_gym.scenarios.handover.world import LOWEST_RSRQ_DB, HandoverEpisodes, open_world
+from mmwave_gym.scenarios.handover.world import LOWEST_RSRQ_DB, HandoverEpisodes
 
 OUTAGE_SNR_DB = -8.0  # Qout as 3GPP TR 36.839 takes it: below, the link counts as out of synchronisation
 PING_PONG_WINDOW_S = 1.0  # 3GPP TR 36.839: a return to the old cell within the minimum time of stay

@@ -78,16 +78,7 @@ class World(Protocol):
         ...
 
 
-def open_world(config: HandoverConfig) -> World:
-    """The world that a configuration asks for. Raises ValueError where keywords and link matrix contradict."""
-    if config.channel is None:
-        return PaperWorld(config)
-    from mmwave_gym.sources import open_channel  # readers of files are not needed in the paper's world
-
-    return MeasuredWorld(config, open_channel(config.channel))
-
-
-def _empty(config: HandoverConfig, num_episodes: int, num_cells: int) -> HandoverEpisodes:
+def empty_episodes(config: HandoverConfig, num_episodes: int, num_cells: int) -> HandoverEpisodes:
     """Episodes to fill, from which nobody departs."""
     slots = (num_episodes, config.horizon + 1, config.num_ues)
     return HandoverEpisodes(
@@ -122,7 +113,7 @@ class PaperWorld(World):
 
     def draw(self, rngs: Sequence[EpisodeRng]) -> HandoverEpisodes:
         c = self.config
-        episodes = _empty(c, len(rngs), self.num_cells)
+        episodes = empty_episodes(c, len(rngs), self.num_cells)
         for i, rng in enumerate(rngs):
             site_m, maps_db = self._fixed_layout or self._layout(rng)
             position_m = self._walks(rng["mobility"])
@@ -204,7 +195,15 @@ class PaperWorld(World):
     def _snr(
         self, rng: EpisodeRng, site_m: FloatArray, maps_db: FloatArray, position_m: FloatArray
     ) -> tuple[FloatArray, FloatArray]:
-        """Linear SNR (cell, ue, slot), with fading and averaged over it.
+        """Linear SNR (cell, ue, slot), with fading and averaged over it."""
+        mean_snr = self._mean_snr(rng, site_m, maps_db, position_m)
+        if self.config.fading == "none":
+            return mean_snr, mean_snr
+        # Drawn in float64: a float32 exponential can be exactly 0, which is -inf dB.
+        return mean_snr * rng["fading"].standard_exponential(mean_snr.shape).astype(np.float32), mean_snr
+
+    def _mean_snr(self, rng: EpisodeRng, site_m: FloatArray, maps_db: FloatArray, position_m: FloatArray) -> FloatArray:
+        """Linear SNR averaged over fading, (cell, ue, slot).
 
         float32 as the result is stored: it takes half the time and is off by less than 1e-4 dB.
         """
@@ -218,11 +217,7 @@ class PaperWorld(World):
         snr_db += self._field.at(maps_db, position_m) if c.shadowing == "correlated" else maps_db
         if c.shadowing == "independent":
             snr_db += c.shadowing_db * rng["shadowing"].standard_normal(snr_db.shape)
-        mean_snr = radio.db_to_linear(snr_db)
-        if c.fading == "none":
-            return mean_snr, mean_snr
-        # Drawn in float64: a float32 exponential can be exactly 0, which is -inf dB.
-        return mean_snr * rng["fading"].standard_exponential(snr_db.shape).astype(np.float32), mean_snr
+        return radio.db_to_linear(snr_db)
 
 
 class MeasuredWorld(World):
@@ -247,7 +242,7 @@ class MeasuredWorld(World):
 
     def draw(self, rngs: Sequence[EpisodeRng]) -> HandoverEpisodes:
         c, channel = self.config, self.channel
-        episodes = _empty(c, len(rngs), self.num_cells)
+        episodes = empty_episodes(c, len(rngs), self.num_cells)
         episodes.site_m[:] = np.nan if channel.site_m is None else channel.site_m
         episodes.rsrq_db[:] = LOWEST_RSRQ_DB
         episodes.efficiency_bps_hz[:] = 0.0

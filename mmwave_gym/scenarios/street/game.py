@@ -36,8 +36,9 @@ from mmwave_gym.core.scenario import EpisodeRng, Metric, ObservationField, Obser
 from mmwave_gym.core.types import FloatArray
 from mmwave_gym.radio.units import db_to_linear, spectral_efficiency_bps_hz
 from mmwave_gym.scenarios.street import t310
+from mmwave_gym.scenarios.street.compiled_world import CompiledStreetWorld
 from mmwave_gym.scenarios.street.config import TICK_S, StreetConfig
-from mmwave_gym.scenarios.street.world import StreetEpisodes, StreetWorld
+from mmwave_gym.scenarios.street.world import StreetEpisodes
 
 PAST_MEASUREMENTS = 8
 PAST_SINRS = 4
@@ -95,7 +96,7 @@ class Street(Scenario[StreetEpisodes, StreetState]):
         takes = self._preparation + self._interruption + self._refinement
         self.handover_ticks = -(-max(takes, 1) // self.decision_ticks) * self.decision_ticks
         after = self.handover_ticks + self._reestablishment + 2 * self.decision_ticks
-        self.world = StreetWorld(c, after)
+        self.world = CompiledStreetWorld(c, after)
         self._windows = -(-(self.ticks + after) // WINDOW_TICKS)
         self.fields = self._fields()
 

@@ -105,6 +105,7 @@ class StreetMap:
     """One map: path loss with shadowing, and sight, of every site at every metre of every lane."""
 
     geometry: Geometry
+    seed: int
     site_m: FloatArray  # (site, 2)
     loss_db: NDArray[np.float32]  # (lane, point, site)
     los: NDArray[np.bool_]  # (lane, point, site)
@@ -132,7 +133,7 @@ def street_map(geometry: Geometry, seed: int, frequency_ghz: float) -> StreetMap
     }
     loss_db = np.where(los, shadowed["los"], shadowed["nlos"]).astype(np.float32)
     shape = (*lane_m.shape[:2], len(site_m))
-    return StreetMap(geometry, site_m, loss_db.reshape(shape), los.reshape(shape))
+    return StreetMap(geometry, seed, site_m, loss_db.reshape(shape), los.reshape(shape))
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from mmwave_gym.core.scenario import EpisodeRng, Episodes
 from mmwave_gym.core.types import FloatArray
 from mmwave_gym.radio.units import db_to_linear, linear_to_db
 from mmwave_gym.scenarios.street.config import TICK_S, StreetConfig
-from mmwave_gym.scenarios.street.maps import MOST_MAPS, routes, street_map
+from mmwave_gym.scenarios.street.maps import MOST_MAPS, Route, StreetMap, routes, street_map
 
 NOISE_DBM = -78.0  # 400 MHz, noise figure 10 dB: what `link_budget_db` holds; RSRP is told above it
 
@@ -38,6 +38,9 @@ class StreetWorld:
         self.geometry = config.geometry
         self.num_cells = len(self.geometry.sites_m())
         self.ticks, self._measurement = config.ticks("duration_s"), config.ticks("measurement_s")
+        self._bounds: FloatArray | None = None
+        self._speeds_mps = config.resolved("speed_mps")
+        self.blocks = config.resolved("blocked_s") > 0.0
 
     def memory(self, state: float) -> Memory:
         """Bytes of drives, with those of a state."""
@@ -51,8 +54,15 @@ class StreetWorld:
 
     def draw(self, rngs: Sequence[EpisodeRng]) -> StreetEpisodes:
         """One drive for each rng, `after` ticks longer than an episode."""
-        n, ticks, k = len(rngs), self.ticks + self.after, self.num_cells
-        episodes = StreetEpisodes(
+        episodes = self.empty(len(rngs))
+        for i, rng in enumerate(rngs):
+            self._drive(rng, episodes, i)
+        return episodes
+
+    def empty(self, num_episodes: int) -> StreetEpisodes:
+        """Episodes to fill."""
+        n, ticks, k = num_episodes, self.ticks + self.after, self.num_cells
+        return StreetEpisodes(
             row=np.arange(n),
             map_seed=np.empty(n, np.int64),
             place_m=np.empty((n, ticks, 2), np.float32),
@@ -60,41 +70,52 @@ class StreetWorld:
             sinr_db=np.empty((n, ticks, k), np.float32),
             measured_dbm=np.empty((n, ticks // self._measurement + 1, k), np.float32),
         )
-        for i, rng in enumerate(rngs):
-            self._drive(rng, episodes, i)
-        return episodes
+
+    def route(self, chance: np.random.Generator) -> tuple[StreetMap, Route, float, float]:
+        """A map, a way through it, where on it a drive begins, in metres, and its speed in m/s."""
+        c = self.config
+        here = street_map(self.geometry, c.map_seeds[chance.integers(len(c.map_seeds))], c.frequency_ghz)
+        ways, share = routes(self.geometry)
+        if self._bounds is None:
+            self._bounds = share.cumsum() / share.cumsum()[-1]
+        way = ways[self._bounds.searchsorted(chance.random(), side="right")]  # as `choice(p=share)`, without its checks
+        slowest, fastest = self._speeds_mps
+        speed_mps = slowest + (fastest - slowest) * chance.random()
+        room_m = len(way.lane) - 1 - self.tick_m(speed_mps) * self.ticks
+        return here, way, chance.random() * room_m, speed_mps
+
+    @staticmethod
+    def tick_m(speed_mps: float) -> float:
+        """The way of a tick in metres."""
+        return speed_mps * TICK_S
+
+    @property
+    def interference(self) -> float:
+        """Share of another cell's power that interferes, no unit."""
+        return 0.0 if self.config.interference_db is None else float(db_to_linear(self.config.interference_db))
 
     def _drive(self, rng: EpisodeRng, episodes: StreetEpisodes, i: int) -> None:
-        c, chance = self.config, rng["route"]
-        seeds = c.map_seeds
-        seed = seeds[chance.integers(len(seeds))]
-        here = street_map(self.geometry, seed, c.frequency_ghz)
-        ways, share = routes(self.geometry)
-        way = ways[chance.choice(len(ways), p=share)]
-        slowest, fastest = c.resolved("speed_mps")
-        speed_mps = slowest + (fastest - slowest) * chance.random()
-        room_m = len(way.lane) - 1 - speed_mps * TICK_S * self.ticks
+        c = self.config
+        here, way, begin_m, speed_mps = self.route(rng["route"])
         ticks = len(episodes.place_m[i])
-        along = chance.random() * room_m + speed_mps * TICK_S * np.arange(ticks)
-        along = np.minimum(along, len(way.lane) - 1.001)
+        along = np.minimum(begin_m + self.tick_m(speed_mps) * np.arange(ticks), len(way.lane) - 1.001)
         point = along.astype(np.int64)
         part = (along - point)[:, None]
         loss_db = here.loss_db[way.lane, way.point]
         gain_db = -((1.0 - part) * loss_db[point] + part * loss_db[point + 1])
         gain_db -= c.blockage_db * self._blocked(rng["blockage"], ticks)
         snr = db_to_linear(c.link_budget_db + gain_db)
-        weight = 0.0 if c.interference_db is None else float(db_to_linear(c.interference_db))
         others = snr.sum(axis=1, keepdims=True) - snr
-        episodes.map_seed[i] = seed
+        episodes.map_seed[i] = here.seed
         episodes.place_m[i] = (1.0 - part) * way.place_m[point] + part * way.place_m[point + 1]
         episodes.rsrp_dbm[i] = c.link_budget_db + NOISE_DBM + gain_db
-        episodes.sinr_db[i] = linear_to_db(snr / (1.0 + weight * others))
+        episodes.sinr_db[i] = linear_to_db(snr / (1.0 + self.interference * others))
         episodes.measured_dbm[i] = self._measured(rng["measurement"], episodes.rsrp_dbm[i])
 
     def _blocked(self, rng: np.random.Generator, ticks: int) -> Any:
         """(tick, cell): 1 while a body blocks the link, sojourns exponential, stationary at the start."""
         blocked_s, clear_s, k = self.config.resolved("blocked_s"), self.config.clear_s, self.num_cells
-        if blocked_s == 0.0:
+        if not self.blocks:
             return 0.0
         blocked = np.empty((ticks, k))
         for cell in range(k):  # sojourns until the end is surely passed, in pairs of a clear and a blocked one

@@ -1,0 +1,75 @@
+"""Whether compiled code draws the episodes: the numbers are the same to the bit, only the time differs.
+
+Where numba is missing, or does not pay, or a keyword is not covered, the NumPy code draws. The variable MMWAVE_NUMBA
+says otherwise: 0 never compiles, 1 compiles from the first episode.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import threading
+from collections.abc import Sequence
+from functools import cache
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmwave_gym.core.scenario import EpisodeRng
+
+PAYS_AFTER = 256
+"""Episodes after which a process has lost by NumPy's draws about what the import of numba takes, half a second."""
+
+_drawn = 0
+
+
+class KeyedStream(threading.local):
+    """A generator, and the array in which it keeps its state: compiled code gives it the state of a key.
+
+    A thread has one of its own. numba draws from it by NumPy's own functions.
+    """
+
+    def __init__(self) -> None:
+        bits = np.random.SFC64(0)
+        self.generator = np.random.Generator(bits)
+        self.state: NDArray[np.uint64] = np.ctypeslib.as_array(
+            (ctypes.c_uint64 * 4).from_address(bits.ctypes.state_address)
+        )
+
+    def works(self) -> bool:
+        """Is the array really the generator's state? NumPy does not promise how it keeps it."""
+        bits: Any = self.generator.bit_generator
+        before = bits.state["state"]["state"].copy()
+        self.state[:] = before[::-1]
+        return bool((bits.state["state"]["state"] == before[::-1]).all())
+
+
+STREAM = KeyedStream()
+
+
+def wanted(rngs: Sequence[EpisodeRng]) -> bool:
+    """Should compiled code draw these episodes? It knows the chance of plain `EpisodeRng`s only."""
+    global _drawn
+    choice = os.environ.get("MMWAVE_NUMBA", "")
+    if choice == "0" or not _possible():
+        return False
+    kinds = [type(rng) is EpisodeRng for rng in rngs]
+    _drawn += len(kinds)
+    return all(kinds) and (choice == "1" or _drawn > PAYS_AFTER)
+
+
+def keys_of(rngs: Sequence[EpisodeRng]) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
+    """The words of keys (n, most), for `chance_kernel.rekey`, and how many each has (n,)."""
+    words = [rng.words() for rng in rngs]
+    counts = np.array([len(some) for some in words])
+    table = np.zeros((len(words), counts.max()), np.uint32)
+    for row, some in zip(table, words, strict=True):
+        row[: len(some)] = some
+    return table, counts
+
+
+@cache
+def _possible() -> bool:
+    return find_spec("numba") is not None and KeyedStream().works()

@@ -1,0 +1,192 @@
+"""How `world.PaperWorld` draws, compiled: the same numbers to the bit, several steps of NumPy in one pass each.
+
+The formula, for a UE at place p in slot t and cell k at s_k:
+
+    snr_db = tx_power - noise - (39.4 + 36.7 log10 max(|p - s_k|, 1)) + shadow_k(p)
+    snr    = 10^(snr_db / 10) * fading
+    rsrq   = max(10 log10(snr_k / sum of snr), -45)          rate = log2(1 + snr)
+
+Powers and logarithms stay NumPy's, between the passes here, since other libraries round them differently:
+
+1. `draw_chance`: random numbers, those of a cause in the order in which NumPy's code takes them.
+2. `squared_distances`; then log10.
+3. `shadowed_levels`: the exponent, with shadowing interpolated as `radio.fields.ExponentialField.at` does; then exp.
+4. `faded_shares`: SNRs and shares of the received power; then log1p and log10.
+5. `store_links`: side by side, as the game reads them.
+
+Numbers are float32, as there: a constant is rounded to float32 before it meets an array, which is what NumPy does.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+from mmwave_gym.core.chance_kernel import rekey
+
+F32 = np.float32
+
+
+@njit(cache=True)
+def draw_chance(
+    generator: Any, state: Any, keys: Any, causes: Any, drawn: Any, layout: Any, walks: Any, fading: Any
+) -> None:
+    """Draw layouts, walks and fading of some episodes, or those of them that `drawn` (3,) names; no unit.
+
+    keys: see `compiled.keys_of`; causes (4,) and state (4,): see `rekey`; layout, walks: what `_layout` and `_walks`
+    take, with an axis of episodes; fading (episode, n): filled with powers of Rayleigh fading, of mean 1.
+    """
+    words, counts = keys
+    side_m, site_m, white = layout
+    uniform, step_s, speed_mps, bounds, stride_m, position_m, departure = walks
+    for i in range(len(words)):
+        key = words[i, : counts[i]]
+        if drawn[0]:
+            _layout(generator, state, key, causes, side_m, site_m[i], white[i])
+        if drawn[1]:
+            rekey(key, causes[2], state)
+            _walks(generator, side_m, uniform, step_s, speed_mps, bounds, stride_m, position_m[i], departure[i])
+        if drawn[2]:
+            rekey(key, causes[3], state)
+            here = fading[i]
+            for j in range(len(here)):
+                here[j] = generator.standard_exponential()
+
+
+@njit(cache=True)
+def _layout(generator: Any, state: Any, words: Any, causes: Any, side_m: float, site_m: Any, white: Any) -> None:
+    """Fill `site_m` (cell, 2) in metres, uniform in the square, and `white` (cell, point), standard normal, no unit."""
+    rekey(words, causes[0], state)
+    for cell in range(len(site_m)):
+        for axis in range(2):
+            site_m[cell, axis] = F32(side_m) * F32(generator.random())
+    rekey(words, causes[1], state)
+    for cell in range(white.shape[0]):
+        for point in range(white.shape[1]):
+            white[cell, point] = generator.standard_normal()
+
+
+@njit(cache=True)
+def _walks(
+    generator: Any, side_m: float, uniform: bool, step_s: float, speed_mps: Any, bounds: Any,
+    stride_m: Any, position_m: Any, departure: Any,
+) -> None:  # fmt: skip
+    """Fill `position_m` (2, ue, slot) in metres and `departure` (ue,), the first slot outside the square.
+
+    uniform: are the starts drawn? speed_mps (2,): slowest and fastest; bounds (3,): cumulated chances of a step east,
+    south, west, no unit; stride_m (ue, speeds) in metres is overwritten.
+    """
+    ues, slots = position_m.shape[1:]
+    half_m = F32(0.5 * side_m)
+    start_m = np.full((2, ues), side_m / 2.0)
+    if uniform:
+        for axis in range(2):
+            for ue in range(ues):
+                start_m[axis, ue] = generator.random() * side_m
+    for ue in range(ues):
+        for i in range(stride_m.shape[1]):
+            stride_m[ue, i] = step_s * (speed_mps[0] + (speed_mps[1] - speed_mps[0]) * generator.random())
+    for ue in range(ues):
+        x_m, y_m = start_m[0, ue], start_m[1, ue]
+        departure[ue] = slots
+        for slot in range(slots):
+            if slot > 0:
+                stride = stride_m[ue, min(slot, stride_m.shape[1]) - 1]
+                heading = generator.random()
+                if heading < bounds[0]:
+                    x_m += stride
+                elif heading < bounds[1]:
+                    y_m -= stride
+                elif heading < bounds[2]:
+                    x_m -= stride
+                else:
+                    y_m += stride
+            x, y = F32(x_m), F32(y_m)
+            position_m[0, ue, slot], position_m[1, ue, slot] = x, y
+            if departure[ue] == slots and (abs(x - half_m) > half_m or abs(y - half_m) > half_m):
+                departure[ue] = slot
+
+
+@njit(cache=True)
+def squared_distances(position_m: Any, site_m: Any, squared_m2: Any) -> None:
+    """Fill `squared_m2` (cell, n) in m^2, at least 1.
+
+    position_m: (2, n) in metres; site_m: (cell, 2) in metres.
+    """
+    for cell in range(len(site_m)):
+        for i in range(position_m.shape[1]):
+            x, y = position_m[0, i] - site_m[cell, 0], position_m[1, i] - site_m[cell, 1]
+            squared_m2[cell, i] = max(x * x + y * y, F32(1.0))
+
+
+@njit(cache=True, error_model="numpy")
+def shadowed_levels(
+    position_m: Any, maps_db: Any, points: int, grid: Any, law_db: Any, per_db: float, level: Any, weight: Any
+) -> None:
+    """Turn `level` (cell, n) from log10 of squared distances in m^2 into logarithms of the mean SNR, no unit.
+
+    position_m: (2, n) in metres; maps_db: (cell, points * points) in dB; grid (4,): the side in metres, points a metre
+    and the field's lost variances; law_db (3,): transmit power over noise, intercept and half the slope in dB; per_db:
+    ln(10) / 10; weight: (4, n) is overwritten, no unit.
+    """
+    one, two, last = F32(1.0), F32(2.0), maps_db.shape[1] - 1
+    corner = np.empty(position_m.shape[1], np.int64)
+    for i in range(position_m.shape[1]):
+        x = min(max(position_m[0, i], F32(0.0)), grid[0]) * grid[1]
+        y = min(max(position_m[1, i], F32(0.0)), grid[0]) * grid[1]
+        column, row = np.floor(x), np.floor(y)
+        x, y = x - column, y - row
+        dx, dy = two * x * (one - x), two * y * (one - y)
+        scale = one / np.sqrt(one - grid[2] * (dx + dy) + grid[3] * (dx * dy))
+        east = x * scale
+        west = scale - east
+        northeast, northwest = east * y, west * y
+        weight[0, i], weight[1, i], weight[2, i], weight[3, i] = (
+            west - northwest,
+            northwest,
+            east - northeast,
+            northeast,
+        )
+        corner[i] = np.int64(column * F32(points) + row)
+    for cell in range(len(maps_db)):
+        here = maps_db[cell]
+        for i in range(position_m.shape[1]):
+            at = corner[i]
+            shadow = here[min(at, last)] * weight[0, i]
+            shadow += here[min(at + 1, last)] * weight[1, i]
+            shadow += here[min(at + points, last)] * weight[2, i]
+            shadow += here[min(at + points + 1, last)] * weight[3, i]
+            level[cell, i] = ((law_db[0] - (law_db[1] + law_db[2] * level[cell, i])) + shadow) * F32(per_db)
+
+
+@njit(cache=True, error_model="numpy")
+def faded_shares(snr: Any, fading: Any, heard: bool, share: Any, total: Any) -> None:
+    """Multiply linear SNRs (cell, n) by `fading` (cell, n), and fill `share` (cell, n) of the received power, no unit.
+
+    heard: are shares those with fading? total (n,) is overwritten, no unit.
+    """
+    for cell in range(len(snr)):
+        for i in range(len(total)):
+            faded = snr[cell, i] * fading[cell, i]
+            share[cell, i] = faded if heard else snr[cell, i]
+            snr[cell, i] = faded
+            total[i] = share[cell, i] if cell == 0 else total[i] + share[cell, i]
+    for cell in range(len(snr)):
+        for i in range(len(total)):
+            share[cell, i] /= total[i]
+
+
+@njit(cache=True)
+def store_links(share: Any, rate: Any, lowest_db: float, per_nat: float, link: Any) -> None:
+    """Fill `link` (slot, ue, 2 * cell): RSRQs in dB, then rates in bit/s/Hz.
+
+    share, rate: (cell, ue, slot), log10 of the shares and ln(1 + SNR), no unit; per_nat: bits a nat.
+    """
+    cells, ues, slots = share.shape
+    for ue in range(ues):
+        for slot in range(slots):
+            for cell in range(cells):
+                link[slot, ue, cell] = max(F32(10.0) * share[cell, ue, slot], F32(lowest_db))
+                link[slot, ue, cells + cell] = rate[cell, ue, slot] * F32(per_nat)
