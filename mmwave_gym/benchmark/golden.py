@@ -90,6 +90,7 @@ class _FixedActions:
     def predict(
         self, observation: NDArray[Any], state: Any, episode_start: Any = None, deterministic: bool = True
     ) -> tuple[NDArray[Any], Any]:
+        """Actions (rows, …) for observations (rows, features) in their units. episode_start: (rows,), unused."""
         view, step = state
         self.observed += _weighed(observation)
         return _actions(view, len(observation), step), (view, step + 1)

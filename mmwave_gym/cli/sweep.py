@@ -20,6 +20,7 @@ from typing import NoReturn
 
 from mmwave_gym.benchmark.jobs import Keep
 from mmwave_gym.core.checks import at_least
+from mmwave_gym.core.keywords import pair
 
 
 class _Parser(argparse.ArgumentParser):
@@ -49,7 +50,7 @@ class Sweep:
         if not (told.seeds or told.over or told.jobs or told.ray):
             return None, rest
         at_least("--jobs", told.jobs, 0, integer=True)
-        if told.seeds and any(word.partition("=")[0] == "--seed" for word in rest):
+        if told.seeds and any(re.match(r"--seed(=|$)", word) for word in rest):
             raise ValueError("--seed and --seeds exclude each other.")
         return Sweep(seeds_of(told.seeds), tuple(map(_values, told.over)), told.jobs, told.ray), rest
 
@@ -80,7 +81,7 @@ def seeds_of(text: str) -> tuple[int, ...]:
 
 
 def _values(text: str) -> tuple[str, tuple[str, ...]]:
-    key, _, values = text.partition("=")
+    key, values = pair(text, "--over")
     found = tuple(values.split(","))
     if not re.fullmatch(r"[a-z][a-z0-9_-]*", key) or not all(found) or len(set(found)) < len(found):
         raise ValueError(f"--over is written as learning-rate=1e-3,3e-4, each value once, got {text!r}.")

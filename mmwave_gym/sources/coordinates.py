@@ -40,7 +40,9 @@ def is_metres(name: str) -> bool:
 
 
 def to_degrees(places: list[FloatArray], name: str) -> list[FloatArray]:
-    """Places (n, 2), east or longitude first, in the system `name`, as longitude and latitude of WGS 84.
+    """Places (n, 2), east or longitude first, as longitude and latitude of WGS 84 in degrees, (n, 2).
+
+    places: in the units of the system `name`.
 
     Raises CityError where a place has none.
     """

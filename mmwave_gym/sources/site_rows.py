@@ -63,7 +63,7 @@ class Rows:
 
     @property
     def place(self) -> FloatArray:
-        """(rows, 2)."""
+        """Places (rows, 2), in degrees or metres as `kind` says."""
         return np.array([row.place for row in self.rows], np.float64).reshape(-1, 2)
 
 

@@ -41,7 +41,7 @@ def test_one_training_keeps_all_its_words():
     ("words", "fault"),
     [
         (["--seeds", "0-1", "--seed", "3"], "exclude each other"),
-        (["--seeds", "0-1", "--over", "gamma"], "--over is written as"),
+        (["--seeds", "0-1", "--over", "gamma"], "--over (is written as|takes KEY=VALUE)"),
         (["--seeds", "0-1", "--over", "gamma=1,1"], "each value once"),
         (["--seeds", "0-1", "--over", "gamma=1,2"], "--over needs --out"),
         (["--seeds"], "expected one argument"),

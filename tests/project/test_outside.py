@@ -200,7 +200,7 @@ def test_it_gets_its_page(work: Path) -> None:
         "# Relay-v0",
         "![An episode of Relay-v0](relay.gif)",
         "| `first_snr_db` | 4 |",
-        "| `switching` | `0.2` | Share of a slot that a change of relay costs. |",
+        "| `switching` | `0.2` | 0 to 1 |  | Share of a slot that a change of relay costs. |",
         "| `max-min` | local | The relay whose worse hop",
         "| `relay/fast` |",
         "## Differences from the paper",

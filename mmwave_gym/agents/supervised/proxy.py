@@ -60,7 +60,10 @@ class _Process:
     def call(
         self, do: str, head: dict[str, Any], arrays: dict[str, NDArray[Any]] | None = None, pickled: bytes = b""
     ) -> Message:
-        """What the agent answers. Raises AgentError with the reason where it fails, and for every call after that."""
+        """What the agent answers. arrays: of any shape, (...,), in whatever units they have.
+
+        Raises AgentError with the reason where it fails, and for every call after that.
+        """
         if self._over:
             raise AgentError(self._over)
         self._calls += 1
@@ -230,7 +233,7 @@ class Supervised:
         episode_start: NDArray[np.bool_] | None = None,
         deterministic: bool = True,
     ) -> tuple[NDArray[Any], Remembered]:
-        """As `Agent.predict`: actions (rows, …), of numbers of any kind and shape, and the state."""
+        """As `Agent.predict`: actions (rows, …) for observations (rows, features). episode_start: (rows,)."""
         memory: Remembered = state if state is not None else self._remembered(None)
         started = np.zeros(len(observation), bool) if episode_start is None else np.asarray(episode_start, bool)
         given: dict[str, NDArray[Any]] = {"observation": np.asarray(observation), "episode_start": started}

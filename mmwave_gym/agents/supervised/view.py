@@ -42,7 +42,10 @@ class RemoteView(View):
         self._mask = mask
 
     def look(self, *names: str) -> dict[str, NDArray[Any]]:
-        """As `View.look`: read-only arrays (num_envs, …) by name. Raises KeyError for a name that is not granted."""
+        """As `View.look`: read-only arrays (num_envs, …) by name, in their own units.
+
+        Raises KeyError for a name that is not granted.
+        """
         answer = self._ask({"ask": "look", "view": self._number, "names": list(names)})
         seen: dict[str, NDArray[Any]] = {**answer.arrays, **(pickle.loads(answer.pickled) if answer.pickled else {})}
         for array in seen.values():

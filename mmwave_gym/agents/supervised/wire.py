@@ -56,7 +56,7 @@ def is_raw(array: NDArray[Any]) -> bool:
 
 
 def packed(head: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], pickled: bytes = b"") -> list[Any]:
-    """The buffers of a message, in order. The arrays may have any shape."""
+    """The buffers of a message, in order. The arrays may have any shape (...,), and numbers of any unit."""
     solid = {name: np.ascontiguousarray(a) if a.ndim else a for name, a in arrays.items()}
     listed = [[name, a.dtype.str, a.shape] for name, a in solid.items()]
     text = json.dumps({**head, "arrays": listed}, allow_nan=False).encode()
