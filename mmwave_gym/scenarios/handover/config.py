@@ -54,7 +54,7 @@ class HandoverConfig(OneWorld):
         PAPER_WORLD, default="correlated"
     )
     """"correlated" (one map per cell), "static" (one value per cell), "independent" (new every slot) or "none"."""
-    shadowing_db: Annotated[float, Range(0.0, 20.0, "dB")] = only_with(
+    shadowing_db: Annotated[float, Range(0.0, 40.0, "dB")] = only_with(
         "shadowing", "correlated", "static", "independent", default=8.0, worlds=(PAPER_WORLD,)
     )
     """Standard deviation of shadowing in dB (paper: 8)."""

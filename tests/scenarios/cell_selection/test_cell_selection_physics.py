@@ -527,7 +527,7 @@ def test_the_slowest_ergodic_matrix_is_accepted() -> None:
         ({"num_cells": 2.5}, "num_cells must be an integer"),
         ({"horizon": 0}, "horizon must be between 1"),
         ({"transition": "measured"}, "transition must be one of 'printed', 'recipe', 'drive_test', a .json file or"),
-        ({"transition": "nowhere.json"}, "nowhere.json: cannot be read"),
+        ({"transition": "nowhere.json"}, "nowhere.json: there is no such file"),
         ({"transition": ((0.5, 0.5), (0.5, 0.6))}, r"row 1 of transition must sum to 1"),
         ({"transition": ((0.5, 0.5),)}, r"square matrix of 1 to 16 states, got shape \(1, 2\)"),
         ({"transition": ((1.2, -0.2), (0.5, 0.5))}, "row 0 of transition must be 2 probabilities"),
