@@ -352,7 +352,7 @@ def test_a_task_refuses_what_its_environment_refuses():
         evaluate("stay", Task(env_id=ENV, kwargs={"horizon": 30}, warmup_steps=20, scored_steps=11))
     with pytest.raises(TypeError, match=r"no keyword 'bta'\. Did you mean 'beta'"):
         evaluate("stay", Task(env_id=ENV, kwargs={"bta": 1.0}))
-    with pytest.raises(ValueError, match="beta must be at least 0"):
+    with pytest.raises(ValueError, match="beta must be between 0 and"):
         evaluate("stay", Task(env_id=ENV, kwargs={"beta": -1.0}))
     with pytest.raises(TypeError):
         Task(env_id=ENV, nonsense=1)
