@@ -123,7 +123,7 @@ def test_a_run_that_kills_its_process_is_a_failed_row_and_other_rows_are_as_ever
     honest = [job for agent in ("random", "stay", "load") for job in jobs_of(TASK, agent)]
     play_all(honest, tmp_path / "serial")
     done = []
-    runs = [*honest, Job(TASK, "killing_agent:Killer", None, 6)]
+    runs = [*honest, Job(TASK, "killing_agent:Killer", None, 6, trusted=True)]
     play_all(runs, tmp_path / "pool", partial(run_all, workers=2), lambda job, end: done.append(job.agent))
     assert sorted(done) == sorted(job.agent for job in runs)
     rows = {run.agent["name"]: run for run in read_rows(tmp_path / "pool")}
@@ -153,7 +153,7 @@ def test_damaged_rows_name_the_agent(tmp_path):
     play_all([job], tmp_path)
     path = next(tmp_path.rglob("*.jsonl"))
     path.write_bytes(path.read_bytes().replace(b'{"episode": 0', b'{"episode": x') + b"{}\n")
-    with pytest.raises(ValueError, match=r"stay in cell_selection/small: .*line 2 is not JSON"):
+    with pytest.raises(ValueError, match=r"stay in cell_selection/small: .*line 2: it is not JSON"):
         play_all([job], tmp_path)
 
 
