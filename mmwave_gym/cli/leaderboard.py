@@ -132,6 +132,6 @@ def _tell(chosen: Sequence[Task], work: Sequence[Job], made: Plan, playable: Any
             instead = "its committed rows are shown" if task.name in names else "there are no committed rows of it"
             err.print(f"{task.name} is not played: {why}. Here {instead}.", highlight=False, soft_wrap=True)
     if made.shown:
-        err.print(f"{len(made.shown)} of {len(work)} runs are shown by their committed rows.", highlight=False)
+        err.print(f"{len(made.shown)} runs are shown by their committed rows.", highlight=False)
     if stale := sorted({f"{run.task['name']} {run.agent['name']}" for run in made.shown if run.stale}):
         err.print(f"Committed rows of older code, left out: {', '.join(stale)}.", highlight=False, soft_wrap=True)

@@ -133,7 +133,7 @@ def test_an_agent_that_cannot_say_what_it_is_has_a_failed_row(folder: Path, caps
         "class Odd:\n    label = b'x'\n    def predict(self, seen, state=None, *_):\n        return None, state\n"
     )
     assert code(*BOARD, "--agent", "rate", "--also", "odd_here:Odd", "--episodes", "2", "--jobs", "1") == 0
-    assert f"odd_here:Odd failed in {TASK}: odd_here:Odd cannot say what it is" in capsys.readouterr().err
+    assert f"odd_here:Odd failed in {TASK}: label must be a text" in capsys.readouterr().err
 
 
 def test_an_agent_plays_where_its_name_is_known(folder: Path) -> None:
