@@ -19,7 +19,7 @@ $(READY): pyproject.toml constraints.txt
 	@touch $@
 
 test: setup
-	$(BIN)/python -m pytest --numprocesses auto --dist worksteal
+	$(BIN)/python -m pytest --numprocesses auto --dist worksteal -m "not long"
 
 lint: setup
 	$(BIN)/ruff check .
@@ -56,6 +56,7 @@ bench: setup
 
 # Hours: 10,000 configurations drawn over what the keywords declare, and 10^8 agent-steps, each one checked.
 nightly: setup
+	$(BIN)/python -m pytest -m long
 	$(BIN)/python -m bench.configurations
 	$(BIN)/python -m bench.endurance
 

@@ -60,7 +60,7 @@ def rows(folder):
     return {(r.task["name"], r.agent["name"]): (r.episodes, r.failed) for r in read_rows(folder)}
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_rows_are_those_of_a_serial_run_though_a_worker_and_a_node_are_lost(cluster, tmp_path):
     where = partial(run_all, executor="ray", address=cluster.address, workers=0)
     ends = []

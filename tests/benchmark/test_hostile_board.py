@@ -41,6 +41,7 @@ def written(folder: Path) -> dict[str, list[Any]]:
     return {name: [{**json.loads(head), "created": None}, rows] for name, (head, *rows) in lines.items()}
 
 
+@pytest.mark.long
 def test_a_board_with_hostile_agents(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for spec, (text, _) in hostile_agents.MODULES.items():
         (tmp_path / f"{spec.partition(':')[0]}.py").write_text(text)

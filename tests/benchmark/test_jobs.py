@@ -157,7 +157,7 @@ def test_damaged_rows_name_the_agent(tmp_path):
         play_all([job], tmp_path)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="finds workers in /proc")
 def test_a_board_that_is_killed_leaves_no_process_and_ends_with_the_same_rows(tmp_path):
     """A sample of `python -m bench.kills`: killed, resumed and killed again, then a worker killed."""

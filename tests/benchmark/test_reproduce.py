@@ -183,7 +183,7 @@ def results(quick):
     return Results(read_rows(directory / "rows"), tables, True)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_quick_writes_everything(quick):
     directory, _ = quick
     written = json.loads((directory / "claims.json").read_text())
@@ -202,7 +202,7 @@ def test_quick_writes_everything(quick):
     assert sum(sizes) < 1_000_000
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_quick_resumes(quick):
     directory, claims = quick
     plans: list[int] = []
@@ -210,7 +210,7 @@ def test_quick_resumes(quick):
     assert plans == [0]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_verdicts_follow_the_rows(results):
     before = {claim.id: claim.verdict for claim in PAPER.claims(results)}
     assert before["order"] == before["load-worst"] == before["above-mdp"] == "reproduced"
@@ -225,7 +225,7 @@ def test_verdicts_follow_the_rows(results):
     ] == "not reproduced"
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_verdicts_follow_the_tables(results):
     rows = [{**row, "loads_printed": row["loads_true"]} for row in results.tables["states"]]
     fixed = Results(results.runs, {**results.tables, "states": rows}, True)
@@ -246,7 +246,7 @@ def _changed(results: Results, agent: str, factor: float) -> Results:
     return Results(runs, results.tables, True)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_claims_of_a_resumed_reproduction_are_byte_for_byte_those_of_an_uninterrupted_one(quick, tmp_path):
     """Analyses that clocks measure are made again: their times stand beside the claims."""
     directory, _ = quick
@@ -264,7 +264,7 @@ def test_claims_of_a_resumed_reproduction_are_byte_for_byte_those_of_an_uninterr
     assert times["run-time"] in (again / "cell_selection.md").read_text()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_no_claim_depends_on_a_clock(results):
     def judged(factor: float) -> list[Claim]:
         clocks = ("law_s", "solve_s", "sweep_s")
