@@ -111,7 +111,9 @@ class Board:
         agents = [word for agent in self.agents for word in ("--agent", agent)]
         agents += ["--also", FOREIGN] * self.foreign
         words = ["--task", TASK, *agents, "--episodes", f"{self.episodes}", "--jobs", f"{jobs}"]
-        command = [sys.executable, "-m", "mmwave_gym.cli", "leaderboard", "--out", str(self.folder / name), *words]
+        out = str(self.folder / name)
+        # Played here whatever is committed: a board that shows rows has nothing to lose.
+        command = [sys.executable, "-m", "mmwave_gym.cli", "leaderboard", "--replay", "--out", out, *words]
         paths = os.pathsep.join(filter(None, (str(self.folder), os.environ.get("PYTHONPATH"))))
         env = {**os.environ, "PYTHONPATH": paths, **dict([self._mark.split("=")])}
         return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=env)

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special, stats
+from scipy import special
 
 from mmwave_gym.core.types import Float64Array
 
@@ -118,6 +118,8 @@ def score_interval(values: Float64Array, floor: Float64Array, ceiling: Float64Ar
 
 def interquartile_mean(scores: NDArray[np.float64]) -> float:
     """Return the mean of the middle half of all scores, whatever their shape."""
+    from scipy import stats  # half a second of the command line's start
+
     return float(stats.trim_mean(scores.ravel(), 0.25))
 
 

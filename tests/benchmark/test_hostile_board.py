@@ -24,7 +24,8 @@ LIMITS = ("--limit-step-s", 2, "--limit-memory-gib", 0.25)
 
 
 def board(folder: Path, also: list[str]) -> int:
-    words = ["--task", TASK, "--out", folder, "--agent", "stay", "--agent", "random", "--episodes", 1, "--jobs", 1]
+    words = ["--replay", "--task", TASK, "--out", folder, "--episodes", 1, "--jobs", 1]
+    words += ["--agent", "stay", "--agent", "random"]
     words += [word for agent in (*HONEST[2:], *also) for word in ("--also", agent)]
     try:
         main(["leaderboard", *map(str, [*words, *LIMITS])])

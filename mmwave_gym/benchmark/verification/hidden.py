@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from mmwave_gym.benchmark import statistics
 from mmwave_gym.benchmark.statistics import Interval, Sample
@@ -114,7 +114,7 @@ def _difference(mean: float, values: Sequence[Float64Array]) -> Interval:
     if total == 0.0:
         return Interval(mean, mean, mean)
     freedom = total**2 / sum(part**2 / (len(v) - 1) for part, v in zip(parts, values, strict=True))
-    half = float(stats.t.ppf(0.5 + statistics.LEVEL / 2, freedom)) * total**0.5
+    half = float(special.stdtrit(freedom, 0.5 + statistics.LEVEL / 2)) * total**0.5
     return Interval(mean, mean - half, mean + half)
 
 

@@ -37,7 +37,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import beta
+from scipy import special
 
 from mmwave_gym.core import untrusted
 from mmwave_gym.core.checks import at_least, interval
@@ -268,7 +268,7 @@ def _intervals(runs: NDArray[np.int64], counts: NDArray[np.int64]) -> tuple[Floa
     """Ends of the 95 % intervals, see 3."""
     if len(runs) < 10:
         rest = counts.sum(axis=1, keepdims=True) - counts
-        low, high = (np.asarray(beta.ppf(q, counts + 0.5, rest + 0.5)) for q in (0.025, 0.975))
+        low, high = (np.asarray(special.betaincinv(counts + 0.5, rest + 0.5, q)) for q in (0.025, 0.975))
         return low, high
     rng = np.random.default_rng(0)
     times = rng.multinomial(len(runs), np.full(len(runs), 1 / len(runs)), _RESAMPLES)
