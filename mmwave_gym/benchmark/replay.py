@@ -22,10 +22,10 @@ from mmwave_gym.benchmark import suite
 from mmwave_gym.benchmark.evaluation import BLOCK, Layout, play_episodes
 from mmwave_gym.benchmark.leaderboard.rows import Run
 from mmwave_gym.benchmark.processor import processor
+from mmwave_gym.benchmark.statistics import CLOSE
 from mmwave_gym.benchmark.task import Task
 from mmwave_gym.core.errors import told
 
-CLOSE = 1e-6
 DRIFT = 0.5
 """Of the standard deviation over the run's episodes; ours."""
 

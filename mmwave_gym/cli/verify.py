@@ -5,16 +5,17 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from mmwave_gym.agents.supervised import USUAL, Limits
 from mmwave_gym.benchmark.committed import committed_runs
 from mmwave_gym.benchmark.evaluation import BLOCK
+from mmwave_gym.benchmark.jobs import Done
 from mmwave_gym.benchmark.leaderboard import RowsError
-from mmwave_gym.benchmark.verification import Asked, Verdict, found_at, note, verify as verify_run
-from mmwave_gym.cli.options import LimitMemory, LimitStep, LimitTotal
+from mmwave_gym.benchmark.verification import Asked, Verdict, found_at, note, verify_all
+from mmwave_gym.cli.options import Jobs, LimitMemory, LimitStep, LimitTotal, Nodes, Ray, everywhere
 from mmwave_gym.cli.output import out, progress
 
 
@@ -33,6 +34,8 @@ def verify(
     seed: Annotated[str, typer.Option(help="draws which rows are played again, and their order")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="print the result as JSON")] = False,
     record: Annotated[bool, typer.Option(help="keep what passed beside the rows, for the board")] = True,
+    jobs: Jobs = 0,
+    ray: Ray = None,
     limit_step_s: LimitStep = USUAL.step_s,
     limit_s: LimitTotal = USUAL.total_s,
     limit_memory_gib: LimitMemory = USUAL.memory_gib,
@@ -54,18 +57,17 @@ def verify(
     asked = Asked(rows=rows, secret=secret, hidden=hidden, seed=seed, limits=limits, tests=max(tests, 1))
     names = sorted({str(run.task["name"]) for run in chosen})
     context = [*everything, *(committed_runs(names) if secret else ())]
-    found: list[Verdict] = []
-    memory: dict[Any, Any] = {}
     with progress() as shown:
-        bar = shown.add_task("verifying", total=len(chosen))
-        for run in chosen:
-            shown.update(bar, description=_name(run.identity))
-            found.append(verify_run(run, context, asked, memory))
-            shown.advance(bar)
+        bar, nodes = shown.add_task("verifying", total=len(chosen)), Nodes()
+
+        def take(verdict: Verdict, done: Done) -> None:
+            shown.update(bar, advance=1, description=nodes.told(_name(verdict.run.identity), done))
             if not as_json:
-                _tell(found[-1])
+                _tell(verdict)
             if record:
-                note([found[-1]])
+                note([verdict])
+
+        found = verify_all(chosen, context, asked, everywhere(jobs, ray), take)
     counts = {status: sum(v.status == status for v in found) for status in ("passed", "failed", "not checked")}
     if as_json:
         print(json.dumps({"counts": counts, "runs": [verdict.as_json() for verdict in found]}))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +19,12 @@ from mmwave_gym.benchmark.evaluation import play_episodes
 from mmwave_gym.benchmark.leaderboard import RowWriter, Run, pack, read_rows, row_path, summarise, unpack, write
 from mmwave_gym.benchmark.runs import Job, about_task, header
 from mmwave_gym.benchmark.statistics import Sample
-from mmwave_gym.benchmark.verification import Asked, Verdict, note, verify
+from mmwave_gym.benchmark.verification import Asked, Verdict, note, roles_of, verify
 from mmwave_gym.benchmark.verification.hidden import FALSE_ALARMS, compare, hidden_keys
 from mmwave_gym.cli import main
 
 ABOUT = about_task(TASK, PUBLIC, golden=False)
 CONTEXT = committed_runs([TASK.name])
-MEMORY: dict[Any, Any] = {}
 ASKED = Asked(secret="only we know it", hidden=8)
 
 
@@ -36,8 +36,13 @@ def made(agent: str, trusted: bool = False, episodes: int = PUBLIC) -> Run:
         return Run(json.loads(json.dumps(head)), tuple(rows))
 
 
+@cache
+def roles() -> Any:
+    return roles_of(CONTEXT, CONTEXT, ASKED)[TASK.name]
+
+
 def verified(run: Run, asked: Asked = ASKED) -> Verdict:
-    return verify(run, CONTEXT, asked, MEMORY)
+    return verify(run, asked, roles() if asked.secret else {})
 
 
 def written(run: Run, rows: Path) -> Path:
@@ -173,3 +178,27 @@ def test_the_command_tells_failed_from_bad_input(
     ):
         assert ended("verify", *words) == 2
         assert message in capsys.readouterr().err
+
+
+def test_last_bits_of_another_processor_are_no_alarm() -> None:
+    (oracle,) = [run for run in CONTEXT if run.agent["name"] == "oracle"]
+    ceiling = [run for run in CONTEXT if run.agent["name"] in ("random", "oracle")]
+    twin = {**oracle.header, "agent": {**oracle.agent, "name": "elsewhere"}}
+    for factor, alarms in ((1.0 + 1e-8, 0), (1.0 + 1e-4, 1)):
+        rows = tuple({**row, TASK.primary: row[TASK.primary] * factor} for row in oracle.episodes)
+        (board,) = summarise([*ceiling, replace(oracle, header=twin, episodes=rows)]).tasks
+        assert len(board.warnings) == alarms, board.warnings
+
+
+@pytest.mark.long
+def test_any_number_of_processes_says_the_same(
+    honest: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pack([honest, altered(made("random"))], tmp_path)
+    told = []
+    for jobs in (1, 2):
+        words = ("--rows", 4, "--key", "ours", "--hidden", 4, "--seed", "any", "--jobs", jobs, "--json", "--no-record")
+        assert ended("verify", tmp_path, *words) in (0, 1)
+        told.append(json.loads(capsys.readouterr().out))
+    assert told[0] == told[1]
+    assert {run["status"] for run in told[0]["runs"]} <= {"passed", "failed"}

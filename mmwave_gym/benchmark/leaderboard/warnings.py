@@ -15,8 +15,6 @@ from mmwave_gym.core.access import ACCESS_LEVELS
 
 MOST_EQUAL = 0.5
 """Share of episodes in which an agent may equal one that knows the whole episode. Honest rules reach 0.34; ours."""
-SAME = 1e-9
-"""Relative: values this close are equal."""
 
 
 def warnings_of(task: Mapping[str, Any], entries: Sequence[Entry], samples: Mapping[str, Sample]) -> list[str]:
@@ -74,7 +72,7 @@ def _scores_above_one(task: Mapping[str, Any], entries: Sequence[Entry], said: M
         f"{entry.agent} has a score above 1, {number(entry.score.mean, entry.score)} {ends(entry.score)}: it is "
         f"{'not told apart from' if (entry.score.low or 0.0) <= 1.0 else 'above'} the ceiling {task['ceiling']}."
         for entry in _bounded(task, entries)
-        if entry.score is not None and entry.score.mean > 1.0 + SAME and entry.agent not in said
+        if entry.score is not None and entry.score.mean > 1.0 + statistics.CLOSE and entry.agent not in said
     ]
 
 
@@ -89,7 +87,7 @@ def _equal_to_hindsight(entries: Sequence[Entry], samples: Mapping[str, Sample])
             values, best = statistics.align(samples[entry.agent], samples[other.agent])
             if not values.size:
                 continue
-            equal = np.isclose(values, best.mean(axis=0), rtol=SAME, atol=0.0).sum(axis=1).max()
+            equal = np.isclose(values, best.mean(axis=0), rtol=statistics.CLOSE, atol=0.0).sum(axis=1).max()
             if equal > MOST_EQUAL * values.shape[1]:
                 warnings.append(
                     f"{entry.agent} is local and equals {other.agent}, which knows the whole episode, in {equal} of "

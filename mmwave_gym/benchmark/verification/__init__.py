@@ -4,6 +4,7 @@
 """
 
 from mmwave_gym.benchmark.verification.checks import Asked, Verdict, verify
+from mmwave_gym.benchmark.verification.many import roles_of, verify_all
 from mmwave_gym.benchmark.verification.subjects import found_at, note
 
-__all__ = ["Asked", "Verdict", "found_at", "note", "verify"]
+__all__ = ["Asked", "Verdict", "found_at", "note", "roles_of", "verify", "verify_all"]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from functools import cache
+from types import MappingProxyType
 from typing import Any
 
 from threadpoolctl import threadpool_limits
@@ -82,16 +84,25 @@ class Verdict:
         held = None if self.hidden is None else {**asdict(self.hidden), "holds": self.hidden.holds}
         return {**about, "rows": len(self.run.episodes), "replayed": list(self.replayed), "hidden": held}
 
+    @classmethod
+    def of(cls, run: Run, told: Mapping[str, Any]) -> Verdict:
+        """The verdict on a run, from what `as_json` told."""
+        held = None if told["hidden"] is None else Held.of(told["hidden"])
+        return cls(run, told["status"], told["reason"], tuple(told["replayed"]), held)
+
 
 class _Failed(Exception):
     """A check that a run does not pass, with the reason."""
 
 
-def verify(run: Run, context: Iterable[Run], asked: Asked, memory: dict[Any, Any] | None = None) -> Verdict:
-    """Check one run.
+Roles = Mapping[str, tuple[Sample, Sample]]
+"""A task's floor and ceiling by name: the primary metric in published and in hidden episodes."""
 
-    context: runs among which the rows of the task's floor and ceiling are found. memory: what one verification of many
-    runs need not find out twice; give the same dict again. A foreign agent plays supervised, whatever made its rows.
+
+def verify(run: Run, asked: Asked, roles: Roles = MappingProxyType({})) -> Verdict:
+    """Check one run. A foreign agent plays supervised, whatever made its rows.
+
+    roles: what hidden episodes are scored with; without them the primary metric is compared.
     """
     if not run.episodes or run.failed or run.skipped:
         why = f"it failed: {run.failed}" if run.failed else run.skipped or "it has no episode"
@@ -102,15 +113,14 @@ def verify(run: Run, context: Iterable[Run], asked: Asked, memory: dict[Any, Any
         return Verdict(run, "failed", f"its task is not in the suite: {told(error)}")
     if task.missing_data:
         return Verdict(run, "not checked", task.missing_data)
-    memory = {} if memory is None else memory
     drawn = _drawn(run, task, asked)
     held = None
     try:
-        _check_header(run, task, asked, memory)
+        _check_header(run, task, asked)
         _check_replay(replay(run, drawn, limits=asked.limits))
         _check_sizes(run, task, drawn, asked)
         if asked.secret:
-            held = _hidden(run, task, context, asked, memory)
+            held = _hidden(run, asked, roles)
     except (_Failed, AgentError, ValueError) as error:
         reason = str(error) if isinstance(error, _Failed) else f"it cannot be played: {told(error)}"
         return Verdict(run, "failed", reason, tuple(drawn), held)
@@ -133,18 +143,23 @@ def _drawn(run: Run, task: Task, asked: Asked) -> list[int]:
     return [episode for chain in chosen for episode in chains[chain]]
 
 
-def _check_header(run: Run, task: Task, asked: Asked, memory: dict[Any, Any]) -> None:
+@cache
+def _about(task: str) -> dict[str, Any]:
+    """What today's header says of a task: once for all its runs."""
+    found = suite.task(task)
+    return about_task(found, found.episodes, golden=False)
+
+
+def _check_header(run: Run, task: Task, asked: Asked) -> None:
     """The run is of this task and this agent. Code is not compared: what it does is."""
     numbers = {row["episode"] for row in run.episodes}
     if absent := sorted(set(range(max(numbers) + 1)) - numbers):
         raise _Failed(f"{len(absent)} of the first {max(numbers) + 1} episodes have no row, such as {absent[0]}")
     _, agent, seed = run.identity
     job = Job(task, agent, seed, len(run.episodes))
-    if (known := ("about", task.name)) not in memory:
-        memory[known] = about_task(task, task.episodes, golden=False)
     # One thread: what an agent solves to describe itself, and then plays by, is solved as when it plays.
     with threadpool_limits(limits=1), playing(spec_of(run), task.scenario_name, task, limits=asked.limits) as player:
-        now = header(job, player, memory[known])
+        now = header(job, player, _about(task.name))
     if found := differing(_declared(run.header), _declared(now)):
         part, before, after = found
         raise _Failed(f"{part} is {before!r} in the rows and {after!r} now")
@@ -188,39 +203,30 @@ def _too_many_drifted(verdicts: Collection[str]) -> bool:
     return list(verdicts).count("drifted") > max(1, len(verdicts) // MAY_DRIFT)
 
 
-def _hidden(run: Run, task: Task, context: Iterable[Run], asked: Asked, memory: dict[Any, Any]) -> Held:
-    """Play hidden episodes with the agent, and with floor and ceiling once a task."""
+def _hidden(run: Run, asked: Asked, roles: Roles) -> Held:
+    """Play hidden episodes with the agent, and compare."""
     _, agent, _ = run.identity
-    primary, public, hidden = run.task["primary"], {agent: _sample(run.episodes, run.task["primary"])}, {}
-    hidden[agent] = _sample(_play_hidden(spec_of(run), task, asked), primary)
-    for role in (task.floor, task.ceiling):
-        published = _published(role, run, context)
-        if role is None or role == agent or published is None:
-            continue
-        if (known := ("hidden", task.name, role)) not in memory:
-            memory[known] = _sample(_play_hidden(spec_of(published), task, asked), primary)
-        public[role], hidden[role] = _sample(published.episodes, primary), memory[known]
-    for samples, where in ((public, "published"), (hidden, "hidden")):
-        if not samples[agent].episodes.size:
+    own = sample_of(run.episodes, run), sample_of(hidden_rows(run, asked), run)
+    found = {**roles, agent: own}
+    for sample, where in zip(own, ("published", "hidden"), strict=True):
+        if not sample.episodes.size:
             raise _Failed(f"no {where} episode has a scored step")
+    public, hidden = ({name: pair[i] for name, pair in found.items()} for i in (0, 1))
     return compare(run.task, public, hidden, agent, asked.tests)
 
 
-def _published(role: str | None, run: Run, context: Iterable[Run]) -> Run | None:
-    """The rows of a floor or ceiling in the run's task, the first training seed's."""
-    task = run.task
-    fit = [r for r in context if r.agent["name"] == role and r.task["hash"] == task["hash"] and r.episodes]
-    return min(fit, key=lambda r: r.identity[2] or 0, default=None)
-
-
-def _play_hidden(spec: str, task: Task, asked: Asked) -> list[Row]:
+def hidden_rows(run: Run, asked: Asked) -> list[Row]:
+    """Rows of hidden episodes, played by a run's agent. Raises AgentError."""
+    task = suite.task(run.task["name"])
     chains = -(-asked.hidden // task.carry)
     layout = Layout(num_envs=BLOCK * task.carry, block=min(BLOCK, chains))
-    with playing(spec, task.scenario_name, task, limits=asked.limits) as player:
+    with playing(spec_of(run), task.scenario_name, task, limits=asked.limits) as player:
         return play_episodes(player, task, range(chains * task.carry), hidden_keys(task, asked.secret), layout)
 
 
-def _sample(rows: Iterable[Mapping[str, Any]], metric: str) -> Sample:
+def sample_of(rows: Sequence[Mapping[str, Any]], run: Run) -> Sample:
+    """Rows' values of the primary metric of a run's task."""
+    metric = run.task["primary"]
     return Sample.of([{row["episode"]: float(row[metric]) for row in rows if row[metric] is not None}])
 
 

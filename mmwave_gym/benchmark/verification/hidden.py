@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -61,6 +61,12 @@ class Held:
     @property
     def holds(self) -> bool:
         return self.p >= self.level
+
+    @classmethod
+    def of(cls, told: Mapping[str, Any]) -> Held:
+        """From JSON, as `dataclasses.asdict` gave it."""
+        known = {f.name: told[f.name] for f in fields(cls)}
+        return cls(**{name: Interval(**v) if isinstance(v, dict) else v for name, v in known.items()})
 
 
 def compare(
