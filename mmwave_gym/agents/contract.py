@@ -26,14 +26,14 @@ from mmwave_gym.agents.loading import load_agent
 from mmwave_gym.agents.protocol import AgentError, learns, sees
 from mmwave_gym.agents.recorded import Frame, Play, Recording, Replay
 from mmwave_gym.core import rooms
-from mmwave_gym.core.access import ACCESS_LEVELS
+from mmwave_gym.core.access import ACCESS_LEVELS, KINDS
 from mmwave_gym.core.batch import Batch
 from mmwave_gym.core.checks import at_least, unknown
 from mmwave_gym.core.registration import make_registered
 from mmwave_gym.core.scenario import EpisodeKey, Scenario
 
 _CHECKS = {
-    "metadata": "label and kind are texts, config is a dict of JSON values, access is a known level",
+    "metadata": "label is a text, kind is known, config is a dict of JSON values, access is a known level",
     "begin": "begin(view, rng) returns a state",
     "actions": "predict returns (actions, state); actions lie in the action space, with its shape and kind of number",
     "inputs": "predict and learn do not write to the arrays that they are given",
@@ -156,9 +156,10 @@ def _metadata(test: _Test) -> None:
     agent = test.agent
     if (access := sees(agent)) not in ACCESS_LEVELS:
         raise test.fail("metadata", f"access is {access!r}.", f"Let it be one of {', '.join(ACCESS_LEVELS)}.")
-    for name in ("label", "kind"):
-        if not isinstance(value := getattr(agent, name, ""), str):
-            raise test.fail("metadata", f"{name} is {value!r}.", "Let it be a text.")
+    if (kind := getattr(agent, "kind", "other")) not in KINDS:
+        raise test.fail("metadata", f"kind is {kind!r}.", f"Let it be one of {', '.join(KINDS)}.")
+    if not isinstance(label := getattr(agent, "label", ""), str):
+        raise test.fail("metadata", f"label is {label!r}.", "Let it be a text.")
     config = getattr(agent, "config", {})
     try:
         json.dumps(dict(config), allow_nan=False)

@@ -10,7 +10,7 @@ from typing import Any
 
 from mmwave_gym.agents.protocol import AgentError
 from mmwave_gym.core import untrusted
-from mmwave_gym.core.access import ACCESS_LEVELS
+from mmwave_gym.core.access import ACCESS_LEVELS, KINDS
 from mmwave_gym.core.files import plain
 
 _MOST_TEXT, _MOST_JSON = 100, 2**16
@@ -26,7 +26,7 @@ _MOST_MARKS = 3
 def facts(agent: Any) -> dict[str, Any]:
     """What an agent declares: label, kind, access, config, weights_sha256, training and carries, those that it has.
 
-    Raises AgentError, which names the attribute, for anything but short texts, known access levels and JSON values.
+    Raises AgentError, which names the attribute, for anything but short texts, known levels and kinds, and JSON values.
     """
     declared = {name: getattr(agent, name, None) for name in _NAMES}
     for name in _RECORDS:
@@ -47,6 +47,8 @@ def checked(declared: Mapping[str, Any]) -> dict[str, Any]:
             raise AgentError(f"{name} must have 1 to {_MOST_TEXT} printable characters, got {_short(text)}.")
     if (access := declared.get("access", "local")) not in ACCESS_LEVELS:
         raise AgentError(f"access must be one of {', '.join(ACCESS_LEVELS)}, got {_short(access)}.")
+    if (kind := declared.get("kind", "other")) not in KINDS:
+        raise AgentError(f"kind must be one of {', '.join(KINDS)}, got {_short(kind)}.")
     if not isinstance(declared.get("carries", False), bool):
         raise AgentError(f"carries must be True or False, got {_short(declared['carries'])}.")
     records = {name: _record(name, declared[name]) for name in _RECORDS if name in declared}

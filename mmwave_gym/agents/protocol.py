@@ -29,8 +29,8 @@ class UnknownAgent(AgentError):
 class Agent(Protocol):
     """The protocol. Only `predict` is required.
 
-    Optional attributes: `access` ("local" by default, see `core.access.ACCESS_LEVELS`), `label`, `kind` ("rule",
-    "paper", "learned", "floor", "ceiling"), `config` (a dict of JSON values), `weights_sha256`, `training` (a dict,
+    Optional attributes: `access` ("local" by default, see `core.access.ACCESS_LEVELS`), `label`, `kind` (see
+    `core.access.KINDS`), `config` (a dict of JSON values), `weights_sha256`, `training` (a dict,
     see `policy.training_of`), `training_seeds`,
     `carries` (True: what it has learnt outlives an episode, so `episode_start` does not reset it).
     Optional methods:

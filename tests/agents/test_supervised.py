@@ -321,6 +321,7 @@ def test_waiting_ends() -> None:
         ({"label": ""}, "1 to 100 printable"),
         ({"label": "a\x1b[31m"}, "printable"),
         ({"kind": None}, "kind must be a text"),
+        ({"kind": "official"}, "kind must be one of rule, "),
         ({"access": "root"}, "access must be one of"),
         ({"config": [1]}, "config must be a dict"),
         ({"config": {"a": 1e999}}, "config must be a dict of JSON values"),

@@ -21,7 +21,7 @@ from scipy import stats
 from mmwave_gym.benchmark import statistics
 from mmwave_gym.benchmark.leaderboard import RowsError, RowWriter, Run, read_rows, row_path, summarise, write
 from mmwave_gym.benchmark.leaderboard.page import html as page_html
-from mmwave_gym.benchmark.leaderboard.tables import limits, markdown, number
+from mmwave_gym.benchmark.leaderboard.tables import limits, markdown, number, table
 
 METRICS = {"reward": "1/slot", "handovers_per_s": "1/s"}
 
@@ -642,6 +642,31 @@ def test_a_ceiling_bounds_only_agents_that_know_no_more():
 
     assert any("other beats the ceiling optimum" in w for w in warnings("central"))
     assert not any("beats" in w for w in warnings("hindsight"))
+
+
+@pytest.mark.parametrize(
+    ("claim", "access", "shown"),
+    [
+        ("ceiling", "local", "other"),
+        ("floor", "local", "other"),
+        ("ceiling", "hindsight", "bound"),
+        ("best", "local", "other"),
+    ],
+)
+def test_only_a_task_makes_an_agent_its_floor_or_ceiling(claim, access, shown):
+    rng = np.random.default_rng(5)
+    known = [
+        replace(r, header=header(r.agent["name"], kind=k))
+        for r, k in zip(suite(rng)[::3], ("floor", "ceiling"), strict=True)
+    ]
+    board = summarise([*known, run("stranger:Agent", rng.normal(20, 1, 40), kind=claim, access=access)])
+    assert {e.agent: e.kind for e in board.tasks[0].entries} == {
+        "random": "floor",
+        "oracle": "ceiling",
+        "stranger:Agent": shown,
+    }
+    (line,) = [line for line in table(board).splitlines() if ",stranger:Agent," in line]
+    assert claim not in line.split(",")
 
 
 def test_a_proven_bound_is_shown_and_guarded_by_access_level():

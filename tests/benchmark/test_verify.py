@@ -191,9 +191,7 @@ def test_last_bits_of_another_processor_are_no_alarm() -> None:
 
 
 @pytest.mark.long
-def test_any_number_of_processes_says_the_same(
-    honest: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_any_number_of_processes_says_the_same(honest: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pack([honest, altered(made("random"))], tmp_path)
     told = []
     for jobs in (1, 2):

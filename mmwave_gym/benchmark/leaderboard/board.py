@@ -18,7 +18,7 @@ from mmwave_gym.benchmark.leaderboard.entries import Entry, Leaderboard, Overall
 from mmwave_gym.benchmark.leaderboard.rows import Run
 from mmwave_gym.benchmark.leaderboard.warnings import warnings_of
 from mmwave_gym.benchmark.statistics import Interval, Sample
-from mmwave_gym.core.access import ACCESS_LEVELS
+from mmwave_gym.core.access import ACCESS_LEVELS, KINDS
 
 USUAL_SEEDS = 5  # ours: with fewer an interval says little about the luck of training
 SAME_STEPS = 0.01
@@ -115,7 +115,7 @@ def _entry(runs: list[Run], task: Mapping[str, Any], samples: dict[str, Sample])
         status = "empty"
     else:
         status = "failed" if any(r.failed is not None for r in runs) else "skipped"
-    label, kind = str(agent.get("label") or name), str(agent.get("kind") or "")
+    label, kind = str(agent.get("label") or name), _kind(agent, roles, group)
     entry = Entry(name, label, kind, str(agent["access"]), group, status, tuple(runs), tuple(notes), roles)
     if not whole:
         return entry
@@ -148,6 +148,14 @@ def _entry(runs: list[Run], task: Mapping[str, Any], samples: dict[str, Sample])
             if metric != task["primary"] and sample.episodes.size
         },
     )
+
+
+def _kind(agent: Mapping[str, Any], roles: Sequence[str], group: str) -> str:
+    """The kind that the rows tell; that of a floor or a ceiling counts only where the task names it as such."""
+    told = str(agent.get("kind") or "")
+    if told in ("floor", "ceiling") and told not in roles:
+        return "bound" if group == "bound" else "other"
+    return told if told in KINDS else "other"
 
 
 def _unequal_settings(runs: Sequence[Run]) -> list[str]:
