@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from mmwave_gym.agents.files import load_policy
-from mmwave_gym.agents.protocol import AgentError, UnknownAgent
+from mmwave_gym.agents.protocol import AgentError, NotInstalled, UnknownAgent
 from mmwave_gym.agents.registry import is_file, named
-from mmwave_gym.core.errors import told
+from mmwave_gym.core.errors import missing_library, told
 
 
 def load_agent(agent: Any, scenario: str | None = None, task: Any = None) -> Any:
@@ -26,11 +29,34 @@ def load_agent(agent: Any, scenario: str | None = None, task: Any = None) -> Any
     if is_file(text):
         return found
     seed = text.partition("@")[2]
-    return _prepared(found, task, int(seed) if seed else None)
+    with _saying_what_lacks(text):
+        return _prepared(found, task, int(seed) if seed else None)
 
 
 def find(agent: str, scenario: str | None = None) -> Any:
-    """What a text names, not yet made for a task: a class or factory, or the policy of a file. Raises AgentError."""
+    """What a text names, not yet made for a task: a class or factory, or the policy of a file.
+
+    Raises AgentError, NotInstalled where a library of an extra is missing that it imports or names in `needs`.
+    """
+    with _saying_what_lacks(agent):
+        found = _found(agent, scenario)
+        for library in getattr(found, "needs", ()):
+            if find_spec(library) is None:
+                raise ModuleNotFoundError(f"No module named {library!r}", name=library)
+        return found
+
+
+@contextlib.contextmanager
+def _saying_what_lacks(agent: str) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, NotInstalled) or (library := missing_library(error)) is None:
+            raise
+        raise NotInstalled(agent, library) from error
+
+
+def _found(agent: str, scenario: str | None) -> Any:
     if is_file(agent):
         return load_policy(agent)
     name, _, seed = agent.partition("@")

@@ -8,7 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from mmwave_gym.core.errors import InputError
+from mmwave_gym.core.errors import EXTRAS, InputError
 
 _BLOCK = 512
 
@@ -19,6 +19,18 @@ class AgentError(InputError):
 
 class NotApplicable(AgentError):
     """An agent that has no business in a task, for instance one without weights for it; the text is the reason."""
+
+
+class NotInstalled(AgentError):
+    """An agent that needs the library of an extra, which is not installed here; the text says how to get it."""
+
+    def __init__(self, agent: str, library: str):
+        super().__init__(agent, library)
+        self.library = library
+
+    def __str__(self) -> str:
+        agent, library = self.args
+        return f"{agent} needs {library}, which is not installed: pip install 'mmwave-gym[{EXTRAS[library]}]'."
 
 
 class UnknownAgent(AgentError):
@@ -32,6 +44,7 @@ class Agent(Protocol):
     Optional attributes: `access` ("local" by default, see `core.access.ACCESS_LEVELS`), `label`, `kind` (see
     `core.access.KINDS`), `config` (a dict of JSON values), `weights_sha256`, `training` (a dict,
     see `policy.training_of`), `training_seeds`,
+    `needs` (names of libraries that it imports only when it plays, such as "numba"),
     `carries` (True: what it has learnt outlives an episode, so `episode_start` does not reset it).
     Optional methods:
 

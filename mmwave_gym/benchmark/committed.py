@@ -22,7 +22,7 @@ from typing import Any
 
 from threadpoolctl import threadpool_limits
 
-from mmwave_gym.agents.protocol import AgentError
+from mmwave_gym.agents.protocol import AgentError, NotInstalled
 from mmwave_gym.agents.supervised import playing
 from mmwave_gym.benchmark.golden import golden_sums
 from mmwave_gym.benchmark.leaderboard.keys import differing
@@ -32,6 +32,7 @@ from mmwave_gym.benchmark.leaderboard.verified import keep
 from mmwave_gym.benchmark.replay import replay
 from mmwave_gym.benchmark.runs import Job, about_task, header
 from mmwave_gym.core import rooms
+from mmwave_gym.version import __version__
 
 GROUP = "mmwave_gym.rows"
 FOLDER = "rows"
@@ -131,6 +132,8 @@ class _Heads:
             return "it could not be played"
         try:
             found = differing(run.header, self._now(job, run))
+        except NotInstalled:
+            found = differing(run.header, {**self._task(job, run), "agent": run.agent})  # nothing else can be checked
         except AgentError as error:
             return str(error)
         return "" if found is None else f"{found[0]} is {found[1]!r} there and {found[2]!r} now"
@@ -163,6 +166,21 @@ class _Heads:
 
     def _now(self, job: Job, run: Run) -> dict[str, Any]:
         """The header that a run would have now. Raises AgentError for whatever the agent does."""
+        about, where = self._task(job, run), (job.task.scenario_name, job.task)
+        try:
+            # On one thread, as it plays: what an agent solves for its configuration depends on it in the last bits.
+            with (
+                threadpool_limits(limits=1),
+                playing(job.spec, *where, trusted=job.trusted, limits=job.limits) as player,
+            ):
+                return header(job, player, about)
+        except NotInstalled:
+            raise
+        except (Exception, SystemExit, GeneratorExit) as error:
+            raise AgentError(f"{job.spec} cannot be asked what it is: {error!r}") from error
+
+    def _task(self, job: Job, run: Run) -> dict[str, Any]:
+        """What a header would say of the task now."""
         known = (job.task.name, job.episodes)
         if known not in self._tasks:
             self._tasks[known] = about_task(job.task, job.episodes, golden=False)
@@ -170,16 +188,7 @@ class _Heads:
         code = (run.header.get("physics") or {}).get("code")
         if physics["sums"] is None and code != physics["code"]:
             physics["sums"] = golden_sums(job.task)
-        where = job.task.scenario_name, job.task
-        try:
-            # On one thread, as it plays: what an agent solves for its configuration depends on it in the last bits.
-            with (
-                threadpool_limits(limits=1),
-                playing(job.spec, *where, trusted=job.trusted, limits=job.limits) as player,
-            ):
-                return header(job, player, self._tasks[known])
-        except (Exception, SystemExit, GeneratorExit) as error:
-            raise AgentError(f"{job.spec} cannot be asked what it is: {error!r}") from error
+        return {**self._tasks[known], "package_version": __version__}
 
 
 def _cut(run: Run, episodes: int) -> Run:

@@ -19,7 +19,7 @@ import numpy as np
 from mmwave_gym.agents.protocol import AgentError
 from mmwave_gym.agents.supervised import Limits, playing
 from mmwave_gym.benchmark import suite
-from mmwave_gym.benchmark.evaluation import BLOCK, Layout, play_episodes
+from mmwave_gym.benchmark.evaluation import BLOCK, Layout, Row, play_episodes
 from mmwave_gym.benchmark.leaderboard.rows import Run
 from mmwave_gym.benchmark.processor import processor
 from mmwave_gym.benchmark.statistics import CLOSE
@@ -42,6 +42,8 @@ class Comparison:
     """A sentence for each row that is not equal."""
     failed: str = ""
     """Why it could not be played."""
+    rows: tuple[Row, ...] = ()
+    """The rows as they were played now."""
 
     @property
     def passed(self) -> bool:
@@ -90,7 +92,7 @@ def replay(run: Run, episodes: Iterable[int], block: int | None = None, limits: 
         verdict, detail = _compared(before[row["episode"]], row, run)
         verdicts[row["episode"]] = verdict
         details += [f"Episode {row['episode']}: {detail}."] if detail else []
-    return Comparison(run, same, verdicts, tuple(details))
+    return Comparison(run, same, verdicts, tuple(details), rows=tuple(rows))
 
 
 def _compared(before: Any, after: Any, run: Run) -> tuple[str, str]:

@@ -21,7 +21,7 @@ from threadpoolctl import threadpool_limits
 
 from mmwave_gym.agents.facts import facts
 from mmwave_gym.agents.loading import find, load_agent
-from mmwave_gym.agents.protocol import AgentError, NotApplicable, UnknownAgent
+from mmwave_gym.agents.protocol import AgentError, NotApplicable, NotInstalled, UnknownAgent
 from mmwave_gym.agents.registry import agents, is_file, is_shipped, module_of, training_seeds
 from mmwave_gym.agents.supervised import USUAL, Limits, playing, runs_of
 from mmwave_gym.benchmark.evaluation import BLOCK, evaluate, metric_units
@@ -29,6 +29,7 @@ from mmwave_gym.benchmark.golden import agent_digest, golden_sums, physics_diges
 from mmwave_gym.benchmark.leaderboard.rows import RowWriter, Run, parse, row_path, seconds_path
 from mmwave_gym.benchmark.processor import processor
 from mmwave_gym.benchmark.task import Task
+from mmwave_gym.core.errors import EXTRAS
 from mmwave_gym.core.files import write
 from mmwave_gym.core.shown import visible
 from mmwave_gym.version import __version__
@@ -327,3 +328,27 @@ def _findable(agent: str, tasks: Sequence[Task], trusted: bool, limits: Limits |
     if fault is not None and not found:
         raise fault
     return found
+
+
+def refuse_what_lacks(jobs: Iterable[Job]) -> None:
+    """Raise ImportError, before anything is played, where agents need libraries that are not installed here."""
+    lacking: dict[str, dict[str, str]] = {}
+    seen = dict.fromkeys((job.agent, job.task.scenario_name, job.trusted, job.limits) for job in jobs)
+    for agent, scenario, trusted, limits in seen:
+        try:
+            if trusted or is_shipped(agent, scenario):
+                find(agent, scenario)
+            else:
+                runs_of(agent, scenario, None, False, limits)
+        except NotInstalled as error:
+            lacking.setdefault(error.library, {})[
+                agent if ":" in agent or is_file(agent) else f"{scenario}/{agent}"
+            ] = ""
+        except AgentError:
+            continue  # its row will say why
+    if lacking:
+        who = "; ".join(
+            f"{', '.join(agents)} need{'s' * (len(agents) == 1)} {library}" for library, agents in lacking.items()
+        )
+        extras = ",".join(dict.fromkeys(EXTRAS[library] for library in lacking))
+        raise ImportError(f"{who}: pip install 'mmwave-gym[{extras}]', or name other agents with --agent.")

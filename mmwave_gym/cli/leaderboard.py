@@ -17,7 +17,7 @@ from mmwave_gym.benchmark.committed import Plan, clear, committed_runs, plan
 from mmwave_gym.benchmark.jobs import Done
 from mmwave_gym.benchmark.leaderboard import RowsError, pack as pack_rows, read_rows, summarise, write
 from mmwave_gym.benchmark.playing import play_all
-from mmwave_gym.benchmark.runs import Job, is_expensive, jobs_of, suite_jobs
+from mmwave_gym.benchmark.runs import Job, is_expensive, jobs_of, refuse_what_lacks, suite_jobs
 from mmwave_gym.benchmark.task import Task
 from mmwave_gym.cli.options import Jobs, LimitMemory, LimitStep, LimitTotal, Nodes, Ray, Trusted, everywhere
 from mmwave_gym.cli.output import err, out, progress
@@ -85,6 +85,7 @@ def leaderboard(
         reused = plan(work, rows_dir, usable, playable, lambda job: shown.advance(bar), recheck)
         reused.shown += plan(context, rows_dir, kept, lambda job: False).shown
     _tell(chosen, work, reused, playable)
+    refuse_what_lacks(reused.play)
     clear(reused.outdated)
     with progress() as shown:
         bar, nodes = shown.add_task("playing", total=len(reused.play)), Nodes()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 
 class InputError(ValueError):
     """A file or a source cannot be used."""
@@ -29,6 +31,16 @@ EXTRAS = {
 def extra_of(error: ImportError) -> str | None:
     """The extra that brings what is missing; None where none does, or the error's text says it."""
     return None if "pip install" in str(error) else EXTRAS.get((error.name or "").partition(".")[0])
+
+
+def missing_library(error: BaseException | None) -> str | None:
+    """The library of an extra for want of which an error was raised, at first or at last; None for other reasons."""
+    while error is not None:
+        name = (error.name or "").partition(".")[0] if isinstance(error, ImportError) else ""
+        if name in EXTRAS and find_spec(name) is None:
+            return name
+        error = error.__cause__ or error.__context__
+    return None
 
 
 def told(error: BaseException) -> str:

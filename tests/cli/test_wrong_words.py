@@ -128,6 +128,35 @@ def test_a_page_that_cannot_be_made_is_refused_first(
     assert not (folder / "board").exists()
 
 
+NEEDY = """
+import sys
+
+sys.modules["torch"] = None  # in this process it is not installed, whatever the evaluation knows
+import torch
+"""
+
+
+def test_libraries_that_agents_lack_are_told_before_anything_is_played(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Those of shipped agents and of others; rows that need not be played are shown."""
+    (folder / "needy_here.py").write_text(NEEDY)
+    board = ["leaderboard", "--out", "board", "--task", "association/small", "--agent", "random", "--jobs", "1"]
+    also = ["--also", "needy_here:Any"]
+    assert code(*board, "--episodes", "2", *also) == 0, "nobody can claim that what is there were missing"
+    assert "needy_here:Any failed in association/small: needy_here:Any needs torch" in capsys.readouterr().err
+
+    for missing in ("torch", "numba"):
+        monkeypatch.setitem(sys.modules, missing, None)
+    board[2] = "other"
+    assert code(*board, "--agent", "rollout", *also, "--replay") == 2
+    said = "association/rollout needs numba; needy_here:Any needs torch: pip install 'mmwave-gym[baselines,train]'"
+    assert said in capsys.readouterr().err
+    assert not list((folder / "other").rglob("*.jsonl"))
+    assert code(*board, "--agent", "rollout") == 0
+    assert "rollout" in (folder / "other" / "leaderboard.md").read_text()
+
+
 def test_an_agent_that_cannot_say_what_it_is_has_a_failed_row(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "odd_here.py").write_text(
         "class Odd:\n    label = b'x'\n    def predict(self, seen, state=None, *_):\n        return None, state\n"

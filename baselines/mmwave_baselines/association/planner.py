@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mmwave_gym.agents.protocol import NotApplicable, RowRng
+from mmwave_gym.agents.protocol import RowRng
 from mmwave_gym.agents.rule import Rule, RuleState, Seen
 from mmwave_gym.core.batch import View
 from mmwave_gym.core.types import Int64Array
@@ -30,15 +29,10 @@ class Plan:
 
 
 class Planner(Rule):
-    """An agent that plans with `kernels`. Raises NotApplicable where numba is missing."""
+    """An agent that plans with `kernels`."""
 
     access = "trajectory"
-
-    def __init__(self) -> None:
-        if find_spec("numba") is None:
-            raise NotApplicable(
-                f"{type(self).__name__} plans with numba, which is not installed: pip install 'mmwave-gym[baselines]'."
-            )
+    needs = ("numba",)
 
     def begin(self, view: View, rng: RowRng | None = None) -> RuleState:
         state = super().begin(view, rng)

@@ -18,7 +18,6 @@ class Rollout(Planner):
     label = "rollout of MSR"
 
     def __init__(self, depth_epochs: int | None = None):
-        super().__init__()
         if depth_epochs is not None:
             at_least("depth_epochs", depth_epochs, 1, integer=True)
         self._depth = depth_epochs

@@ -42,7 +42,6 @@ class Sqa(Planner):
         iterations: int = 100,
         depth_epochs: int | None = None,
     ):
-        super().__init__()
         if not 0.0 < alpha <= 1.0:
             raise ValueError(f"alpha must be above 0 and at most 1, got {alpha!r}.")
         if not 0.0 <= gamma <= 1.0:

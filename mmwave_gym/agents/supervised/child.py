@@ -18,7 +18,7 @@ from threadpoolctl import threadpool_limits
 from mmwave_gym.agents import registry
 from mmwave_gym.agents.facts import facts
 from mmwave_gym.agents.loading import find, load_agent
-from mmwave_gym.agents.protocol import AgentError, NotApplicable, UnknownAgent, as_array, learns
+from mmwave_gym.agents.protocol import AgentError, NotApplicable, NotInstalled, UnknownAgent, as_array, learns
 from mmwave_gym.agents.supervised.view import RemoteView
 from mmwave_gym.agents.supervised.wire import AgentLine, Gone, Message, is_raw, packed
 from mmwave_gym.core import rooms
@@ -71,7 +71,8 @@ class _Child:
                 answer, arrays = works[message.head["do"]](message)
                 parts = packed({"call": self._call, **answer}, arrays)
             except BaseException as error:  # whatever it is, it is the agent's and becomes a reason
-                told = {"error": _kind(error), "text": _told(error)[:_MOST_REASON]}
+                library = error.library if isinstance(error, NotInstalled) else None
+                told = {"error": _kind(error), "text": _told(error)[:_MOST_REASON], "library": library}
                 parts = packed({"call": self._call, **told}, {})
             self._send(parts)
 

@@ -8,6 +8,7 @@ import pickle
 import signal
 import time
 import weakref
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -34,6 +35,7 @@ from mmwave_gym.agents.supervised.wire import (
 )
 from mmwave_gym.core import rooms
 from mmwave_gym.core.batch import View
+from mmwave_gym.core.errors import EXTRAS
 
 _ERRORS = {kind.__name__: kind for kind in (AgentError, protocol.NotApplicable, protocol.UnknownAgent)}
 _MOST_REASON = 2000  # characters
@@ -50,8 +52,8 @@ class Remembered:
 class _Process:
     """An agent's process and one call after the other, each within the limits. What ends it raises AgentError."""
 
-    def __init__(self, limits: Limits):
-        self._limits = limits
+    def __init__(self, agent: str, limits: Limits):
+        self._agent, self._limits = agent, limits
         self._child = Child(limits)
         self._calls, self._spent_s, self._over = 0, 0.0, ""
         self.memories: weakref.WeakValueDictionary[int, Remembered] = weakref.WeakValueDictionary()
@@ -158,6 +160,9 @@ class _Process:
             reason += f" (the limit is {self._limits.memory_gib:g} GiB of memory, --limit-memory-gib)"
         self._over = reason
         self.end()
+        library = head.get("library")
+        if do in ("load", "describe") and library in list(EXTRAS) and find_spec(library) is None:
+            raise protocol.NotInstalled(self._agent, library)
         raise kind(reason)
 
     def _fail(self, reason: str, tail: bool = False) -> NoReturn:
@@ -195,7 +200,7 @@ class Supervised:
     """
 
     def __init__(self, agent: str | Path, scenario: str | None = None, task: Any = None, limits: Limits | None = None):
-        self._process = process = _Process(limits or Limits())
+        self._process = process = _Process(str(agent), limits or Limits())
         weakref.finalize(self, process.end)
         told = process.call("load", {}, pickled=_settings(str(agent), scenario, task)).head
         try:
@@ -281,7 +286,7 @@ def runs_of(
 
     Raises UnknownAgent where the text names no agent, AgentError where its code fails.
     """
-    process = _Process(limits or Limits())
+    process = _Process(agent, limits or Limits())
     try:
         told = process.call("describe", {"costs": costs}, pickled=_settings(agent, scenario, task)).head
     finally:

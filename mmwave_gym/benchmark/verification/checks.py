@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cache
 from types import MappingProxyType
@@ -12,7 +12,7 @@ from typing import Any
 
 from threadpoolctl import threadpool_limits
 
-from mmwave_gym.agents.protocol import AgentError
+from mmwave_gym.agents.protocol import AgentError, NotInstalled
 from mmwave_gym.agents.supervised import Limits, playing
 from mmwave_gym.benchmark import suite
 from mmwave_gym.benchmark.evaluation import BLOCK, Layout, Row, play_episodes
@@ -117,10 +117,13 @@ def verify(run: Run, asked: Asked, roles: Roles = MappingProxyType({})) -> Verdi
     held = None
     try:
         _check_header(run, task, asked)
-        _check_replay(replay(run, drawn, limits=asked.limits))
-        _check_sizes(run, task, drawn, asked)
+        here = replay(run, drawn, limits=asked.limits)
+        _check_replay(here)
+        _check_sizes(replace(run, episodes=here.rows), task, drawn, asked)
         if asked.secret:
             held = _hidden(run, asked, roles)
+    except NotInstalled as error:
+        return Verdict(run, "not checked", str(error))
     except (_Failed, AgentError, ValueError) as error:
         reason = str(error) if isinstance(error, _Failed) else f"it cannot be played: {told(error)}"
         return Verdict(run, "failed", reason, tuple(drawn), held)
@@ -183,7 +186,7 @@ def _check_replay(found: Comparison) -> None:
 
 
 def _check_sizes(run: Run, task: Task, drawn: Sequence[int], asked: Asked) -> None:
-    """Rows do not depend on how many episodes an agent sees at once."""
+    """Rows do not depend on how many episodes an agent sees at once. run: its rows were played on this processor."""
     chains = list(dict.fromkeys(e // task.carry for e in drawn))
     alone = [e for e in drawn if e // task.carry in chains[:ALONE]]
     together = [e for e in reversed(drawn) if e // task.carry in chains[:TOGETHER]]

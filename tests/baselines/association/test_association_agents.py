@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import itertools
 import json
+import sys
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 import mmwave_gym
-from mmwave_baselines.association import planner
 from mmwave_baselines.association.lbh import Lbh, alone
 from mmwave_baselines.association.rollout import LongRollout, Rollout
 from mmwave_baselines.association.rules import Cover, Msr, Price, RandomCandidate, Rbh, RbhNetwork, Sbh, vertex_cover
 from mmwave_baselines.association.smart import Smart
 from mmwave_baselines.association.sqa import Sqa, SqaBest
 from mmwave_gym.agents.loading import load_agent
-from mmwave_gym.agents.protocol import AgentError, NotApplicable, RowRng
+from mmwave_gym.agents.protocol import AgentError, NotInstalled, RowRng
 from mmwave_gym.agents.registry import agents
 from mmwave_gym.benchmark.suite import all_tasks
 from mmwave_gym.benchmark.task import Task
@@ -478,9 +478,9 @@ def test_incremental_sums_are_recounts():
 
 
 def test_without_numba_planners_say_what_to_install(monkeypatch):
-    monkeypatch.setattr(planner, "find_spec", lambda name: None)
-    for name in ("sqa", "sqa-best", "rollout"):
-        with pytest.raises(NotApplicable, match=r"pip install 'mmwave-gym\[baselines\]'"):
+    monkeypatch.setitem(sys.modules, "numba", None)
+    for name in ("sqa", "sqa-best", "rollout", "rollout-long"):
+        with pytest.raises(NotInstalled, match=r"pip install 'mmwave-gym\[baselines\]'"):
             load_agent(name, "association")
 
 
