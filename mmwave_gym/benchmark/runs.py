@@ -34,6 +34,9 @@ from mmwave_gym.core.files import write
 from mmwave_gym.core.shown import visible
 from mmwave_gym.version import __version__
 
+_DIGITS = 9
+"""Of a constant, in a task's hash; ours."""
+
 
 @dataclass(frozen=True)
 class Job:
@@ -227,9 +230,18 @@ def described(task: Task, episodes: int) -> dict[str, Any]:
     """A task as JSON values, as rows keep it: its hash changes whenever something changes that rows depend on."""
     told = {**task.describe(), "episodes": episodes}
     # The rows depend on defaults and on what a channel file holds, too, not only on the keywords that the task names.
-    constants = json.dumps(dict(task.scenario().constants()), sort_keys=True, default=str)
+    constants = json.dumps(_rounded(dict(task.scenario().constants())), sort_keys=True, default=str)
     told["hash"] = hashlib.sha256((told["hash"] + constants).encode()).hexdigest()[:16]
     return told
+
+
+def _rounded(value: Any) -> Any:
+    """Computed numbers without the digits in which kinds of processors differ."""
+    if isinstance(value, float):
+        return float(f"{value:.{_DIGITS}g}")
+    if isinstance(value, Mapping):
+        return {name: _rounded(part) for name, part in value.items()}
+    return [_rounded(part) for part in value] if isinstance(value, list | tuple) else value
 
 
 def header(job: Job, player: Any, about: Mapping[str, Any] | None = None) -> dict[str, Any]:

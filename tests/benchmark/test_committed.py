@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import importlib
 import lzma
+import math
 import os
 import sys
 from dataclasses import replace
@@ -19,7 +20,7 @@ from mmwave_gym.benchmark.golden import golden_sums
 from mmwave_gym.benchmark.leaderboard import RowsError, Run, pack, read_rows, unpack
 from mmwave_gym.benchmark.leaderboard.keys import differing, same_physics
 from mmwave_gym.benchmark.replay import replay, sample
-from mmwave_gym.benchmark.runs import Job, run as play
+from mmwave_gym.benchmark.runs import Job, described, run as play
 from mmwave_gym.benchmark.source_digest import digest
 from mmwave_gym.cli import main
 from mmwave_gym.scenarios.cell_selection import game
@@ -98,6 +99,20 @@ def test_the_last_bits_of_a_solved_configuration_are_no_setting() -> None:
 
     assert differing(head(10.145517349), head(10.145515442)) is None
     assert differing(head(10.1455), head(10.1457)) is not None
+
+
+def test_the_last_bits_of_a_computed_constant_make_no_other_task(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kinds of processors compute rates that differ in the last place; committed rows hold on all of them."""
+    task = suite.task("cell_selection/n3-cost10")
+    kind, told = type(task.scenario()), dict(task.scenario().constants())
+    los, nlos, outage = told["rate_bps_hz"]
+
+    def hash_with(rate: float) -> str:
+        monkeypatch.setattr(kind, "constants", lambda self: {**told, "rate_bps_hz": (los, rate, outage)})
+        return str(described(task, 8)["hash"])
+
+    assert hash_with(math.nextafter(nlos, 9.0)) == hash_with(nlos) == hash_with(math.nextafter(nlos, 0.0))
+    assert hash_with(nlos * (1.0 + 1e-6)) != hash_with(nlos)
 
 
 def test_code_that_changed_and_numbers_that_did_not(made: Run, tmp_path: Path) -> None:
