@@ -1,11 +1,13 @@
 """A Ray cluster of two nodes on this machine: rows as ever, though a worker and then a node is lost."""
 
 import os
+import re
 import signal
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
@@ -17,6 +19,7 @@ from mmwave_gym.benchmark.leaderboard import read_rows  # noqa: E402
 from mmwave_gym.benchmark.playing import play_all  # noqa: E402
 from mmwave_gym.benchmark.runs import jobs_of  # noqa: E402
 from mmwave_gym.benchmark.task import Task  # noqa: E402
+from mmwave_gym.cli import main  # noqa: E402
 
 AGENTS = ("random", "stay", "load", "rate", "channel", "rate-stay")
 TASKS = [
@@ -60,6 +63,13 @@ def rows(folder):
     return {(r.task["name"], r.agent["name"]): (r.episodes, r.failed) for r in read_rows(folder)}
 
 
+def ended(words):
+    """A command ended well."""
+    with pytest.raises(SystemExit) as end:
+        main(words)
+    assert end.value.code == 0
+
+
 @pytest.mark.long
 def test_rows_are_those_of_a_serial_run_though_a_worker_and_a_node_are_lost(cluster, tmp_path):
     where = partial(run_all, executor="ray", address=cluster.address, workers=0)
@@ -82,3 +92,22 @@ def test_rows_are_those_of_a_serial_run_though_a_worker_and_a_node_are_lost(clus
     assert not cluster.worker_nodes, "one was removed midway"
     assert rows(tmp_path / "ray") == rows(tmp_path / "serial")
     assert len(rows(tmp_path / "ray")) == len(runs)
+
+
+@pytest.mark.long
+def test_trainings_and_tunings_of_the_command_line_end_on_a_cluster(cluster, tmp_path, monkeypatch):
+    """What comes home is what a process here makes."""
+    monkeypatch.chdir(tmp_path)
+    steps = "--steps 256 --n-envs 8 --n-steps 16 --batch-size 64 --eval-every 0 --eval-episodes 2"
+    train = f"train ppo --task cell_selection/n3-cost10 {steps} --seeds 0-1 --out"
+    tune = "tune street street/walk-sparse --episodes 1 --output"
+    for words in (train, tune):
+        ended([*words.split(), "away", "--ray", cluster.address])
+        (tmp_path / "away").rename("away-train" if words is train else "away-tune")
+    ended([*train.split(), "here", "--jobs", "1"])
+    for seed in ("s0", "s1"):
+        with np.load(f"here/{seed}/policy.npz") as here, np.load(f"away-train/{seed}/policy.npz") as away:
+            assert {name: here[name].tobytes() for name in here} == {name: away[name].tobytes() for name in away}
+    ended([*tune.split(), "here.json", "--jobs", "1"])
+    untimed = [re.sub(r'"cpu_s": [0-9.]+', "", Path(name).read_text()) for name in ("away-tune", "here.json")]
+    assert untimed[0] == untimed[1]
