@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -15,12 +14,13 @@ from mmwave_gym.agents.supervised import USUAL, Limits
 from mmwave_gym.benchmark import suite
 from mmwave_gym.benchmark.committed import Plan, clear, committed_runs, plan
 from mmwave_gym.benchmark.jobs import Done
-from mmwave_gym.benchmark.leaderboard import RowsError, pack as pack_rows, read_rows, summarise, write
+from mmwave_gym.benchmark.leaderboard import PAGES, RowsError, pack as pack_rows, read_rows, summarise, write
 from mmwave_gym.benchmark.playing import play_all
 from mmwave_gym.benchmark.runs import Job, is_expensive, jobs_of, refuse_what_lacks, suite_jobs
 from mmwave_gym.benchmark.task import Task
 from mmwave_gym.cli.options import Jobs, LimitMemory, LimitStep, LimitTotal, Nodes, Ray, Trusted, everywhere
 from mmwave_gym.cli.output import err, out, progress
+from mmwave_gym.core.files import try_place
 
 QUICK_EPISODES = 8
 
@@ -60,7 +60,10 @@ def leaderboard(
 ) -> None:
     """Write the leaderboard as Markdown, CSV and an HTML page. Agents whose rows are committed and current are not
     played again."""
-    _refuse_what_cannot_be_written(out_dir)
+    if importlib.util.find_spec("jinja2") is None:
+        raise ImportError("The leaderboard page needs jinja2: pip install 'mmwave-gym[report]'.")
+    if committed is not None and not committed.is_dir():
+        raise RowsError(f"{committed} is no folder of packed rows: name one that --pack has written.")
     chosen = [suite.task(name) for name in task] if task else suite.all_tasks()
     number = QUICK_EPISODES if quick and not episodes else episodes
     limits = Limits(step_s=limit_step_s, total_s=limit_s, memory_gib=limit_memory_gib)
@@ -75,7 +78,7 @@ def leaderboard(
     def playable(job: Job) -> bool:
         return not job.task.missing_data and (full or not dear(job.agent, job.task.name))
 
-    (out_dir / "rows").mkdir(parents=True, exist_ok=True)
+    _refuse_what_cannot_be_written(out_dir, pack)
     rows_dir, kept = out_dir / "rows", committed_runs([t.name for t in chosen], committed)
     others = [job for job in work if not playable(job)] if replay or quick else []
     context = others + ([job for t in chosen for job in _roles(t, agent, number)] if agent else [])
@@ -108,14 +111,17 @@ def leaderboard(
         out.print(str(page), highlight=False, soft_wrap=True)
 
 
-def _refuse_what_cannot_be_written(out_dir: Path) -> None:
-    """RowsError or ImportError, before anything is played, where the pages could not be written at the end."""
-    if importlib.util.find_spec("jinja2") is None:
-        raise ImportError("The leaderboard page needs jinja2: pip install 'mmwave-gym[report]'.")
-    nearest = next(place for place in (out_dir, *out_dir.absolute().parents) if place.exists())
-    if not nearest.is_dir() or not os.access(nearest, os.W_OK):
-        reason = "Permission denied" if nearest.is_dir() else "Not a directory"
-        raise RowsError(f"{out_dir} cannot be written ({reason}): choose another --out or make it writable.")
+def _refuse_what_cannot_be_written(out_dir: Path, packs: Path | None) -> None:
+    """RowsError, before anything is played, where pages or packs could not be written at the end."""
+    wanted = [(packs, "any", "--pack")] if packs else []
+    wanted += [(out_dir, name, "--out") for name in ("rows/any", *PAGES)]
+    for folder, name, option in wanted:
+        try:
+            try_place(folder / name)
+        except OSError as error:
+            where = folder / name if isinstance(error, IsADirectoryError) else folder
+            reason = f"{where} cannot be written ({error.strerror})"
+            raise RowsError(f"{reason}: choose another {option} or make it writable.") from error
 
 
 def _roles(task: Task, agents: Sequence[str], episodes: int | None) -> list[Job]:

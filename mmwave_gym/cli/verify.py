@@ -17,6 +17,7 @@ from mmwave_gym.benchmark.leaderboard import RowsError
 from mmwave_gym.benchmark.verification import Asked, Verdict, found_at, note, verify_all
 from mmwave_gym.cli.options import Jobs, LimitMemory, LimitStep, LimitTotal, Nodes, Ray, everywhere
 from mmwave_gym.cli.output import out, progress
+from mmwave_gym.core.files import try_place
 
 
 def verify(
@@ -51,6 +52,9 @@ def verify(
     ]
     if not chosen:
         raise RowsError(f"none of the {len(everything)} runs in {place} was chosen by --task, --agent and --most-s.")
+    if record:
+        for path in dict.fromkeys(run.path for run in chosen if run.path is not None):
+            try_place(path)
     limits = Limits(step_s=limit_step_s, total_s=limit_s, memory_gib=limit_memory_gib)
     secret = _secret() if key == "-" else key
     tests = sum(bool(run.episodes) and not run.failed for run in chosen)

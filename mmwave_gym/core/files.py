@@ -1,9 +1,11 @@
-"""Files that appear whole or not at all."""
+"""Files that appear whole or not at all, and places that are tried before work begins."""
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -29,6 +31,15 @@ def write(path: Path, content: str | bytes) -> None:
     """Write a text (UTF-8, as it is) or bytes, see `replacing`."""
     with replacing(path) as draft:
         draft.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+def try_place(path: Path) -> None:
+    """Raise OSError, before any work, where no file could be written at `path` at its end. Makes the folder."""
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=path.parent):  # permissions alone do not tell: root has all of them
+        pass
 
 
 def plain(value: Any) -> Any:

@@ -44,6 +44,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "mine_here.py").write_text(MINE)
     (tmp_path / "taken").write_text("")
     (tmp_path / "run").mkdir()
+    (tmp_path / "pages" / "index.html").mkdir(parents=True)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [*sys.path])
     return tmp_path
@@ -72,6 +73,13 @@ REFUSED = [
     ([*BOARD, "--also", "nothing.npz"], "there is no file nothing.npz"),
     ([*BOARD, "--agent", "rat"], "unknown cell_selection agent 'rat'. Did you mean 'rate'?"),
     (["leaderboard", "--task", TASK, "--out", "taken/x"], "taken/x cannot be written (Not a directory)"),
+    (["leaderboard", "--task", TASK, "--out", "pages"], "pages/index.html cannot be written (Is a directory)"),
+    (
+        [*BOARD, "--agent", "rate", "--pack", "taken/x"],
+        "taken/x cannot be written (Not a directory): choose another --pack",
+    ),
+    ([*BOARD, "--agent", "rate", "--committed", "nowhere"], "nowhere is no folder of packed rows"),
+    (["tune", "street", "street/walk-sparse", "--output", "taken/x.json"], "taken cannot be used (File exists)"),
     (["evaluate", "run", "--task", TASK], "run is a folder, not an agent: name the policy in it"),
     (["evaluate", "rate", "--task", "cell_selection"], "Known are cell_selection/n3-cost10"),
     (["evaluate", "nobody", "--task", TASK], "counts once the package is installed again"),

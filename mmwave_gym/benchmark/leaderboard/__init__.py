@@ -11,11 +11,12 @@ It imports no agent and no scenario, and trains nothing::
 from mmwave_gym.benchmark.leaderboard.board import summarise
 from mmwave_gym.benchmark.leaderboard.entries import Entry, Leaderboard, Overall, TaskBoard
 from mmwave_gym.benchmark.leaderboard.packs import pack, unpack
-from mmwave_gym.benchmark.leaderboard.page import write
+from mmwave_gym.benchmark.leaderboard.page import PAGES, write
 from mmwave_gym.benchmark.leaderboard.rows import RowsError, RowWriter, Run, read_rows, row_path
 from mmwave_gym.benchmark.statistics import Interval
 
 __all__ = [
+    "PAGES",
     "Entry",
     "Interval",
     "Leaderboard",

@@ -52,6 +52,9 @@ MARKS = {
 }
 
 
+PAGES = ("leaderboard.md", "leaderboard.csv", "index.html")
+
+
 def write(leaderboard: Leaderboard, out_dir: str | Path) -> list[Path]:
     """Write ``leaderboard.md``, ``leaderboard.csv`` and ``index.html`` into ``out_dir``; return their paths.
 
@@ -59,11 +62,7 @@ def write(leaderboard: Leaderboard, out_dir: str | Path) -> list[Path]:
     ``report`` extra).
     """
     out = Path(out_dir)
-    files = {
-        "leaderboard.md": markdown(leaderboard),
-        "leaderboard.csv": table(leaderboard),
-        "index.html": html(leaderboard),
-    }
+    files = dict(zip(PAGES, (markdown(leaderboard), table(leaderboard), html(leaderboard)), strict=True))
     try:
         out.mkdir(parents=True, exist_ok=True)
         for name, text in files.items():

@@ -165,6 +165,7 @@ def parsed(argv: Sequence[str]) -> Args:
 def main(argv: Sequence[str], run: Callable[..., None] = run_all) -> None:
     """The tuning, its jobs done by `run`."""
     args = parsed(argv)
+    files.try_place(args.output)
     console = Console(emoji=False, width=None if sys.stdout.isatty() else 120)  # a log has no terminal's width
     command = shlex.join(["mmwave-gym", "tune", "handover", *argv])
     for name in args.tasks:

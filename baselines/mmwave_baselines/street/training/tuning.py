@@ -115,6 +115,7 @@ def main(argv: Sequence[str], run: Callable[..., None] = run_all) -> None:
     parser.add_argument("--episodes", type=int, default=192)
     parser.add_argument("--output", type=Path, default=OUTPUT)
     args = parser.parse_args(argv)
+    files.try_place(args.output)
     console = Console(stderr=True, emoji=False)
     chosen = {name: find_task(name) for name in args.tasks or tasks("street")}
     calls = [Call(name, tune, (task, args.episodes)) for name, task in chosen.items()]
