@@ -78,6 +78,8 @@ def _entries(stream: BinaryIO) -> int:
 
 
 def _check_member(info: zipfile.ZipInfo) -> None:
+    if not info.filename:  # zipfile's own `is_dir` fails on it
+        raise InputError("a member has no name.")
     if info.flag_bits & 1:
         raise InputError(f"{info.filename[:100]!r} is encrypted: no member with a password is read.")
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):

@@ -87,7 +87,7 @@ def read_text(data: bytes, name: str, options: Options | None = None) -> Recordi
     """The recording in the bytes of a file called `name`. Raises RecordingError."""
     wanted = options or Options()
     with untrusted.blaming(name, RecordingError):
-        table = tables.read(data, wanted.separator)
+        table = tables.read(data, wanted.separator, unnamed=bool(wanted.unnamed))
         notes = list(table.notes)
         time_at = tables.column(table, wanted.time, "time")
         level_at, kind = _level_column(table, wanted)
@@ -177,7 +177,7 @@ def _levels(
             raise InputError(
                 f"row {line}, column {header!r}: a level in {unit} is needed, got {text[:40]!r}."
             ) from None
-        if math.isinf(level[i]):
+        if math.isinf(level[i]) and level[i] not in (no_signal or ()):
             raise InputError(f"row {line}, column {header!r}: a level must be finite, got {text[:40]!r}.")
     missing = int(np.isnan(level).sum())
     silent = np.zeros(len(level), bool)
@@ -210,6 +210,8 @@ def _levels(
 def _number(text: str) -> float:
     """A level as "-80", "-80,5", "-80 dBm" or with the minus sign of typesetters."""
     text = _DECIBELS.sub("", text).replace("\u2212", "-")
+    if "_" in text:  # Python's own way to write 1000 as 1_000
+        raise ValueError(text)
     return float(text.replace(",", ".") if text.count(",") == 1 else text)
 
 
