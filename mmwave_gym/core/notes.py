@@ -6,6 +6,7 @@ A reader takes a `Notes` and tells it. Whoever started the reader shows `lines`,
 from __future__ import annotations
 
 from mmwave_gym.core.errors import InputError
+from mmwave_gym.core.shown import visible
 
 
 class Notes:
@@ -48,13 +49,14 @@ class Notes:
 
     def lines(self) -> list[str]:
         """One line a kind, as in "left out: 3 trips without a last time (first: stop_times.txt, row 17)"."""
-        return [
+        told = [
             *(
                 f"left out: {number:,} {what if number == 1 else _plural(what)} {why}{_first(file, first)}"
                 for (file, what, why), (number, first) in self._left_out.items()
             ),
             *self._remarks,
         ]
+        return [visible(line) for line in told]
 
     def text(self) -> str:
         """The lines as sentences of one paragraph."""

@@ -343,7 +343,7 @@ def _frequencies(tables: Tables, feed: Feed) -> None:
 def _number(text: str) -> float:
     """NaN where it is not a finite number."""
     try:
-        value = float(text)
+        value = untrusted.number(text)
     except ValueError:
         return math.nan
     return value if math.isfinite(value) else math.nan

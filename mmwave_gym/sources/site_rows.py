@@ -180,7 +180,7 @@ def _number(text: str, mark: str) -> float:
     match = HEMISPHERE.fullmatch(text)
     sign = -1.0 if match and match[2] in ("S", "W") else 1.0
     try:
-        return sign * float(match[1] if match else text)
+        return sign * untrusted.number(match[1] if match else text)
     except ValueError:
         return math.nan
 

@@ -173,7 +173,7 @@ def moment_s(text: str) -> float:
 def _number(text: str) -> float:
     """NaN where it is no number, or one that means "no place"."""
     try:
-        value = float(text)
+        value = untrusted.number(text)
     except ValueError:
         return math.nan
     return value if abs(value) < NOWHERE else math.nan

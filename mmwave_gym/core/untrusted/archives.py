@@ -87,8 +87,10 @@ def _check_member(info: zipfile.ZipInfo) -> None:
         raise InputError(f"{info.filename[:100]!r} is compressed by {kind}; only deflate is read.")
 
 
-def member(archive: zipfile.ZipFile, name: str) -> bytes:
-    """The bytes of one member of a `checked_zip`; InputError where it is missing or damaged."""
+def member(archive: zipfile.ZipFile, name: str, limit: int = MAX_UNPACKED_BYTES) -> bytes:
+    """The bytes of one member of a `checked_zip`, at most `limit`; InputError where it is missing or damaged."""
+    if name in archive.NameToInfo and archive.getinfo(name).file_size > limit:
+        raise InputError(f"{name!r} has more than {limit // 2**20} MiB unpacked.")
     try:
         return archive.read(name)
     except KeyError:

@@ -64,6 +64,13 @@ def decode(data: bytes, *, only_utf8: bool = False) -> str:
     return text
 
 
+def number(text: str) -> float:
+    """The number that a text is; ValueError for none, and for 1_000, which is one for Python only."""
+    if "_" in text:
+        raise ValueError(f"not a number: {text[:50]!r}")
+    return float(text)
+
+
 def named_separator(text: str) -> tuple[str, str]:
     """The separator that a spreadsheet names in a line before the header, as in "sep=;", and the text without it.
 

@@ -14,6 +14,7 @@ import datetime
 import math
 import os
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 

@@ -30,7 +30,7 @@ import functools
 import json
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -199,11 +199,12 @@ def recordings_of(source: str | os.PathLike[str], options: Options, notes: Notes
         with untrusted.blaming(source, TraceError):
             return [recordings.read(source, options)]
     found, total = [], 0
-    for name, data in _members(source):
-        total += len(data)
-        if total > LARGEST_TOTAL_BYTES:
-            raise TraceError(f"{source}: more than the {LARGEST_TOTAL_BYTES:,} bytes that are read in all.")
+    for name, content in _members(source):
         try:
+            with untrusted.blaming(name, recordings.RecordingError):
+                data = untrusted.gunzip(content(), LARGEST_FILE_BYTES)
+            if (total := total + len(data)) > LARGEST_TOTAL_BYTES:
+                raise TraceError(f"{source}: more than the {LARGEST_TOTAL_BYTES:,} bytes that are read in all.")
             found.append(recordings.read_text(data, name, options))
         except recordings.RecordingError as error:
             notes.leave_out("recording", "that cannot be read", name, str(error).removeprefix(f"{name}: ").rstrip("."))
@@ -218,14 +219,15 @@ def recordings_of(source: str | os.PathLike[str], options: Options, notes: Notes
     return found
 
 
-def _members(source: Path) -> Iterator[tuple[str, bytes]]:
-    """Names and contents of the .csv files below a folder or in a .zip; of the .txt files where there is no .csv."""
+def _members(source: Path) -> Iterator[tuple[str, Callable[[], bytes]]]:
+    """Names and contents of the .csv files below a folder or in a .zip; of the .txt files where there is no .csv.
+
+    A content is read by calling it, and InputError there is of this member alone.
+    """
     if source.is_dir():
-        paths = {path.relative_to(source).as_posix(): path for path in sorted(source.rglob("*")) if path.is_file()}
+        paths = {path.relative_to(source).as_posix(): path for path in sorted(source.rglob("*")) if not path.is_dir()}
         for name in _chosen(list(paths)):
-            with untrusted.blaming(paths[name], TraceError):
-                data = untrusted.read_bytes(paths[name], LARGEST_FILE_BYTES)
-            yield str(paths[name]), data
+            yield str(paths[name]), functools.partial(untrusted.read_bytes, paths[name], LARGEST_FILE_BYTES)
         return
     with (
         untrusted.blaming(source, TraceError),
@@ -233,15 +235,13 @@ def _members(source: Path) -> Iterator[tuple[str, bytes]]:
         untrusted.checked_zip(stream, limit=LARGEST_TOTAL_BYTES) as archive,
     ):
         for name in _chosen(sorted(archive.namelist())):
-            if archive.getinfo(name).file_size > LARGEST_FILE_BYTES:
-                raise TraceError(f"{source}/{name}: it has more than {LARGEST_FILE_BYTES // 2**20} MiB.")
-            yield f"{source}/{name}", untrusted.member(archive, name)
+            yield f"{source}/{name}", functools.partial(untrusted.member, archive, name, LARGEST_FILE_BYTES)
 
 
 def _chosen(names: list[str]) -> list[str]:
     wanted = [n for n in names if not any(part == "__MACOSX" or part.startswith(".") for part in n.split("/"))]
-    tables = [name for name in wanted if name.lower().endswith(".csv")]
-    return tables or [name for name in wanted if name.lower().endswith(".txt")]
+    tables = [name for name in wanted if name.lower().endswith((".csv", ".csv.gz"))]
+    return tables or [name for name in wanted if name.lower().endswith((".txt", ".txt.gz"))]
 
 
 def _counts(

@@ -143,6 +143,8 @@ def _moments(texts: list[str]) -> Times:
         zones.add("" if moment.tzinfo is None else f"{moment:%z}")
         if "" in zones and len(zones) > 1:
             raise TimeError(row, f"times with and without a time zone are mixed, as {text[:40]!r}")
+        if not 1969 <= moment.year < LAST_YEAR:  # 1970 less a zone; years as 1 and 9999 stand for none
+            raise TimeError(row, f"a date between 1970 and {LAST_YEAR} is needed, got {text[:40]!r}")
         seconds[row] = (moment.replace(tzinfo=moment.tzinfo or UTC) - _START).total_seconds()
     named = sorted(zones)
     zone = "no zone given: the local clock" if named == [""] else f"zone {', '.join(named[:4])}, counted in UTC"
