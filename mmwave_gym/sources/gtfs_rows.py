@@ -78,7 +78,7 @@ class Feed:
 def read_feed(file: Path, notes: Notes) -> Feed:
     """The usable rows of a feed. Raises CityError with table, row and field where nothing usable is left of a table."""
     feed = Feed()
-    with untrusted.open_regular(file) as stream, untrusted.checked_zip(stream, limit=MAX_BYTES) as archive:
+    with untrusted.open_regular(file) as stream, untrusted.checked_zip(stream, limit=MAX_BYTES, texts=True) as archive:
         tables = Tables(archive, notes)
         feed.agencies = {row[0]: row[1] for _, row in tables.rows("agency.txt", (), ("agency_id", "agency_name"))}
         _routes(tables, feed)

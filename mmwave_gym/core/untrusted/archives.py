@@ -20,6 +20,10 @@ import numpy as np
 from mmwave_gym.core.errors import InputError
 
 MAX_UNPACKED_BYTES = 256 * 2**20
+FREELY_UNPACKED_BYTES = 16 * 2**20
+MOST_PACKED = 100
+"""Texts of more than `FREELY_UNPACKED_BYTES` that unpack to more than so many times their size are refused: ours. A
+deflated table of numbers unpacks to 5 to 30 times its size, and a made-up one to 1,000 times."""
 MAX_MEMBERS = 4096
 MAX_ARRAYS = 64
 _ENTRY = b"PK\x01\x02"  # of the table of contents, APPNOTE.TXT 4.3.12
@@ -29,16 +33,24 @@ _KINDS = {zipfile.ZIP_BZIP2: "bzip2", zipfile.ZIP_LZMA: "lzma", 9: "deflate64", 
 
 @contextmanager
 def checked_zip(
-    source: bytes | BinaryIO, *, limit: int = MAX_UNPACKED_BYTES, members: int = MAX_MEMBERS
+    source: bytes | BinaryIO, *, limit: int = MAX_UNPACKED_BYTES, members: int = MAX_MEMBERS, texts: bool = False
 ) -> Iterator[zipfile.ZipFile]:
-    """A .zip archive of at most `members` members that unpack to at most `limit` bytes in all.
+    """A .zip archive of at most `members` members that unpack to at most `limit` bytes in all; see `MOST_PACKED` too
+    where they are `texts`.
 
     Members are named once, not encrypted, and stored or deflated. InputError otherwise. Read members by
     `member`: their damage shows only then.
     """
     stream = io.BytesIO(source) if isinstance(source, bytes) else source
+    if texts:
+        limit = text_limit(stream.seek(0, io.SEEK_END), limit)
     with _opened(stream, limit, members) as archive:
         yield archive
+
+
+def text_limit(packed: int, limit: int) -> int:
+    """How many bytes a text of `packed` bytes may unpack to, at most `limit`; see `MOST_PACKED`."""
+    return min(limit, max(FREELY_UNPACKED_BYTES, MOST_PACKED * packed))
 
 
 def _opened(stream: BinaryIO, limit: int, members: int) -> zipfile.ZipFile:
@@ -100,9 +112,10 @@ def member(archive: zipfile.ZipFile, name: str, limit: int = MAX_UNPACKED_BYTES)
 
 
 def gunzip(data: bytes, limit: int = MAX_UNPACKED_BYTES) -> bytes:
-    """The content of gzip data, at most `limit` bytes; data that is not gzip is returned as it is."""
+    """The content of a text in gzip data, at most `limit` bytes; data that is not gzip is returned as it is."""
     if data[:2] != b"\x1f\x8b":
         return data
+    limit = text_limit(len(data), limit)
     try:
         with gzip.open(io.BytesIO(data)) as stream:
             content = stream.read(limit + 1)

@@ -232,7 +232,7 @@ def _members(source: Path) -> Iterator[tuple[str, Callable[[], bytes]]]:
     with (
         untrusted.blaming(source, TraceError),
         untrusted.open_regular(source) as stream,
-        untrusted.checked_zip(stream, limit=LARGEST_TOTAL_BYTES) as archive,
+        untrusted.checked_zip(stream, limit=LARGEST_TOTAL_BYTES, texts=True) as archive,
     ):
         for name in _chosen(sorted(archive.namelist())):
             yield f"{source}/{name}", functools.partial(untrusted.member, archive, name, LARGEST_FILE_BYTES)
