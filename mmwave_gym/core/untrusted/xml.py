@@ -15,6 +15,8 @@ from mmwave_gym.core.untrusted.archives import text_limit
 MAX_BYTES = 4 * 2**30  # unpacked; readers keep little of it
 MAX_TAG_BYTES = 2**20
 MAX_DEPTH = 100
+FEWEST_BYTES, FREE_ELEMENTS = 16, 500_000
+"""Of an element on average, where there are more than so many: ours; a node of OpenStreetMap takes 20 at least."""
 _CHUNK = 2**18
 Attributes = dict[str, str]
 
@@ -29,7 +31,7 @@ def parse_xml(stream: BinaryIO, element: Callable[[str, Attributes, int], None],
     """
     try:
         parser = expat.ParserCreate()
-        depth = 0
+        depth = elements = 0
 
         def refuse(*_: Any) -> None:
             raise InputError(
@@ -37,8 +39,9 @@ def parse_xml(stream: BinaryIO, element: Callable[[str, Attributes, int], None],
             )
 
         def start(name: str, attributes: Attributes) -> None:
-            nonlocal depth
+            nonlocal depth, elements
             depth += 1
+            elements += 1
             if depth > MAX_DEPTH:
                 raise InputError(f"line {parser.CurrentLineNumber}: it nests more than {MAX_DEPTH} levels deep.")
             element(name.rpartition(":")[2], attributes, parser.CurrentLineNumber)
@@ -62,6 +65,8 @@ def parse_xml(stream: BinaryIO, element: Callable[[str, Attributes, int], None],
             if total > limit:
                 raise InputError(f"it has more than {limit // 2**20} MiB{' unpacked' if packed else ''}.")
             parser.Parse(chunk)
+            if elements > FREE_ELEMENTS and total < FEWEST_BYTES * elements:
+                raise InputError(f"line {parser.CurrentLineNumber}: {elements:,} elements in {total:,} bytes.")
             # What is not finished waits in the parser's memory, and is looked through again with each piece.
             if total - max(parser.CurrentByteIndex, 0) > MAX_TAG_BYTES + _CHUNK:
                 raise InputError(f"line {parser.CurrentLineNumber}: a tag has more than {MAX_TAG_BYTES // 2**20} MiB.")

@@ -148,6 +148,6 @@ def _bounds(text: str | None) -> tuple[float, float, float, float] | None:
         west, south, east, north = (float(part) for part in text.split(","))
     except ValueError:
         raise ValueError(f"--bounds must be four numbers, west,south,east,north, got {text!r}.") from None
-    if west >= east or south >= north:
+    if not (west < east and south < north):
         raise ValueError(f"--bounds must be west,south,east,north, the lower number first, got {text!r}.")
     return west, south, east, north
