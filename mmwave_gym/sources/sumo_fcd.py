@@ -150,7 +150,8 @@ def _tracks(ways: dict[str, FloatArray], file: Path, net: Path | None, notes: No
         raise CityError(f"everything in it is faster than {FASTEST_MPS:g} m/s: are its places metres or degrees?")
     if (usual_mps := float(np.median(np.concatenate(moving)))) < SLOWEST_MPS:
         notes.remark(
-            f"what moves in it does so at {usual_mps:.2g} m/s: are its times in milliseconds, or its places in kilometres?"
+            f"what moves in it does so at {usual_mps:.2g} m/s: are its times in milliseconds, or its places in "
+            "kilometres?"
         )
     if gaps:
         notes.remark(f"{gaps} gaps of more than {LONG_GAP_S:g} s between places were bridged straight.")

@@ -71,8 +71,8 @@ def _xml(file: Path, take: Callable[[Seen], None]) -> None:
                 now_s, days = now_s + DAY_S, days + 1
             if math.isnan(now_s):
                 raise CityError(
-                    f"line {line}, attribute 'time' of timestep: seconds from 0 to 1,000,000 or a time as 07:05:00 are needed, got "
-                    f"{attributes.get('time')!r}."
+                    f"line {line}, attribute 'time' of timestep: seconds from 0 to 1,000,000 are needed, or a time as "
+                    f"07:05:00, got {attributes.get('time')!r}."
                 )
         elif name in KINDS:
             if "id" not in attributes or math.isnan(now_s):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import lzma
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -123,6 +124,18 @@ def gunzip(data: bytes, limit: int = MAX_UNPACKED_BYTES) -> bytes:
         raise InputError(f"the gzip file is damaged: {error}.") from None
     if len(content) > limit:
         raise InputError(f"unpacked it has more than {limit // 2**20} MiB.")
+    return content
+
+
+def unxz(data: bytes, limit: int = MAX_UNPACKED_BYTES) -> bytes:
+    """The content of .xz data, at most `limit` bytes; InputError for anything else."""
+    reader = lzma.LZMADecompressor(format=lzma.FORMAT_XZ, memlimit=2 * limit)
+    try:
+        content = reader.decompress(data, limit)
+    except (EOFError, lzma.LZMAError) as error:
+        raise InputError(f"it is no .xz file, or it is damaged: {error}.") from None
+    if not reader.eof:
+        raise InputError(f"it ends early or unpacks to more than {limit // 2**20} MiB.")
     return content
 
 

@@ -55,6 +55,7 @@ THRESHOLDS_DB = {"snr": (-5.0, 10.0), "rsrp": (-110.0, -90.0)}
 LARGEST_FILE_BYTES = 64 * 2**20
 LARGEST_TOTAL_BYTES = 512 * 2**20
 LARGEST_FIT_BYTES = 2**20
+SLOTS_S = (1e-6, 86_400.0)
 MOST_DOUBTFUL = 0.3
 """Samples in files whose levels may mean nothing, of all: ours, as `recordings` has it for one value."""
 _RESAMPLES = 2000
@@ -178,9 +179,14 @@ def _read_fit(source: Path) -> tuple[Any, float]:
         values = untrusted.json_value(untrusted.read_bytes(str(source), LARGEST_FIT_BYTES))
     if not isinstance(values, dict) or not {"transition", "slot_s"} <= values.keys():
         raise TraceError(f"{source}: a fit has the entries 'transition' and 'slot_s'; write it with Fit.save.")
+    if values.get("format", _FORMAT) != _FORMAT:
+        raise TraceError(f"{source}: its format must be {_FORMAT}, got {str(values['format'])[:50]!r}.")
+    if values.get("states", list(STATES)) != list(STATES):
+        raise TraceError(f"{source}: its states must be {', '.join(STATES)}, got {str(values['states'])[:100]}.")
     slot_s = values["slot_s"]
-    if isinstance(slot_s, bool) or not isinstance(slot_s, int | float) or not 0.0 < slot_s < math.inf:
-        raise TraceError(f"{source}: slot_s must be a number above 0, got {str(slot_s)[:50]!r}.")
+    low, high = SLOTS_S
+    if isinstance(slot_s, bool) or not isinstance(slot_s, int | float) or not low <= slot_s <= high:
+        raise TraceError(f"{source}: slot_s must be a number from {low:g} to {high:g}, got {str(slot_s)[:50]!r}.")
     with untrusted.blaming(source, TraceError):
         return markov.checked_matrix("transition", values["transition"]).tolist(), float(slot_s)
 
