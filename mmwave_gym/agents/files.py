@@ -21,6 +21,7 @@ from mmwave_gym.agents.policy import Policy, field_metadata, fields_of, outputs_
 from mmwave_gym.agents.protocol import AgentError, UnknownAgent
 from mmwave_gym.agents.registry import policy_class
 from mmwave_gym.core import rooms, untrusted
+from mmwave_gym.core.checks import unknown
 from mmwave_gym.core.files import write
 from mmwave_gym.core.scenario import ObservationFields
 from mmwave_gym.core.types import Float32Array
@@ -31,6 +32,8 @@ FORMAT, SQUASHED_FORMAT = 1, 2
 
 LARGEST_FIELD = 100_000  # numbers of a field, and choices: ours, of the largest city's sites 4,096
 LARGEST_STACK = 1_000
+LARGEST_OBSERVATION = 10_000_000  # numbers in all stacked frames
+OUTPUTS = ("logits", "q", "mean", "squashed")
 
 
 def save_policy(path: str | Path, network: AnyNetwork, fields: ObservationFields, metadata: Mapping[str, Any]) -> Path:
@@ -153,6 +156,9 @@ def _metadata(text: bytes, name: str) -> dict[str, Any]:
             f"{SQUASHED_FORMAT}: "
             "train it again or install the version named in it."
         )
+    for what in ("normalised", "sampled"):
+        if not isinstance(metadata.get(what, False), bool):
+            raise AgentError(f"{name}: {what} must be true or false, got {str(metadata[what])[:50]!r}.")
     return metadata
 
 
@@ -162,11 +168,11 @@ _NEEDED = ("env_id", "kwargs", "algorithm", "action", "output", "normalised", "f
 def _complete(metadata: Mapping[str, Any], name: Any) -> None:
     if missing := [key for key in _NEEDED if key not in metadata]:
         raise AgentError(f"{name} lacks {', '.join(missing)}.")
-    _check_numbers(metadata, name)
+    _check_kinds(metadata, name)
 
 
-def _check_numbers(metadata: Mapping[str, Any], name: Any) -> None:
-    """What arrays are made of later: counts that are whole, small numbers, and fields that are lists of them."""
+def _check_kinds(metadata: Mapping[str, Any], name: Any) -> None:
+    """What is read later: words, marks, counts that are whole, small numbers, and fields that are lists of them."""
     whole = {"frame_stack": (metadata["frame_stack"], LARGEST_STACK)}
     fields, action = metadata["fields"], metadata["action"]
     if not isinstance(fields, list | tuple) or not fields:
@@ -183,12 +189,20 @@ def _check_numbers(metadata: Mapping[str, Any], name: Any) -> None:
         )
     if action["kind"] == "discrete":
         whole["the action's n"] = (action.get("n"), LARGEST_FIELD)
+    if metadata["output"] not in OUTPUTS:
+        raise AgentError(f"{name}: {unknown('output', str(metadata['output'])[:50], OUTPUTS)}")
+    for what in ("env_id", "algorithm"):
+        if not isinstance(metadata[what], str):
+            raise AgentError(f"{name}: {what} must be a text, got {str(metadata[what])[:50]!r}.")
     for what in ("network", "kwargs"):
         if not isinstance(metadata[what], dict):
             raise AgentError(f"{name}: {what} must be an object, got {str(metadata[what])[:100]!r}.")
     for what, (value, most) in whole.items():
         if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
             raise AgentError(f"{name}: {what} must be a whole number from 1 to {most:,}, got {str(value)[:50]}.")
+    size = metadata["frame_stack"] * sum(field[1] for field in fields)
+    if size > LARGEST_OBSERVATION:
+        raise AgentError(f"{name}: an observation may have {LARGEST_OBSERVATION:,} numbers, this one has {size:,}.")
 
 
 def _arrays(weights: bytes, name: str) -> dict[str, Float32Array]:

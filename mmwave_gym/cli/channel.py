@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from mmwave_gym.cli.output import out
+from mmwave_gym.core.shown import visible
 from mmwave_gym.sources.recordings import words
 
 
@@ -37,4 +38,4 @@ def channel(
         preset, time=time, level=level, cell=cell, unit=unit, separator=separator, no_signal=no_signal
     )
     told = convert(source, out_file, options=options, resample_s=resample_s, noise_dbm=noise_dbm)
-    out.print(told, markup=False, highlight=False, soft_wrap=True)
+    out.print(visible(told), markup=False, highlight=False, soft_wrap=True)

@@ -9,12 +9,18 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from mmwave_gym.core.errors import told
+from mmwave_gym.core.shown import visible
 
 out, err = Console(emoji=False), Console(stderr=True, emoji=False)
 
 
 def line(error: Exception) -> str:
-    """What a user is told of an error, a place that cannot be read or written included."""
+    """What a user is told of an error, a place that cannot be read or written included; what a terminal would take for
+    a command is shown escaped."""
+    return visible(_line(error))
+
+
+def _line(error: Exception) -> str:
     if isinstance(error, OSError) and error.filename and error.strerror:
         return f"{error.filename} cannot be used ({error.strerror}): choose another place or change its permissions."
     return told(error).partition(" was raised from the environment creator")[0]  # Gymnasium adds all keywords

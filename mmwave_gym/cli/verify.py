@@ -18,6 +18,10 @@ from mmwave_gym.benchmark.verification import Asked, Verdict, found_at, note, ve
 from mmwave_gym.cli.options import Jobs, LimitMemory, LimitStep, LimitTotal, Nodes, Ray, everywhere
 from mmwave_gym.cli.output import out, progress
 from mmwave_gym.core.files import try_place
+from mmwave_gym.core.shown import visible
+
+LONGEST = 2000
+"""Characters of a line about a run."""
 
 
 def verify(
@@ -83,7 +87,7 @@ def verify(
 
 def _tell(verdict: Verdict) -> None:
     text = f"{verdict.status}: {_name(verdict.run.identity)}: {verdict.reason.rstrip('.')}."
-    out.print(text, markup=False, highlight=False, soft_wrap=True)
+    out.print(visible(text)[:LONGEST], markup=False, highlight=False, soft_wrap=True)
 
 
 def _name(identity: tuple[str, str, int | None]) -> str:

@@ -21,7 +21,9 @@ def replacing(path: Path, suffix: str = "") -> Iterator[Path]:
     try:
         yield draft
         os.replace(draft, path)
-    except BaseException:
+    except BaseException as error:
+        if isinstance(error, OSError) and error.filename in (str(draft), draft):  # nobody has asked for the draft
+            error.filename, error.filename2 = str(path), None
         with contextlib.suppress(OSError):
             draft.unlink()
         raise

@@ -6,6 +6,7 @@ A reader takes a `Notes` and tells it. Whoever started the reader shows `lines`,
 from __future__ import annotations
 
 from mmwave_gym.core.errors import InputError
+from mmwave_gym.core.shown import visible
 
 
 class Notes:
@@ -13,7 +14,9 @@ class Notes:
 
     def __init__(self, *, strict: bool = False, error: type[InputError] = InputError):
         self.strict, self.error = strict, error
-        self._left_out: dict[tuple[str, str], tuple[int, str]] = {}
+        self.file = ""
+        """The name of the file that is being read, where there are several: told with what is left out of it."""
+        self._left_out: dict[tuple[str, str, str], tuple[int, str]] = {}
         self._remarks: list[str] = []
         self.first_wrong = ""
         """Where and what the first was that was left out because it is wrong; for an error where nothing is left."""
@@ -32,8 +35,8 @@ class Notes:
     def count(self, what: str, why: str, where: str, number: int = 1) -> None:
         """Count what is left out by the reader's own rules, so in a strict reading too."""
         if number:
-            known, first = self._left_out.get((what, why), (0, where))
-            self._left_out[what, why] = known + number, first
+            known, first = self._left_out.get((self.file, what, why), (0, where))
+            self._left_out[self.file, what, why] = known + number, first
 
     def remark(self, text: str) -> None:
         """Say once how something was understood."""
@@ -42,21 +45,27 @@ class Notes:
 
     def number(self, what: str) -> int:
         """How many of `what` were left out."""
-        return sum(number for (noun, _), (number, _) in self._left_out.items() if noun == what)
+        return sum(number for (_, noun, _), (number, _) in self._left_out.items() if noun == what)
 
     def lines(self) -> list[str]:
         """One line a kind, as in "left out: 3 trips without a last time (first: stop_times.txt, row 17)"."""
-        return [
+        told = [
             *(
-                f"left out: {number:,} {what if number == 1 else _plural(what)} {why}{first and f' (first: {first})'}"
-                for (what, why), (number, first) in self._left_out.items()
+                f"left out: {number:,} {what if number == 1 else _plural(what)} {why}{_first(file, first)}"
+                for (file, what, why), (number, first) in self._left_out.items()
             ),
             *self._remarks,
         ]
+        return [visible(line) for line in told]
 
     def text(self) -> str:
         """The lines as sentences of one paragraph."""
         return " ".join(f"{line[0].upper()}{line[1:].rstrip('.')}." for line in self.lines())
+
+
+def _first(file: str, where: str) -> str:
+    place = ", ".join(part for part in (file, where) if part)
+    return f" (first: {place})" if where else f" ({file})" if file else ""
 
 
 def _plural(noun: str) -> str:

@@ -46,10 +46,10 @@ def is_channel(path: str | os.PathLike[str]) -> bool:
     A table of another kind is a recording of one cell at a time. Raises ChannelError where it cannot be read.
     """
     file = Path(path)
-    if file.suffix.lower() != ".csv":
-        return file.suffix.lower() == ".npz"
+    if _ending(file) != ".csv":
+        return _ending(file) == ".npz"
     with untrusted.blaming(file, ChannelError):
-        lines = untrusted.decode(untrusted.read_bytes(file)).splitlines()
+        lines = untrusted.decode(untrusted.gunzip(untrusted.read_bytes(file))).splitlines()
     header = next((line for line in lines if line.strip() and not line.startswith("#")), "")
     names = [name.strip().strip('"') for name in header.split(",")]
     remarks = any(line.startswith("#") and ":" in line for line in lines[:20])
@@ -71,14 +71,19 @@ def read_channel(
     """
     file = Path(path)
     with untrusted.blaming(file, ChannelError):
-        if file.suffix.lower() not in (".npz", ".csv"):
+        if (ending := _ending(file)) not in (".npz", ".csv"):
             raise ChannelError(f"a channel file ends in .npz or .csv, this one in {file.suffix or 'nothing'!r}.")
-        data = untrusted.read_bytes(file)
-        fields = _npz_fields(data) if file.suffix.lower() == ".npz" else _csv_fields(data)
+        data = untrusted.gunzip(untrusted.read_bytes(file))
+        fields = _npz_fields(data) if ending == ".npz" else _csv_fields(data)
         _silence(fields, not_heard_dbm)
         if resample_s is not None:
             _resample(fields, resample_s)
         return LinkMatrix(**_with_noise(fields, noise_dbm))
+
+
+def _ending(file: Path) -> str:
+    """The file's ending, in small letters; of a packed one that before .gz."""
+    return next((ending for ending in reversed(file.suffixes) if ending.lower() != ".gz"), "").lower()
 
 
 def _silence(fields: dict[str, Any], not_heard_dbm: Sequence[float]) -> None:
@@ -215,7 +220,7 @@ def _csv_comments(lines: list[str]) -> dict[str, Any]:
             fields[key] = value
             continue
         try:
-            fields[key] = float(value)
+            fields[key] = untrusted.number(value)
         except ValueError:
             raise ChannelError(f"line {number}: {key} must be a number, got {value!r}.") from None
     _check_version(fields.pop("version", VERSION))
@@ -254,7 +259,7 @@ def _csv_row(values: list[str], header: list[str], number: int) -> list[float]:
     for name, value in zip(header, values, strict=True):
         text = value.strip()
         try:
-            row.append(float(text) if text else np.nan)
+            row.append(untrusted.number(text) if text else np.nan)
         except ValueError:
             raise ChannelError(
                 f"line {number}, column {name!r}: {text[:50]!r} is not a number (empty means not heard)."
@@ -283,8 +288,8 @@ def _with_noise(fields: dict[str, Any], noise_dbm: float | None) -> dict[str, An
             f"bandwidth_hz (and noise_figure_db), or the keyword noise_dbm; {len(given)} are given."
         )
     if bandwidth_hz is not None:
-        if not 1.0 <= bandwidth_hz <= 1e11:
-            raise ChannelError(f"bandwidth_hz must be between 1 and 1e11 Hz, got {bandwidth_hz:g}.")
+        if not 1e3 <= bandwidth_hz <= 1e11:  # the narrowest subcarrier, of NB-IoT, has 3,750 Hz
+            raise ChannelError(f"bandwidth_hz must be between 1000 and 1e11 Hz, got {bandwidth_hz:g}: is it in MHz?")
         noise_dbm = thermal_noise_dbm(bandwidth_hz, noise_figure_db=noise_figure_db or 0.0)
     elif noise_figure_db is not None:
         raise ChannelError("noise_figure_db goes with bandwidth_hz, not with noise_dbm.")

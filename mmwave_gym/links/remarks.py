@@ -9,6 +9,8 @@ from mmwave_gym.links.matrix import LinkMatrix
 COMMON_SHARE = 0.3
 """A level in more of the values that are heard is suspicious: ours, as for recordings."""
 FEWEST_VALUES = 20
+SHORTEST_STEP_S = 1e-5
+"""Ours: shorter than any slot of 5G NR, which has 15.6 us at 960 kHz."""
 LONGEST_STEP_S = 60.0
 """Ours: a UE moves on by streets within it, so that rows so far apart are no channel, or are in milliseconds."""
 
@@ -24,6 +26,9 @@ def remarks(matrix: LinkMatrix) -> list[str]:
             f"note: {value:g} dBm is {share:.0%} of what is heard; if it means not heard, say so "
             f"(--no-signal {value:g})"
         )
-    if matrix.time_s is not None and (step_s := float(np.median(np.diff(matrix.time_s)))) > LONGEST_STEP_S:
+    step_s = 1.0 if matrix.time_s is None else float(np.median(np.diff(matrix.time_s)))
+    if step_s < SHORTEST_STEP_S:
+        told.append(f"note: its times are {step_s:g} s apart; time_s is in seconds: are these days?")
+    if step_s > LONGEST_STEP_S:
         told.append(f"note: its times are {step_s:g} s apart; time_s is in seconds: are these milliseconds?")
     return told

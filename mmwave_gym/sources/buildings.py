@@ -33,6 +33,8 @@ HEIGHT_NAMES = ("height", "building:height", "height_m", "measuredheight")
 """Names that a building's height may have, small or capital letters."""
 HEIGHT = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*(m|'|ft)?\s*")
 FOOT_M = 0.3048
+FLAT = 1e-6
+"""An outline that is narrower than this share of its length is a line: ours, a millimetre in a kilometre."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,7 @@ def read(path: str | os.PathLike[str], notes: Notes | None = None) -> Buildings:
             found = _pbf(file, notes)
         elif ".osm" in suffixes[-2:]:
             found = [(where, ring, _height_m(tags)) for where, ring, tags in osm_xml.buildings(file, notes)]
-        elif suffixes[-1:] in ([".geojson"], [".json"]):
+        elif next((s for s in reversed(suffixes) if s != ".gz"), "") in (".geojson", ".json"):
             found, degrees, crs, attribution, licence = _geojson(file, notes)
         else:
             raise CityError(f"buildings come as .pbf, .osm, .geojson or .json, not as {file.suffix or 'nothing'!r}.")
@@ -169,7 +171,7 @@ def _rings(shape: Any) -> Iterator[FloatArray]:
 
 
 def _geojson(file: Path, notes: Notes) -> tuple[list[_Outline], bool, str, str, str]:
-    data = untrusted.json_value(untrusted.read_bytes(file, MAX_FILE_BYTES))
+    data = untrusted.json_value(untrusted.gunzip(untrusted.read_bytes(file, MAX_FILE_BYTES), MAX_FILE_BYTES))
     features = data.get("features") if isinstance(data, dict) else None
     if isinstance(data, dict) and features is None and data.get("type") in ("Feature", *GEOMETRIES):
         features = [data if data["type"] == "Feature" else {"geometry": data}]
@@ -220,11 +222,21 @@ def _outlines(number: int, geometry: Any, notes: Notes) -> Iterator[FloatArray]:
         return
     for polygon in polygons:
         ring = _ring(polygon)
-        if ring is None:
+        if ring is not None and _is_flat(ring):
+            notes.leave_out("polygon", "without an area", where, "all its corners lie on one line")
+        elif ring is None:
             wrong = "an outline is at least four pairs of numbers, first and last alike"
             notes.leave_out("polygon", "without coordinates", where, wrong)
         else:
             yield ring
+
+
+def _is_flat(ring: FloatArray) -> bool:
+    """Whether all corners of an outline, (corners, 2), lie on one line or at one place."""
+    away = ring - ring[0]
+    longest = away[np.abs(away).sum(axis=1).argmax()]
+    across = away @ (-longest[1], longest[0])
+    return bool((np.abs(across) <= FLAT * (longest @ longest)).all())
 
 
 def _ring(polygon: Any) -> FloatArray | None:

@@ -61,4 +61,9 @@ def to_degrees(places: list[FloatArray], name: str) -> list[FloatArray]:
 def _system(name: str) -> Any:
     pyproj = library("pyproj", "reading a coordinate reference system")
     with untrusted.blaming(f"crs {name[:100]!r}", CityError, library="pyproj"):
-        return pyproj.CRS.from_user_input(name)
+        if "grids=" in name.lower():
+            raise CityError("it names files; name the system by its number, as in EPSG:25832.")
+        system = pyproj.CRS.from_user_input(name)
+        if not (system.is_geographic or system.is_projected):
+            raise CityError(f"it is a {system.type_name}; places need longitude and latitude, or a map's metres.")
+        return system

@@ -86,7 +86,8 @@ def _services(
     """The day, and the services that run on it (0) and on the day before (86,400 s later by its clock)."""
     span = feed.days.span()
     if span is None:
-        raise CityError("calendar.txt and calendar_dates.txt name no day.")
+        first = f"; left out was {first_wrong}" if first_wrong else ""
+        raise CityError(f"calendar.txt and calendar_dates.txt name no day{first}.")
     if not feed.trips:
         raise CityError(f"trips.txt: no trip can be used{first_wrong and f': {first_wrong}'}.")
     day = feed.days.busiest(Counter(trip.service for trip in feed.trips.values())) if date is None else date.toordinal()
@@ -146,7 +147,8 @@ class _Driven:
             where = f"the map {self.bounds} (west, south, east, north)"
             raise CityError(f"shapes.txt: nothing that runs then touches {where}.")
         if not tracks:
-            first = f"; left out was {self.notes.first_wrong}" if self.notes.first_wrong else ""
+            why = self.notes.first_wrong or next((x.removeprefix("left out: ") for x in self.notes.lines()), "")
+            first = f"; left out was {why}" if why else ""
             raise CityError(
                 f"stop_times.txt: nothing runs between {clock(from_s)} and {clock(to_s)} on {self.day}{first}."
             )

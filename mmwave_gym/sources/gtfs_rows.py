@@ -78,7 +78,7 @@ class Feed:
 def read_feed(file: Path, notes: Notes) -> Feed:
     """The usable rows of a feed. Raises CityError with table, row and field where nothing usable is left of a table."""
     feed = Feed()
-    with untrusted.open_regular(file) as stream, untrusted.checked_zip(stream, limit=MAX_BYTES) as archive:
+    with untrusted.open_regular(file) as stream, untrusted.checked_zip(stream, limit=MAX_BYTES, texts=True) as archive:
         tables = Tables(archive, notes)
         feed.agencies = {row[0]: row[1] for _, row in tables.rows("agency.txt", (), ("agency_id", "agency_name"))}
         _routes(tables, feed)
@@ -100,8 +100,11 @@ def _routes(tables: Tables, feed: Feed) -> None:
         elif not WHOLE.fullmatch(kind):
             wrong = f"a whole number is needed, got {kind[:50]!r}"
             tables.notes.leave_out("route", "without a route_type", f"{where}'route_type'", wrong)
+        elif route in feed.routes:
+            wrong = f"{route[:50]!r} is that of an earlier row"
+            tables.notes.leave_out("route", "with the route_id of another", f"{where}'route_id'", wrong)
         else:
-            feed.routes.setdefault(route, Route(short or long or route, int(float(kind)), agency))
+            feed.routes[route] = Route(short or long or route, int(float(kind)), agency)
 
 
 def _days(tables: Tables, days: Days) -> None:
@@ -110,6 +113,7 @@ def _days(tables: Tables, days: Days) -> None:
         "calendar.txt", ("service_id", *WEEK, "start_date", "end_date")
     ):
         where = f"calendar.txt, row {number}, field "
+        week, first, last = [_whole(value) for value in week], _whole(first), _whole(last)
         begin, end = ordinal(first), ordinal(last)
         odd = next((name for name, value in zip(WEEK, week, strict=True) if value not in ("0", "1")), None)
         if not service:
@@ -125,6 +129,7 @@ def _days(tables: Tables, days: Days) -> None:
             days.weekly(service, tuple(value == "1" for value in week), begin, end)
     for number, (service, date, kind) in tables.rows("calendar_dates.txt", ("service_id", "date", "exception_type")):
         where = f"calendar_dates.txt, row {number}, field "
+        date, kind = _whole(date), _whole(kind)
         day = ordinal(date)
         if not service:
             notes.leave_out("row", "of calendar_dates.txt without a service_id", f"{where}'service_id'")
@@ -136,6 +141,11 @@ def _days(tables: Tables, days: Days) -> None:
             notes.leave_out("row", "of calendar_dates.txt of no known exception", f"{where}'exception_type'", wrong)
         else:
             days.exception(service, day, kind == "1")
+
+
+def _whole(text: str) -> str:
+    """The text without the ".0" that spreadsheets put behind whole numbers in a column with gaps."""
+    return text.removesuffix(".0")
 
 
 def _trips(tables: Tables, feed: Feed) -> None:
@@ -166,7 +176,14 @@ def _stops(tables: Tables) -> dict[str, tuple[float, float]]:
         )
         if lat or kind not in ("3", "4")  # nodes and boarding areas need no place of their own
     )
-    return {row[1]: (row[2], row[3]) for row in _places(tables, "stop", "stops.txt", ("stop_lat", "stop_lon"), rows)}
+    stops: dict[str, tuple[float, float]] = {}
+    for number, stop, lon, lat in _places(tables, "stop", "stops.txt", ("stop_lat", "stop_lon"), rows):
+        if stop in stops:
+            where, wrong = f"stops.txt, row {number}, field 'stop_id'", f"{stop[:50]!r} is that of an earlier row"
+            tables.notes.leave_out("stop", "with the stop_id of another", where, wrong)
+        else:
+            stops[stop] = lon, lat
+    return stops
 
 
 def _shapes(tables: Tables) -> dict[str, Shape]:
@@ -343,7 +360,7 @@ def _frequencies(tables: Tables, feed: Feed) -> None:
 def _number(text: str) -> float:
     """NaN where it is not a finite number."""
     try:
-        value = float(text)
+        value = untrusted.number(text)
     except ValueError:
         return math.nan
     return value if math.isfinite(value) else math.nan

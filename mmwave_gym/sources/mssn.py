@@ -139,7 +139,7 @@ def _readings(text: str, carrier: int | None, min_samples: int) -> Iterator[_Rea
 
 def _number(row: list[str], at: dict[str, int], column: str, number: int) -> float:
     try:
-        return float(row[at[column]])
+        return untrusted.number(row[at[column]])
     except ValueError:
         raise ChannelError(f"row {number}, column {column!r}: {row[at[column]][:50]!r} is not a number.") from None
 

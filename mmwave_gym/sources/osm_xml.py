@@ -87,7 +87,7 @@ def _nodes(file: Path, wanted: set[str]) -> dict[str, tuple[float, float]]:
     def element(name: str, attributes: dict[str, str], line: int) -> None:
         if name == "node" and attributes.get("id") in wanted:
             try:
-                place = float(attributes.get("lon", "")), float(attributes.get("lat", ""))
+                place = untrusted.number(attributes.get("lon", "")), untrusted.number(attributes.get("lat", ""))
             except ValueError:
                 return
             if np.isfinite(place).all():

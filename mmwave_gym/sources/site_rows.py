@@ -87,6 +87,9 @@ def read(file: Path, crs: str | None, notes: Notes, map_in_degrees: bool | None 
         found = replace(found, rows=rows, kind="degrees")
     elif found.kind == "x and y":
         found = replace(found, kind=_kind_of_xy(found.place, map_in_degrees))
+        notes.remark(f"the columns x and y are taken for {found.kind}")
+    if found.kind == "metres" and len(found.rows) > 1 and (np.ptp(found.place, axis=0) < ONE_PLACE_M).all():
+        notes.remark(f"all sites lie within {ONE_PLACE_M:g} m of each other: are they in degrees, or in kilometres?")
     return replace(found, rows=list(_plausible(found, notes)))
 
 
@@ -180,7 +183,7 @@ def _number(text: str, mark: str) -> float:
     match = HEMISPHERE.fullmatch(text)
     sign = -1.0 if match and match[2] in ("S", "W") else 1.0
     try:
-        return sign * float(match[1] if match else text)
+        return sign * untrusted.number(match[1] if match else text)
     except ValueError:
         return math.nan
 

@@ -31,6 +31,8 @@ MAX_PLACES = 20_000_000
 LONG_GAP_S = 10.0
 FASTEST_MPS = 70.0
 """250 km/h, faster than all that drives in a street: what covers more in a step was moved by SUMO and did not drive."""
+SLOWEST_MPS = 0.1
+"""What mostly moves slower than this does not drive: its times or places are in another unit. Ours; a walk is 1 m/s."""
 DEGREES_PER_S = 0.005
 """More than half a kilometre in a second, if degrees; less than a centimetre, if metres."""
 
@@ -123,12 +125,14 @@ def _tracks(ways: dict[str, FloatArray], file: Path, net: Path | None, notes: No
         raise CityError(f"the projection of {net} has no longitude and latitude for its places: is it its net?")
     metres = Projection((*everything.min(axis=0).tolist(), *everything.max(axis=0).tolist()), degrees).metres
     tracks: list[Track] = []
-    gaps = 0
+    gaps, moving = 0, []
     regular = _is_regular(ways)
     for name, way in ways.items():
         time_s, place = way[:, 0], places[name]
         step_s = np.diff(time_s)
-        jumps = np.hypot(*np.diff(metres(place), axis=0).T) > FASTEST_MPS * step_s
+        speed_mps = np.hypot(*np.diff(metres(place), axis=0).T) / step_s
+        moving.append(speed_mps[speed_mps > 0.0])
+        jumps = speed_mps > FASTEST_MPS
         long = ~jumps & (step_s > LONG_GAP_S) & (step_s > 3.0 * np.median(step_s))
         if regular and long.any():
             why = f"of more than {LONG_GAP_S:g} s: the vehicle ends there and another begins"
@@ -144,6 +148,11 @@ def _tracks(ways: dict[str, FloatArray], file: Path, net: Path | None, notes: No
             tracks.append(Track(name if number == 1 else f"{name} /{number}", time_s[a:b], place[a:b]))
     if not tracks:
         raise CityError(f"everything in it is faster than {FASTEST_MPS:g} m/s: are its places metres or degrees?")
+    if (usual_mps := float(np.median(np.concatenate(moving)))) < SLOWEST_MPS:
+        notes.remark(
+            f"what moves in it does so at {usual_mps:.2g} m/s: are its times in milliseconds, or its places in "
+            "kilometres?"
+        )
     if gaps:
         notes.remark(f"{gaps} gaps of more than {LONG_GAP_S:g} s between places were bridged straight.")
     return Tracks(tracks, degrees=degrees, source=f"SUMO floating-car data {file.name}")

@@ -20,6 +20,10 @@ from mmwave_gym.sources.tracks import library
 NOWHERE = 1e9
 """SUMO writes -1073741824 where it has no place, as for a vehicle while it is teleported."""
 DAY_S = 86_400.0
+LATEST_S = 1e6
+"""Eleven days: what is later is a time since 1970, or in milliseconds."""
+MOST_ROWS_A_BYTE = 1.0
+"""A .parquet file that declares more is refused: a row has four values, of which places differ. Ours."""
 DECIMAL_COMMA = re.compile(r"[-+]?[0-9]*,[0-9]+")
 KINDS = ("vehicle", "person", "container")
 CLOCK = re.compile(r"(?:([0-9]{1,4}):)?([0-9]{1,3}):([0-5]?[0-9]):([0-5]?[0-9](?:\.[0-9]+)?)")
@@ -67,8 +71,8 @@ def _xml(file: Path, take: Callable[[Seen], None]) -> None:
                 now_s, days = now_s + DAY_S, days + 1
             if math.isnan(now_s):
                 raise CityError(
-                    f"line {line}, attribute 'time' of timestep: seconds or a time as 07:05:00 are needed, got "
-                    f"{attributes.get('time')!r}."
+                    f"line {line}, attribute 'time' of timestep: seconds from 0 to 1,000,000 are needed, or a time as "
+                    f"07:05:00, got {attributes.get('time')!r}."
                 )
         elif name in KINDS:
             if "id" not in attributes or math.isnan(now_s):
@@ -110,6 +114,9 @@ def _parquet(file: Path, take: Callable[[Seen], None], notes: Notes) -> None:
         untrusted.blaming(file, CityError, library="pyarrow"),
         parquet.ParquetFile(stream) as table,
     ):
+        declared, size = table.metadata.num_rows, file.stat().st_size
+        if declared > max(65_536, MOST_ROWS_A_BYTE * size):
+            raise CityError(f"it declares {declared:,} rows in {size:,} bytes.")
         names = table.schema_arrow.names
         header = [name.lower() for name in names]
         columns = _columns(header)
@@ -155,25 +162,25 @@ def _row(
                 kind = "person"  # on an edge and on no lane of it
             time_s = moment_s(values[time])
             if math.isnan(time_s):
-                wrong = f"seconds or a time as 07:05:00 are needed, got {values[time][:50]!r}"
+                wrong = f"seconds from 0 to 1,000,000 or a time as 07:05:00 are needed, got {values[time][:50]!r}"
                 notes.leave_out("row", "without a time", f"{where}, field {header[time]!r}", wrong)
                 continue
             take(Seen(where, kind, values[name].strip(), time_s, _number(values[x]), _number(values[y])))
 
 
 def moment_s(text: str) -> float:
-    """Seconds of "12.50", "07:05:00" or "1:07:05:00" (a day later); NaN for anything else."""
+    """Seconds of "12.50", "07:05:00" or "1:07:05:00" (a day later); NaN for anything else, or beyond `LATEST_S`."""
     if match := CLOCK.fullmatch(text.strip()):
         days, hours, minutes = (int(part or 0) for part in match.groups()[:3])
         return 86_400.0 * days + 3600.0 * hours + 60.0 * minutes + float(match.group(4))
     value = _number(text)
-    return value if abs(value) < NOWHERE else math.nan
+    return value if 0.0 <= value <= LATEST_S else math.nan
 
 
 def _number(text: str) -> float:
     """NaN where it is no number, or one that means "no place"."""
     try:
-        value = float(text)
+        value = untrusted.number(text)
     except ValueError:
         return math.nan
     return value if abs(value) < NOWHERE else math.nan

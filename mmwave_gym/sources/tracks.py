@@ -68,6 +68,11 @@ class Projection:
         west, south, east, north = bounds
         self.degrees, self.origin_m, self.text = degrees, np.zeros(2), "metres as given"
         if degrees:
+            if east - west > 180.0:
+                raise CityError(
+                    f"its places reach from {west:g} to {east:g} degrees of longitude: a map has one side of the 180th "
+                    "meridian."
+                )
             pyproj = library("pyproj", "making metres of latitude and longitude")
             zone = int((0.5 * (west + east) + 180.0) // 6.0) + 1
             epsg = (32600 if south + north >= 0.0 else 32700) + zone

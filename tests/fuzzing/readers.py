@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import lzma
+import random
+import shutil
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +20,8 @@ from fuzzing import mutations as m
 from mmwave_gym.agents.files import load_policy, save_policy
 from mmwave_gym.agents.networks import Network
 from mmwave_gym.agents.policy import action_metadata
-from mmwave_gym.benchmark.leaderboard.rows import read_rows
+from mmwave_gym.benchmark.leaderboard import packs
+from mmwave_gym.benchmark.leaderboard.rows import parse, read_rows
 from mmwave_gym.core.registration import make_scenario
 from mmwave_gym.scenarios.association.city import read_city, write_city
 from mmwave_gym.scenarios.cell_selection import drive_test
@@ -92,6 +96,27 @@ def _rows() -> bytes:
     }
     lines = [head, *({"episode": e, "reward": 1.0 + e, "rate": 2.5, "scored_steps": 20} for e in range(3))]
     return "".join(json.dumps(line) + "\n" for line in lines).encode()
+
+
+def _pack(folder: Path) -> tuple[bytes, bytes]:
+    """The two files of a pack."""
+    folder.mkdir()
+    path = folder / "a.jsonl"
+    path.write_bytes(_rows())
+    run = parse(path.read_bytes(), path)
+    assert run is not None
+    heads, rows = (path.read_bytes() for path in packs.pack([run], folder))
+    shutil.rmtree(folder)
+    return heads, rows
+
+
+def _repacked(change: m.Mutation) -> m.Mutation:
+    """Damage within .xz data, where it can be unpacked still."""
+
+    def damaged(data: bytes, rng: random.Random) -> bytes:
+        return lzma.compress(change(lzma.decompress(data), rng), preset=0)
+
+    return damaged
 
 
 def _drive(times: Sequence[str], mark: str, header: Sequence[str], row: Callable[[int], Sequence[Any]]) -> bytes:
@@ -235,6 +260,21 @@ def _cities(folder: Path) -> Iterator[Reader]:
     )
     cars = f"<fcd-export>\n{steps}</fcd-export>\n".encode()
     yield Reader("floating cars", "f.xml", cars, sumo_fcd.read, (m.xml_of, m.bytes_of), m.attributes)
+    table = "timestep_time;vehicle_id;vehicle_x;vehicle_y\n" + "".join(
+        f"{t}.00;{name};{x};60.1\n" for t in range(8) for name, x in (("a", 24.9 + t / 1e4), ("b", 24.9 - t / 1e4))
+    )
+    yield Reader(
+        "floating cars csv",
+        "f.csv",
+        table.encode(),
+        sumo_fcd.read,
+        (m.table(";"), m.bytes_of),
+        lambda data: m.columns(data, ";"),
+    )
+    nodes = "".join(f'<node id="{i}" lon="{x}" lat="{y}"/>\n' for i, (x, y) in enumerate(ring[:3]))
+    way = "".join(f'<nd ref="{i}"/>\n' for i in (0, 1, 2, 0))
+    osm = f'<osm>\n{nodes}<way id="9">\n{way}<tag k="building" v="yes"/>\n</way>\n</osm>\n'.encode()
+    yield Reader("buildings osm", "b.osm", osm, buildings.read, (m.xml_of, m.bytes_of), m.attributes)
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for name, text in feed_tables().items():
@@ -269,6 +309,7 @@ def _feed_columns(data: bytes) -> Iterator[bytes]:
 def readers(folder: Path) -> list[Reader]:
     """All of them; `folder` is a place to write to."""
     weights, told = _policy(folder)
+    heads, packed = _pack(folder / "packs")
     fit = {"format": 1, "transition": [[0.5, 0.5, 0.0], [0.5, 0.0, 0.5], [0.0, 0.5, 0.5]], "slot_s": 1.0}
     return [
         Reader(
@@ -284,6 +325,14 @@ def readers(folder: Path) -> list[Reader]:
         ),
         Reader(
             "rows", "r.jsonl", _rows(), lambda path: read_rows(path.parent), (m.json_lines, m.json_lines, m.bytes_of)
+        ),
+        Reader(
+            "pack",
+            "t.runs.xz",
+            heads,
+            packs.read_pack,
+            (_repacked(m.json_lines), _repacked(m.bytes_of), m.bytes_of),
+            beside={"t.rows.xz": packed},
         ),
         Reader("fit", "fit.json", json.dumps(fit).encode(), drive_test.read_fit, (m.json_of, m.bytes_of)),
         *_recordings(),

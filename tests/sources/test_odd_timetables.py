@@ -204,7 +204,7 @@ def test_the_command_tells_what_is_left_out_and_the_city_keeps_it(tmp_path: Path
     tables["stop_times"][5] = "t1,,,s4,5"
     feed, out = write_feed(tmp_path / "feed.zip", tables), tmp_path / "c.npz"
     words = ["city", "--gtfs", str(feed), "--from", "06:58", "--to", "07:10", "--out", str(out)]
-    line = "left out: 1 trip without a last time (first: stop_times.txt, row 6, field 'arrival_time')"
+    line = "left out: 1 trip without a last time (first: feed.zip, stop_times.txt, row 6, field 'arrival_time')"
     done = CliRunner().invoke(app, words)
     assert done.exit_code == 0, done.output
     assert line in done.output.splitlines()

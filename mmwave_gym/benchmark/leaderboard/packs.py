@@ -7,8 +7,8 @@ often than its rows, which are most of the bytes. `xzcat` shows both.
 
 from __future__ import annotations
 
-import json
 import lzma
+import math
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import replace
@@ -17,6 +17,8 @@ from typing import Any
 
 from mmwave_gym.benchmark.leaderboard.rows import RowsError, Run, as_line, parse, row_path
 from mmwave_gym.benchmark.leaderboard.verified import holding
+from mmwave_gym.core import untrusted
+from mmwave_gym.core.errors import InputError
 from mmwave_gym.core.files import write
 
 RUNS, ROWS = ".runs.xz", ".rows.xz"
@@ -72,7 +74,10 @@ def _path(folder: str | Path, task: str, suffix: str) -> Path:
 
 
 def read_pack(path: Path) -> list[Run]:
-    """The runs of one task, from its file `.runs.xz`. A run is read as its row file would be, with the same checks."""
+    """The runs of one task, from its file `.runs.xz`. A run is read as its row file would be, with the same checks.
+
+    Raises `RowsError`, which names the file.
+    """
     heads = [_head(text, path) for text in _unpacked(path).splitlines()]
     rows = _unpacked(path.with_name(path.name.removesuffix(RUNS) + ROWS)).splitlines(keepends=True)
     if (counted := sum(head["rows"] for head in heads)) != len(rows):
@@ -90,22 +95,20 @@ def read_pack(path: Path) -> list[Run]:
 
 
 def _head(text: bytes, path: Path) -> dict[str, Any]:
-    try:
-        head = json.loads(text)
-        if isinstance(head["rows"], int) and head["rows"] >= 0 and isinstance(head["header"], dict):
-            return dict(head)
-    except (ValueError, KeyError, TypeError):
-        pass
+    with untrusted.blaming(path, RowsError):
+        head = untrusted.json_value(text)
+    if isinstance(head, dict) and isinstance(head.get("header"), dict):
+        rows, seconds = head.get("rows"), head.get("processor_s")
+        timed = seconds is None or (isinstance(seconds, int | float) and 0.0 <= seconds < math.inf)
+        if isinstance(rows, int) and not isinstance(rows, bool) and rows >= 0 and timed:
+            return head
     raise RowsError(f"{path} is no pack of rows: a line has no header with a count of rows.")
 
 
 def _unpacked(path: Path) -> bytes:
     """The text of a file. RowsError where it cannot be read, is damaged or too large."""
-    reader = lzma.LZMADecompressor(format=lzma.FORMAT_XZ, memlimit=2 * _LARGEST_BYTES)
-    try:
-        text = reader.decompress(path.read_bytes(), _LARGEST_BYTES)
-    except (OSError, EOFError, lzma.LZMAError) as error:
-        raise RowsError(f"{path} cannot be read ({error}): fetch it again.") from error
-    if not reader.eof:
-        raise RowsError(f"{path} ends early or unpacks to more than {_LARGEST_BYTES // 2**20} MiB: fetch it again.")
-    return text
+    with untrusted.blaming(path, RowsError):
+        try:
+            return untrusted.unxz(untrusted.read_bytes(path), _LARGEST_BYTES)
+        except InputError as error:
+            raise RowsError(f"{error} Fetch it again.") from None

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -120,9 +121,10 @@ def seconds_path(path: Path) -> Path:
 
 def _seconds(path: Path) -> float | None:
     try:
-        return float(seconds_path(path).read_text("ascii"))
-    except (OSError, ValueError):
+        seconds = untrusted.number(untrusted.read_bytes(seconds_path(path), 64).decode("ascii"))
+    except ValueError:
         return None
+    return seconds if 0.0 <= seconds < math.inf else None
 
 
 def _read_directory(directory: Path) -> list[Run]:
@@ -204,6 +206,11 @@ def _check_header(header: Mapping[str, Any], path: Path) -> None:
         for name in names:
             if not isinstance(text := header[part][name], str) or not text or len(text) > _LONGEST:
                 raise RowsError(f"{path}: the header's {part}.{name} must be a text, got {str(text)[:50]!r}.")
+    if not isinstance(header["task"]["higher_is_better"], bool):
+        shown = str(header["task"]["higher_is_better"])[:50]
+        raise RowsError(f"{path}: the header's task.higher_is_better must be true or false, got {shown!r}.")
+    if not isinstance(version := header.get("package_version", ""), str):
+        raise RowsError(f"{path}: the header's package_version must be a text, got {str(version)[:50]!r}.")
     if not isinstance(config := header["agent"].get("config", {}), dict | None):
         raise RowsError(f"{path}: the header's agent.config must be an object, got {str(config)[:50]!r}.")
     seed = header["agent"]["training_seed"]
@@ -223,6 +230,9 @@ def _check_episode(row: Mapping[str, Any], header: Mapping[str, Any], present: I
         raise RowsError(f"an episode row needs an integer 'episode' from 0 to {_LARGEST_WHOLE:.0e}, got {shown!r}.")
     if episode in present:
         raise RowsError(f"episode {episode} is there twice.")
+    steps = row.get("scored_steps", 0)
+    if isinstance(steps, bool) or not isinstance(steps, int | float) or not 0 <= steps <= _LARGEST_WHOLE:
+        raise RowsError(f"episode {episode}: scored_steps must be a number from 0 on, got {str(steps)[:50]!r}.")
     for name in header["metrics"]:
         value = row.get(name, "nothing")
         number = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= _LARGEST

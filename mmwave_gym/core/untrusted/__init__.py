@@ -29,13 +29,14 @@ from typing import BinaryIO
 from xml.parsers import expat
 
 from mmwave_gym.core.errors import InputError
-from mmwave_gym.core.untrusted.archives import checked_zip, gunzip, load_npz, member
-from mmwave_gym.core.untrusted.texts import csv_rows, decode, encoding_of, json_value, named_separator
+from mmwave_gym.core.untrusted.archives import checked_zip, gunzip, load_npz, member, unxz
+from mmwave_gym.core.untrusted.texts import csv_rows, decode, encoding_of, json_value, named_separator, number
 from mmwave_gym.core.untrusted.xml import parse_xml
 
 __all__ = [
     "MAX_FILE_BYTES", "blaming", "checked_zip", "csv_rows", "decode", "encoding_of", "gunzip", "json_value",
-    "load_npz", "member", "named_separator", "open_regular", "parse_xml", "read_bytes",
+    "load_npz", "member", "named_separator", "number", "open_regular", "parse_xml", "read_bytes",
+    "unxz",
 ]  # fmt: skip
 
 MAX_FILE_BYTES = 256 * 2**20  # ours: of a file that is read whole

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import lzma
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -20,6 +21,10 @@ import numpy as np
 from mmwave_gym.core.errors import InputError
 
 MAX_UNPACKED_BYTES = 256 * 2**20
+FREELY_UNPACKED_BYTES = 16 * 2**20
+MOST_PACKED = 100
+"""Texts of more than `FREELY_UNPACKED_BYTES` that unpack to more than so many times their size are refused: ours. A
+deflated table of numbers unpacks to 5 to 30 times its size, and a made-up one to 1,000 times."""
 MAX_MEMBERS = 4096
 MAX_ARRAYS = 64
 _ENTRY = b"PK\x01\x02"  # of the table of contents, APPNOTE.TXT 4.3.12
@@ -29,16 +34,24 @@ _KINDS = {zipfile.ZIP_BZIP2: "bzip2", zipfile.ZIP_LZMA: "lzma", 9: "deflate64", 
 
 @contextmanager
 def checked_zip(
-    source: bytes | BinaryIO, *, limit: int = MAX_UNPACKED_BYTES, members: int = MAX_MEMBERS
+    source: bytes | BinaryIO, *, limit: int = MAX_UNPACKED_BYTES, members: int = MAX_MEMBERS, texts: bool = False
 ) -> Iterator[zipfile.ZipFile]:
-    """A .zip archive of at most `members` members that unpack to at most `limit` bytes in all.
+    """A .zip archive of at most `members` members that unpack to at most `limit` bytes in all; see `MOST_PACKED` too
+    where they are `texts`.
 
     Members are named once, not encrypted, and stored or deflated. InputError otherwise. Read members by
     `member`: their damage shows only then.
     """
     stream = io.BytesIO(source) if isinstance(source, bytes) else source
+    if texts:
+        limit = text_limit(stream.seek(0, io.SEEK_END), limit)
     with _opened(stream, limit, members) as archive:
         yield archive
+
+
+def text_limit(packed: int, limit: int) -> int:
+    """How many bytes a text of `packed` bytes may unpack to, at most `limit`; see `MOST_PACKED`."""
+    return min(limit, max(FREELY_UNPACKED_BYTES, MOST_PACKED * packed))
 
 
 def _opened(stream: BinaryIO, limit: int, members: int) -> zipfile.ZipFile:
@@ -78,6 +91,8 @@ def _entries(stream: BinaryIO) -> int:
 
 
 def _check_member(info: zipfile.ZipInfo) -> None:
+    if not info.filename:  # zipfile's own `is_dir` fails on it
+        raise InputError("a member has no name.")
     if info.flag_bits & 1:
         raise InputError(f"{info.filename[:100]!r} is encrypted: no member with a password is read.")
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
@@ -85,8 +100,10 @@ def _check_member(info: zipfile.ZipInfo) -> None:
         raise InputError(f"{info.filename[:100]!r} is compressed by {kind}; only deflate is read.")
 
 
-def member(archive: zipfile.ZipFile, name: str) -> bytes:
-    """The bytes of one member of a `checked_zip`; InputError where it is missing or damaged."""
+def member(archive: zipfile.ZipFile, name: str, limit: int = MAX_UNPACKED_BYTES) -> bytes:
+    """The bytes of one member of a `checked_zip`, at most `limit`; InputError where it is missing or damaged."""
+    if name in archive.NameToInfo and archive.getinfo(name).file_size > limit:
+        raise InputError(f"{name!r} has more than {limit // 2**20} MiB unpacked.")
     try:
         return archive.read(name)
     except KeyError:
@@ -96,9 +113,10 @@ def member(archive: zipfile.ZipFile, name: str) -> bytes:
 
 
 def gunzip(data: bytes, limit: int = MAX_UNPACKED_BYTES) -> bytes:
-    """The content of gzip data, at most `limit` bytes; data that is not gzip is returned as it is."""
+    """The content of a text in gzip data, at most `limit` bytes; data that is not gzip is returned as it is."""
     if data[:2] != b"\x1f\x8b":
         return data
+    limit = text_limit(len(data), limit)
     try:
         with gzip.open(io.BytesIO(data)) as stream:
             content = stream.read(limit + 1)
@@ -106,6 +124,18 @@ def gunzip(data: bytes, limit: int = MAX_UNPACKED_BYTES) -> bytes:
         raise InputError(f"the gzip file is damaged: {error}.") from None
     if len(content) > limit:
         raise InputError(f"unpacked it has more than {limit // 2**20} MiB.")
+    return content
+
+
+def unxz(data: bytes, limit: int = MAX_UNPACKED_BYTES) -> bytes:
+    """The content of .xz data, at most `limit` bytes; InputError for anything else."""
+    reader = lzma.LZMADecompressor(format=lzma.FORMAT_XZ, memlimit=2 * limit)
+    try:
+        content = reader.decompress(data, limit)
+    except (EOFError, lzma.LZMAError) as error:
+        raise InputError(f"it is no .xz file, or it is damaged: {error}.") from None
+    if not reader.eof:
+        raise InputError(f"it ends early or unpacks to more than {limit // 2**20} MiB.")
     return content
 
 

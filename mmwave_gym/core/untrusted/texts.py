@@ -49,6 +49,8 @@ def decode(data: bytes, *, only_utf8: bool = False) -> str:
     Latin-1 fits any bytes, so a text that is neither UTF-8 nor UTF-16 is read as that: names may then be wrong, numbers
     are not.
     """
+    if data.startswith(b"PK\x03\x04"):
+        raise InputError("it is no text, but a .zip archive or a spreadsheet (.xlsx): save its table as .csv.")
     encoding = encoding_of(data)
     if only_utf8 and not encoding.startswith("utf-8"):
         encoding = "utf-8"
@@ -60,6 +62,13 @@ def decode(data: bytes, *, only_utf8: bool = False) -> str:
     if "\0" in text:
         raise InputError("it is not a text file: it holds a zero byte.")
     return text
+
+
+def number(text: str) -> float:
+    """The number that a text is; ValueError for none, and for 1_000, which is one for Python only."""
+    if "_" in text:
+        raise ValueError(f"not a number: {text[:50]!r}")
+    return float(text)
 
 
 def named_separator(text: str) -> tuple[str, str]:

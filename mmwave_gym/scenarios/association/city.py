@@ -27,6 +27,8 @@ from mmwave_gym.sources.tracks import MAX_SITES, MAX_VEHICLES, clock
 VERSION = 1
 TEXTS = ("projection", "source", "attribution", "licence", "notes")
 TICKS_PER_S = 1e6
+FASTEST_MPS = 100.0
+"""Of a vehicle from knot to knot; the readers of floating-car data and timetables allow 70 and 25."""
 """Visits begin and end on ticks of a microsecond, on which no two vehicles' changes coincide."""
 
 
@@ -128,6 +130,14 @@ class City:
                     f"{name}[{wrong[0]}] is {value[wrong[0]].tolist()}: it must be a start and a later end, both "
                     f"{'while the vehicle is present' if name == 'visit_s' else 'within its knots'}."
                 )
+        owner = np.repeat(np.arange(len(self.num_knots)), self.num_knots)
+        speed_mps = np.hypot(*np.diff(self.knots_m, axis=0).T) / self.knot_s
+        fast = np.flatnonzero((speed_mps > FASTEST_MPS) & (owner[1:] == owner[:-1]))
+        if len(fast):
+            raise CityError(
+                f"knots_m[{fast[0] + 1}]: the vehicle {self.vehicles[owner[fast[0]]][:50]!r} moves at "
+                f"{speed_mps[fast[0]]:.0f} m/s; at most {FASTEST_MPS:.0f} m/s are possible."
+            )
         if len(self.visit_s) == 0:
             raise CityError("no vehicle ever has a base station in range and in line of sight.")
 

@@ -14,6 +14,7 @@ import datetime
 import math
 import os
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -96,16 +97,20 @@ def build(
 
     notes = Notes(error=CityError) if notes is None else notes
     on_stage("reading the map", 0, 1)
-    town = None if buildings_file is None else maps.read(buildings_file, notes)
+    town = None
+    if buildings_file is not None:
+        notes.file = Path(buildings_file).name
+        town = maps.read(buildings_file, notes)
     if town is not None and gtfs_file is not None:
         town = town.in_degrees()
     on_stage("reading the vehicles", 0, 1)
     if gtfs_file is not None:
         if from_s is None or to_s is None:
             raise CityError("a timetable needs a time window: from when and to when.")
-        bounds = _bounds_of(bounds, town)
+        bounds, notes.file = _bounds_of(bounds, town), Path(gtfs_file).name
         tracks = gtfs.read(gtfs_file, from_s=from_s, to_s=to_s, date=date, modes=modes, bounds=bounds, notes=notes)
     elif fcd_file is not None:
+        notes.file = Path(fcd_file).name
         tracks = sumo_fcd.read(fcd_file, net=net_file, persons=persons, notes=notes)
     assert tracks is not None
     if town is not None and tracks.degrees:
@@ -125,6 +130,7 @@ def build(
     stops_m = projection.metres(tracks.stops) if len(tracks.stops) else tracks.stops
     note = ""
     if sites_file is not None:
+        notes.file = Path(sites_file).name
         names, bs_m, note = site_files.read(sites_file, projection, crs=crs, notes=notes)
     else:
         names, bs_m = site_files.placed(stops_m, knots, projection.size_m, spacing_m)

@@ -13,6 +13,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from mmwave_gym.core.errors import CityError
 from mmwave_gym.core.notes import Notes
+from mmwave_gym.core.shown import visible
 
 out, err = Console(emoji=False), Console(stderr=True, emoji=False)
 
@@ -109,7 +110,7 @@ def city(
 
         save(found, picture)
         out.print(str(picture), highlight=False, soft_wrap=True)
-    out.print(found.describe(), highlight=False, markup=False, soft_wrap=True)
+    out.print(visible(found.describe()), highlight=False, markup=False, soft_wrap=True)
     if found.blocked_share < city_builder.LEAST_BLOCKED:
         least = 100 * city_builder.LEAST_BLOCKED
         err.print(f"warning: buildings block less than {least:.0f} % of the links in range.", highlight=False)
@@ -148,6 +149,6 @@ def _bounds(text: str | None) -> tuple[float, float, float, float] | None:
         west, south, east, north = (float(part) for part in text.split(","))
     except ValueError:
         raise ValueError(f"--bounds must be four numbers, west,south,east,north, got {text!r}.") from None
-    if west >= east or south >= north:
+    if not (west < east and south < north):
         raise ValueError(f"--bounds must be west,south,east,north, the lower number first, got {text!r}.")
     return west, south, east, north

@@ -35,6 +35,9 @@ def transition(
     no_signal: words.NoSignal = None,
     kind: words.Kind = None,
     preset: words.Preset = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="refuse a folder or .zip with a recording that cannot be read")
+    ] = False,
 ) -> None:
     """Fit the transition matrix of a link to drive tests, for `transition=FILE` of cell selection.
 
@@ -47,7 +50,7 @@ def transition(
     options = words.chosen(
         preset, time=time, level=level, cell=cell, unit=unit, separator=separator, no_signal=no_signal, kind=kind
     )
-    notes = Notes(error=drive_test.TraceError)
+    notes = Notes(strict=strict, error=drive_test.TraceError)
     read = drive_test.recordings_of(source, drive_test.with_level(options, "snr"), notes)
     for one in read[:SHOWN]:
         out.print(one.describe(), markup=False, highlight=False, soft_wrap=True)

@@ -30,7 +30,7 @@ import functools
 import json
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -55,6 +55,7 @@ THRESHOLDS_DB = {"snr": (-5.0, 10.0), "rsrp": (-110.0, -90.0)}
 LARGEST_FILE_BYTES = 64 * 2**20
 LARGEST_TOTAL_BYTES = 512 * 2**20
 LARGEST_FIT_BYTES = 2**20
+SLOTS_S = (1e-6, 86_400.0)
 MOST_DOUBTFUL = 0.3
 """Samples in files whose levels may mean nothing, of all: ours, as `recordings` has it for one value."""
 _RESAMPLES = 2000
@@ -178,9 +179,14 @@ def _read_fit(source: Path) -> tuple[Any, float]:
         values = untrusted.json_value(untrusted.read_bytes(str(source), LARGEST_FIT_BYTES))
     if not isinstance(values, dict) or not {"transition", "slot_s"} <= values.keys():
         raise TraceError(f"{source}: a fit has the entries 'transition' and 'slot_s'; write it with Fit.save.")
+    if values.get("format", _FORMAT) != _FORMAT:
+        raise TraceError(f"{source}: its format must be {_FORMAT}, got {str(values['format'])[:50]!r}.")
+    if values.get("states", list(STATES)) != list(STATES):
+        raise TraceError(f"{source}: its states must be {', '.join(STATES)}, got {str(values['states'])[:100]}.")
     slot_s = values["slot_s"]
-    if isinstance(slot_s, bool) or not isinstance(slot_s, int | float) or not 0.0 < slot_s < math.inf:
-        raise TraceError(f"{source}: slot_s must be a number above 0, got {str(slot_s)[:50]!r}.")
+    low, high = SLOTS_S
+    if isinstance(slot_s, bool) or not isinstance(slot_s, int | float) or not low <= slot_s <= high:
+        raise TraceError(f"{source}: slot_s must be a number from {low:g} to {high:g}, got {str(slot_s)[:50]!r}.")
     with untrusted.blaming(source, TraceError):
         return markov.checked_matrix("transition", values["transition"]).tolist(), float(slot_s)
 
@@ -199,11 +205,12 @@ def recordings_of(source: str | os.PathLike[str], options: Options, notes: Notes
         with untrusted.blaming(source, TraceError):
             return [recordings.read(source, options)]
     found, total = [], 0
-    for name, data in _members(source):
-        total += len(data)
-        if total > LARGEST_TOTAL_BYTES:
-            raise TraceError(f"{source}: more than the {LARGEST_TOTAL_BYTES:,} bytes that are read in all.")
+    for name, content in _members(source):
         try:
+            with untrusted.blaming(name, recordings.RecordingError):
+                data = untrusted.gunzip(content(), LARGEST_FILE_BYTES)
+            if (total := total + len(data)) > LARGEST_TOTAL_BYTES:
+                raise TraceError(f"{source}: more than the {LARGEST_TOTAL_BYTES:,} bytes that are read in all.")
             found.append(recordings.read_text(data, name, options))
         except recordings.RecordingError as error:
             notes.leave_out("recording", "that cannot be read", name, str(error).removeprefix(f"{name}: ").rstrip("."))
@@ -218,30 +225,29 @@ def recordings_of(source: str | os.PathLike[str], options: Options, notes: Notes
     return found
 
 
-def _members(source: Path) -> Iterator[tuple[str, bytes]]:
-    """Names and contents of the .csv files below a folder or in a .zip; of the .txt files where there is no .csv."""
+def _members(source: Path) -> Iterator[tuple[str, Callable[[], bytes]]]:
+    """Names and contents of the .csv files below a folder or in a .zip; of the .txt files where there is no .csv.
+
+    A content is read by calling it, and InputError there is of this member alone.
+    """
     if source.is_dir():
-        paths = {path.relative_to(source).as_posix(): path for path in sorted(source.rglob("*")) if path.is_file()}
+        paths = {path.relative_to(source).as_posix(): path for path in sorted(source.rglob("*")) if not path.is_dir()}
         for name in _chosen(list(paths)):
-            with untrusted.blaming(paths[name], TraceError):
-                data = untrusted.read_bytes(paths[name], LARGEST_FILE_BYTES)
-            yield str(paths[name]), data
+            yield str(paths[name]), functools.partial(untrusted.read_bytes, paths[name], LARGEST_FILE_BYTES)
         return
     with (
         untrusted.blaming(source, TraceError),
         untrusted.open_regular(source) as stream,
-        untrusted.checked_zip(stream, limit=LARGEST_TOTAL_BYTES) as archive,
+        untrusted.checked_zip(stream, limit=LARGEST_TOTAL_BYTES, texts=True) as archive,
     ):
         for name in _chosen(sorted(archive.namelist())):
-            if archive.getinfo(name).file_size > LARGEST_FILE_BYTES:
-                raise TraceError(f"{source}/{name}: it has more than {LARGEST_FILE_BYTES // 2**20} MiB.")
-            yield f"{source}/{name}", untrusted.member(archive, name)
+            yield f"{source}/{name}", functools.partial(untrusted.member, archive, name, LARGEST_FILE_BYTES)
 
 
 def _chosen(names: list[str]) -> list[str]:
     wanted = [n for n in names if not any(part == "__MACOSX" or part.startswith(".") for part in n.split("/"))]
-    tables = [name for name in wanted if name.lower().endswith(".csv")]
-    return tables or [name for name in wanted if name.lower().endswith(".txt")]
+    tables = [name for name in wanted if name.lower().endswith((".csv", ".csv.gz"))]
+    return tables or [name for name in wanted if name.lower().endswith((".txt", ".txt.gz"))]
 
 
 def _counts(

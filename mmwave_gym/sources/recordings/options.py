@@ -46,6 +46,8 @@ class Options:
     """Between fields: a character, "tab" or "space" (any number of spaces)."""
     no_signal: tuple[float, ...] | None = None
     """Levels that mean "no signal"; an empty tuple: no level does."""
+    unnamed: bool | None = None
+    """Whether rows may end in values that the header does not name: these are left out."""
     kind: str | None = None
     """Whether a level is an "rsrp" in dBm or an "snr" in dB; None: by the column's name."""
 
@@ -74,9 +76,10 @@ PRESETS: Mapping[str, Options] = {
     "g-nettrack": Options(time="Timestamp", level="Level", cell="CellID", separator="tab", kind="rsrp"),
     # a modem's answers, 0 in all columns where it gave none (github MTU-Insectt/Measurements5G)
     "mtu": Options(time="Time", level="rsrp(dBm)", cell="", separator=",", no_signal=(0.0,), kind="rsrp"),
-    # github zxr805/CICV5G: spaces, milliseconds since 1970; its header gives the levels' unit as dB
+    # github zxr805/CICV5G: spaces, milliseconds since 1970; its header gives the levels' unit as dB, and in 20 of 140
+    # files it does not name the two or three last columns
     "cicv5g": Options(time="pub_time(ms)", level="rsrp(db)", cell="cellid(db)", unit="ms", separator="space",
-                      no_signal=(0.0,), kind="rsrp"),
+                      no_signal=(0.0,), kind="rsrp", unnamed=True),
     # github hendrikschippers/CNI-Cell-Tracker: semicolons, milliseconds since 1970
     "cni-cell-tracker": Options(time="Timestamp", level="RSRP", cell="PCI", unit="ms", separator=";",
                                 no_signal=(0.0, -1.0), kind="rsrp"),

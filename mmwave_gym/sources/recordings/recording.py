@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from mmwave_gym.core import untrusted
 from mmwave_gym.core.errors import InputError
-from mmwave_gym.core.shown import unquoted
+from mmwave_gym.core.shown import unquoted, visible
 from mmwave_gym.core.types import Float64Array
 from mmwave_gym.sources.recordings import table as tables, times
 from mmwave_gym.sources.recordings.options import MISSING, UNITS_S, ZERO_LIKE, Options
@@ -35,6 +35,8 @@ FASTEST_MPS = 100.0
 """360 km/h, faster than any train that phones are taken in."""
 EARTH_RADIUS_M = 6_371_000.0
 _DECIBELS = re.compile(r"\s*dbm?$", re.IGNORECASE)
+LONGEST_JUMP_S = 366 * 86400.0
+"""Between two rows of one recording: what is longer is a clock that was set, or times in two units. Ours."""
 MOST_BACKWARDS = 0.05
 """Of the rows: a recording of appended runs goes back in time less often than this: ours."""
 
@@ -69,7 +71,7 @@ class Recording:
 
     def describe(self) -> str:
         """What was understood, for people."""
-        return "\n".join([self.name, *(f"  {note}" for note in self.notes)])
+        return visible("\n".join([self.name, *(f"  {note}" for note in self.notes)]))
 
 
 def read(path: str | os.PathLike[str], options: Options | None = None) -> Recording:
@@ -87,7 +89,7 @@ def read_text(data: bytes, name: str, options: Options | None = None) -> Recordi
     """The recording in the bytes of a file called `name`. Raises RecordingError."""
     wanted = options or Options()
     with untrusted.blaming(name, RecordingError):
-        table = tables.read(data, wanted.separator)
+        table = tables.read(data, wanted.separator, unnamed=bool(wanted.unnamed))
         notes = list(table.notes)
         time_at = tables.column(table, wanted.time, "time")
         level_at, kind = _level_column(table, wanted)
@@ -177,7 +179,7 @@ def _levels(
             raise InputError(
                 f"row {line}, column {header!r}: a level in {unit} is needed, got {text[:40]!r}."
             ) from None
-        if math.isinf(level[i]):
+        if math.isinf(level[i]) and level[i] not in (no_signal or ()):
             raise InputError(f"row {line}, column {header!r}: a level must be finite, got {text[:40]!r}.")
     missing = int(np.isnan(level).sum())
     silent = np.zeros(len(level), bool)
@@ -210,7 +212,7 @@ def _levels(
 def _number(text: str) -> float:
     """A level as "-80", "-80,5", "-80 dBm" or with the minus sign of typesetters."""
     text = _DECIBELS.sub("", text).replace("\u2212", "-")
-    return float(text.replace(",", ".") if text.count(",") == 1 else text)
+    return untrusted.number(text.replace(",", ".") if text.count(",") == 1 else text)
 
 
 def _line(table: Table, where: NDArray[np.bool_]) -> int:
@@ -258,6 +260,11 @@ def _common(
 def _runs(table: Table, moments: times.Times, notes: list[str]) -> NDArray[np.intp]:
     """(rows,): the number of the run; it goes up where time runs backwards."""
     steps = np.diff(moments.time_s)
+    if (far := np.abs(steps) > LONGEST_JUMP_S).any():
+        row = int(far.argmax()) + 1
+        raise InputError(
+            f"row {table.lines[row]}: time jumps by {steps[row - 1]:.6g} s: are times in two units, or of two clocks?"
+        )
     back = steps < 0
     if back.sum() > max(MOST_BACKWARDS * len(steps), 1) and back.sum() > 3:
         row = int(back.argmax()) + 1
@@ -293,7 +300,7 @@ def _speeds(table: Table, moments: times.Times, run: NDArray[np.intp]) -> list[s
 
 def _place(text: str, largest: float) -> float:
     try:
-        value = float(text)
+        value = untrusted.number(text)
     except ValueError:
         return math.nan
     return value if abs(value) <= largest else math.nan
@@ -305,7 +312,9 @@ def _gaps(found: Recording) -> list[str]:
     if math.isnan(step):
         return ["all rows have the same time"]
     steps = np.diff(found.time_s)
-    steps = steps[found.run[1:] == found.run[:-1]]
+    same = found.run[1:] == found.run[:-1]
+    mixed = int((same & (steps == 0.0) & (found.cell[1:] != found.cell[:-1])).sum())
+    steps = steps[same]
     gaps, repeats = steps[steps > LONG_GAP_STEPS * step], int((steps == 0.0).sum())
     span = sum(float(np.ptp(found.time_s[found.run == run])) for run in range(int(found.run[-1]) + 1))
     start = ""
@@ -319,4 +328,6 @@ def _gaps(found: Recording) -> list[str]:
         told += f", {len(gaps)} gaps of more than {LONG_GAP_STEPS * step:.6g} s (the longest {gaps.max():.6g} s)"
     else:
         told += ", no long gaps"
-    return [told + (f"; {repeats} rows repeat the time of the row before" if repeats else "")]
+    told += f"; {repeats} rows repeat the time of the row before" if repeats else ""
+    several = f"; {mixed} of these name another cell: a channel keeps all, transitions are of the last row of a slot"
+    return [told + (several if mixed else "")]

@@ -14,6 +14,8 @@ SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar", "space": 
 MAX_ROWS = 2_000_000
 MOST_UNEVEN = 0.05
 """Of the rows: ours."""
+_END = re.compile(r"\r\n|\r|\n")
+_LINE = re.compile(r"[^\r\n]*(\r\n|\r|\n|$)")
 _SPACES = re.compile(r"[ \t]+")
 _UNIT = re.compile(r"\s*[\[(]\s*([^\])]*?)\s*[\])]\s*$")
 
@@ -42,19 +44,25 @@ def unit_of(name: str) -> str:
     return last[2] if last[1] and last[2] in ("ms", "us", "ns", "s") else ""
 
 
-def read(data: bytes, separator: str | None) -> Table:
-    """The table in the bytes of a file. Raises InputError with the row."""
+def read(data: bytes, separator: str | None, *, unnamed: bool = False) -> Table:
+    """The table in the bytes of a file; unnamed: its header may be shorter than all rows. InputError with the row."""
     encoding = untrusted.encoding_of(data)
     text = untrusted.decode(data)
     told, text = untrusted.named_separator(text)
     separator, skipped = separator or told or None, 0
     while text.startswith("#"):  # remarks of a logger, or of ours
-        _, _, text = text.partition("\n")
+        text = _LINE.sub("", text, count=1)
         skipped += 1
-    first = text.lstrip("\r\n").partition("\n")[0].rstrip("\r")
+    first = next((line for line in _END.split(text) if line), "")
     if not first.strip():
         raise InputError("it has no header line.")
-    mark = {"tab": "\t"}.get(separator or "", separator) or _separator_of(first)
+    found = _separator_of(first)
+    mark = {"tab": "\t"}.get(separator or "", separator) or found
+    if mark not in first and mark != "space" and found in first:
+        raise InputError(
+            f"row 1: there is no {SEPARATORS.get(mark, repr(mark))} in its header, but a {SEPARATORS[found]}: give the "
+            f"separator (--sep {'tab' if found == chr(9) else repr(found)})."
+        )
     notes = [f"{SEPARATORS.get(mark, repr(mark))} between fields, text in {encoding.upper().removesuffix('-SIG')}"]
     if encoding == "latin-1":
         notes.append("the text is neither UTF-8 nor UTF-16 and was read as Latin-1")
@@ -78,6 +86,9 @@ def read(data: bytes, separator: str | None) -> Table:
                 raise InputError(f"row {line}: it has more than {MAX_ROWS:,} rows.")
     if not rows:
         raise InputError("it has no row below its header.")
+    if unnamed and len(found_widths := {len(row) for row in rows}) == 1 and min(found_widths) > len(header):
+        notes.append(f"the last {len(rows[0]) - len(header)} fields of each row have no name and were left out")
+        rows = [row[: len(header)] for row in rows]
     notes += _even(header, rows, lines)
     if repeated:
         notes.append(f"{repeated} repeated header lines left out")

@@ -16,8 +16,10 @@ from mmwave_gym.sources.recordings.options import UNITS_S
 EPOCHS = ((1e17, "ns"), (1e14, "us"), (1e11, "ms"), (1e8, "s"))
 """A number from here on is a time since 1970 in this unit: all are dates between 1973 and 5138."""
 LONG_STEP_S = 10.0  # ours: a drive test has a sample every few seconds
-STEPS = ((2e8, "ns"), (2e5, "us"), (200.0, "ms"))
-"""Numbers that rise by so much from row to row are in this unit: ours, steps between 0.2 and 200 s."""
+STEPS = (("ms", 200.0), ("us", 2e5), ("ns", 2e8))
+LARGEST_STEP_S = 20.0
+"""Numbers that rise by so much from row to row are in this unit: ours, steps between 0.2 and 20 s. Others may be in
+two units: 100,000 ms are 100 s, and as many us are 0.1 s."""
 SHORT_STEP_S = 1e-3  # ours: no phone has a sample so often; times in days rise by 1.2e-5 a second
 LAST_YEAR = 2100
 LONGEST_TEXT = 60
@@ -103,8 +105,9 @@ def _numbers(texts: Sequence[str], unit: str | None) -> Times:
     why = ""
     if unit is None and found is not None:
         unit, why = found, ", by the size of the numbers"
-    elif unit is None and step >= STEPS[-1][0]:
-        unit = next(name for least, name in STEPS if step >= least)
+    elif unit is None and (
+        unit := next((name for name, least in STEPS if least <= step <= LARGEST_STEP_S / UNITS_S[name]), None)
+    ):
         why = f", because they rise by {step:g} from row to row"
     elif unit is None and 0.0 < step < SHORT_STEP_S:
         raise TimeError(
@@ -112,7 +115,7 @@ def _numbers(texts: Sequence[str], unit: str | None) -> Times:
             f"times rise by {step:.3g} from row to row: give their unit (--unit d for days of a spreadsheet, --unit s)",
         )
     elif unit is None and step > LONG_STEP_S:
-        raise TimeError(0, f"times rise by {step:g} from row to row: give their unit (--unit s, --unit ms)")
+        raise TimeError(0, f"times rise by {step:g} from row to row: give their unit (--unit s, --unit ms, --unit us)")
     epoch = found is not None and UNITS_S[found] == UNITS_S.get(unit or "s")
     time_s = values * UNITS_S[unit or "s"]
     if (wrong := np.flatnonzero(np.abs(time_s) >= LARGEST_S)).size:
@@ -140,6 +143,8 @@ def _moments(texts: list[str]) -> Times:
         zones.add("" if moment.tzinfo is None else f"{moment:%z}")
         if "" in zones and len(zones) > 1:
             raise TimeError(row, f"times with and without a time zone are mixed, as {text[:40]!r}")
+        if not 1969 <= moment.year < LAST_YEAR:  # 1970 less a zone; years as 1 and 9999 stand for none
+            raise TimeError(row, f"a date between 1970 and {LAST_YEAR} is needed, got {text[:40]!r}")
         seconds[row] = (moment.replace(tzinfo=moment.tzinfo or UTC) - _START).total_seconds()
     named = sorted(zones)
     zone = "no zone given: the local clock" if named == [""] else f"zone {', '.join(named[:4])}, counted in UTC"
