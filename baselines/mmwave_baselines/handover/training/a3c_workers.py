@@ -14,9 +14,9 @@ import torch
 from torch import multiprocessing
 
 from mmwave_baselines.handover import a3c, a3c_kernel
-from mmwave_baselines.handover.a3c import BLOCK, Server
 from mmwave_baselines.handover.training.a3c_paper import ERA_BLOCKS, PaperWorlds
-from mmwave_baselines.handover.training.a3c_run import MOST_DELAY, A3c, A3cRun
+from mmwave_baselines.training.a3c import MOST_DELAY, A3c, A3cRun
+from mmwave_baselines.training.a3c_server import BLOCK, Server
 from mmwave_baselines.training.run import BadRun
 from mmwave_gym.benchmark.task import Task
 
