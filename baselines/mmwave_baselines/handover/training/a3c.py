@@ -11,6 +11,8 @@ is share a parameter server, begin by imitation of event A3, and learn by A3C wi
 
 from __future__ import annotations
 
+from typing import Any
+
 from mmwave_baselines.handover.traces import AREAS
 from mmwave_baselines.handover.training import a3c_workers
 from mmwave_baselines.handover.training.a3c_paper import PaperWorlds, simulate
@@ -36,6 +38,6 @@ class Paper(PaperWorlds):
         if args.cluster and args.ues * len(AREAS) < 4:
             raise ValueError(f"--ues must be at least 2 to be clustered, got {args.ues}.")
 
-    def learn(self, run: A3cRun[PaperWorlds]) -> None:
+    def learn(self, run: A3cRun[Any]) -> None:
         """Learn until `--steps`, asynchrony simulated or real."""
         (simulate if run.args.simulate else a3c_workers.learn)(run)

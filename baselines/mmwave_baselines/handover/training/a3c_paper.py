@@ -74,7 +74,7 @@ class PaperWorlds:
         return {"online": mode_metadata(args.online_settings(), server)}
 
 
-def simulate(run: A3cRun[PaperWorlds]) -> None:
+def simulate(run: A3cRun[Any]) -> None:
     """Learn until `--steps`, asynchrony played in a fixed order."""
     members = run.cluster.members
     while run.steps < run.args.steps:

@@ -33,7 +33,7 @@ class Shared(NamedTuple):
     sums: Any  # (workers, 4): of V, reward, rate and handovers since the begin
 
 
-def learn(run: A3cRun[PaperWorlds]) -> None:
+def learn(run: A3cRun[Any]) -> None:
     """Learn until `--steps` in `--workers` processes."""
     args = run.args
     if len(run.cluster.members) < args.workers:
@@ -73,7 +73,7 @@ def learn(run: A3cRun[PaperWorlds]) -> None:
             process.terminate()
 
 
-def _scalars(run: A3cRun[PaperWorlds], since: Any) -> dict[str, float]:
+def _scalars(run: A3cRun[Any], since: Any) -> dict[str, float]:
     value, reward, rate, handovers = since[:4] / since[4]
     return {
         "rollout/reward": float(reward),
