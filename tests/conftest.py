@@ -47,7 +47,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     if config.option.sample_seed is None:
-        config.option.sample_seed = random.SystemRandom().randrange(10**6)  # workers are given the options
+        drawn = random.SystemRandom().randrange(10**6)
+        config.option.sample_seed = getattr(config, "workerinput", {}).get("sample_seed", drawn)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """All workers draw the same."""
+    node.workerinput["sample_seed"] = node.config.option.sample_seed
 
 
 def pytest_report_header(config: pytest.Config) -> str:
@@ -63,7 +70,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any, error: object) -> None:
-    """All workers collect the same."""
     node.config.stash[SWEEPS] = node.workeroutput.get("sweeps", (0, 0))
 
 

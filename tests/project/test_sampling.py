@@ -60,5 +60,6 @@ def test_a_run_says_its_seed_and_how_many_cases_it_leaves_out(tmp_path: Path) ->
     assert 8 + 2 <= len(names) <= 8 + 5 + 2 + 2
     assert f"sweeps: {len(names)} of 60 cases are in the sample of seed 5; " in played
     assert f'-m "not long" leaves out {60 - len(names)}, make nightly plays all' in played
+    assert " leaves out " in said("-m", "not long", "-n", "2"), "workers draw the same without being told the seed"
     assert "60 passed" in said()
     assert "60 passed" in said("-m", "long or sample")

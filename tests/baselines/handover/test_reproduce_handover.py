@@ -401,7 +401,7 @@ def test_committed_page_is_of_these_claims():
         assert entry["reason"].replace("|", "\\|") in page
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_quick_run_resumes(tmp_path, monkeypatch):
     from mmwave_gym.benchmark import reproduction
 
