@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 
 import pytest
 
+SWEEPS = pytest.StashKey[tuple[int, int]]()
 T = TypeVar("T")
 By = Callable[..., Sequence[Hashable]]
 
@@ -58,3 +59,44 @@ def _strata(case: Any) -> Sequence[Hashable]:
     by: By | None = case.get_closest_marker("sample").kwargs.get("by")
     params = case.callspec.params
     return by(**params) if by else tuple(v if isinstance(v, Hashable) else repr(v) for v in params.values())
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--sample-seed", type=int, help="of the sweeps' sample (tests/sampling.py); a new one by default")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.option.sample_seed is None:
+        drawn = random.SystemRandom().randrange(10**6)
+        config.option.sample_seed = getattr(config, "workerinput", {}).get("sample_seed", drawn)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """All workers draw the same."""
+    node.workerinput["sample_seed"] = node.config.option.sample_seed
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    return f"sweeps: --sample-seed {config.option.sample_seed} draws the same cases again"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    config.stash[SWEEPS] = found = mark_undrawn(items, config.option.sample_seed)
+    if hasattr(config, "workeroutput"):
+        config.workeroutput["sweeps"] = found
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any, error: object) -> None:
+    node.config.stash[SWEEPS] = node.workeroutput.get("sweeps", (0, 0))
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    cases, drawn = config.stash.get(SWEEPS, (0, 0))
+    if cases:
+        terminalreporter.write_line(
+            f"sweeps: {drawn:,} of {cases:,} cases are in the sample of seed {config.option.sample_seed}; "
+            f'-m "not long" leaves out {cases - drawn:,}, make nightly plays all'
+        )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import random
+import re
 import subprocess
 import sys
 from itertools import product
@@ -43,23 +45,23 @@ def test_every_case_is_drawn_sometimes() -> None:
 
 def test_a_run_says_its_seed_and_how_many_cases_it_leaves_out(tmp_path: Path) -> None:
     (tmp_path / "test_sweep.py").write_text(SWEEP)
-    (tmp_path / "conftest.py").write_text((Path(__file__).parents[1] / "conftest.py").read_text())
+    (tmp_path / "conftest.py").write_text('pytest_plugins = ["sampling"]\n')
+    variables = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPATH": str(Path(sampling.__file__).parent)}
 
     def said(*words: str) -> str:
-        here = ["-p", "no:cacheprovider", "--rootdir", str(tmp_path), "-o", "pythonpath=" + sampling.__file__[:-12]]
-        done = subprocess.run(
-            [sys.executable, "-m", "pytest", *here, *words, "test_sweep.py"],
-            cwd=tmp_path, capture_output=True, text=True, check=False,
-        )  # fmt: skip
+        command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--rootdir", str(tmp_path), *words]
+        done = subprocess.run(command, cwd=tmp_path, env=variables, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
-    played = said("-v", "-m", "not long", "--sample-seed", "5", "-n", "2")
-    assert "sweeps: --sample-seed 5 draws the same cases again" in played
-    names = {line.split("::")[1].split()[0] for line in played.splitlines() if "PASSED" in line}
+    def passed(output: str) -> set[str]:
+        return {line.split("::")[1].split()[0] for line in output.splitlines() if "PASSED" in line}
+
+    in_workers = said("-v", "-m", "not long", "-p", "xdist.plugin", "-n", "2")  # without a seed: they draw the same
+    (seed,) = re.findall(r"^sweeps: --sample-seed (\d+) draws the same cases again", in_workers, re.MULTILINE)
+    names = passed(in_workers)
     assert 8 + 2 <= len(names) <= 8 + 5 + 2 + 2
-    assert f"sweeps: {len(names)} of 60 cases are in the sample of seed 5; " in played
-    assert f'-m "not long" leaves out {60 - len(names)}, make nightly plays all' in played
-    assert " leaves out " in said("-m", "not long", "-n", "2"), "workers draw the same without being told the seed"
-    assert "60 passed" in said()
+    assert f"sweeps: {len(names)} of 60 cases are in the sample of seed {seed}; " in in_workers
+    assert f'-m "not long" leaves out {60 - len(names)}, make nightly plays all' in in_workers
+    assert passed(said("-v", "-m", "not long", "--sample-seed", seed)) == names
     assert "60 passed" in said("-m", "long or sample")
