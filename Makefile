@@ -54,9 +54,9 @@ bench: setup
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --no-deps mobile-env svgpath2mpl shapely pandas
 	$(BIN)/python -m bench
 
-# Hours: 10,000 configurations drawn over what the keywords declare, and 10^8 agent-steps, each one checked.
+# Hours: every case of the tests that `make test` samples, 10,000 configurations drawn over what the keywords declare, and 10^8 agent-steps, each one checked.
 nightly: setup
-	$(BIN)/python -m pytest -m long
+	$(BIN)/python -m pytest -m "long or sample"
 	$(BIN)/python -m bench.configurations
 	$(BIN)/python -m bench.endurance
 

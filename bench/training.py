@@ -133,8 +133,9 @@ def a3c_updates(quick: bool) -> list[Row]:
     whats = {mode: f"A3C, {mode} mode: updates/s" for mode in ("stable", "paper")}
     try:
         from mmwave_baselines.handover import a3c_kernel  # noqa: F401  (is compiled)
-        from mmwave_baselines.handover.a3c import BLOCK, LEARNING_BLOCKS, Server, learn
+        from mmwave_baselines.handover.a3c import LEARNING_BLOCKS, learn
         from mmwave_baselines.handover.traces import World
+        from mmwave_baselines.training.a3c_server import BLOCK, Server
     except ImportError as error:
         return [Row(what, None, "-", f"not measured: {error}") for what in whats.values()]
     world, blocks = World(0), 10 if quick else LEARNING_BLOCKS

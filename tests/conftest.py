@@ -11,6 +11,8 @@ import pytest
 hypothesis.settings.register_profile("any load", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("any load")
 
+pytest_plugins = ["sampling"]
+
 os.environ["SDL_VIDEODRIVER"] = "dummy"
 os.environ.setdefault("MPLBACKEND", "Agg")
 

@@ -16,7 +16,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from mmwave_gym.agents.rollout import Player, Rollout
-from mmwave_gym.agents.supervised import Limits, playing
+from mmwave_gym.agents.supervised import USUAL, Limits, playing
 from mmwave_gym.benchmark.suite import task as find_task
 from mmwave_gym.benchmark.task import Task
 from mmwave_gym.core.batch import Batch
@@ -41,7 +41,7 @@ def evaluate(
     skip: frozenset[int] = frozenset(),
     on_rows: Callable[[list[Row]], None] | None = None,
     trusted: bool = False,
-    limits: Limits | None = None,
+    limits: Limits = USUAL,
 ) -> list[Row]:
     """Play a task and return one row an episode, in order.
 

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from mmwave_gym.agents.protocol import AgentError
-from mmwave_gym.agents.supervised import Limits, playing
+from mmwave_gym.agents.supervised import USUAL, Limits, playing
 from mmwave_gym.benchmark import suite
 from mmwave_gym.benchmark.evaluation import BLOCK, Layout, Row, play_episodes
 from mmwave_gym.benchmark.leaderboard.rows import Run
@@ -68,7 +68,7 @@ def spec_of(run: Run) -> str:
     return agent if seed is None else f"{agent}@{seed}"
 
 
-def replay(run: Run, episodes: Iterable[int], block: int | None = None, limits: Limits | None = None) -> Comparison:
+def replay(run: Run, episodes: Iterable[int], block: int | None = None, limits: Limits = USUAL) -> Comparison:
     """Play episodes of a run again, in this order, and compare the rows.
 
     The agent is found by the name in the header, the task by its name in the suite. block: so many episodes (chains of

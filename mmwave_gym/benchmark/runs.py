@@ -63,13 +63,12 @@ def jobs_of(
     episodes: int | None = None,
     full: bool = True,
     trusted: bool = False,
-    limits: Limits | None = None,
+    limits: Limits = USUAL,
 ) -> list[Job]:
     """The runs of an agent in a task: one a training seed. Agents marked `expensive` have none unless `full`.
 
     An agent that is not shipped is asked for its seeds in a process of its own, unless it is `trusted`.
     """
-    limits = limits or Limits()
     try:
         if ":" in agent or trusted or is_shipped(agent, task.scenario_name):
             seeds = training_seeds(agent, task.scenario_name, task)
@@ -295,7 +294,7 @@ def suite_jobs(
     full: bool = False,
     most_seeds: int | None = None,
     trusted: bool = False,
-    limits: Limits | None = None,
+    limits: Limits = USUAL,
 ) -> list[Job]:
     """All runs of the tasks: the agents `names` (default: all found for the scenario), and those of `also`.
 
@@ -314,7 +313,7 @@ def suite_jobs(
     ]
 
 
-def _findable(agent: str, tasks: Sequence[Task], trusted: bool, limits: Limits | None) -> set[str]:
+def _findable(agent: str, tasks: Sequence[Task], trusted: bool, limits: Limits) -> set[str]:
     """The scenarios of the tasks that know an agent; AgentError, that of the last one, where none does.
 
     What is not shipped is looked for in a process of its own, and only a name that stands for nothing is an error

@@ -1,13 +1,12 @@
 """Jobs in processes of this machine: what a death costs, what an error does, and that finished parts stay."""
 
 import os
-import signal
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 import pytest
+from deeds import Deed, Raising
 
 from bench.kills import Board
 from mmwave_gym.benchmark.jobs import Call, JobLost, call_all, run_all
@@ -18,38 +17,6 @@ from mmwave_gym.benchmark.task import Task
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="kills of POSIX")
 TASK = Task(env_id="MmwaveCellSelection-v0", name="cell_selection/small", kwargs={"horizon": 5}, episodes=6)
-
-
-@dataclass(frozen=True)
-class Deed:
-    """Ends its process so many times, by a signal or a code, before it succeeds."""
-
-    label: str
-    folder: Path
-    deaths: int = 0
-    code: int | None = None
-    known: tuple[str, ...] = ()
-
-    def work(self, keep):
-        tries = self.folder / self.label
-        with tries.open("a") as file:
-            file.write(".")
-        begun = len(tries.read_text())
-        if begun <= self.deaths:
-            keep(f"part {begun}".encode())
-            if self.code is None:
-                os.kill(os.getpid(), signal.SIGKILL)
-            os._exit(self.code)
-        return f"{self.label} {' '.join(self.known)}".encode()
-
-
-@dataclass(frozen=True)
-class Raising:
-    label: str
-    error: BaseException
-
-    def work(self, keep):
-        raise self.error
 
 
 def test_a_job_whose_worker_dies_is_done_again_and_knows_its_parts(tmp_path):

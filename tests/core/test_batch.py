@@ -16,6 +16,7 @@ from mmwave_gym.core.registration import make_scenario
 from mmwave_gym.core.scenario import EpisodeKey, EpisodeRng
 
 pytestmark = pytest.mark.usefixtures("small_scenarios")
+each_room = pytest.mark.sample(by=lambda case: (case.scenario,))
 each_small = pytest.mark.parametrize("case", SMALL_CASES, ids=str)
 
 
@@ -46,6 +47,7 @@ def keys(n: int, seed: int = 0) -> list[EpisodeKey]:
     return [EpisodeKey(seed + i) for i in range(n)]
 
 
+@each_room
 @each_small
 def test_drawing_ahead_changes_nothing(case: Case) -> None:
     ahead, on_demand = Batch(case.make_scenario(), 9), OnDemand(case.make_scenario(), 9)

@@ -47,6 +47,7 @@ def _named(value: object) -> str:
     return str(value) if isinstance(value, Case) else f"{value.__module__.rpartition('.')[2]}-{value.__name__}"
 
 
+@pytest.mark.sample
 @pytest.mark.parametrize(("case", "check"), _pairs(), ids=_named)
 def test_contract(case: Case, check: Check) -> None:
     assert case.make_scenario().turn_based == (case not in PARALLEL_CASES)

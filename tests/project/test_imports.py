@@ -58,9 +58,13 @@ def modules() -> dict[str, Path]:
     return found
 
 
-def imported(name: str, path: Path, *, lazy: bool = True) -> Iterator[str]:
+@lru_cache
+def imported(name: str, path: Path, *, lazy: bool = True) -> tuple[str, ...]:
     """Names of the modules that a module imports; without `lazy` only those it imports when it is imported."""
-    tree = ast.parse(path.read_text())
+    return tuple(_imported(name, path, ast.parse(path.read_text()), lazy))
+
+
+def _imported(name: str, path: Path, tree: ast.AST, lazy: bool) -> Iterator[str]:
     package = name if path.name == "__init__.py" else name.rpartition(".")[0]
     for node in ast.walk(tree) if lazy else _at_import(tree):
         if isinstance(node, ast.Import):

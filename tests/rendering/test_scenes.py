@@ -93,6 +93,7 @@ def played(env: gym.Env[Any, Any], steps: int) -> Iterator[int]:
             return
 
 
+@pytest.mark.sample(by=lambda case, mode: ((case.scenario, mode),))
 @pytest.mark.parametrize("mode", RENDER_MODES)
 @pytest.mark.parametrize("case", [*CASES, *WORLDS], ids=str)
 def test_any_world_renders(case: Case, mode: str) -> None:
@@ -115,6 +116,7 @@ def test_any_world_renders(case: Case, mode: str) -> None:
         assert (frames[0] != frames[1]).any()
 
 
+@pytest.mark.sample
 @pytest.mark.parametrize("mode", ["rgb_array", "ansi"])
 @pytest.mark.parametrize(("case", "steps"), LONG, ids=lambda value: str(value))
 def test_the_picture_depends_on_the_present_not_on_when_one_looked(case: Case, steps: int, mode: str) -> None:

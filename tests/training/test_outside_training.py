@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from outside_packages import entry_points, session
+from outside_packages import Said, entry_points, session
 
 pytest.importorskip("stable_baselines3", reason="the extra mmwave-gym[train] is not installed")
 
@@ -76,28 +76,47 @@ def run(words=None):
 }
 
 
-@pytest.fixture(scope="module", name="site")
-def _site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with their modules and the metadata of an installed package."""
+TRAIN = ["train", "ppo", "--task"]
+GUESS, PLAYED = ["train", "guess", "--task", "shared_cells/four"], "weights/guess-four-s2.npz"
+GUESSES = [f"runs/guess-shared_cells-four-s{seed}" for seed in "12"]
+COMMANDS = {
+    "recipe": [*TRAIN, "shared_cells/four"],
+    "misspelt": [*TRAIN, "shared_cells/for"],
+    "seed 1": [*GUESS, "--seed", "1"],
+    "seed 2": [*GUESS, "--seed", "2"],
+    "ship": ["ship", *GUESSES, "--out", "weights"],
+    "evaluate": ["evaluate", PLAYED, "--task", "shared_cells/four"],
+    "scale": [*GUESS, "--scale", "0"],
+}
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty folder in which the commands are given."""
+    return tmp_path_factory.mktemp("work")
+
+
+@pytest.fixture(scope="module")
+def said(work: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Said]:
+    """What the commands say with their package installed: a folder with modules and metadata."""
     site = tmp_path_factory.mktemp("site")
     entry_points(site, "their-cells", ENTRY_POINTS)
     shutil.copy(SMALL_SCENARIOS, site)
     (site / "their_cells").mkdir()
     for name, text in FILES.items():
         (site / "their_cells" / name).write_text(text)
-    return site
+    return dict(zip(COMMANDS, session(site, work, *COMMANDS.values()), strict=True))
 
 
-def test_their_scenario_trains_by_their_recipe(site: Path, tmp_path: Path) -> None:
-    """In an empty folder, from the name of the task alone."""
-    words = ["train", "ppo", "--task"]
-    done, near = session(site, tmp_path, [*words, "shared_cells/four"], [*words, "shared_cells/for"])
+def test_their_scenario_trains_by_their_recipe(said: dict[str, Said], work: Path) -> None:
+    """From the name of the task alone."""
+    done, near = said["recipe"], said["misspelt"]
     assert done.code == 0, done.err
-    out = tmp_path / "runs/ppo-shared_cells-four-s0"
+    out = work / "runs/ppo-shared_cells-four-s0"
     assert done.out.split() == [
         "mmwave-gym",
         "evaluate",
-        f"{out.relative_to(tmp_path)}/policy.npz",
+        f"{out.relative_to(work)}/policy.npz",
         "--task",
         "shared_cells/four",
     ]
@@ -109,23 +128,13 @@ def test_their_scenario_trains_by_their_recipe(site: Path, tmp_path: Path) -> No
     assert "Did you mean 'shared_cells/four'?" in near.err
 
 
-def test_their_algorithm_trains_and_ships(site: Path, tmp_path: Path) -> None:
-    guess, played = ["train", "guess", "--task", "shared_cells/four"], "weights/guess-four-s2.npz"
-    runs = [f"runs/guess-shared_cells-four-s{seed}" for seed in "12"]
-    *works, again = session(
-        site,
-        tmp_path,
-        *([*guess, "--seed", seed] for seed in "12"),
-        ["ship", *runs, "--out", "weights"],
-        ["evaluate", played, "--task", "shared_cells/four"],
-        [*guess, "--scale", "0"],
-    )
-    for done in works:
-        assert done.code == 0, done.err
-    metadata = json.loads((tmp_path / runs[0] / "policy.json").read_text())
+def test_their_algorithm_trains_and_ships(said: dict[str, Said], work: Path) -> None:
+    for name in ("seed 1", "seed 2", "ship", "evaluate"):
+        assert said[name].code == 0, said[name].err
+    metadata = json.loads((work / GUESSES[0] / "policy.json").read_text())
     assert metadata["command"] == "mmwave-gym train guess --task shared_cells/four --seed 1"
-    assert again.code == 2
-    assert again.err.strip() == "train: --scale must be above 0, got 0.0."
-    names = sorted(p.name for p in (tmp_path / "weights").glob("*.npz"))
+    assert said["scale"].code == 2
+    assert said["scale"].err.strip() == "train: --scale must be above 0, got 0.0."
+    names = sorted(p.name for p in (work / "weights").glob("*.npz"))
     assert names == ["guess-four-s1.npz", "guess-four-s2.npz"]
-    assert '"shared_cells/guess" = "their_cells.learned:Guess"' in works[2].out
+    assert '"shared_cells/guess" = "their_cells.learned:Guess"' in said["ship"].out

@@ -13,9 +13,8 @@ pytest.importorskip("stable_baselines3", reason="the extra mmwave-gym[train] is 
 from rich.console import Console
 
 from mmwave_baselines.association.training.turns import Turns, train as train_turns
-from mmwave_baselines.handover.training.a3c import train as train_a3c
-from mmwave_baselines.handover.training.a3c_run import A3c
 from mmwave_baselines.power_allocation.training.unfolded import Unfolded
+from mmwave_baselines.training.a3c import A3c, train as train_a3c
 from mmwave_baselines.training.command import Command
 from mmwave_baselines.training.ppo import Ppo
 from mmwave_baselines.training.run import BadRun, Run, checked, main
@@ -98,7 +97,7 @@ def test_scalars_and_files_of_parts(tmp_path: Path) -> None:
     [
         (Turns, "MmwaveHandover-v0", "train.turns plays association only"),
         (Unfolded, "MmwaveHandover-v0", "train.unfolded allocates powers"),
-        (A3c, "MmwaveAssociation-v0", "train.a3c plays handover and streets only"),
+        (A3c, "MmwaveAssociation-v0", "train.a3c plays handover and street only"),
         (Ppo, "MmwaveHandover-v9", "Did you mean 'MmwaveHandover-v0'|unknown environment 'MmwaveHandover-v9'"),
     ],
 )

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmwave_baselines.handover.a3c import BLOCK, Mode, Server
-from mmwave_baselines.handover.lstm import Shape, actor_critic, backward, forward, n_step_targets, rmsprop, softmax
 from mmwave_baselines.shipped import Shipped
+from mmwave_baselines.training.a3c_server import BLOCK, Mode, Server
+from mmwave_baselines.training.lstm import Shape, actor_critic, backward, forward, n_step_targets, rmsprop, softmax
 from mmwave_gym.agents.networks import LstmNetwork
 from mmwave_gym.agents.policy import Policy, check_fits
 from mmwave_gym.agents.protocol import AgentError, RowRng

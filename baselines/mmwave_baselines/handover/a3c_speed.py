@@ -13,19 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from mmwave_baselines.handover.a3c import (
-    A3_PAIRS,
-    BLOCK,
-    LEARNING_BLOCKS,
-    Mode,
-    Server,
-    act,
-    follow,
-    imitate,
-    learn,
-    with_settings,
-)
+from mmwave_baselines.handover.a3c import A3_PAIRS, LEARNING_BLOCKS, act, follow, imitate, learn
 from mmwave_baselines.handover.traces import World
+from mmwave_baselines.training.a3c_server import BLOCK, Mode, Server, with_settings
 from mmwave_gym.core.checks import at_least, between
 
 Row = dict[str, Any]

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mmwave_baselines.handover.lstm import Shape
 from mmwave_baselines.handover.mobility_clusters import MobilityClusters, observe
+from mmwave_baselines.training.lstm import Shape
 from mmwave_gym.core.checks import at_least, one_of
 from mmwave_gym.core.registration import make_scenario
 from mmwave_gym.core.scenario import EpisodeKey, EpisodeRng

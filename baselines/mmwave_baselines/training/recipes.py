@@ -29,6 +29,8 @@ class Recipe:
     """`f(ScenarioVecEnv) -> Potential or None`: how drawn episodes are solved in hindsight, see `training.shaping`."""
     credit: str | None = None
     """Turn-based scenarios: the metric of a step that says what the same agent's decision before it was worth."""
+    a3c: str | None = None
+    """"module:Class" of the `a3c.Worlds` in which A3C learns; it is imported when A3C is trained."""
 
 
 def recipe(scenario: str) -> Recipe:

@@ -21,7 +21,7 @@ __all__ = ["USUAL", "Limits", "Supervised", "playing", "runs_of"]
 
 @contextlib.contextmanager
 def playing(
-    agent: Any, scenario: str | None = None, task: Any = None, *, trusted: bool = False, limits: Limits | None = None
+    agent: Any, scenario: str | None = None, task: Any = None, *, trusted: bool = False, limits: Limits = USUAL
 ) -> Iterator[Any]:
     """The agent to play with, as long as the block runs: supervised where it is named and not shipped.
 

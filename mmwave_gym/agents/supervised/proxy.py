@@ -20,7 +20,7 @@ from mmwave_gym.agents.facts import checked
 from mmwave_gym.agents.protocol import AgentError, RowRng
 from mmwave_gym.agents.registry import is_file
 from mmwave_gym.agents.supervised.children import Child
-from mmwave_gym.agents.supervised.limits import Limits
+from mmwave_gym.agents.supervised.limits import USUAL, Limits
 from mmwave_gym.agents.supervised.view import form_of
 from mmwave_gym.agents.supervised.wire import (
     Flood,
@@ -199,8 +199,8 @@ class Supervised:
     with the reason. `close()` ends the process; so does the garbage collector.
     """
 
-    def __init__(self, agent: str | Path, scenario: str | None = None, task: Any = None, limits: Limits | None = None):
-        self._process = process = _Process(str(agent), limits or Limits())
+    def __init__(self, agent: str | Path, scenario: str | None = None, task: Any = None, limits: Limits = USUAL):
+        self._process = process = _Process(str(agent), limits)
         weakref.finalize(self, process.end)
         told = process.call("load", {}, pickled=_settings(str(agent), scenario, task)).head
         try:
@@ -280,13 +280,13 @@ class Supervised:
 
 
 def runs_of(
-    agent: str, scenario: str, task: Any, costs: bool, limits: Limits | None = None
+    agent: str, scenario: str, task: Any, costs: bool, limits: Limits = USUAL
 ) -> tuple[tuple[int | None, ...], bool]:
     """The training seeds of an agent that is not shipped, (None,) without, and with `costs` whether it is expensive.
 
     Raises UnknownAgent where the text names no agent, AgentError where its code fails.
     """
-    process = _Process(agent, limits or Limits())
+    process = _Process(agent, limits)
     try:
         told = process.call("describe", {"costs": costs}, pickled=_settings(agent, scenario, task)).head
     finally:

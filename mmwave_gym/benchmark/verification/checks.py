@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
 from types import MappingProxyType
@@ -13,7 +13,7 @@ from typing import Any
 from threadpoolctl import threadpool_limits
 
 from mmwave_gym.agents.protocol import AgentError, NotInstalled
-from mmwave_gym.agents.supervised import Limits, playing
+from mmwave_gym.agents.supervised import USUAL, Limits, playing
 from mmwave_gym.benchmark import suite
 from mmwave_gym.benchmark.evaluation import BLOCK, Layout, Row, play_episodes
 from mmwave_gym.benchmark.leaderboard.keys import differing
@@ -46,7 +46,7 @@ class Asked:
     """Hidden episodes."""
     seed: str = ""
     """Draws which rows are played again, and their order."""
-    limits: Limits = field(default_factory=Limits)
+    limits: Limits = USUAL
     tests: int = 1
     """Runs that are compared on hidden episodes in all."""
 

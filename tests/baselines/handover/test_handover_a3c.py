@@ -9,16 +9,17 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from mmwave_baselines.handover import a3c, a3c_agents, a3c_kernel, lstm
-from mmwave_baselines.handover.a3c import BLOCK, PAPER, STABLE, Server, with_settings
+from mmwave_baselines.handover import a3c, a3c_agents, a3c_kernel
 from mmwave_baselines.handover.a3c_speed import speed_curve, speed_up
-from mmwave_baselines.handover.lstm import Shape
 from mmwave_baselines.handover.oracle import Oracle
 from mmwave_baselines.handover.rules import A3
 from mmwave_baselines.handover.traces import SPACING, World
-from mmwave_baselines.handover.training import a3c as script, a3c_paper
-from mmwave_baselines.handover.training.a3c_run import CHECKPOINT, A3c, A3cRun
+from mmwave_baselines.handover.training import a3c_paper
+from mmwave_baselines.training import a3c as script, lstm
+from mmwave_baselines.training.a3c import CHECKPOINT, A3c, A3cRun
+from mmwave_baselines.training.a3c_server import BLOCK, PAPER, STABLE, Server, with_settings
 from mmwave_baselines.training.command import parse
+from mmwave_baselines.training.lstm import Shape
 from mmwave_gym.agents.files import load_policy, save_policy
 from mmwave_gym.agents.policy import Policy, action_metadata
 from mmwave_gym.agents.protocol import AgentError, RowRng
@@ -628,10 +629,10 @@ def test_workers_interleave_and_learn(tmp_path):
 
 def test_a_resumed_asynchronous_run_goes_on_with_other_worlds(tmp_path):
     words = (*SMALL, "--no-simulate", "--workers", "2")
-    run = A3cRun(arguments(tmp_path, *words), Console(quiet=True), script.paper_worlds)
+    run = A3cRun(arguments(tmp_path, *words), Console(quiet=True))
     run.steps, run.eras[:], run.delays[:3] = 5000, (2, 3), (4, 1, 1)
     run.keep()
-    again = A3cRun(arguments(tmp_path, *words, "--resume"), Console(quiet=True), script.paper_worlds)
+    again = A3cRun(arguments(tmp_path, *words, "--resume"), Console(quiet=True))
     assert again.steps == 5000
     assert again.eras.tolist() == [2, 3]
     assert again.delays[:3].tolist() == [4, 1, 1]
@@ -649,7 +650,7 @@ def test_a_resumed_asynchronous_run_goes_on_with_other_worlds(tmp_path):
         (["MmwaveHandover-v0", "--ues", "1"], "--ues must be at least 2 to be clustered"),
         (["MmwaveHandover-v0", "--seed", "-1"], "--seed must be at least 0, got -1"),
         (["MmwaveHandover-v0", "--gamma", "1.5"], "--gamma in"),
-        (["MmwaveCellSelection-v0"], "train.a3c plays handover and streets only"),
+        (["MmwaveCellSelection-v0"], "train.a3c plays handover and street only"),
         (["MmwaveHandover-v0", "--set", "mobility=A9"], "mobility must be one of"),
         ([], "name an environment"),
     ],

@@ -15,8 +15,7 @@ import pytest
 
 pytest.importorskip("numba", reason="the learner is compiled")
 
-from mmwave_baselines.handover.a3c import Learned, Server, a3_actions, act, earned, learn, train
-from mmwave_baselines.handover.lstm import Shape
+from mmwave_baselines.handover.a3c import Learned, a3_actions, act, earned, learn, train
 from mmwave_baselines.handover.reproduction import (
     claims as reproduce_claims,
     clusters as clusters,
@@ -29,6 +28,8 @@ from mmwave_baselines.handover.reproduction.paper import PAPER
 from mmwave_baselines.handover.reproduction.plan import BETAS, chunks
 from mmwave_baselines.handover.traces import Traces, World
 from mmwave_baselines.handover.ucb import Ucb
+from mmwave_baselines.training.a3c_server import Server
+from mmwave_baselines.training.lstm import Shape
 from mmwave_gym.benchmark.reproduction import Results
 from mmwave_gym.core.registration import make_scenario
 
@@ -400,7 +401,7 @@ def test_committed_page_is_of_these_claims():
         assert entry["reason"].replace("|", "\\|") in page
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_quick_run_resumes(tmp_path, monkeypatch):
     from mmwave_gym.benchmark import reproduction
 

@@ -180,6 +180,7 @@ def beginner(script: str, words: list[str]) -> Policy:
     return agent_of(module.build(args, environment.venv), args, environment, args.target())
 
 
+@pytest.mark.sample(by=lambda script, options, others: ("one of them",))
 @pytest.mark.parametrize(
     ("script", "options", "others"), [("ppo", SMALL_PPO, ("begun", "full")), ("sac", SMALL_SAC, ("begun",))]
 )

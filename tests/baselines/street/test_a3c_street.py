@@ -9,13 +9,12 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from mmwave_baselines.handover import lstm
-from mmwave_baselines.handover.a3c import BLOCK, STABLE, Server, with_settings
 from mmwave_baselines.handover.a3c_agents import OnlineA3c
-from mmwave_baselines.handover.training import a3c as script
-from mmwave_baselines.handover.training.a3c_run import CHECKPOINT, A3c, A3cRun
 from mmwave_baselines.street.rules import A3
 from mmwave_baselines.street.training import a3c as a3c_street
+from mmwave_baselines.training import a3c as script, lstm
+from mmwave_baselines.training.a3c import CHECKPOINT, A3c, A3cRun
+from mmwave_baselines.training.a3c_server import BLOCK, STABLE, Server, with_settings
 from mmwave_baselines.training.command import parse
 from mmwave_gym.agents.files import load_policy
 from mmwave_gym.agents.protocol import AgentError, RowRng
@@ -191,7 +190,7 @@ def test_a_run_repeats_to_the_bit_and_its_policy_acts_as_the_learner(tmp_path) -
     policy = load_policy(one)
     with pytest.raises(AgentError, match="only with what"):
         OnlineA3c(policy.network, policy.metadata)
-    run = A3cRun(arguments(tmp_path / "one", "--resume"), Console(quiet=True), script.street)
+    run = A3cRun(arguments(tmp_path / "one", "--resume"), Console(quiet=True))
     here, weights = run.worlds, run.server.weights
     venv = here.vec_env(3, 7, 0)
     observation, started = venv.reset(), np.ones(3, bool)
@@ -245,7 +244,7 @@ def test_a_resumed_run_goes_on_with_other_worlds(tmp_path, monkeypatch) -> None:
         (["MmwaveStreet-v0", "--units", "0"], "--units must be at least 1, got 0"),
         (["MmwaveStreet-v0", "--entropy", "-1"], "--entropy must be at least 0, got -1.0"),
         (["MmwaveStreet-v0", "--set", "users=tram"], "users must be one of 'car', 'pedestrian', got 'tram'"),
-        (["MmwaveCellSelection-v0"], "train.a3c plays handover and streets only"),
+        (["MmwaveCellSelection-v0"], "train.a3c plays handover and street only"),
     ],
 )
 def test_bad_input_ends_with_one_line(tmp_path, capsys, words, fault) -> None:

@@ -16,26 +16,21 @@ import numpy as np
 
 from mmwave_baselines.handover.a3c import (
     A3_PAIRS,
-    BLOCK,
     LEARNING_BLOCKS,
-    MODES,
-    STABLE,
     Curve,
-    Mode,
     Played,
-    Server,
     act,
     earned,
     follow,
     imitate,
     learn,
     potential,
-    with_settings,
 )
 from mmwave_baselines.handover.a3c_speed import speed_curve
 from mmwave_baselines.handover.reproduction.plan import BETAS
 from mmwave_baselines.handover.traces import Traces, World, joined
 from mmwave_baselines.handover.ucb import NormalisedUcb, Ucb
+from mmwave_baselines.training.a3c_server import BLOCK, MODES, STABLE, Mode, Server, with_settings
 from mmwave_gym.benchmark.reproduction import Table
 from mmwave_gym.core.registration import make_scenario
 from mmwave_gym.core.types import Int64Array

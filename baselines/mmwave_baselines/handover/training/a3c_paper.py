@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from mmwave_baselines.handover import a3c
-from mmwave_baselines.handover.a3c import BLOCK, Server
 from mmwave_baselines.handover.a3c_agents import as_network, mode_metadata
-from mmwave_baselines.handover.lstm import Shape
 from mmwave_baselines.handover.mobility_clusters import MobilityClusters, observe
 from mmwave_baselines.handover.traces import AREAS, Traces, draw_traces, joined, price_of
-from mmwave_baselines.handover.training.a3c_run import MOST_DELAY, A3c, A3cRun, Cluster
+from mmwave_baselines.training.a3c import MOST_DELAY, A3c, A3cRun, Cluster
+from mmwave_baselines.training.a3c_server import BLOCK, Server
+from mmwave_baselines.training.lstm import Shape
 from mmwave_gym.agents.networks import LstmNetwork
 from mmwave_gym.benchmark.task import Task
 
@@ -74,7 +74,7 @@ class PaperWorlds:
         return {"online": mode_metadata(args.online_settings(), server)}
 
 
-def simulate(run: A3cRun[PaperWorlds]) -> None:
+def simulate(run: A3cRun[Any]) -> None:
     """Learn until `--steps`, asynchrony played in a fixed order."""
     members = run.cluster.members
     while run.steps < run.args.steps:

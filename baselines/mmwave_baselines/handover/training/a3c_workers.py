@@ -14,9 +14,9 @@ import torch
 from torch import multiprocessing
 
 from mmwave_baselines.handover import a3c, a3c_kernel
-from mmwave_baselines.handover.a3c import BLOCK, Server
 from mmwave_baselines.handover.training.a3c_paper import ERA_BLOCKS, PaperWorlds
-from mmwave_baselines.handover.training.a3c_run import MOST_DELAY, A3c, A3cRun
+from mmwave_baselines.training.a3c import MOST_DELAY, A3c, A3cRun
+from mmwave_baselines.training.a3c_server import BLOCK, Server
 from mmwave_baselines.training.run import BadRun
 from mmwave_gym.benchmark.task import Task
 
@@ -33,7 +33,7 @@ class Shared(NamedTuple):
     sums: Any  # (workers, 4): of V, reward, rate and handovers since the begin
 
 
-def learn(run: A3cRun[PaperWorlds]) -> None:
+def learn(run: A3cRun[Any]) -> None:
     """Learn until `--steps` in `--workers` processes."""
     args = run.args
     if len(run.cluster.members) < args.workers:
@@ -73,7 +73,7 @@ def learn(run: A3cRun[PaperWorlds]) -> None:
             process.terminate()
 
 
-def _scalars(run: A3cRun[PaperWorlds], since: Any) -> dict[str, float]:
+def _scalars(run: A3cRun[Any], since: Any) -> dict[str, float]:
     value, reward, rate, handovers = since[:4] / since[4]
     return {
         "rollout/reward": float(reward),

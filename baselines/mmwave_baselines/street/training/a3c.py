@@ -23,8 +23,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mmwave_baselines.handover.a3c import BLOCK, DECAY, Mode, Server
-from mmwave_baselines.handover.lstm import (
+from mmwave_baselines.training.a3c import A3c, A3cRun, Cluster
+from mmwave_baselines.training.a3c_server import BLOCK, DECAY, Mode, Server
+from mmwave_baselines.training.imitation import watch
+from mmwave_baselines.training.lstm import (
     Shape,
     Tape,
     actor_critic,
@@ -34,8 +36,6 @@ from mmwave_baselines.handover.lstm import (
     rmsprop,
     softmax,
 )
-from mmwave_baselines.handover.training.a3c_run import A3c, A3cRun, Cluster
-from mmwave_baselines.training.imitation import watch
 from mmwave_baselines.training.run import BadRun
 from mmwave_baselines.training.shaping import TrainingReward
 from mmwave_gym.agents.loading import load_agent
@@ -74,6 +74,20 @@ class Street:
             np.concatenate([np.full(len(where[name]), scaling[i]) for name, scaling in SEEN.items()]) for i in range(2)
         )
         self.shape = Shape(len(self.columns), int(scenario.action_space.n), encoder, units)
+
+    @classmethod
+    def of(cls, args: A3c, task: Task) -> Street:
+        return cls(task, args.encoder, args.units)
+
+    @staticmethod
+    def check(args: A3c, task: Task) -> None:
+        """ValueError where modes of the paper's world are asked for."""
+        if args.mode != "stable" or not args.simulate:
+            asked = "--async" if not args.simulate else f"--mode {args.mode}"
+            raise ValueError(
+                f"{asked} is for the paper's world: in a street all UEs play side by side, in stable mode, and the "
+                "server takes one step along the mean of their gradients."
+            )
 
     def see(self, observation: NDArray[Any]) -> Float64Array:
         """The network's input (…, inputs) for raw observations (…, features)."""
@@ -129,6 +143,29 @@ class Street:
                     right[epoch] += (tape.logits.argmax(axis=-1) == action[part]).sum()
         started.mean_square[:] = 0.0
         return started, float(right[-1]) / (blocks * BLOCK * episodes)
+
+    def learn(self, run: A3cRun[Street]) -> None:
+        """Play and learn until `--steps`."""
+        args, mode = run.args, run.mode
+        done, total = run.blocks
+        # As many decisions as each UE has had are more episodes than it has met.
+        player = Player(self, mode, args.ues, args.seed, first_episode=done * BLOCK)
+        means = []
+        for block in range(done, total):
+            played = player.block(run.server.weights)
+            if block == 0:
+                centre(run.server, played)
+            else:
+                push(run.server, direction(self.shape, run.server.weights, played, mode), mode, block, total)
+            run.steps += played.action.size
+            means.append([played.tape.value.mean(), played.reward.mean()])
+            if block % RECORD_BLOCKS == RECORD_BLOCKS - 1:
+                value, reward = np.mean(means, axis=0)
+                met = {f"rollout/{name}": number for name, number in player.base.recent_metrics().items()}
+                run.report({**met, "train/value": float(value), "train/reward": float(reward)})
+                means.clear()
+            if block % SAVE_BLOCKS == SAVE_BLOCKS - 1:
+                run.keep()
 
 
 class Played(NamedTuple):
@@ -206,27 +243,3 @@ def centre(server: Server, played: Played) -> None:
     """
     mean = played.reward.mean() / (1.0 - played.discount.mean())
     server.weights[-1] += mean - played.tape.value.mean()  # the bias of the critic's head
-
-
-def learn(run: A3cRun[Street]) -> None:
-    """Play and learn until `--steps`."""
-    street, args, mode = run.worlds, run.args, run.mode
-    done, total = run.blocks
-    # As many decisions as each UE has had are more episodes than it has met.
-    player = Player(street, mode, args.ues, args.seed, first_episode=done * BLOCK)
-    means = []
-    for block in range(done, total):
-        played = player.block(run.server.weights)
-        if block == 0:
-            centre(run.server, played)
-        else:
-            push(run.server, direction(street.shape, run.server.weights, played, mode), mode, block, total)
-        run.steps += played.action.size
-        means.append([played.tape.value.mean(), played.reward.mean()])
-        if block % RECORD_BLOCKS == RECORD_BLOCKS - 1:
-            value, reward = np.mean(means, axis=0)
-            met = {f"rollout/{name}": number for name, number in player.base.recent_metrics().items()}
-            run.report({**met, "train/value": float(value), "train/reward": float(reward)})
-            means.clear()
-        if block % SAVE_BLOCKS == SAVE_BLOCKS - 1:
-            run.keep()

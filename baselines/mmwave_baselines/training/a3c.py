@@ -1,12 +1,15 @@
-"""What A3C shares wherever it plays: its options, and a run with the parameter server, its checkpoint and scalars.
+"""A3C with an LSTM (Wang et al., arXiv 1801.02077): python -m train.a3c --help
 
-`Worlds` is what it plays in: the paper's areas (`a3c_paper`), or the environment of another scenario.
+UEs share a parameter server, whose weights begin by imitation of event A3. `Worlds` is what they play in: the recipe of
+a scenario names its class (`Recipe.a3c`), and with it how its UEs learn.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+import pkgutil
+import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
@@ -14,15 +17,15 @@ from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 import numpy as np
 from rich.console import Console
 
-from mmwave_baselines.handover import a3c
-from mmwave_baselines.handover.a3c import BLOCK, ENTROPY, MODES, STABLE, Mode, Server
-from mmwave_baselines.handover.lstm import ENCODER, UNITS, Shape
-from mmwave_baselines.handover.traces import AREAS
+from mmwave_baselines.training.a3c_server import BLOCK, ENTROPY, MODES, STABLE, Mode, Server, with_settings
 from mmwave_baselines.training.command import Command, option
-from mmwave_baselines.training.run import Run, in_words, metadata_of
+from mmwave_baselines.training.lstm import ENCODER, UNITS, Shape
+from mmwave_baselines.training.recipes import GROUP, recipe
+from mmwave_baselines.training.run import Run, in_words, main, metadata_of
 from mmwave_gym.agents.networks import LstmNetwork
 from mmwave_gym.agents.policy import Policy, action_metadata, field_metadata
 from mmwave_gym.benchmark.task import Task
+from mmwave_gym.core import rooms
 from mmwave_gym.core.files import replacing
 
 REGRET_SCALE = 0.2  # ours, as in train.ppo
@@ -36,13 +39,13 @@ class A3c(Command):
 
     steps: int = option(4_000_000, "decisions to train on, of all UEs")
     mode: str = option("stable", "stable, or paper: Algorithm 2 with its errata corrected")
-    ues: int = option(32, "UEs that are observed in each area, and learn if they are in the cluster; in a street all")
-    cluster: bool = option(True, "cluster the UEs of all areas; otherwise those of the task's area learn alone")
+    ues: int = option(32, "UEs; where they are clustered so many of each area, and those of the cluster learn")
+    cluster: bool = option(True, "cluster the UEs where the world has areas; otherwise those of the task's learn alone")
     encoder: int = option(ENCODER, "width of the network's encoding")
     units: int = option(UNITS, "units of its LSTM")
-    imitate: bool = option(True, "begin by imitation of event A3 at five pairs of settings; in a street the tuned one")
+    imitate: bool = option(True, "begin by imitation of event A3, tuned, or with five settings in the paper's world")
     imitate_epochs: int = option(10, "passes over the imitated episodes")
-    imitate_episodes: int = option(5, "episodes of 1000 slots that are imitated; in a street whole ones")
+    imitate_episodes: int = option(5, "episodes that are imitated, in the paper's world of 1000 slots")
     learning_rate: float = option(0.0, "of RMSProp; 0 for the mode's")
     final_rate: float = option(0.05, "the rate falls linearly to this share of it (paper mode: 1)")
     gamma: float = option(0.0, "discount a slot; 0 for the mode's")
@@ -63,26 +66,10 @@ class A3c(Command):
         self.at_least(0, "seed", "eval_every", "warmup", "entropy")
         if self.learning_rate < 0.0 or not 0.0 <= self.gamma <= 1.0 or not 0.0 < self.final_rate <= 1.0:
             raise ValueError("--learning-rate must be at least 0, --gamma in [0, 1], --final-rate in (0, 1].")
-        if self.cluster and self.ues * len(AREAS) < 4:
-            raise ValueError(f"--ues must be at least 2 to be clustered, got {self.ues}.")
 
     def check(self, task: Task) -> None:
-        """ValueError where the task is neither the paper's world nor a street, or a street is asked for other modes."""
-        scenario = task.scenario()
-        if scenario.name == "street":
-            if self.mode != "stable" or not self.simulate:
-                asked = "--async" if not self.simulate else f"--mode {self.mode}"
-                raise ValueError(
-                    f"{asked} is for the paper's world: in a street all UEs play side by side, in stable mode, and the "
-                    "server takes one step along the mean of their gradients."
-                )
-            return
-        if scenario.name != "handover":
-            raise ValueError(f"train.a3c plays handover and streets only, {task.name} is of {scenario.name}.")
-        if [f.name for f in scenario.fields] != ["rsrq_db", "serving"] or scenario.masked:
-            raise ValueError(
-                f"train.a3c needs RSRQ and the serving cell alone, as in the paper's world, not {task.name}."
-            )
+        """ValueError where the scenario has no worlds for A3C, or they refuse the task or the arguments."""
+        worlds_of(task).check(self, task)
 
     def teacher(self) -> str:
         return "a3" if self.imitate else ""
@@ -100,14 +87,14 @@ class A3c(Command):
             changed["warmup"] = self.warmup
         if self.regret:
             changed |= {"offset": 0.0, "scale": REGRET_SCALE}  # regrets are centred by themselves
-        return a3c.with_settings(self.mode, regret=self.regret, **changed)
+        return with_settings(self.mode, regret=self.regret, **changed)
 
     def online_settings(self) -> Mode:
         """How a UE goes on learning by itself: from rewards, for nobody tells it regrets."""
         if self.mode == "paper":
             return self.settings()
         plain = dataclasses.replace(self, regret=False).settings()
-        return a3c.with_settings(plain, learning_rate=self.online_rate, final_rate=1.0)
+        return with_settings(plain, learning_rate=self.online_rate, final_rate=1.0)
 
 
 class Cluster(NamedTuple):
@@ -123,6 +110,17 @@ class Worlds(Protocol):
     scenario: Any
     shape: Shape
     """Of the network."""
+
+    @classmethod
+    def of(cls, args: A3c, task: Task) -> Worlds:
+        """The worlds of a task, once it and the arguments are found to be good."""
+
+    @staticmethod
+    def check(args: A3c, task: Task) -> None:
+        """ValueError where they cannot be played with these arguments."""
+
+    def learn(self, run: A3cRun[Any]) -> None:
+        """Play and learn until `--steps`."""
 
     def cluster(self, args: A3c) -> Cluster:
         """The UEs that share the server."""
@@ -140,15 +138,22 @@ class Worlds(Protocol):
 W = TypeVar("W", bound=Worlds)
 
 
+def worlds_of(task: Task) -> type[Worlds]:
+    """The worlds that the recipe of the task's scenario names. Raises ValueError where it names none."""
+    named = recipe(task.scenario_name).a3c
+    if not named:
+        able = sorted(name for name in rooms.points(GROUP, "recipe") if recipe(name).a3c)
+        raise ValueError(f"train.a3c plays {' and '.join(able)} only, {task.name} is of {task.scenario_name}.")
+    found: type[Worlds] = pkgutil.resolve_name(named)
+    return found
+
+
 class A3cRun(Run[A3c], Generic[W]):
-    """A run with its parameter server. Raises BadRun.
+    """A run with its parameter server. Raises BadRun."""
 
-    make: the worlds for the arguments and the task, once both are found to be good.
-    """
-
-    def __init__(self, args: A3c, console: Console, make: Callable[[A3c, Task], W]):
+    def __init__(self, args: A3c, console: Console):
         super().__init__(args, CHECKPOINT, console, "a3c" if args.mode == "stable" else f"a3c-{args.mode}")
-        self.worlds = make(args, self.task)
+        self.worlds: W = worlds_of(self.task).of(args, self.task)  # type: ignore[assignment]
         self.mode = args.settings()
         self.cluster = self.worlds.cluster(args)
         self.steps, self.due = 0, args.eval_every
@@ -240,4 +245,18 @@ class A3cRun(Run[A3c], Generic[W]):
         return self.save(network, self.worlds.scenario.fields, {**self.about(), "results": scores})
 
 
-__all__ = ["CHECKPOINT", "MOST_DELAY", "A3c", "A3cRun", "Cluster", "Worlds"]
+def train(args: A3c, console: Console) -> Path:
+    """Train as `args` say and return the path of the saved policy. Raises BadRun."""
+    run: A3cRun[Any] = A3cRun(args, console)
+    run.tell(f"{len(run.cluster.members)} UEs share the server: {run.cluster.found}")
+    try:
+        run.worlds.learn(run)
+    finally:
+        run.keep()
+    return run.finish()
+
+
+def run(argv: Sequence[str] | None = None) -> None:
+    """Train: `argv` are the words of the command, those of the command line without it; --async is --no-simulate."""
+    words = ["--no-simulate" if w == "--async" else w for w in (sys.argv[1:] if argv is None else argv)]
+    main(A3c, train, words)
