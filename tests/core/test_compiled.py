@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import zlib
 
 import numpy as np
@@ -50,15 +51,16 @@ class OtherRng(EpisodeRng):
 
 def test_compiled_code_is_used_where_it_pays(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("numba")
-    monkeypatch.setattr(compiled, "_drawn", 0)
+    monkeypatch.setattr(compiled, "_lost_s", 0.0)
     monkeypatch.delenv("MMWAVE_NUMBA", raising=False)
-    few, rest = ([EpisodeRng(EpisodeKey(0))] * n for n in (1, compiled.PAYS_AFTER))
+    few, rest = ([EpisodeRng(EpisodeKey(0))] * n for n in (1, math.ceil(compiled.PAYS_AFTER_S / compiled.A_DRAW_S)))
     assert not compiled.wanted(few)
     assert compiled.wanted(rest)
     assert compiled.wanted(few), "once loaded it stays"
+    assert compiled.pays(0.0), "for other work, too"
     assert not compiled.wanted([OtherRng(EpisodeKey(0))])
     monkeypatch.setenv("MMWAVE_NUMBA", "0")
     assert not compiled.wanted(rest)
-    monkeypatch.setattr(compiled, "_drawn", 0)
+    monkeypatch.setattr(compiled, "_lost_s", 0.0)
     monkeypatch.setenv("MMWAVE_NUMBA", "1")
     assert compiled.wanted(few)
