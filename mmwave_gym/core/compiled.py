@@ -11,6 +11,7 @@ import os
 import threading
 from collections.abc import Sequence
 from functools import cache
+from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
@@ -67,6 +68,12 @@ def pays(lost_s: float) -> bool:
         return False
     _lost_s += lost_s
     return choice == "1" or _lost_s > PAYS_AFTER_S
+
+
+@cache
+def kernel(module: str) -> Any:
+    """The module of compiled functions of that name, loaded by its first use: numba takes half a second."""
+    return import_module(module)
 
 
 def keys_of(rngs: Sequence[EpisodeRng]) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from functools import cache, cached_property
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -18,13 +18,7 @@ from mmwave_gym.scenarios.street.world import StreetEpisodes
 
 STEP_S, A_COPY_S = 100e-6, 1.5e-6
 """What NumPy loses against compiled code in a step, and for each environment copy in it (a little less than that)."""
-
-
-@cache
-def _kernels() -> tuple[Any, Any]:
-    from mmwave_gym.scenarios.street import observe_kernel, step_kernel  # numba takes half a second to load
-
-    return step_kernel, observe_kernel
+STEPPING, SEEING = f"{__package__}.step_kernel", f"{__package__}.observe_kernel"
 
 
 class CompiledStreet(Street):
@@ -33,6 +27,7 @@ class CompiledStreet(Street):
     def __init__(self, config: StreetConfig):
         super().__init__(config)
         after = self.handover_ticks - self._preparation - self._interruption
+        self._seen = self.fields.size
         self._most_heard = max(self.decision_ticks, self._preparation + after)
         values = (getattr(config, field.name) for field in dataclasses.fields(config))
         # NumPy's own scalars raise the precision of the reference, and sums of many ticks are made by halves there.
@@ -43,7 +38,7 @@ class CompiledStreet(Street):
         n = len(state.tick)
         if not (self._covered and compiled.pays(STEP_S + A_COPY_S * n)):
             return super().step(episodes, state, action)
-        kernel, times, target = _kernels()[0], self._times, action[:, 0].copy()
+        kernel, times, target = compiled.kernel(STEPPING), self._times, action[:, 0].copy()
         sinr_db = np.empty(n * self._most_heard, np.float32)
         loss_db = self.config.refinement_db
         count = kernel.heard(episodes.row, state.tick, state.serving, target, episodes.sinr_db, times, loss_db, sinr_db)
@@ -71,9 +66,9 @@ class CompiledStreet(Street):
     def observe(self, episodes: StreetEpisodes, state: StreetState) -> NDArray[np.float32]:
         if not (self._covered and compiled.pays(0.0)):
             return super().observe(episodes, state)
-        seen = np.empty((len(state.tick), 1, self.fields.size), np.float32)
+        seen = np.empty((len(state.tick), 1, self._seen), np.float32)
         times = self._measurement, game.PAST_MEASUREMENTS
-        _kernels()[1].observe(episodes.row, episodes.measured_dbm, _arrays(state), times, self._bounds, seen)
+        compiled.kernel(SEEING).observe(episodes.row, episodes.measured_dbm, _arrays(state), times, self._bounds, seen)
         return seen
 
     @cached_property

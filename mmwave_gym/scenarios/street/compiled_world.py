@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from functools import cache
-from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mmwave_gym.core import compiled
 from mmwave_gym.core.scenario import EpisodeRng, cause_word
@@ -16,14 +15,8 @@ from mmwave_gym.radio.units import NATS_PER_DB
 from mmwave_gym.scenarios.street.config import StreetConfig
 from mmwave_gym.scenarios.street.world import NOISE_DBM, StreetEpisodes, StreetWorld
 
+KERNEL = f"{__package__}.drive_kernel"
 MEASUREMENT = np.uint32(cause_word("measurement"))
-
-
-@cache
-def _kernel() -> Any:
-    from mmwave_gym.scenarios.street import kernel  # numba takes half a second to load
-
-    return kernel
 
 
 class CompiledStreetWorld(StreetWorld):
@@ -38,17 +31,16 @@ class CompiledStreetWorld(StreetWorld):
         # NumPy's own scalars may lower the precision of a sum of constants in the reference.
         self._plain = not any(isinstance(value, np.generic) for value in values)
 
-    def draw(self, rngs: Sequence[EpisodeRng]) -> StreetEpisodes:
+    def draw_into(self, rngs: Sequence[EpisodeRng], episodes: StreetEpisodes, rows: NDArray[np.intp]) -> None:
         if not (self._plain and compiled.wanted(rngs)):
-            return super().draw(rngs)
-        episodes = self.empty(len(rngs))
+            super().draw_into(rngs, episodes, rows)
+            return
         level = np.empty(episodes.sinr_db.shape[1:])
-        for i, rng in enumerate(rngs):
+        for i, rng in zip(rows.tolist(), rngs, strict=True):
             self._compiled_drive(rng, episodes, i, level)
-        return episodes
 
     def _compiled_drive(self, rng: EpisodeRng, episodes: StreetEpisodes, i: int, level: Float64Array) -> None:
-        c, kernel, stream = self.config, _kernel(), compiled.STREAM
+        c, kernel, stream = self.config, compiled.kernel(KERNEL), compiled.STREAM
         here, way, begin_m, speed_mps = self.route(rng["route"])
         blocked = self._blocked(rng["blockage"], len(level)) if self.blocks else level[:0]
         law_db = np.array((c.link_budget_db, NOISE_DBM, c.blockage_db))

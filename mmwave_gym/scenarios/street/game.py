@@ -121,7 +121,12 @@ class Street(Scenario[StreetEpisodes, StreetState]):
         )
 
     def draw(self, rngs: Sequence[EpisodeRng]) -> StreetEpisodes:
-        return self.world.draw(rngs)
+        episodes = self.world.empty(len(rngs))
+        self.draw_into(rngs, episodes, episodes.row)
+        return episodes
+
+    def draw_into(self, rngs: Sequence[EpisodeRng], episodes: StreetEpisodes, rows: NDArray[np.intp]) -> None:
+        self.world.draw_into(rngs, episodes, rows)
 
     def start(self, episodes: StreetEpisodes) -> StreetState:
         n = len(episodes.row)

@@ -21,19 +21,19 @@ def observe(row: Any, measured_dbm: Any, state: Any, times: Any, bounds: Any, se
     period, measurements = times
     least_dbm, most_dbm, least_db, most_db, long_s, t310_s, tick_s = bounds
     cells = measured_dbm.shape[2]
+    first = measurements * cells
     for i in range(len(row)):
-        here, out, newest = measured_dbm[row[i]], seen[i, 0], tick[i] // period
-        at = 0
+        newest = tick[i] // period
         for ago in range(measurements):
             for cell in range(cells):
-                level_dbm = here[max(newest - ago, 0), cell]
-                out[at] = min(max(level_dbm, F32(least_dbm)), F32(most_dbm))
-                at += 1
-        out[at : at + cells] = F32(0.0)
-        out[at + serving[i]] = F32(1.0)
-        at += cells
-        out[at] = (tick[i] - newest * period) * tick_s
-        out[at + 1] = min((tick[i] - handover_tick[i]) * tick_s, long_s)
-        out[at + 2] = min(out_ticks[i] * tick_s, t310_s)
+                level_dbm = measured_dbm[row[i], max(newest - ago, 0), cell]
+                seen[i, 0, ago * cells + cell] = min(max(level_dbm, F32(least_dbm)), F32(most_dbm))
+        for cell in range(cells):
+            seen[i, 0, first + cell] = F32(0.0)
+        seen[i, 0, first + serving[i]] = F32(1.0)
+        at = first + cells
+        seen[i, 0, at] = (tick[i] - newest * period) * tick_s
+        seen[i, 0, at + 1] = min((tick[i] - handover_tick[i]) * tick_s, long_s)
+        seen[i, 0, at + 2] = min(out_ticks[i] * tick_s, t310_s)
         for j in range(past_sinr_db.shape[1]):
-            out[at + 3 + j] = min(max(past_sinr_db[i, j], least_db), most_db)
+            seen[i, 0, at + 3 + j] = min(max(past_sinr_db[i, j], least_db), most_db)

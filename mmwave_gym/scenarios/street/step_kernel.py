@@ -31,18 +31,18 @@ def heard(row: Any, tick: Any, serving: Any, target: Any, sinr_db: Any, times: A
     decision, preparation, interruption, refinement, handover = times[:5]
     count = 0
     for i in range(len(row)):
-        here, begin, old, new = sinr_db[row[i]], tick[i], serving[i], target[i]
+        at, begin, old, new = row[i], tick[i], serving[i], target[i]
         if new == old:
             for t in range(begin, begin + decision):
-                found[count] = here[t, old]
+                found[count] = sinr_db[at, t, old]
                 count += 1
             continue
         for t in range(begin, begin + preparation):
-            found[count] = here[t, old]
+            found[count] = sinr_db[at, t, old]
             count += 1
         accessed = begin + preparation + interruption
         for t in range(accessed, begin + handover):
-            found[count] = here[t, new] - F32(wide_db) if t < accessed + refinement else here[t, new]
+            found[count] = sinr_db[at, t, new] - F32(wide_db) if t < accessed + refinement else sinr_db[at, t, new]
             count += 1
     return count
 
@@ -95,7 +95,7 @@ def settle(
     after = handover - preparation - interruption
     first = 0
     for i in range(len(row)):
-        here, begin, old, new = sinr_db[row[i]], tick[i], serving[i], target[i]
+        at, begin, old, new = row[i], tick[i], serving[i], target[i]
         moves = new != old
         received: Any = 0.0
         silent, failed = 0, -1
@@ -103,7 +103,7 @@ def settle(
         if not moves:
             end, ran = begin + decision, out_ticks[i]
             for t in range(begin, end):
-                level_db = here[t, old]
+                level_db = sinr_db[at, t, old]
                 ran = ran + 1 if level_db < F32(out_db) or (ran > 0 and level_db <= F32(in_db)) else 0
                 if failed < 0:
                     received += rate[first] if t < ticks else F32(0.0)
@@ -117,11 +117,11 @@ def settle(
             silent = _cut(rate, first, preparation, begin, ticks)
             total = summed(rate, first, preparation)
             first += preparation
-            if here[commanded, old] < F32(out_db):
+            if sinr_db[at, commanded, old] < F32(out_db):
                 failed = commanded
             else:
                 silent += min(accessed, ticks) - min(commanded, ticks)
-                if here[accessed, new] < F32(in_db):
+                if sinr_db[at, accessed, new] < F32(in_db):
                     failed = accessed
                 else:
                     silent += _cut(rate, first, after, accessed, ticks)
@@ -134,13 +134,13 @@ def settle(
             # A command that is lost at once, with no time to re-establish, still takes a decision.
             end = -(-max(failed + reestablishment, begin + 1) // decision) * decision
             silent += min(end, ticks) - min(failed, ticks)
-            serving[i] = rsrp_dbm[row[i], end].argmax()
+            serving[i] = rsrp_dbm[at, end].argmax()
             previous[i], handover_tick[i], out_ticks[i] = -1, end, 0
         window[i, begin // window_ticks] += received
         tick[i] = end
         for j in range(past_sinr_db.shape[1] - 1, 0, -1):
             past_sinr_db[i, j] = past_sinr_db[i, j - 1]
-        past_sinr_db[i, 0] = here[end, serving[i]]
+        past_sinr_db[i, 0] = sinr_db[at, end, serving[i]]
         truncated[i] = end >= ticks
         column[0, i], column[1, i], column[2, i] = received / decision, received * tick_s, lost
         column[3, i], column[4, i], column[5, i] = moves, back, silent * tick_s

@@ -52,15 +52,13 @@ class StreetWorld:
         maps = min(len(self.config.map_seeds), MOST_MAPS) * points * 5 * k
         return Memory(episode, state, ticks * (60 * k + 80) + blockages, points * (36 * points + 60 * k) + maps)
 
-    def draw(self, rngs: Sequence[EpisodeRng]) -> StreetEpisodes:
-        """One drive for each rng, `after` ticks longer than an episode."""
-        episodes = self.empty(len(rngs))
-        for i, rng in enumerate(rngs):
+    def draw_into(self, rngs: Sequence[EpisodeRng], episodes: StreetEpisodes, rows: NDArray[np.intp]) -> None:
+        """One drive for each rng, `after` ticks longer than an episode, into the storage rows (n,)."""
+        for i, rng in zip(rows, rngs, strict=True):
             self._drive(rng, episodes, i)
-        return episodes
 
     def empty(self, num_episodes: int) -> StreetEpisodes:
-        """Episodes to fill."""
+        """Drives to fill."""
         n, ticks, k = num_episodes, self.ticks + self.after, self.num_cells
         return StreetEpisodes(
             row=np.arange(n),
