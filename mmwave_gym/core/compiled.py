@@ -41,15 +41,18 @@ class KeyedStream(threading.local):
         bits = np.random.SFC64(0)
         self.generator = np.random.Generator(bits)
         self.state: NDArray[np.uint64] = np.ctypeslib.as_array(
-            (ctypes.c_uint64 * 4).from_address(bits.ctypes.state_address)
+            (ctypes.c_uint64 * 5).from_address(bits.ctypes.state_address)
         )
 
     def works(self) -> bool:
         """Is the array really the generator's state? NumPy does not promise how it keeps it."""
         bits: Any = self.generator.bit_generator
-        before = bits.state["state"]["state"].copy()
-        self.state[:] = before[::-1]
-        return bool((bits.state["state"]["state"] == before[::-1]).all())
+        new = np.array((3, 1, 4, 1), np.uint64)
+        self.state[:] = *new, 1 + (5 << 32)
+        found = bits.state
+        self.state[4] = 0
+        kept = (found["state"]["state"] == new).all() and (found["has_uint32"], found["uinteger"]) == (1, 5)
+        return bool(kept) and not bits.state["has_uint32"]
 
 
 STREAM = KeyedStream()

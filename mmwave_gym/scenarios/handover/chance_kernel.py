@@ -21,7 +21,7 @@ def draw_chance(
 ) -> None:
     """Draw layouts, walks and fading of some episodes, or those of them that `drawn` (3,) names; no unit.
 
-    keys: see `compiled.keys_of`; causes (4,) and state (4,): see `rekey`; layout, walks: what `_layout` and `_walks`
+    keys: see `compiled.keys_of`; causes (4,) and state: see `rekey`; layout, walks: what `_layout` and `_walks`
     take, with an axis of episodes; fading (episode, n): filled with powers of Rayleigh fading, of mean 1.
     """
     words, counts = keys
