@@ -14,7 +14,7 @@ from mmwave_gym.core.scenario import EpisodeRng, Episodes
 from mmwave_gym.core.types import FloatArray
 from mmwave_gym.radio.units import db_to_linear, linear_to_db
 from mmwave_gym.scenarios.street.config import TICK_S, StreetConfig
-from mmwave_gym.scenarios.street.maps import MOST_MAPS, Route, StreetMap, routes, street_map
+from mmwave_gym.scenarios.street.maps import MAPS_BYTES, Route, StreetMap, routes, street_map
 
 NOISE_DBM = -78.0  # 400 MHz, noise figure 10 dB: what `link_budget_db` holds; RSRP is told above it
 
@@ -50,7 +50,7 @@ class StreetWorld:
         points = geometry.points_a_lane * len(geometry.lane_axes)
         episode = ticks * (8 + 8 * k) + 4 * k * (ticks // self._measurement + 1) + 8
         blockages = 32.0 * (4.0 + 2.0 * ticks * TICK_S / self.config.clear_s)
-        maps = min(len(self.config.map_seeds), MOST_MAPS) * points * 5 * k
+        maps = min(len(self._map_seeds) * points * 5 * k, MAPS_BYTES) + 25 * points * k
         return Memory(episode, state, ticks * (60 * k + 80) + blockages, points * (36 * points + 60 * k) + maps)
 
     def draw_into(self, rngs: Sequence[EpisodeRng], episodes: StreetEpisodes, rows: NDArray[np.intp]) -> None:
@@ -98,7 +98,7 @@ class StreetWorld:
 
     def _drive(self, rng: EpisodeRng, episodes: StreetEpisodes, i: int) -> None:
         c, chance = self.config, rng["route"]
-        here, way, begin_m, speed_mps = self.route(chance.integers(len(self._map_seeds)), *chance.random(3))
+        here, way, begin_m, speed_mps = self.route(int(chance.integers(len(self._map_seeds))), *chance.random(3))
         ticks = len(episodes.place_m[i])
         along = np.minimum(begin_m + self.tick_m(speed_mps) * np.arange(ticks), len(way.lane) - 1.001)
         point = along.astype(np.int64)
