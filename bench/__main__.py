@@ -23,6 +23,8 @@ from threadpoolctl import threadpool_limits
 import mmwave_gym  # noqa: F401  (registers the environments)
 from bench.association import association_epochs, association_worlds, sqa_speed
 from bench.cell_selection import cell_selection_rate
+from bench.cliffs import cliffs
+from bench.compiled import compiled_draws, compiled_steps
 from bench.measure import Row
 from bench.power import clustering_time, power_rates
 from bench.stepping import against_chance, against_peer, same_as_single, worst_step
@@ -32,6 +34,7 @@ MEASURES: dict[str, Callable[[bool], Row | list[Row]]] = {
     measure.__name__: measure
     for measure in (
         *(against_peer, against_chance, worst_step, cell_selection_rate),
+        *(compiled_draws, compiled_steps, cliffs),
         *(association_epochs, association_worlds, sqa_speed),
         *(ppo_share, ppo_frames, a3c_updates),
         *(power_rates, clustering_time, same_as_single),

@@ -39,11 +39,11 @@ def vector_env(num_envs: int, steps: int) -> Callable[[], float]:
     env.reset(seed=0)
     actions = np.random.default_rng(0).integers(0, env.single_action_space.n, (64, num_envs))
 
-    def play() -> None:
+    def play(steps: int = steps) -> None:
         for t in range(steps):
             env.step(actions[t % 64])
 
-    seconds(play)  # touches all memory once
+    play(env.unwrapped.scenario.horizon)  # type: ignore[attr-defined]  # touches all memory once: the next episodes', too
     return lambda: seconds(play) / (steps * num_envs)
 
 

@@ -1,12 +1,14 @@
-"""The same episodes drawn by NumPy and by compiled code."""
+"""The same episodes drawn and played by NumPy and by compiled code."""
 
 from __future__ import annotations
 
 import dataclasses
 from typing import Any
 
+import numpy as np
 import pytest
 
+from mmwave_gym.core.batch import Batch
 from mmwave_gym.core.registration import make_scenario
 from mmwave_gym.core.scenario import EpisodeKey, EpisodeRng
 
@@ -30,3 +32,34 @@ def differing(name: str, keywords: dict[str, Any], patch: pytest.MonkeyPatch) ->
             if a.dtype != b.dtype or a.shape != b.shape or a.tobytes() != b.tobytes():
                 found.append(field.name)
     return found
+
+
+def stepped_apart(name: str, keywords: dict[str, Any], seldom: float, patch: pytest.MonkeyPatch) -> list[str]:
+    """Which observations, outcomes and states differ in a bit or in their type, over a few episodes of 8 copies.
+
+    Each agent takes a random action with the chance `seldom`, else its last one.
+    """
+    batches = [Batch(make_scenario(name, **keywords), 8) for _ in range(2)]
+    chance, found = np.random.default_rng(0), set()
+    for numba, batch in enumerate(batches):
+        patch.setenv("MMWAVE_NUMBA", str(numba))
+        batch.reset([EpisodeKey(i) for i in range(8)])
+    action = np.zeros((8, batches[0].scenario.num_agents), np.int64)
+    for _ in range(int(2.5 * batches[0].scenario.horizon) + 2):
+        other = chance.integers(batches[0].scenario.action_space.n, size=action.shape)
+        action = np.where(chance.random(action.shape) < seldom, other, action)
+        seen = []
+        for numba, batch in enumerate(batches):
+            patch.setenv("MMWAVE_NUMBA", str(numba))
+            outcome = batch.step(action)
+            told = {**vars(outcome), **outcome.metrics, **vars(batch.state), "observation": batch.observe()}
+            seen.append({what: _bits(value) for what, value in told.items() if what != "metrics"})
+            over = outcome.truncated | outcome.terminated.all(axis=1)
+            if over.any():
+                batch.restart(np.flatnonzero(over))
+        found |= {what for what in seen[0] if seen[0][what] != seen[1][what]}
+    return sorted(found)
+
+
+def _bits(array: Any) -> tuple[Any, ...]:
+    return array.dtype, array.shape, array.tobytes()

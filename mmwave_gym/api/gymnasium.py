@@ -378,8 +378,8 @@ class ScenarioVectorEnv(gymnasium.vector.VectorEnv[NDArray[np.float32], NDArray[
         everywhere = np.ones(self.num_envs, bool)
         everywhere[waiting] = False
         for name, value in (*outcome.metrics.items(), ("elapsed_s", outcome.elapsed_s)):
-            value = value.reshape(self.num_envs, -1)[:, 0]
-            info[name] = np.where(everywhere, value, 0.0) if len(waiting) else value.copy()
+            value = value if value.ndim == 1 else value[:, 0]
+            info[name] = np.where(everywhere, value, 0.0) if len(waiting) else value
             info[f"_{name}"] = everywhere.copy()
         return info
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from mmwave_gym.core.access import ACCESS_LEVELS
 from mmwave_gym.core.checks import at_least
 from mmwave_gym.core.memory import check_fits
-from mmwave_gym.core.scenario import EpisodeKey, EpisodeRng, ObservationFields, Outcome, Scenario
+from mmwave_gym.core.scenario import EpisodeKey, EpisodeRng, ObservationFields, Outcome, Scenario, arrays_of, assign
 
 
 class View:
@@ -68,18 +68,9 @@ DRAWN_AT_ONCE = 64
 """Episodes that one call draws at most: more would only be in memory twice."""
 
 
-def _arrays(record: Any) -> list[str]:
-    return [f.name for f in dataclasses.fields(record) if f.name != "row"]
-
-
-def _assign(target: Any, at: NDArray[np.intp], source: Any) -> None:
-    for name in _arrays(target):
-        getattr(target, name)[at] = getattr(source, name)
-
-
 def _storage(like: Any, size: int) -> Any:
     """A record as `like` with `size` unset rows in every array."""
-    arrays = {n: getattr(like, n) for n in _arrays(like)}
+    arrays = {n: getattr(like, n) for n in arrays_of(like)}
     return dataclasses.replace(like, **{n: np.empty((size, *a.shape[1:]), a.dtype) for n, a in arrays.items()})
 
 
@@ -152,7 +143,7 @@ class Batch:
     def rewind(self, envs: NDArray[np.intp]) -> None:
         """Put the environments `envs`, (n,), back to the start of their running episode."""
         if len(envs):  # scenarios start one environment at least
-            _assign(self.state, envs, self.scenario.start(self.episodes.of(envs)))
+            assign(self.state, envs, self.scenario.start(self.episodes.of(envs)))
             self._steps[envs] = 0
 
     def step(self, action: NDArray[Any]) -> Outcome:
@@ -204,7 +195,10 @@ class Batch:
         """Draw the episodes named by `keys` into the storage rows (n,)."""
         for first in range(0, len(keys), DRAWN_AT_ONCE):
             group = slice(first, first + DRAWN_AT_ONCE)
-            drawn = self.scenario.draw([EpisodeRng(key) for key in keys[group]])
+            rngs = [EpisodeRng(key) for key in keys[group]]
             if self.episodes is None:
+                drawn = self.scenario.draw(rngs)
                 self.episodes = _storage(drawn, 2 * self.num_envs)
-            _assign(self.episodes, rows[group], drawn)
+                assign(self.episodes, rows[group], drawn)
+            else:
+                self.scenario.draw_into(rngs, self.episodes, rows[group])

@@ -34,7 +34,9 @@ def _mixed(x: Any, y: Any) -> Any:
 
 @njit(cache=True)
 def rekey(words: Any, cause: Any, state: Any) -> None:
-    """Start a stream: `state` (4,) becomes that of SFC64 for the key `words` (n,) and the number of a cause.
+    """Start a stream: `state` (5,) becomes that of SFC64 for the key `words` (n,) and the number of a cause.
+
+    The fifth number says that no half of a number of 64 bits is left over.
 
     None of them has a unit; `words` are those of `EpisodeRng.words`, whose last one is set here.
     """
@@ -57,7 +59,7 @@ def rekey(words: Any, cause: Any, state: Any) -> None:
         low, multiplier = _hashed(pool[(2 * i) % POOL], multiplier, factor)
         high, multiplier = _hashed(pool[(2 * i + 1) % POOL], multiplier, factor)
         state[i] = uint64(low) | (uint64(high) << uint64(32))
-    state[3] = uint64(1)
+    state[3], state[4] = uint64(1), uint64(0)
     for _ in range(12):
         new = state[0] + state[1] + state[3]
         state[3] += uint64(1)

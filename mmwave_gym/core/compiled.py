@@ -1,6 +1,6 @@
-"""Whether compiled code draws the episodes: the numbers are the same to the bit, only the time differs.
+"""Whether compiled code draws and steps: the numbers are the same to the bit, only the time differs.
 
-Where numba is missing, or does not pay, or a keyword is not covered, the NumPy code draws. The variable MMWAVE_NUMBA
+Where numba is missing, or does not pay, or a keyword is not covered, the NumPy code does it. The variable MMWAVE_NUMBA
 says otherwise: 0 never compiles, 1 compiles from the first episode.
 """
 
@@ -11,6 +11,7 @@ import os
 import threading
 from collections.abc import Sequence
 from functools import cache
+from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
@@ -19,10 +20,15 @@ from numpy.typing import NDArray
 
 from mmwave_gym.core.scenario import EpisodeRng
 
-PAYS_AFTER = 256
-"""Episodes after which a process has lost by NumPy's draws about what the import of numba takes, half a second."""
+PAYS_AFTER_S = 0.1
+"""Seconds that a process loses by NumPy's code before it loads numba, which takes a few times as long (ours: who has
+played so much plays on)."""
+A_DRAW_S = 0.25e-3
+"""What NumPy loses in drawing an episode."""
+MOST_SUMMED = 128
+"""NumPy sums more numbers in a row than these by halves, and compiled code knows no such sums."""
 
-_drawn = 0
+_lost_s = 0.0
 
 
 class KeyedStream(threading.local):
@@ -35,15 +41,18 @@ class KeyedStream(threading.local):
         bits = np.random.SFC64(0)
         self.generator = np.random.Generator(bits)
         self.state: NDArray[np.uint64] = np.ctypeslib.as_array(
-            (ctypes.c_uint64 * 4).from_address(bits.ctypes.state_address)
+            (ctypes.c_uint64 * 5).from_address(bits.ctypes.state_address)
         )
 
     def works(self) -> bool:
         """Is the array really the generator's state? NumPy does not promise how it keeps it."""
         bits: Any = self.generator.bit_generator
-        before = bits.state["state"]["state"].copy()
-        self.state[:] = before[::-1]
-        return bool((bits.state["state"]["state"] == before[::-1]).all())
+        new = np.array((3, 1, 4, 1), np.uint64)
+        self.state[:] = *new, 1 + (5 << 32)
+        found = bits.state
+        self.state[4] = 0
+        kept = (found["state"]["state"] == new).all() and (found["has_uint32"], found["uinteger"]) == (1, 5)
+        return bool(kept) and not bits.state["has_uint32"]
 
 
 STREAM = KeyedStream()
@@ -51,13 +60,23 @@ STREAM = KeyedStream()
 
 def wanted(rngs: Sequence[EpisodeRng]) -> bool:
     """Should compiled code draw these episodes? It knows the chance of plain `EpisodeRng`s only."""
-    global _drawn
+    return pays(A_DRAW_S * len(rngs)) and all(type(rng) is EpisodeRng for rng in rngs)
+
+
+def pays(lost_s: float) -> bool:
+    """Should compiled code do some work, in which NumPy's loses so many seconds?"""
+    global _lost_s
     choice = os.environ.get("MMWAVE_NUMBA", "")
     if choice == "0" or not _possible():
         return False
-    kinds = [type(rng) is EpisodeRng for rng in rngs]
-    _drawn += len(kinds)
-    return all(kinds) and (choice == "1" or _drawn > PAYS_AFTER)
+    _lost_s += lost_s
+    return choice == "1" or _lost_s > PAYS_AFTER_S
+
+
+@cache
+def kernel(module: str) -> Any:
+    """The module of compiled functions of that name, loaded by its first use: numba takes half a second."""
+    return import_module(module)
 
 
 def keys_of(rngs: Sequence[EpisodeRng]) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:

@@ -54,6 +54,9 @@ class JointScenario(Scenario[Any, Any]):
     def draw(self, rngs: Sequence[EpisodeRng]) -> Any:
         return self.scenario.draw(rngs)
 
+    def draw_into(self, rngs: Sequence[EpisodeRng], episodes: Any, rows: NDArray[np.intp]) -> None:
+        self.scenario.draw_into(rngs, episodes, rows)
+
     def start(self, episodes: Any) -> Any:
         return self.scenario.start(episodes)
 

@@ -153,9 +153,23 @@ class Episodes:
         return dataclasses.replace(self, row=self.row[envs])
 
 
+def assign(target: Any, at: NDArray[np.intp], source: Any) -> None:
+    """Write episodes or states `source` into the rows `at` (n,) of others of their kind."""
+    for name in arrays_of(target):
+        getattr(target, name)[at] = getattr(source, name)
+
+
+def arrays_of(record: Any) -> list[str]:
+    """The names of what episodes or states hold."""
+    return [f.name for f in dataclasses.fields(record) if f.name != "row"]
+
+
 @dataclass
 class Outcome:
-    """What one step brought, for every environment copy and agent slot. Empty slots have zeros and False."""
+    """What one step brought, for every environment copy and agent slot. Empty slots have zeros and False.
+
+    Its arrays are nobody else's: environments hand them on.
+    """
 
     reward: NDArray[np.float64]  # (env, agent)
     terminated: NDArray[np.bool_]  # (env, agent): this agent's life has really ended, for instance it left
@@ -200,6 +214,13 @@ class Scenario(ABC, Generic[EpisodesT, StateT]):
     @abstractmethod
     def draw(self, rngs: Sequence[EpisodeRng]) -> EpisodesT:
         """One episode for each rng, `row = arange(len(rngs))`. An episode must not depend on its neighbours."""
+
+    def draw_into(self, rngs: Sequence[EpisodeRng], episodes: EpisodesT, rows: NDArray[np.intp]) -> None:
+        """Draw one episode for each rng into the storage rows (n,) of `episodes`; a scenario may do it without copies.
+
+        An episode is the same as by `draw`.
+        """
+        assign(episodes, rows, self.draw(rngs))
 
     @abstractmethod
     def start(self, episodes: EpisodesT) -> StateT:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import zlib
 
 import numpy as np
@@ -40,8 +41,9 @@ def test_compiled_streams_are_those_of_keys() -> None:
     assert len(set(counts.tolist())) > 1, "keys of several lengths"
     for key, some, count in zip(KEYS, words, counts, strict=True):
         rekey(some[:count], np.uint32(cause_word("fading")), compiled.STREAM.state)
-        drawn = compiled.STREAM.generator.standard_exponential(50)
-        assert drawn.tolist() == by_spawn_key(key, "fading").standard_exponential(50).tolist(), key
+        ours, numpys = compiled.STREAM.generator, by_spawn_key(key, "fading")
+        assert ours.integers(10) == numpys.integers(10), "half a number of the last key would be left over"
+        assert ours.standard_exponential(50).tolist() == numpys.standard_exponential(50).tolist(), key
 
 
 class OtherRng(EpisodeRng):
@@ -50,15 +52,16 @@ class OtherRng(EpisodeRng):
 
 def test_compiled_code_is_used_where_it_pays(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("numba")
-    monkeypatch.setattr(compiled, "_drawn", 0)
+    monkeypatch.setattr(compiled, "_lost_s", 0.0)
     monkeypatch.delenv("MMWAVE_NUMBA", raising=False)
-    few, rest = ([EpisodeRng(EpisodeKey(0))] * n for n in (1, compiled.PAYS_AFTER))
+    few, rest = ([EpisodeRng(EpisodeKey(0))] * n for n in (1, math.ceil(compiled.PAYS_AFTER_S / compiled.A_DRAW_S)))
     assert not compiled.wanted(few)
     assert compiled.wanted(rest)
     assert compiled.wanted(few), "once loaded it stays"
+    assert compiled.pays(0.0), "for other work, too"
     assert not compiled.wanted([OtherRng(EpisodeKey(0))])
     monkeypatch.setenv("MMWAVE_NUMBA", "0")
     assert not compiled.wanted(rest)
-    monkeypatch.setattr(compiled, "_drawn", 0)
+    monkeypatch.setattr(compiled, "_lost_s", 0.0)
     monkeypatch.setenv("MMWAVE_NUMBA", "1")
     assert compiled.wanted(few)

@@ -12,7 +12,7 @@ ROOM = Room(
             history=("v0: first version",),
         ),
     ),
-    scenario="game:Handover",
+    scenario="compiled_game:CompiledHandover",
     config="config:HandoverConfig",
     tasks="tasks:TASKS",
     scene="scene:HandoverScene",

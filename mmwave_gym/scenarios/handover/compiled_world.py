@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache, cached_property
-from typing import Any
+from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mmwave_gym.core import compiled
 from mmwave_gym.core.scenario import EpisodeRng, cause_word
@@ -22,13 +22,13 @@ from mmwave_gym.scenarios.handover.world import (
     MeasuredWorld,
     PaperWorld,
     World,
-    empty_episodes,
 )
 
 CAUSES = np.array([cause_word(cause) for cause in ("sites", "shadowing", "mobility", "fading")], np.uint32)
+CHANCE, LINKS = f"{__package__}.chance_kernel", f"{__package__}.link_kernel"
 
 
-MOST_AT_ONCE, MOST_NUMBERS = 16, 2**18
+MOST_AT_ONCE, MOST_NUMBERS = 4, 2**18
 """Episodes, and numbers of chance, that one pass draws at most: a few fit the processor's cache."""
 
 
@@ -39,13 +39,6 @@ def open_world(config: HandoverConfig) -> World:
     from mmwave_gym.sources import open_channel  # readers of files are not needed in the paper's world
 
     return MeasuredWorld(config, open_channel(config.channel))
-
-
-@cache
-def _kernel() -> Any:
-    from mmwave_gym.scenarios.handover import kernel  # numba takes half a second to load
-
-    return kernel
 
 
 class Passes:
@@ -80,17 +73,17 @@ class CompiledPaperWorld(PaperWorld):
         # NumPy's own scalars are stronger than arrays of float32: with them the reference reckons in float64.
         self._plain = not any(isinstance(number, np.generic) for number in numbers)
 
-    def draw(self, rngs: Sequence[EpisodeRng]) -> HandoverEpisodes:
+    def draw_into(self, rngs: Sequence[EpisodeRng], episodes: HandoverEpisodes, rows: NDArray[np.intp]) -> None:
         if not (self._plain and compiled.wanted(rngs)):
-            return super().draw(rngs)
-        episodes = empty_episodes(self.config, len(rngs), self.num_cells)
+            super().draw_into(rngs, episodes, rows)
+            return
+        episodes.departure[rows] = self.config.horizon + 1
         passes = Passes(self.config, self._field.points**2 if self._dense else 0, len(rngs))
         for first in range(0, len(rngs), passes.group):
             group = rngs[first : first + passes.group]
             self._draw_chance(group, passes)
             maps_db = self._maps_db(passes.white[: len(group)]) if self._dense else None
-            for j, rng in enumerate(group):
-                i = first + j
+            for j, (i, rng) in enumerate(zip(rows[first:].tolist(), group, strict=False)):
                 layout = (passes.site_m[j], maps_db[j]) if maps_db is not None else None
                 site_m, its_db = layout or self._fixed_layout or self._layout(rng)
                 stays = self.config.boundary == "stay"
@@ -99,7 +92,6 @@ class CompiledPaperWorld(PaperWorld):
                 episodes.site_m[i], episodes.position_m[i] = site_m, position_m.T
                 if self.ues_leave:
                     episodes.departure[i] = passes.departure[j]
-        return episodes
 
     @cached_property
     def _dense(self) -> bool:
@@ -113,7 +105,7 @@ class CompiledPaperWorld(PaperWorld):
 
     @cached_property
     def _laws(self) -> tuple[FloatArray, FloatArray, float]:
-        """The grid of shadowing, the law of the level, and nats a dB: see `kernel.shadowed_levels`."""
+        """The grid of shadowing, the law of the level, and nats a dB: see `link_kernel.shadowed_levels`."""
         field, over_noise_db = self._field, self.config.tx_power_dbm - self._noise_dbm
         grid = np.array((field.side_m, 1.0 / field.spacing_m, *field.lost), np.float32)
         law_db = np.array((over_noise_db, PATH_LOSS_INTERCEPT_DB, 0.5 * PATH_LOSS_SLOPE_DB), np.float32)
@@ -128,7 +120,7 @@ class CompiledPaperWorld(PaperWorld):
         walks = (*law, passes.stride_m, passes.position_m, passes.departure)
         fading = passes.fading.reshape(passes.group, -1)
         keys = compiled.keys_of(rngs)
-        _kernel().draw_chance(stream.generator, stream.state, keys, CAUSES, drawn, layout, walks, fading)
+        compiled.kernel(CHANCE).draw_chance(stream.generator, stream.state, keys, CAUSES, drawn, layout, walks, fading)
 
     def _maps_db(self, white: FloatArray) -> FloatArray:
         """Shadowing (episode, cell, point) in dB from independent standard normal numbers of that shape."""
@@ -140,7 +132,7 @@ class CompiledPaperWorld(PaperWorld):
         self, rng: EpisodeRng, world: tuple[FloatArray, ...], passes: Passes, fading: FloatArray, link: FloatArray
     ) -> None:
         """Fill `link` (slot, ue, 2 * cell), in dB and bit/s/Hz, from sites, maps, positions and fading."""
-        c, kernel, level, share = self.config, _kernel(), passes.level, passes.share
+        c, kernel, level, share = self.config, compiled.kernel(LINKS), passes.level, passes.share
         site_m, maps_db, position_m = world
         if c.shadowing == "correlated":
             at_m = position_m.reshape(2, -1)

@@ -50,7 +50,7 @@ from mmwave_gym.core.scenario import EpisodeRng, Metric, ObservationField, Obser
 from mmwave_gym.radio import units as radio
 from mmwave_gym.scenarios.handover.compiled_world import open_world
 from mmwave_gym.scenarios.handover.config import HandoverConfig
-from mmwave_gym.scenarios.handover.world import LOWEST_RSRQ_DB, HandoverEpisodes
+from mmwave_gym.scenarios.handover.world import LOWEST_RSRQ_DB, HandoverEpisodes, empty_episodes
 
 OUTAGE_SNR_DB = -8.0  # Qout as 3GPP TR 36.839 takes it: below, the link counts as out of synchronisation
 PING_PONG_WINDOW_S = 1.0  # 3GPP TR 36.839: a return to the old cell within the minimum time of stay
@@ -118,7 +118,12 @@ class Handover(Scenario[HandoverEpisodes, HandoverState]):
         return ObservationFields(fields)
 
     def draw(self, rngs: Sequence[EpisodeRng]) -> HandoverEpisodes:
-        return self.world.draw(rngs)
+        episodes = empty_episodes(self.config, len(rngs), self.num_cells)
+        self.draw_into(rngs, episodes, episodes.row)
+        return episodes
+
+    def draw_into(self, rngs: Sequence[EpisodeRng], episodes: HandoverEpisodes, rows: NDArray[np.intp]) -> None:
+        self.world.draw_into(rngs, episodes, rows)
 
     def start(self, episodes: HandoverEpisodes) -> HandoverState:
         strongest = episodes.rsrq_db[episodes.row, 0].argmax(axis=-1)  # the first cell costs no handover

@@ -65,8 +65,8 @@ class World(Protocol):
     known: tuple[str, ...]
     """Which of `position_m` and `site_m` this world knows; the others are NaN."""
 
-    def draw(self, rngs: Sequence[EpisodeRng]) -> HandoverEpisodes:
-        """One episode for each rng."""
+    def draw_into(self, rngs: Sequence[EpisodeRng], episodes: HandoverEpisodes, rows: NDArray[np.intp]) -> None:
+        """One episode for each rng, into the storage rows (n,)."""
         ...
 
     def constants(self) -> Mapping[str, Any]:
@@ -79,14 +79,14 @@ class World(Protocol):
 
 
 def empty_episodes(config: HandoverConfig, num_episodes: int, num_cells: int) -> HandoverEpisodes:
-    """Episodes to fill, from which nobody departs."""
+    """Episodes to fill."""
     slots = (num_episodes, config.horizon + 1, config.num_ues)
     return HandoverEpisodes(
         row=np.arange(num_episodes),
         position_m=np.empty((*slots, 2), np.float32),
         site_m=np.empty((num_episodes, num_cells, 2), np.float32),
         link=np.empty((*slots, 2 * num_cells), np.float32),
-        departure=np.full((num_episodes, config.num_ues), config.horizon + 1),
+        departure=np.empty((num_episodes, config.num_ues), np.int64),
     )
 
 
@@ -111,10 +111,10 @@ class PaperWorld(World):
         self._check_range()
         self._chances = np.array(AREAS[config.mobility] if isinstance(config.mobility, str) else config.mobility)
 
-    def draw(self, rngs: Sequence[EpisodeRng]) -> HandoverEpisodes:
+    def draw_into(self, rngs: Sequence[EpisodeRng], episodes: HandoverEpisodes, rows: NDArray[np.intp]) -> None:
         c = self.config
-        episodes = empty_episodes(c, len(rngs), self.num_cells)
-        for i, rng in enumerate(rngs):
+        episodes.departure[rows] = c.horizon + 1
+        for i, rng in zip(rows, rngs, strict=True):
             site_m, maps_db = self._fixed_layout or self._layout(rng)
             position_m = self._walks(rng["mobility"])
             snr, mean_snr = self._snr(rng, site_m, maps_db, position_m)
@@ -126,7 +126,6 @@ class PaperWorld(World):
             episodes.efficiency_bps_hz[i] = radio.spectral_efficiency_bps_hz(snr).T
             if self.ues_leave:
                 episodes.departure[i] = mobility.first_outside(position_m, c.area_side_m)
-        return episodes
 
     def constants(self) -> Mapping[str, Any]:
         return self.config.own_keywords()
@@ -240,13 +239,13 @@ class MeasuredWorld(World):
         self.num_cells = channel.num_cells
         self.known = tuple(name for name in ("position_m", "site_m") if getattr(channel, name) is not None)
 
-    def draw(self, rngs: Sequence[EpisodeRng]) -> HandoverEpisodes:
+    def draw_into(self, rngs: Sequence[EpisodeRng], episodes: HandoverEpisodes, rows: NDArray[np.intp]) -> None:
         c, channel = self.config, self.channel
-        episodes = empty_episodes(c, len(rngs), self.num_cells)
-        episodes.site_m[:] = np.nan if channel.site_m is None else channel.site_m
-        episodes.rsrq_db[:] = LOWEST_RSRQ_DB
-        episodes.efficiency_bps_hz[:] = 0.0
-        for i, rng in enumerate(rngs):
+        episodes.site_m[rows] = np.nan if channel.site_m is None else channel.site_m
+        episodes.departure[rows] = c.horizon + 1
+        for i, rng in zip(rows, rngs, strict=True):
+            episodes.rsrq_db[i] = LOWEST_RSRQ_DB
+            episodes.efficiency_bps_hz[i] = 0.0
             position_m, cell, rsrp_dbm = channel.draw(
                 rng, horizon=c.horizon, step_s=c.step_s, num_ues=c.num_ues, speed_mps=c.speed_mps
             )
@@ -257,7 +256,6 @@ class MeasuredWorld(World):
             episodes.position_m[i] = position_m.T
             episodes.rsrq_db[i][..., cell] = rsrq_db.swapaxes(0, 1)
             episodes.efficiency_bps_hz[i][..., cell] = radio.spectral_efficiency_bps_hz(snr).swapaxes(0, 1)
-        return episodes
 
     def memory(self) -> Memory:
         return _memory(self.config, self.num_cells)

@@ -12,7 +12,7 @@ ROOM = Room(
             history=("v0: first version",),
         ),
     ),
-    scenario="game:Street",
+    scenario="compiled_game:CompiledStreet",
     config="config:StreetConfig",
     tasks="tasks:TASKS",
     scene="scene:StreetScene",

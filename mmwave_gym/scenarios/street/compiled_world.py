@@ -4,32 +4,28 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from functools import cache
-from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mmwave_gym.core import compiled
 from mmwave_gym.core.scenario import EpisodeRng, cause_word
 from mmwave_gym.core.types import Float64Array
 from mmwave_gym.radio.units import NATS_PER_DB
 from mmwave_gym.scenarios.street.config import StreetConfig
+from mmwave_gym.scenarios.street.maps import Route, StreetMap
 from mmwave_gym.scenarios.street.world import NOISE_DBM, StreetEpisodes, StreetWorld
 
-MEASUREMENT = np.uint32(cause_word("measurement"))
-
-
-@cache
-def _kernel() -> Any:
-    from mmwave_gym.scenarios.street import kernel  # numba takes half a second to load
-
-    return kernel
+CHANCE, KERNEL = f"{__package__}.chance_kernel", f"{__package__}.drive_kernel"
+CAUSES = np.array([cause_word(cause) for cause in ("route", "measurement")], np.uint32)
+MOST_AT_ONCE = 4
+"""Drives whose chance is drawn in one call: it takes as long as a tenth of a drive."""
 
 
 class CompiledStreetWorld(StreetWorld):
     """The same drives to the bit: `StreetWorld` says what is drawn, and draws where numba is missing.
 
-    NumPy draws routes and blockages of compiled drives, too.
+    NumPy draws blockages of compiled drives, too.
     """
 
     def __init__(self, config: StreetConfig, after: int):
@@ -38,18 +34,34 @@ class CompiledStreetWorld(StreetWorld):
         # NumPy's own scalars may lower the precision of a sum of constants in the reference.
         self._plain = not any(isinstance(value, np.generic) for value in values)
 
-    def draw(self, rngs: Sequence[EpisodeRng]) -> StreetEpisodes:
+    def draw_into(self, rngs: Sequence[EpisodeRng], episodes: StreetEpisodes, rows: NDArray[np.intp]) -> None:
         if not (self._plain and compiled.wanted(rngs)):
-            return super().draw(rngs)
-        episodes = self.empty(len(rngs))
+            super().draw_into(rngs, episodes, rows)
+            return
         level = np.empty(episodes.sinr_db.shape[1:])
-        for i, rng in enumerate(rngs):
-            self._compiled_drive(rng, episodes, i, level)
-        return episodes
+        noise = np.empty((min(MOST_AT_ONCE, len(rngs)), *episodes.measured_dbm.shape[1:]))
+        for first in range(0, len(rngs), MOST_AT_ONCE):
+            group = rngs[first : first + MOST_AT_ONCE]
+            chosen, uniform = np.empty(len(group), np.int64), np.empty((len(group), 3))
+            stream, keys = compiled.STREAM, compiled.keys_of(group)
+            compiled.kernel(CHANCE).draw_chance(
+                stream.generator, stream.state, keys, CAUSES, len(self._map_seeds), chosen, uniform, noise
+            )
+            routes = zip(chosen.tolist(), uniform.tolist(), strict=True)
+            for i, rng, (nth, numbers), its_noise in zip(rows[first:].tolist(), group, routes, noise, strict=False):
+                self._compiled_drive(rng, self.route(nth, *numbers), its_noise, episodes, i, level)
 
-    def _compiled_drive(self, rng: EpisodeRng, episodes: StreetEpisodes, i: int, level: Float64Array) -> None:
-        c, kernel, stream = self.config, _kernel(), compiled.STREAM
-        here, way, begin_m, speed_mps = self.route(rng["route"])
+    def _compiled_drive(
+        self,
+        rng: EpisodeRng,
+        route: tuple[StreetMap, Route, float, float],
+        noise: Float64Array,
+        episodes: StreetEpisodes,
+        i: int,
+        level: Float64Array,
+    ) -> None:
+        c, kernel = self.config, compiled.kernel(KERNEL)
+        here, way, begin_m, speed_mps = route
         blocked = self._blocked(rng["blockage"], len(level)) if self.blocks else level[:0]
         law_db = np.array((c.link_budget_db, NOISE_DBM, c.blockage_db))
         line = (way.lane, way.point, way.place_m)
@@ -63,8 +75,7 @@ class CompiledStreetWorld(StreetWorld):
         kernel.interfered(level, total, self.interference)
         np.log10(level, out=level)
         error_db = float(c.measurement_error_db)
-        chance = (stream.generator, stream.state, rng.words(), MEASUREMENT)
         kernel.stored(
-            level, rsrp_dbm, *chance, self._measurement, error_db, episodes.sinr_db[i], episodes.measured_dbm[i]
+            level, rsrp_dbm, noise, self._measurement, error_db, episodes.sinr_db[i], episodes.measured_dbm[i]
         )
         episodes.map_seed[i] = here.seed

@@ -121,7 +121,12 @@ class Street(Scenario[StreetEpisodes, StreetState]):
         )
 
     def draw(self, rngs: Sequence[EpisodeRng]) -> StreetEpisodes:
-        return self.world.draw(rngs)
+        episodes = self.world.empty(len(rngs))
+        self.draw_into(rngs, episodes, episodes.row)
+        return episodes
+
+    def draw_into(self, rngs: Sequence[EpisodeRng], episodes: StreetEpisodes, rows: NDArray[np.intp]) -> None:
+        self.world.draw_into(rngs, episodes, rows)
 
     def start(self, episodes: StreetEpisodes) -> StreetState:
         n = len(episodes.row)
@@ -165,13 +170,14 @@ class Street(Scenario[StreetEpisodes, StreetState]):
         state.past_sinr_db = np.concatenate((now_db[:, None], state.past_sinr_db[:, :-1]), axis=1)
 
         truncated = state.tick >= self.ticks
+        handovers = moves.astype(np.float64)
         columns = {
             "rate_bps_hz": received * TICK_S,
             "failures_per_min": 60.0 * lost,
-            "handovers_per_s": moves.astype(np.float64),
+            "handovers_per_s": handovers,
             "ping_pongs_per_s": back.astype(np.float64),
             "no_data_fraction": silent * TICK_S,
-            "handover_energy_w": self.config.handover_energy_j * moves,
+            "handover_energy_w": self.config.handover_energy_j * handovers,
         }
         return Outcome(
             reward=received[:, None] / self.decision_ticks,

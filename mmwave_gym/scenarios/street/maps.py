@@ -7,8 +7,10 @@ metres of all lanes at once, independent between sites (ours: the standard says 
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from dataclasses import dataclass
 from functools import lru_cache
+from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +20,8 @@ from scipy.special import ndtr
 from mmwave_gym.core.types import FloatArray
 from mmwave_gym.radio import tr38901_umi as umi
 
-MOST_MAPS = 512
-"""Maps that are kept."""
+MAPS_BYTES = 2**29
+"""Bytes of maps that are kept: all 4096 that a keyword may name, of the presets (a map takes a hundred draws' time)."""
 KINDS = ("crossing", "canyon")
 STREET_M = 20.0
 """Width; buildings fill what is between the streets (ours; TR 38.901 takes as much for a mean, in RMa)."""
@@ -110,10 +112,63 @@ class StreetMap:
     loss_db: NDArray[np.float32]  # (lane, point, site)
     los: NDArray[np.bool_]  # (lane, point, site)
 
+    @property
+    def nbytes(self) -> int:
+        return self.loss_db.nbytes + self.los.nbytes
 
-@lru_cache(maxsize=MOST_MAPS)
-def street_map(geometry: Geometry, seed: int, frequency_ghz: float) -> StreetMap:
-    """The map of a seed."""
+
+class MapStore:
+    """Maps that were used lately, up to so many bytes; several threads may ask."""
+
+    def __init__(self, most_bytes: int):
+        self.most_bytes, self.nbytes = most_bytes, 0
+        self._maps: OrderedDict[tuple[Geometry, int, float], StreetMap] = OrderedDict()
+        self._lock = Lock()
+
+    def __len__(self) -> int:
+        return len(self._maps)
+
+    def __call__(self, geometry: Geometry, seed: int, frequency_ghz: float) -> StreetMap:
+        key = geometry, seed, frequency_ghz
+        with self._lock:
+            if key in self._maps:
+                self._maps.move_to_end(key)
+                return self._maps[key]
+        new = draw_map(*key)
+        with self._lock:
+            if key not in self._maps:
+                self._maps[key] = new
+                self.nbytes += new.nbytes
+            while self.nbytes > self.most_bytes and len(self._maps) > 1:
+                self.nbytes -= self._maps.popitem(last=False)[1].nbytes
+        return new
+
+
+street_map = MapStore(MAPS_BYTES)
+"""The map of a geometry, a seed and a frequency in GHz."""
+
+
+@dataclass(frozen=True)
+class _Laws:
+    """What all maps of a geometry share: of every point of every lane (point, site)."""
+
+    los_probability: FloatArray
+    clear: NDArray[np.bool_]
+    loss_db: dict[str, FloatArray]
+
+
+@lru_cache(maxsize=16)
+def _laws(geometry: Geometry, frequency_ghz: float) -> _Laws:
+    site_m, point_m = geometry.sites_m(), geometry.lanes_m().reshape(-1, 2)
+    apart_m = cdist(point_m, site_m)
+    at = (apart_m, SITE_HEIGHT_M, UE_HEIGHT_M, frequency_ghz)
+    loss_db = {"los": umi.los_path_loss_db(*at), "nlos": umi.nlos_path_loss_db(*at)}
+    return _Laws(umi.los_probability(apart_m), geometry.clear(point_m, site_m), loss_db)
+
+
+def draw_map(geometry: Geometry, seed: int, frequency_ghz: float) -> StreetMap:
+    """The map of a seed, drawn anew."""
+    laws = _laws(geometry, frequency_ghz)
     rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(0x57,))))
     site_m = geometry.sites_m()
     lane_m = geometry.lanes_m()
@@ -122,14 +177,12 @@ def street_map(geometry: Geometry, seed: int, frequency_ghz: float) -> StreetMap
     def field(correlation_m: float) -> FloatArray:
         return _factor(geometry, correlation_m) @ rng.standard_normal((len(point_m), len(site_m)), np.float32)
 
-    apart_m = cdist(point_m, site_m)
-    seen = ndtr(field(umi.LOS_CORRELATION_M)) < umi.los_probability(apart_m)
+    seen = ndtr(field(umi.LOS_CORRELATION_M)) < laws.los_probability
     # P(LOS) is an average over streets and corners alike; both must agree (ours, conservative).
-    los = seen & geometry.clear(point_m, site_m)
-    at = (apart_m, SITE_HEIGHT_M, UE_HEIGHT_M, frequency_ghz)
+    los = seen & laws.clear
     shadowed = {
         state: loss_db + umi.SHADOWING_DB[state] * field(umi.SHADOWING_CORRELATION_M[state])
-        for state, loss_db in (("los", umi.los_path_loss_db(*at)), ("nlos", umi.nlos_path_loss_db(*at)))
+        for state, loss_db in laws.loss_db.items()
     }
     loss_db = np.where(los, shadowed["los"], shadowed["nlos"]).astype(np.float32)
     shape = (*lane_m.shape[:2], len(site_m))

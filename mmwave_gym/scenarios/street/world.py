@@ -14,7 +14,7 @@ from mmwave_gym.core.scenario import EpisodeRng, Episodes
 from mmwave_gym.core.types import FloatArray
 from mmwave_gym.radio.units import db_to_linear, linear_to_db
 from mmwave_gym.scenarios.street.config import TICK_S, StreetConfig
-from mmwave_gym.scenarios.street.maps import MOST_MAPS, Route, StreetMap, routes, street_map
+from mmwave_gym.scenarios.street.maps import MAPS_BYTES, Route, StreetMap, routes, street_map
 
 NOISE_DBM = -78.0  # 400 MHz, noise figure 10 dB: what `link_budget_db` holds; RSRP is told above it
 
@@ -39,6 +39,7 @@ class StreetWorld:
         self.num_cells = len(self.geometry.sites_m())
         self.ticks, self._measurement = config.ticks("duration_s"), config.ticks("measurement_s")
         self._bounds: FloatArray | None = None
+        self._map_seeds = config.map_seeds
         self._speeds_mps = config.resolved("speed_mps")
         self.blocks = config.resolved("blocked_s") > 0.0
 
@@ -49,18 +50,16 @@ class StreetWorld:
         points = geometry.points_a_lane * len(geometry.lane_axes)
         episode = ticks * (8 + 8 * k) + 4 * k * (ticks // self._measurement + 1) + 8
         blockages = 32.0 * (4.0 + 2.0 * ticks * TICK_S / self.config.clear_s)
-        maps = min(len(self.config.map_seeds), MOST_MAPS) * points * 5 * k
+        maps = min(len(self._map_seeds) * points * 5 * k, MAPS_BYTES) + 25 * points * k
         return Memory(episode, state, ticks * (60 * k + 80) + blockages, points * (36 * points + 60 * k) + maps)
 
-    def draw(self, rngs: Sequence[EpisodeRng]) -> StreetEpisodes:
-        """One drive for each rng, `after` ticks longer than an episode."""
-        episodes = self.empty(len(rngs))
-        for i, rng in enumerate(rngs):
+    def draw_into(self, rngs: Sequence[EpisodeRng], episodes: StreetEpisodes, rows: NDArray[np.intp]) -> None:
+        """One drive for each rng, `after` ticks longer than an episode, into the storage rows (n,)."""
+        for i, rng in zip(rows, rngs, strict=True):
             self._drive(rng, episodes, i)
-        return episodes
 
     def empty(self, num_episodes: int) -> StreetEpisodes:
-        """Episodes to fill."""
+        """Drives to fill."""
         n, ticks, k = num_episodes, self.ticks + self.after, self.num_cells
         return StreetEpisodes(
             row=np.arange(n),
@@ -71,18 +70,21 @@ class StreetWorld:
             measured_dbm=np.empty((n, ticks // self._measurement + 1, k), np.float32),
         )
 
-    def route(self, chance: np.random.Generator) -> tuple[StreetMap, Route, float, float]:
-        """A map, a way through it, where on it a drive begins, in metres, and its speed in m/s."""
+    def route(self, nth: int, way_u: float, speed_u: float, begin_u: float) -> tuple[StreetMap, Route, float, float]:
+        """A map, a way through it, where on it a drive begins, in metres, and its speed in m/s.
+
+        nth: which of the maps; the others: uniform in [0, 1), no unit.
+        """
         c = self.config
-        here = street_map(self.geometry, c.map_seeds[chance.integers(len(c.map_seeds))], c.frequency_ghz)
+        here = street_map(self.geometry, self._map_seeds[nth], c.frequency_ghz)
         ways, share = routes(self.geometry)
         if self._bounds is None:
             self._bounds = share.cumsum() / share.cumsum()[-1]
-        way = ways[self._bounds.searchsorted(chance.random(), side="right")]  # as `choice(p=share)`, without its checks
+        way = ways[self._bounds.searchsorted(way_u, side="right")]  # as `choice(p=share)`, without its checks
         slowest, fastest = self._speeds_mps
-        speed_mps = slowest + (fastest - slowest) * chance.random()
+        speed_mps = slowest + (fastest - slowest) * speed_u
         room_m = len(way.lane) - 1 - self.tick_m(speed_mps) * self.ticks
-        return here, way, chance.random() * room_m, speed_mps
+        return here, way, begin_u * room_m, speed_mps
 
     @staticmethod
     def tick_m(speed_mps: float) -> float:
@@ -95,8 +97,8 @@ class StreetWorld:
         return 0.0 if self.config.interference_db is None else float(db_to_linear(self.config.interference_db))
 
     def _drive(self, rng: EpisodeRng, episodes: StreetEpisodes, i: int) -> None:
-        c = self.config
-        here, way, begin_m, speed_mps = self.route(rng["route"])
+        c, chance = self.config, rng["route"]
+        here, way, begin_m, speed_mps = self.route(int(chance.integers(len(self._map_seeds))), *chance.random(3))
         ticks = len(episodes.place_m[i])
         along = np.minimum(begin_m + self.tick_m(speed_mps) * np.arange(ticks), len(way.lane) - 1.001)
         point = along.astype(np.int64)

@@ -17,8 +17,6 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from mmwave_gym.core.chance_kernel import rekey
-
 FEW = 8
 """NumPy sums fewer numbers than these one after the other, and more in eight partial sums."""
 
@@ -73,18 +71,16 @@ def interfered(snr: Any, total: Any, weight: float) -> None:
 
 @njit(cache=True)
 def stored(
-    decades: Any, rsrp_dbm: Any, generator: Any, state: Any, words: Any, cause: Any, period: int, error_db: float,
-    sinr_db: Any, measured_dbm: Any,
-) -> None:  # fmt: skip
+    decades: Any, rsrp_dbm: Any, noise: Any, period: int, error_db: float, sinr_db: Any, measured_dbm: Any
+) -> None:
     """Fill `sinr_db` (tick, cell) and `measured_dbm` (measurement, cell).
 
-    decades: (tick, cell), log10 of the SINR, no unit; rsrp_dbm: (tick, cell); words (n,), cause and state (4,): see
-    `rekey`; period: ticks a measurement.
+    decades: (tick, cell), log10 of the SINR, no unit; rsrp_dbm: (tick, cell); noise: (measurement, cell), standard
+    normal, no unit; period: ticks a measurement.
     """
     for tick in range(len(decades)):
         for cell in range(decades.shape[1]):
             sinr_db[tick, cell] = 10.0 * decades[tick, cell]
-    rekey(words, cause, state)
     whole = (len(rsrp_dbm) - 1) // period
     for i in range(len(measured_dbm)):
         of = min(i, whole)
@@ -96,4 +92,4 @@ def stored(
                 for tick in range(first + 1, first + period):
                     mean_dbm += np.float64(rsrp_dbm[tick, cell])
                 mean_dbm /= period
-            measured_dbm[i, cell] = mean_dbm + error_db * generator.standard_normal()
+            measured_dbm[i, cell] = mean_dbm + error_db * noise[i, cell]

@@ -1,0 +1,73 @@
+"""How `game.Handover` steps and observes, compiled: the same numbers to the bit, one pass over the copies each.
+
+State arrays are those of `game.HandoverState`: slot (n,), the others (n, ue). Views of a row are avoided: numba counts
+who holds them, which takes longer than the row.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+F32 = np.float32
+
+
+@njit(cache=True)
+def step(
+    row: Any, link: Any, state: Any, action: Any, some_leave: bool, limits: Any, costs: Any, column: Any, ends: Any
+) -> None:
+    """Move the state on by a slot and fill `column` (7, n, ue) and `ends` (2, n, ue): did the UE leave, is it over?
+
+    row: (n,), where an episode is stored; link: (storage, slot, ue, 2 * cell), in dB and bit/s/Hz; action: (n, ue);
+    limits: slots of a ping-pong, the horizon in slots, and the least rate without outage in bit/s/Hz; costs: in
+    bit/s/Hz, share of a slot lost, J and s a slot.
+    Columns: reward, rate in bit/s/Hz, handovers, energy in J, ping-pongs, outage and s elapsed.
+    """
+    slot, line, departure, serving, previous, handover_slot = state
+    ping_pong_slots, horizon, least_bps_hz = limits
+    beta, interrupted, energy_j, slot_s = costs
+    ues, cells = action.shape[1], link.shape[3] // 2
+    for i in range(len(row)):
+        at, now = row[i], slot[i]
+        for ue in range(ues):
+            # Without branches: whether a UE moves is a surprise to the processor.
+            cell, old = action[i, ue], serving[i, ue]
+            present = not some_leave or now < departure[i, ue]
+            moves = present & (cell != old)
+            back = moves & (cell == previous[i, ue]) & (now <= handover_slot[i, ue] + ping_pong_slots)
+            rate_bps_hz = np.float64(link[at, now, ue, cells + cell]) if present else 0.0
+            outage = present & (rate_bps_hz < least_bps_hz)
+            rate_bps_hz *= 1.0 - interrupted * moves
+            previous[i, ue] = old if moves else previous[i, ue]
+            handover_slot[i, ue] = now if moves else handover_slot[i, ue]
+            serving[i, ue] = cell if moves else old
+            line[i, ue] += ues
+            column[0, i, ue], column[1, i, ue] = rate_bps_hz - beta * moves, rate_bps_hz
+            column[2, i, ue], column[3, i, ue], column[4, i, ue] = moves, energy_j * moves, back
+            column[5, i, ue], column[6, i, ue] = outage, slot_s
+            ends[0, i, ue], ends[1, i, ue] = now + 1 == departure[i, ue], now + 1 >= horizon
+        slot[i] = now + 1
+
+
+@njit(cache=True)
+def observe(row: Any, link: Any, state: Any, some_leave: bool, seen: Any) -> None:
+    """Fill `seen` (n, ue, feature), each field in its unit; with a third field of a cell each, it says who is heard.
+
+    row, link, state: as for `step`.
+    """
+    slot, _, departure, serving, _, _ = state
+    ues, cells = seen.shape[1], link.shape[3] // 2
+    heard = seen.shape[2] > 2 * cells
+    for i in range(len(row)):
+        at, now = row[i], slot[i]
+        for ue in range(ues):
+            absent = some_leave and now >= departure[i, ue]
+            for cell in range(cells):
+                seen[i, ue, cell] = F32(0.0) if absent else link[at, now, ue, cell]
+                seen[i, ue, cells + cell] = F32(0.0)
+                if heard:
+                    seen[i, ue, 2 * cells + cell] = not absent and link[at, now, ue, cells + cell] > F32(0.0)
+            if not absent:
+                seen[i, ue, cells + serving[i, ue]] = F32(1.0)

@@ -1,0 +1,98 @@
+"""Streets stepped by compiled code where that pays."""
+
+from __future__ import annotations
+
+import dataclasses
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmwave_gym.core import compiled
+from mmwave_gym.core.scenario import Outcome
+from mmwave_gym.scenarios.street import game
+from mmwave_gym.scenarios.street.config import TICK_S, StreetConfig
+from mmwave_gym.scenarios.street.game import Street, StreetState
+from mmwave_gym.scenarios.street.world import StreetEpisodes
+
+STEP_S, A_COPY_S = 100e-6, 1.5e-6
+"""What NumPy loses against compiled code in a step, and for each environment copy in it (a little less than that)."""
+STEPPING, SEEING = f"{__package__}.step_kernel", f"{__package__}.observe_kernel"
+
+
+class CompiledStreet(Street):
+    """The same steps and observations to the bit: `Street` says what they are, and plays where numba is missing."""
+
+    def __init__(self, config: StreetConfig):
+        super().__init__(config)
+        after = self.handover_ticks - self._preparation - self._interruption
+        self._seen = self.fields.size
+        self._most_heard = max(self.decision_ticks, self._preparation + after)
+        values = (getattr(config, field.name) for field in dataclasses.fields(config))
+        # NumPy's own scalars raise the precision of the reference, and sums of many ticks are made by halves there.
+        plain = not any(isinstance(value, np.generic) for value in values)
+        self._covered = plain and max(self._preparation, after) <= compiled.MOST_SUMMED
+
+    def step(self, episodes: StreetEpisodes, state: StreetState, action: NDArray[Any]) -> Outcome:
+        n = len(state.tick)
+        if not (self._covered and compiled.pays(STEP_S + A_COPY_S * n)):
+            return super().step(episodes, state, action)
+        kernel, times, target = compiled.kernel(STEPPING), self._times, action[:, 0].copy()
+        sinr_db = np.empty(n * self._most_heard, np.float32)
+        loss_db = self.config.refinement_db
+        count = kernel.heard(episodes.row, state.tick, state.serving, target, episodes.sinr_db, times, loss_db, sinr_db)
+        rate = self.rate_bps_hz(sinr_db[:count])
+        column, truncated = np.empty((7, n)), np.empty(n, bool)
+        drive = episodes.row, episodes.rsrp_dbm, episodes.sinr_db
+        kernel.settle(drive, _arrays(state), target, rate, times, self._limits, column, truncated)
+        reward, rate_s, lost, moves, back, silent_s, took_s = column
+        return Outcome(
+            reward=reward[:, None],
+            terminated=np.zeros((n, 1), bool),
+            truncated=truncated,
+            elapsed_s=took_s,
+            metrics={
+                "rate_bps_hz": rate_s,
+                "failures_per_min": 60.0 * lost,
+                "handovers_per_s": moves,
+                "ping_pongs_per_s": back,
+                "no_data_fraction": silent_s,
+                "handover_energy_w": self.config.handover_energy_j * moves,
+                "window_p5_bps_hz": self._low_windows(state, truncated),
+            },
+        )
+
+    def observe(self, episodes: StreetEpisodes, state: StreetState) -> NDArray[np.float32]:
+        if not (self._covered and compiled.pays(0.0)):
+            return super().observe(episodes, state)
+        seen = np.empty((len(state.tick), 1, self._seen), np.float32)
+        times = self._measurement, game.PAST_MEASUREMENTS
+        compiled.kernel(SEEING).observe(episodes.row, episodes.measured_dbm, _arrays(state), times, self._bounds, seen)
+        return seen
+
+    @cached_property
+    def _times(self) -> tuple[int, ...]:
+        """The times of `step_kernel`, in ticks."""
+        handover = self._preparation, self._interruption, self._refinement, self.handover_ticks
+        return self.decision_ticks, *handover, self._reestablishment, self._t310, self.ticks
+
+    @cached_property
+    def _limits(self) -> tuple[float, float, float, float, int]:
+        """The limits of `step_kernel.settle`."""
+        c = self.config
+        return float(c.out_db), float(c.in_db), TICK_S, game.PING_PONG_S, game.WINDOW_TICKS
+
+    @cached_property
+    def _bounds(self) -> tuple[float, ...]:
+        """The bounds of `observe_kernel.observe`."""
+        level_dbm, sinr_db = (game.LEAST_DBM, game.MOST_DBM), (game.LEAST_SINR_DB, game.MOST_SINR_DB)
+        return *level_dbm, *sinr_db, game.LONG_S, float(self.config.t310_s), TICK_S
+
+
+def _arrays(state: StreetState) -> tuple[NDArray[Any], ...]:
+    """The state as compiled code takes it, in the order of its fields."""
+    return (
+        state.tick, state.serving, state.previous, state.handover_tick, state.out_ticks, state.past_sinr_db,
+        state.window,
+    )  # fmt: skip
