@@ -61,10 +61,11 @@ class Way:
 
         def rates(less_db: float) -> Float64Array:
             level_db = sinr_db - less_db
-            rate = np.minimum(spectral_efficiency_bps_hz(db_to_linear(level_db)), c["most_bps_hz"])
-            rate = np.where(level_db >= c["out_db"], rate, 0.0).astype(np.float64)
+            rate = spectral_efficiency_bps_hz(db_to_linear(level_db))
+            np.minimum(rate, c["most_bps_hz"], out=rate)
+            rate *= level_db >= c["out_db"]
             rate[:, end:] = 0.0
-            return rate / each
+            return np.divide(rate, each, dtype=np.float64)
 
         self.rate, wide_rate = rates(0.0), rates(float(c["refinement_db"]))
         self.kernel = _kernel() if compiled.wanted(()) else None
