@@ -1,8 +1,10 @@
 """How fast mmwave-gym is, as ratios that are measured in one run: `python -m bench [--quick] [--only NAME …]`.
 
 Every ratio compares two things on one thread, in turns A B A B …, by CPU time, best of the rounds: what else runs on
-the machine then hardly matters. Speed is shown beside its goal and is no assertion; the exit code is 0. The peer is
-mobile-env from PyPI, the most used environment of this field; without it, rows that need it say so.
+the machine then hardly matters; the numbers in brackets are quartiles of the rounds. Speed is shown beside its goal and
+is no assertion; the exit code is 0. Peers are mobile-env and linkgym from PyPI, and Gymnasium's CartPole as a yardstick
+of overhead (`bench.peers`); where one does not run, its rows say why. --write PAGE: puts the table on a page of the
+docs, between two marks.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import platform
 import sys
 from collections.abc import Callable
 from dataclasses import asdict
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -25,38 +28,46 @@ from bench.association import association_epochs, association_worlds, sqa_speed
 from bench.cell_selection import cell_selection_rate
 from bench.cliffs import cliffs
 from bench.compiled import compiled_draws, compiled_steps
+from bench.hindsight import hindsight_time
 from bench.measure import Row
-from bench.power import clustering_time, power_rates
-from bench.stepping import against_chance, against_peer, same_as_single, worst_step
-from bench.training import a3c_updates, ppo_frames, ppo_share
+from bench.page import write_between
+from bench.power import clustering_time, difference_rate, power_rates
+from bench.stepping import against_chance, against_peers, same_as_single, worst_step
+from bench.training import a3c_updates, ppo_frames, ppo_share, street_share
 
+MARK = "<!-- python -m bench -->"
 MEASURES: dict[str, Callable[[bool], Row | list[Row]]] = {
     measure.__name__: measure
     for measure in (
-        *(against_peer, against_chance, worst_step, cell_selection_rate),
+        *(against_peers, against_chance, worst_step, cell_selection_rate),
         *(compiled_draws, compiled_steps, cliffs),
         *(association_epochs, association_worlds, sqa_speed),
-        *(ppo_share, ppo_frames, a3c_updates),
-        *(power_rates, clustering_time, same_as_single),
+        *(hindsight_time, ppo_share, street_share, ppo_frames, a3c_updates),
+        *(power_rates, difference_rate, clustering_time, same_as_single),
     )
 }
 
 
-def machine() -> dict[str, Any]:
-    model = platform.processor() or platform.machine()
+def cpu() -> str:
+    """The processor's name."""
     if Path("/proc/cpuinfo").exists():
         for line in Path("/proc/cpuinfo").read_text().splitlines():
             if line.startswith("model name"):
-                model = line.split(":", 1)[1].strip()
-                break
-    packages = ("mmwave-gym", "numpy", "gymnasium", "mobile-env", "stable-baselines3", "torch")
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()
+
+
+def machine() -> dict[str, Any]:
+    """What was measured, when, on which machine, and how busy that was."""
     versions = {}
-    for package in packages:
+    for package in ("mmwave-gym", "numpy", "numba", "gymnasium", "stable-baselines3", "torch"):
         try:
             versions[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
             versions[package] = "not installed"
-    return {"cpu": model, "cores": os.cpu_count(), "python": platform.python_version(), **versions}
+    load = "/".join(f"{value:.1f}" for value in os.getloadavg())
+    here = {"date": f"{date.today():%d %B %Y}", "cpu": cpu(), "cores": os.cpu_count(), "load 1/5/15 min": load}
+    return {**here, "python": platform.python_version(), **versions}
 
 
 def shown(row: Row) -> str:
@@ -64,7 +75,11 @@ def shown(row: Row) -> str:
         return "-"
     if isinstance(row.value, bool):
         return "yes" if row.value else "NO"
-    return f"{row.value:,.0f}" if row.value >= 20 else f"{row.value:.2f}"
+    return number(row.value) + (f" ({number(row.spread[0])} to {number(row.spread[1])})" if row.spread else "")
+
+
+def number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 20 else f"{value:.2f}"
 
 
 def markdown(rows: list[Row], host: dict[str, Any]) -> str:
@@ -76,17 +91,20 @@ def markdown(rows: list[Row], host: dict[str, Any]) -> str:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, help="folder for bench.json and bench.md")
+    parser.add_argument("--write", type=Path, metavar="PAGE", help="a page, whose text between the marks is replaced")
     parser.add_argument("--quick", action="store_true", help="shorter and rougher")
     parser.add_argument("--only", nargs="+", metavar="NAME", choices=list(MEASURES), help=", ".join(MEASURES))
     arguments = parser.parse_args()
     rows: list[Row] = []
+    host = machine()  # before the bench itself loads it
     with threadpool_limits(1):
         for name in arguments.only or MEASURES:
             print(f"{name} …", file=sys.stderr, flush=True)
             measured = MEASURES[name](arguments.quick)
             rows += measured if isinstance(measured, list) else [measured]
-    host = machine()
     print(markdown(rows, host))
+    if arguments.write:
+        write_between(arguments.write, MARK, markdown(rows, host))
     if arguments.out:
         arguments.out.mkdir(parents=True, exist_ok=True)
         (arguments.out / "bench.md").write_text(markdown(rows, host))

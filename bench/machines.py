@@ -17,6 +17,7 @@ from datetime import date
 from functools import partial
 from pathlib import Path
 
+from bench.page import write_between
 from mmwave_gym.benchmark import suite
 from mmwave_gym.benchmark.jobs import LARGEST_BATCH, Call, Done, call_all, run_all, timed
 from mmwave_gym.benchmark.playing import Playing
@@ -121,8 +122,7 @@ def main() -> None:
     told = report(args.sample)
     print(told)
     if args.write:
-        before, _, after = args.write.read_text().split(MARK)
-        args.write.write_text(f"{before}{MARK}\n{told}{MARK}{after}")
+        write_between(args.write, MARK, told)
 
 
 if __name__ == "__main__":

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -21,15 +22,33 @@ class Row:
     value: float | bool | None
     goal: str
     setup: str
+    spread: tuple[float, float] | None = None
+    """The same of the lower and of the upper quarter of the rounds."""
 
 
-def alternate(contestants: dict[Name, Callable[[], float]], rounds: int) -> dict[Name, float]:
-    """Run the contestants in turns; each returns a cost, and its least one counts."""
+def in_turns(contestants: Mapping[Name, Callable[[], float]], rounds: int) -> dict[Name, list[float]]:
+    """Costs of the contestants, round by round; they run in turns, A B A B, and each returns a cost."""
     costs: dict[Name, list[float]] = {name: [] for name in contestants}
     for _ in range(rounds):
         for name, run in contestants.items():
             costs[name].append(run())
-    return {name: min(seen) for name, seen in costs.items()}
+    return costs
+
+
+def alternate(contestants: Mapping[Name, Callable[[], float]], rounds: int) -> dict[Name, float]:
+    """The least cost of each contestant in so many rounds."""
+    return {name: min(seen) for name, seen in in_turns(contestants, rounds).items()}
+
+
+def ratio(above: Sequence[float], below: Sequence[float]) -> tuple[float, tuple[float, float]]:
+    """The ratio of the least costs of two contestants, and its quartiles over the rounds.
+
+    What else the machine does only adds to a cost, so the least is nearest to the truth; neighbours in time share a
+    disturbance, so the ratios of rounds tell how sure it is.
+    """
+    rounds = [a / b for a, b in zip(above, below, strict=True)]
+    low, _, high = statistics.quantiles(rounds, n=4) if len(rounds) > 1 else [rounds[0]] * 3
+    return min(above) / min(below), (low, high)
 
 
 def seconds(work: Callable[[], object]) -> float:

@@ -68,7 +68,7 @@ def power_rates(quick: bool) -> list[Row]:
     ]
     for name, num_envs, n, keywords in kinds:
         steps = max(200_000 // (num_envs * n), 2)
-        for observation, goal in (("ring", ">= 15"), ("local", "-")):
+        for observation, goal in (("ring", ">= 15"), ("local", ">= 6" if (num_envs, n) == (1, 1000) else "-")):
             batch = Batch(
                 make_scenario("power_allocation", observation=observation, **keywords), num_envs, draws_ahead=False
             )
@@ -93,6 +93,27 @@ def megabytes(batch: Batch) -> float:
     dense = sum(a.nbytes for a in arrays if a.dtype != object)
     gains = {id(g): g for a in arrays if a.dtype == object for g in a if g is not None}
     return (dense + sum(g.data.nbytes + g.indices.nbytes + g.indptr.nbytes for g in gains.values())) / 1e6
+
+
+def difference_rate(quick: bool) -> Row:
+    """Q-learning on the difference reward in the largest network, compiled; drawing it does not count."""
+    n, what, goal = 100_000, "difference learner, network of 100,000: million agent-steps/s", ">= 3"
+    try:
+        from mmwave_baselines.power_allocation import q_learning
+        from mmwave_baselines.power_allocation.scale import air_of, settings
+    except ImportError as error:
+        return Row(what, None, goal, f"not measured: {error}")
+    _, _, air = air_of(n)
+    few, many = 5, 25 if quick else 65
+
+    def learn(steps: int) -> None:
+        q_learning.run(**air, rng=np.random.default_rng(0), steps=steps, **settings("difference-q", steps))
+
+    learn(1)  # compiles
+    rounds = [(seconds(lambda: learn(many)) - seconds(lambda: learn(few))) / (many - few) for _ in range(4)]
+    links, count = air["gain"].nnz, len(air["own_gain"])
+    setup = f"{count:,} base stations, {links / count:.0f} links each, 32 levels; {1e3 * min(rounds):.3g} ms a step"
+    return Row(what, count / min(rounds) / 1e6, goal, setup)
 
 
 def clustering_time(quick: bool) -> Row:

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import time
-import warnings
 from collections.abc import Callable
+from contextlib import ExitStack
+from functools import partial
+from subprocess import CalledProcessError
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
 
 from bench.chance import keyed_draws, unkeyed_draws
-from bench.measure import ENV_ID, NUM_ENVS, Row, alternate, seconds
+from bench.measure import ENV_ID, NUM_ENVS, Row, in_turns, ratio, seconds
+from bench.peers import PEERS, running
 
-PEER_ID = "mobile-small-central-v0"
+YARDSTICK = PEERS[-1].label
+NAMES = {
+    "handover": "one handover environment",
+    "street": "one street environment",
+    "vector": f"one of {NUM_ENVS} handover environments, native",
+}
 
 
 def one_env(env: gym.Env[Any, Any], steps: int) -> Callable[[], float]:
@@ -47,45 +54,44 @@ def vector_env(num_envs: int, steps: int) -> Callable[[], float]:
     return lambda: seconds(play) / (steps * num_envs)
 
 
-def peer() -> tuple[gym.Env[Any, Any] | None, str]:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            import mobile_env  # noqa: F401
+def against_peers(quick: bool) -> list[Row]:
+    """One environment and a vector environment against other packages' and against Gymnasium's CartPole."""
+    rounds = 3 if quick else 8
+    contestants: dict[str, Callable[[], float]] = {
+        "handover": one_env(gym.make(ENV_ID), 2_400),
+        "street": one_env(gym.make("MmwaveStreet-v0"), 800),
+        "vector": vector_env(NUM_ENVS, 300 if quick else 600),
+    }
+    missing = {}
+    with ExitStack() as stack:
+        for peer in PEERS:
+            try:
+                player = stack.enter_context(running(peer))
+            except (OSError, CalledProcessError) as error:
+                missing[peer.label] = f"not measured: {peer.label} does not run ({error})"
+                continue
+            contestants[peer.label] = partial(player.step_s, 20_000 if peer.label == YARDSTICK else 100)
+        costs = in_turns(contestants, rounds)
 
-            version = importlib.metadata.version("mobile-env")
-            return gym.make(PEER_ID, disable_env_checker=True), f"mobile-env {version}"
-    except ImportError as error:
-        return None, f"not measured: mobile-env cannot be imported ({error}); pip install --no-deps mobile-env"
+    def row(above: str, below: str, goal: str) -> Row:
+        what = f"a step of {NAMES.get(above, above)} / of {NAMES.get(below, below)}"
+        if gone := missing.get(above) or missing.get(below):
+            return Row(what, None, goal, gone)
+        value, spread = ratio(costs[above], costs[below])
+        return Row(what, value, goal, f"{min(costs[above]) * 1e6:.3g} / {min(costs[below]) * 1e6:.3g} us", spread)
 
-
-def against_peer(quick: bool) -> list[Row]:
-    other, name = peer()
-    contestants = {"one": one_env(gym.make(ENV_ID), 2_400), "vector": vector_env(NUM_ENVS, 300 if quick else 600)}
-    if other is not None:
-        contestants["peer"] = one_env(other, 100)
-    cost = alternate(contestants, rounds=3 if quick else 6)
-    theirs = cost.get("peer")
-    setup = f"{name}, {PEER_ID}: {1 / theirs:,.0f} steps/s; ours" if theirs else f"{name}; ours"
+    others = [peer for peer in PEERS if peer.label != YARDSTICK]
+    goals = {(others[0].label, "handover"): ">= 100", (others[0].label, "vector"): ">= 5000"}
     return [
-        Row(
-            "one env behind gym.make / mobile-env small",
-            theirs and theirs / cost["one"],
-            ">= 60",
-            f"{setup} {1 / cost['one']:,.0f} steps/s ({cost['one'] * 1e6:.1f} us)",
-        ),
-        Row(
-            f"native vector env, {NUM_ENVS} environments / mobile-env small",
-            theirs and theirs / cost["vector"],
-            ">= 1500",
-            f"{setup} {1 / cost['vector']:,.0f} steps/s ({cost['vector'] * 1e9:.0f} ns)",
-        ),
+        *(row(p.label, ours, goals.get((p.label, ours), "-")) for p in others for ours in ("handover", "vector")),
+        row("handover", YARDSTICK, "-"),
+        row("street", "handover", "<= 2"),
     ]
 
 
 def against_chance(quick: bool) -> list[Row]:
     horizon = gym.make(ENV_ID).unwrapped.scenario.horizon  # type: ignore[attr-defined]
-    cost = alternate(
+    costs = in_turns(
         {
             "vector": vector_env(NUM_ENVS, horizon // 2 if quick else horizon),
             "keyed": keyed_draws(200),
@@ -93,22 +99,17 @@ def against_chance(quick: bool) -> list[Row]:
         },
         rounds=3 if quick else 5,
     )
-    total = cost["vector"] * horizon
-    setup = f"{NUM_ENVS} environments, an episode of {horizon} slots: {total * 1e6:.0f} us in all,"
-    return [
-        Row(
-            "vector env / its keyed draws alone",
-            total / cost["keyed"],
-            "<= 3",
-            f"{setup} draws {cost['keyed'] * 1e6:.0f} us",
-        ),
-        Row(
-            "vector env / the same draws from one unkeyed generator",
-            total / cost["unkeyed"],
-            "<= 6",
-            f"{setup} draws {cost['unkeyed'] * 1e6:.0f} us",
-        ),
-    ]
+    setup = (
+        f"{NUM_ENVS} environments, an episode of {horizon} slots: {min(costs['vector']) * horizon * 1e6:.0f} us in all,"
+    )
+    rows = []
+    for kind, what, goal in (
+        ("keyed", "vector env / its keyed draws alone", "<= 3"),
+        ("unkeyed", "vector env / the same draws from one unkeyed generator", "<= 5"),
+    ):
+        value, spread = ratio([cost * horizon for cost in costs["vector"]], costs[kind])
+        rows.append(Row(what, value, goal, f"{setup} draws {min(costs[kind]) * 1e6:.0f} us", spread))
+    return rows
 
 
 def worst_step(quick: bool) -> Row:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 import time
 from collections.abc import Callable
 from typing import Any
@@ -19,56 +20,101 @@ DUMMY_NUM_ENVS = (8, 32, 128, 256)
 """Users of SB3 take about 8; the fastest of these is compared."""
 PPO_WORLDS = {ENV_ID: (128, 4), "MmwaveStreet-v0": (256, 3)}
 """Native environments and epochs, as in `train.ppo`."""
+STREET_TASK = "street/car-sparse"
 A3C_UES = 32
 
 
 def ppo_share(quick: bool) -> Row:
+    """Of plain PPO on the default environment."""
     what, goal = "the env's share of SB3 PPO's time", "<= 5 %"
-    setup = f"{PPO_NUM_ENVS} copies, {PPO}, 64x64, one torch thread"
+    setup = f"{PPO_NUM_ENVS} environments, {PPO}, 64x64, one torch thread"
     try:
         import torch
         from stable_baselines3 import PPO as Learner
-        from stable_baselines3.common.vec_env import VecEnvWrapper
 
         from mmwave_gym.api.sb3 import make_sb3_vec_env
     except ImportError as error:
         return Row(what, None, goal, f"not measured: {error}")
+    torch.set_num_threads(1)
+    env = timed(make_sb3_vec_env(ENV_ID, n_envs=PPO_NUM_ENVS, seed=0))
+    model = Learner("MlpPolicy", env, seed=0, device="cpu", policy_kwargs={"net_arch": [64, 64]}, **PPO)  # type: ignore[arg-type]
+    frame = PPO_NUM_ENVS * PPO["n_steps"]
+    share, total_s, spread = share_of(env, model, frame, 5 if quick else 40)
+    return Row(what, share, goal, f"{setup}; {frame / total_s:,.0f} steps/s", spread)
+
+
+def street_share(quick: bool) -> list[Row]:
+    """Of `train.ppo --task street/car-sparse`, rewards that are regrets included."""
+    whats = ("street PPO: share of environment and hindsight", "street PPO: decisions a CPU second")
+    try:
+        from mmwave_baselines.training.command import parse
+        from mmwave_baselines.training.ppo import Ppo, build
+        from mmwave_baselines.training.session import Environment
+    except ImportError as error:
+        return [Row(what, None, "-", f"not measured: {error}") for what in whats]
+    import torch
+
+    torch.set_num_threads(1)
+    args = parse(Ppo, ["--task", STREET_TASK])
+    env = timed(Environment(args, args.target(), seed=0).venv)
+    model = build(args, env)
+    frame = args.n_envs * args.n_steps
+    # Every environment ends an episode before, when kernels are loaded, and one in the time that counts.
+    whole = 5 if quick else -(-model.env.unwrapped.scenario.horizon // args.n_steps)
+    share, total_s, spread = share_of(env, model, frame, whole, before=whole)
+    setup = (
+        f"--task {STREET_TASK}: {args.n_envs} environments, {args.n_steps} steps an update, {args.n_epochs} epochs, "
+        f"hidden {args.hidden}"
+    )
+    return [
+        Row(whats[0] + ", %", share, "<= 12", setup, spread),
+        Row(whats[1], frame / total_s, ">= 70,000", f"{setup}; without imitation and evaluation"),
+    ]
+
+
+def timed(env: Any) -> Any:
+    """A VecEnv that counts the CPU time spent below it, in `spent`."""
+    from stable_baselines3.common.vec_env import VecEnvWrapper
 
     class Timed(VecEnvWrapper):
-        """Counts the CPU time spent below it."""
-
         spent = 0.0
 
         def reset(self) -> Any:
-            start = time.process_time()
-            try:
-                return self.venv.reset()
-            finally:
-                self.spent += time.process_time() - start
+            return self._counted(self.venv.reset)
 
         def step_async(self, actions: Any) -> None:
-            start = time.process_time()
-            self.venv.step_async(actions)
-            self.spent += time.process_time() - start
+            self._counted(lambda: self.venv.step_async(actions))
 
         def step_wait(self) -> Any:
+            return self._counted(self.venv.step_wait)
+
+        def _counted(self, work: Callable[[], Any]) -> Any:
             start = time.process_time()
             try:
-                return self.venv.step_wait()
+                return work()
             finally:
                 self.spent += time.process_time() - start
 
-    torch.set_num_threads(1)
-    env = Timed(make_sb3_vec_env(ENV_ID, n_envs=PPO_NUM_ENVS, seed=0))
-    model = Learner("MlpPolicy", env, seed=0, device="cpu", policy_kwargs={"net_arch": [64, 64]}, **PPO)  # type: ignore[arg-type]
-    chunk = PPO_NUM_ENVS * PPO["n_steps"]
-    model.learn(chunk)
-    env.spent, updates = 0.0, 5 if quick else 40
-    # Where the last updates stopped: a reset in between would be timed as if every training had so many.
-    total = seconds(lambda: model.learn(updates * chunk, reset_num_timesteps=False))
-    return Row(
-        what, 100.0 * env.spent / total, goal, f"{setup}; {updates} updates, {updates * chunk / total:,.0f} steps/s"
-    )
+    return Timed(env)
+
+
+def share_of(
+    env: Any, model: Any, frame: int, updates: int, before: int = 1
+) -> tuple[float, float, tuple[float, float]]:
+    """Share in % that a timed VecEnv has of learning, CPU seconds an update, quartiles of the updates' shares.
+
+    An update learns from `frame` decisions; `before`: those that are not timed. Nothing is reset while it is timed, as
+    nothing is in a long training.
+    """
+    model.learn(before * frame)
+    spent, total = [], []
+    for _ in range(updates):
+        env.spent = 0.0
+        total.append(seconds(lambda: model.learn(frame, reset_num_timesteps=False)))
+        spent.append(env.spent)
+    shares = [100.0 * s / t for s, t in zip(spent, total, strict=True)]
+    low, _, high = statistics.quantiles(shares, n=4)
+    return 100.0 * sum(spent) / sum(total), sum(total) / updates, (low, high)
 
 
 # ---------------------------------------------------------------------- native vector environment against SB3's own

@@ -17,6 +17,7 @@ from threadpoolctl import threadpool_limits
 
 from mmwave_gym.agents.rollout import Player, Rollout
 from mmwave_gym.agents.supervised import USUAL, Limits, playing
+from mmwave_gym.benchmark.jobs import Call, Done, Job, run_all
 from mmwave_gym.benchmark.suite import task as find_task
 from mmwave_gym.benchmark.task import Task
 from mmwave_gym.core.batch import Batch
@@ -64,6 +65,35 @@ def evaluate(
         layout = Layout(num_envs=num_envs, agent_seed=agent_seed)
         rows = play_episodes(player, found, wanted, lambda e: found.keys(e, split), layout, on_rows)
     return sorted(rows, key=lambda row: row["episode"])
+
+
+def evaluate_together(agent: str, task: str | Task, jobs: int, **keywords: Any) -> list[Row]:
+    """`evaluate` with the episodes divided among `jobs` processes of this machine: the same rows.
+
+    agent: a name, "package:Class" or a file, which every process loads. keywords: those of `evaluate`; `on_rows` is
+    called here. Parts are whole blocks of episodes, so an agent's calls see what they see in one process.
+    """
+    found = find_task(task)
+    at_least("jobs", jobs, 1, integer=True)
+    on_rows = keywords.pop("on_rows", None) or (lambda rows: None)
+    count, block = keywords.get("episodes") or found.episodes, _block(found) * found.carry
+    blocks = [range(first, min(first + block, count)) for first in range(0, count, block)]
+    shares = [[e for part in blocks[i::jobs] for e in part] for i in range(min(jobs, len(blocks)))]
+    calls = [Call(f"{agent}, {len(share)} episodes", _share, (agent, found, share, keywords)) for share in shares]
+    rows: list[Row] = []
+
+    def take(_: Job, done: Done) -> None:
+        rows.extend(Call.result(done))
+        on_rows(Call.result(done))
+
+    run_all(calls, workers=len(calls), on_done=take)
+    return sorted(rows, key=lambda row: row["episode"])
+
+
+def _share(agent: str, task: Task, share: Sequence[int], keywords: dict[str, Any]) -> list[Row]:
+    """Rows of some episodes."""
+    count = keywords.get("episodes") or task.episodes
+    return evaluate(agent, task, skip=frozenset(range(count)) - set(share), **keywords)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from mmwave_gym.agents.supervised import USUAL, Limits, playing
-from mmwave_gym.benchmark.evaluation import evaluate as play, metric_units
+from mmwave_gym.benchmark.evaluation import evaluate as play, evaluate_together, metric_units
 from mmwave_gym.benchmark.leaderboard import read_rows
 from mmwave_gym.benchmark.leaderboard.tables import ends, number
 from mmwave_gym.benchmark.runs import Job, described, run
@@ -27,6 +28,7 @@ def evaluate(
         int | None, typer.Option(min=1, help="how many test episodes; the task's own number if not given")
     ] = None,
     num_envs: Annotated[int, typer.Option(min=1, help="how many run at once; the rows do not depend on it")] = 128,
+    jobs: Annotated[int, typer.Option("--jobs", min=0, help="processes that share the episodes; 0: one a core")] = 1,
     settings: Settings = None,
     out_dir: Annotated[
         Path | None, typer.Option("--out", help="keep the rows in this directory, for a leaderboard")
@@ -43,13 +45,21 @@ def evaluate(
         raise ValueError(f"{found.name}: {reason}.")
     limits = Limits(step_s=limit_step_s, total_s=limit_s, memory_gib=limit_memory_gib)
     count = episodes or found.episodes
+    if out_dir is not None and jobs != 1:
+        raise ValueError("--jobs and --out exclude each other: a file of rows is written by one process.")
     loaded = playing(agent, found.scenario_name, found, trusted=trusted, limits=limits)
     with loaded as player, progress() as shown:  # fails before the first row
         bar = shown.add_task(f"{agent} in {found.name}", total=count)
         if out_dir is None:
-            rows = play(
-                player, found, episodes=episodes, num_envs=num_envs, on_rows=lambda r: shown.advance(bar, len(r))
-            )
+            more: dict[str, Any] = {
+                "episodes": episodes,
+                "num_envs": num_envs,
+                "on_rows": lambda r: shown.advance(bar, len(r)),
+            }
+            if (processes := jobs or os.cpu_count() or 1) == 1:
+                rows = play(player, found, **more)
+            else:
+                rows = evaluate_together(agent, found, processes, trusted=trusted, limits=limits, **more)
         else:
             name, _, seed = agent.partition("@")
             path = run(

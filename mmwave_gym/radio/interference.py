@@ -28,7 +28,10 @@ SQUARE_M = 25.0
 def received(gain: Gains, power_mw: FloatArray) -> FloatArray:
     """What UEs get from others' base stations, (N, A) mW, from powers (N, A)."""
     if gain.dtype == object:
-        return np.stack([g @ p for g, p in zip(gain, power_mw, strict=True)])
+        heard_mw = np.empty_like(power_mw)
+        for env, g in enumerate(gain):
+            heard_mw[env] = g @ power_mw[env]
+        return heard_mw
     return (gain @ power_mw[..., None])[..., 0]
 
 
@@ -38,7 +41,10 @@ def charged(gain: Gains, price: FloatArray) -> FloatArray:
     The sum over UEs of price times gain: `received` with the gains transposed.
     """
     if gain.dtype == object:
-        return np.stack([g.T @ p for g, p in zip(gain, price, strict=True)])
+        paid = np.empty_like(price)
+        for env, g in enumerate(gain):
+            paid[env] = g.T @ price[env]
+        return paid
     return (price[:, None, :] @ gain)[:, 0]
 
 

@@ -30,3 +30,14 @@ def test_json_is_what_the_rows_have(tmp_path: Path) -> None:
     interval = column_interval(result["rows"], "reward")
     assert interval is not None
     assert result["means"]["reward"] == {"mean": interval.mean, "low": interval.low, "high": interval.high}
+
+
+def test_processes_that_share_the_episodes_make_the_same_rows(tmp_path: Path) -> None:
+    """Random choices would differ if an episode's chance belonged to its process."""
+    words = ["evaluate", "random", "--task", "cell_selection/n3-cost10", "--episodes", "70", "--json", "--jobs"]
+    alone, shared = (CliRunner().invoke(app, [*words, jobs]) for jobs in "12")
+    assert alone.exit_code == shared.exit_code == 0, shared.output
+    assert len(json.loads(shared.stdout)["rows"]) == 70
+    assert shared.stdout == alone.stdout
+    refused = CliRunner().invoke(app, [*words, "2", "--out", str(tmp_path)])
+    assert "--jobs and --out exclude each other" in str(refused.exception)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -10,7 +11,9 @@ from typing import Any
 import pytest
 
 from bench import __main__ as bench, training
-from bench.measure import alternate
+from bench.measure import Row, alternate, ratio
+from bench.page import write_between
+from bench.peers import PEERS, Player, running
 
 
 def test_contestants_take_turns_and_the_least_cost_counts():
@@ -26,6 +29,37 @@ def test_contestants_take_turns_and_the_least_cost_counts():
 
     assert alternate({name: contestant(name) for name in costs}, rounds=3) == {"a": 1.0, "b": 4.0}
     assert turns == ["a", "b"] * 3
+
+
+def test_a_ratio_is_of_the_least_costs_and_its_spread_of_the_rounds():
+    value, (low, high) = ratio([8.0, 6.0, 9.0, 30.0], [2.0, 3.0, 3.0, 5.0])
+    assert value == 6.0 / 2.0
+    assert (low, high) == (2.25, 5.5)  # quartiles of 4, 2, 3 and 6
+    assert bench.shown(Row("", value, "", "", (low, high))) == "3.00 (2.25 to 5.50)"
+    assert ratio([4.0], [2.0]) == (2.0, (2.0, 2.0))
+
+
+def test_a_page_is_written_between_its_marks(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("before\n<!-- m -->\nold\n<!-- m -->\nafter\n")
+    for text in ("new", "newer\n"):
+        write_between(page, "<!-- m -->", text)
+        assert page.read_text() == f"before\n<!-- m -->\n{text.strip()}\n<!-- m -->\nafter\n"
+    with pytest.raises(ValueError, match="must have the mark <!-- n --> twice, got it 0 times"):
+        write_between(page, "<!-- n -->", "")
+
+
+def test_a_peer_that_does_not_start_is_an_error():
+    with (
+        subprocess.Popen([sys.executable, "-c", "print('hello')"], stdout=subprocess.PIPE, text=True) as process,
+        pytest.raises(OSError, match="its process ended with 0"),
+    ):
+        Player(process)
+
+
+def test_the_yardstick_plays_in_a_process_of_its_own():
+    with running(PEERS[-1]) as player:
+        assert 0.0 < player.step_s(50) < 0.1
 
 
 def test_updates_of_a3c_are_counted(monkeypatch):

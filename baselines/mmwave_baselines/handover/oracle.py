@@ -15,6 +15,7 @@ with which the scored slots begin is free.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from numpy.typing import NDArray
 
 from mmwave_gym.agents.protocol import AgentError, RowRng
 from mmwave_gym.agents.rule import Rule, Seen
+from mmwave_gym.core import compiled
 from mmwave_gym.core.batch import View
 from mmwave_gym.core.checks import at_least
 from mmwave_gym.core.types import Int64Array
@@ -36,6 +38,45 @@ class Plan:
     stay: NDArray[np.bool_]  # (slots, rows, cells): is staying at least as good as that?
     slot: NDArray[np.int64]  # (rows,): the slot of the next decision
     world: dict[str, NDArray[Any]]  # what was solved, to tell a new episode from a repetition
+
+
+def best_changes(
+    rate: NDArray[Any], departure: NDArray[np.int64], price: float, kept: float, masked: bool, begin: int, slots: range
+) -> tuple[NDArray[np.int16], NDArray[np.bool_]]:
+    """The best cell to change to, (slot, episode, ue), and whether staying is as good, (slot, episode, ue, cell).
+
+    rate: (episode, slot, ue, cell) in bit/s/Hz; departure: (episode, ue), the first slot without the UE. A handover
+    costs `price` (bit/s/Hz) and leaves the share `kept` of its slot for data. `masked`: only cells with a rate may be
+    chosen. `begin`: the first slot that counts; `slots`: those of the answer.
+    """
+    num_envs, _, ues, cells = rate.shape
+    target = np.empty((len(slots), num_envs, ues), np.int16)
+    stay = np.empty((len(slots), num_envs, ues, cells), bool)
+    if compiled.wanted(()):
+        oracle_kernel().plan(rate, departure, price, rate.dtype.type(kept), masked, begin, slots.start, target, stay)
+        return target, stay
+    value = np.zeros((num_envs, ues, cells))
+    for i in reversed(range(len(slots))):
+        t = slots[i]
+        counts = ((t < departure) & (t >= begin))[..., None]
+        reward = np.where(counts, rate[:, t], 0.0)
+        change = value + kept * reward - price * counts
+        keep = value + reward
+        if masked:
+            change = np.where(rate[:, t] > 0.0, change, -np.inf)
+        best = change.argmax(axis=-1)
+        target[i] = best
+        changed = np.take_along_axis(change, best[..., None], axis=-1)
+        stay[i] = keep >= changed
+        value = np.maximum(keep, changed)
+    return target, stay
+
+
+@cache
+def oracle_kernel() -> Any:
+    from mmwave_baselines.handover import oracle_kernel as kernel  # numba takes half a second to load
+
+    return kernel
 
 
 class Oracle(Rule):
@@ -107,22 +148,7 @@ class Oracle(Rule):
         kept = 1.0 - view.constants["interruption_s"] / view.constants["step_s"]
         price = view.constants["beta"] * view.constants["handover_energy_j"]
 
-        target = np.empty((end - first, num_envs, ues), np.int16)
-        stay = np.empty((end - first, num_envs, ues, cells), bool)
-        value = np.zeros((num_envs, ues, cells))
-        for t in range(end - 1, first - 1, -1):
-            scored = t >= begin
-            counts = (t < world["departure"])[..., None] & scored
-            reward = np.where(counts, efficiency[:, t], 0.0)
-            change = value + kept * reward - price * counts
-            keep = value + reward
-            if masked:
-                change = np.where(efficiency[:, t] > 0.0, change, -np.inf)
-            best = change.argmax(axis=-1)
-            target[t - first] = best
-            changed = np.take_along_axis(change, best[..., None], axis=-1)
-            stay[t - first] = keep >= changed
-            value = np.maximum(keep, changed)
+        target, stay = best_changes(efficiency, world["departure"], price, kept, masked, begin, range(first, end))
         rows = num_envs * ues
         return Plan(
             first,

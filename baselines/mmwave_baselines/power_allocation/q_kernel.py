@@ -13,6 +13,8 @@ from collections.abc import Callable
 from importlib.util import find_spec
 from typing import Any, TypeVar
 
+import numpy as np
+
 UNCHANGED, UNCHANGED_STEPS = 1e-3, 1000
 """The authors' code stops when the sum of all tables has changed by less than that for more than so many steps."""
 _WEAK = 1 / 3  # up to there six terms of the series are exact to 1e-9
@@ -93,24 +95,30 @@ def count_harm(
 
     gain (pairs,), as for `transmit`. own_gain, power_mw, heard_mw, capacity, harm (A,).
     """
+    most = 0
     for i in range(len(harm)):
         harm[i] = 0.0
+        most = max(most, first[i + 1] - first[i])
+    less, more = np.empty(most), np.empty(most)
     for i in range(len(harm)):
         both = heard_mw[i] + power_mw[i] * own_gain[i]
         missing = max(aimed - capacity[i], 0.0)
         per_heard, per_both = 1.0 / heard_mw[i], 1.0 / both
-        for e in range(first[i], first[i + 1]):
-            less = gain[e] * (power_mw[who[e]] - least_mw)
-            t = less * per_heard
-            if t < _WEAK:  # ln((1 - s) / (1 - t)) = 2 artanh(w), and a logarithm costs more than a few products
-                s = less * per_both
-                w = (t - s) / (2.0 - t - s)
-                z = w * w
-                more = w * (1.0 + z * (1 / 3 + z * (1 / 5 + z * (1 / 7 + z * (1 / 9 + z * (1 / 11))))))
-                more *= 2.8853900817779268  # 2 / ln 2
-            else:
-                more = math.log2((both - less) / (heard_mw[i] - less)) - capacity[i]
-            harm[who[e]] += more + penalty * (missing - max(missing - more, 0.0) if missing > 0.0 else 0.0)
+        begin, links = first[i], first[i + 1] - first[i]
+        # Loops of one kind of work each: the compiler then does several links at once.
+        for e in range(links):
+            less[e] = gain[begin + e] * (power_mw[who[begin + e]] - least_mw)
+        for e in range(links):  # ln((1 - s) / (1 - t)) = 2 artanh(w), and a logarithm costs more than a few products
+            t, s = less[e] * per_heard, less[e] * per_both
+            w = (t - s) / (2.0 - t - s)
+            z = w * w
+            more[e] = w * (1.0 + z * (1 / 3 + z * (1 / 5 + z * (1 / 7 + z * (1 / 9 + z * (1 / 11))))))
+            more[e] *= 2.8853900817779268  # 2 / ln 2
+        for e in range(links):
+            lost = more[e]
+            if less[e] * per_heard >= _WEAK:
+                lost = math.log2((both - less[e]) / (heard_mw[i] - less[e])) - capacity[i]
+            harm[who[begin + e]] += lost + penalty * (missing - max(missing - lost, 0.0) if missing > 0.0 else 0.0)
 
 
 @compiled

@@ -49,7 +49,7 @@ class Air(NamedTuple):
     """Who hears whom; row i of the sparse matrix is UE i."""
 
     first: Int64Array  # (A + 1,)
-    who: NDArray[np.int32]  # (links,): base stations
+    who: NDArray[np.uint32]  # (links,): base stations; numba asks of signed indices whether they are negative
     gain: FloatArray  # (links,)
     own_gain: FloatArray  # (A,)
     far_gain: FloatArray  # (A,)
@@ -216,7 +216,7 @@ def _air(
     first = np.append(0, np.cumsum(np.bincount(of[counts], minlength=count))).astype(np.int64)
     return Air(
         first=first,
-        who=links.indices[counts].astype(np.int32),
+        who=links.indices[counts].astype(np.uint32),
         gain=links.data[counts],
         own_gain=own_gain,
         far_gain=np.zeros(count) if far_gain is None else np.ascontiguousarray(far_gain, np.float64),

@@ -62,25 +62,11 @@ def play(num_bs: int, iterations: int, seed: int = 0) -> Result:
     at_least("bs", num_bs, 1, integer=True)
     at_least("iterations", iterations, 1, integer=True)
     seconds: dict[str, float] = {}
-    density = PowerAllocationConfig.density_per_km2
-    config = PowerAllocationConfig(
-        layout="poisson", scope="network", interference="network", interference_range_m=RANGE_M,
-        ue_radius_m=UE_RADIUS_M, side_m=1e3 * math.sqrt(num_bs / density),
-    )  # fmt: skip
-    worlds = Worlds(config)
     with _timed(seconds, "draw the network, clusters included"):
-        world = worlds.draw(Chance(EpisodeRng(EpisodeKey(seed))))
+        config, world, air = air_of(num_bs, seed)
     there = world.present[0]
     with _timed(seconds, "cluster it (FLOC alone, once more)"):
         floc(world.place_m[there], np.random.default_rng(seed), unit_m=config.unit_m)
-    air = {
-        "gain": world.gain[:, there][there],
-        "own_gain": world.own_gain[there],
-        "noise_mw": worlds.noise_mw,
-        "levels_mw": db_to_linear(np.linspace(*config.power_dbm, config.levels or 32)),
-        "far_gain": world.far_gain[there],
-        "qos_sinr": config.qos_sinr,
-    }
     q_learning.run(**air, rng=np.random.default_rng(seed), steps=1, reward="difference")  # compiles
     learned: dict[str, q_learning.Learned] = {}
     for name in LABELS:
@@ -94,6 +80,29 @@ def play(num_bs: int, iterations: int, seed: int = 0) -> Result:
         one = q_learning.run(**all_alike, rng=np.random.default_rng(seed), steps=1)
         result.fixed[name] = (float(one.rate_bps_hz[0]) / result.count, float(one.satisfied[0]))
     return result
+
+
+def air_of(num_bs: int, seed: int = 0) -> tuple[PowerAllocationConfig, World, dict[str, Any]]:
+    """A network of `num_bs` base stations on average: its configuration, itself, and its keywords of `q_learning.run`.
+
+    Gains in it are linear, those of base stations that are there.
+    """
+    config = PowerAllocationConfig(
+        layout="poisson", scope="network", interference="network", interference_range_m=RANGE_M,
+        ue_radius_m=UE_RADIUS_M, side_m=1e3 * math.sqrt(num_bs / PowerAllocationConfig.density_per_km2),
+    )  # fmt: skip
+    worlds = Worlds(config)
+    world = worlds.draw(Chance(EpisodeRng(EpisodeKey(seed))))
+    there = world.present[0]
+    air = {
+        "gain": world.gain[:, there][there],
+        "own_gain": world.own_gain[there],
+        "noise_mw": worlds.noise_mw,
+        "levels_mw": db_to_linear(np.linspace(*config.power_dbm, config.levels or 32)),
+        "far_gain": world.far_gain[there],
+        "qos_sinr": config.qos_sinr,
+    }
+    return config, world, air
 
 
 def settings(name: str, iterations: int) -> dict[str, Any]:

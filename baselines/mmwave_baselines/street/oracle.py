@@ -13,7 +13,8 @@ for a little more than the best.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,10 +22,20 @@ from numpy.typing import NDArray
 
 from mmwave_gym.agents.protocol import RowRng
 from mmwave_gym.agents.rule import Rule, Seen
+from mmwave_gym.core import compiled
 from mmwave_gym.core.batch import View
 from mmwave_gym.core.types import Float64Array
 from mmwave_gym.radio.units import db_to_linear, spectral_efficiency_bps_hz
 from mmwave_gym.scenarios.street import t310
+
+TIMES = "decision", "preparation", "interruption", "handover", "reestablishment"
+
+
+@cache
+def _kernel() -> Any:
+    from mmwave_baselines.street import oracle_kernel  # numba takes half a second to load
+
+    return oracle_kernel
 
 
 class Way:
@@ -41,30 +52,42 @@ class Way:
         end = int(c["ticks"])
         self.decisions = -(-end // each)
         self.beyond = (ticks - self.decisions * each) // each  # decisions that a step may pass after the end
-        self._strongest = rsrp_dbm.argmax(axis=2)
+        self.strongest = rsrp_dbm[:, : self.decisions * each : each].argmax(axis=2)  # (way, decision)
         at = each * np.arange(self.decisions)
-        commanded_at = at + int(c["preparation_ticks"])
-        accessed_at = commanded_at + int(c["interruption_ticks"])
-        refined_at = accessed_at + int(c["refinement_ticks"])
+        self._commanded_at = at + int(c["preparation_ticks"])
+        self._accessed_at = self._commanded_at + int(c["interruption_ticks"])
+        self.commanded = sinr_db.take(self._commanded_at, axis=1) >= c["out_db"]
+        self.accessible = sinr_db.take(self._accessed_at, axis=1) >= c["in_db"]
 
         def rates(less_db: float) -> Float64Array:
-            rate = np.minimum(spectral_efficiency_bps_hz(db_to_linear(sinr_db - less_db)), c["most_bps_hz"])
-            heard = (sinr_db - less_db >= c["out_db"]) & (np.arange(ticks)[:, None] < end)
-            return np.where(heard, rate, 0.0).astype(np.float64) / each
+            level_db = sinr_db - less_db
+            rate = spectral_efficiency_bps_hz(db_to_linear(level_db))
+            np.minimum(rate, c["most_bps_hz"], out=rate)
+            rate *= level_db >= c["out_db"]
+            rate[:, end:] = 0.0
+            return np.divide(rate, each, dtype=np.float64)
 
-        def sums(rate: Float64Array) -> Float64Array:
-            return np.concatenate((np.zeros((self.num_envs, 1, self.cells)), rate.cumsum(axis=1)), axis=1)
-
-        self.rate = rates(0.0)
-        fine, wide = sums(self.rate), sums(rates(float(c["refinement_db"])))
-        self.stay = fine[:, at + each] - fine[:, at]
+        self.rate, wide_rate = rates(0.0), rates(float(c["refinement_db"]))
+        self.kernel = _kernel() if compiled.wanted(()) else None
+        self.times = tuple(int(c[f"{name}_ticks"]) for name in TIMES)
+        refined_at = self._accessed_at + int(c["refinement_ticks"])
+        fine, wide = self._summed(self.rate), self._summed(wide_rate)
+        self.stay: Float64Array = fine(at + each) - fine(at)
         """(way, decision, cell): what 100 ms on the serving cell bring."""
-        self._before = fine[:, commanded_at] - fine[:, at]
-        gained = wide[:, refined_at] - wide[:, accessed_at]
-        self._gained = gained + fine[:, at + int(c["handover_ticks"])] - fine[:, refined_at]
-        self._commanded = sinr_db[:, commanded_at] >= c["out_db"]
-        self._accessible = sinr_db[:, accessed_at] >= c["in_db"]
-        self._commanded_at, self._accessed_at = commanded_at, accessed_at
+        self.before: Float64Array = fine(self._commanded_at) - fine(at)
+        """(way, decision, cell): what they bring before the command to leave it."""
+        gained = wide(refined_at) - wide(self._accessed_at)
+        self.gained: Float64Array = gained + fine(at + int(c["handover_ticks"])) - fine(refined_at)
+        """(way, decision, cell): what the cell that is handed over to brings."""
+
+    def _summed(self, rate: Float64Array) -> Callable[[NDArray[np.int64]], Any]:
+        """Sums of rates (way, tick, cell) before ticks (n,): a function of these, (way, n, cell), in their unit."""
+        total = np.zeros((self.num_envs, rate.shape[1] + 1, self.cells))
+        if self.kernel:
+            self.kernel.summed(rate, total)
+        else:
+            rate.cumsum(axis=1, out=total[:, 1:])
+        return partial(total.take, axis=1)
 
     def empty(self) -> Float64Array:
         """(way, decision, cell): values of 0 bit/s/Hz times 100 ms, with those after the end."""
@@ -76,16 +99,23 @@ class Way:
         if decision >= self.decisions:
             return np.zeros(self.num_envs)
         env = np.arange(self.num_envs)
-        return best[env, decision, self._strongest[:, decision * self.each]]
+        return best[env, decision, self.strongest[:, decision]]
+
+    def of_handovers(self) -> tuple[Float64Array, Float64Array, NDArray[np.bool_], NDArray[np.bool_]]:
+        """What the kernel wants to know of handovers, all (way, decision, cell).
+
+        What the old cell and what the new one bring, in bit/s/Hz times 100 ms; is the command received, is access good?
+        """
+        return self.before, self.gained, self.commanded, self.accessible
 
     def handovers(self, best: Float64Array, decision: int) -> Float64Array:
         """(way, cell, target): what a handover and all after it bring, in bit/s/Hz times 100 ms; -inf for none."""
         d = decision
         failed = self.again(best, int(self._accessed_at[d]))[:, None]
         ended = best[:, d + int(self.constants["handover_ticks"]) // self.each]
-        after = np.where(self._accessible[:, d], self._gained[:, d] + ended, failed)
+        after = np.where(self.accessible[:, d], self.gained[:, d] + ended, failed)
         lost = self.again(best, int(self._commanded_at[d]))[:, None, None]
-        value = np.where(self._commanded[:, d, :, None], after[:, None, :], lost) + self._before[:, d, :, None]
+        value = np.where(self.commanded[:, d, :, None], after[:, None, :], lost) + self.before[:, d, :, None]
         cells = np.arange(self.cells)
         value[:, cells, cells] = -np.inf
         return value
@@ -117,6 +147,9 @@ def bound(sinr_db: NDArray[Any], rsrp_dbm: NDArray[Any], constants: Mapping[str,
     """
     way = Way(sinr_db, rsrp_dbm, constants)
     best = way.empty()
+    if way.kernel:
+        way.kernel.bound(best, way.strongest, way.stay, *way.of_handovers(), way.times)
+        return best[:, : way.decisions + 1]
     for d in range(way.decisions - 1, -1, -1):
         at_will = way.again(best, d * way.each)[:, None]
         best[:, d] = np.maximum(way.stay[:, d] + best[:, d + 1], way.handovers(best, d).max(axis=2))
@@ -139,9 +172,15 @@ def solve(sinr_db: NDArray[Any], rsrp_dbm: NDArray[Any], constants: Mapping[str,
     """
     way = Way(sinr_db, rsrp_dbm, constants)
     most = int(constants["t310_ticks"])
-    best, following = way.empty(), np.zeros((way.num_envs, way.cells, most))
+    best = way.empty()
     moves = np.zeros((way.num_envs, way.decisions, way.cells, most), bool)
     target = np.zeros((way.num_envs, way.decisions, way.cells), np.int64)
+    if way.kernel:
+        limits_db = np.array((constants["out_db"], constants["in_db"]), sinr_db.dtype)
+        law = (*way.of_handovers(), way.times)
+        way.kernel.solve(best, way.strongest, *law, way.rate, sinr_db, limits_db, moves, target)
+        return Solved(best[:, 0], moves, target)
+    following = np.zeros((way.num_envs, way.cells, most))
     for d in range(way.decisions - 1, -1, -1):
         handovers = way.handovers(best, d)
         move = handovers.max(axis=2)[..., None]

@@ -36,28 +36,25 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmwave_gym.core.scenario import EpisodeRng, Metric, ObservationField, ObservationFields, Outcome, Scenario
+from mmwave_gym.core.scenario import EpisodeRng, Metric, Outcome, Scenario
 from mmwave_gym.core.types import FloatArray
 from mmwave_gym.radio import interference
-from mmwave_gym.radio.units import linear_to_db, spectral_efficiency_bps_hz
+from mmwave_gym.radio.units import spectral_efficiency_bps_hz
 from mmwave_gym.scenarios.power_allocation.actions import actions_of
 from mmwave_gym.scenarios.power_allocation.config import PowerAllocationConfig
 from mmwave_gym.scenarios.power_allocation.memory import memory_of
+from mmwave_gym.scenarios.power_allocation.observation import MOST_PRESSURE, NEIGHBOURS, RINGS, Observation
 from mmwave_gym.scenarios.power_allocation.rewards import Slot, reward_of
 from mmwave_gym.scenarios.power_allocation.world import Chance, PowerAllocationEpisodes, World, Worlds
 
-RING_M, RINGS = 50.0, 4  # authors' code
-NEIGHBOURS = 4
-"""Strongest interferers that a base station sees."""
-PRESSURE_GAIN, PRESSURE_MARGIN, MOST_PRESSURE, MOST_SHORTFALL = 0.3, 0.05, 5.0, 3.0
+RING_M = 50.0  # authors' code
+PRESSURE_GAIN, PRESSURE_MARGIN, MOST_SHORTFALL = 0.3, 0.05, 3.0
 """How what a missed requirement weighs grows from slot to slot; ours, see `PowerAllocation.pressed`."""
 MISSED_BPS_HZ = 10.0
 """What a UE that is not satisfied costs in the metric that ranks (ours). Counting satisfied UEs' rates alone would pay
 for starving some: on 64 worlds of `hard-14` giving up any one UE never won the others more than 8.2."""
 MET = 1.0 - 1e-9  # a requirement that is met exactly is met
-_NO_GAIN = 1e-20  # stands for none where a logarithm is taken
 _SLOT = "present", "power_mw", "own_gain", "gain", "interference_mw", "capacity_bps_hz"
-_ONE_HOT = np.eye(RINGS + 1, RINGS, dtype=np.float32)  # of a ring; zeros for who is not there
 
 
 @dataclass
@@ -68,12 +65,11 @@ class PowerAllocationState:
     count: NDArray[np.int64]  # (N,): base stations that are there
     head: NDArray[np.int64]  # (N, A)
     ring: NDArray[np.int64]  # (N, A): RINGS for who is not there
-    members: NDArray[np.int64]  # (N, A): base stations in the own cluster
     own_gain: FloatArray  # (N, A)
     gain: NDArray[Any]  # (N, A, A) or (N,): those that interfere in this phase
     far_gain: FloatArray  # (N, A)
-    neighbour: NDArray[np.int64]  # (N, A, NEIGHBOURS): strongest interferers; A where there are fewer
-    neighbour_gain_db: FloatArray  # (N, A, NEIGHBOURS)
+    neighbour: NDArray[np.int64]  # (N, A, NEIGHBOURS or none): strongest interferers; A where there are fewer
+    lasting: NDArray[np.float32]  # (N, A, features): what observations show for a whole phase
     power_mw: FloatArray  # (N, A): 0 for who is not there
     interference_mw: FloatArray  # (N, A): with noise
     sinr: FloatArray  # (N, A)
@@ -110,36 +106,8 @@ class PowerAllocation(Scenario[PowerAllocationEpisodes, PowerAllocationState]):
         self.actions, self.reward = actions_of(c), reward_of(c.reward)
         self.action_space, self.action_meaning = self.actions.space, self.actions.meaning
         self.reward_meaning = self.reward.meaning
-        self.fields = self._fields()
-
-    def _fields(self) -> ObservationFields:
-        ring = ObservationField(
-            "ring", RINGS, 0.0, 1.0, "1", "one-hot: distance from the cluster's head, in steps of 50 m"
-        )
-        if self.config.observation == "ring":
-            return ObservationFields((ring,))
-        low, high = self.config.power_dbm
-        quiet, loud = self.config.noise_dbm, 60.0
-        balance = "power change at which the own marginal rate gain equals the others' marginal loss"
-        short = "multiplier of the SINR constraint: grows while the SINR is below the required one"
-        gains = "gains from the strongest interferers to the UE, strongest first; the least where there are fewer"
-        n, most = NEIGHBOURS, float(self.num_agents)
-        return ObservationFields(
-            (
-                ObservationField("power_dbm", 1, low, high, "dBm", "power of the last slot"),
-                ObservationField("capacity_bps_hz", 1, 0.0, 60.0, "bit/s/Hz", "capacity of the last slot"),
-                ObservationField("interference_dbm", 1, quiet, loud, "dBm", "interference and noise at the UE"),
-                ObservationField("margin_db", 1, -60.0, 120.0, "dB", "SINR above the required one"),
-                ObservationField("balance_db", 1, -90.0, 90.0, "dB", balance),
-                ObservationField("pressure", 1, 0.0, MOST_PRESSURE, "1", short, logarithmic=True),
-                ObservationField("own_gain_db", 1, -200.0, 0.0, "dB", "gain of the own link"),
-                ObservationField("members", 1, 0.0, most, "1", "base stations in the cluster", logarithmic=True),
-                ring,
-                ObservationField("neighbour_gain_db", n, -200.0, 60.0, "dB", gains),
-                ObservationField("neighbour_power_dbm", n, low, high, "dBm", "powers of these, or the least power"),
-                ObservationField("neighbour_capacity_bps_hz", n, 0.0, 60.0, "bit/s/Hz", "their UEs' capacities, or 0"),
-            )
-        )
+        self.observation = Observation(c, self.num_agents, self.power_mw[0])
+        self.fields = self.observation.fields
 
     # ------------------------------------------------------------------ the world
 
@@ -176,12 +144,11 @@ class PowerAllocation(Scenario[PowerAllocationEpisodes, PowerAllocationState]):
             count=np.zeros(n, np.int64),
             head=np.full((n, a), -1),
             ring=np.zeros((n, a), np.int64),
-            members=np.zeros((n, a), np.int64),
             own_gain=episodes.own_gain[row],
             gain=episodes.gain[row],
             far_gain=episodes.far_gain[row],
-            neighbour=np.zeros((n, a, NEIGHBOURS), np.int64),
-            neighbour_gain_db=np.zeros((n, a, NEIGHBOURS)),
+            neighbour=np.zeros((n, a, NEIGHBOURS if self.config.observation == "local" else 0), np.int64),
+            lasting=np.zeros((n, a, self.fields.size), np.float32),
             power_mw=zeros.copy(),
             interference_mw=zeros.copy(),
             sinr=zeros.copy(),
@@ -202,15 +169,13 @@ class PowerAllocation(Scenario[PowerAllocationEpisodes, PowerAllocationState]):
         place_m = episodes.place_m[row]
         off_m = np.hypot(*(place_m - place_m[head]).T)
         state.ring[env] = np.where(there, np.minimum(off_m / RING_M, RINGS - 1), RINGS).astype(np.int64)
-        state.members[env] = np.where(there, np.bincount(head[there], minlength=len(head))[head], 0)
         gain = episodes.gain[row]
         if self.config.is_network and self.config.interference == "cluster":
             gain = state.gain[env] = interference.within(gain, head)
-        if self.config.observation == "local":
-            heard = interference.within(gain, there) if self.config.changes else gain
-            which, how = interference.strongest(heard, NEIGHBOURS)
-            state.neighbour[env] = np.where(how > 0.0, which, self.num_agents)
-            state.neighbour_gain_db[env] = linear_to_db(np.maximum(how, _NO_GAIN))
+        members = np.where(there, np.bincount(head[there], minlength=len(head))[head], 0)
+        heard = interference.within(gain, there) if self.config.changes else gain
+        shown = self.observation.lasting(state.ring[env], members, state.own_gain[env], heard)
+        state.lasting[env], state.neighbour[env] = shown
 
     def _measure(self, state: PowerAllocationState, power_mw: FloatArray) -> None:
         """All transmit: what every UE then gets."""
@@ -269,8 +234,12 @@ class PowerAllocation(Scenario[PowerAllocationEpisodes, PowerAllocationState]):
     def pressed(self, state: PowerAllocationState) -> FloatArray:
         """(N, A): multiplier of the SINR constraint, which grows while the SINR is too low (ours)."""
         short = np.log(self.config.qos_sinr * (1.0 + PRESSURE_MARGIN) / np.where(state.present, state.sinr, 1e9))
-        moved = state.pressure + PRESSURE_GAIN * np.clip(short, -MOST_SHORTFALL, MOST_SHORTFALL)
-        return np.clip(moved, 0.0, MOST_PRESSURE)
+        np.maximum(short, -MOST_SHORTFALL, out=short)
+        np.minimum(short, MOST_SHORTFALL, out=short)
+        short *= PRESSURE_GAIN
+        short += state.pressure
+        np.maximum(short, 0.0, out=short)
+        return np.minimum(short, MOST_PRESSURE, out=short)
 
     def _heal(self, state: PowerAllocationState, satisfied: NDArray[np.bool_]) -> FloatArray:
         """(N,): 1 for every change while who it touched is not satisfied, over the number of changes."""
@@ -312,52 +281,23 @@ class PowerAllocation(Scenario[PowerAllocationEpisodes, PowerAllocationState]):
     # ------------------------------------------------------------------ what agents see
 
     def observe(self, episodes: PowerAllocationEpisodes, state: PowerAllocationState) -> NDArray[np.float32]:
-        ring = _ONE_HOT.take(state.ring, axis=0)
         if self.config.observation == "ring":
-            return ring
-        n, a = state.present.shape
-        low_dbm = self.config.power_dbm[0]
-        power_dbm = linear_to_db(np.maximum(state.power_mw, self.power_mw[0]))
-        neighbour = state.neighbour + (np.arange(n) * (a + 1))[:, None, None]
-
-        def theirs(value: FloatArray, nobody: float) -> FloatArray:
-            """What neighbours have; nobody's is in a column of its own behind those of all agent slots."""
-            return np.append(value, np.full((n, 1), nobody), axis=1).take(neighbour)
-
-        values = {
-            "power_dbm": power_dbm,
-            "capacity_bps_hz": state.capacity_bps_hz,
-            "interference_dbm": linear_to_db(state.interference_mw),
-            "margin_db": linear_to_db(np.maximum(state.sinr, _NO_GAIN) / self.config.qos_sinr),
-            "balance_db": self.balance_db(state),
-            "pressure": state.pressure,
-            "own_gain_db": linear_to_db(np.maximum(state.own_gain, _NO_GAIN)),
-            "members": state.members,
-            "ring": ring,
-            "neighbour_gain_db": state.neighbour_gain_db,
-            "neighbour_power_dbm": theirs(power_dbm, low_dbm),
-            "neighbour_capacity_bps_hz": theirs(state.capacity_bps_hz, 0.0),
-        }
-        by_field = np.empty((self.fields.size, n, a), np.float32)  # long rows are filled fast
-        parts = self.fields.split(np.moveaxis(by_field, 0, -1))
-        for f in self.fields:
-            value = values[f.name]
-            parts[f.name][...] = np.clip(value if value.ndim == 3 else value[..., None], f.low, f.high)
-        seen = np.ascontiguousarray(np.moveaxis(by_field, 0, -1))
-        if not state.present.all():
-            seen[~state.present] = self.fields.absent
+            return state.lasting.copy()
+        seen = self.observation.now(state, *self.balance(state))
+        if (state.count < self.num_agents).any():
+            seen[~state.present] = self.observation.absent
         return seen
 
-    def balance_db(self, state: PowerAllocationState) -> FloatArray:
-        """(N, A): the power at which an own dB gains as much as it costs the others, over the present one.
+    def balance(self, state: PowerAllocationState) -> tuple[FloatArray, FloatArray]:
+        """(N, A) each: what an own dB brings, and what a mW costs the others, in the same unit a mW.
 
         UE i tells all who disturb it what a mW costs it, (SINR_i / (1 + SINR_i) + pressure_i) / interference_i; a
-        base station adds what it is asked for, times its gain to each UE. The optimum of the sum rate with QoS is
-        where the two are equal (J. Papandriopoulos, J. Evans, "SCALE", IEEE Trans. Inf. Theory 55(8), 2009).
+        base station adds what it is asked for, times its gain to each UE. Where what its dB brings is the price times
+        its power, the sum rate with QoS is at its optimum (J. Papandriopoulos, J. Evans, "SCALE", IEEE Trans. Inf.
+        Theory 55(8), 2009). `balance_db` is the power at which it would be so, over the present one.
         """
         worth = np.where(state.present, state.sinr / (1.0 + state.sinr) + state.pressure, 0.0)
-        price = interference.charged(state.gain, worth / state.interference_mw)
-        return linear_to_db(np.maximum(worth, 1e-12) / np.maximum(price * state.power_mw, 1e-12))
+        return worth, interference.charged(state.gain, worth / state.interference_mw)
 
     def agent_ids(self, episodes: PowerAllocationEpisodes, state: PowerAllocationState) -> NDArray[np.int64]:
         return np.where(state.present, np.arange(self.num_agents), -1)
