@@ -23,10 +23,12 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from mmwave_gym.agents.loading import load_agent
+from mmwave_gym.agents.others import batch_of
 from mmwave_gym.agents.protocol import AgentError, learns, sees
 from mmwave_gym.agents.recorded import Frame, Play, Recording, Replay
 from mmwave_gym.core import rooms
 from mmwave_gym.core.access import ACCESS_LEVELS, KINDS
+from mmwave_gym.core.actions import one_number_each
 from mmwave_gym.core.batch import Batch
 from mmwave_gym.core.checks import at_least, unknown
 from mmwave_gym.core.registration import make_registered
@@ -113,7 +115,7 @@ class _Test:
 
     def batch(self, first: int = 0) -> Batch:
         """Worlds from the training split of the task."""
-        batch = Batch(self.scenario, self.num_envs, draws_ahead=False)
+        batch = batch_of(self.scenario, self.num_envs, draws_ahead=False)
         numbers = list(range(first, first + self.num_envs))
         batch.reset(self.task.keys(numbers, "train") if self.task else [EpisodeKey(self.seed + n) for n in numbers])
         return batch
@@ -203,7 +205,8 @@ def _valid_action(test: _Test, frame: Frame, answer: Any) -> NDArray[Any]:
         what = f"predict returned {type(answer).__name__}."
         raise test.fail("actions", what, "Return the pair (actions, state).")
     space: Any = test.scenario.action_space
-    action, rows = np.asarray(answer[0]), frame.present.size
+    rows = frame.present.size
+    action = one_number_each(space, np.asarray(answer[0]), (rows,))
     if action.shape != (rows, *(space.shape or ())):
         raise test.fail("actions", f"their shape is {action.shape}.", f"Let it be {(rows, *(space.shape or ()))}.")
     discrete = not isinstance(space, spaces.Box)

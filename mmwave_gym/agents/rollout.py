@@ -11,6 +11,7 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from mmwave_gym.agents.protocol import AgentError, RowRng, as_array, learns, sees
+from mmwave_gym.core.actions import one_number_each
 from mmwave_gym.core.batch import Batch, View
 from mmwave_gym.core.joint import JointScenario
 from mmwave_gym.core.scenario import Outcome, Scenario
@@ -47,6 +48,7 @@ class Player:
             if not isinstance(answer, tuple) or len(answer) != 2:
                 raise AgentError(f"predict must return (action, state), got {type(answer).__name__}.")
             action, self._memory = as_array(answer[0]), answer[1]
+            action = one_number_each(self._scenario.action_space, action, (started.size,))
             check_action(self._scenario.action_space, action, started.size)
         return action.reshape(*started.shape, *action.shape[1:])
 

@@ -20,11 +20,14 @@ from stable_baselines3.common.vec_env import VecEnv
 from torch import nn
 
 from mmwave_gym.agents.networks import AnyNetwork, LstmNetwork, Network, SetNetwork
+from mmwave_gym.agents.others import batch_of
 from mmwave_gym.agents.policy import Normalisation
 from mmwave_gym.agents.protocol import AgentError
-from mmwave_gym.api.gymnasium import MAX_SEED, checked_action, observation_box
 from mmwave_gym.api.sb3_networks import SKIP_GAIN
-from mmwave_gym.core.batch import Batch, View
+from mmwave_gym.api.seeds import MAX_SEED
+from mmwave_gym.api.showing import action_space_of, observation_box
+from mmwave_gym.core.actions import checked_action
+from mmwave_gym.core.batch import View
 from mmwave_gym.core.metrics import RunningCondenser
 from mmwave_gym.core.registration import make_registered
 from mmwave_gym.core.scenario import EpisodeKey, Outcome, Scenario
@@ -92,16 +95,15 @@ class ScenarioVecEnv(VecEnv):
         if first_episode < 0:
             raise ValueError(f"first_episode must be at least 0, got {first_episode}.")
         self.scenario = scenario
-        self.batch = Batch(scenario, n_envs)
+        self.batch = batch_of(scenario, n_envs)
         self.normalised = normalise
         self.normalisation = Normalisation(scenario.fields)
         self.render_mode: str | None = None
         self._n_envs, self._num_slots = n_envs, scenario.num_agents
         self._first_episode = first_episode
         self._attributes: dict[str, list[Any]] = {}
-        size = scenario.fields.size
-        box = spaces.Box(-1.0, 1.0, (size,), np.float32) if normalise else observation_box(scenario)
-        super().__init__(n_envs * self._num_slots, box, scenario.action_space)
+        box = observation_box(scenario, normalise)
+        super().__init__(n_envs * self._num_slots, box, action_space_of(scenario))
 
         shape = (n_envs, self._num_slots)
         self._condenser = RunningCondenser(scenario.metrics, *shape)
@@ -131,7 +133,7 @@ class ScenarioVecEnv(VecEnv):
     def step_async(self, actions: NDArray[Any]) -> None:
         if not self._started:
             raise ResetNeeded("call reset() before step().")
-        joint = checked_action(self.action_space, actions, (self.num_envs,))
+        joint = checked_action(self.scenario.action_space, actions, (self.num_envs,))
         self._actions = joint.reshape(self._n_envs, self._num_slots, *joint.shape[1:])
 
     def step_wait(self) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_], list[dict[str, Any]]]:

@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from mmwave_gym.agents.others import batch_of
 from mmwave_gym.agents.rollout import Player, Rollout
 from mmwave_gym.agents.supervised import USUAL, Limits, playing
 from mmwave_gym.benchmark.jobs import Call, Done, Job, run_all
 from mmwave_gym.benchmark.suite import task as find_task
 from mmwave_gym.benchmark.task import Task
-from mmwave_gym.core.batch import Batch
 from mmwave_gym.core.checks import at_least
 from mmwave_gym.core.metrics import Condenser
 from mmwave_gym.core.scenario import EpisodeKey, Scenario
@@ -168,7 +168,7 @@ class _Play:
         self._agent, self._task, self._chains, self._keys = agent, task, chains, keys
         # Blocks are filled up with repetitions of the last chain, whose rows are dropped.
         self._padded = chains + [chains[-1]] * (-len(chains) % block)
-        self._batch = Batch(scenario, len(self._padded), draws_ahead=task.carry > 1)
+        self._batch = batch_of(scenario, len(self._padded), draws_ahead=task.carry > 1)
         self._slots = scenario.num_agents
         self._blocks = [slice(i, i + block) for i in range(0, len(self._padded), block)]
         self._agent_key = (agent_seed, zlib.crc32(task.name.encode()))

@@ -27,6 +27,8 @@ SPLITS = ("test", "train")
 class Task:
     """A measurement: an environment with its keywords, episodes, what is scored, and the floor and ceiling.
 
+    An agent plays every agent slot. With control="all" among the keywords it plays all at once, with others="NAME" the
+    first one while that agent plays the rest, as in `gymnasium.make`.
     Errors: ValueError names the field. `Task(env_id=…, kwargs=…)` is a task of one's own.
     """
 
@@ -67,6 +69,10 @@ class Task:
                 raise ValueError(f"{name} must be an integer of at least {low}, got {value!r}.")
         if unknown := set(self.bounds) - set(ACCESS_LEVELS):
             raise ValueError(f"bounds must be by access level, {', '.join(ACCESS_LEVELS)}; got {sorted(unknown)}.")
+        if not isinstance(self.kwargs.get("others"), str | None):
+            raise ValueError(
+                f"others must be a name or a path, so that rows say who it was; got {self.kwargs['others']!r}."
+            )
         if "/" not in self.name:
             raise ValueError(f"a task's name must be '<scenario>/<name>', got {self.name!r}.")
 

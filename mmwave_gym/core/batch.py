@@ -125,6 +125,16 @@ class Batch:
         self._credit = 0.0
         self._steps[:] = 0
 
+    def begin(self, envs: NDArray[np.intp], keys: Sequence[EpisodeKey]) -> None:
+        """Start the episodes named by `keys` in the environments `envs` (n,); the others play on."""
+        for env, key in zip(envs.tolist(), keys, strict=True):
+            self._first_keys[env] = key
+        self._nth[envs] = 0
+        self._store(keys, self.episodes.row[envs])
+        self._ready[envs] = False
+        self._waiting.extend(envs.tolist())
+        self.rewind(envs)
+
     def restart(self, envs: NDArray[np.intp], ended: bool = True) -> None:
         """Start the next episode of the environments `envs`, (n,); not `ended`: theirs are cut short by somebody."""
         self._draw_next(envs[~self._ready[envs]].tolist())

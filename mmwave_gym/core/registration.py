@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import warnings
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import gymnasium
@@ -12,6 +13,7 @@ import pettingzoo
 
 from mmwave_gym.core import rooms
 from mmwave_gym.core.checks import nearest, unknown
+from mmwave_gym.core.joint import viewed
 from mmwave_gym.core.rooms import Entry, Room
 from mmwave_gym.core.scenario import Scenario
 
@@ -36,23 +38,58 @@ def entry(env_id: str) -> Entry:
     return next(e for e in room_of(env_id).entries if e.id == env_id)
 
 
+VIEWS = ("control", "always_present", "others")
+"""Keywords of every scenario that say who is seen of it, see `core.joint.viewed`."""
+
+
 def make_scenario(name: str, /, **keywords: Any) -> Scenario[Any, Any]:
-    """A scenario from flat keywords.
+    """A scenario from flat keywords: its own, those that scenarios share (`_common`), and `VIEWS`.
 
     Raises TypeError for an unknown keyword (with the nearest known one) and ValueError for a value out of range.
     Numbers of NumPy and arrays are welcome; the configuration holds them as Python's own numbers and tuples.
     """
+    view = {keyword: keywords.pop(keyword) for keyword in VIEWS if keyword in keywords}
+    return viewed(_make(name, keywords), **view)
+
+
+def _make(name: str, keywords: dict[str, Any]) -> Scenario[Any, Any]:
     room = rooms.room(name)
     for keyword, variant in room.variants.items():
         if keywords.get(keyword) is not None:
-            return make_scenario(variant, **keywords)
-    config = room.load("config")
+            return _make(variant, keywords)
+    config, scenario = room.load("config"), room.load("scenario")
     known = [f.name for f in dataclasses.fields(config)]
-    for keyword in keywords:
+    own = _common(name, config, known, keywords)
+    asked = own.pop(f"num_{scenario.agent_noun}s", None) if f"num_{scenario.agent_noun}s" not in known else None
+    for keyword in own:
         if keyword not in known:
-            hint = nearest(keyword, known)
-            raise TypeError(f"{name} has no keyword {keyword!r}.{hint} Its keywords are: {', '.join(known)}.")
-    return room.load("scenario")(config(**{name: _plain(value) for name, value in keywords.items()}))
+            hint = nearest(keyword, (*known, *VIEWS))
+            raise TypeError(
+                f"{name} got an unexpected keyword argument {keyword!r}.{hint} Its keywords are: {', '.join(known)}."
+            )
+    made: Scenario[Any, Any] = scenario(config(**{name: _plain(value) for name, value in own.items()}))
+    if asked is not None and asked != made.num_agents:
+        raise ValueError(f"num_{made.agent_noun}s must be {made.num_agents} in {name}, got {asked!r}.")
+    return made
+
+
+def _common(name: str, config: Any, known: Sequence[str], keywords: Mapping[str, Any]) -> dict[str, Any]:
+    """The keywords with words that all scenarios understand turned into the scenario's own.
+
+    `max_cycles`, PettingZoo's word, is `horizon`. A config's `same_as` names its own word for one that others use; its
+    `of_horizon(horizon, keywords)` gives the keywords of episodes of so many steps, where it has no `horizon`.
+    """
+    own = dict(keywords)
+    has_horizon = "horizon" in known or hasattr(config, "of_horizon")
+    words = {**({"max_cycles": "horizon"} if has_horizon else {}), **getattr(config, "same_as", {})}
+    for word, theirs in words.items():
+        if own.get(word) is not None and own.get(theirs) is not None:
+            raise ValueError(f"{word} and {theirs} are the same in {name}: give one of both.")
+        if word in own and word not in known:
+            own[theirs] = own.pop(word)
+    if "horizon" in own and "horizon" not in known and has_horizon:
+        own = config.of_horizon(own.pop("horizon"), own)
+    return own
 
 
 def make_registered(env_id: str, /, **keywords: Any) -> Scenario[Any, Any]:

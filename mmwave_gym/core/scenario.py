@@ -17,7 +17,7 @@ import dataclasses
 import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
@@ -176,6 +176,7 @@ class Outcome:
     truncated: NDArray[np.bool_]  # (env,): the horizon was reached
     elapsed_s: NDArray[np.float64]  # (env,): how long the step took
     metrics: dict[str, NDArray[np.float64]]  # (env, agent) or (env,), see `Metric`
+    own: dict[str, NDArray[np.float64]] = field(default_factory=dict)  # (env, agent), see `Scenario.own`
 
 
 EpisodesT = TypeVar("EpisodesT", bound=Episodes)
@@ -200,6 +201,8 @@ class Scenario(ABC, Generic[EpisodesT, StateT]):
     reward_meaning: str = ""
     reward_unit: str = "1"
     metrics: tuple[Metric, ...]
+    own: tuple[Metric, ...] = ()
+    """What `Outcome.own` carries: an agent's own numbers, where metrics are the network's. Shown in `info` only."""
     masked: bool = False  # does `action_mask` give masks?
     num_agents: int
     max_agent_ids: int  # ids lie in range(max_agent_ids)

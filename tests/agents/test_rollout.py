@@ -13,7 +13,6 @@ from mmwave_gym.agents.rollout import Player, Rollout
 from mmwave_gym.benchmark.evaluation import evaluate
 from mmwave_gym.benchmark.task import Task
 from mmwave_gym.core.batch import Batch
-from mmwave_gym.core.joint import controlled
 from mmwave_gym.core.registration import make_scenario
 from mmwave_gym.core.scenario import EpisodeKey
 
@@ -145,7 +144,7 @@ def test_an_agent_cannot_write_to_the_reward_that_is_counted() -> None:
     ],
 )
 def test_an_agent_for_one_slot_is_told_what_the_centralised_view_is(name: Any, reason: str) -> None:
-    batch = Batch(controlled(make_scenario("cell_selection", num_ues=2), "all"), 3)
+    batch = Batch(make_scenario("cell_selection", num_ues=2, control="all"), 3)
     batch.reset([EpisodeKey(i) for i in range(3)])
     with pytest.raises(AgentError, match="cannot play control='all', where one agent chooses for all 2 ues") as error:
         Rollout.of(load_agent(name, "cell_selection"), batch).step()

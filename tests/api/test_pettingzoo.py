@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import pettingzoo
 import pytest
 from contract import SMALL_CASES
 from gymnasium import spaces
 from pettingzoo.test import max_cycles_test
 
+from mmwave_gym import cell_selection_v0, handover_v0, power_allocation_v0, street_v0
 from mmwave_gym.api import pettingzoo as multiagent
 
 pytestmark = [pytest.mark.usefixtures("small_scenarios"), pytest.mark.filterwarnings("error")]
 
 
 def test_max_cycles_are_the_horizon() -> None:
-    for scenario, keywords in {"handover": {"num_ues": 3, "boundary": "open"}, "shared_cells": {}}.items():
-        module = SimpleNamespace(
-            parallel_env=lambda max_cycles, s=scenario, k=keywords: multiagent.parallel_env(s, horizon=max_cycles, **k),
-            env=lambda max_cycles, s=scenario, k=keywords: multiagent.env(s, horizon=max_cycles, **k),
-        )
+    for module in (handover_v0, cell_selection_v0, power_allocation_v0):
         max_cycles_test(module)
+    assert street_v0.parallel_env(max_cycles=4).scenario.horizon == 4  # steps are longer where a handover takes time
+    with pytest.raises(ValueError, match="max_cycles and horizon are the same in handover: give one of both"):
+        handover_v0.parallel_env(max_cycles=3, horizon=4)
 
 
 def test_thousands_of_agents_take_turns() -> None:
@@ -41,9 +39,9 @@ def test_unknown_options_are_ignored_and_closing_twice_is_safe() -> None:
 
 
 def test_the_wrong_api_for_a_scenario_names_the_right_one() -> None:
-    with pytest.raises(ValueError, match=r"ring_road one agent decides at a time: use env\(\) or raw_env\(\)"):
-        multiagent.parallel_env("ring_road")
-    with pytest.raises(ValueError, match=r"all agents act at once: use parallel_env\(\)"):
+    with pytest.raises(ValueError, match=r"ring_road one agent decides at a time: use parallel_env\(\) or env\(\)"):
+        multiagent.ScenarioParallelEnv("ring_road")
+    with pytest.raises(ValueError, match=r"all agents act at once: use parallel_env\(\) or env\(\)"):
         multiagent.ScenarioTurnEnv("handover")
 
 
@@ -54,8 +52,10 @@ def test_pettingzoo_s_registry_knows_the_ids() -> None:
     parallel = pettingzoo.make("parallel", "MmwaveHandover-v0", num_ues=3, horizon=5)
     assert set(parallel.reset(seed=1)[0]) == {"ue_0", "ue_1", "ue_2"}
     assert isinstance(pettingzoo.make("aec", "RingRoad-v0").unwrapped, multiagent.ScenarioTurnEnv)
-    with pytest.raises(ValueError, match=r"use env\(\)"):
-        pettingzoo.make("parallel", "RingRoad-v0")
+    in_turn = pettingzoo.make("parallel", "RingRoad-v0")
+    observations, infos = in_turn.reset(seed=1)
+    assert set(observations) == set(in_turn.possible_agents)
+    assert sum(info["turn"] for info in infos.values()) == 1.0
 
 
 def test_observation_spaces_with_masks_are_dicts() -> None:

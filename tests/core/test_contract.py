@@ -35,6 +35,9 @@ FEW_AGENTS = {  # with a thousand these take minutes
     "parallel_seeds",
     "state",
     "one_agent_view_is_one_agent_of_the_parallel_env",
+    "a_reset_tells_what_a_step_tells",
+    "who_has_ended_waits_where_autoreset_is_disabled",
+    "everybody_is_always_present",
 }
 
 

@@ -127,7 +127,7 @@ def about(args: Arguments, environment: Environment, task: Task) -> dict[str, An
         type(args).__name__.upper(),
         arguments=arguments,
         training_kwargs=args.training_keywords(task),
-        action=action_metadata(environment.base.action_space),
+        action=action_metadata(environment.base.scenario.action_space),
         normalised=True,
         frame_stack=args.frame_stack,
     )

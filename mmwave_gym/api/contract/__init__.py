@@ -6,7 +6,7 @@ import unittest
 from collections.abc import Callable
 from typing import Any
 
-from mmwave_gym.api.contract import gymnasium, pettingzoo, physics
+from mmwave_gym.api.contract import gymnasium, pettingzoo, physics, views
 from mmwave_gym.api.contract.cases import Case
 from mmwave_gym.core import ranges, rooms
 from mmwave_gym.core.scenario import Scenario
@@ -40,6 +40,10 @@ ALWAYS: tuple[Check, ...] = (
     pettingzoo.seed_over_whole_episodes_one_after_the_other,
     pettingzoo.spaces_are_the_same_objects_at_every_call,
     pettingzoo.masks_are_flat_int8,
+    views.a_reset_tells_what_a_step_tells,
+    views.who_has_ended_waits_where_autoreset_is_disabled,
+    views.masks_and_scales_are_other_forms_of_the_same,
+    views.keys_stand_for_actions,
 )
 TOGETHER: tuple[Check, ...] = (
     physics.agents_come_and_go_by_the_rules,
@@ -49,9 +53,14 @@ TOGETHER: tuple[Check, ...] = (
     pettingzoo.parallel_env_is_the_batch_s_row,
     pettingzoo.one_agent_view_is_one_agent_of_the_parallel_env,
     pettingzoo.what_was_returned_is_the_caller_s,
+    views.everybody_is_always_present,
 )
 """For scenarios whose agents act at once."""
-TURNS: tuple[Check, ...] = (pettingzoo.state_of_turns, pettingzoo.turns_are_the_single_environment_s_steps)
+TURNS: tuple[Check, ...] = (
+    pettingzoo.state_of_turns,
+    pettingzoo.turns_are_the_single_environment_s_steps,
+    views.turns_in_parallel,
+)
 """For scenarios in which each step is the decision of one agent."""
 
 

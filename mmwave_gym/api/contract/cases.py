@@ -213,9 +213,10 @@ def play_batch(batch: Batch, seed: int, steps: int) -> list[list[dict[str, Any]]
         ended = over(batch, outcome)
         for i in range(n):
             entry = {f.name: getattr(outcome, f.name) for f in dataclasses.fields(outcome)}
-            entry = {k: v[i] for k, v in entry.items() if k != "metrics"} | {
+            entry = {k: v[i] for k, v in entry.items() if k not in ("metrics", "own")} | {
                 k: v[i] for k, v in outcome.metrics.items()
             }
+            entry["own"] = {k: v[i] for k, v in outcome.own.items()}
             entry |= {"action": action[i], "observation": seen[i], "ids": ids[i], "ended": ended[i]}
             log[i].append(entry if mask is None else {**entry, "mask": mask[i]})
         if ended.any():

@@ -106,7 +106,7 @@ def next_step_mode_ignores_the_action_of_a_copy_that_restarts(case: Case) -> Non
             observation, reward, terminated, truncated, info = vector.step(action)
             assert (reward[waiting] == 0.0).all()
             assert not (terminated | truncated)[waiting].any()
-            assert not any(info[f"_{m.name}"][waiting].any() for m in case.make_scenario().metrics)
+            assert not any(info[m.name][waiting].any() for m in case.make_scenario().metrics)
             waiting = terminated | truncated
             log.append((observation, reward, terminated, truncated, info))
         seen.append(log)
@@ -167,7 +167,8 @@ def rewards_and_flags_are_python_s_own(case: Case) -> None:
         assert type(truncated) is bool
         numbers = {name: value for name, value in info.items() if name != "action_mask"}
         assert all(type(value) is float for value in numbers.values())
-        assert numbers.keys() == {"elapsed_s", *(m.name for m in env.unwrapped.scenario.metrics)}
+        scenario = env.unwrapped.scenario
+        assert numbers.keys() == {"elapsed_s", *(m.name for m in (*scenario.metrics, *scenario.own))}
         if terminated or truncated:
             break
 

@@ -36,6 +36,8 @@ def scenario_declares_what_it_gives(case: Case) -> None:
     assert (batch.agent_ids()[:, 0] >= 0).all(), "agent slot 0 is taken when an episode starts"
     for entry in chain(*play_batch(batch, 0, 5)):
         assert {m.name for m in scenario.metrics} <= entry.keys()
+        assert entry["own"].keys() == {m.name for m in scenario.own}
+        assert not {m.name for m in scenario.own} & {m.name for m in scenario.metrics}
         for metric in scenario.metrics:
             assert metric.per in ("step", "second", "all")
             assert np.shape(entry[metric.name]) in ((), (a,))

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Real
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,6 +55,8 @@ SITE_ENDINGS = (".csv", ".tsv", ".txt", ".geojson", ".json", ".gz")
 @dataclass(frozen=True, kw_only=True)
 class PowerAllocationConfig(OneWorld):
     """Keywords of `MmwavePowerAllocation-v0`. Errors: ValueError names the keyword, the value and what is allowed."""
+
+    same_as: ClassVar[Mapping[str, str]] = {"step_s": "slot_s"}
 
     layout: Annotated[Layout, Said("a word, a file, a name, or places within 10,000 km", LAYOUTS)] = "rows"
     """Where base stations are: "rows" (sixteen places of the authors' code, of which `num_bs` are taken), "poisson"

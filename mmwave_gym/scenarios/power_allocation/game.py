@@ -96,6 +96,8 @@ class PowerAllocation(Scenario[PowerAllocationEpisodes, PowerAllocationState]):
         Metric("recovery_slots", "1", "all", "slots from a change until all UEs that it affected are satisfied"),
     )
 
+    own = (Metric("capacity_bps_hz", "bit/s/Hz", "step", "capacity of the base station's own UE"),)
+
     def __init__(self, config: PowerAllocationConfig):
         self.config = c = config
         self.horizon = c.horizon
@@ -220,6 +222,7 @@ class PowerAllocation(Scenario[PowerAllocationEpisodes, PowerAllocationState]):
             truncated=state.slot >= self.horizon,
             elapsed_s=np.full(len(action), self.config.slot_s),
             metrics=metrics,
+            own={"capacity_bps_hz": capacity.copy()},
         )
 
     def _slot(self, state: PowerAllocationState) -> Slot:

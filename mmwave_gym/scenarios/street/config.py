@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from mmwave_gym.core.checks import at_least, between
 from mmwave_gym.core.ranges import Count, Many, Range, Said, Words, check_ranges, pair
@@ -97,6 +97,17 @@ class StreetConfig:
     """Loss of a blocked link (arXiv 1709.05883: 11.5 to 15.8, by beam width, at 73.5 GHz)."""
     handover_energy_j: Annotated[float, Range(0.0, 1000.0, "J")] = 0.3
     """Energy of a handover, as in the paper's world; it is no part of the reward."""
+
+    same_as: ClassVar[Mapping[str, str]] = {"step_s": "decision_s"}
+
+    @staticmethod
+    def of_horizon(horizon: Any, keywords: Mapping[str, Any]) -> dict[str, Any]:
+        """Keywords of episodes of `horizon` decisions at most. ValueError below 1 or beside duration_s."""
+        at_least("horizon", horizon, 1, integer=True)
+        if keywords.get("duration_s") is not None:
+            raise ValueError("horizon and duration_s both say how long an episode is: give one of both.")
+        ticks = round(keywords.get("decision_s", StreetConfig.decision_s) / TICK_S)
+        return {**keywords, "duration_s": horizon * ticks * TICK_S}
 
     def __post_init__(self) -> None:
         check_ranges(self)

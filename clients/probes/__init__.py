@@ -1,0 +1,1 @@
+"""One probe for each library, see `clients.probing`."""

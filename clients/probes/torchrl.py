@@ -1,0 +1,59 @@
+"""TorchRL: GymEnv by id, GymWrapper around the native vector, PettingZooWrapper around both multi-agent forms."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from gymnasium.vector import AutoresetMode
+from torchrl.envs.libs.gym import GymEnv, GymWrapper
+from torchrl.envs.libs.pettingzoo import PettingZooWrapper
+from torchrl.envs.utils import check_env_specs
+
+from clients.probing import NUM_ENVS, SEED, STEPS, Case, Trace, flat, script
+
+
+def _played(env: Any, space: Any, count: int | None) -> Trace:
+    td = env.reset(seed=SEED)
+    trace = [flat(td["observation"].numpy())]
+    for _, actions in zip(range(STEPS), script(space, count or 1), strict=False):
+        td["action"] = torch.as_tensor(np.array(actions if count else actions[0]))
+        td = env.step(td)["next"]
+        trace.append(flat(td["observation"].numpy(), td["reward"].numpy()))
+    return trace
+
+
+def single(case: Case) -> Trace:
+    env = GymEnv(case.env_id, categorical_action_encoding=True, **case.one)
+    check_env_specs(env)
+    return _played(env, case.make().action_space, None)
+
+
+def batch(case: Case) -> Trace:
+    made = case.make_vec(autoreset_mode=AutoresetMode.DISABLED)
+    env = GymWrapper(made, categorical_action_encoding=True)
+    check_env_specs(env)
+    return _played(env, made.single_action_space, NUM_ENVS)
+
+
+def parallel(case: Case) -> Trace:
+    made = case.parallel_env(always_present=True)
+    env = PettingZooWrapper(made, categorical_actions=True, group_map={"all": list(made.possible_agents)})
+    check_env_specs(env)
+    names = made.possible_agents
+    td = env.reset(seed=SEED)
+    return _group(env, td, made.action_space(names[0]), len(names))
+
+
+def _group(env: Any, td: Any, space: Any, count: int) -> Trace:
+    def seen(part: Any) -> Any:
+        own = part["all", "observation"]
+        return (own if isinstance(own, torch.Tensor) else own["observation"]).numpy()
+
+    trace = [flat(seen(td))]
+    for _, actions in zip(range(STEPS), script(space, count), strict=False):
+        td["all", "action"] = torch.as_tensor(np.array(actions))
+        td = env.step(td)["next"]
+        trace.append(flat(seen(td), td["all", "reward"].numpy()))
+    return trace
