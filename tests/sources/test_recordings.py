@@ -532,7 +532,7 @@ def test_remarks_that_end_as_on_old_macs(tmp_path: Path) -> None:
 
 
 def test_a_preset_may_know_that_the_last_columns_have_no_name(tmp_path: Path) -> None:
-    """Twenty public files of CICV5G are so. Where nobody knows it, the row is refused: R names the last, not the first."""
+    """Twenty public files of CICV5G are so. Where nobody knows it, the row is refused: of R the first has no name."""
     text = "pub_time(ms) rsrp(db)\n" + "".join(f"{1721808579000 + 50 * i} {-80 - i} 1.5 {i}\n" for i in range(9))
     options = Options(cell="").over("cicv5g")
     found = read(written(tmp_path, text), options)
