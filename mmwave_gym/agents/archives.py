@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import io
 import pickle
+import pickletools
 import re
 import warnings
 from collections.abc import Mapping
@@ -25,6 +26,8 @@ from mmwave_gym.core import untrusted
 from mmwave_gym.core.batch import View
 
 LARGEST_STATISTICS_BYTES = 16 * 2**20
+MOST_OPERATIONS = 100_000
+"""Of a pickle of statistics: ours; real ones have less than 1,000."""
 _ARCHIVES: tuple[tuple[str, str, str], ...] = (  # (a key in the archive's data, module, class), first match wins
     ("target_entropy", "stable_baselines3", "SAC"),
     ("policy_delay", "stable_baselines3", "TD3"),
@@ -34,7 +37,6 @@ _ARCHIVES: tuple[tuple[str, str, str], ...] = (  # (a key in the archive's data,
 )
 _STATISTICS = re.compile(  # classes that the pickle of a VecNormalize names
     r"stable_baselines3\.common\.(vec_env\.vec_normalize\.VecNormalize|running_mean_std\.RunningMeanStd)"
-    r"|gymnasium\.spaces\.\w+\.(Box|Discrete|MultiDiscrete|MultiBinary|Dict)"
     r"|numpy\.(ndarray|dtype)|numpy\._?core\.multiarray\.(_reconstruct|scalar)|numpy\._?core\.numeric\._frombuffer"
     r"|collections\.OrderedDict"
 )
@@ -104,7 +106,7 @@ def _statistics_beside(path: Path) -> Path | None:
 
 
 class _Nothing:
-    """Stands for a random generator of a space: nothing is drawn from it here."""
+    """Stands for a space and its random generator: what reads statistics needs neither, and a space may be huge."""
 
     def __init__(self, *_: Any):
         pass
@@ -117,22 +119,54 @@ class _DataOnly(pickle.Unpickler):
     """Knows the classes of a VecNormalize's statistics; others are refused, so that nothing in the file is run."""
 
     def find_class(self, module: str, name: str) -> Any:
-        if module.startswith("numpy.random"):
+        if module.startswith(("numpy.random", "gymnasium.spaces")):
             return _Nothing
         if not _STATISTICS.fullmatch(f"{module}.{name}"):
             raise AgentError(f"it holds {module}.{name}, which is no part of VecNormalize's statistics.")
-        return super().find_class(module, name)
+        found = super().find_class(module, name)
+        # Pickles make these without calling them; a call may ask for any amount of memory.
+        return type(name, (found,), {"__init__": _refused}) if module.startswith("stable_baselines3") else found
+
+
+def _refused(*_: Any, **__: Any) -> None:
+    raise AgentError("it calls a class with arguments of its own.")
+
+
+def _check_operations(data: bytes) -> None:
+    """AgentError for a pickle of more operations, or with larger places for its memory, than statistics have."""
+    for count, (operation, argument, _) in enumerate(pickletools.genops(data)):
+        place = argument if isinstance(argument, int) and "PUT" in operation.name else 0
+        if max(count, place) > MOST_OPERATIONS:
+            raise AgentError(f"it has more than {MOST_OPERATIONS:,} operations.")
 
 
 def read_statistics(path: Path) -> Any:
     """The `VecNormalize` in a pickle, without its environments. Raises AgentError for anything else."""
     with untrusted.blaming(path, AgentError, library="pickle"):
-        found = _DataOnly(io.BytesIO(untrusted.read_bytes(path, LARGEST_STATISTICS_BYTES))).load()
+        data = untrusted.read_bytes(path, LARGEST_STATISTICS_BYTES)
+        _check_operations(data)
+        found = _DataOnly(io.BytesIO(data)).load()
         if type(found).__name__ != "VecNormalize":
             raise AgentError(f"it holds a {type(found).__name__}, no VecNormalize.")
         if found.norm_obs and not hasattr(found.obs_rms, "mean"):
             raise AgentError("its observations are a dictionary; those of this package are one array.")
+        if found.norm_obs:
+            _check_statistics(found)
     return found
+
+
+def _check_statistics(found: Any) -> None:
+    """AgentError where means, variances or limits are no numbers that can be used."""
+    mean, var = found.obs_rms.mean, found.obs_rms.var
+    for name, array in (("mean", mean), ("var", var)):
+        if not isinstance(array, np.ndarray) or array.dtype.kind != "f" or not np.isfinite(array).all():
+            raise AgentError(f"its {name} must be an array of finite numbers.")
+    if mean.shape != var.shape or (var < 0.0).any():
+        raise AgentError("its var must have the shape of its mean, and no negative number.")
+    for name in ("clip_obs", "epsilon"):
+        value = getattr(found, name, None)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0.0:
+            raise AgentError(f"its {name} must be a number above 0, got {str(value)[:50]!r}.")
 
 
 class ArchivePolicy:
