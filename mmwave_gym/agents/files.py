@@ -32,6 +32,7 @@ FORMAT, SQUASHED_FORMAT = 1, 2
 
 LARGEST_FIELD = 100_000  # numbers of a field, and choices: ours, of the largest city's sites 4,096
 LARGEST_STACK = 1_000
+LONGEST_ERROR = 1_000  # characters: it may quote a list of the file
 LARGEST_OBSERVATION = 10_000_000  # numbers in all stacked frames
 OUTPUTS = ("logits", "q", "mean", "squashed")
 
@@ -122,7 +123,7 @@ def read_policy(weights: bytes, metadata_text: bytes, name: str, kind: type[Poli
         network = read_network(metadata["network"], arrays, fields_of(metadata), outputs, frame_stack)
         return (kind or kind_of(metadata))(network, metadata)
     except AgentError as error:
-        raise AgentError(f"{name}: {error}") from None
+        raise AgentError(f"{name}: {str(error)[:LONGEST_ERROR]}") from None
     except (KeyError, TypeError, ValueError, IndexError, AttributeError, ArithmeticError, MemoryError) as error:
         raise AgentError(f"{name} and its .json do not fit together: {type(error).__name__} {error}.") from error
 

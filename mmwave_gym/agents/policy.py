@@ -116,7 +116,7 @@ class Policy:
         if network.symmetric and self._action["kind"] != "discrete":
             raise AgentError(f"a network over choices makes one choice a step, not {self._action}.")
         if network.outputs != outputs_of(self._action):
-            raise AgentError(f"the network gives {network.outputs} numbers for the action {str(self._action)[:100]}.")
+            raise AgentError(f"the network gives {network.outputs} numbers for the action {self._action}.")
 
     def begin(self, view: View, rng: RowRng) -> Any:
         """Fresh memory for `view.num_rows` rows. Raises AgentError where the environment is another one."""

@@ -6,6 +6,7 @@ that only these are kept. A relation's outer ways are joined where their ends me
 
 from __future__ import annotations
 
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -105,14 +106,22 @@ def _parse(file: Path, element: Callable[[str, dict[str, str], int], None]) -> N
 def _joined(ways: list[list[str]]) -> list[list[str]]:
     """Closed rings of ways that meet at their ends; what does not close stays as it is."""
     rings: list[list[str]] = []
-    rest = [list(way) for way in ways if way]
-    while rest:
-        ring = rest.pop(0)
+    rest = {number: list(way) for number, way in enumerate(ways) if way}
+    ending: dict[str, deque[int]] = defaultdict(deque)
+    for number, way in rest.items():
+        for node in {way[0], way[-1]}:
+            ending[node].append(number)
+    for number in list(rest):
+        if number not in rest:
+            continue
+        ring = rest.pop(number)
         while ring[0] != ring[-1]:
-            following = next((way for way in rest if ring[-1] in (way[0], way[-1])), None)
-            if following is None:
+            near = ending[ring[-1]]
+            while near and near[0] not in rest:
+                near.popleft()
+            if not near:
                 break
-            rest.remove(following)
+            following = rest.pop(near.popleft())
             ring += (following if following[0] == ring[-1] else following[::-1])[1:]
         rings.append(ring)
     return rings

@@ -243,6 +243,11 @@ def test_pickled_arrays_are_refused(saved):
         ({"frame_stack": 2}, "24 long"),
         ({"action": {"kind": "discrete", "n": 7}}, "gives 6 numbers"),
         ({"frame_stack": 10**9}, r"policy\.json: frame_stack must be a whole number"),
+        ({"sampled": "no"}, r"policy\.json: sampled must be true or false, got 'no'"),
+        ({"normalised": 1}, r"policy\.json: normalised must be true or false, got '1'"),
+        ({"output": "logit"}, r"policy\.json: unknown output 'logit'. Did you mean 'logits'"),
+        ({"env_id": ["a"]}, r"policy\.json: env_id must be a text"),
+        ({"fields": [["a", 100_000, 0, 1]] * 1000}, r"policy\.json: an observation may have 10,000,000 numbers"),
         ({"fields": [["x", 10**12, 0, 1]]}, "the size of the field 'x'"),
         ({"action": "up"}, "action must have a kind"),
         ({"network": {"sizes": [12, 8, 8, 6], "activation": "tanh", "skip": True}}, "do not fit together"),
@@ -341,6 +346,47 @@ def test_statistics_that_are_none(tmp_path):
         with pytest.raises(AgentError, match=said) as error:
             read_statistics(file)
         assert str(error.value).startswith(str(file))
+
+
+def test_statistics_that_would_fill_the_memory(tmp_path):
+    """Pickles of a hundred bytes each; the first took 3 GiB, the third asks for 32."""
+    pytest.importorskip("stable_baselines3")
+    import pickle
+    import tracemalloc
+
+    from stable_baselines3.common.running_mean_std import RunningMeanStd
+    from stable_baselines3.common.vec_env import VecNormalize
+
+    from mmwave_gym.agents.archives import read_statistics
+
+    class Call:
+        def __init__(self, function, *arguments):
+            self.call = function, arguments
+
+        def __reduce__(self):
+            return self.call
+
+    found = VecNormalize.__new__(VecNormalize)
+    found.__dict__.update(norm_obs=True, obs_rms=RunningMeanStd(shape=(2,)), clip_obs=10.0, epsilon="small")
+    found.__dict__.update(observation_space=None, norm_obs_keys=None, venv=None, class_attributes={}, returns=None)
+    wrong = pickle.dumps(found)
+    found.epsilon, found.obs_rms.var = 1e-8, np.array([1.0, np.nan])
+    file = tmp_path / "vecnormalize.pkl"
+    for content, said in (
+        (pickle.dumps(Call(RunningMeanStd, 1e-4, (20_000, 20_000))), "it calls a class with arguments of its own"),
+        (pickle.dumps(Call(gym.spaces.Box, 0.0, 1.0, (20_000, 20_000))), "no VecNormalize"),
+        (b"\x80\x04Nr\xff\xff\xff\x7f0N.", "more than 100,000 operations"),
+        (b"\x80\x04" + b"(l" * 200_000 + b".", "more than 100,000 operations"),
+        (wrong, "its epsilon must be a number above 0, got 'small'"),
+        (pickle.dumps(found), "its var must be an array of finite numbers"),
+    ):
+        file.write_bytes(content)
+        tracemalloc.start()
+        with pytest.raises(AgentError, match=said) as error:
+            read_statistics(file)
+        assert str(error.value).startswith(str(file))
+        assert tracemalloc.get_traced_memory()[1] < 2**25
+        tracemalloc.stop()
 
 
 def test_an_archive_that_unpacks_to_a_gigabyte(tmp_path):

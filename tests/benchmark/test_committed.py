@@ -77,6 +77,31 @@ def test_a_damaged_pack_is_refused(made: Run, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (b"[" * 100_000, "levels deep"),
+        (b'{"rows": true, "header": {}}', "is no pack of rows"),
+        (b'{"rows": 1, "processor_s": "x", "header": {}}', "is no pack of rows"),
+        (b'{"rows": 1, "processor_s": NaN, "header": {}}', "NaN is no number"),
+    ],
+)
+def test_a_pack_from_elsewhere(made: Run, tmp_path: Path, line: bytes, said: str) -> None:
+    runs, _ = sorted(pack([made], tmp_path), key=lambda path: "rows" in path.name)
+    runs.write_bytes(lzma.compress(line + b"\n"))
+    with pytest.raises(RowsError, match=said) as caught:
+        unpack(tmp_path)
+    assert str(caught.value).startswith(str(runs))
+
+
+def test_a_pipe_is_no_pack(made: Run, tmp_path: Path) -> None:
+    _, rows = sorted(pack([made], tmp_path), key=lambda path: "rows" in path.name)
+    rows.unlink()
+    os.mkfifo(rows)
+    with pytest.raises(RowsError, match=r"rows\.xz: it is no regular file, but a pipe: fetch it again"):
+        unpack(tmp_path)
+
+
+@pytest.mark.parametrize(
     ("part", "values", "said"),
     [
         ("task", {"hash": "other"}, "task.hash"),

@@ -175,6 +175,8 @@ def test_former_failure_is_dropped_and_its_episodes_kept(tmp_path):
         ({"episode": -1}, "integer 'episode' from 0"),
         ({"episode": 10**30}, "integer 'episode' from 0"),
         ({"reward": 1e308}, "finite number up to"),
+        ({"scored_steps": "x"}, "scored_steps must be a number from 0 on, got 'x'"),
+        ({"scored_steps": -5}, "scored_steps must be a number from 0 on, got '-5'"),
     ],
 )
 def test_a_bad_row_is_refused_with_the_whole_batch(tmp_path, row, message):
@@ -184,6 +186,29 @@ def test_a_bad_row_is_refused_with_the_whole_batch(tmp_path, row, message):
     with RowWriter.open(path, header()) as writer, pytest.raises(RowsError, match=message):
         writer.append([good, {**bad, **row}])
     assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("part", "value", "message"),
+    [
+        ("task", {"higher_is_better": "no"}, "task.higher_is_better must be true or false, got 'no'"),
+        ("package_version", {"a": 1}, "package_version must be a text"),
+    ],
+)
+def test_a_header_of_other_kinds_is_refused(tmp_path, part, value, message):
+    path = save(tmp_path, "a3", [1])
+    head, _, rest = path.read_text().partition("\n")
+    told = json.loads(head)
+    told[part] = {**told[part], **value} if part == "task" else value
+    path.write_text(json.dumps(told) + "\n" + rest)
+    with pytest.raises(RowsError, match=message):
+        read_rows(tmp_path)
+
+
+def test_a_pipe_for_the_time_of_a_run_is_passed_over(tmp_path):
+    path = save(tmp_path, "a3", [1])
+    os.mkfifo(path.with_suffix(".seconds"))
+    assert read_rows(tmp_path)[0].processor_s is None
 
 
 def test_numpy_scalars_can_be_written(tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import lzma
 import os
 import tracemalloc
 import zipfile
@@ -61,6 +62,14 @@ def test_errors_name_the_file_once() -> None:
             raise KeyError("x")
 
 
+def nameless() -> bytes:
+    """An archive whose table of contents has a member with an empty name: the byte of it is an extra field."""
+    data = bytearray(archive(("a", b"x")))
+    at = data.index(b"PK\x01\x02")
+    data[at + 28 : at + 32] = b"\0\0\1\0"
+    return bytes(data)
+
+
 @pytest.mark.parametrize(
     ("data", "words"),
     [
@@ -70,6 +79,7 @@ def test_errors_name_the_file_once() -> None:
         (archive(("a", b"x"), kind=zipfile.ZIP_LZMA), "lzma"),
         (archive(("a", bytes(2**21))), "more than 1 MiB"),
         (archive(*((f"{i}", b"") for i in range(6))), "more than 5 members"),
+        (nameless(), "a member has no name"),
         (
             archive(("a", b"x")).replace(b"PK\x01\x02\x14\x03\x14\x00\x00", b"PK\x01\x02\x14\x03\x14\x00\x01"),
             "encrypted",
@@ -170,6 +180,8 @@ def elements(data: bytes, **limits: int) -> list[str]:
     [
         (gzip.compress(b'<a t="' + b"0" * 2**24 + b'"/>'), "a tag has more than 1 MiB"),
         (b"<a>" * 200, "levels deep"),
+        (b"<a>" + b"<b/>" * 600_000, "elements in"),
+        (gzip.compress(b"<a>" + b"x" * 2**25), "more than 16 MiB unpacked"),
         (b"<!DOCTYPE a><a/>", "line 1: it declares a document type"),
         (b'<?xml version="1.0" encoding="klingon"?><a/>', "encoding"),
         (b"<a><b></a>", "line 1: it is not XML"),
@@ -190,3 +202,44 @@ def test_xml_that_is_right() -> None:
 def test_an_error_is_one_line_whatever_it_quotes() -> None:
     with pytest.raises(InputError, match=r"^a\.csv: there are x y\.$"), untrusted.blaming("a.csv"):
         raise InputError("there are x\r\ny.")
+
+
+def test_names_of_xml_come_without_their_prefix() -> None:
+    assert elements(b'<s:a xmlns:s="x"><s:b/><c/></s:a>') == ["a", "b", "c"]
+
+
+def test_texts_that_are_packed_too_well() -> None:
+    """A table of numbers is packed to a fifth or a thirtieth of its size; a made-up one takes minutes to read."""
+    bomb = bytes(2**25)
+    with pytest.raises(InputError, match="more than 16 MiB"):
+        untrusted.gunzip(gzip.compress(bomb))
+    with pytest.raises(InputError, match="more than 16 MiB"), untrusted.checked_zip(archive(("a", bomb)), texts=True):
+        pass
+    with untrusted.checked_zip(archive(("a", bomb))) as found:
+        assert untrusted.member(found, "a") == bomb
+        with pytest.raises(InputError, match="'a' has more than 1 MiB unpacked"):
+            untrusted.member(found, "a", limit=2**20)
+
+
+def test_xz() -> None:
+    assert untrusted.unxz(lzma.compress(b"abc")) == b"abc"
+    for data, words in (
+        (b"", "ends early"),
+        (lzma.compress(b"abc")[:-9], "ends early"),
+        (b"no xz at all", "no .xz file"),
+        (lzma.compress(bytes(2**21)), "more than 1 MiB"),
+    ):
+        with pytest.raises(InputError, match=words):
+            untrusted.unxz(data, limit=2**20)
+
+
+def test_numbers_are_no_python() -> None:
+    assert untrusted.number(" -8.5e1 ") == -85.0
+    for text in ("1_000", "0x10", "", "x"):
+        with pytest.raises(ValueError, match=r"could not|not a number"):
+            untrusted.number(text)
+
+
+def test_a_spreadsheet_is_no_text() -> None:
+    with pytest.raises(InputError, match=r"save its table as \.csv"):
+        untrusted.decode(archive(("xl/workbook.xml", b"<a/>")))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -310,3 +312,67 @@ def test_a_single_feature_is_a_site(tmp_path: Path) -> None:
     point = {"type": "Feature", "properties": {}, "geometry": {"type": "Point", "coordinates": [6.9, 50.9]}}
     (tmp_path / "s.geojson").write_text(json.dumps(point))
     assert [row.place for row in site_rows.read(tmp_path / "s.geojson", None, Notes()).rows] == [(6.9, 50.9)]
+
+
+@pytest.mark.parametrize("ring", [[[6.9, 50.93]] * 4, [[6.9 + i * 1e-3, 50.93 + i * 1e-3] for i in (0, 1, 2, 0)]])
+def test_an_outline_without_an_area_is_left_out_and_counted(ring: Any, tmp_path: Path) -> None:
+    found, lines = read(write(tmp_path / "a.geojson", [HOUSE, {"type": "Polygon", "coordinates": [ring]}]))
+    assert len(found.outlines) == 1
+    assert lines == ["left out: 1 polygon without an area (first: feature 1, field 'coordinates')"]
+
+
+def test_a_ring_of_many_ways_in_any_order(tmp_path: Path) -> None:
+    """In time that grows with their number, not with its square: 20,000 took 14 s."""
+    count = 20_000
+    turn = 2.0 * np.pi * np.arange(count) / count
+    nodes = "".join(
+        f'<node id="{i}" lon="{6.9 + 1e-3 * np.cos(a):.9f}" lat="{50.9 + 1e-3 * np.sin(a):.9f}"/>'
+        for i, a in enumerate(turn)
+    )
+    ways = "".join(f'<way id="w{i}"><nd ref="{i}"/><nd ref="{(i + 1) % count}"/></way>' for i in range(count))
+    members = "".join(f'<member type="way" role="outer" ref="w{i}"/>' for i in (0, *range(count - 1, 0, -1)))
+    relation = f'<relation id="r"><tag k="building" v="yes"/>{members}</relation>'
+    (tmp_path / "a.osm").write_text(f"<osm>{nodes}{ways}{relation}</osm>")
+    began = time.process_time()
+    found, _ = read(tmp_path / "a.osm")
+    assert time.process_time() - began < 5.0
+    assert [len(ring) for ring in found.outlines] == [count]
+
+
+def test_a_bow_has_an_area(tmp_path: Path) -> None:
+    bow = [[6.9, 50.93], [6.901, 50.931], [6.901, 50.93], [6.9, 50.931], [6.9, 50.93]]
+    assert len(read(write(tmp_path / "a.geojson", [{"type": "Polygon", "coordinates": [bow]}]))[0].outlines) == 1
+
+
+@pytest.mark.parametrize(
+    ("crs", "words"),
+    [
+        ("EPSG:4978", "it is a Geocentric CRS; places need longitude and latitude"),
+        ("EPSG:5703", "it is a Vertical CRS"),
+        ("+proj=longlat +nadgrids=/etc/passwd", "it names files"),
+    ],
+)
+def test_systems_that_are_no_maps(crs: str, words: str, tmp_path: Path) -> None:
+    with pytest.raises(CityError, match=rf"a\.geojson: crs .*{words}"):
+        read(write(tmp_path / "a.geojson", [HOUSE], crs=crs))
+
+
+def test_packed_maps(tmp_path: Path) -> None:
+    plain = write(tmp_path / "a.geojson", [HOUSE])
+    (tmp_path / "b.geojson.gz").write_bytes(gzip.compress(plain.read_bytes()))
+    np.testing.assert_array_equal(read(tmp_path / "b.geojson.gz")[0].outlines[0], RING[:-1])
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("name,x,y\nA,0,0\nB,300,200\n", "the columns x and y are taken for metres"),
+        ("name,x,y\nA,6.9,50.9\nB,6.91,50.91\n", "the columns x and y are taken for degrees"),
+        ("name,x_m,y_m\nA,0.1,0.2\nB,0.5,0.9\n", "all sites lie within 5 m of each other: are they in degrees"),
+    ],
+)
+def test_what_the_numbers_of_sites_are_taken_for_is_told(text: str, line: str, tmp_path: Path) -> None:
+    (tmp_path / "s.csv").write_text(text)
+    notes = Notes(error=CityError)
+    sites.read_alone(tmp_path / "s.csv", notes=notes)
+    assert any(told.startswith(line) for told in notes.lines())

@@ -236,3 +236,35 @@ def test_another_separator_is_seen_in_the_error(tmp_path: Path) -> None:
     tables["routes"] = [row.replace(",", ";") for row in tables["routes"]]
     with pytest.raises(CityError, match="the field 'route_id' is missing; it has route_id;"):
         read(tmp_path, tables)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (("calendar", "week,1,1,1,1,1,0,0,20240131,20240101"), "name no day; left out was calendar.txt, row 2, field"),
+        (("calendar", "week,2,1,1,1,1,0,0,20240101,20240131"), "name no day; left out was .*field 'monday': 0 or 1"),
+        (("shapes", "there,0.001,24.0,0"), r"nothing runs .*; left out was 2 trips without a shape \(first: trips.txt"),
+    ],
+)
+def test_where_nothing_runs_the_reason_is_told(change: tuple[str, str], words: str, tmp_path: Path) -> None:
+    tables, (table, row) = two_trips(), change
+    tables[table][1:] = [row]
+    with pytest.raises(CityError, match=words):
+        read(tmp_path, tables)
+
+
+def test_ids_that_repeat_are_counted_and_the_first_is_kept(tmp_path: Path) -> None:
+    tables = two_trips()
+    right = [track.place.tolist() for track in read(tmp_path, tables)[0].tracks]
+    tables["stops"].append("s0,Elsewhere,0.5,24.0")
+    tables["routes"].append("R,A,9,Other,3")
+    found, lines = read(tmp_path, tables)
+    assert [track.place.tolist() for track in found.tracks] == right
+    assert any(line.startswith("left out: 1 stop with the stop_id of another (first: stops.txt") for line in lines)
+    assert any(line.startswith("left out: 1 route with the route_id of another (first: routes.txt") for line in lines)
+
+
+def test_calendars_with_numbers_as_spreadsheets_write_them(tmp_path: Path) -> None:
+    tables = two_trips()
+    tables["calendar"][1:] = ["week,1.0,1.0,1.0,1.0,1.0,0.0,0.0,20240101.0,20240131.0"]
+    assert read(tmp_path, tables)[1] == []

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import math
+import os
 from pathlib import Path
 
 import gymnasium as gym
@@ -474,3 +476,133 @@ def test_commas_at_the_ends_and_formulas_in_a_channel(tmp_path: Path) -> None:
 def test_a_long_gap_is_not_filled_with_rows(tmp_path: Path) -> None:
     found = read(written(tmp_path, "time,rsrp\n0,-80\n1,-81\n2,-82\n1000000,-83\n1000001,-84\n"))
     assert len(to_csv(found, 1.0).splitlines()) < 10
+
+
+# ---------------------------------------------------------------------- as hostile testers wrote them
+
+
+SECONDS = "".join(f"{1_700_000_000 + i},-80\n" for i in range(9))
+MILLISECONDS = "".join(f"{1_700_000_000_000 + 1000 * i},-80\n" for i in range(9))
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "words"),
+    [
+        ("time,rsrp\n0,-80\n1,-24\n", {}, r"row 3, column 'rsrp': -24 is no RSRP.*--no-signal -24"),
+        ("time,rsrp\n0,-80\n1,inf\n", {}, "row 3, column 'rsrp': a level must be finite, got 'inf'"),
+        ("time,rsrp\n0,-80\n1,-8_5\n", {}, "row 3, column 'rsrp': a level in dBm is needed, got '-8_5'"),
+        ("time,rsrp\n0,-80\n100000,-85\n", {}, "row 2, column 'time': times rise by 100000 .*--unit us"),
+        (f"time,rsrp\n{SECONDS}{MILLISECONDS}", {}, "row 11: time jumps by 1.*: are times in two units"),
+        (f"time,rsrp\n{MILLISECONDS}{SECONDS}", {}, "row 11: time jumps by -1.*: are times in two units"),
+        ("time,rsrp\n0001-01-01 00:00:00+14:00,-80\n", {}, "row 2, column 'time': a date between 1970 and 2100"),
+        ("time,rsrp\n9999-12-31 23:59:59-14:00,-80\n", {}, "row 2, column 'time': a date between 1970 and 2100"),
+        ("time,rsrp\n0,-80\n", {"separator": "tab"}, r"row 1: there is no tab in its header, but a comma.*--sep ','"),
+        ('"time" "rsrp"\n"1" 0 -80\n"2" 1 -81\n', {}, "row 2: 3 fields where the header has 2"),
+        ("time,\x1b[31mcell\n0,1\n", {}, r"there are time, \x1b\[31mcell"),
+    ],
+)
+def test_more_that_is_refused(tmp_path: Path, text: str, options: dict, words: str) -> None:
+    with pytest.raises(RecordingError, match=rf"run\.csv: .*{words}"):
+        read(written(tmp_path, text), Options(**options))
+
+
+def test_a_terminal_is_told_no_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = written(tmp_path, "time,rsrp,\x1b[31mcell\u202e\n0,-80,1\n")
+    with pytest.raises(SystemExit):
+        cli.main(["import", str(path), "--out", str(tmp_path / "o.csv"), "--cell", "x"])
+    assert r"there are time, rsrp, \x1b[31mcell\u202e" in capsys.readouterr().err
+    assert r"(\x1b[31m 1, 4G 1)" in told(written(tmp_path, "time,rsrp,rat\n0,-80,\x1b[31m\n1,-81,4G\n"))
+
+
+def test_an_infinite_level_may_mean_no_signal(tmp_path: Path) -> None:
+    path = written(tmp_path, "time,rsrp\n0,-80\n1,-inf\n")
+    assert np.isnan(read(path, Options(no_signal=(-math.inf,))).level).tolist() == [False, True]
+
+
+def test_spreadsheets_and_packed_files_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "run.csv"
+    path.write_bytes(b"PK\x03\x04" + bytes(99))
+    with pytest.raises(RecordingError, match=r"run\.csv: it is no text, but a \.zip archive or a spreadsheet"):
+        read(path)
+
+
+def test_remarks_that_end_as_on_old_macs(tmp_path: Path) -> None:
+    found = read(written(tmp_path, "# made up\r# in May\rtime,rsrp\r0,-80\r1,-81\r"))
+    assert found.level.tolist() == [-80.0, -81.0]
+
+
+def test_a_preset_may_know_that_the_last_columns_have_no_name(tmp_path: Path) -> None:
+    """Twenty public files of CICV5G are so. Where nobody knows it, the row is refused: of R the first has no name."""
+    text = "pub_time(ms) rsrp(db)\n" + "".join(f"{1721808579000 + 50 * i} {-80 - i} 1.5 {i}\n" for i in range(9))
+    options = Options(cell="").over("cicv5g")
+    found = read(written(tmp_path, text), options)
+    assert found.level.tolist() == [-80.0 - i for i in range(9)]
+    assert "the last 2 fields of each row have no name and were left out" in found.describe()
+    with pytest.raises(RecordingError, match="row 2: 4 fields where the header has 2"):
+        read(tmp_path / "run.csv", Options(separator="space"))
+    with pytest.raises(RecordingError, match=r"row \d+: .* fields where the header has 2"):
+        read(written(tmp_path, text + "1721808580000 -80 1\n" * 9), options)
+
+
+def test_the_highest_level_of_phones_in_3g_is_none(tmp_path: Path) -> None:
+    header, row = LOGGERS["g-nettrack"]
+    text = header.replace("BAND", "NetworkTech") + "".join(map(row, range(9))).replace("L7", "4G")
+    text = text.replace(f"\t{LEVELS[3]}\t-\t4G", "\t-24\t-\t3G")
+    found = read(written(tmp_path, text), Options().over("g-nettrack"))
+    assert math.isnan(found.level[3])
+    assert "-24 in 1 rows of 'Level' means no signal" in found.describe()
+    assert "rows of several technologies in 'NetworkTech' (4G 8, 3G 1)" in found.describe()
+
+
+def test_cells_at_one_time_are_told(tmp_path: Path) -> None:
+    text = "time,rsrp,cell\n" + "".join(f"{i},-80,A\n{i},-90,B\n" for i in range(9))
+    assert "9 of these name another cell: a channel keeps all" in told(written(tmp_path, text))
+    assert to_links(read(tmp_path / "run.csv")).rsrp_dbm.tolist() == [[-80.0, -90.0]] * 9
+
+
+def test_what_cannot_be_written_is_named_as_it_was_asked_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, out = written(tmp_path, "time,rsrp\n0,-80\n1,-81\n"), tmp_path / "o.csv"
+    out.mkdir()
+    with pytest.raises(SystemExit):
+        cli.main(["import", str(path), "--out", str(out)])
+    assert f"{out} cannot be used" in capsys.readouterr().err.replace("\n", "")
+
+
+def test_a_member_that_cannot_be_read_is_left_out_and_counted(tmp_path: Path) -> None:
+    from mmwave_gym.core.notes import Notes
+    from mmwave_gym.scenarios.cell_selection.drive_test import TraceError, recordings_of
+
+    folder = tmp_path / "runs"
+    folder.mkdir()
+    rows = "".join(f"{i},{level}\n" for i, level in enumerate(LEVELS))
+    for name in ("a.csv", "b.csv"):
+        written(folder, "time,rsrp\n" + rows, name)
+    (folder / "c.csv.gz").write_bytes(gzip.compress(("time,rsrp\n" + rows).encode()))
+    os.mkfifo(folder / "pipe.csv")
+    notes = Notes()
+    assert len(recordings_of(folder, Options(level="rsrp"), notes)) == 3
+    assert notes.first_wrong == f"{folder}/pipe.csv: it is no regular file, but a pipe"
+    with pytest.raises(TraceError, match=r"pipe\.csv: it is no regular file"):
+        recordings_of(folder, Options(level="rsrp"), Notes(strict=True, error=TraceError))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("-80", "-8_0", r"c\.csv: line 3, column 'a_dbm': '-8_0' is not a number"),
+        ("noise_dbm: -84", "bandwidth_hz: 100", r"c\.csv: bandwidth_hz must be between 1000 .*: is it in MHz"),
+    ],
+)
+def test_channel_files_in_python_or_megahertz(tmp_path: Path, old: str, new: str, words: str) -> None:
+    text = "# noise_dbm: -84\ntime_s,a_dbm,b_dbm\n0,-80,-85\n1,-81,-85\n".replace(old, new)
+    with pytest.raises(ChannelError, match=words):
+        read_channel(written(tmp_path, text, "c.csv"))
+
+
+def test_packed_channel_files_and_tiny_steps(tmp_path: Path) -> None:
+    text = "# noise_dbm: -84\ntime_s,a_dbm,b_dbm\n0,-80,-85\n1e-9,-81,-85\n"
+    (tmp_path / "c.csv.gz").write_bytes(gzip.compress(text.encode()))
+    assert read_channel(tmp_path / "c.csv.gz").cells == ("a", "b")
+    assert "its times are 1e-09 s apart" in convert(tmp_path / "c.csv.gz", tmp_path / "o.npz")

@@ -242,3 +242,48 @@ def test_the_command_says_how_long_an_episode_may_be(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text(f"time;id;x;y\n{rows}")
     told = CliRunner().invoke(app, ["city", "--fcd", str(tmp_path / "a.csv"), "--out", str(tmp_path / "c.npz")])
     assert "an episode in it lasts at most 29 s" in told.output
+
+
+@pytest.mark.parametrize("time", ["-1", "1700000000", "1_0"])
+def test_times_that_no_simulation_has(time: str, tmp_path: Path) -> None:
+    (tmp_path / "a.xml").write_text(XML.replace('time="0.00"', f'time="{time}"'))
+    with pytest.raises(CityError, match=rf"a\.xml: line \d+, attribute 'time' .* are needed, or .* got '{time}'"):
+        read(tmp_path / "a.xml")
+
+
+def test_what_hardly_moves_is_told(tmp_path: Path) -> None:
+    rows = [(1000.0 * t, name, x + 10.0 * t, 5.0) for t in range(9) for name, x in (("a", 0.0), ("b", 900.0))]
+    _, lines = read(write_fcd(tmp_path / "a.xml", fcd_text(rows)))
+    assert "what moves in it does so at 0.01 m/s: are its times in milliseconds, or its places in kilometres?" in lines
+
+
+def test_names_with_a_prefix(tmp_path: Path) -> None:
+    text = XML.replace("<fcd-export", '<s:fcd-export xmlns:s="http://sumo.dlr.de"').replace("</fcd-", "</s:fcd-")
+    (tmp_path / "a.xml").write_text(text.replace("<vehicle", "<s:vehicle").replace("</vehicle", "</s:vehicle"))
+    (tmp_path / "b.xml").write_text(XML)
+    places = [[t.place.tolist() for t in read(tmp_path / name)[0].tracks] for name in ("a.xml", "b.xml")]
+    assert places[0] == places[1]
+
+
+def test_a_map_has_one_side_of_the_antimeridian(tmp_path: Path) -> None:
+    rows = [(float(t), "v", (179.9996 + 1e-4 * t + 180.0) % 360.0 - 180.0, -16.8) for t in range(9)]
+    with pytest.raises(CityError, match=r"a\.xml: its places reach from -1\d+ to 1\d+ degrees of longitude"):
+        read(write_fcd(tmp_path / "a.xml", fcd_text(rows)))
+
+
+def test_rows_that_are_packed_too_well(tmp_path: Path) -> None:
+    """Each of these small files would take minutes, row by row."""
+    (tmp_path / "a.csv.gz").write_bytes(gzip.compress(b"time,id,x,y\n" + b"0,a,1,1\n" * 2**22, 1))
+    with pytest.raises(CityError, match=r"a\.csv\.gz: unpacked it has more than 1\d MiB"):
+        read(tmp_path / "a.csv.gz")
+    (tmp_path / "a.xml.gz").write_bytes(gzip.compress(b"<fcd-export>" + b"<a/>" * 2**20, 1))
+    with pytest.raises(CityError, match=r"a\.xml\.gz: line 1: [0-9,]+ elements in [0-9,]+ bytes"):
+        read(tmp_path / "a.xml.gz")
+    pa = pytest.importorskip("pyarrow")
+    import pyarrow.parquet
+
+    zeros = pa.array(np.zeros(10**6))
+    columns = {"timestep_time": zeros, "vehicle_id": zeros, "vehicle_x": zeros, "vehicle_y": zeros}
+    pyarrow.parquet.write_table(pa.table(columns), tmp_path / "a.parquet")
+    with pytest.raises(CityError, match=r"a\.parquet: it declares 1,000,000 rows in"):
+        read(tmp_path / "a.parquet")

@@ -111,4 +111,4 @@ def _unpacked(path: Path) -> bytes:
         try:
             return untrusted.unxz(untrusted.read_bytes(path), _LARGEST_BYTES)
         except InputError as error:
-            raise RowsError(f"{error} Fetch it again.") from None
+            raise RowsError(f"{str(error).rstrip('.')}: fetch it again.") from None

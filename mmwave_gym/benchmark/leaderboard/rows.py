@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import math
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -120,11 +119,10 @@ def seconds_path(path: Path) -> Path:
 
 
 def _seconds(path: Path) -> float | None:
-    try:
+    with contextlib.suppress(ValueError):
         seconds = untrusted.number(untrusted.read_bytes(seconds_path(path), 64).decode("ascii"))
-    except ValueError:
-        return None
-    return seconds if 0.0 <= seconds < math.inf else None
+        return seconds if 0.0 <= seconds < 1e12 else None
+    return None
 
 
 def _read_directory(directory: Path) -> list[Run]:
@@ -206,9 +204,8 @@ def _check_header(header: Mapping[str, Any], path: Path) -> None:
         for name in names:
             if not isinstance(text := header[part][name], str) or not text or len(text) > _LONGEST:
                 raise RowsError(f"{path}: the header's {part}.{name} must be a text, got {str(text)[:50]!r}.")
-    if not isinstance(header["task"]["higher_is_better"], bool):
-        shown = str(header["task"]["higher_is_better"])[:50]
-        raise RowsError(f"{path}: the header's task.higher_is_better must be true or false, got {shown!r}.")
+    if not isinstance(up := header["task"]["higher_is_better"], bool):
+        raise RowsError(f"{path}: the header's task.higher_is_better must be true or false, got {str(up)[:50]!r}.")
     if not isinstance(version := header.get("package_version", ""), str):
         raise RowsError(f"{path}: the header's package_version must be a text, got {str(version)[:50]!r}.")
     if not isinstance(config := header["agent"].get("config", {}), dict | None):

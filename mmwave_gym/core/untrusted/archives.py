@@ -129,7 +129,7 @@ def gunzip(data: bytes, limit: int = MAX_UNPACKED_BYTES) -> bytes:
 
 def unxz(data: bytes, limit: int = MAX_UNPACKED_BYTES) -> bytes:
     """The content of .xz data, at most `limit` bytes; InputError for anything else."""
-    reader = lzma.LZMADecompressor(format=lzma.FORMAT_XZ, memlimit=2 * limit)
+    reader = lzma.LZMADecompressor(format=lzma.FORMAT_XZ, memlimit=2 * MAX_UNPACKED_BYTES)
     try:
         content = reader.decompress(data, limit)
     except (EOFError, lzma.LZMAError) as error:

@@ -186,7 +186,7 @@ def _read_fit(source: Path) -> tuple[Any, float]:
     slot_s = values["slot_s"]
     low, high = SLOTS_S
     if isinstance(slot_s, bool) or not isinstance(slot_s, int | float) or not low <= slot_s <= high:
-        raise TraceError(f"{source}: slot_s must be a number from {low:g} to {high:g}, got {str(slot_s)[:50]!r}.")
+        raise TraceError(f"{source}: slot_s must be a number above 0, {low:g} to {high:g}, got {str(slot_s)[:50]!r}.")
     with untrusted.blaming(source, TraceError):
         return markov.checked_matrix("transition", values["transition"]).tolist(), float(slot_s)
 

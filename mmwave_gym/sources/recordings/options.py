@@ -16,6 +16,7 @@ NAMES = {
     "rsrp": ("rsrp", "rsrp_dbm", "ss_rsrp", "nr_rsrp", "ssrsrp", "nr_ssrsrp", "lte_rsrp", "level"),
     "latitude": ("latitude", "lat"),
     "longitude": ("longitude", "lon", "lng", "long"),
+    "technology": ("networktech", "networkmode", "network_tech", "network_mode", "network_type", "rat", "tech"),
     "cell": ("rawcellid", "cellid", "cell_id", "cell", "ci", "nci", "eci", "pci"),
 }
 """Names that a column may have, in small letters and without a unit in brackets, the best first."""
@@ -72,8 +73,10 @@ class Options:
 PRESETS: Mapping[str, Options] = {
     # G-NetTrack Pro as cleaned by its authors: D. Raca et al., ACM MMSys 2020 (github uccmisl/5Gdataset)
     "irish": Options(time="Timestamp", cell="RAWCELLID", separator=","),
-    # G-NetTrack's own log: tabs, a trailing one, the RSRP is called Level (gyokovsolutions.com, its manual)
-    "g-nettrack": Options(time="Timestamp", level="Level", cell="CellID", separator="tab", kind="rsrp"),
+    # G-NetTrack's own log: tabs, a trailing one, the RSRP is called Level (gyokovsolutions.com, its manual). -24 is
+    # what Android tells at most in 3G; a public log (braz0101/GNetTrackAnalytics) has it in all rows without a signal.
+    "g-nettrack": Options(time="Timestamp", level="Level", cell="CellID", separator="tab", no_signal=(0.0, -1.0, -24.0),
+                          kind="rsrp"),
     # a modem's answers, 0 in all columns where it gave none (github MTU-Insectt/Measurements5G)
     "mtu": Options(time="Time", level="rsrp(dBm)", cell="", separator=",", no_signal=(0.0,), kind="rsrp"),
     # github zxr805/CICV5G: spaces, milliseconds since 1970; its header gives the levels' unit as dB, and in 20 of 140

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import math
 import os
 import re
@@ -22,8 +23,9 @@ from mmwave_gym.sources.recordings.options import MISSING, UNITS_S, ZERO_LIKE, O
 from mmwave_gym.sources.recordings.table import Table
 
 MAX_BYTES = 64 * 2**20
-HIGHEST_DBM = -20.0
-"""SS-RSRP is reported up to -31 dBm (3GPP TS 38.133 table 10.1.6.1-1); above this it has lost its sign or its unit."""
+HIGHEST_DBM = -31.0
+"""The highest SS-RSRP that is reported (3GPP TS 38.133 table 10.1.6.1-1); what is above it stands for none, as -24 of
+phones in 3G does, or has lost its sign or its unit."""
 LOWEST_DBM = -156.0
 """The lowest SS-RSRP that is reported (same table); what is below it stands for none, as -200 of G-NetTrack does."""
 SNR_DB = (-60.0, 60.0)
@@ -102,6 +104,7 @@ def read_text(data: bytes, name: str, options: Options | None = None) -> Recordi
             "no column says the serving cell" if cell_at is None
             else f"cell from {table.header[cell_at]!r}: {len(set(cells) - {''})} cells"
         )  # fmt: skip
+        notes += _technologies(table)
         run = _runs(table, moments, notes)
         notes += _speeds(table, moments, run)
         found = Recording(name, moments.time_s, level, cell, run, kind, moments.epoch)
@@ -278,6 +281,18 @@ def _runs(table: Table, moments: times.Times, notes: list[str]) -> NDArray[np.in
             f"time runs backwards by {-steps[row - 1]:g} s at row {table.lines[row]}{hour}: a new run begins there"
         )
     return np.concatenate([[0], np.cumsum(back)]).astype(np.intp)
+
+
+def _technologies(table: Table) -> list[str]:
+    """What there is to say where rows are of several generations of networks, whose levels are not the same."""
+    at = tables.column(table, None, "technology", needed=False)
+    if at is None:
+        return []
+    counts = collections.Counter(row[at] for row in table.rows if row[at].lower() not in MISSING).most_common(4)
+    if len(counts) < 2:
+        return []
+    told = ", ".join(f"{name[:20]} {count}" for name, count in counts)
+    return [f"rows of several technologies in {table.header[at]!r} ({told}): a level is an RSRP in LTE and NR only"]
 
 
 def _speeds(table: Table, moments: times.Times, run: NDArray[np.intp]) -> list[str]:

@@ -47,6 +47,7 @@ def test_files_of_this_version_stay_readable():
         ({"sites": ("a",)}, "sites has 1 rows where the other arrays ask for 3"),
         ({"bs_m": np.zeros((3, 3))}, r"bs_m must have shape \(rows, 2\), got \(3, 3\)"),
         ({"bs_m": np.full((3, 2), np.nan)}, r"bs_m\[0, 0\] is nan"),
+        ({"knots_m": 20.0 * small_city().knots_m}, r"knots_m\[1\]: the vehicle 'tram 0' moves at 200 m/s"),
         ({"visit_bs": np.full(36, 3)}, r"visit_bs\[0\] must be between 0 and 2, got 3"),
         ({"visit_bs": np.zeros(36)}, "visit_bs must be integers"),
         ({"first_knot": np.full(12, 1000)}, r"present_s\[0\] is .* within its knots"),
