@@ -24,7 +24,7 @@ A3C_UES = 32
 
 def ppo_share(quick: bool) -> Row:
     what, goal = "the env's share of SB3 PPO's time", "<= 8 %"
-    setup = f"{PPO_NUM_ENVS} copies, {PPO}, 64x64, one torch thread"
+    setup = f"{PPO_NUM_ENVS} environments, {PPO}, 64x64, one torch thread"
     try:
         import torch
         from stable_baselines3 import PPO as Learner

@@ -23,7 +23,7 @@ from mmwave_gym.benchmark.evaluation import BLOCK, Layout, play_episodes
 from mmwave_gym.benchmark.leaderboard.rows import Run
 from mmwave_gym.benchmark.processor import processor
 from mmwave_gym.benchmark.task import Task
-from mmwave_gym.core.errors import told
+from mmwave_gym.core.errors import error_text
 
 CLOSE = 1e-6
 DRIFT = 0.5
@@ -84,7 +84,7 @@ def replay(run: Run, episodes: Iterable[int], block: int | None = None, limits: 
         with playing(spec_of(run), task.scenario_name, task, limits=limits) as player:
             rows = play_episodes(player, task, wanted, task.keys, layout)
     except (AgentError, ValueError) as error:
-        return Comparison(run, same, {}, failed=told(error))
+        return Comparison(run, same, {}, failed=error_text(error))
     verdicts, details = {}, []
     for row in rows:
         verdict, detail = _compared(before[row["episode"]], row, run)

@@ -31,7 +31,7 @@ def extra_of(error: ImportError) -> str | None:
     return None if "pip install" in str(error) else EXTRAS.get((error.name or "").partition(".")[0])
 
 
-def told(error: BaseException) -> str:
+def error_text(error: BaseException) -> str:
     """An error's text; where a library of an extra is missing, how to get it."""
     if isinstance(error, ImportError) and (extra := extra_of(error)):
         return f"{error.name} is not installed: pip install 'mmwave-gym[{extra}]'"
