@@ -313,10 +313,10 @@ def _gaps(found: Recording) -> list[str]:
         began = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=float(found.time_s[0]))
         start = f" from {began:%Y-%m-%d %H:%M:%S}"
     runs = int(found.run[-1]) + 1
-    told = f"{len(found.time_s)} samples in {runs} run{'s' if runs > 1 else ''} over {span:.6g} s{start}"
-    told += f", most {step:.6g} s apart"
+    text = f"{len(found.time_s)} samples in {runs} run{'s' if runs > 1 else ''} over {span:.6g} s{start}"
+    text += f", most {step:.6g} s apart"
     if len(gaps):
-        told += f", {len(gaps)} gaps of more than {LONG_GAP_STEPS * step:.6g} s (the longest {gaps.max():.6g} s)"
+        text += f", {len(gaps)} gaps of more than {LONG_GAP_STEPS * step:.6g} s (the longest {gaps.max():.6g} s)"
     else:
-        told += ", no long gaps"
-    return [told + (f"; {repeats} rows repeat the time of the row before" if repeats else "")]
+        text += ", no long gaps"
+    return [text + (f"; {repeats} rows repeat the time of the row before" if repeats else "")]

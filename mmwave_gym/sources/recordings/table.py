@@ -46,8 +46,8 @@ def read(data: bytes, separator: str | None) -> Table:
     """The table in the bytes of a file. Raises InputError with the row."""
     encoding = untrusted.encoding_of(data)
     text = untrusted.decode(data)
-    told, text = untrusted.named_separator(text)
-    separator, skipped = separator or told or None, 0
+    named, text = untrusted.named_separator(text)
+    separator, skipped = separator or named or None, 0
     while text.startswith("#"):  # remarks of a logger, or of ours
         _, _, text = text.partition("\n")
         skipped += 1
