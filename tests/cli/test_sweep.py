@@ -63,7 +63,8 @@ def test_what_was_written_far_away_comes_home(tmp_path, monkeypatch, out):
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w:gz") as tar:
         where = "out" if out else "runs/ppo-t-s3"
-        for name, content in ((f"{where}/policy.npz", b"weights"), ("printed.json", json.dumps(f"see {where}/").encode())):
+        printed = json.dumps(f"see {where}/").encode()
+        for name, content in ((f"{where}/policy.npz", b"weights"), ("printed.json", printed)):
             about = tarfile.TarInfo(name)
             about.size = len(content)
             tar.addfile(about, io.BytesIO(content))
