@@ -172,9 +172,9 @@ def draw(scenario: str, count: int, seed: int, show: bool = False) -> tuple[Coun
                 warnings.simplefilter("error", RuntimeWarning)
                 what = outcome_of(scenario, room.entries[0].id, keywords, seed)
         except Exception as error:  # all faults are wanted, not the first one
-            what, told = "fault", f"{type(error).__name__}: {error}"
-            if faults.setdefault(told, keywords) is keywords and show:
-                print(f"{scenario}: {told} with {keywords}", flush=True)
+            what, fault = "fault", f"{type(error).__name__}: {error}"
+            if faults.setdefault(fault, keywords) is keywords and show:
+                print(f"{scenario}: {fault} with {keywords}", flush=True)
         seen[what] += 1
         if show and sum(seen.values()) % 100 == 0:
             said = ", ".join(f"{n} {word}" for word, n in sorted(seen.items()))

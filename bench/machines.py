@@ -62,14 +62,14 @@ def sampled(count: int, seed: int = 0) -> tuple[list[float], float, float]:
         while len(times) < count and runs:
             run, parts = runs.pop(), list[bytes]()
             done: Done = timed(Playing(run), parts.append)
-            if Playing.told(parts[-1])[0] == "skipped":
+            if Playing.report(parts[-1])[0] == "skipped":
                 continue  # an agent that has nothing to play here
             times.append(done.processor_s)
             sizes.append(sum(map(len, parts)))
             began = time.process_time()
             with RunFile(run, folder) as file:
                 for part in parts:
-                    file.take(*Playing.told(part))
+                    file.take(*Playing.report(part))
             writing.append(time.process_time() - began)
             print(f"{run.task.name} {run.spec}: {times[-1]:.2f} s, {sizes[-1]:,} bytes", flush=True)
     return times, sum(sizes) / count, sum(writing) / count
@@ -119,10 +119,10 @@ def main() -> None:
     parser.add_argument("--sample", type=int, default=24, help="runs to time")
     parser.add_argument("--write", type=Path, help="a page, whose text between the marks is replaced")
     args = parser.parse_args()
-    told = report(args.sample)
-    print(told)
+    table = report(args.sample)
+    print(table)
     if args.write:
-        write_between(args.write, MARK, told)
+        write_between(args.write, MARK, table)
 
 
 if __name__ == "__main__":

@@ -45,8 +45,8 @@ _CHECKS = {
     "seed": "the same worlds and the same rng give the same actions",
     "access": "what the agent may not see may be different, and its actions stay the same",
     "states": "two runs side by side, each with its own state, do not disturb each other",
-    "order": "permuted copies give permuted actions",
-    "batch": "a copy's actions do not depend on how many others are played with it, or in which blocks",
+    "order": "permuted environments give permuted actions",
+    "batch": "an environment's actions do not depend on how many others are played with it, or in which blocks",
     "slots": "what a local agent does in one agent slot does not depend on what the others are shown",
     "start": "episode_start makes a row forget its last episode (not an agent with carries = True), and no other row",
 }
@@ -319,7 +319,7 @@ def _slots(test: _Test) -> None:
 
 
 def _start(test: _Test) -> None:
-    """Half-way the first copy's episode begins anew; the others go on."""
+    """Half-way the first environment's episode begins anew; the others go on."""
     replay, half = test.recording.again(), test.steps // 2 | 1  # odd: no multiple of what an agent may count in
     first = test.recording.envs == 0
     checked = ~first if getattr(test.agent, "carries", False) else np.ones(test.num_envs, bool)

@@ -12,7 +12,7 @@ from typing import Any
 from mmwave_gym.agents.files import load_policy
 from mmwave_gym.agents.protocol import AgentError, NotInstalled, UnknownAgent
 from mmwave_gym.agents.registry import is_file, named
-from mmwave_gym.core.errors import missing_library, told
+from mmwave_gym.core.errors import error_text, missing_library
 
 
 def load_agent(agent: Any, scenario: str | None = None, task: Any = None) -> Any:
@@ -72,7 +72,7 @@ def _imported(name: str) -> Any:
     except (ImportError, ValueError) as error:  # ValueError: an empty name
         missing = isinstance(error, ModuleNotFoundError) and f"{module}.".startswith(f"{error.name}.")
         raise (UnknownAgent if missing or not module else AgentError)(
-            f"cannot import {module!r} for the agent {name!r}: {told(error)}."
+            f"cannot import {module!r} for the agent {name!r}: {error_text(error)}."
         ) from error
     except AttributeError:
         raise UnknownAgent(f"the module {module!r} has no {attribute!r}.") from None

@@ -275,5 +275,5 @@ def training_of(metadata: Mapping[str, Any]) -> dict[str, Any]:
     imitated, "" for none. oracle_regrets: whether rewards were shaped by the optimum in hindsight. trained_on: the
     task, or the environment and its keywords.
     """
-    told = {"decisions": metadata.get("steps"), **(metadata.get("training") or {})}
-    return {name: told.get(name) for name in TRAINING}
+    known = {"decisions": metadata.get("steps"), **(metadata.get("training") or {})}
+    return {name: known.get(name) for name in TRAINING}

@@ -150,11 +150,11 @@ def _centralised(scenario: Scenario[Any, Any], agent: Any) -> Iterator[None]:
         if not isinstance(scenario, JointScenario):
             raise
         name, noun = getattr(agent, "label", type(agent).__name__), scenario.scenario.agent_noun
-        told = str(error) if isinstance(error, AgentError) else f"{type(error).__name__}: {error}"
+        reason = str(error) if isinstance(error, AgentError) else f"{type(error).__name__}: {error}"
         raise AgentError(
             f"{name} cannot play control='all', where one agent chooses for all {scenario.num_slots} {noun}s at once "
             f"and observes {scenario.fields[0].name} and so on. Leave control out, and it plays for each {noun} "
-            f"({told.rstrip('.: ')})."
+            f"({reason.rstrip('.: ')})."
         ) from error
 
 

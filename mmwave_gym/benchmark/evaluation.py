@@ -174,14 +174,14 @@ class _Play:
         self._agent_key = (agent_seed, zlib.crc32(task.name.encode()))
 
     def rows(self) -> list[Row]:
-        """Play every chain. A copy goes on to its chain's next episode by itself, so a memory meets nothing else."""
+        """Play every chain. Its environment goes on to its next episode by itself, so a memory meets nothing else."""
         batch, carry = self._batch, self._task.carry
         n = batch.num_envs
         batch.reset(self._keys([chain[0] for chain in self._padded]))
         # One entry an episode: those of position 0 in the chains first.
         warmup, scored = (Condenser(batch.scenario.metrics, n * carry) for _ in range(2))
         limit = self._task.warmup_steps + (self._task.scored_steps or batch.scenario.horizon)
-        copy = np.arange(n)
+        env = np.arange(n)
         position = np.zeros(n, np.int64)
         lived = np.zeros(n, np.int64)
         playing = np.ones(n, bool)
@@ -192,7 +192,7 @@ class _Play:
             warming = lived < self._task.warmup_steps
             for condenser, counts in ((warmup, playing & warming), (scored, playing & ~warming)):
                 if counts.any():
-                    condenser.add(outcome, present, counts, position * n + copy if carry > 1 else None)
+                    condenser.add(outcome, present, counts, position * n + env if carry > 1 else None)
             lived += 1
             over = rollout.ended(outcome) | (lived >= limit)
             if over.any():

@@ -34,8 +34,8 @@ class Playing:
         return b""
 
     @staticmethod
-    def told(part: bytes) -> tuple[str, Any]:
-        """What `play` told, from a part that came home."""
+    def report(part: bytes) -> tuple[str, Any]:
+        """What `play` reports, from a part that came home."""
         kind, value = json.loads(part)
         return kind, value
 
@@ -65,7 +65,7 @@ def play_all(
 
         def part(job: Any, content: bytes) -> None:
             with naming(job.run):
-                file(job).take(*Playing.told(content))
+                file(job).take(*Playing.report(content))
 
         def lost(job: Any, reason: str) -> None:
             with naming(job.run):

@@ -46,14 +46,14 @@ def _outcome(number: int, job: Job, pipe: Connection) -> Event:
 
 def portable(error: BaseException) -> BaseException:
     """An error that can be sent to another process, with where it was raised as a note."""
-    told = "".join(traceback.format_exception(error))
+    trace = "".join(traceback.format_exception(error))
     try:
         found = pickle.loads(pickle.dumps(error))
     except Exception:
         found = RuntimeError(f"{type(error).__name__}: {error}")
     if not isinstance(found, Exception):  # SystemExit in a job does not end this program
         found = RuntimeError(f"{type(error).__name__}: {error}")
-    found.add_note(f"in a worker process:\n{told}")
+    found.add_note(f"in a worker process:\n{trace}")
     return found
 
 

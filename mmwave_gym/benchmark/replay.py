@@ -24,7 +24,7 @@ from mmwave_gym.benchmark.leaderboard.rows import Run
 from mmwave_gym.benchmark.processor import processor
 from mmwave_gym.benchmark.statistics import CLOSE
 from mmwave_gym.benchmark.task import Task
-from mmwave_gym.core.errors import told
+from mmwave_gym.core.errors import error_text
 
 DRIFT = 0.5
 """Of the standard deviation over the run's episodes; ours."""
@@ -86,7 +86,7 @@ def replay(run: Run, episodes: Iterable[int], block: int | None = None, limits: 
         with playing(spec_of(run), task.scenario_name, task, limits=limits) as player:
             rows = play_episodes(player, task, wanted, task.keys, layout)
     except (AgentError, ValueError) as error:
-        return Comparison(run, same, {}, failed=told(error))
+        return Comparison(run, same, {}, failed=error_text(error))
     verdicts, details = {}, []
     for row in rows:
         verdict, detail = _compared(before[row["episode"]], row, run)

@@ -162,7 +162,7 @@ def reproduce(
     Writes below `out_dir`: `rows/` (a file a run), `tables/` (a file an analysis), `claims.json`, what clocks say of
     the claims in `times.json` and of the whole in `took.json`, the page `<name>.md` and its figures in `<name>/`, the
     name with underscores. Times apart, an interrupted call ends with the same files as an uninterrupted one.
-    where: `run_all` with the words that say how many processes or which cluster. on_plan is told the number of runs and
+    where: `run_all` with the words that say how many processes or which cluster. on_plan takes the number of runs and
     analyses to do, on_done each as it ends.
     Raises ValueError for an unknown name, and where a run failed.
     """
@@ -277,12 +277,12 @@ def _time_taken(path: Path, done: int, wanted: int, seconds: tuple[float, float]
     if not path.exists():
         return "This run was interrupted, so its time says nothing."
     with untrusted.blaming(path):
-        told = untrusted.json_value(untrusted.read_bytes(path))
-        if not isinstance(told, dict) or not {"minutes", "processor_minutes", "machine"} <= told.keys():
+        took = untrusted.json_value(untrusted.read_bytes(path))
+        if not isinstance(took, dict) or not {"minutes", "processor_minutes", "machine"} <= took.keys():
             raise InputError("it is not the time that a run took: delete it.")
     return (
-        f"It took {told['minutes']} minutes on {told['machine']} shared with other work, and "
-        f"{told['processor_minutes']} minutes of processor time."
+        f"It took {took['minutes']} minutes on {took['machine']} shared with other work, and "
+        f"{took['processor_minutes']} minutes of processor time."
     )
 
 

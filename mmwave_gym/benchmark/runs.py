@@ -102,7 +102,7 @@ Tell = Callable[[str, Any], None]
 def play(job: Job, done: frozenset[int], tell: Tell, num_envs: int = 2 * BLOCK) -> None:
     """Play the episodes of a run but those that are `done`.
 
-    Failures of the agent are told as such: that it cannot be loaded or described, and what it raises. Raises
+    Failures of the agent are reported as such: that it cannot be loaded or described, and what it raises. Raises
     ValueError for a task that does not fit, and errors of ours.
     """
     with contextlib.ExitStack() as stack:
@@ -194,7 +194,7 @@ class RunFile:
             write(noted, f"{earlier + seconds:.2f}\n")
 
     def lost(self, reason: str) -> None:
-        """Write that the run failed by no fault that could be told."""
+        """Write that the run failed without a known reason."""
         if self._writer is None:
             run = self._held()
             self.take("header", run.header if run else header(self.job, None))
@@ -227,11 +227,11 @@ def _raised_by_agent(error: BaseException) -> bool:
 
 def described(task: Task, episodes: int) -> dict[str, Any]:
     """A task as JSON values, as rows keep it: its hash changes whenever something changes that rows depend on."""
-    told = {**task.describe(), "episodes": episodes}
+    about = {**task.describe(), "episodes": episodes}
     # The rows depend on defaults and on what a channel file holds, too, not only on the keywords that the task names.
     constants = json.dumps(_rounded(dict(task.scenario().constants())), sort_keys=True, default=str)
-    told["hash"] = hashlib.sha256((told["hash"] + constants).encode()).hexdigest()[:16]
-    return told
+    about["hash"] = hashlib.sha256((about["hash"] + constants).encode()).hexdigest()[:16]
+    return about
 
 
 def _rounded(value: Any) -> Any:

@@ -103,15 +103,15 @@ def _is_module(name: str) -> bool:
 
 @lru_cache(maxsize=1024)
 def _meaning(name: str) -> str:
-    return hashlib.sha256("".join(_told(_tree(name))).encode()).hexdigest()
+    return hashlib.sha256("".join(_tokens(_tree(name))).encode()).hexdigest()
 
 
-def _told(node: Any) -> Iterator[str]:
+def _tokens(node: Any) -> Iterator[str]:
     """The tree as text, less positions, docstrings, annotations and what is empty."""
     if isinstance(node, list):
         yield "["
         for part in node:
-            yield from _told(part)
+            yield from _tokens(part)
         yield "]"
     elif isinstance(node, ast.AST):
         yield f"({type(node).__name__}"
@@ -121,7 +121,7 @@ def _told(node: Any) -> Iterator[str]:
             if field == "body" and isinstance(value, list):
                 value = [part for part in value if not _only_said(part)]
             yield f" {field}="
-            yield from _told(value)
+            yield from _tokens(value)
         yield ")"
     else:
         yield repr(node)

@@ -37,5 +37,5 @@ def channel(
     options = words.chosen(
         preset, time=time, level=level, cell=cell, unit=unit, separator=separator, no_signal=no_signal
     )
-    told = convert(source, out_file, options=options, resample_s=resample_s, noise_dbm=noise_dbm)
-    out.print(visible(told), markup=False, highlight=False, soft_wrap=True)
+    report = convert(source, out_file, options=options, resample_s=resample_s, noise_dbm=noise_dbm)
+    out.print(visible(report), markup=False, highlight=False, soft_wrap=True)

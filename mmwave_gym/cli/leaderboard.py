@@ -94,7 +94,7 @@ def leaderboard(
         bar, nodes = shown.add_task("playing", total=len(reused.play)), Nodes()
 
         def done(job: Any, end: Done) -> None:
-            shown.update(bar, advance=1, description=nodes.told(f"{job.task.name} {job.spec}", end))
+            shown.update(bar, advance=1, description=nodes.description(f"{job.task.name} {job.spec}", end))
 
         play_all(reused.play, rows_dir, everywhere(jobs, ray), done)
     runs = read_rows(rows_dir, committed=reused.shown)

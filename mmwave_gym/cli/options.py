@@ -46,7 +46,7 @@ class Nodes:
     def __init__(self) -> None:
         self._done: Counter[str] = Counter()
 
-    def told(self, label: str, done: Done) -> str:
+    def description(self, label: str, done: Done) -> str:
         """What a progress bar says after this job."""
         if not done.where:
             return label

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from mmwave_gym.core.errors import told
+from mmwave_gym.core.errors import error_text
 from mmwave_gym.core.shown import visible
 
 out, err = Console(emoji=False), Console(stderr=True, emoji=False)
@@ -23,7 +23,7 @@ def line(error: Exception) -> str:
 def _line(error: Exception) -> str:
     if isinstance(error, OSError) and error.filename and error.strerror:
         return f"{error.filename} cannot be used ({error.strerror}): choose another place or change its permissions."
-    return told(error).partition(" was raised from the environment creator")[0]  # Gymnasium adds all keywords
+    return error_text(error).partition(" was raised from the environment creator")[0]  # Gymnasium adds all keywords
 
 
 def print_table(title: str, columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:

@@ -32,7 +32,7 @@ def reproduce(
             quick=quick,
             where=everywhere(jobs, ray),
             on_plan=lambda total: shown.update(bar, total=total),
-            on_done=lambda what, end: shown.update(bar, advance=1, description=nodes.told(what, end)),
+            on_done=lambda what, end: shown.update(bar, advance=1, description=nodes.description(what, end)),
         )
     rows = [(c.id, _short(c.paper), _short(c.ours), c.verdict) for c in claims]
     print_table(found.title, ("claim", "paper", "ours", "verdict"), rows)

@@ -46,13 +46,13 @@ class Sweep:
         parser.add_argument("--over", action="append", default=[])
         parser.add_argument("--jobs", type=int, default=0)
         parser.add_argument("--ray")
-        told, rest = parser.parse_known_args(list(words))
-        if not (told.seeds or told.over or told.jobs or told.ray):
+        given, rest = parser.parse_known_args(list(words))
+        if not (given.seeds or given.over or given.jobs or given.ray):
             return None, rest
-        at_least("--jobs", told.jobs, 0, integer=True)
-        if told.seeds and any(re.match(r"--seed(=|$)", word) for word in rest):
+        at_least("--jobs", given.jobs, 0, integer=True)
+        if given.seeds and any(re.match(r"--seed(=|$)", word) for word in rest):
             raise ValueError("--seed and --seeds exclude each other.")
-        return Sweep(seeds_of(told.seeds), tuple(map(_values, told.over)), told.jobs, told.ray), rest
+        return Sweep(seeds_of(given.seeds), tuple(map(_values, given.over)), given.jobs, given.ray), rest
 
     def runs(self, words: Sequence[str]) -> Iterator[tuple[list[str], str | None]]:
         """The words of each training but `--out`, and its directory: below that of `--out`, None for the default."""
@@ -91,8 +91,8 @@ def _values(text: str) -> tuple[str, tuple[str, ...]]:
 def _out_of(words: Sequence[str]) -> tuple[list[str], str | None]:
     parser = _Parser(add_help=False, allow_abbrev=False)
     parser.add_argument("--out")
-    told, rest = parser.parse_known_args(list(words))
-    return rest, told.out
+    given, rest = parser.parse_known_args(list(words))
+    return rest, given.out
 
 
 @dataclass(frozen=True)
@@ -114,8 +114,8 @@ class Training:
         if not self.away:
             return json.dumps(self._train(Path.cwd(), self.out)).encode()
         with tempfile.TemporaryDirectory() as place:
-            told = self._train(Path(place), None if self.out is None else "out")
-            (Path(place) / "told.json").write_text(json.dumps(told))
+            printed = self._train(Path(place), None if self.out is None else "out")
+            (Path(place) / "printed.json").write_text(json.dumps(printed))
             archive = io.BytesIO()
             with tarfile.open(fileobj=archive, mode="w:gz") as tar:
                 tar.add(place, arcname=".")
@@ -142,10 +142,10 @@ class Training:
         with tempfile.TemporaryDirectory(dir=".", prefix=".train-") as place:
             with tarfile.open(fileobj=io.BytesIO(result), mode="r:gz") as tar:
                 tar.extractall(place, filter="data")
-            told = str(json.loads((Path(place) / "told.json").read_text()))
+            printed = str(json.loads((Path(place) / "printed.json").read_text()))
             source, target = (Path(place) / "out", Path(self.out)) if self.out else (Path(place) / "runs", Path("runs"))
             for path in filter(Path.is_file, source.rglob("*")):
                 home = target / path.relative_to(source)
                 home.parent.mkdir(parents=True, exist_ok=True)
                 shutil.move(path, home)
-        return told.replace("out/", f"{self.out}/") if self.out else told
+        return printed.replace("out/", f"{self.out}/") if self.out else printed

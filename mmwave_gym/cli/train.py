@@ -95,6 +95,6 @@ def train_all(name: str, words: Sequence[str], sweep: Sweep) -> None:
         def done(job: Any, end: Done) -> None:
             for line in job.bring_home(end.result).splitlines():
                 out.print(line, markup=False, highlight=False, soft_wrap=True)
-            shown.update(bar, advance=1, description=nodes.told(job.label, end))
+            shown.update(bar, advance=1, description=nodes.description(job.label, end))
 
         everywhere(sweep.jobs, sweep.ray)(trainings, on_done=done)

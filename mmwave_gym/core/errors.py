@@ -43,7 +43,7 @@ def missing_library(error: BaseException | None) -> str | None:
     return None
 
 
-def told(error: BaseException) -> str:
+def error_text(error: BaseException) -> str:
     """An error's text; where a library of an extra is missing, how to get it."""
     if isinstance(error, ImportError) and (extra := extra_of(error)):
         return f"{error.name} is not installed: pip install 'mmwave-gym[{extra}]'"

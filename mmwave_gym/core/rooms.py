@@ -23,7 +23,7 @@ from importlib.resources import files
 from typing import Any
 
 from mmwave_gym.core.checks import unknown
-from mmwave_gym.core.errors import told
+from mmwave_gym.core.errors import error_text
 
 GROUP = "mmwave_gym.scenarios"
 OURS = "mmwave-gym"
@@ -168,7 +168,7 @@ def leave_out(what: str, point: EntryPoint, error: BaseException) -> None:
 
 def why(error: BaseException) -> str:
     """What an error says, at least its kind."""
-    return told(error).rstrip(".") if isinstance(error, Exception) and str(error) else f"{error!r} was raised"
+    return error_text(error).rstrip(".") if isinstance(error, Exception) and str(error) else f"{error!r} was raised"
 
 
 def package_of(point: EntryPoint) -> str:

@@ -53,8 +53,8 @@ def is_channel(path: str | os.PathLike[str]) -> bool:
     header = next((line for line in lines if line.strip() and not line.startswith("#")), "")
     names = [name.strip().strip('"') for name in header.split(",")]
     remarks = any(line.startswith("#") and ":" in line for line in lines[:20])
-    told = {"time_s", "x_m"} & set(names) and any(name.endswith(CELL_SUFFIX) for name in names)
-    return remarks or (bool(told) and not {"cell", "run"} & set(names))
+    measured = {"time_s", "x_m"} & set(names) and any(name.endswith(CELL_SUFFIX) for name in names)
+    return remarks or (bool(measured) and not {"cell", "run"} & set(names))
 
 
 def read_channel(
@@ -90,12 +90,12 @@ def _silence(fields: dict[str, Any], not_heard_dbm: Sequence[float]) -> None:
     """Make NaN of levels that mean "not heard", and refuse those that no receiver can have seen."""
     rsrp = fields["rsrp_dbm"]
     if rsrp.dtype.kind not in "fiu" or rsrp.ndim < 2:
-        return  # told by the checks of a link matrix
+        return  # named by the checks of a link matrix
     rsrp = np.array(rsrp, np.float64)
     rsrp[np.isin(rsrp, np.asarray(not_heard_dbm, np.float64))] = np.nan
     wrong = rsrp > HIGHEST_LEVEL_DBM
     heard = rsrp[~np.isnan(rsrp)]
-    linear = ((heard >= 0.0) & (heard <= 1.0)).all()  # another unit, told by the checks
+    linear = ((heard >= 0.0) & (heard <= 1.0)).all()  # another unit, named by the checks
     if wrong.any() and not linear:
         row, cell = np.argwhere(wrong)[0, :2].tolist()
         value, cells = float(rsrp[wrong][0]), fields.get("cells", ())
@@ -118,7 +118,7 @@ def _resample(fields: dict[str, Any], step_s: float) -> None:
     if np.ndim(fields["rsrp_dbm"]) < 2:
         return
     if not np.isfinite(time_s).all() or not (steps > 0).all() or len(time_s) != len(fields["rsrp_dbm"]):
-        return  # told by the checks of a link matrix
+        return  # named by the checks of a link matrix
     at = grid(time_s, step_s)
     pick = nearest(time_s, at, float(np.median(steps)))
     there = pick >= 0

@@ -17,18 +17,18 @@ LONGEST_STEP_S = 60.0
 
 def remarks(matrix: LinkMatrix) -> list[str]:
     """A line for each thing that is odd."""
-    told = []
+    found = []
     heard = matrix.rsrp_dbm[~np.isnan(matrix.rsrp_dbm)]
     values, counts = np.unique(heard, return_counts=True)
     if len(heard) >= FEWEST_VALUES and counts.max() > COMMON_SHARE * len(heard):
         value, share = float(values[counts.argmax()]), counts.max() / len(heard)
-        told.append(
+        found.append(
             f"note: {value:g} dBm is {share:.0%} of what is heard; if it means not heard, say so "
             f"(--no-signal {value:g})"
         )
     step_s = 1.0 if matrix.time_s is None else float(np.median(np.diff(matrix.time_s)))
     if step_s < SHORTEST_STEP_S:
-        told.append(f"note: its times are {step_s:g} s apart; time_s is in seconds: are these days?")
+        found.append(f"note: its times are {step_s:g} s apart; time_s is in seconds: are these days?")
     if step_s > LONGEST_STEP_S:
-        told.append(f"note: its times are {step_s:g} s apart; time_s is in seconds: are these milliseconds?")
-    return told
+        found.append(f"note: its times are {step_s:g} s apart; time_s is in seconds: are these milliseconds?")
+    return found

@@ -74,10 +74,10 @@ def convert(
     time. noise_dbm: of a file that does not tell it. Raises ChannelError where the source is wrong or the file cannot
     be written, RecordingError for a recording.
     """
-    text, told = os.fspath(source), ""
+    text, described = os.fspath(source), ""
     if Path(text).is_file() and not is_channel(text):
         recording = recordings.read(text, options)
-        told = recording.describe() + "\n"
+        described = recording.describe() + "\n"
         matrix = recordings.to_links(recording, resample_s=resample_s, noise_dbm=noise_dbm)
     elif Path(text).is_file() and not raytraced.is_traced(text):
         not_heard_dbm = (options.no_signal if options else None) or ()
@@ -85,7 +85,7 @@ def convert(
     else:
         matrix = open_channel(source)
     write_channel(out, matrix)
-    return "\n".join([f"{told}{os.fspath(out)}", matrix.describe(), *remarks(matrix)])
+    return "\n".join([f"{described}{os.fspath(out)}", matrix.describe(), *remarks(matrix)])
 
 
 def data_folder(wanted: str, page: str = "docs/channel_files.md") -> Path:

@@ -4,7 +4,7 @@ Its tables are read row by row (mmwave_gym/sources/gtfs_rows.py); what cannot be
 feeds leave open, and what is made of it here (ours unless cited):
 
 * **Whole minutes.** Most feeds tell whole minutes, so that several stops in a row have one time. The first stop of
-  each told time keeps it; those after it, and those whose times are empty (which GTFS allows), get theirs by distance,
+  each given time keeps it; those after it, and those whose times are empty (which GTFS allows), get theirs by distance,
   so within the minute. Where a leg would still be faster than `MAX_SPEED_MPS`, the vehicle is late instead; a trip that
   would be late by more than `MAX_LATE_S` is left out and counted.
 * **Hours past 24** are the small hours of the next day; trips of the day before that reach into the window are in.
@@ -220,14 +220,14 @@ def _pattern(
     if bounds is not None and not _touches(shape.place, bounds):
         return None
     shape_m = projection.metres(shape.place)
-    told = None
+    shares = None
     if shape.longest > 0.0:
-        told = call.told / shape.longest  # shares of the shape, so that kilometres, metres and feet are all one
-    known_s = np.fmax(*call.time_s.T)  # NaN where neither is told
+        shares = call.traveled / shape.longest  # shares of the shape, so that kilometres, metres and feet are all one
+    known_s = np.fmax(*call.time_s.T)  # NaN where neither is given
     at = np.arange(len(known_s))
     known_s = np.interp(at, at[~np.isnan(known_s)], known_s[~np.isnan(known_s)])
     stop_m = projection.metres(place)
-    along_m, off_m = along_shape(stop_m, shape_m, np.diff(known_s) + MAX_LATE_S, MAX_SPEED_MPS, told)
+    along_m, off_m = along_shape(stop_m, shape_m, np.diff(known_s) + MAX_LATE_S, MAX_SPEED_MPS, shares)
     shape_along_m = np.concatenate(([0.0], np.cumsum(np.hypot(*np.diff(shape_m, axis=0).T))))
     return _Pattern(shape.place, shape_along_m, along_m, off_m)
 
@@ -241,15 +241,15 @@ def _touches(shape: FloatArray, bounds: tuple[float, float, float, float]) -> bo
 def drive(time_s: FloatArray, along_m: FloatArray) -> tuple[FloatArray, FloatArray] | None:
     """Times in s and distances in m of a trip, both (knots,), not falling.
 
-    time_s (stops, 2): told arrivals and departures. along_m (stops,): distances along the way.
+    time_s (stops, 2): given arrivals and departures. along_m (stops,): distances along the way.
 
     None: to keep below `MAX_SPEED_MPS` it would be late by more than `MAX_LATE_S`.
     """
     arrive, depart = time_s[:, 0], np.where(np.isnan(time_s[:, 1]), time_s[:, 0], time_s[:, 1])
     arrive = np.where(np.isnan(arrive), depart, arrive)
-    told = np.flatnonzero(~np.isnan(arrive))
+    given = np.flatnonzero(~np.isnan(arrive))
     # A stop keeps its time if it is the first with it, or if the vehicle waits there.
-    keeps = [i for k, i in enumerate(told) if k == 0 or arrive[i] > depart[told[k - 1]] or depart[i] > arrive[i]]
+    keeps = [i for k, i in enumerate(given) if k == 0 or arrive[i] > depart[given[k - 1]] or depart[i] > arrive[i]]
     knots = np.array([(t, along_m[i]) for i in keeps for t in dict.fromkeys((arrive[i], depart[i]))])
     if keeps[-1] < len(along_m) - 1:  # the last stops share one minute: they go on as fast as before, within it
         leg_m = along_m[-1] - knots[-1, 1]

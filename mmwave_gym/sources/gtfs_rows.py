@@ -51,13 +51,13 @@ class Calls(NamedTuple):
     """A trip's stops in order."""
 
     stop: tuple[str, ...]
-    time_s: FloatArray  # (stops, 2): arrival and departure, NaN where not told
-    told: FloatArray  # (stops,) shape_dist_traveled, NaN where not told
+    time_s: FloatArray  # (stops, 2): arrival and departure, NaN where not given
+    traveled: FloatArray  # (stops,) shape_dist_traveled, NaN where not given
 
 
 class Shape(NamedTuple):
     place: FloatArray  # (points, 2) longitude and latitude, no two in a row alike
-    longest: float  # largest shape_dist_traveled, in whatever unit; NaN where not told
+    longest: float  # largest shape_dist_traveled, in whatever unit; NaN where not given
 
 
 @dataclass
@@ -188,14 +188,14 @@ def _stops(tables: Tables) -> dict[str, tuple[float, float]]:
 
 def _shapes(tables: Tables) -> dict[str, Shape]:
     fields = ("shape_pt_lat", "shape_pt_lon")
-    told: dict[int, float] = {}
+    traveled: dict[int, float] = {}
     sequence: dict[int, int] = {}
 
     def rows() -> Iterator[tuple[int, str, str, str]]:
         needed = ("shape_id", *fields, "shape_pt_sequence")
         for number, (so_far, shape, lat, lon, order) in tables.rows("shapes.txt", needed, ("shape_dist_traveled",)):
             if WHOLE.fullmatch(order):
-                told[number], sequence[number] = _number(so_far), int(float(order))
+                traveled[number], sequence[number] = _number(so_far), int(float(order))
                 yield number, shape, lat, lon
             else:
                 where = f"shapes.txt, row {number}, field 'shape_pt_sequence'"
@@ -204,7 +204,7 @@ def _shapes(tables: Tables) -> dict[str, Shape]:
 
     points: dict[str, list[tuple[int, float, float, float]]] = {}
     for number, shape, lon, lat in _places(tables, "point", "shapes.txt", fields, rows()):
-        points.setdefault(shape, []).append((sequence[number], lon, lat, told[number]))
+        points.setdefault(shape, []).append((sequence[number], lon, lat, traveled[number]))
     shapes = {}
     for name, way in points.items():
         way.sort(key=lambda point: point[0])
@@ -326,15 +326,15 @@ def _wrong_times(trip: str, calls: list[tuple[int, int, float, float, str, float
     """Why, where and what is wrong with the times of a trip's sorted calls."""
     before = math.nan
     for place, (_, number, arrive, depart, _, _) in enumerate(calls):
-        told = depart if math.isnan(arrive) else arrive
+        time_s = depart if math.isnan(arrive) else arrive
         where = f"stop_times.txt, row {number}, field 'arrival_time'"
-        if math.isnan(told) and place in (0, len(calls) - 1):
+        if math.isnan(time_s) and place in (0, len(calls) - 1):
             which = "last" if place else "first"
             return f"without a {which} time", where, f"the {which} stop of trip {trip[:50]!r} needs a time"
-        if told < before:
-            wrong = f"the times of trip {trip[:50]!r} run backwards, by {before - told:g} s"
+        if time_s < before:
+            wrong = f"the times of trip {trip[:50]!r} run backwards, by {before - time_s:g} s"
             return "with times that run backwards", where, wrong
-        before = before if math.isnan(told) else told if math.isnan(depart) else depart
+        before = before if math.isnan(time_s) else time_s if math.isnan(depart) else depart
     return None
 
 

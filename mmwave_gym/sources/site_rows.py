@@ -125,9 +125,9 @@ def _wrong(error: CityError, where: str) -> str:
 
 
 def _table(text: str, notes: Notes) -> Rows:
-    told, text = untrusted.named_separator(text)
+    separator, text = untrusted.named_separator(text)
     lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
-    mark = told or max(";\t,", key=(lines[0] if lines else "").count)
+    mark = separator or max(";\t,", key=(lines[0] if lines else "").count)
     if lines and mark not in lines[0]:
         mark = " "
     table = iter(_rows(text, mark))

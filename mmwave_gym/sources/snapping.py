@@ -14,28 +14,28 @@ from mmwave_gym.core.types import FloatArray
 NEAR_M = 40.0
 """Points of the shape this much farther from a stop than the nearest are still thought of: ours, a wide street."""
 MOST_POINTS = 12
-TOLD_WEIGHT = 0.05
-"""A metre of difference to the told distance weighs this much of a metre between stop and shape."""
+SHARE_WEIGHT = 0.05
+"""A metre of difference to the given distance weighs this much of a metre between stop and shape."""
 FAST_PENALTY_M = 1e4
 
 
 def along_shape(
-    stop_m: FloatArray, shape_m: FloatArray, least_s: FloatArray, speed_mps: float, told: FloatArray | None = None
+    stop_m: FloatArray, shape_m: FloatArray, least_s: FloatArray, speed_mps: float, shares: FloatArray | None = None
 ) -> tuple[FloatArray, FloatArray]:
     """Places of a trip's stops along its shape, in metres from its start, not falling, and how far each is from it.
 
     stop_m (stops, 2), shape_m (points, 2); least_s (stops - 1,): the longest that each leg may take, a leg that
-    would need more than `speed_mps` is taken only where nothing else is left; told (stops,): shares of the shape's
-    length, NaN where not told. Returns (stops,) and (stops,).
+    would need more than `speed_mps` is taken only where nothing else is left; shares (stops,): shares of the shape's
+    length, NaN where not given. Returns (stops,) and (stops,).
     """
     length = np.hypot(*np.diff(shape_m, axis=0).T)
     start = np.concatenate(([0.0], np.cumsum(length)))
     at, off = zip(*(_nearest(place_m, shape_m, length, start) for place_m in stop_m), strict=True)
     cost = [o.copy() for o in off]
     # Feeds exist whose two tables have different units.
-    if told is not None and not np.abs(at[-1] - told[-1] * start[-1]).min() > 0.1 * start[-1] + NEAR_M:
-        for stop in np.flatnonzero(np.isfinite(told)):
-            cost[stop] += TOLD_WEIGHT * np.abs(at[stop] - told[stop] * start[-1])
+    if shares is not None and not np.abs(at[-1] - shares[-1] * start[-1]).min() > 0.1 * start[-1] + NEAR_M:
+        for stop in np.flatnonzero(np.isfinite(shares)):
+            cost[stop] += SHARE_WEIGHT * np.abs(at[stop] - shares[stop] * start[-1])
     total, came = [cost[0]], []
     for i in range(1, len(at)):
         leg = at[i][None] - at[i - 1][:, None]

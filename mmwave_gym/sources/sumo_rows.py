@@ -86,9 +86,9 @@ def _xml(file: Path, take: Callable[[Seen], None]) -> None:
 
 def _csv(file: Path, take: Callable[[Seen], None], notes: Notes) -> None:
     text = untrusted.decode(untrusted.gunzip(untrusted.read_bytes(file)))
-    told, text = untrusted.named_separator(text)
+    separator, text = untrusted.named_separator(text)
     first = text.lstrip().partition("\n")[0]
-    mark = told or max(";,\t", key=first.count)
+    mark = separator or max(";,\t", key=first.count)
     rows = untrusted.csv_rows(text, mark)
     header = [name.strip().lower() for name in next(rows, (1, []))[1]]
     while header and not header[-1]:

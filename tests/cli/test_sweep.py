@@ -63,14 +63,15 @@ def test_what_was_written_far_away_comes_home(tmp_path, monkeypatch, out):
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w:gz") as tar:
         where = "out" if out else "runs/ppo-t-s3"
-        for name, content in ((f"{where}/policy.npz", b"weights"), ("told.json", json.dumps(f"see {where}/").encode())):
+        printed = json.dumps(f"see {where}/").encode()
+        for name, content in ((f"{where}/policy.npz", b"weights"), ("printed.json", printed)):
             about = tarfile.TarInfo(name)
             about.size = len(content)
             tar.addfile(about, io.BytesIO(content))
-    told = Training("ppo", (), out, away=True).bring_home(archive.getvalue())
+    printed = Training("ppo", (), out, away=True).bring_home(archive.getvalue())
     home = Path(out or "runs/ppo-t-s3")
     assert (home / "policy.npz").read_bytes() == b"weights"
-    assert told == f"see {home}/"
+    assert printed == f"see {home}/"
     assert {path.name for path in tmp_path.iterdir()} == {home.parts[0]}, "nothing else is left"
 
 

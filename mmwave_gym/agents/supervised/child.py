@@ -72,8 +72,8 @@ class _Child:
                 parts = packed({"call": self._call, **answer}, arrays)
             except BaseException as error:  # whatever it is, it is the agent's and becomes a reason
                 library = error.library if isinstance(error, NotInstalled) else None
-                told = {"error": _kind(error), "text": _told(error)[:_MOST_REASON], "library": library}
-                parts = packed({"call": self._call, **told}, {})
+                failure = {"error": _kind(error), "text": _error_text(error)[:_MOST_REASON], "library": library}
+                parts = packed({"call": self._call, **failure}, {})
             self._send(parts)
 
     def _receive(self) -> Message:
@@ -100,19 +100,19 @@ class _Child:
 
     def _settle(self, message: Message) -> dict[str, Any]:
         """Be where the evaluation is: its folder, environment variables, modules and rooms."""
-        told: dict[str, Any] = pickle.loads(message.pickled)
+        settings: dict[str, Any] = pickle.loads(message.pickled)
         os.environ.clear()
-        os.environ.update({**told["environ"], **THREADS})
-        os.chdir(told["folder"])
+        os.environ.update({**settings["environ"], **THREADS})
+        os.chdir(settings["folder"])
         importlib.invalidate_caches()
-        for room in told["rooms"]:
+        for room in settings["rooms"]:
             rooms.add(room)
-        told.update(pickle.loads(told["task"]))
-        return told
+        settings.update(pickle.loads(settings["task"]))
+        return settings
 
     def _load(self, message: Message) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-        told = self._settle(message)
-        self._agent = load_agent(told["agent"], told["scenario"], told["task"])
+        settings = self._settle(message)
+        self._agent = load_agent(settings["agent"], settings["scenario"], settings["task"])
         # After its imports, so that the limit holds for the libraries that came with them.
         self._limit.enter_context(threadpool_limits(limits=1))
         can = {"begins": hasattr(self._agent, "begin"), "learns": learns(self._agent)}
@@ -120,9 +120,9 @@ class _Child:
 
     def _describe(self, message: Message) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """The training seeds of an installed agent, and whether it is expensive; UnknownAgent where there is none."""
-        told = self._settle(message)
-        agent, scenario, task = told["agent"], told["scenario"], told["task"]
-        if not told["installed"]:
+        settings = self._settle(message)
+        agent, scenario, task = settings["agent"], settings["scenario"], settings["task"]
+        if not settings["installed"]:
             find(agent, scenario)
             return {"seeds": [None], "expensive": False}, {}
         seeds = list(registry.training_seeds(agent, scenario, task))
@@ -176,7 +176,7 @@ def _kind(error: BaseException) -> str:
     return next((kind.__name__ for kind in known if isinstance(error, kind)), "other")
 
 
-def _told(error: BaseException) -> str:
+def _error_text(error: BaseException) -> str:
     """An error as text. Its own text may fail, too."""
     name = type(error).__name__
     try:

@@ -157,7 +157,7 @@ class End(NamedTuple):
     """The limit for which the keeper has ended it, "processes" or "memory"."""
 
     @classmethod
-    def told(cls, news: dict[str, Any]) -> End:
+    def of(cls, news: dict[str, Any]) -> End:
         return cls(news["code"], news["why"])
 
 
@@ -189,7 +189,7 @@ class Child:
         """End the process, if it has not ended by itself, with all that it has started. Safe to call twice."""
         if self._end is None:
             try:
-                self._end = End.told(self._keeper.end(self.pid))
+                self._end = End.of(self._keeper.end(self.pid))
             except KeeperGone:
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.killpg(self.pid, signal.SIGKILL)
@@ -201,7 +201,7 @@ class Child:
         """How the process ends by itself within `timeout_s`; None where it does not, or nobody is left to tell."""
         if self._end is None:
             try:
-                self._end = End.told(self._keeper.ended(self.pid, timeout_s))
+                self._end = End.of(self._keeper.ended(self.pid, timeout_s))
             except KeeperGone:
                 return None
             self._close()

@@ -202,17 +202,17 @@ class Supervised:
     def __init__(self, agent: str | Path, scenario: str | None = None, task: Any = None, limits: Limits = USUAL):
         self._process = process = _Process(str(agent), limits)
         weakref.finalize(self, process.end)
-        told = process.call("load", {}, pickled=_settings(str(agent), scenario, task)).head
+        reply = process.call("load", {}, pickled=_settings(str(agent), scenario, task)).head
         try:
-            facts = checked(told.get("facts", {}))
+            facts = checked(reply.get("facts", {}))
         except AgentError:
             process.end()
             raise
         for name, value in facts.items():
             setattr(self, name, value)
-        if told.get("begins") is True:
+        if reply.get("begins") is True:
             self.begin = self._begin
-        if told.get("learns") is True:
+        if reply.get("learns") is True:
             self.learn = self._learn
         self._states = 0
 
@@ -288,10 +288,10 @@ def runs_of(
     """
     process = _Process(agent, limits)
     try:
-        told = process.call("describe", {"costs": costs}, pickled=_settings(agent, scenario, task)).head
+        reply = process.call("describe", {"costs": costs}, pickled=_settings(agent, scenario, task)).head
     finally:
         process.end()
-    seeds, costly = told.get("seeds"), told.get("expensive")
+    seeds, costly = reply.get("seeds"), reply.get("expensive")
     if not isinstance(seeds, list) or len(seeds) > 1000 or not all(s is None or type(s) is int for s in seeds):
         raise AgentError(f"the training seeds of {agent!r} must be a list of integers.")
     return tuple(seeds) or (None,), costly is True

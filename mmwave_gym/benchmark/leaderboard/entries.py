@@ -68,16 +68,16 @@ class Entry:
 
     @property
     def training(self) -> Mapping[str, Any] | None:
-        """What the rows tell of the training, numbers as means over the seeds; None for what was not trained."""
-        told = [run.agent["training"] for run in self.runs if run.agent.get("training")]
-        if not told:
+        """What the rows say of the training, numbers as means over the seeds; None for what was not trained."""
+        trainings = [run.agent["training"] for run in self.runs if run.agent.get("training")]
+        if not trainings:
             return None
         means = {}
         for name in ("decisions", "processor_s"):
-            values = [one.get(name) for one in told]
+            values = [one.get(name) for one in trainings]
             known = all(isinstance(value, int | float) for value in values)
             means[name] = sum(values) / len(values) if known else None
-        return {**told[0], **means}
+        return {**trainings[0], **means}
 
     @property
     def commands(self) -> tuple[str, ...]:

@@ -38,7 +38,7 @@ def pack(runs: Iterable[Run], folder: str | Path) -> list[Path]:
     changed = []
     for name, found in sorted(by_task.items()):
         found.sort(key=lambda run: (run.agent["name"], run.agent["training_seed"] is not None, run.identity[2] or 0))
-        heads = b"".join(as_line(_told(run)) for run in found)
+        heads = b"".join(as_line(_summary(run)) for run in found)
         rows = b"".join(as_line(row) for run in found for row in run.episodes)
         for suffix, text in ((RUNS, heads), (ROWS, rows)):
             path = _path(folder, name, suffix)
@@ -62,10 +62,10 @@ def unpack(folder: str | Path, tasks: Iterable[str] | None = None) -> list[Run]:
     return [run for path in paths if path.exists() for run in read_pack(path)]
 
 
-def _told(run: Run) -> dict[str, Any]:
+def _summary(run: Run) -> dict[str, Any]:
     """A run's line, without its rows."""
-    told = {"rows": len(run.episodes), "failed": run.failed, "processor_s": run.processor_s}
-    return {**told, **({"verified": run.verified} if run.verified else {}), "header": run.header}
+    summary = {"rows": len(run.episodes), "failed": run.failed, "processor_s": run.processor_s}
+    return {**summary, **({"verified": run.verified} if run.verified else {}), "header": run.header}
 
 
 def _path(folder: str | Path, task: str, suffix: str) -> Path:

@@ -61,10 +61,10 @@ TRAINING = ("decisions", "processor time (s)", "teacher", "oracle regrets", "tra
 
 def training(entry: Entry, board: TaskBoard) -> list[str]:
     """Return a trained agent's cells of the columns `TRAINING`, numbers as means over its seeds."""
-    told = entry.training or {}
+    recorded = entry.training or {}
     unknown = "not recorded"
-    decisions, seconds, teacher = told.get("decisions"), told.get("processor_s"), told.get("teacher")
-    regrets, place = told.get("oracle_regrets"), told.get("trained_on")
+    decisions, seconds, teacher = recorded.get("decisions"), recorded.get("processor_s"), recorded.get("teacher")
+    regrets, place = recorded.get("oracle_regrets"), recorded.get("trained_on")
     return [
         unknown if decisions is None else f"{round(decisions):,}",
         unknown if seconds is None else f"{round(seconds):,}",

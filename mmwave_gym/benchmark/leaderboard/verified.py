@@ -19,8 +19,8 @@ _BESIDE = ("created", "command", "physics")
 
 def digest(header: Record, episodes: Iterable[Record]) -> str:
     """A digest of a run's rows and of what its header says of them."""
-    told = {name: value for name, value in header.items() if name not in _BESIDE}
-    lines = [told, *map(dict, episodes)]
+    kept = {name: value for name, value in header.items() if name not in _BESIDE}
+    lines = [kept, *map(dict, episodes)]
     text = "\n".join(json.dumps(line, sort_keys=True) for line in lines)
     return hashlib.sha256(text.encode()).hexdigest()
 

@@ -25,7 +25,7 @@ from mmwave_gym.benchmark.runs import Job, about_task, header
 from mmwave_gym.benchmark.statistics import Interval, Sample
 from mmwave_gym.benchmark.task import Task
 from mmwave_gym.benchmark.verification.hidden import FALSE_ALARMS, Held, compare, hidden_keys
-from mmwave_gym.core.errors import told
+from mmwave_gym.core.errors import error_text
 from mmwave_gym.version import __version__
 
 ALONE, TOGETHER = 3, 6
@@ -110,7 +110,7 @@ def verify(run: Run, asked: Asked, roles: Roles = MappingProxyType({})) -> Verdi
     try:
         task = suite.task(run.task["name"])
     except ValueError as error:
-        return Verdict(run, "failed", f"its task is not in the suite: {told(error)}")
+        return Verdict(run, "failed", f"its task is not in the suite: {error_text(error)}")
     if task.missing_data:
         return Verdict(run, "not checked", task.missing_data)
     drawn = _drawn(run, task, asked)
@@ -125,12 +125,12 @@ def verify(run: Run, asked: Asked, roles: Roles = MappingProxyType({})) -> Verdi
     except NotInstalled as error:
         return Verdict(run, "not checked", str(error))
     except (_Failed, AgentError, ValueError) as error:
-        reason = str(error) if isinstance(error, _Failed) else f"it cannot be played: {told(error)}"
+        reason = str(error) if isinstance(error, _Failed) else f"it cannot be played: {error_text(error)}"
         return Verdict(run, "failed", reason, tuple(drawn), held)
     shown = f"{len(drawn)} of {len(run.episodes)} rows repeat, in any order and in blocks of any size tried"
     if held is None:
         return Verdict(run, "passed", f"{shown}; no hidden episodes without --key", tuple(drawn))
-    reason = f"{'holds' if held.holds else 'does not hold'} on {_told(held)}"
+    reason = f"{'holds' if held.holds else 'does not hold'} on {_in_words(held)}"
     if not held.holds:
         return Verdict(run, "failed", f"its published {held.measure} {reason}", tuple(drawn), held)
     return Verdict(run, "passed", f"{shown}; the {held.measure} {reason}", tuple(drawn), held)
@@ -233,7 +233,7 @@ def sample_of(rows: Sequence[Mapping[str, Any]], run: Run) -> Sample:
     return Sample.of([{row["episode"]: float(row[metric]) for row in rows if row[metric] is not None}])
 
 
-def _told(held: Held) -> str:
+def _in_words(held: Held) -> str:
     def shown(value: Interval) -> str:
         return f"{number(value.mean, value)} {ends(value)}".rstrip()
 

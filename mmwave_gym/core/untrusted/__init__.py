@@ -73,14 +73,14 @@ def blaming(where: object, kind: type[ValueError] = InputError, *, library: str 
         raise
     except LIBRARY_ERRORS as error:
         by = f"{library} cannot read it: " if library else ""
-        raise kind(f"{where}: {by}{_told(error)}") from None
+        raise kind(f"{where}: {by}{_error_text(error)}") from None
     except Exception as error:
         if not library:
             raise
-        raise kind(f"{where}: {library} cannot read it: {type(error).__name__}: {_told(error)}") from None
+        raise kind(f"{where}: {library} cannot read it: {type(error).__name__}: {_error_text(error)}") from None
 
 
-def _told(error: BaseException) -> str:
+def _error_text(error: BaseException) -> str:
     """One line on an error of a library, never empty."""
     if isinstance(error, MemoryError):
         return "it needs more memory than there is."

@@ -337,12 +337,12 @@ def _gaps(found: Recording) -> list[str]:
         began = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=float(found.time_s[0]))
         start = f" from {began:%Y-%m-%d %H:%M:%S}"
     runs = int(found.run[-1]) + 1
-    told = f"{len(found.time_s)} samples in {runs} run{'s' if runs > 1 else ''} over {span:.6g} s{start}"
-    told += f", most {step:.6g} s apart"
+    text = f"{len(found.time_s)} samples in {runs} run{'s' if runs > 1 else ''} over {span:.6g} s{start}"
+    text += f", most {step:.6g} s apart"
     if len(gaps):
-        told += f", {len(gaps)} gaps of more than {LONG_GAP_STEPS * step:.6g} s (the longest {gaps.max():.6g} s)"
+        text += f", {len(gaps)} gaps of more than {LONG_GAP_STEPS * step:.6g} s (the longest {gaps.max():.6g} s)"
     else:
-        told += ", no long gaps"
-    told += f"; {repeats} rows repeat the time of the row before" if repeats else ""
+        text += ", no long gaps"
+    text += f"; {repeats} rows repeat the time of the row before" if repeats else ""
     several = f"; {mixed} of these name another cell: a channel keeps all, transitions are of the last row of a slot"
-    return [told + (several if mixed else "")]
+    return [text + (several if mixed else "")]

@@ -48,8 +48,8 @@ def read(data: bytes, separator: str | None, *, unnamed: bool = False) -> Table:
     """The table in the bytes of a file; unnamed: its header may be shorter than all rows. InputError with the row."""
     encoding = untrusted.encoding_of(data)
     text = untrusted.decode(data)
-    told, text = untrusted.named_separator(text)
-    separator, skipped = separator or told or None, 0
+    named, text = untrusted.named_separator(text)
+    separator, skipped = separator or named or None, 0
     while text.startswith("#"):  # remarks of a logger, or of ours
         text = _LINE.sub("", text, count=1)
         skipped += 1

@@ -1,24 +1,19 @@
-"""A3C of the handover paper: gradients, the compiled learner against plain NumPy, agents, and training for real."""
+"""A3C of the handover paper: the compiled learner against plain NumPy, its worlds, and its agents."""
 
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
-from rich.console import Console
 
 from mmwave_baselines.handover import a3c, a3c_agents, a3c_kernel
 from mmwave_baselines.handover.a3c_speed import speed_curve, speed_up
 from mmwave_baselines.handover.oracle import Oracle
 from mmwave_baselines.handover.rules import A3
 from mmwave_baselines.handover.traces import SPACING, World
-from mmwave_baselines.handover.training import a3c_paper
-from mmwave_baselines.training import a3c as script, lstm
-from mmwave_baselines.training.a3c import CHECKPOINT, A3c, A3cRun
+from mmwave_baselines.training import lstm
 from mmwave_baselines.training.a3c_server import BLOCK, PAPER, STABLE, Server, with_settings
-from mmwave_baselines.training.command import parse
 from mmwave_baselines.training.lstm import Shape
 from mmwave_gym.agents.files import load_policy, save_policy
 from mmwave_gym.agents.policy import Policy, action_metadata
@@ -46,101 +41,6 @@ def a_block(seed=0, slots=7, rows=3):
     memory = rng.normal(size=(2, rows, SHAPE.units))
     goes_on = rng.random((slots, rows)) < 0.8
     return rng, x, memory, goes_on
-
-
-# ---------------------------------------------------------------------- gradients
-
-
-def test_sizes_are_those_of_the_paper():
-    assert SHAPE.size == 711
-    weights = [out * into for out, into in SHAPE.layers]
-    assert weights == [12 * 8, 4 * 16 * 8, 8 * 6, 8 * 1]
-    assert sum(weights) == 664, "without biases"
-
-
-def test_the_gradient_is_that_of_finite_differences():
-    rng, x, memory, goes_on = a_block()
-    weights = server().weights
-    d_logits, d_value = rng.normal(size=(7, 3, 6)), rng.normal(size=(7, 3))
-
-    def objective(flat):
-        tape = lstm.forward(SHAPE, flat, x, *memory, goes_on)
-        return (d_logits * tape.logits).sum() + (d_value * tape.value).sum()
-
-    ours = lstm.backward(SHAPE, weights, lstm.forward(SHAPE, weights, x, *memory, goes_on), d_logits, d_value).sum(
-        axis=0
-    )
-    step = 1e-5
-    theirs = np.array(
-        [(objective(weights + step * e) - objective(weights - step * e)) / (2 * step) for e in np.eye(SHAPE.size)]
-    )
-    assert np.abs(ours).min() > 0.0, "every weight matters"
-    assert np.abs(ours - theirs).max() <= 1e-8
-
-
-def torch_losses(flat, x, memory, goes_on, action, target, entropy):
-    """Algorithm 2's objective in torch: what is ascended, with advantages that carry no gradient."""
-    import torch
-
-    parts = SHAPE.unpack(flat)
-    # torch orders gates as input, forget, cell, output.
-    order = [*range(8, 16), *range(8), *range(16, 32)]
-    (encoder, encoder_b), (gates, gates_b), (actor, actor_b), (critic, critic_b) = parts
-    hidden, cell = torch.as_tensor(memory[0]), torch.as_tensor(memory[1])
-    total = torch.zeros((), dtype=torch.float64)
-    for t in range(len(x)):
-        here = torch.as_tensor(goes_on[t, :, None])
-        hidden, cell = hidden * here, cell * here
-        encoded = torch.as_tensor(x[t]) @ encoder.T + encoder_b
-        hidden, cell = torch.lstm_cell(
-            encoded, (hidden, cell), gates[order, :8], gates[order, 8:], gates_b[order], torch.zeros_like(gates_b)
-        )
-        policy = torch.distributions.Categorical(logits=hidden @ actor.T + actor_b)
-        value = (hidden @ critic.T + critic_b)[:, 0]
-        advantage = torch.as_tensor(target[t]) - value.detach()
-        gain = policy.log_prob(torch.as_tensor(action[t])) * advantage + entropy * policy.entropy() + value * advantage
-        total = total + gain.sum()
-    return total
-
-
-def test_the_gradient_is_that_of_torch():
-    import torch
-
-    rng, x, memory, goes_on = a_block(1)
-    action, target = rng.integers(6, size=(7, 3)), rng.normal(size=(7, 3))
-    weights = server(1).weights
-    tape = lstm.forward(SHAPE, weights, x, *memory, goes_on)
-    ours = lstm.backward(SHAPE, weights, tape, *lstm.actor_critic(tape, action, target, 0.3)).sum(axis=0)
-    flat = torch.tensor(weights, requires_grad=True)
-    torch_losses(flat, x, memory, goes_on, action, target, 0.3).backward()
-    np.testing.assert_allclose(ours, flat.grad.numpy(), rtol=0, atol=1e-12)
-
-
-def test_rows_may_have_weights_of_their_own():
-    rng, x, memory, goes_on = a_block(2)
-    weights = np.stack([server(i).weights for i in range(3)])
-    d_logits, d_value = rng.normal(size=(7, 3, 6)), rng.normal(size=(7, 3))
-    together = lstm.backward(SHAPE, weights, lstm.forward(SHAPE, weights, x, *memory, goes_on), d_logits, d_value)
-    for i in range(3):
-        row = np.s_[:, i : i + 1]
-        tape = lstm.forward(SHAPE, weights[i], x[row], *memory[row], goes_on[row])
-        alone = lstm.backward(SHAPE, weights[i], tape, d_logits[row], d_value[row])
-        np.testing.assert_array_equal(together[i], alone[0])
-
-
-def test_targets_by_hand():
-    """Two slots of reward 1 and 2, V = 10 after them, gamma = .5; then the same with an end after the first."""
-    reward = np.array([[1.0, 1.0], [2.0, 2.0]])
-    ends = np.array([[False, True], [False, False]])
-    target = lstm.n_step_targets(reward, ends, np.array([10.0, 10.0]), 0.5)
-    np.testing.assert_allclose(target, [[1.0 + 0.5 * 7.0, 1.0], [7.0, 7.0]])
-
-
-def test_rmsprop_by_hand_goes_up():
-    weights, square = np.array([1.0]), np.array([4.0])
-    lstm.rmsprop(weights, square, np.array([2.0]), rate=0.1, decay=0.75, epsilon=5.0)
-    assert square[0] == 4.0
-    assert weights[0] == pytest.approx(1.0 + 0.1 * 2.0 / 3.0)
 
 
 # ---------------------------------------------------------------------- the compiled learner is the plain one
@@ -536,129 +436,3 @@ def test_policies_that_cannot_learn_are_refused(tmp_path):
     path.with_suffix(".json").write_text(json.dumps(text))
     with pytest.raises(AgentError, match="this version knows 'lstm'"):
         load_policy(path)
-
-
-# ---------------------------------------------------------------------- training
-
-
-def arguments(out, *words):
-    return parse(A3c, ["MmwaveHandover-v0", "--eval-episodes", "2", "--out", str(out), *words])
-
-
-SMALL = ("--ues", "4", "--eval-every", "0", "--imitate-episodes", "2", "--imitate-epochs", "1")
-
-
-def test_the_simulation_repeats_and_resumes_to_the_bit(tmp_path, monkeypatch):
-    monkeypatch.setattr(a3c_paper, "ERA_BLOCKS", 5)
-    words = (*SMALL, "--steps", "3200")  # eight UEs share the server: four eras
-    one, other = (script.train(arguments(tmp_path / n, *words), Console(quiet=True)) for n in ("one", "other"))
-    assert one.read_bytes() == other.read_bytes()
-    metadata = json.loads(one.with_suffix(".json").read_text())
-    assert metadata["steps"] == 3200
-    assert metadata["cluster"]["clusters"] == 2
-    assert metadata["cluster"]["ues"] == {"A1": 4, "A2": 4, "A3": 0}
-    assert "train.a3c MmwaveHandover-v0" in metadata["command"]
-
-    recorded = A3cRun.report
-
-    def interrupted(run, scalars):
-        recorded(run, scalars)
-        if run.steps == 1600:
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr(A3cRun, "report", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        script.train(arguments(tmp_path / "cut", *words), Console(quiet=True))
-    monkeypatch.setattr(A3cRun, "report", recorded)
-    with pytest.raises(ValueError, match="--resume continues it"):
-        script.train(arguments(tmp_path / "cut", *words), Console(quiet=True))
-    with pytest.raises(ValueError, match="--seed was 0, is 3"):
-        script.train(arguments(tmp_path / "cut", *words, "--seed", "3", "--resume"), Console(quiet=True))
-    with np.load(tmp_path / "cut" / CHECKPOINT) as saved:
-        assert saved["steps"] == 1600
-    resumed = script.train(arguments(tmp_path / "cut", *words, "--resume"), Console(quiet=True))
-    assert resumed.read_bytes() == one.read_bytes()
-    with pytest.raises(ValueError, match="nothing to resume"):
-        script.train(arguments(tmp_path / "new", *words, "--resume"), Console(quiet=True))
-
-
-def scalars(folder):
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
-    events = EventAccumulator(str(folder / "tensorboard"))
-    events.Reload()
-    return events
-
-
-@pytest.mark.slow
-def test_workers_interleave_and_learn(tmp_path):
-    """Two processes, no locks: gradients are late, in both directions, and the reward grows all the same.
-
-    From random weights with free handovers; random choice earns about 21, the strongest cell about 27.
-    """
-    words = ("--ues", "8", "--eval-every", "0", "--no-imitate", "--set", "beta=0.0", "--learning-rate", "0.003")
-    path = script.train(
-        arguments(tmp_path, *words, "--no-simulate", "--workers", "2", "--steps", "600000"), Console(quiet=True)
-    )
-    with np.load(tmp_path / CHECKPOINT) as saved:
-        delays, eras, steps = saved["delays"], saved["eras"], saved["steps"]
-    assert steps >= 600_000
-    assert (eras > 0).all(), "both workers worked"
-    # All pushes are counted; a delay above 0 is a push of the other worker between a fetch and a push of this one.
-    pushes = delays.sum()
-    assert pushes == pytest.approx(600_000 / (8 * BLOCK), rel=0.02)
-    assert delays[1:].sum() > 0.05 * pushes
-    events = scalars(tmp_path)
-    assert events.Histograms("train/gradient_delay")[-1].histogram_value.num == pushes
-    metadata = json.loads(path.with_suffix(".json").read_text())
-    assert "--no-simulate" in metadata["command"]
-    task = Task(env_id="MmwaveHandover-v0", kwargs={"beta": 0.0, "horizon": 300}, episodes=20)
-
-    def gain(path: Path) -> float:
-        trained, random = (
-            np.mean([row["reward"] for row in evaluate(agent, task)]) for agent in (load_policy(path), "random")
-        )
-        return float(trained - random)
-
-    found = gain(path)  # 1.8 to 2.6, but without locks no two runs are alike, and one of ten has less
-    if found <= 1.0:
-        longer = (*words, "--no-simulate", "--workers", "2", "--steps", "1200000")
-        found = gain(script.train(arguments(tmp_path / "longer", *longer), Console(quiet=True)))  # 3 to 4
-    assert found > 1.0
-
-
-def test_a_resumed_asynchronous_run_goes_on_with_other_worlds(tmp_path):
-    words = (*SMALL, "--no-simulate", "--workers", "2")
-    run = A3cRun(arguments(tmp_path, *words), Console(quiet=True))
-    run.steps, run.eras[:], run.delays[:3] = 5000, (2, 3), (4, 1, 1)
-    run.keep()
-    again = A3cRun(arguments(tmp_path, *words, "--resume"), Console(quiet=True))
-    assert again.steps == 5000
-    assert again.eras.tolist() == [2, 3]
-    assert again.delays[:3].tolist() == [4, 1, 1]
-    np.testing.assert_array_equal(again.server.weights, run.server.weights)
-    member = again.cluster.members[:1]
-    one, other = (again.worlds.traces(member, era, 20, "worker 0 of 2") for era in (2, 3))
-    assert (one.rsrq_db != other.rsrq_db).any()
-
-
-@pytest.mark.parametrize(
-    ("words", "fault"),
-    [
-        (["MmwaveHandover-v0", "--mode", "fast"], "--mode must be one of paper, stable, got 'fast'"),
-        (["MmwaveHandover-v0", "--workers", "0"], "--workers must be at least 1, got 0"),
-        (["MmwaveHandover-v0", "--ues", "1"], "--ues must be at least 2 to be clustered"),
-        (["MmwaveHandover-v0", "--seed", "-1"], "--seed must be at least 0, got -1"),
-        (["MmwaveHandover-v0", "--gamma", "1.5"], "--gamma in"),
-        (["MmwaveCellSelection-v0"], "train.a3c plays handover and street only"),
-        (["MmwaveHandover-v0", "--set", "mobility=A9"], "mobility must be one of"),
-        ([], "name an environment"),
-    ],
-)
-def test_bad_input_ends_with_one_line(tmp_path, capsys, words, fault):
-    with pytest.raises(SystemExit) as ended:
-        script.run([*words, "--out", str(tmp_path / "run")])
-    assert ended.value.code == 2
-    error = capsys.readouterr().err
-    assert fault in error
-    assert len(error.strip().splitlines()) == 1

@@ -265,7 +265,7 @@ def _real_time(m: Measured) -> Found:
     def share(row: Mapping[str, Any]) -> float:
         return row["steps"] * STEP_NS * 1e-6 / row["gap_ms"]
 
-    def told(row: Mapping[str, Any], what: str) -> str:
+    def in_words(row: Mapping[str, Any], what: str) -> str:
         return f"{row['num_ues']} UEs{'' if row['geometry'] == 'paper' else ', blocked'}: {what}"
 
     ours = (
@@ -276,9 +276,9 @@ def _real_time(m: Measured) -> Found:
     least = max((x for x in limits if x <= STEP_NS), default=0.0)
     most = min((x for x in limits if x > STEP_NS), default=np.inf)
     reason = f"at {STEP_NS:g} ns a step (ours; the same from {least:.0f} to {most:.0f} ns): " + "; ".join(
-        told(r, f"{r['steps']:,} steps every {r['gap_ms']:.2g} ms, {share(r):.0%} of the time") for r in rows
+        in_words(r, f"{r['steps']:,} steps every {r['gap_ms']:.2g} ms, {share(r):.0%} of the time") for r in rows
     )
-    times = "; ".join(told(r, f"{r['epoch_ms']:.2g} ms of planning, {r['late']:.0%} late") for r in rows)
+    times = "; ".join(in_words(r, f"{r['epoch_ms']:.2g} ms of planning, {r['late']:.0%} late") for r in rows)
     return Found(ours, None, all_of([share(r) < 0.1 for r in paper]), reason, times)
 
 
