@@ -361,6 +361,15 @@ def reasons() -> dict[str, str]:
     return told | {name: why for name, (_, why) in MODULES.items()}
 
 
+class Writer(Honest):
+    """Fills the disk."""
+
+    def misbehave(self, rows: int) -> None:
+        with open("filled", "wb", buffering=0) as file:
+            while file.write(b"x" * 2**16):
+                pass
+
+
 class Rewriter(Honest):
     """Writes over its observations, and returns a view of them: they are its own copy."""
 

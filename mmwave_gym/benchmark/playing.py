@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from mmwave_gym.benchmark import jobs
-from mmwave_gym.benchmark.leaderboard.rows import RowsError
-from mmwave_gym.benchmark.runs import Job, RunFile, play
+from mmwave_gym.benchmark.leaderboard.rows import RowsError, Run, read_rows, row_path
+from mmwave_gym.benchmark.runs import Job, RunFile, header, play
 from mmwave_gym.core.files import plain
 
 
@@ -78,6 +78,24 @@ def play_all(
 
         todo = [Playing(run) for run in runs]
         where(todo, prepared=prepared, on_part=part, on_done=done, on_lost=lost)
+
+
+def outcomes(runs: Sequence[Job], rows_dir: Path, committed: Iterable[Run] = ()) -> list[Run]:
+    """All rows below `rows_dir`, and a failed run for each of `runs` whose file was damaged or deleted as it played.
+
+    An agent that plays may write wherever its user may. Raises RowsError for other files that are damaged.
+    """
+    home = {row_path(rows_dir, run.task.name, run.agent, run.training_seed): run for run in runs}
+
+    def failed(path: Path, why: str) -> Run:
+        return Run(header(home[path], None), (), failed=f"its rows were spoilt while it played: {why}", path=path)
+
+    def damaged(path: Path, error: RowsError) -> Run | None:
+        return failed(path, str(error)) if path in home else None
+
+    found = read_rows(rows_dir, committed, damaged)
+    lost = home.keys() - {run.path for run in found}
+    return found + [failed(path, f"{path} is gone.") for path in sorted(lost)]
 
 
 @contextlib.contextmanager

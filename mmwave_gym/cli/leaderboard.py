@@ -14,8 +14,8 @@ from mmwave_gym.agents.supervised import USUAL, Limits
 from mmwave_gym.benchmark import suite
 from mmwave_gym.benchmark.committed import Plan, clear, committed_runs, plan
 from mmwave_gym.benchmark.jobs import Done
-from mmwave_gym.benchmark.leaderboard import PAGES, RowsError, pack as pack_rows, read_rows, summarise, write
-from mmwave_gym.benchmark.playing import play_all
+from mmwave_gym.benchmark.leaderboard import PAGES, RowsError, pack as pack_rows, summarise, write
+from mmwave_gym.benchmark.playing import outcomes, play_all
 from mmwave_gym.benchmark.runs import Job, is_expensive, jobs_of, refuse_what_lacks, suite_jobs
 from mmwave_gym.benchmark.task import Task
 from mmwave_gym.cli.options import Jobs, LimitMemory, LimitStep, LimitTotal, Nodes, Ray, Trusted, everywhere
@@ -97,7 +97,7 @@ def leaderboard(
             shown.update(bar, advance=1, description=nodes.description(f"{job.task.name} {job.spec}", end))
 
         play_all(reused.play, rows_dir, everywhere(jobs, ray), done)
-    runs = read_rows(rows_dir, committed=reused.shown)
+    runs = outcomes(reused.play, rows_dir, reused.shown)
     played = {(job.task.name, job.agent) for job in reused.play}
     for run in runs:
         name = run.agent["name"]
@@ -105,7 +105,7 @@ def leaderboard(
             err.print(
                 f"{name} failed in {run.task['name']}: {run.failed}", markup=False, highlight=False, soft_wrap=True
             )
-    pages = write(summarise(runs), out_dir)
+    pages = write(summarise(runs, {t.name: t.describe() for t in suite.all_tasks()}), out_dir)
     pages += pack_rows([run for run in runs if not run.stale], pack) if pack else []
     for page in pages:
         out.print(str(page), highlight=False, soft_wrap=True)

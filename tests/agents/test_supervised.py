@@ -334,6 +334,16 @@ def test_facts_are_checked(told: dict[str, Any], fault: str) -> None:
         checked(told)
 
 
+def test_a_file_that_grows_and_grows_is_the_agents_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with (
+        Supervised("hostile_agents:Writer", limits=Limits(file_gib=2.0**-10)) as agent,
+        pytest.raises(AgentError, match="File too large"),
+    ):
+        agent.predict(np.zeros((2, 3), np.float32))
+    assert sum(path.stat().st_size for path in tmp_path.iterdir()) <= 2**20
+
+
 def test_only_known_facts_are_taken_over() -> None:
     """A forged description cannot replace methods of the proxy."""
     assert checked({"label": "x", "predict": 1, "_process": 2, "config": {"a": [1]}}) == {

@@ -202,6 +202,52 @@ def test_only_a_task_makes_an_agent_its_floor_or_ceiling(claim, access, shown):
     assert claim not in line.split(",")
 
 
+@pytest.mark.parametrize("claim", [{"ceiling": "stranger:Agent"}, {"higher_is_better": False}, {"reference": "random"}])
+def test_what_a_task_is_is_not_for_rows_to_say(claim):
+    """The newest rows would make their agent the ceiling of the task."""
+    known = [replace(one, committed=True) for one in suite(np.random.default_rng(5))]
+    values = np.random.default_rng(6).normal(20, 1, 40)
+    boards = [
+        summarise([*known, run("stranger:Agent", values, created="2030-01-01T00:00:00Z", **told)], told_by).tasks[0]
+        for told, told_by in (({}, {}), (claim, {}), (claim, {known[0].task["name"]: known[0].task}))
+    ]
+    for board in boards[1:]:
+        assert board.entries[0].score == boards[0].entries[0].score
+        assert [(e.agent, e.rank, e.roles) for e in board.entries] == [
+            (e.agent, e.rank, e.roles) for e in boards[0].entries
+        ]
+        (name,) = claim
+        assert f"The rows of stranger:Agent tell another {name} of this task" in board.warnings[0]
+
+
+def test_copies_of_one_training_are_said_to_be_so():
+    values = np.random.default_rng(7).normal(2, 1, 40)
+    board = summarise([run("ppo", values + (seed == 4), seed, kind="learned") for seed in range(5)])
+    (entry,) = board.tasks[0].entries
+    assert "Its 5 training seeds play in 2 different ways: the others are copies." in entry.notes
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"agent.training": "yes"},
+        {"physics": 5},
+        {"task.bounds": {"root": 1.0}},
+        {"task.episodes": "all"},
+        {"task.carry": 0},
+    ],
+)
+def test_headers_that_no_board_can_read_are_refused(told, tmp_path):
+    head = header("a3")
+    ((place, value),) = told.items()
+    part, _, name = place.rpartition(".")
+    (head[part] if part else head)[name] = value
+    path = tmp_path / "odd.jsonl"
+    path.write_text(json.dumps(head) + "\n")
+    with pytest.raises(RowsError, match=f"the header's {place} must be"):
+        read_rows(tmp_path)
+
+
 def test_a_proven_bound_is_shown_and_guarded_by_access_level():
     world = np.random.default_rng(3).normal(20, 1, 40)
     changes = {"ceiling": "optimum", "ceiling_kind": "expectation-exact"}

@@ -102,6 +102,8 @@ def test_rows_that_were_edited_or_left_out_are_caught(honest: Run) -> None:
     assert "8 of 8 rows do not repeat" in verified(lie, Asked()).reason, "another processor excuses one row, not all"
     picked = replace(honest, episodes=honest.episodes[:2] + honest.episodes[3:])
     assert "episodes have no row, such as 2" in verified(picked, Asked()).reason
+    crowned = replace(honest, header={**honest.header, "task": {**honest.task, "ceiling": "strongest"}})
+    assert "task.ceiling is 'strongest' in the rows and 'oracle' now" in verified(crowned, Asked()).reason
     knowing = replace(honest, header={**honest.header, "agent": {**honest.agent, "access": "central"}})
     assert "the rows say access 'central', the agent says 'local'" in verified(knowing, Asked()).reason
 

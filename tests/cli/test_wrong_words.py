@@ -165,6 +165,49 @@ def test_libraries_that_agents_lack_are_told_before_anything_is_played(
     assert "rollout" in (folder / "other" / "leaderboard.md").read_text()
 
 
+SPOILS = """
+import pathlib
+
+
+class Zero:
+    label = "spoils"
+
+    def predict(self, observation, state=None, episode_start=None, deterministic=True):
+        for path in pathlib.Path("board/rows").rglob(f"*{type(self).__name__[:9]}*"):
+            self.spoil(path)
+        return observation[:, 0].astype(int) * 0, state
+
+    def spoil(self, path):
+        pass
+
+
+class Scribbler(Zero):
+    def spoil(self, path):
+        path.open("a").write("spam\\n" * 10_000)
+
+
+class Eraserxxx(Zero):
+    def spoil(self, path):
+        path.unlink()
+
+
+globals()["L" * 300] = type("L" * 300, (Zero,), {})
+"""
+
+
+def test_rows_that_an_agent_spoils_are_a_failed_run(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its own are meant here; and a name may be longer than that of a file."""
+    (folder / "spoils_here.py").write_text(SPOILS)
+    also = [word for name in ("Scribbler", "Eraserxxx", "L" * 300) for word in ("--also", f"spoils_here:{name}")]
+    assert code(*BOARD, "--agent", "rate", *also, "--episodes", "2", "--jobs", "1") == 0
+    said = capsys.readouterr().err
+    assert f"spoils_here:Scribbler failed in {TASK}: its rows were spoilt while it played" in said
+    assert "Eraserxxx.jsonl is gone" in said
+    assert len(list((folder / "board" / "rows").rglob("*LLLL*.jsonl"))) == 1
+    page = (folder / "board" / "leaderboard.csv").read_text()
+    assert [line.count(",scored,") for line in page.splitlines() if "spoils_here:LLL" in line] == [1]
+
+
 def test_an_agent_that_cannot_say_what_it_is_has_a_failed_row(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "odd_here.py").write_text(
         "class Odd:\n    label = b'x'\n    def predict(self, seen, state=None, *_):\n        return None, state\n"

@@ -25,6 +25,7 @@ from mmwave_gym.core.batch import View
 from mmwave_gym.core.types import Float64Array, Int64Array
 
 _MOST_PLAYED = 5_000_000  # states, a minute or so: 4 UEs at 3 BSs have 2 M
+_SAME = 1e-12  # relative, far below the preference for staying; ours
 _MOST_SEATINGS = 5000  # beyond, counting loads is faster than listing seatings
 
 
@@ -37,7 +38,16 @@ def best_seating(gain: Float64Array) -> Int64Array:
     if num_cells**num_ues > _MOST_SEATINGS:
         return np.stack([_by_loads(one) for one in gain]) if num_envs else np.empty((0, num_ues), np.int64)
     seatings = seatings_of(num_ues, num_cells)
-    return seatings.all[seating_values(gain, seatings).argmax(axis=1)]
+    return seatings.all[_first_best(seating_values(gain, seatings))]
+
+
+def _first_best(worth: Float64Array) -> Int64Array:
+    """The first column of each row (rows, columns) among those that are equally good.
+
+    UEs alike make seatings that are worth the same, and the last bits of a worth are the processor's.
+    """
+    best = worth.max(axis=1, keepdims=True)
+    return (worth >= best - _SAME * np.abs(best)).argmax(axis=1)
 
 
 def seating_values(gain: Float64Array, seatings: Seatings) -> Float64Array:
@@ -129,7 +139,7 @@ def value_of_search(game: Game, tolerance: float = 1e-6) -> tuple[float, float]:
     reward = np.empty(choice.shape)
     for i, before in enumerate(seatings.all):
         worth = seating_values(handover_gain(game, rate, np.broadcast_to(before, channel.shape)), seatings)
-        choice[i], reward[i] = worth.argmax(axis=1), worth.max(axis=1)
+        choice[i], reward[i] = _first_best(worth), worth.max(axis=1)
     step, value = game.mix(np.eye(c)), np.zeros_like(reward)
     while True:
         after = value

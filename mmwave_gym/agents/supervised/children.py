@@ -65,7 +65,8 @@ class Keeper:
     def start(self, limits: Limits, connection: socket.socket, output: int) -> int:
         """The id of a new agent's process, with the other end of its line. Raises KeeperGone."""
         with _lock, self._answering():
-            order = {"start": {"processes": limits.processes, "memory": limits.memory_bytes}}
+            told = {"processes": limits.processes, "memory": limits.memory_bytes, "file": limits.file_bytes}
+            order = {"start": told}
             try:
                 socket.send_fds(self._control, [json.dumps(order).encode()], [connection.fileno(), output])
             except OSError:

@@ -122,6 +122,7 @@ class _Keeper:
             os.setpriority(os.PRIO_PROCESS, 0, self._niceness)
             resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
             resource.setrlimit(resource.RLIMIT_DATA, (limits["memory"],) * 2)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (limits["file"],) * 2)
             _limit_tasks(limits["processes"])
             serve(socket.socket(fileno=connection))
         finally:

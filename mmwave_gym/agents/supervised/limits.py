@@ -23,6 +23,8 @@ class Limits:
     """Memory of one process of the agent, and resident memory of all of them together."""
     output_mib: float = 1.0
     """What the agent may print in a run."""
+    file_gib: float = 1.0
+    """The size of a file that the agent writes."""
     processes: int = 32
     """Processes that the agent may have at a time beside its own."""
 
@@ -37,6 +39,10 @@ class Limits:
     @property
     def memory_bytes(self) -> int:
         return int(self.memory_gib * GIB)
+
+    @property
+    def file_bytes(self) -> int:
+        return int(self.file_gib * GIB)
 
     @property
     def output_bytes(self) -> int:

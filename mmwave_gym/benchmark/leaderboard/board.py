@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from mmwave_gym.benchmark import statistics
 from mmwave_gym.benchmark.leaderboard.entries import Entry, Leaderboard, Overall, OverallRow, TaskBoard, sign_of
+from mmwave_gym.benchmark.leaderboard.keys import DEFINITION
 from mmwave_gym.benchmark.leaderboard.rows import Run
 from mmwave_gym.benchmark.leaderboard.warnings import warnings_of
 from mmwave_gym.benchmark.statistics import Interval, Sample
@@ -25,12 +27,19 @@ SAME_STEPS = 0.01
 """Seeds whose numbers of training steps are this close, relative to the most, had the same training; ours."""
 
 
-def summarise(runs: Iterable[Run]) -> Leaderboard:
-    """Return the leaderboard of ``runs``: a pure function, the same for the same rows in any order."""
+Definitions = Mapping[str, Mapping[str, Any]]
+
+
+def summarise(runs: Iterable[Run], tasks: Definitions = MappingProxyType({})) -> Leaderboard:
+    """Return the leaderboard of ``runs``: a pure function, the same for the same rows in any order.
+
+    tasks: by name, what the suite says of a task (``Task.describe``). It counts before what the headers of rows tell of
+    its floor, its ceiling and what is scored; without it committed rows are believed first, then the newest.
+    """
     by_task: dict[str, list[Run]] = defaultdict(list)
     for run in runs:
         by_task[str(run.task["name"])].append(run)
-    boards = tuple(_task_board(by_task[name]) for name in sorted(by_task))
+    boards = tuple(_task_board(by_task[name], tasks.get(name)) for name in sorted(by_task))
     scenarios = sorted({board.scenario for board in boards})
     overall = [_overall(s, [b for b in boards if b.scenario == s]) for s in scenarios]
     return Leaderboard(boards, tuple(o for o in overall if o.rows and len(o.tasks) > 1))
@@ -41,11 +50,12 @@ def _seed_order(run: Run) -> tuple[str, bool, int]:
     return (run.agent["name"], seed is not None, seed or 0)
 
 
-def _task_board(runs: list[Run]) -> TaskBoard:
+def _task_board(runs: list[Run], known: Mapping[str, Any] | None) -> TaskBoard:
     newest = max(
         runs, key=lambda run: (not run.stale, not run.committed, run.created, run.task["hash"], _seed_order(run))
     )
-    task = newest.task
+    believed = [run.task for run in runs if run.committed and run.task["hash"] == newest.task["hash"]]
+    task = {**newest.task, **_definition(known or (believed or [newest.task])[0])}
     current = sorted((r for r in runs if r.task["hash"] == task["hash"] and not r.stale), key=_seed_order)
     stale = sorted((r for r in runs if r.task["hash"] != task["hash"] or r.stale), key=_seed_order)
     by_agent: dict[str, list[Run]] = defaultdict(list)
@@ -56,6 +66,13 @@ def _task_board(runs: list[Run]) -> TaskBoard:
     no_score = _why_no_score(task, entries, samples)
     entries = [_compared(e, task, samples, no_score) if e.status == "scored" else e for e in entries]
     warnings = [f"{run.agent['name']}{_at(run)} is left out: {_why_left_out(run, task)}" for run in stale]
+    warnings += [
+        f"The rows of {run.agent['name']}{_at(run)} tell another {name} of this task, {repr(told)[:100]}; it is "
+        f"{task[name]!r}: that is for the task to say."
+        for run in current
+        for name, told in _definition(run.task).items()
+        if not run.committed and (told or None) != (task[name] or None)
+    ]
     warnings += warnings_of(task, entries, samples)
     if len({(e.episodes, e.left_out) for e in entries if e.status == "scored"}) > 1:
         warnings.append(
@@ -69,6 +86,11 @@ def _task_board(runs: list[Run]) -> TaskBoard:
     rule, headroom = _headroom(task, entries, samples)
     ranked = tuple(_ranked(entries, task, samples))
     return TaskBoard(task, ranked, units, no_score, tuple(warnings), rule, headroom)
+
+
+def _definition(task: Mapping[str, Any]) -> dict[str, Any]:
+    """What the board needs of a task, and no row depends on."""
+    return {name: task.get(name) for name in DEFINITION}
 
 
 def _why_left_out(run: Run, task: Mapping[str, Any]) -> str:
@@ -132,6 +154,9 @@ def _entry(runs: list[Run], task: Mapping[str, Any], samples: dict[str, Sample])
             f"{len(whole)} training seed{'s' if len(whole) > 1 else ''}, where {USUAL_SEEDS} are the rule: "
             "the interval says little about the luck of training."
         )
+    different = {tuple(row.get(task["primary"]) for row in run.episodes) for run in whole}
+    if len(different) < len(whole):
+        notes.append(f"Its {len(whole)} training seeds play in {len(different)} different ways: the others are copies.")
     if kind == "learned" and (unequal := _unequal_settings(whole)):
         notes.append(f"The training seeds were not trained alike: they differ in {', '.join(unequal)}.")
     return replace(

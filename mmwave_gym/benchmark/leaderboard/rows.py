@@ -9,9 +9,10 @@ other damage is an error that names the file and the line.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from io import RawIOBase
 from pathlib import Path
@@ -19,10 +20,9 @@ from typing import IO, Any
 from urllib.parse import quote
 
 from mmwave_gym.benchmark.leaderboard import verified
+from mmwave_gym.benchmark.leaderboard.headers import FORMAT, RowsError, check_episode, check_header
 from mmwave_gym.benchmark.leaderboard.keys import differing
 from mmwave_gym.core import untrusted
-from mmwave_gym.core.access import ACCESS_LEVELS
-from mmwave_gym.core.errors import InputError
 from mmwave_gym.core.files import replacing
 
 try:
@@ -30,20 +30,8 @@ try:
 except ImportError:  # Windows has no advisory locks: two writers of one file are then not noticed
     fcntl = None  # type: ignore[assignment]
 
-FORMAT = 1
-_REQUIRED = {
-    "task": ("name", "hash", "env_id", "primary", "higher_is_better"),
-    "agent": ("name", "training_seed", "access"),
-}
-
-_TEXTS = {"task": ("name", "hash", "env_id", "primary"), "agent": ("name",)}
-_LONGEST = 4000  # characters of a name: ours
-_LARGEST = 1e100  # of a metric: its square and the sum over all episodes are finite
-_LARGEST_WHOLE = 2**53
-
-
-class RowsError(InputError):
-    """A row file or directory that cannot be used; the message says what is wrong and what to do."""
+_LONGEST_NAME = 150
+"""Characters of an agent in a file's name; file systems allow 255 for all of it, and for that of a draft."""
 
 
 @dataclass(frozen=True)
@@ -91,24 +79,32 @@ def row_path(rows_dir: str | Path, task: str, agent: str, training_seed: int | N
     """Return where a run's rows belong: ``<rows_dir>/<task>/<agent>[@<seed>].jsonl``.
 
     Characters that mean something to a file system (an agent may be named ``package:Class`` or by a path) are
-    percent-encoded. Raises `RowsError` for a task or agent name that gives no usable path.
+    percent-encoded, and a long name ends with its digest. Raises `RowsError` for a task or agent name that gives no
+    usable path.
     """
     parts = task.split("/")
     if not agent or any(part in ("", ".", "..") for part in parts):
         raise RowsError(f"task {task!r} with agent {agent!r} gives no file name: use plain, non-empty names.")
     suffix = "" if training_seed is None else f"@{training_seed}"
-    name = quote(agent, safe="+,=") + suffix + ".jsonl"
+    name = quote(agent, safe="+,=")
+    if len(name) > _LONGEST_NAME:
+        name = f"{name[:_LONGEST_NAME]}~{hashlib.sha256(agent.encode()).hexdigest()[:16]}"
+    name += suffix + ".jsonl"
     return Path(rows_dir).joinpath(*(quote(part, safe="+,=") for part in parts), name)
 
 
-def read_rows(rows_dir: str | Path, committed: Iterable[Run] = ()) -> list[Run]:
+Damaged = Callable[[Path, "RowsError"], "Run | None"]
+
+
+def read_rows(rows_dir: str | Path, committed: Iterable[Run] = (), damaged: Damaged | None = None) -> list[Run]:
     """Read every row file below ``rows_dir``, sorted by path.
 
     ``committed`` are runs that stand in for those that ``rows_dir`` does not have, or only as skipped ones.
+    ``damaged`` says which run stands for a damaged file, None where it cannot.
 
     Raises `RowsError` for a missing directory, a damaged file, or two files with the same run.
     """
-    fresh = _read_directory(Path(rows_dir))
+    fresh = _read_directory(Path(rows_dir), damaged)
     measured = {run.identity for run in fresh if run.skipped is None}
     return fresh + [run for run in committed if run.identity not in measured]
 
@@ -125,7 +121,7 @@ def _seconds(path: Path) -> float | None:
     return None
 
 
-def _read_directory(directory: Path) -> list[Run]:
+def _read_directory(directory: Path, damaged: Damaged | None) -> list[Run]:
     if not directory.is_dir():
         raise RowsError(f"{directory} is not a directory: give the directory that an evaluation wrote its rows to.")
     runs = []
@@ -133,7 +129,11 @@ def _read_directory(directory: Path) -> list[Run]:
     for path in sorted(directory.rglob("*.jsonl")):
         with untrusted.blaming(path, RowsError):
             content = untrusted.read_bytes(path)
-        run = parse(content, path)
+        try:
+            run = parse(content, path)
+        except RowsError as error:
+            if damaged is None or (run := damaged(path, error)) is None:
+                raise
         if run is None:
             continue  # killed before the header was on disk: holds nothing
         identity = (run.task["name"], run.task["hash"], run.agent["name"], run.agent["training_seed"])
@@ -163,7 +163,7 @@ def parse(content: bytes, path: Path) -> Run | None:
         return None
     objects = [_object(line, path, number) for number, line in enumerate(lines, 1)]
     header = objects[0]
-    _check_header(header, path)
+    check_header(header, path)
     reasons: dict[str, str | None] = {"failed": None, "skipped": None}
     for kind in reasons:
         if kind in objects[-1]:
@@ -172,7 +172,7 @@ def parse(content: bytes, path: Path) -> Run | None:
     episodes: dict[int, Mapping[str, Any]] = {}
     for number, row in enumerate(objects[1:], 2):
         try:
-            _check_episode(row, header, episodes)
+            check_episode(row, header, episodes)
         except RowsError as error:
             raise RowsError(f"{path}, line {number}: {error}") from None
         episodes[row["episode"]] = row
@@ -187,57 +187,6 @@ def _object(line: bytes, path: Path, number: int) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise RowsError(f"{path}, line {number} must be an object, got {type(value).__name__}.")
     return value
-
-
-def _check_header(header: Mapping[str, Any], path: Path) -> None:
-    if header.get("format") != FORMAT:
-        raise RowsError(
-            f"{path}: the header's format must be {FORMAT}, got {header.get('format')!r}: "
-            "the file is no row file or was written by another version of mmwave-gym."
-        )
-    for part, names in _REQUIRED.items():
-        value = header.get(part)
-        missing = [n for n in names if not isinstance(value, dict) or n not in value]
-        if missing:
-            raise RowsError(f"{path}: the header's {part} lacks {', '.join(missing)}.")
-    for part, names in _TEXTS.items():
-        for name in names:
-            if not isinstance(text := header[part][name], str) or not text or len(text) > _LONGEST:
-                raise RowsError(f"{path}: the header's {part}.{name} must be a text, got {str(text)[:50]!r}.")
-    if not isinstance(up := header["task"]["higher_is_better"], bool):
-        raise RowsError(f"{path}: the header's task.higher_is_better must be true or false, got {str(up)[:50]!r}.")
-    if not isinstance(version := header.get("package_version", ""), str):
-        raise RowsError(f"{path}: the header's package_version must be a text, got {str(version)[:50]!r}.")
-    if not isinstance(config := header["agent"].get("config", {}), dict | None):
-        raise RowsError(f"{path}: the header's agent.config must be an object, got {str(config)[:50]!r}.")
-    seed = header["agent"]["training_seed"]
-    if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int) or abs(seed) > _LARGEST_WHOLE):
-        raise RowsError(f"{path}: the header's agent.training_seed must be a whole number, got {str(seed)[:50]!r}.")
-    metrics = header.get("metrics")
-    if not isinstance(metrics, dict) or header["task"]["primary"] not in metrics:
-        raise RowsError(f"{path}: the header's metrics must name the primary {header['task']['primary']!r}.")
-    if header["agent"]["access"] not in ACCESS_LEVELS:
-        raise RowsError(f"{path}: access must be one of {', '.join(ACCESS_LEVELS)}, got {header['agent']['access']!r}.")
-
-
-def _check_episode(row: Mapping[str, Any], header: Mapping[str, Any], present: Iterable[int]) -> None:
-    episode = row.get("episode")
-    if isinstance(episode, bool) or not isinstance(episode, int) or not 0 <= episode <= _LARGEST_WHOLE:
-        shown = str(episode)[:50]
-        raise RowsError(f"an episode row needs an integer 'episode' from 0 to {_LARGEST_WHOLE:.0e}, got {shown!r}.")
-    if episode in present:
-        raise RowsError(f"episode {episode} is there twice.")
-    steps = row.get("scored_steps", 0)
-    if isinstance(steps, bool) or not isinstance(steps, int | float) or not 0 <= steps <= _LARGEST_WHOLE:
-        raise RowsError(f"episode {episode}: scored_steps must be a number from 0 on, got {str(steps)[:50]!r}.")
-    for name in header["metrics"]:
-        value = row.get(name, "nothing")
-        number = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= _LARGEST
-        if not number and not (value is None and row.get("scored_steps") == 0):
-            raise RowsError(
-                f"episode {episode}: {name} must be a finite number up to {_LARGEST:.0e} (null only where "
-                f"scored_steps is 0), got {str(value)[:50]!r}."
-            )
 
 
 def _plain(value: Any) -> Any:
@@ -279,7 +228,7 @@ class RowWriter:
         path = Path(path)
         header = json.loads(as_line({**header, "format": FORMAT}))
         header = {"format": FORMAT, **header}  # first in the line: how `parse` knows an unfinished header
-        _check_header(header, path)
+        check_header(header, path)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             return cls._locked(path, header)
@@ -323,7 +272,7 @@ class RowWriter:
         for line in lines:
             row = json.loads(line)
             try:
-                _check_episode(row, self.header, present)
+                check_episode(row, self.header, present)
             except RowsError as error:
                 raise RowsError(f"{self.path}: {error}") from None
             present.add(row["episode"])

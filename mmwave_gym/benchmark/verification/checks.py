@@ -16,7 +16,7 @@ from mmwave_gym.agents.protocol import AgentError, NotInstalled
 from mmwave_gym.agents.supervised import USUAL, Limits, playing
 from mmwave_gym.benchmark import suite
 from mmwave_gym.benchmark.evaluation import BLOCK, Layout, Row, play_episodes
-from mmwave_gym.benchmark.leaderboard.keys import differing
+from mmwave_gym.benchmark.leaderboard.keys import DEFINITION, differing
 from mmwave_gym.benchmark.leaderboard.rows import Run
 from mmwave_gym.benchmark.leaderboard.tables import ends, number
 from mmwave_gym.benchmark.leaderboard.verified import digest
@@ -166,6 +166,9 @@ def _check_header(run: Run, task: Task, asked: Asked) -> None:
     if found := differing(_declared(run.header), _declared(now)):
         part, before, after = found
         raise _Failed(f"{part} is {before!r} in the rows and {after!r} now")
+    for name in DEFINITION:
+        if run.task.get(name) != now["task"][name]:
+            raise _Failed(f"task.{name} is {run.task.get(name)!r} in the rows and {now['task'][name]!r} now")
     before, after = run.agent["access"], now["agent"]["access"]
     if before != after:
         raise _Failed(f"the rows say access {before!r}, the agent says {after!r}")

@@ -65,8 +65,9 @@ class Held:
     @classmethod
     def of(cls, told: Mapping[str, Any]) -> Held:
         """From JSON, as `dataclasses.asdict` gave it."""
-        known = {f.name: told[f.name] for f in fields(cls)}
-        return cls(**{name: Interval(**v) if isinstance(v, dict) else v for name, v in known.items()})
+        known: dict[str, Any] = {f.name: told[f.name] for f in fields(cls)}
+        found: dict[str, Any] = {name: Interval(**v) if isinstance(v, dict) else v for name, v in known.items()}
+        return cls(**found)
 
 
 def compare(

@@ -202,6 +202,15 @@ def test_best_seating_of_many_ues_beats_chance():
     assert (worth > np.sort(gain.max(axis=2), axis=1)[:, -3:].sum(axis=1) - 0.8).all()
 
 
+def test_seatings_worth_the_same_are_told_apart_alike_on_every_processor():
+    """The last bits of the rates differ between kinds of processors; that must decide nothing."""
+    rng = np.random.default_rng(3)
+    rates = np.array((9.35672288626263, 1.509553982297423, 0.0))
+    gain = rates[rng.integers(0, 3, (200, 4, 3))]
+    elsewhere = gain * (1.0 + rng.integers(-1, 2, gain.shape) * 2.0**-52)
+    np.testing.assert_array_equal(best_seating(gain), best_seating(elsewhere))
+
+
 def test_optimum_earns_what_it_promises():
     keywords = {"num_ues": 3, "handover_cost": 0.3, "rate_bps_hz": (1.0, 0.161, 0.0)}
     play, myopic = (Play(agent(), num_envs=256, **keywords) for agent in (Optimum, Myopic))
