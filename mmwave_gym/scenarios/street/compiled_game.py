@@ -43,10 +43,11 @@ class CompiledStreet(Street):
         loss_db = self.config.refinement_db
         count = kernel.heard(episodes.row, state.tick, state.serving, target, episodes.sinr_db, times, loss_db, sinr_db)
         rate = self.rate_bps_hz(sinr_db[:count])
-        column, truncated = np.empty((7, n)), np.empty(n, bool)
+        column, truncated = np.empty((8, n)), np.empty(n, bool)
         drive = episodes.row, episodes.rsrp_dbm, episodes.sinr_db
-        kernel.settle(drive, _arrays(state), target, rate, times, self._limits, column, truncated)
-        reward, rate_s, lost, moves, back, silent_s, took_s = column
+        over = kernel.settle(drive, _arrays(state), target, rate, times, self._limits, column, truncated)
+        low = self._low_windows(state, truncated) if over else np.zeros(n)
+        reward, took_s, rate_s, failures, handovers, back, silent_s, energy_j = column
         return Outcome(
             reward=reward[:, None],
             terminated=np.zeros((n, 1), bool),
@@ -54,12 +55,12 @@ class CompiledStreet(Street):
             elapsed_s=took_s,
             metrics={
                 "rate_bps_hz": rate_s,
-                "failures_per_min": 60.0 * lost,
-                "handovers_per_s": moves,
+                "failures_per_min": failures,
+                "handovers_per_s": handovers,
                 "ping_pongs_per_s": back,
                 "no_data_fraction": silent_s,
-                "handover_energy_w": self.config.handover_energy_j * moves,
-                "window_p5_bps_hz": self._low_windows(state, truncated),
+                "handover_energy_w": energy_j,
+                "window_p5_bps_hz": low,
             },
         )
 
@@ -78,10 +79,11 @@ class CompiledStreet(Street):
         return self.decision_ticks, *handover, self._reestablishment, self._t310, self.ticks
 
     @cached_property
-    def _limits(self) -> tuple[float, float, float, float, int]:
+    def _limits(self) -> tuple[float, ...]:
         """The limits of `step_kernel.settle`."""
         c = self.config
-        return float(c.out_db), float(c.in_db), TICK_S, game.PING_PONG_S, game.WINDOW_TICKS
+        levels_db = float(c.out_db), float(c.in_db)
+        return *levels_db, TICK_S, game.PING_PONG_S, float(c.handover_energy_j), game.WINDOW_TICKS
 
     @cached_property
     def _bounds(self) -> tuple[float, ...]:
