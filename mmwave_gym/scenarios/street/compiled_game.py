@@ -28,6 +28,7 @@ class CompiledStreet(Street):
         super().__init__(config)
         after = self.handover_ticks - self._preparation - self._interruption
         self._seen = self.fields.size
+        self._compiled = False  # was the last step? An observation is the same either way
         self._most_heard = max(self.decision_ticks, self._preparation + after)
         values = (getattr(config, field.name) for field in dataclasses.fields(config))
         # NumPy's own scalars raise the precision of the reference, and sums of many ticks are made by halves there.
@@ -36,7 +37,8 @@ class CompiledStreet(Street):
 
     def step(self, episodes: StreetEpisodes, state: StreetState, action: NDArray[Any]) -> Outcome:
         n = len(state.tick)
-        if not (self._covered and compiled.pays(STEP_S + A_COPY_S * n)):
+        self._compiled = self._covered and compiled.pays(STEP_S + A_COPY_S * n)
+        if not self._compiled:
             return super().step(episodes, state, action)
         kernel, times, target = compiled.kernel(STEPPING), self._times, action[:, 0].copy()
         sinr_db = np.empty(n * self._most_heard, np.float32)
@@ -65,7 +67,7 @@ class CompiledStreet(Street):
         )
 
     def observe(self, episodes: StreetEpisodes, state: StreetState) -> NDArray[np.float32]:
-        if not (self._covered and compiled.pays(0.0)):
+        if not self._compiled:
             return super().observe(episodes, state)
         seen = np.empty((len(state.tick), 1, self._seen), np.float32)
         times = self._measurement, game.PAST_MEASUREMENTS
