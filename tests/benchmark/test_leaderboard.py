@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 from made_rows import header, run, suite
 
-from mmwave_gym.benchmark.leaderboard import Run, summarise
+from mmwave_gym.benchmark.leaderboard import RowsError, Run, read_rows, summarise
 from mmwave_gym.benchmark.leaderboard.page import html as page_html
 from mmwave_gym.benchmark.leaderboard.tables import limits, markdown, table
 

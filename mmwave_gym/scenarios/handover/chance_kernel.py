@@ -81,14 +81,10 @@ def _walks(
             if slot > 0:
                 stride = stride_m[ue, min(slot, stride_m.shape[1]) - 1]
                 heading = generator.random()
-                if heading < bounds[0]:
-                    x_m += stride
-                elif heading < bounds[1]:
-                    y_m -= stride
-                elif heading < bounds[2]:
-                    x_m -= stride
-                else:
-                    y_m += stride
+                # Without branches: a heading is a surprise to the processor.
+                east, south, west = heading < bounds[0], heading < bounds[1], heading < bounds[2]
+                x_m += stride * (east - (west & (not south)))
+                y_m += stride * ((not west) - (south & (not east)))
             x, y = F32(x_m), F32(y_m)
             position_m[0, ue, slot], position_m[1, ue, slot] = x, y
             if departure[ue] == slots and (abs(x - half_m) > half_m or abs(y - half_m) > half_m):

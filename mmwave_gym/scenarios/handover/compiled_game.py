@@ -27,22 +27,26 @@ class CompiledHandover(Handover):
         costs = self._handover_cost, self._interrupted, config.handover_energy_j, config.step_s
         self._costs = tuple(map(float, costs))
         self._seen = config.num_ues, self.fields.size
+        self._compiled = False  # was the last step? An observation is the same either way
 
     def step(self, episodes: HandoverEpisodes, state: HandoverState, action: NDArray[Any]) -> Outcome:
-        if not compiled.pays(STEP_S + AN_AGENT_S * action.size):
+        self._compiled = compiled.pays(STEP_S + AN_AGENT_S * action.size)
+        if not self._compiled:
             return super().step(episodes, state, action)
-        column, ends = np.empty((7, *action.shape)), np.empty((2, *action.shape), bool)
+        shape = n, _ = action.shape
+        column, elapsed_s = np.empty((6, *shape)), np.empty(n)
+        terminated, truncated = np.empty(shape, bool), np.empty(n, bool)
+        arrays = state.slot, state.line, state.departure, state.serving, state.previous, state.handover_slot
         compiled.kernel(KERNEL).step(
-            episodes.row, episodes.link, _arrays(state), np.array(action), self._some_leave, self._limits, self._costs,
-            column, ends,
+            episodes.row, episodes.link, arrays, np.array(action), self._some_leave, self._limits, self._costs,
+            column, elapsed_s, terminated, truncated,
         )  # fmt: skip
-        reward, rate_bps_hz, handovers, energy_j, back, outage, elapsed_s = column
-        terminated, truncated = ends
+        reward, rate_bps_hz, handovers, energy_j, back, outage = column
         return Outcome(
             reward=reward,
             terminated=terminated,
-            truncated=truncated[:, 0],
-            elapsed_s=elapsed_s[:, 0],
+            truncated=truncated,
+            elapsed_s=elapsed_s,
             metrics={
                 "throughput_bps_hz": rate_bps_hz,
                 "handovers_per_s": handovers,
@@ -53,13 +57,10 @@ class CompiledHandover(Handover):
         )
 
     def observe(self, episodes: HandoverEpisodes, state: HandoverState) -> NDArray[np.float32]:
-        if not compiled.pays(0.0):
+        if not self._compiled:
             return super().observe(episodes, state)
         seen = np.empty((len(state.slot), *self._seen), np.float32)
-        compiled.kernel(KERNEL).observe(episodes.row, episodes.link, _arrays(state), self._some_leave, seen)
+        compiled.kernel(KERNEL).observe(
+            episodes.row, episodes.link, state.slot, state.departure, state.serving, self._some_leave, seen
+        )
         return seen
-
-
-def _arrays(state: HandoverState) -> tuple[NDArray[Any], ...]:
-    """The state as compiled code takes it, in the order of its fields."""
-    return state.slot, state.line, state.departure, state.serving, state.previous, state.handover_slot

@@ -16,14 +16,15 @@ F32 = np.float32
 
 @njit(cache=True)
 def step(
-    row: Any, link: Any, state: Any, action: Any, some_leave: bool, limits: Any, costs: Any, column: Any, ends: Any
-) -> None:
-    """Move the state on by a slot and fill `column` (7, n, ue) and `ends` (2, n, ue): did the UE leave, is it over?
+    row: Any, link: Any, state: Any, action: Any, some_leave: bool, limits: Any, costs: Any,
+    column: Any, elapsed_s: Any, terminated: Any, truncated: Any,
+) -> None:  # fmt: skip
+    """Move the state on by a slot and fill `column` (6, n, ue), `terminated` (n, ue), and (n,) the two others.
 
     row: (n,), where an episode is stored; link: (storage, slot, ue, 2 * cell), in dB and bit/s/Hz; action: (n, ue);
     limits: slots of a ping-pong, the horizon in slots, and the least rate without outage in bit/s/Hz; costs: in
     bit/s/Hz, share of a slot lost, J and s a slot.
-    Columns: reward, rate in bit/s/Hz, handovers, energy in J, ping-pongs, outage and s elapsed.
+    Columns: reward, rate in bit/s/Hz, handovers, energy in J, ping-pongs and outage.
     """
     slot, line, departure, serving, previous, handover_slot = state
     ping_pong_slots, horizon, least_bps_hz = limits
@@ -46,18 +47,17 @@ def step(
             line[i, ue] += ues
             column[0, i, ue], column[1, i, ue] = rate_bps_hz - beta * moves, rate_bps_hz
             column[2, i, ue], column[3, i, ue], column[4, i, ue] = moves, energy_j * moves, back
-            column[5, i, ue], column[6, i, ue] = outage, slot_s
-            ends[0, i, ue], ends[1, i, ue] = now + 1 == departure[i, ue], now + 1 >= horizon
-        slot[i] = now + 1
+            column[5, i, ue] = outage
+            terminated[i, ue] = now + 1 == departure[i, ue]
+        slot[i], elapsed_s[i], truncated[i] = now + 1, slot_s, now + 1 >= horizon
 
 
 @njit(cache=True)
-def observe(row: Any, link: Any, state: Any, some_leave: bool, seen: Any) -> None:
+def observe(row: Any, link: Any, slot: Any, departure: Any, serving: Any, some_leave: bool, seen: Any) -> None:
     """Fill `seen` (n, ue, feature), each field in its unit; with a third field of a cell each, it says who is heard.
 
-    row, link, state: as for `step`.
+    row, link: as for `step`.
     """
-    slot, _, departure, serving, _, _ = state
     ues, cells = seen.shape[1], link.shape[3] // 2
     heard = seen.shape[2] > 2 * cells
     for i in range(len(row)):

@@ -28,6 +28,7 @@ class CompiledStreet(Street):
         super().__init__(config)
         after = self.handover_ticks - self._preparation - self._interruption
         self._seen = self.fields.size
+        self._compiled = False  # was the last step? An observation is the same either way
         self._most_heard = max(self.decision_ticks, self._preparation + after)
         values = (getattr(config, field.name) for field in dataclasses.fields(config))
         # NumPy's own scalars raise the precision of the reference, and sums of many ticks are made by halves there.
@@ -36,17 +37,19 @@ class CompiledStreet(Street):
 
     def step(self, episodes: StreetEpisodes, state: StreetState, action: NDArray[Any]) -> Outcome:
         n = len(state.tick)
-        if not (self._covered and compiled.pays(STEP_S + A_COPY_S * n)):
+        self._compiled = self._covered and compiled.pays(STEP_S + A_COPY_S * n)
+        if not self._compiled:
             return super().step(episodes, state, action)
         kernel, times, target = compiled.kernel(STEPPING), self._times, action[:, 0].copy()
         sinr_db = np.empty(n * self._most_heard, np.float32)
         loss_db = self.config.refinement_db
         count = kernel.heard(episodes.row, state.tick, state.serving, target, episodes.sinr_db, times, loss_db, sinr_db)
         rate = self.rate_bps_hz(sinr_db[:count])
-        column, truncated = np.empty((7, n)), np.empty(n, bool)
+        column, truncated = np.empty((8, n)), np.empty(n, bool)
         drive = episodes.row, episodes.rsrp_dbm, episodes.sinr_db
-        kernel.settle(drive, _arrays(state), target, rate, times, self._limits, column, truncated)
-        reward, rate_s, lost, moves, back, silent_s, took_s = column
+        over = kernel.settle(drive, _arrays(state), target, rate, times, self._limits, column, truncated)
+        low = self._low_windows(state, truncated) if over else np.zeros(n)
+        reward, took_s, rate_s, failures, handovers, back, silent_s, energy_j = column
         return Outcome(
             reward=reward[:, None],
             terminated=np.zeros((n, 1), bool),
@@ -54,17 +57,17 @@ class CompiledStreet(Street):
             elapsed_s=took_s,
             metrics={
                 "rate_bps_hz": rate_s,
-                "failures_per_min": 60.0 * lost,
-                "handovers_per_s": moves,
+                "failures_per_min": failures,
+                "handovers_per_s": handovers,
                 "ping_pongs_per_s": back,
                 "no_data_fraction": silent_s,
-                "handover_energy_w": self.config.handover_energy_j * moves,
-                "window_p5_bps_hz": self._low_windows(state, truncated),
+                "handover_energy_w": energy_j,
+                "window_p5_bps_hz": low,
             },
         )
 
     def observe(self, episodes: StreetEpisodes, state: StreetState) -> NDArray[np.float32]:
-        if not (self._covered and compiled.pays(0.0)):
+        if not self._compiled:
             return super().observe(episodes, state)
         seen = np.empty((len(state.tick), 1, self._seen), np.float32)
         times = self._measurement, game.PAST_MEASUREMENTS
@@ -78,10 +81,11 @@ class CompiledStreet(Street):
         return self.decision_ticks, *handover, self._reestablishment, self._t310, self.ticks
 
     @cached_property
-    def _limits(self) -> tuple[float, float, float, float, int]:
+    def _limits(self) -> tuple[float, ...]:
         """The limits of `step_kernel.settle`."""
         c = self.config
-        return float(c.out_db), float(c.in_db), TICK_S, game.PING_PONG_S, game.WINDOW_TICKS
+        levels_db = float(c.out_db), float(c.in_db)
+        return *levels_db, TICK_S, game.PING_PONG_S, float(c.handover_energy_j), game.WINDOW_TICKS
 
     @cached_property
     def _bounds(self) -> tuple[float, ...]:

@@ -42,9 +42,10 @@ def drive(
         rest = 1.0 - part
         for axis in range(2):
             place_m[tick, axis] = rest * way_m[at, axis] + part * way_m[at + 1, axis]
-        here, there = loss_db[lane[at], point[at]], loss_db[lane[at + 1], point[at + 1]]
+        street, metre, next_street, next_metre = lane[at], point[at], lane[at + 1], point[at + 1]
         for cell in range(loss_db.shape[2]):
-            gain_db = -(rest * np.float64(here[cell]) + part * np.float64(there[cell]))
+            here_db, there_db = loss_db[street, metre, cell], loss_db[next_street, next_metre, cell]
+            gain_db = -(rest * np.float64(here_db) + part * np.float64(there_db))
             if len(blocked):
                 gain_db -= law_db[2] * blocked[tick, cell]
             rsrp_dbm[tick, cell] = budget_db + gain_db

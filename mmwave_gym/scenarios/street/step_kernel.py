@@ -78,22 +78,21 @@ def _cut(rate: Any, first: int, count: int, tick: int, ticks: int) -> int:
 
 
 @njit(cache=True)
-def settle(
-    drive: Any, state: Any, target: Any, rate: Any, times: Any, limits: Any, column: Any, truncated: Any
-) -> None:  # fmt: skip
-    """Move the state on by a step and fill `column` (7, n) and `truncated` (n,): did the episode reach its end?
+def settle(drive: Any, state: Any, target: Any, rate: Any, times: Any, limits: Any, column: Any, truncated: Any) -> int:
+    """Move the state on by a step, fill `column` (8, n) and `truncated` (n,), and return how many episodes are over.
 
     drive: row, `rsrp_dbm` and `sinr_db`, both (storage, tick, cell) in dBm and dB; state: tick, serving, previous,
     handover_tick, out_ticks, past_sinr_db, window; target: (n,); rate: (m,), those of `heard` in bit/s/Hz.
-    limits: `out_db` and `in_db`, seconds a tick, seconds of a ping-pong, ticks a window.
-    Columns: reward, rate in bit/s/Hz times s, links lost, handovers, ping-pongs, seconds without data and elapsed.
+    limits: `out_db` and `in_db`, seconds a tick, seconds of a ping-pong, J a handover, ticks a window.
+    Columns: reward, s elapsed, and the metrics but the last: rate in bit/s/Hz times s, links lost times s a minute,
+    handovers, ping-pongs, s without data, energy in J.
     """
     row, rsrp_dbm, sinr_db = drive
     tick, serving, previous, handover_tick, out_ticks, past_sinr_db, window = state
     decision, preparation, interruption, _, handover, reestablishment, t310, ticks = times
-    out_db, in_db, tick_s, ping_pong_s, window_ticks = limits
+    out_db, in_db, tick_s, ping_pong_s, energy_j, window_ticks = limits
     after = handover - preparation - interruption
-    first = 0
+    first = over = 0
     for i in range(len(row)):
         at, begin, old, new = row[i], tick[i], serving[i], target[i]
         moves = new != old
@@ -142,6 +141,8 @@ def settle(
             past_sinr_db[i, j] = past_sinr_db[i, j - 1]
         past_sinr_db[i, 0] = sinr_db[at, end, serving[i]]
         truncated[i] = end >= ticks
-        column[0, i], column[1, i], column[2, i] = received / decision, received * tick_s, lost
-        column[3, i], column[4, i], column[5, i] = moves, back, silent * tick_s
-        column[6, i] = tick_s * (min(end, ticks) - min(begin, ticks))
+        over += end >= ticks
+        column[0, i], column[1, i] = received / decision, tick_s * (min(end, ticks) - min(begin, ticks))
+        column[2, i], column[3, i], column[4, i] = received * tick_s, 60.0 * lost, moves
+        column[5, i], column[6, i], column[7, i] = back, silent * tick_s, energy_j * moves
+    return over
