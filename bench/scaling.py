@@ -89,7 +89,7 @@ TABLES = {
         (
             _keyword("handover", "num_ues", each=True, horizon=100),
             _keyword("cell_selection", "num_ues", most=1000, each=True, horizon=100),
-            Column("association", lambda n: {"num_ues": n, "duration_s": 20.0, "settle_s": 5.0}, lambda n: 1, lambda n: 1),
+            Column("association", lambda n: {"num_ues": n, "duration_s": 30.0}, lambda n: 1, lambda n: 1),
         ),
     ),
     "horizon": Table(
