@@ -20,7 +20,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 import mmwave_gym  # noqa: F401  (registers the environments)
-from bench.measure import seconds
+from bench.measure import seconds, short
 from bench.page import write_between
 from mmwave_gym.benchmark.reproduction import markdown_table
 from mmwave_gym.core.batch import Batch
@@ -85,7 +85,7 @@ TABLES = {
         (_keyword("handover", "num_cells", FEW), _keyword("cell_selection", "num_cells", FEW)),
     ),
     "ues": Table(
-        "User equipments (UEs)", "UEs", "UE; association: decision", (1, 10, 100, 1000, 10_000),
+        "User equipments (UEs)", "UEs", "UE (association: decision)", (1, 10, 100, 1000, 10_000),
         (
             _keyword("handover", "num_ues", each=True, horizon=100),
             _keyword("cell_selection", "num_ues", most=1000, each=True, horizon=100),
@@ -170,7 +170,7 @@ def report(names: Sequence[str]) -> str:
                     cells += [got, ""]
                     continue
                 found.setdefault(label, []).append((size, *got))
-                cells += [_short(1e3 * got[0]), _short(1e6 * got[1])]
+                cells += [short(1e3 * got[0]), short(1e6 * got[1])]
             lines.append(tuple(cells))
         head = [table.size, *(w for label in labels for w in (f"{label}: ms a draw", "us a step"))]
         bends = "\n".join(
@@ -183,10 +183,6 @@ def report(names: Sequence[str]) -> str:
         )
     told = f"Measured on {date.today():%d %B %Y}, {os.cpu_count()} cores, load {load}, limit {limit_gib():g} GiB."
     return "\n".join([told, "", *parts])
-
-
-def _short(value: float) -> str:
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def _label(column: Column, table: Table) -> str:
