@@ -49,10 +49,10 @@ melbourne: setup
 train: setup
 	$(BIN)/python -m train.ppo MmwaveHandover-v0 --task handover/a1-beta25 $(ARGS)
 
-# The peer is installed without what it asks for: its pygame and our pygame-ce are the same module.
+# Other packages are installed in .venv/peers. WRITE=docs/speed.md: puts the table there.
 bench: setup
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --no-deps mobile-env svgpath2mpl shapely pandas
-	$(BIN)/python -m bench
+	$(BIN)/python -m bench $(if $(WRITE),--write $(WRITE))
+	$(BIN)/python -m bench.scaling $(if $(WRITE),--write $(WRITE))
 
 # Hours: every case of the tests that `make test` samples, 10,000 configurations drawn over what the keywords declare, and 10^8 agent-steps, each one checked.
 nightly: setup

@@ -51,6 +51,11 @@ def ratio(above: Sequence[float], below: Sequence[float]) -> tuple[float, tuple[
     return min(above) / min(below), (low, high)
 
 
+def short(value: float) -> str:
+    """Three digits, more of large numbers."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
 def seconds(work: Callable[[], object]) -> float:
     """CPU seconds."""
     start = time.process_time()

@@ -13,7 +13,7 @@ import gymnasium as gym
 import numpy as np
 
 from bench.chance import keyed_draws, unkeyed_draws
-from bench.measure import ENV_ID, NUM_ENVS, Row, in_turns, ratio, seconds
+from bench.measure import ENV_ID, NUM_ENVS, Row, in_turns, ratio, seconds, short
 from bench.peers import PEERS, running
 
 YARDSTICK = PEERS[-1].label
@@ -78,7 +78,7 @@ def against_peers(quick: bool) -> list[Row]:
         if gone := missing.get(above) or missing.get(below):
             return Row(what, None, goal, gone)
         value, spread = ratio(costs[above], costs[below])
-        return Row(what, value, goal, f"{min(costs[above]) * 1e6:.3g} / {min(costs[below]) * 1e6:.3g} us", spread)
+        return Row(what, value, goal, f"{short(min(costs[above]) * 1e6)} / {short(min(costs[below]) * 1e6)} us", spread)
 
     others = [peer for peer in PEERS if peer.label != YARDSTICK]
     goals = {(others[0].label, "handover"): ">= 100", (others[0].label, "vector"): ">= 5000"}
