@@ -43,17 +43,19 @@ def parallel(case: Case) -> Trace:
     check_env_specs(env)
     names = made.possible_agents
     td = env.reset(seed=SEED)
-    return _group(env, td, made.action_space(names[0]), len(names))
+    return group(env, td, "all", made.action_space(names[0]), len(names))
 
 
-def _group(env: Any, td: Any, space: Any, count: int) -> Trace:
+def group(env: Any, td: Any, name: str, space: Any, count: int) -> Trace:
+    """The trace of a group of `count` agents."""
+
     def seen(part: Any) -> Any:
-        own = part["all", "observation"]
+        own = part[name, "observation"]
         return (own if isinstance(own, torch.Tensor) else own["observation"]).numpy()
 
     trace = [flat(seen(td))]
     for _, actions in zip(range(STEPS), script(space, count), strict=False):
-        td["all", "action"] = torch.as_tensor(np.array(actions))
+        td[name, "action"] = torch.as_tensor(np.array(actions))
         td = env.step(td)["next"]
-        trace.append(flat(seen(td), td["all", "reward"].numpy()))
+        trace.append(flat(seen(td), td[name, "reward"].numpy()))
     return trace

@@ -244,7 +244,8 @@ class ScenarioVectorEnv(gymnasium.vector.VectorEnv[NDArray[np.float32], NDArray[
         if len(waiting):
             self._restart(waiting)
         outcome = self.batch.step(joint)
-        reward, terminated, truncated = outcome.reward[:, 0], outcome.terminated[:, 0], outcome.truncated
+        reward, terminated = (np.ascontiguousarray(part[:, 0]) for part in (outcome.reward, outcome.terminated))
+        truncated = outcome.truncated
         if len(waiting):
             self.batch.rewind(waiting)
             reward, terminated, truncated = reward.copy(), terminated.copy(), truncated.copy()
@@ -311,7 +312,8 @@ class ScenarioVectorEnv(gymnasium.vector.VectorEnv[NDArray[np.float32], NDArray[
         if own is not None and self._showing.mask_told:
             info["_action_mask"] = np.ones(self.num_envs, bool) if chosen is None else chosen.copy()
             info["action_mask"] = (own & info["_action_mask"][:, None]).astype(np.int8)
-        return self._showing.observation(self.batch.observe()[:, 0], own), info
+        observed = np.ascontiguousarray(self.batch.observe()[:, 0])  # JAX refuses gaps between rows
+        return self._showing.observation(observed, own), info
 
 
 def _reset_mask(options: dict[str, Any] | None, num_envs: int) -> NDArray[np.bool_]:

@@ -246,6 +246,7 @@ def what_a_vector_env_returned_is_the_caller_s(case: Case) -> None:
             ours = np.array(action)
             expected, got = clean.step(action), vector.step(ours)
             assert same(expected, got)
+            assert all(part.flags.c_contiguous for part in got[:4]), "JAX takes no other"
             spoil(ours, *got[:4], *[v for v in got[4].values() if isinstance(v, np.ndarray)])
             spoil(*got[4].get("final_info", {}).values())
 
