@@ -69,7 +69,7 @@ def verify(
         bar, nodes = shown.add_task("verifying", total=len(chosen)), Nodes()
 
         def take(verdict: Verdict, done: Done) -> None:
-            shown.update(bar, advance=1, description=nodes.told(_name(verdict.run.identity), done))
+            shown.update(bar, advance=1, description=nodes.description(_name(verdict.run.identity), done))
             if not as_json:
                 _tell(verdict)
             if record:
