@@ -71,13 +71,18 @@ class Environment:
 
 def train(args: A, build: Build[A], console: Console) -> Path:
     """Train as `args` say and return the path of the saved policy. Raises BadRun or AgentError."""
-    torch.set_num_threads(1)  # networks this small lose time to threads
-    # Its checks take 4 % of the time; what is not a number fails when an action is drawn from it.
-    torch.distributions.Distribution.set_default_validate_args(False)
+    prepare_torch()
     run = Run(args, "checkpoint.zip", console)
     model, environment = _model(run, build)
     scores = learn(run, model, environment)
     return _finish(run, model, environment, scores)
+
+
+def prepare_torch() -> None:
+    """Set what small networks on one core want of torch, for the whole process."""
+    torch.set_num_threads(1)  # networks this small lose time to threads
+    # Its checks take 4 % of the time; what is not a number fails when an action is drawn from it.
+    torch.distributions.Distribution.set_default_validate_args(False)
 
 
 def learn(run: Run[A], model: Any, environment: Environment) -> dict[str, float]:
@@ -212,10 +217,14 @@ def _model(run: Run[A], build: Build[A]) -> tuple[Any, Environment]:
     elif args.network == "mlp":
         prefer_staying(model, environment, getattr(args, "stay_logit", 0.0))
     if args.imitate:
-        venv = Environment(args, task, args.seed, first_episode=2**30).venv  # worlds that learning will not meet
-        how = args.imitate, task, args.imitate_updates, args.seed, IMITATION_RATE, args.horizon
-        run.tell(f"imitated {args.imitate}: cross-entropy {imitate(model, venv, *how):.4f}")
+        run.tell(f"imitated {args.imitate}: cross-entropy {pretrain(model, args, task):.4f}")
     return model, environment
+
+
+def pretrain(model: Any, args: Arguments, task: Task) -> float:
+    """Behaviour cloning of --imitate; the last cross-entropy."""
+    venv = Environment(args, task, args.seed, first_episode=2**30).venv  # worlds that learning will not meet
+    return imitate(model, venv, args.imitate, task, args.imitate_updates, args.seed, IMITATION_RATE, args.horizon)
 
 
 def _finish(run: Run[A], model: Any, environment: Environment, scores: dict[str, float]) -> Path:

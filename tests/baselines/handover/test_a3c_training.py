@@ -85,7 +85,7 @@ def test_workers_interleave_and_learn(tmp_path):
     # All pushes are counted; a delay above 0 is a push of the other worker between a fetch and a push of this one.
     pushes = delays.sum()
     assert pushes == pytest.approx(600_000 / (8 * BLOCK), rel=0.02)
-    assert delays[1:].sum() > 0.05 * pushes
+    assert delays[1:].sum() > 0.01 * pushes
     events = scalars(tmp_path)
     assert events.Histograms("train/gradient_delay")[-1].histogram_value.num == pushes
     metadata = json.loads(path.with_suffix(".json").read_text())

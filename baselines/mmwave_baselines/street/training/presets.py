@@ -26,6 +26,8 @@ PRESETS: Presets = {
             "gae_lambda": 0.9,
             "entropy": 0.003,
         },
+        # Half the processor time at the same score of five seeds; not tried in the other streets.
+        "street/car-sparse": {"hidden": 64, "n_epochs": 2, "learning_rate": 1e-3},
         "street/car-sparse-80ms": {"steps": 1_000_000},  # they are there for what the interruption costs
         "street/car-sparse-480ms": {"steps": 1_000_000},
         "street/car-unseen": {
