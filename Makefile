@@ -4,7 +4,7 @@ BIN := .venv/bin
 OUT ?= runs/leaderboard
 READY := .venv/.ready
 
-.PHONY: setup test lint leaderboard city melbourne train bench nightly docs clean
+.PHONY: setup test lint leaderboard city melbourne train bench nightly clients docs clean
 
 setup: $(READY)
 
@@ -59,6 +59,10 @@ nightly: setup
 	$(BIN)/python -m pytest -m "long or sample"
 	$(BIN)/python -m bench.configurations
 	$(BIN)/python -m bench.endurance
+
+# RLlib, TorchRL and others on every environment, each in an environment of its own, into docs/clients.md. QUICK=1: two.
+clients: setup
+	$(BIN)/python -m clients $(if $(QUICK),--quick) $(ARGS)
 
 docs: setup
 	$(BIN)/mmwave-gym page --out docs/environments

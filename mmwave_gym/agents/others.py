@@ -88,9 +88,11 @@ class _Whole:
         return self._batch.state
 
     def observe(self) -> NDArray[np.float32]:
+        """Observations, (N, A, F), in the units of the scenario's fields."""
         return self.scenario.observe(self.episodes, self.state)
 
     def action_mask(self) -> NDArray[np.bool_] | None:
+        """Allowed actions, (N, A, actions), or None."""
         return self.scenario.action_mask(self.episodes, self.state)
 
 

@@ -53,11 +53,14 @@ class Showing:
             self.space = spaces.Dict({"observation": self.space, "action_mask": spaces.MultiBinary(actions)})
 
     def array(self, observed: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Observations (…, F) as agents are shown them, without the mask."""
+        """What agents are shown of it, without the mask. observed: (N, F) or (F,), in the units of the fields."""
         return observed if self._normalisation is None else self._normalisation(observed)
 
     def observation(self, observed: NDArray[np.float32], mask: NDArray[np.bool_] | None) -> Any:
-        """The observation, of the space or a batch of it, from observations (…, F) and masks (…, actions)."""
+        """The observation, of the space or a batch of it.
+
+        observed: (N, F) or (F,), in the units of the fields. mask: (N, actions) or (actions,), or None.
+        """
         shown = self.array(observed)
         if not self.mask_observed or mask is None:
             return shown

@@ -74,6 +74,10 @@ def test_the_text_of_the_class_may_name_a_parameter() -> None:
     assert complaints(best, "The best cells (ue,).", "Rules.") == ["level: shape", "level: unit"]
 
 
+OF_OTHER_LIBRARIES = {f"mmwave_gym.{place}{name}" for place in ("", "api.") for name in ("rllib", "benchmarl")}
+"""Need what only environments of `make clients` have."""
+
+
 def functions() -> dict[str, tuple[Any, str, str]]:
     """Public functions, methods and properties of our packages by their full name, with their text and their class's.
 
@@ -84,7 +88,12 @@ def functions() -> dict[str, tuple[Any, str, str]]:
         for at in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             if at.name.rpartition(".")[2].startswith("__"):
                 continue
-            module = importlib.import_module(at.name)
+            try:
+                module = importlib.import_module(at.name)
+            except ModuleNotFoundError:
+                if at.name not in OF_OTHER_LIBRARIES:
+                    raise
+                continue
             for name, value in vars(module).items():
                 function = getattr(value, "py_func", value)
                 if getattr(function, "__module__", None) != module.__name__:

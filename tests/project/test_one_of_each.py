@@ -22,7 +22,7 @@ ASKED_ELSEWHERE = {
     "mmwave_gym/agents/rule.py": "one row without its axis, within one call",
     "mmwave_gym/agents/policy.py": "one row without its axis, within one call",
     "mmwave_gym/agents/archives.py": "the model inside an agent",
-    "mmwave_gym/api/gymnasium.py": "the others: the user steps the copies, and the chance belongs to the episode",
+    "mmwave_gym/agents/others.py": "the others: the user steps the copies, and the chance belongs to the episode",
     "mmwave_gym/scenarios/power_allocation/policy.py": "the network inside an agent",
     "baselines/mmwave_baselines/association/learned.py": "the network inside an agent",
     "baselines/mmwave_baselines/power_allocation/learned.py": "the network inside an agent",

@@ -1,0 +1,60 @@
+"""The table of libraries: how cells are written, and, left to make nightly, the two smallest libraries themselves."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from clients import __main__ as clients
+from clients.probing import CASES, PLAIN, run
+
+TOLD = [
+    {"case": "A", "form": "single", "ok": True, "error": ""},
+    {"case": "B", "form": "single", "ok": False, "error": "KeyError: 'a|b'"},
+    {"case": "B", "form": "aec", "ok": True, "error": ""},
+]
+
+
+def test_a_red_cell_says_why_and_links_to_whose_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert clients.cell("skrl", "aec", TOLD) == "1 of 1"
+    assert clients.cell("skrl", "parallel", TOLD) == "–"
+    assert clients.cell("skrl", "single", TOLD) == "1 of 2<br>B: KeyError: 'a/b'"
+    assert clients.ours({"skrl": TOLD}, {"skrl": "it broke"}) == [
+        "skrl, B, single: KeyError: 'a|b'",
+        "skrl, example: it broke",
+    ]
+    monkeypatch.setitem(clients.FAULTS, ("skrl", "B", "single"), ("theirs", "https://example.org/1"))
+    assert clients.cell("skrl", "single", TOLD) == "1 of 2<br>B: [theirs](https://example.org/1)"
+    assert clients.ours({"skrl": TOLD}, {"skrl": ""}) == []
+
+
+def test_a_probe_tells_another_episode_and_an_error(capsys: pytest.CaptureFixture[str]) -> None:
+    class Probe:
+        @staticmethod
+        def single(case):  # type: ignore[no-untyped-def]
+            trace = PLAIN["single"](case)
+            if case is CASES[0]:
+                raise KeyError("final_observation")
+            return trace if case is not CASES[1] else trace[:-1]
+
+    run(Probe)
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == len(CASES)
+    assert '"ok": false, "error": "KeyError: \'final_observation\'"' in lines[0]
+    assert '"ok": false, "error": "another episode than without it"' in lines[1]
+    assert all('"ok": true' in line for line in lines[2:])
+
+
+def test_every_library_has_pins_a_probe_and_its_example() -> None:
+    for name, library in clients.LIBRARIES.items():
+        assert clients.version(name)[0].isdigit()
+        assert (clients.ROOT / "clients" / "probes" / f"{name}.py").exists()
+        assert not library.example or (clients.ROOT / "examples" / library.example[0]).exists()
+
+
+@pytest.mark.long
+def test_the_two_smallest_play_every_environment(tmp_path: Path) -> None:
+    """MMWAVE_CLIENTS names a folder of environments that were made before; without it they are made here, by PyPI."""
+    assert clients.main(["--quick", "--folder", os.environ.get("MMWAVE_CLIENTS", str(tmp_path))]) == 0
