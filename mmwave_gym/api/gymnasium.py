@@ -244,7 +244,7 @@ class ScenarioVectorEnv(gymnasium.vector.VectorEnv[NDArray[np.float32], NDArray[
         if len(waiting):
             self._restart(waiting)
         outcome = self.batch.step(joint)
-        reward, terminated = (np.ascontiguousarray(part[:, 0]) for part in (outcome.reward, outcome.terminated))
+        reward, terminated = np.ascontiguousarray(outcome.reward[:, 0]), np.ascontiguousarray(outcome.terminated[:, 0])
         truncated = outcome.truncated
         if len(waiting):
             self.batch.rewind(waiting)

@@ -64,7 +64,7 @@ class _Renamed(MultiAgentEnv):
 
     def __init__(self, env: Any):
         super().__init__(env)  # type: ignore[call-arg]
-        each = {agent: _renamed_space(space) for agent, space in self.observation_space.items()}  # type: ignore[attr-defined]
+        each = {agent: _renamed_space(space) for agent, space in dict(self.observation_space).items()}  # type: ignore[call-overload]
         self.observation_space = spaces.Dict(each)
 
     def reset(self, **words: Any) -> Any:
