@@ -19,7 +19,7 @@ def step(
     row: Any, link: Any, state: Any, action: Any, some_leave: bool, limits: Any, costs: Any,
     column: Any, elapsed_s: Any, terminated: Any, truncated: Any,
 ) -> None:  # fmt: skip
-    """Move the state on by a slot and fill `column` (6, n, ue), `terminated` (n, ue), and (n,) the two others.
+    """Move the state on by a slot, fill `column` (6, n, ue), `elapsed_s` (n,), `terminated` (n, ue), `truncated` (n,).
 
     row: (n,), where an episode is stored; link: (storage, slot, ue, 2 * cell), in dB and bit/s/Hz; action: (n, ue);
     limits: slots of a ping-pong, the horizon in slots, and the least rate without outage in bit/s/Hz; costs: in
