@@ -55,7 +55,7 @@ class MmwaveTask(TaskClass):
         return "render_mode" in self.config
 
     def group_map(self, env: EnvBase) -> dict[str, list[str]]:
-        return env.group_map  # type: ignore[attr-defined]
+        return env.group_map
 
     def observation_spec(self, env: EnvBase) -> Composite:
         return self._only(env, "observation")

@@ -72,12 +72,12 @@ class _OneCopy:
         return self._action_spaces[agent]
 
     @cached_property
-    def observation_spaces(self) -> dict[str, spaces.Space[Any]]:  # type: ignore[override]
+    def observation_spaces(self) -> dict[str, spaces.Space[Any]]:
         """Agent -> space, for libraries that ask for all at once."""
         return {agent: self.observation_space(agent) for agent in self.possible_agents}
 
     @cached_property
-    def action_spaces(self) -> dict[str, spaces.Space[Any]]:  # type: ignore[override]
+    def action_spaces(self) -> dict[str, spaces.Space[Any]]:
         """Agent -> space, for libraries that ask for all at once."""
         return {agent: self.action_space(agent) for agent in self.possible_agents}
 

@@ -257,7 +257,7 @@ class PowerAllocation(Scenario[PowerAllocationEpisodes, PowerAllocationState]):
             truncated=state.slot >= self.horizon,
             elapsed_s=np.full(len(action), self.config.slot_s),
             metrics=metrics,
-            own={"capacity_bps_hz": capacity.copy()},
+            own={"capacity_bps_hz": np.array(capacity, np.float64)},
         )
 
     def _slot(self, state: PowerAllocationState) -> Slot:
