@@ -244,8 +244,8 @@ class ScenarioVectorEnv(gymnasium.vector.VectorEnv[NDArray[np.float32], NDArray[
         if len(waiting):
             self._restart(waiting)
         outcome = self.batch.step(joint)
-        reward, terminated = np.ascontiguousarray(outcome.reward[:, 0]), np.ascontiguousarray(outcome.terminated[:, 0])
-        truncated = outcome.truncated
+        reward, truncated = np.ascontiguousarray(outcome.reward[:, 0]), outcome.truncated
+        terminated = np.ascontiguousarray(outcome.terminated[:, 0])
         if len(waiting):
             self.batch.rewind(waiting)
             reward, terminated, truncated = reward.copy(), terminated.copy(), truncated.copy()

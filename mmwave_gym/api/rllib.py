@@ -64,8 +64,8 @@ class _Renamed(MultiAgentEnv):
 
     def __init__(self, env: Any):
         super().__init__(env)  # type: ignore[call-arg]
-        each = {agent: _renamed_space(space) for agent, space in dict(self.observation_space).items()}  # type: ignore[call-overload]
-        self.observation_space = spaces.Dict(each)
+        own: Any = self.observation_space
+        self.observation_space = spaces.Dict({agent: _renamed_space(space) for agent, space in own.items()})
 
     def reset(self, **words: Any) -> Any:
         observations, infos = super().reset(**words)

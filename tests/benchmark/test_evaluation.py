@@ -350,7 +350,7 @@ def test_a_task_refuses_bad_fields(fields, fault):
 def test_a_task_refuses_what_its_environment_refuses():
     with pytest.raises(ValueError, match="do not fit into the horizon of 30"):
         evaluate("stay", Task(env_id=ENV, kwargs={"horizon": 30}, warmup_steps=20, scored_steps=11))
-    with pytest.raises(TypeError, match=r"no keyword 'bta'\. Did you mean 'beta'"):
+    with pytest.raises(TypeError, match=r"unexpected keyword argument 'bta'\. Did you mean 'beta'"):
         evaluate("stay", Task(env_id=ENV, kwargs={"bta": 1.0}))
     with pytest.raises(ValueError, match="beta must be between 0 and"):
         evaluate("stay", Task(env_id=ENV, kwargs={"beta": -1.0}))

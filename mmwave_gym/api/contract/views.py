@@ -83,9 +83,9 @@ def who_has_ended_waits_where_autoreset_is_disabled(case: Case) -> None:
             with raises(ResetNeeded, match="reset_mask"):
                 vector.step(np.array(chosen))
             observation, told = vector.reset(options={"reset_mask": over})
-            for i in map(int, np.flatnonzero(over)):
+            for i in np.flatnonzero(over).tolist():
                 rows[i].append(("reset", observation[i], row_of(told, i)))
-            assert not any(row_of(told, i) for i in map(int, np.flatnonzero(~over)))
+            assert not any(row_of(told, i) for i in np.flatnonzero(~over).tolist())
             if mask is not None:
                 info = {**info, "action_mask": np.where(over[:, None], told["action_mask"], info["action_mask"])}
             ends += 1
