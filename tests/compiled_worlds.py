@@ -52,8 +52,9 @@ def stepped_apart(name: str, keywords: dict[str, Any], seldom: float, patch: pyt
         for numba, batch in enumerate(batches):
             patch.setenv("MMWAVE_NUMBA", str(numba))
             outcome = batch.step(action)
-            told = {**vars(outcome), **outcome.metrics, **vars(batch.state), "observation": batch.observe()}
-            seen.append({what: _bits(value) for what, value in told.items() if what != "metrics"})
+            numbers = {**vars(outcome), **outcome.metrics, **outcome.own}
+            told = {**numbers, **vars(batch.state), "observation": batch.observe()}
+            seen.append({what: _bits(value) for what, value in told.items() if what not in ("metrics", "own")})
             over = outcome.truncated | outcome.terminated.all(axis=1)
             if over.any():
                 batch.restart(np.flatnonzero(over))

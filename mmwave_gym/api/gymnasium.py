@@ -244,11 +244,11 @@ class ScenarioVectorEnv(gymnasium.vector.VectorEnv[NDArray[np.float32], NDArray[
         if len(waiting):
             self._restart(waiting)
         outcome = self.batch.step(joint)
-        reward, truncated = np.ascontiguousarray(outcome.reward[:, 0]), outcome.truncated
-        terminated = np.ascontiguousarray(outcome.terminated[:, 0])
+        # Copies, here and of the metrics: a scenario may go on with its arrays, or give one under several names.
+        reward, terminated = np.array(outcome.reward[:, 0]), np.array(outcome.terminated[:, 0])
+        truncated = np.array(outcome.truncated)
         if len(waiting):
             self.batch.rewind(waiting)
-            reward, terminated, truncated = reward.copy(), terminated.copy(), truncated.copy()
             reward[waiting], terminated[waiting], truncated[waiting] = 0.0, False, False
         observation, info = self._shown(self._info(outcome, waiting))
         ended = terminated | truncated
@@ -283,10 +283,10 @@ class ScenarioVectorEnv(gymnasium.vector.VectorEnv[NDArray[np.float32], NDArray[
         """
         final: dict[str, Any] = {}
         for name in [n for n in info if not n.startswith("_")]:
-            final[name] = info[name].copy()
+            final[name] = info[name]
             final[f"_{name}"] = info[f"_{name}"] & ended
             if name != "action_mask":
-                info[name][ended] = 0.0
+                info[name] = np.where(ended, 0.0, info[name])
         if isinstance(observation, dict):  # Gymnasium's own vectors have an array of dictionaries here
             rows = np.full(self.num_envs, None, object)
             rows[ended] = [{name: part[i] for name, part in observation.items()} for i in np.flatnonzero(ended)]
@@ -298,10 +298,9 @@ class ScenarioVectorEnv(gymnasium.vector.VectorEnv[NDArray[np.float32], NDArray[
     def _info(self, outcome: Outcome, waiting: NDArray[np.intp]) -> dict[str, Any]:
         info: dict[str, Any] = {}
         everywhere = np.ones(self.num_envs, bool)
-        everywhere[waiting] = False
         for name, value in numbers(outcome).items():
-            value = value.reshape(self.num_envs, -1)[:, 0]
-            info[name] = np.where(everywhere, value, 0.0) if len(waiting) else value
+            info[name] = np.array(value.reshape(self.num_envs, -1)[:, 0])
+            info[name][waiting] = 0.0
             info[f"_{name}"] = everywhere.copy()
         return info
 

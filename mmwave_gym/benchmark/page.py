@@ -35,7 +35,8 @@ def page(env_id: str, folder: Path) -> str:
     """The page of an environment, Markdown, as it should lie in `folder`. ValueError for an unknown id."""
     room, entry = room_of(env_id), entry_of(env_id)
     scenario = make_registered(entry.id)
-    text = inspect.cleandoc(sys.modules[room.load("scenario").__module__].__doc__ or "")
+    named = next(c for c in room.load("scenario").__mro__ if "name" in vars(c))  # not one that only compiles its steps
+    text = inspect.cleandoc(sys.modules[named.__module__].__doc__ or "")
     intro, _, differences = text.partition("\nDifferences from the paper")
     parts = [
         f"<!-- Written by `mmwave-gym page` from the code; edit the code. -->\n\n# {entry.id}\n\n{intro.strip()}",

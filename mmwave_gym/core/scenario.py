@@ -166,10 +166,7 @@ def arrays_of(record: Any) -> list[str]:
 
 @dataclass
 class Outcome:
-    """What one step brought, for every environment copy and agent slot. Empty slots have zeros and False.
-
-    Its arrays are nobody else's: environments hand them on.
-    """
+    """What one step brought, for every environment copy and agent slot. Empty slots have zeros and False."""
 
     reward: NDArray[np.float64]  # (env, agent)
     terminated: NDArray[np.bool_]  # (env, agent): this agent's life has really ended, for instance it left
