@@ -21,9 +21,10 @@ METRICS = (
 def fairness(mbit: Float64Array, there_s: Float64Array, counted_s: float) -> tuple[float, float, float]:
     """Values of `METRICS` from the Mbit that UEs received, (ue,), in the seconds that each was there, (ue,).
 
-    Zeros if nobody was there for long; `counted_s` is how long was counted in all.
+    Zeros if nobody was there for long; `counted_s` is how long was counted in all, at most 0 where an episode ends
+    before `settle_s`.
     """
-    counts = there_s >= min(SHORTEST_PRESENCE_S, counted_s)
+    counts = (there_s > 0.0) & (there_s >= min(SHORTEST_PRESENCE_S, counted_s))
     if not counts.any():
         return 0.0, 0.0, 0.0
     rate = mbit[counts] / there_s[counts]
