@@ -136,7 +136,10 @@ def _limits(task: Task, scenario: Scenario[Any, Any]) -> str:
 
 
 def _headroom(room: Room, entry: Entry, folder: Path) -> str:
-    """Of each task on the committed leaderboard: the best rule that a UE could play, the ceiling, the best learner."""
+    """Of each task on the committed leaderboard: the best rule that a UE could play, the ceiling, the best learner.
+
+    All of it stands in the board's file; see `mmwave_gym.benchmark.leaderboard.leading` for what it is.
+    """
     board = folder.parent / "leaderboard" / "leaderboard.csv"
     if not board.exists():
         return ""
@@ -144,43 +147,39 @@ def _headroom(room: Room, entry: Entry, folder: Path) -> str:
         scored = [row for row in csv.DictReader(file) if row["mean"]]
     rows = []
     for task in (t for t in all_tasks(room.name) if t.env_id == entry.id):
-        here = [row for row in scored if row["task"] == task.name]
-        ceiling = next((float(row["mean"]) for row in here if row["agent"] == task.ceiling), None)
-        local = sorted((row for row in here if row["group"] == "local"), key=lambda row: -float(row["mean"]))
-        rule = next((row for row in local if row["kind"] == "rule"), None)
-        learned = next((row for row in local if row["kind"] == "learned"), None)
-        if rule is None or ceiling is None:
+        here = {row["agent"]: row for row in scored if row["task"] == task.name}
+        rule = next((here[r["best_rule"]] for r in here.values() if r["group"] == "local" and r["headroom"]), None)
+        if rule is None or task.ceiling not in here:
             continue
-        best, unit = float(rule["mean"]), rule["unit"]
-        gain = ceiling - best
-        share = "" if unit.startswith("log") else f" ({gain / abs(best):.1%})"
+        learned = [row for row in here.values() if row["group"] == "local" and row["kind"] == "learned"]
+        best = min(learned, key=lambda row: int(row["rank"]), default=None)
+        headroom, mean, unit = float(rule["headroom"]), float(rule["mean"]), rule["unit"]
+        share = "" if unit.startswith("log") else f" ({headroom / abs(mean):.1%})"
         rows.append(
             (
                 f"`{task.name}`",
-                f"`{rule['agent']}` {_short(best)}",
-                f"`{task.ceiling}` {_short(ceiling)}",
-                f"{_short(gain, 3)} {unit}{share}",
-                "" if learned is None else f"`{learned['agent']}` {_short(float(learned['mean']))}",
-                "" if learned is None else f"{(float(learned['mean']) - best) / gain:.0%}",
-                "" if learned is None else _against(task, learned),
+                f"`{rule['agent']}` {_short(mean)}",
+                f"`{task.ceiling}` {_short(float(here[task.ceiling]['mean']))}",
+                f"{_short(headroom, 3)} {unit}{share}",
+                *(("", "", "") if best is None else _learned(best)),
             )
         )
     if not rows:
         return ""
-    head = ("task", "best rule", "ceiling", "headroom", "best learned agent", "of the headroom", "less the reference")
+    head = ("task", "best rule", "ceiling", "headroom", "best learned agent", "less the best rule", "of the headroom")
     return (
         "## What a task leaves to win\n\nHeadroom is the ceiling less the best rule that needs only what an agent sees "
-        "and hears; then how much of it\nthe best learned agent of that kind takes. From the rows of the committed "
-        "[leaderboard](../leaderboard/leaderboard.md),\nwhich has all agents and intervals.\n\n" + _table(head, rows)
+        "and hears. The best learned agent of\nthat kind stands beside it, with its difference to that rule. From the "
+        "rows of the committed\n[leaderboard](../leaderboard/leaderboard.md), which has all agents and intervals.\n\n"
+        + _table(head, rows)
     )
 
 
-def _against(task: Task, row: dict[str, str]) -> str:
-    """A row's difference to the reference of its task with its interval."""
-    if not row["difference"]:
-        return ""
-    mean, low, high = (float(row[f"difference{end}"]) for end in ("", "_low", "_high"))
-    return f"`{task.reference}` {_short(mean, 3, '+')} [{_short(low, 3, '+')}, {_short(high, 3, '+')}]"
+def _learned(row: dict[str, str]) -> tuple[str, str, str]:
+    """A learned agent with its mean, its difference to the best rule with interval and verdict, and its share."""
+    mean, low, high = (float(row[f"gain{end}"]) for end in ("", "_low", "_high"))
+    gain = f"{_short(mean, 3, '+')} [{_short(low, 3, '+')}, {_short(high, 3, '+')}], {row['gain_verdict']}"
+    return f"`{row['agent']}` {_short(float(row['mean']))}", gain, f"{float(row['headroom_share']):.0%}"
 
 
 def _short(value: float, digits: int = 5, sign: str = "") -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -56,6 +57,9 @@ class Task:
     """Proven: agents of an access level (or below) have no larger mean of `primary`; no row depends on it."""
     reference: str | None = None
     """The heuristic against which differences are paired."""
+    smallest_difference: float = 0.0
+    """Smallest difference of `primary` that matters, in its unit: boards call smaller ones alike, no row depends on it.
+    Ours are one to three per cent of what the best rule leaves to the ceiling."""
     expensive: bool = False
     """Played where all is asked for; boards show its committed rows otherwise."""
     needs_data: bool = False
@@ -67,6 +71,8 @@ class Task:
             value = getattr(self, name)
             if value is not None and (not isinstance(value, int | np.integer) or value < low):
                 raise ValueError(f"{name} must be an integer of at least {low}, got {value!r}.")
+        if not 0.0 <= self.smallest_difference < math.inf:
+            raise ValueError(f"smallest_difference must be a number from 0 on, got {self.smallest_difference!r}.")
         if unknown := set(self.bounds) - set(ACCESS_LEVELS):
             raise ValueError(f"bounds must be by access level, {', '.join(ACCESS_LEVELS)}; got {sorted(unknown)}.")
         if not isinstance(self.kwargs.get("others"), str | None):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import re
 import subprocess
@@ -15,7 +17,7 @@ from made_rows import header, run, suite
 
 from mmwave_gym.benchmark.leaderboard import RowsError, Run, read_rows, summarise
 from mmwave_gym.benchmark.leaderboard.page import html as page_html
-from mmwave_gym.benchmark.leaderboard.tables import limits, markdown, table
+from mmwave_gym.benchmark.leaderboard.tables import headline, limits, markdown, table
 
 
 def test_ranks_verdicts_and_bounds():
@@ -236,6 +238,7 @@ def test_copies_of_one_training_are_said_to_be_so():
         {"task.bounds": {"root": 1.0}},
         {"task.episodes": "all"},
         {"task.carry": 0},
+        {"task.smallest_difference": -1.0},
     ],
 )
 def test_headers_that_no_board_can_read_are_refused(told, tmp_path):
@@ -264,15 +267,77 @@ def test_a_proven_bound_is_shown_and_guarded_by_access_level():
     assert [w for w in board.warnings if "bound" in w] == [
         "other beats the proven bound 18 of local agents: one is wrong."
     ]
-    assert board.best_rule == "other"  # kind "rule", like a3, and better
-    assert board.headroom is not None
-    assert board.headroom.mean == pytest.approx(1.0)
+    rule, headroom = board.rules["local"]
+    assert rule == "other"  # kind "rule", like a3, and better
+    assert headroom is not None
+    assert headroom.mean == pytest.approx(1.0)
     text = limits(board)
     assert "the best local rule (other): 1" in text
     assert "no local agent has more than 18" in text
     assert text in markdown(summarise(runs)).replace("\\", "")
     assert "no central agent has more than 30" in page_html(summarise(runs))
     assert limits(summarise([run("random", world)]).tasks[0]) == ""
+
+
+def _learners(rng, shift, **changes):
+    """Floor, a3, a better rule of local access, one of central access, five seeds that learned, and the ceiling."""
+    world = rng.normal(20, 5, 40)
+    runs = [
+        run("random", world - 10, **changes),
+        run("a3", world, **changes),
+        run("best", world + 1, **changes),
+        run("boss", world + 2, access="central", **changes),
+        run("oracle", world + 5, **changes),
+    ]
+    noise = rng.normal(0, 0.1, (5, 40))
+    return runs + [run("ppo", world + 1 + shift + noise[s], s, **changes) for s in range(5)]
+
+
+@pytest.mark.parametrize(
+    ("shift", "smallest", "verdict", "says"),
+    [
+        (0.5, 0.0, "better", "leads the local agents"),
+        (0.5, 0.6, "alike", "has the best mean of the local agents"),
+        (0.0, 0.0, "tied", None),
+        (-0.5, 0.0, "worse", None),
+    ],
+)
+def test_a_learned_agent_leads_only_where_it_is_told_apart_from_the_best_rule(shift, smallest, verdict, says):
+    runs = _learners(np.random.default_rng(4), shift)
+    for one in runs:
+        one.header["task"]["smallest_difference"] = smallest
+    board = summarise(runs).tasks[0]
+    ppo = board.entry("ppo")
+    assert ppo.verdict == "better"  # than a3, the reference, which says little
+    assert (ppo.best_rule, ppo.gain_verdict, ppo.leads) == ("best", verdict, verdict == "better")
+    assert ppo.gain.mean == pytest.approx(shift, abs=0.05)
+    assert ppo.headroom.mean == pytest.approx(4.0)
+    assert ppo.share == pytest.approx(shift / 4.0, abs=0.02)
+    assert (board.entry("best").gain, board.entry("a3").gain.mean) == (None, pytest.approx(-1.0))
+    assert {level: rule for level, (rule, _) in board.rules.items()} == {"local": "best", "central": "boss"}
+    assert board.entry("oracle").best_rule == board.entry("random").best_rule == ""
+    if says is not None:
+        assert dict(headline(board))["PPO"].startswith(says)
+    (line,) = [line for line in csv.DictReader(io.StringIO(table(summarise(runs)))) if line["agent"] == "ppo"]
+    assert float(line["gain"]) == pytest.approx(ppo.gain.mean)
+    assert (line["best_rule"], line["gain_verdict"]) == ("best", verdict)
+    assert float(line["headroom_share"]) == pytest.approx(ppo.share)
+    assert f"{verdict} " in markdown(summarise(runs))
+    assert f'<span class="verdict {verdict}">' in page_html(summarise(runs))
+
+
+def test_the_best_rule_knows_no_more_and_is_not_chosen_by_easy_episodes():
+    runs = _learners(np.random.default_rng(8), 0.5, higher_is_better=True)
+    easy = np.array([row["reward"] for row in runs[1].episodes])
+    first = np.sort(np.argsort(-easy)[:8])
+    lucky = run("lucky", easy[first] - 1)
+    for row, episode in zip(lucky.episodes, first.tolist(), strict=True):
+        row["episode"] = episode
+    board = summarise([*runs, lucky, run("twin", easy + 3, access="central", kind="other")]).tasks[0]
+    assert board.entry("lucky").mean.mean > board.entry("best").mean.mean
+    assert board.entry("ppo").best_rule == "best"
+    assert board.entry("twin").best_rule == "boss"
+    assert dict(headline(board))["TWIN"].startswith("leads the central agents")
 
 
 @pytest.mark.parametrize("ended", ["skipped", "failed"])

@@ -16,10 +16,11 @@ import numpy as np
 
 from mmwave_gym.benchmark import statistics
 from mmwave_gym.benchmark.leaderboard.entries import Entry, Leaderboard, Overall, OverallRow, TaskBoard, sign_of
-from mmwave_gym.benchmark.leaderboard.keys import DEFINITION
+from mmwave_gym.benchmark.leaderboard.keys import DEFINITION, JUDGEMENT
+from mmwave_gym.benchmark.leaderboard.leading import against_rules, merits, verdict
 from mmwave_gym.benchmark.leaderboard.rows import Run
 from mmwave_gym.benchmark.leaderboard.warnings import warnings_of
-from mmwave_gym.benchmark.statistics import Interval, Sample
+from mmwave_gym.benchmark.statistics import Sample
 from mmwave_gym.core.access import ACCESS_LEVELS, KINDS
 
 USUAL_SEEDS = 5  # ours: with fewer an interval says little about the luck of training
@@ -55,7 +56,8 @@ def _task_board(runs: list[Run], known: Mapping[str, Any] | None) -> TaskBoard:
         runs, key=lambda run: (not run.stale, not run.committed, run.created, run.task["hash"], _seed_order(run))
     )
     believed = [run.task for run in runs if run.committed and run.task["hash"] == newest.task["hash"]]
-    task = {**newest.task, **_definition(known or (believed or [newest.task])[0])}
+    says = known or (believed or [newest.task])[0]
+    task = {**newest.task, **_definition(says), **{name: says.get(name) for name in JUDGEMENT}}
     current = sorted((r for r in runs if r.task["hash"] == task["hash"] and not r.stale), key=_seed_order)
     stale = sorted((r for r in runs if r.task["hash"] != task["hash"] or r.stale), key=_seed_order)
     by_agent: dict[str, list[Run]] = defaultdict(list)
@@ -83,9 +85,8 @@ def _task_board(runs: list[Run], known: Mapping[str, Any] | None) -> TaskBoard:
     for run in current:
         for metric, unit in run.header["metrics"].items():
             units[metric] = units.get(metric) or str(unit)  # a run that failed early may not know its units
-    rule, headroom = _headroom(task, entries, samples)
-    ranked = tuple(_ranked(entries, task, samples))
-    return TaskBoard(task, ranked, units, no_score, tuple(warnings), rule, headroom)
+    ranked = tuple(_ranked(against_rules(task, entries, samples), task, samples))
+    return TaskBoard(task, ranked, units, no_score, tuple(warnings))
 
 
 def _definition(task: Mapping[str, Any]) -> dict[str, Any]:
@@ -100,18 +101,6 @@ def _why_left_out(run: Run, task: Mapping[str, Any]) -> str:
         f"its rows are of another version of this task (hash {run.task['hash']}, the board's is {task['hash']}). "
         "Evaluate it again."
     )
-
-
-def _headroom(
-    task: Mapping[str, Any], entries: Sequence[Entry], samples: Mapping[str, Sample]
-) -> tuple[str, Interval | None]:
-    """The best local heuristic, and the ceiling less it: what there is to gain."""
-    rules = [e for e in entries if e.kind == "rule" and e.access == "local" and e.mean is not None]
-    if not rules or task.get("ceiling") not in samples:
-        return "", None
-    best = max(rules, key=lambda e: e.mean.mean * sign_of(task) if e.mean else 0.0)
-    ceiling, values = statistics.align(samples[task["ceiling"]], samples[best.agent])
-    return best.agent, statistics.difference_interval(ceiling, values) if values.size else None
 
 
 def _at(run: Run) -> str:
@@ -242,9 +231,7 @@ def _compared(entry: Entry, task: Mapping[str, Any], samples: Mapping[str, Sampl
         values, other = statistics.align(own, samples[task["reference"]])
         if values.size:
             difference = statistics.difference_interval(values, other)
-            better = difference.mean * sign_of(task) > 0
-            verdict = ("better" if better else "worse") if difference.excludes_zero else "tied"
-            entry = replace(entry, difference=difference, verdict=verdict)
+            entry = replace(entry, difference=difference, verdict=verdict(task, difference))
     if no_score is None:
         values, floor, ceiling = statistics.align(own, samples[task["floor"]], samples[task["ceiling"]])
         if values.size and (ceiling.mean() - floor.mean()) * sign_of(task) > 0:
@@ -260,23 +247,12 @@ def _compared(entry: Entry, task: Mapping[str, Any], samples: Mapping[str, Sampl
 
 
 def _ranked(entries: Sequence[Entry], task: Mapping[str, Any], samples: Mapping[str, Sample]) -> list[Entry]:
-    """Order the entries, best first within each group, and rank those that are ranked.
-
-    The order is that of the paired difference to one agent (reference, else floor, else ceiling). If all have
-    the same episodes it is the order of the means; if not, an agent gains nothing from having had easy ones.
-    """
-    anchor = next((task[r] for r in ("reference", "floor", "ceiling") if task.get(r) in samples), None)
-
-    def merit(entry: Entry) -> float:
-        if anchor is None:
-            return sign_of(task) * float(samples[entry.agent].values.mean())
-        own, other = statistics.align(samples[entry.agent], samples[anchor])
-        return sign_of(task) * float(own.mean() - other.mean()) if own.size else float("-inf")
-
+    """Order the entries, best first within each group, and rank those that are ranked."""
+    merit = merits(task, samples)
     ordered = []
     for group in (*ACCESS_LEVELS, "bound"):
         members = [e for e in entries if e.group == group and e.status == "scored"]
-        members.sort(key=lambda e: (-merit(e), e.agent))
+        members.sort(key=lambda e: (-merit(e.agent), e.agent))
         if group != "bound":
             members = [
                 replace(e, rank=i + 1, tied=i > 0 and _tied(samples[e.agent], samples[members[i - 1].agent]))

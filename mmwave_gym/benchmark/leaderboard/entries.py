@@ -27,6 +27,9 @@ class Entry:
     ceiling), ``metrics`` holds the secondary metrics' means. ``left_out`` counts the episodes that have no
     scored step, or that not all training seeds have; ``seeds`` the
     training seeds, 0 for an agent that is not trained. ``notes`` are sentences to be shown.
+
+    ``best_rule`` is the best agent of kind "rule" that knows no more than this one, perhaps itself. ``gain`` is the
+    paired difference to it, None for the rule itself, and ``headroom`` the ceiling less that rule.
     """
 
     agent: str
@@ -50,6 +53,22 @@ class Entry:
     metrics: Mapping[str, Interval] = field(default_factory=dict)
     rank: int | None = None
     tied: bool = False
+    best_rule: str = ""
+    gain: Interval | None = None
+    gain_verdict: str = ""
+    headroom: Interval | None = None
+
+    @property
+    def leads(self) -> bool:
+        """Whether it is better than the best rule, by a difference that is told apart from 0 and that matters."""
+        return self.gain_verdict == "better"
+
+    @property
+    def share(self) -> float | None:
+        """The share of the headroom that it takes; None where either is unknown or the rule is no worse."""
+        if self.gain is None or self.headroom is None or self.headroom.mean == 0.0:
+            return None
+        return self.gain.mean / self.headroom.mean
 
     @property
     def committed(self) -> bool:
@@ -98,8 +117,6 @@ class TaskBoard:
     units: Mapping[str, str]
     no_score: str | None = None
     warnings: tuple[str, ...] = ()
-    best_rule: str = ""
-    headroom: Interval | None = None
 
     @property
     def name(self) -> str:
@@ -110,6 +127,11 @@ class TaskBoard:
     def scenario(self) -> str:
         """The part of the name before the first slash."""
         return self.name.split("/")[0]
+
+    @property
+    def rules(self) -> Mapping[str, tuple[str, Interval | None]]:
+        """The best rule and its headroom by access level, of the levels that agents are ranked in."""
+        return {e.group: (e.best_rule, e.headroom) for e in self.entries if e.rank and e.best_rule}
 
     def entry(self, agent: str | None) -> Entry | None:
         """Return the scored entry of that agent, or None."""

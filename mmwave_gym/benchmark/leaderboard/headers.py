@@ -68,6 +68,10 @@ def _check_task(task: Mapping[str, Any], path: Path) -> None:
         count = task.get(name)
         if count is not None and (isinstance(count, bool) or not isinstance(count, int) or count < low):
             raise RowsError(f"{path}: the header's task.{name} must be a whole number, got {str(count)[:50]!r}.")
+    smallest = task.get("smallest_difference") or 0
+    if isinstance(smallest, bool) or not isinstance(smallest, int | float) or not 0 <= smallest <= _LARGEST:
+        shown = str(smallest)[:50]
+        raise RowsError(f"{path}: the header's task.smallest_difference must be a number from 0 on, got {shown!r}.")
     bounds = task.get("bounds") or {}
     if not isinstance(bounds, dict) or not all(
         level in ACCESS_LEVELS and isinstance(bound, int | float) for level, bound in bounds.items()

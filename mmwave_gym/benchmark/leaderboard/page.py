@@ -44,7 +44,15 @@ CEILINGS = {
     "proven bound": "a proven bound; it need not be attainable",
     "best known": "the best known agent and no bound: a better one would score above 1",
 }
-VERDICTS = {"better": "▲ better", "worse": "▼ worse", "tied": "≈ tied", "reference": "reference", "": "–"}
+VERDICTS = {
+    "better": "▲ better",
+    "worse": "▼ worse",
+    "tied": "≈ tied",
+    "alike": "≈ alike",
+    "reference": "reference",
+    "best": "best rule",
+    "": "–",
+}
 
 MARKS = {
     "verified": "played again, rows independent of each other, and the result holds on hidden episodes",

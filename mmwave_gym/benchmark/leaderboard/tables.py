@@ -75,33 +75,63 @@ def training(entry: Entry, board: TaskBoard) -> list[str]:
 
 
 def headline(board: TaskBoard) -> list[tuple[str, str]]:
-    """Return the task's result, one sentence per access level, each as (leader's label, rest)."""
+    """Return the task's result, one sentence per access level, each as (first agent's label, rest).
+
+    Only a rule leads by its rank alone. Who is no rule leads where it is told apart from the best rule.
+    """
     sentences = []
-    for leader in (e for e in board.entries if e.rank == 1):
-        peers = sorted((e for e in board.entries if e.group == leader.group and e.rank), key=lambda e: e.rank or 0)
+    for first in (e for e in board.entries if e.rank == 1):
+        peers = sorted((e for e in board.entries if e.group == first.group and e.rank), key=lambda e: e.rank or 0)
         tied = 0
         while tied + 1 < len(peers) and peers[tied + 1].tied:
             tied += 1
-        text = f"leads the {leader.group} agents" if len(peers) > 1 else f"is the only {leader.group} agent"
+        if len(peers) == 1:
+            text = f"is the only {first.group} agent"
+        elif first.gain is None or first.leads:
+            text = f"leads the {first.group} agents"
+        else:
+            text = f"has the best mean of the {first.group} agents"
         if tied:
             text += " together with " + " and ".join(e.label for e in peers[1 : tied + 1])
-        if leader.score is not None:
-            text += f": score {number(leader.score.mean, leader.score)} {ends(leader.score)}"
-        if leader.verdict in ("better", "worse"):
-            text += f", {leader.verdict} than {board.task['reference']}"
-        elif leader.verdict == "tied":
-            text += f", tied with {board.task['reference']}"
-        sentences.append((leader.label, text.rstrip() + "."))
+        if first.score is not None:
+            text += f": score {number(first.score.mean, first.score)} {ends(first.score)}"
+        said = (_said(first.verdict, str(board.task.get("reference"))), _against_rule(first, board))
+        sentences.append((first.label, ", ".join([text.rstrip(), *filter(None, said)]) + "."))
     return sentences
 
 
-def limits(board: TaskBoard) -> str:
-    """Return what there is to gain above the best heuristic, and what is proven about means; empty if nothing is."""
+SAID = {"better": "better than", "worse": "worse than", "tied": "tied with", "alike": "alike with"}
+"""A verdict before the name of the agent that it compares with."""
+
+
+def _said(verdict: str, other: str) -> str:
+    return f"{SAID[verdict]} {other}" if verdict in SAID else ""
+
+
+def _against_rule(entry: Entry, board: TaskBoard) -> str:
+    """The difference to the best rule in words, empty for the rule itself."""
+    if entry.gain is None:
+        return ""
+    other = board.entry(entry.best_rule)
+    name = "the best rule, " + (other.label if other else entry.best_rule)
     unit = f" {board.units[board.task['primary']]}".rstrip()
-    sentences = []
-    if board.headroom is not None:
-        gain = f"{number(board.headroom.mean, board.headroom)}{unit} {ends(board.headroom)}".rstrip()
-        sentences.append(f"Headroom, the ceiling less the best local rule ({board.best_rule}): {gain}.")
+    gain = f"{number(entry.gain.mean, entry.gain, True)}{unit} {ends(entry.gain, True)}".rstrip()
+    return f"{_said(entry.gain_verdict, name)} ({gain})"
+
+
+def limits(board: TaskBoard) -> str:
+    """Return what there is to gain above the best rules, and what is proven about means; empty if nothing is."""
+    unit = f" {board.units[board.task['primary']]}".rstrip()
+    sentences: list[str] = []
+    above: dict[str, tuple[str, Interval | None]] = {}
+    for level, (rule, headroom) in board.rules.items():
+        above.setdefault(rule, (level, headroom))
+    for rule, (level, headroom) in above.items():
+        if headroom is not None:
+            gain = f"{number(headroom.mean, headroom)}{unit} {ends(headroom)}".rstrip()
+            sentences.append(f"Headroom, the ceiling less the best {level} rule ({rule}): {gain}.")
+    if smallest := board.task.get("smallest_difference"):
+        sentences.append(f"Differences below {smallest:g}{unit} are called alike.")
     bounds = dict(board.task.get("bounds") or {})
     if bounds:
         what = "more" if board.task["higher_is_better"] else "less"
@@ -151,16 +181,21 @@ def _markdown_task(board: TaskBoard) -> list[str]:
         with_unit(board, primary),
         "difference to reference",
         "",
+        "less best rule",
+        "",
         "episodes",
         "seeds",
         "rows",
         "verified",
     ]
-    lines += ["| " + " | ".join(map(_md, heads)) + " |", "|---:|---|---|---:|---:|---:|---:|---|---:|---:|---|---|"]
+    lines += [
+        "| " + " | ".join(map(_md, heads)) + " |",
+        "|---:|---|---|---:|---:|---:|---:|---|---:|---|---:|---:|---|---|",
+    ]
     for e in board.entries:
         if e.status != "scored" or e.mean is None:
             reason = f"{e.status}: {' '.join(e.notes)}"
-            cells = ["–", e.label, e.access, reason, *[""] * 6, e.created[:10], ""]
+            cells = ["–", e.label, e.access, reason, *[""] * 8, e.created[:10], ""]
             lines.append("| " + " | ".join(map(_md, cells)) + " |")
             continue
         cells = [
@@ -170,8 +205,10 @@ def _markdown_task(board: TaskBoard) -> list[str]:
             f"{number(e.score.mean, e.score)} {ends(e.score)}" if e.score else "–",
             number(e.iqm, e.score),
             f"{number(e.mean.mean, e.mean)} {ends(e.mean)}",
-            f"{number(e.difference.mean, e.difference, True)} {ends(e.difference, True)}" if e.difference else "–",
+            _signed(e.difference),
             e.verdict,
+            _signed(e.gain),
+            e.gain_verdict,
             _episodes(e),
             str(e.seeds or "–"),
             e.created[:10] + (" (committed)" if e.committed else ""),
@@ -210,6 +247,10 @@ def _all_metrics(board: TaskBoard) -> list[str]:
     return [*lines, "", "</details>", ""]
 
 
+def _signed(difference: Interval | None) -> str:
+    return f"{number(difference.mean, difference, True)} {ends(difference, True)}" if difference else "–"
+
+
 def _episodes(entry: Entry) -> str:
     text = str(entry.episodes)
     if entry.episodes + entry.left_out < entry.planned:
@@ -230,9 +271,9 @@ def table(leaderboard: Leaderboard) -> str:
     writer = csv.writer(stream, lineterminator="\n")
     fixed = "task,task_version,task_hash,access,group,rank,tied,agent,label,kind,status,reason"
     fixed += ",episodes,episodes_left_out,training_seeds,primary,unit"
-    for name in ("mean", "score", "difference"):
+    for name in ("mean", "score", "difference", "gain", "headroom"):
         fixed += f",{name},{name}_low,{name}_high"
-    fixed += ",score_iqm,verdict,committed,verified,created,command"
+    fixed += ",best_rule,gain_verdict,headroom_share,score_iqm,verdict,committed,verified,created,command"
     writer.writerow([*fixed.split(","), *_TRAINED, *(f"mean_{m}" for m in metrics)])
     for board in leaderboard.tasks:
         for e in board.entries:
@@ -257,9 +298,19 @@ def table(leaderboard: Leaderboard) -> str:
                 board.task["primary"],
                 board.units[board.task["primary"]],
             ]
-            for interval in (e.mean, e.score, e.difference):
+            for interval in (e.mean, e.score, e.difference, e.gain, e.headroom):
                 row += [interval.mean, interval.low, interval.high] if interval else [None] * 3
-            row += [e.iqm, e.verdict, e.committed, e.verified, e.created, "; ".join(e.commands)]
+            row += [
+                e.best_rule,
+                e.gain_verdict,
+                e.share,
+                e.iqm,
+                e.verdict,
+                e.committed,
+                e.verified,
+                e.created,
+                "; ".join(e.commands),
+            ]
             row += [(e.training or {}).get(name.removeprefix("training_")) for name in _TRAINED]
             means = dict(e.metrics)
             if e.mean is not None:

@@ -12,8 +12,14 @@ from mmwave_gym.benchmark.task import Task
 _association = partial(
     Task, env_id="MmwaveAssociation-v0", primary="network_rate_mbps", reference="msr", ceiling="cover", episodes=8
 )
-_paper_streets = partial(_association, description="Buses in a grid of streets with 64 base stations, as in the paper.")
-_blocked_streets = partial(_association, description="The same streets with large buildings: line of sight matters.")
+_paper_streets = partial(
+    _association,
+    description="Buses in a grid of streets with 64 base stations, as in the paper.",
+    smallest_difference=1.0,
+)
+_blocked_streets = partial(
+    _association, description="The same streets with large buildings: line of sight matters.", ceiling="roles"
+)
 
 TASKS: tuple[Task, ...] = (
     _association(
@@ -22,6 +28,7 @@ TASKS: tuple[Task, ...] = (
         description="Eight UEs among six base stations and large buildings: few enough for the optimum.",
         ceiling="optimum",
         ceiling_kind="hindsight-exact",
+        smallest_difference=0.1,
         episodes=64,
     ),
     _paper_streets(
@@ -37,14 +44,14 @@ TASKS: tuple[Task, ...] = (
         name="association/blocked-512",
         kwargs={"geometry": "blocked", "num_ues": 512, "duration_s": 50.0},
         warmup_steps=3700,
-        ceiling="roles",
+        smallest_difference=4.0,
         bounds={"hindsight": 2302.0},
     ),
     _blocked_streets(
         name="association/blocked-2048",
         kwargs={"geometry": "blocked", "num_ues": 2048, "duration_s": 32.0},
         warmup_steps=14800,
-        ceiling="roles",
+        smallest_difference=10.0,
         episodes=4,
         expensive=True,
     ),
@@ -52,6 +59,7 @@ TASKS: tuple[Task, ...] = (
         name="association/blocked-256-fair",
         kwargs={"geometry": "blocked", "num_ues": 256, "duration_s": 50.0},
         primary="mean_log_rate",
+        smallest_difference=0.01,
         ceiling=None,
         description="The blocked streets, scored by proportional fairness: what the weakest get counts.",
     ),
@@ -60,6 +68,7 @@ TASKS: tuple[Task, ...] = (
         kwargs={"city": "gtfs:helsinki"},
         description="A morning's trams and buses in central Helsinki, sight by the footprints of its buildings.",
         ceiling="rollout-long",
+        smallest_difference=35.0,
         needs_data=True,
         episodes=64,
     ),

@@ -14,6 +14,7 @@ _power = partial(
     primary="qos_rate_bps_hz",
     reference="full-power",
     ceiling="sca",
+    smallest_difference=0.2,
     episodes=64,
 )
 # Who has learned elsewhere, or computes, has 20 slots to settle; who learns in the very world has 5,000.
@@ -27,6 +28,7 @@ TASKS: tuple[Task, ...] = (
         kwargs={"horizon": 5100},
         warmup_steps=5000,
         scored_steps=100,
+        smallest_difference=0.01,
         description="Fourteen base stations as in the paper, 32 levels: full power is nearly optimal, for the record.",
     ),
     _settle_first(
@@ -60,6 +62,7 @@ TASKS: tuple[Task, ...] = (
         },
         warmup_steps=20,
         scored_steps=30,
+        smallest_difference=6.0,
         episodes=4,
         expensive=True,
         description="A thousand base stations that all disturb each other.",
@@ -77,6 +80,7 @@ TASKS: tuple[Task, ...] = (
         },
         warmup_steps=20,
         scored_steps=180,
+        smallest_difference=0.7,
         episodes=16,
         description="120 base stations of which eight leave or arrive; clusters and powers have to heal.",
     ),
@@ -85,6 +89,7 @@ TASKS: tuple[Task, ...] = (
         kwargs={**_HARD, **_CONTINUOUS, "layout": "sites:melbourne", "scope": "network", "interference": "network"},
         description="The 125 sites of one operator in Melbourne's centre, some twelve metres from the next.",
         needs_data=True,
+        smallest_difference=0.8,
         episodes=16,
     ),
 )

@@ -14,6 +14,7 @@ _street = partial(
     reference="a3",
     ceiling="oracle",
     ceiling_kind="hindsight-exact",
+    smallest_difference=0.005,
     episodes=256,
 )
 
