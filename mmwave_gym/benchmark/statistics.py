@@ -8,6 +8,9 @@ The intervals are percentile bootstrap intervals about the mean, stretched by St
 seeds and episodes (Hesterberg, "What teachers should know about the bootstrap", The American Statistician 69,
 2015, section 5.4; degrees of freedom by Satterthwaite). Without it an interval over five seeds covers about
 84 % and not 95 %. The bootstrap seed is fixed, so that a leaderboard is a pure function of its rows.
+
+Where episodes share a world, such as a map, groups of episodes are resampled and not episodes: `groups (episode,)`
+names the group of each. `python -m bench.coverage` simulates how often the intervals hold the mean.
 """
 
 from __future__ import annotations
@@ -27,6 +30,7 @@ LEVEL = 0.95
 RESAMPLES = 4_000  # ours: the end of an interval then moves by about 2 % of its width from seed to seed
 _BOOTSTRAP_SEED = 20_261_122
 _EPISODES, _SEEDS, _OTHER_SEEDS = range(3)  # streams of resampling; two agents' training seeds are independent
+Groups = NDArray[np.int64] | None
 CLOSE = 1e-6
 """Relative: the same episode on another kind of processor gives numbers this close."""
 
@@ -51,13 +55,23 @@ class Sample:
 
     episodes: NDArray[np.int64]
     values: Float64Array
+    groups: NDArray[np.int64] | None = None
+    """(episode,): episodes of one number share a world; None: none do."""
 
     @classmethod
-    def of(cls, runs: Sequence[dict[int, float]]) -> Sample:
-        """Align one mapping from episode to value per training seed on the episodes that all of them have."""
+    def of(cls, runs: Sequence[dict[int, float]], groups: Sequence[int] | None = None) -> Sample:
+        """Align one mapping from episode to value per training seed on the episodes that all of them have.
+
+        groups: by the episode's number; episodes beyond it are a group each.
+        """
         shared = sorted(set.intersection(*(set(run) for run in runs))) if runs else []
         values = np.array([[run[e] for e in shared] for run in runs], dtype=np.float64)
-        return cls(np.array(shared, dtype=np.int64), values.reshape(len(runs), len(shared)))
+        episodes = np.array(shared, dtype=np.int64)
+        of = None
+        if groups:
+            beyond = max(groups) + 1 + episodes
+            of = np.array([groups[e] if e < len(groups) else b for e, b in zip(shared, beyond, strict=True)], np.int64)
+        return cls(episodes, values.reshape(len(runs), len(shared)), of)
 
 
 def align(*samples: Sample) -> list[Float64Array]:
@@ -68,12 +82,23 @@ def align(*samples: Sample) -> list[Float64Array]:
     return [sample.values[:, np.searchsorted(sample.episodes, shared)] for sample in samples]
 
 
-def mean_interval(values: Float64Array) -> Interval:
+def shared_groups(*samples: Sample) -> Groups:
+    """Return the groups ``(episode,)`` of the episodes that all samples share, as the first tells them."""
+    if samples[0].groups is None:
+        return None
+    shared = samples[0].episodes
+    for sample in samples[1:]:
+        shared = np.intersect1d(shared, sample.episodes)
+    return samples[0].groups[np.searchsorted(samples[0].episodes, shared)]
+
+
+def mean_interval(values: Float64Array, groups: Groups = None) -> Interval:
     """Return the mean of ``values (seed, episode)`` with its interval, in their unit.
 
-    The interval is hierarchical over several seeds.
+    The interval is hierarchical over several seeds. groups: ``(episode,)``, or None where no episodes share a world.
     """
-    return _interval(float(values.mean()), _replicates(values, _SEEDS), [values], values.mean(axis=0))
+    replicates = _replicates(values, _SEEDS, groups)
+    return _interval(float(values.mean()), replicates, [values], values.mean(axis=0), groups)
 
 
 def column_interval(rows: Sequence[Mapping[str, Any]], name: str) -> Interval | None:
@@ -82,14 +107,15 @@ def column_interval(rows: Sequence[Mapping[str, Any]], name: str) -> Interval | 
     return mean_interval(np.array([values], np.float64)) if values else None
 
 
-def difference_interval(values: Float64Array, other: Float64Array) -> Interval:
+def difference_interval(values: Float64Array, other: Float64Array, groups: Groups = None) -> Interval:
     """Return the mean of ``values - other`` with its interval, paired by episode.
 
     Both are ``(seed, episode)`` over the same episodes, in the same unit; their numbers of seeds may differ.
+    groups: ``(episode,)``, or None where no episodes share a world.
     """
-    replicates = _replicates(values, _SEEDS) - _replicates(other, _OTHER_SEEDS)
+    replicates = _replicates(values, _SEEDS, groups) - _replicates(other, _OTHER_SEEDS, groups)
     per_episode = values.mean(axis=0) - other.mean(axis=0)
-    return _interval(float(values.mean() - other.mean()), replicates, [values, other], per_episode)
+    return _interval(float(values.mean() - other.mean()), replicates, [values, other], per_episode, groups)
 
 
 def normalised(values: Float64Array, floor: Float64Array, ceiling: Float64Array) -> Float64Array:
@@ -102,19 +128,19 @@ def normalised(values: Float64Array, floor: Float64Array, ceiling: Float64Array)
     return (values - floor.mean(axis=0)) / (ceiling.mean() - floor.mean())
 
 
-def score_interval(values: Float64Array, floor: Float64Array, ceiling: Float64Array) -> Interval:
+def score_interval(values: Float64Array, floor: Float64Array, ceiling: Float64Array, groups: Groups = None) -> Interval:
     """Return the mean score with its interval; every resample is normalised by its own floor and ceiling.
 
     All three are ``(seed, episode)`` over the same episodes, in the unit of the metric; their numbers of seeds may
-    differ. A score has no unit, see `normalised`.
+    differ. A score has no unit, see `normalised`. groups: ``(episode,)``, or None where no episodes share a world.
     """
-    low, high = _replicates(floor, _OTHER_SEEDS), _replicates(ceiling, _OTHER_SEEDS)
+    low, high = _replicates(floor, _OTHER_SEEDS, groups), _replicates(ceiling, _OTHER_SEEDS, groups)
     with np.errstate(divide="ignore", invalid="ignore"):
-        replicates = (_replicates(values, _SEEDS) - low) / (high - low)
+        replicates = (_replicates(values, _SEEDS, groups) - low) / (high - low)
     scores = normalised(values, floor, ceiling)
     mean = float(scores.mean())
     unit = normalised(ceiling, floor, ceiling).mean(axis=0)
-    return _interval(mean, replicates, [scores], scores.mean(axis=0) - mean * unit)
+    return _interval(mean, replicates, [scores], scores.mean(axis=0) - mean * unit, groups)
 
 
 def interquartile_mean(scores: NDArray[np.float64]) -> float:
@@ -145,24 +171,41 @@ def _weights(count: int, stream: int) -> NDArray[np.float64]:
     return weights
 
 
-def _replicates(values: Float64Array, seed_stream: int) -> NDArray[np.float64]:
-    """Resampled means ``(resample,)``: episodes drawn once for all seeds, then the seeds."""
+def _replicates(values: Float64Array, seed_stream: int, groups: Groups = None) -> NDArray[np.float64]:
+    """Resampled means ``(resample,)``: episodes, or their groups, drawn once for all seeds, then the seeds."""
     seeds, episodes = values.shape
-    per_seed = _weights(episodes, _EPISODES) @ values.T
+    if groups is None:
+        per_seed = _weights(episodes, _EPISODES) @ values.T
+    else:
+        member = _members(groups)
+        drawn = _weights(len(member), _EPISODES)
+        per_seed = (drawn @ (member @ values.T)) / (drawn @ member.sum(axis=1))[:, None]
     return per_seed[:, 0] if seeds == 1 else (per_seed * _weights(seeds, seed_stream)).sum(axis=1)
 
 
+def _members(groups: NDArray[np.int64]) -> NDArray[np.float64]:
+    """``(group, episode)``: 1 where an episode is of a group."""
+    return (np.unique(groups)[:, None] == groups).astype(np.float64)
+
+
 def _interval(
-    mean: float, replicates: NDArray[np.float64], samples: list[Float64Array], per_episode: Float64Array
+    mean: float,
+    replicates: NDArray[np.float64],
+    samples: list[Float64Array],
+    per_episode: Float64Array,
+    groups: Groups = None,
 ) -> Interval:
     """Stretch the percentile interval of ``replicates`` about ``mean``.
 
     ``samples`` are the arrays whose training seeds were resampled, ``per_episode (episode,)`` the quantity's
     value in each episode: they give the two variances that share out the degrees of freedom.
     """
-    if per_episode.size < 2:
+    rest = per_episode - per_episode.mean()
+    if groups is not None:
+        rest = _members(groups) @ rest  # what groups of unequal size add to a mean over all episodes
+    if rest.size < 2:
         return Interval(mean, None, None)
-    parts = [(float(per_episode.var(ddof=1)) / per_episode.size, per_episode.size - 1)]
+    parts = [(float(rest @ rest) * rest.size / (rest.size - 1) / per_episode.size**2, rest.size - 1)]
     parts += [(float(v.mean(axis=1).var(ddof=1)) / len(v), len(v) - 1) for v in samples if len(v) > 1]
     total = sum(variance for variance, _ in parts)
     if total <= (1e-12 * max(abs(mean), float(np.abs(per_episode).max()))) ** 2:  # rounding, not chance

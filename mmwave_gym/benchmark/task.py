@@ -60,6 +60,8 @@ class Task:
     smallest_difference: float = 0.0
     """Smallest difference of `primary` that matters, in its unit: boards call smaller ones alike, no row depends on it.
     Ours are one to three per cent of what the best rule leaves to the ceiling."""
+    groups: tuple[int, ...] = ()
+    """Of each test episode a number that those of the same map share; intervals then resample maps. Empty: none do."""
     expensive: bool = False
     """Played where all is asked for; boards show its committed rows otherwise."""
     needs_data: bool = False

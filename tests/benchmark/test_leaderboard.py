@@ -239,6 +239,7 @@ def test_copies_of_one_training_are_said_to_be_so():
         {"task.episodes": "all"},
         {"task.carry": 0},
         {"task.smallest_difference": -1.0},
+        {"task.groups": [0, 1.5]},
     ],
 )
 def test_headers_that_no_board_can_read_are_refused(told, tmp_path):
@@ -324,6 +325,21 @@ def test_a_learned_agent_leads_only_where_it_is_told_apart_from_the_best_rule(sh
     assert float(line["headroom_share"]) == pytest.approx(ppo.share)
     assert f"{verdict} " in markdown(summarise(runs))
     assert f'<span class="verdict {verdict}">' in page_html(summarise(runs))
+
+
+def test_episodes_that_share_a_map_are_resampled_together():
+    rng = np.random.default_rng(9)
+    maps = np.repeat(np.arange(8), 5)
+    world = rng.normal(20, 5, 40)
+    gains = rng.normal(0.3, 0.8, 8)[maps] + rng.normal(0, 0.1, 40)
+    runs = [run("random", world - 9), run("a3", world), run("ucb", world + gains), run("oracle", world + 5)]
+    alone = summarise(runs).tasks[0].entry("ucb")
+    for one in runs:
+        one.header["task"]["groups"] = maps.tolist()
+    shared = summarise(runs).tasks[0].entry("ucb")
+    assert shared.difference.mean == alone.difference.mean
+    for wide, narrow in ((shared.difference, alone.difference), (shared.score, alone.score)):
+        assert wide.high - wide.low > 1.5 * (narrow.high - narrow.low)
 
 
 def test_the_best_rule_knows_no_more_and_is_not_chosen_by_easy_episodes():

@@ -74,3 +74,32 @@ def test_iqm_agrees_with_scipy_on_the_board():
     assert entry.iqm == pytest.approx(stats.trim_mean(scores, 0.25))
     assert entry.score.mean == pytest.approx(scores.mean())
     assert entry.score.low < scores.mean() < entry.score.high
+
+
+def test_groups_of_one_episode_change_nothing_and_groups_of_copies_count_once():
+    rng = np.random.default_rng(12)
+    values, other = rng.normal(0, 1, (5, 24)), rng.normal(0, 1, (1, 24))
+    alone = np.arange(24)
+    for plain, grouped in (
+        (statistics.difference_interval(values, other), statistics.difference_interval(values, other, alone)),
+        (
+            statistics.score_interval(values, other - 9, other + 9),
+            statistics.score_interval(values, other - 9, other + 9, alone),
+        ),
+    ):
+        assert (grouped.mean, grouped.low, grouped.high) == pytest.approx((plain.mean, plain.low, plain.high))
+    few = rng.normal(0, 1, (1, 8))
+    copies = statistics.mean_interval(np.repeat(few, 3, axis=1), np.repeat(np.arange(8), 3))
+    once = statistics.mean_interval(few)
+    assert (copies.mean, copies.low, copies.high) == pytest.approx((once.mean, once.low, once.high))
+    assert statistics.mean_interval(values, np.zeros(24, np.int64)).low is None  # one map says nothing of others
+
+
+def test_the_groups_of_a_sample_are_those_of_its_episodes():
+    sample = statistics.Sample.of([{0: 1.0, 3: 2.0, 5: 3.0}], (7, 7, 7, 2))
+    assert sample.groups is not None
+    assert sample.groups[:2].tolist() == [7, 2]
+    assert sample.groups[2] not in (7, 2)  # an episode that the task says nothing of
+    other = statistics.Sample.of([{3: 1.0, 4: 1.0, 0: 0.0}], (7, 7, 7, 2))
+    assert statistics.shared_groups(sample, other).tolist() == [7, 2]
+    assert statistics.shared_groups(statistics.Sample.of([{0: 1.0}])) is None

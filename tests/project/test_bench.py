@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from bench import __main__ as bench, training
+from bench import __main__ as bench, coverage, training
 from bench.measure import Row, alternate, ratio
 from bench.page import write_between
 from bench.peers import PEERS, Player, running
@@ -47,6 +47,14 @@ def test_a_page_is_written_between_its_marks(tmp_path):
         assert page.read_text() == f"before\n<!-- m -->\n{text.strip()}\n<!-- m -->\nafter\n"
     with pytest.raises(ValueError, match="must have the mark <!-- n --> twice, got it 0 times"):
         write_between(page, "<!-- n -->", "")
+
+
+def test_coverage_is_counted_and_maps_have_to_be_resampled():
+    assert 0.93 <= coverage.coverage("normal", 32, 400) <= 0.97
+    assert coverage.coverage("log-normal", 8, 400) < 0.93  # skewed and few: the interval is too short
+    resampled, ignored = (coverage.coverage_of_maps(16, 8, 200, clustered) for clustered in (True, False))
+    assert ignored < resampled - 0.15
+    assert resampled > 0.85
 
 
 def test_a_peer_that_does_not_start_is_an_error():

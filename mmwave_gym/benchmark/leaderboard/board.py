@@ -17,7 +17,7 @@ import numpy as np
 from mmwave_gym.benchmark import statistics
 from mmwave_gym.benchmark.leaderboard.entries import Entry, Leaderboard, Overall, OverallRow, TaskBoard, sign_of
 from mmwave_gym.benchmark.leaderboard.keys import DEFINITION, JUDGEMENT
-from mmwave_gym.benchmark.leaderboard.leading import against_rules, merits, verdict
+from mmwave_gym.benchmark.leaderboard.leading import against_rules, merits, paired, verdict
 from mmwave_gym.benchmark.leaderboard.rows import Run
 from mmwave_gym.benchmark.leaderboard.warnings import warnings_of
 from mmwave_gym.benchmark.statistics import Sample
@@ -130,7 +130,8 @@ def _entry(runs: list[Run], task: Mapping[str, Any], samples: dict[str, Sample])
     entry = Entry(name, label, kind, str(agent["access"]), group, status, tuple(runs), tuple(notes), roles)
     if not whole:
         return entry
-    columns = {metric: _sample(whole, metric) for metric in (task["primary"], *whole[0].header["metrics"])}
+    groups = task.get("groups")
+    columns = {metric: _sample(whole, metric, groups) for metric in (task["primary"], *whole[0].header["metrics"])}
     primary = columns[task["primary"]]
     if not primary.episodes.size:
         return replace(
@@ -155,9 +156,9 @@ def _entry(runs: list[Run], task: Mapping[str, Any], samples: dict[str, Sample])
         planned=max(int(run.task.get("episodes") or 0) for run in whole),
         left_out=len(seen) - int(primary.episodes.size),
         seeds=sum(run.agent["training_seed"] is not None for run in whole),
-        mean=statistics.mean_interval(primary.values),
+        mean=statistics.mean_interval(primary.values, primary.groups),
         metrics={
-            metric: statistics.mean_interval(sample.values)
+            metric: statistics.mean_interval(sample.values, sample.groups)
             for metric, sample in columns.items()
             if metric != task["primary"] and sample.episodes.size
         },
@@ -199,9 +200,9 @@ def _without_superseded(runs: list[Run]) -> list[Run]:
     ] or runs
 
 
-def _sample(runs: Sequence[Run], metric: str) -> Sample:
+def _sample(runs: Sequence[Run], metric: str, groups: Sequence[int] | None) -> Sample:
     return Sample.of(
-        [{r["episode"]: float(r[metric]) for r in run.episodes if r.get(metric) is not None} for run in runs]
+        [{r["episode"]: float(r[metric]) for r in run.episodes if r.get(metric) is not None} for run in runs], groups
     )
 
 
@@ -227,18 +228,16 @@ def _compared(entry: Entry, task: Mapping[str, Any], samples: Mapping[str, Sampl
     own = samples[entry.agent]
     if entry.agent == task.get("reference"):
         entry = replace(entry, verdict="reference")
-    elif task.get("reference") in samples:
-        values, other = statistics.align(own, samples[task["reference"]])
-        if values.size:
-            difference = statistics.difference_interval(values, other)
-            entry = replace(entry, difference=difference, verdict=verdict(task, difference))
+    elif task.get("reference") in samples and (difference := paired(own, samples[task["reference"]])) is not None:
+        entry = replace(entry, difference=difference, verdict=verdict(task, difference))
     if no_score is None:
         values, floor, ceiling = statistics.align(own, samples[task["floor"]], samples[task["ceiling"]])
         if values.size and (ceiling.mean() - floor.mean()) * sign_of(task) > 0:
             scores = statistics.normalised(values, floor, ceiling)
+            groups = statistics.shared_groups(own, samples[task["floor"]], samples[task["ceiling"]])
             entry = replace(
                 entry,
-                score=statistics.score_interval(values, floor, ceiling),
+                score=statistics.score_interval(values, floor, ceiling, groups),
                 iqm=statistics.interquartile_mean(scores),
             )
         else:
@@ -263,8 +262,8 @@ def _ranked(entries: Sequence[Entry], task: Mapping[str, Any], samples: Mapping[
 
 
 def _tied(own: Sample, above: Sample) -> bool:
-    values, other = statistics.align(own, above)
-    return not values.size or not statistics.difference_interval(values, other).excludes_zero
+    difference = paired(own, above)
+    return difference is None or not difference.excludes_zero
 
 
 def _overall(scenario: str, boards: Sequence[TaskBoard]) -> Overall:

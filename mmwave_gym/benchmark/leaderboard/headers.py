@@ -72,6 +72,9 @@ def _check_task(task: Mapping[str, Any], path: Path) -> None:
     if isinstance(smallest, bool) or not isinstance(smallest, int | float) or not 0 <= smallest <= _LARGEST:
         shown = str(smallest)[:50]
         raise RowsError(f"{path}: the header's task.smallest_difference must be a number from 0 on, got {shown!r}.")
+    groups = task.get("groups") or []
+    if not isinstance(groups, list | tuple) or not all(type(one) is int and 0 <= one < 2**31 for one in groups):
+        raise RowsError(f"{path}: the header's task.groups must be whole numbers from 0 on, got {str(groups)[:50]!r}.")
     bounds = task.get("bounds") or {}
     if not isinstance(bounds, dict) or not all(
         level in ACCESS_LEVELS and isinstance(bound, int | float) for level, bound in bounds.items()

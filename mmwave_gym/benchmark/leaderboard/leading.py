@@ -33,8 +33,8 @@ def _measured(entry: Entry, task: Mapping[str, Any], entries: Sequence[Entry], s
         return entry
     headroom = None
     if task.get("ceiling") in samples:
-        headroom = _difference(samples[task["ceiling"]], samples[rule.agent])
-    gain = None if rule is entry else _difference(samples[entry.agent], samples[rule.agent])
+        headroom = paired(samples[task["ceiling"]], samples[rule.agent])
+    gain = None if rule is entry else paired(samples[entry.agent], samples[rule.agent])
     return replace(entry, best_rule=rule.agent, gain=gain, gain_verdict=verdict(task, gain), headroom=headroom)
 
 
@@ -78,6 +78,7 @@ def merits(task: Mapping[str, Any], samples: Samples) -> Callable[[str], float]:
     return merit
 
 
-def _difference(own: Sample, other: Sample) -> Interval | None:
+def paired(own: Sample, other: Sample) -> Interval | None:
+    """The difference of two agents on the episodes that both have; None where they share none."""
     values, others = statistics.align(own, other)
-    return statistics.difference_interval(values, others) if values.size else None
+    return statistics.difference_interval(values, others, statistics.shared_groups(own, other)) if values.size else None

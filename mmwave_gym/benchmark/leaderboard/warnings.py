@@ -46,7 +46,8 @@ def _ceiling_beaten(task: Mapping[str, Any], entries: Sequence[Entry], samples: 
                     f"episodes (by up to {excess.max():.3g}): the ceiling or the rows are wrong."
                 )
             continue
-        difference = statistics.difference_interval(values, ceiling)
+        groups = statistics.shared_groups(samples[entry.agent], samples[name])
+        difference = statistics.difference_interval(values, ceiling, groups)
         if difference.excludes_zero and difference.mean * sign_of(task) > 0:
             by = f"by {number(difference.mean, difference)} {ends(difference)} of {task['primary']}"
             what = "it was the best known, so look at the rows" if kind == "best known" else "one of them is wrong"

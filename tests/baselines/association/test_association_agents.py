@@ -14,6 +14,7 @@ import mmwave_gym
 from mmwave_baselines.association.lbh import Lbh, alone
 from mmwave_baselines.association.rollout import LongRollout, Rollout
 from mmwave_baselines.association.rules import Cover, Msr, Price, RandomCandidate, Rbh, RbhNetwork, Sbh, vertex_cover
+from mmwave_baselines.association.scored import CoverScore, Score
 from mmwave_baselines.association.smart import Smart
 from mmwave_baselines.association.sqa import Sqa, SqaBest
 from mmwave_gym.agents.loading import load_agent
@@ -29,7 +30,7 @@ pytest.importorskip("numba", reason="planners need the extra [baselines]")
 from mmwave_baselines.association import kernels
 
 ENV = "MmwaveAssociation-v0"
-RULES = (RandomCandidate, Sbh, Rbh, RbhNetwork, Msr, Price, Cover)
+RULES = (RandomCandidate, Sbh, Rbh, RbhNetwork, Msr, Price, Cover, Score, CoverScore)
 CAUSAL = (*RULES, Smart)
 FORESEEING = (Lbh, Rollout, LongRollout, lambda: Sqa(iterations=5), lambda: SqaBest(iterations=5))
 EVERYBODY = (*CAUSAL, *FORESEEING)
@@ -529,7 +530,7 @@ def test_who_may_not_foresee_does_not(make):
         assert (base == changed).all()
 
 
-@pytest.mark.parametrize("make", [Sbh, Rbh, Msr, Price, RandomCandidate])
+@pytest.mark.parametrize("make", [Sbh, Rbh, Msr, Price, Score, RandomCandidate])
 def test_who_is_local_acts_on_observations_alone(make):
     batch = batch_of([0, 1], **BLOCKED)
     agent = make()
@@ -550,7 +551,7 @@ def next_of(number):
     return batch
 
 
-@pytest.mark.parametrize("make", [Cover, *FORESEEING], ids=lambda make: make().label)
+@pytest.mark.parametrize("make", [Cover, CoverScore, *FORESEEING], ids=lambda make: make().label)
 def test_a_new_episode_is_heeded(make):
     """Who goes on to another episode plays it as one who begins with it; chance and what SMART has learnt go on."""
     agent, batch = make(), batch_of([0, 1], **BLOCKED)

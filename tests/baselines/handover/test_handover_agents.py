@@ -15,6 +15,7 @@ from hypothesis import given, settings, strategies as st
 import mmwave_gym
 from mmwave_baselines.handover.oracle import Oracle
 from mmwave_baselines.handover.rules import A3, RandomCell, Stay, StrongestCell, tuned_pairs
+from mmwave_baselines.handover.saturated import Saturated
 from mmwave_baselines.handover.ucb import NormalisedUcb, Ucb
 from mmwave_gym.agents.loading import load_agent
 from mmwave_gym.agents.protocol import AgentError, NotApplicable, RowRng
@@ -26,7 +27,7 @@ from mmwave_gym.core.scenario import EpisodeKey, EpisodeRng, ObservationField, O
 from mmwave_gym.links.matrix import LinkMatrix
 
 ENV = "MmwaveHandover-v0"
-CAUSAL = (RandomCell, Stay, StrongestCell, A3, Ucb, NormalisedUcb)
+CAUSAL = (RandomCell, Stay, StrongestCell, A3, Saturated, Ucb, NormalisedUcb)
 
 
 def batch_of(numbers, **keywords):

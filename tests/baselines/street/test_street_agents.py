@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from mmwave_baselines.street.fresh import A3Fresh
 from mmwave_baselines.street.oracle import Oracle, bound, solve
 from mmwave_baselines.street.rules import A3, A3Offsets, A3Undelayed, RandomCell, Stay, Strongest
 from mmwave_gym.agents.protocol import AgentError, RowRng
@@ -26,6 +27,7 @@ RULES = {
     "a3, waiting": A3(1.0, 1, 4.0),
     "a3 with offsets": A3Offsets(3.0, offset_db=(4.0, -4.0, 0.0, -8.0, 0.0, 0.0)),
     "a3 undelayed": A3Undelayed(3.0, 2),
+    "a3 fresh": A3Fresh(past=0.3, trend=0.5, decisions=2, commands_in_outage=True),
 }
 
 

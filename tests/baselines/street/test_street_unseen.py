@@ -171,3 +171,10 @@ def test_it_plays_streets_that_it_has_not_seen() -> None:
         assert rate > a3[0]
         assert handovers < 0.8 * a3[1]
         assert silent < 0.9 * a3[2]
+
+
+def test_the_groups_of_the_task_are_the_maps_of_its_episodes() -> None:
+    batch = Batch(TASK.scenario(), TASK.episodes, draws_ahead=False)
+    batch.reset(TASK.keys(list(range(TASK.episodes))))
+    maps = batch.episodes.map_seed[batch.episodes.row]
+    assert [min(TEST_MAPS) + group for group in TASK.groups] == maps.tolist()

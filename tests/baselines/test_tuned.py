@@ -1,0 +1,189 @@
+"""Rules that were tuned task by task: what their files say, and that each is the old rule where its prices are off."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+import mmwave_gym
+from mmwave_baselines.association.rules import Cover, Msr, Price
+from mmwave_baselines.association.scored import CoverScore, Score
+from mmwave_baselines.handover.rules import StrongestCell
+from mmwave_baselines.handover.saturated import Saturated
+from mmwave_baselines.street.fresh import A3Fresh
+from mmwave_baselines.tuned import Tuned, tuned
+from mmwave_gym.agents.loading import load_agent
+from mmwave_gym.agents.protocol import AgentError, RowRng
+from mmwave_gym.agents.rule import Seen
+from mmwave_gym.benchmark.suite import all_tasks, task as find_task
+from mmwave_gym.benchmark.task import Task
+from mmwave_gym.core.batch import Batch, View
+from mmwave_gym.core.registration import make_scenario
+from mmwave_gym.core.scenario import EpisodeKey
+
+KINDS: tuple[type[Tuned], ...] = (Saturated, A3Fresh, Score, CoverScore)
+BLOCKED = {"num_ues": 6, "crossings": (3, 3), "duration_s": 40.0, "settle_s": 1.0, "geometry": "blocked"}
+
+
+def actions(agent: Any, scenario: str, envs: int = 6, steps: int = 60, **keywords: Any) -> Any:
+    """(step, env): what it does in the same episodes."""
+    batch = Batch(make_scenario(scenario, **keywords), envs, draws_ahead=False)
+    batch.reset([EpisodeKey(1, n, "test") for n in range(envs)])
+    rng = RowRng([np.random.default_rng(n) for n in range(envs)])
+    memory, started, done = agent.begin(View(batch, agent.access), rng), np.ones(envs, bool), []
+    for _ in range(steps):
+        action, memory = agent.predict(batch.observe()[:, 0], memory, started)
+        started = batch.step(action[:, None]).truncated
+        done.append(action)
+    return np.array(done)
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_what_was_tuned_holds_for_the_tasks_of_today(kind: type[Tuned]) -> None:
+    scenario = kind.__module__.split(".")[1]
+    for name, entry in tuned(f"mmwave_baselines.{scenario}")[kind.name].items():
+        assert entry["task_hash"] == find_task(name).hash, "tune it again"
+        made = load_agent(kind.name, scenario, find_task(name))
+        assert isinstance(made, kind)
+        assert {parameter: made.config[parameter] for parameter in entry["parameters"]} == entry["parameters"]
+        assert made.config["tuned_on"] == f"the training split of {name}, task hash {entry['task_hash']}"
+        assert "training episodes" in made.config["tuned_by"]
+    default = kind.for_task(Task(env_id=all_tasks(scenario)[0].env_id))
+    assert default.config["tuned_on"] is None
+    assert kind().config == {k: v for k, v in default.config.items() if k not in ("tuned_on", "tuned_by")}
+    with pytest.raises(AgentError, match="no training seeds"):
+        load_agent(f"{kind.name}@3", scenario)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Saturated(slots=-1.0), "slots"),
+        (lambda: Saturated(alpha=1.5), "alpha"),
+        (lambda: A3Fresh(past=1.0), "past"),
+        (lambda: A3Fresh(decisions=0), "decisions"),
+        (lambda: A3Fresh(stay_s=-1.0), "stay_s"),
+        (lambda: Score(lam=math.nan), "lam"),
+        (lambda: CoverScore(threshold_bps_hz=-1.0), "threshold_bps_hz"),
+        (lambda: CoverScore(kappa_bps_hz=math.inf), "kappa_bps_hz"),
+    ],
+)
+def test_bad_parameters_are_named(make: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+# ---------------------------------------------------------------------- handover
+
+
+@pytest.mark.parametrize("beta", [5.0, 25.0])
+def test_saturated_is_its_formula_in_plain_python(beta: float) -> None:
+    slots, alpha, cost = 3.0, 0.2, beta * 0.3
+    batch = Batch(make_scenario("handover", horizon=80, beta=beta), 3, draws_ahead=False)
+    batch.reset([EpisodeKey(1, n, "test") for n in range(3)])
+    agent = Saturated(slots, alpha)
+    memory, means = agent.begin(View(batch, "local")), [[0.0] * 6 for _ in range(3)]
+    moves = 0
+    for t in range(80):
+        observation = batch.observe()[:, 0]
+        parts = batch.scenario.fields.split(observation)
+        action, memory = agent.predict(observation, memory, np.full(3, t == 0))
+        for i in range(3):
+            q = [float(db) / (10 * math.log10(2)) for db in parts["rsrq_db"][i]]
+            share = max(alpha, 1 / (t + 1))
+            means[i] = [f + share * (now - f) for f, now in zip(means[i], q, strict=True)]
+            s = int(parts["serving"][i].argmax())
+            gain = [
+                0.0 if n == s else q[n] - q[s] + cost * math.tanh(slots * (means[i][n] - means[i][s]) / cost) - cost
+                for n in range(6)
+            ]
+            assert action[i] == max(range(6), key=lambda n: gain[n])
+            moves += int(action[i] != s)
+        batch.step(action[:, None])
+    assert moves > 3
+
+
+def test_saturated_takes_the_strongest_cell_where_handovers_cost_nothing() -> None:
+    keywords = {"beta": 0.0, "horizon": 100}
+    np.testing.assert_array_equal(
+        actions(Saturated(), "handover", **keywords), actions(StrongestCell(), "handover", **keywords)
+    )
+
+
+# ---------------------------------------------------------------------- street
+
+
+def test_measured_sinr_is_the_world_s() -> None:
+    """Where the measurements are the truth, the SINR that follows from them is that of the world."""
+    batch = Batch(make_scenario("street"), 4, draws_ahead=False)
+    batch.reset([EpisodeKey(1, n, "test") for n in range(4)])
+    agent, view, episodes = A3Fresh(past=0.3, trend=0.5), View(batch, "local"), batch.episodes
+    observation = batch.observe()[:, 0]
+    parts = batch.scenario.fields.split(observation)
+    for i in range(8):
+        parts[f"rsrp_{i}_dbm"][:] = episodes.rsrp_dbm[episodes.row, 700]
+    seen = Seen(view, None, observation, np.ones(4, bool))
+    truth = episodes.sinr_db[episodes.row, 700]
+    heard = episodes.rsrp_dbm[episodes.row, 700] > -140.0  # the bound of the observation
+    np.testing.assert_allclose(agent.measured_db(seen)[heard], truth[heard], atol=0.01)
+
+
+def fresh(agent: A3Fresh, own_db: Any, levels_dbm: Any, served_s: float = 10.0) -> list[int]:
+    """Cells that one UE of cell 0 would choose, without moving; measurements newest first at every decision."""
+    batch = Batch(make_scenario("street", interference_db=None), 1)
+    fields, memory, chosen = batch.scenario.fields, agent.begin(View(batch, "local")), []
+    for t, (own, levels) in enumerate(zip(own_db, levels_dbm, strict=True)):
+        observation = np.zeros((1, fields.size), np.float32)
+        parts = fields.split(observation)
+        parts["serving"][0, 0], parts["served_s"][0], parts["sinr_db"][0, :2] = 1.0, served_s, own
+        for i in range(8):
+            parts[f"rsrp_{i}_dbm"][0] = -120.0
+            parts[f"rsrp_{i}_dbm"][0, 1] = levels[min(i, len(levels) - 1)]
+        action, memory = agent.predict(observation, memory, np.array([t == 0]))
+        chosen.append(int(action[0]))
+    return chosen
+
+
+def test_fresh_a3_by_hand() -> None:
+    """SINR is RSRP + 78 dB here: -68 dBm are 10 dB."""
+    assert fresh(A3Fresh(), [(6.9, 9.0), (7.1, 9.0)], [[-68.0]] * 2) == [1, 0]  # 3 dB, on the SINR of now
+    assert fresh(A3Fresh(past=0.5), [(3.0, 3.0)], [[-68.0, -78.0]]) == [0]  # (10 + 0) / 2 dB, that is 2 above
+    assert fresh(A3Fresh(past=0.5), [(1.9, 3.0)], [[-68.0, -78.0]]) == [1]
+    assert fresh(A3Fresh(trend=1.0), [(8.0, 8.0)] * 2, [[-68.0, -68.0], [-68.0, -70.0]]) == [0, 1]  # 2 dB more to come
+    assert fresh(A3Fresh(own_trend=2.0), [(8.0, 8.0), (8.0, 9.0)], [[-68.0]] * 2) == [0, 1]
+    assert fresh(A3Fresh(gate_db=5.0), [(5.5, 5.5), (4.5, 4.5)], [[-68.0]] * 2) == [0, 1]
+    assert fresh(A3Fresh(), [(24.0, 24.0)], [[-38.0]]) == [1]
+    assert fresh(A3Fresh(capped=True), [(24.0, 24.0), (19.0, 24.0)], [[-38.0]] * 2) == [0, 1]  # 22.3 dB are enough
+    assert fresh(A3Fresh(stay_s=2.0), [(0.0, 0.0)], [[-68.0]], served_s=1.9) == [0]
+    assert fresh(A3Fresh(decisions=2), [(0.0, 0.0), (9.0, 9.0), (0.0, 0.0), (0.0, 0.0)], [[-68.0]] * 4) == [0, 0, 0, 1]
+    assert fresh(A3Fresh(), [(-9.0, -9.0)], [[-68.0]]) == [0]  # a command would be lost
+    assert fresh(A3Fresh(commands_in_outage=True), [(-9.0, -9.0)], [[-68.0]]) == [1]
+    assert fresh(A3Fresh(offset_db=(4.0, 0, 0, 0, 0, 0)), [(4.0, 4.0), (2.9, 2.9)], [[-68.0]] * 2) == [0, 1]
+    # 10 dB are 3.46 bit/s/Hz, 3.5 dB 1.69, 4.5 dB 1.93.
+    assert fresh(A3Fresh(factor=2.0, hysteresis_db=0.0), [(4.5, 4.5), (3.5, 3.5)], [[-68.0]] * 2) == [0, 1]
+    with pytest.raises(AgentError, match="offset_db must have 6 numbers, one a cell, got 2"):
+        fresh(A3Fresh(offset_db=(0.0, 1.0)), [(0.0, 0.0)], [[-68.0]])
+
+
+# ---------------------------------------------------------------------- association
+
+
+@pytest.mark.parametrize(
+    ("priced", "plain"),
+    [(Score(), Price()), (Score(kappa_bps_hz=0.0), Msr()), (CoverScore(), Cover())],
+    ids=["PRICE", "MSR", "COVER"],
+)
+def test_without_its_prices_a_score_is_the_rule_it_is_built_on(priced: Any, plain: Any) -> None:
+    np.testing.assert_array_equal(actions(priced, "association", **BLOCKED), actions(plain, "association", **BLOCKED))
+
+
+def test_prices_turn_a_choice() -> None:
+    free, full = Score(opening_bps_hz=-100.0), Score(opening_bps_hz=100.0)
+    rows = [
+        mmwave_gym.evaluate(a, Task(env_id="MmwaveAssociation-v0", kwargs=BLOCKED), episodes=2) for a in (free, full)
+    ]
+    assert not np.array_equal(actions(free, "association", **BLOCKED), actions(full, "association", **BLOCKED))
+    assert np.mean([r["network_rate_mbps"] for r in rows[0]]) > np.mean([r["network_rate_mbps"] for r in rows[1]])
