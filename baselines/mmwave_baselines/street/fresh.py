@@ -13,7 +13,7 @@ from mmwave_gym.agents.protocol import AgentError, RowRng
 from mmwave_gym.agents.rule import Seen
 from mmwave_gym.core.batch import View
 from mmwave_gym.core.checks import at_least, between
-from mmwave_gym.core.types import Float64Array, Int64Array
+from mmwave_gym.core.types import Float64Array, FloatArray, Int64Array
 from mmwave_gym.radio.units import db_to_linear, linear_to_db, spectral_efficiency_bps_hz
 from mmwave_gym.scenarios.street.world import NOISE_DBM
 
@@ -123,7 +123,7 @@ class A3Fresh(Tuned):
         goes = np.where(own_db[:, 0] < known["out_db"], its["commands_in_outage"], agreed)
         return np.where(goes, target, serving)
 
-    def measured_db(self, seen: Seen) -> Float64Array:
+    def measured_db(self, seen: Seen) -> FloatArray:
         """SINR in dB of each cell, (rows, cells), from the filtered measurements and their trend."""
         past, known = self.config["past"], seen.constants
         count = sum(name.startswith("rsrp_") for name in seen.parts)
@@ -133,8 +133,7 @@ class A3Fresh(Tuned):
         level_dbm = level_dbm + self.config["trend"] * (level_dbm - before_dbm)
         snr = db_to_linear(level_dbm - NOISE_DBM)
         share = 0.0 if known["interference_db"] is None else db_to_linear(np.float64(known["interference_db"]))
-        sinr: Float64Array = linear_to_db(snr / (1.0 + share * (snr.sum(axis=1, keepdims=True) - snr)))
-        return sinr
+        return linear_to_db(snr / (1.0 + share * (snr.sum(axis=1, keepdims=True) - snr)))
 
 
 def _rate(sinr_db: Float64Array, known: Mapping[str, Any]) -> Float64Array:
