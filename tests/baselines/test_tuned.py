@@ -14,6 +14,7 @@ from mmwave_baselines.association.scored import CoverScore, Score
 from mmwave_baselines.handover.rules import StrongestCell
 from mmwave_baselines.handover.saturated import Saturated
 from mmwave_baselines.street.fresh import A3Fresh
+from mmwave_baselines.training.search import Search, search
 from mmwave_baselines.tuned import Tuned, tuned
 from mmwave_gym.agents.loading import load_agent
 from mmwave_gym.agents.protocol import AgentError, RowRng
@@ -187,3 +188,40 @@ def test_prices_turn_a_choice() -> None:
     ]
     assert not np.array_equal(actions(free, "association", **BLOCKED), actions(full, "association", **BLOCKED))
     assert np.mean([r["network_rate_mbps"] for r in rows[0]]) > np.mean([r["network_rate_mbps"] for r in rows[1]])
+
+
+# ---------------------------------------------------------------------- search
+
+
+def test_a_search_repeats_and_finds_what_gains(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On made-up merits: it begins with what was stored, changes only what is in the space, and keeps what gains."""
+    task, played = find_task("street/car-sparse"), []
+
+    def merit(self: Search, settings: dict[str, Any], episodes: int, skip: int = 0) -> float:
+        self.tried += not skip
+        made = A3Fresh(**settings)  # allowed settings only
+        played.append(settings)
+        return -abs(made.config["hysteresis_db"] - 7.0) - made.config["past"] + sum(made.config["offset_db"][:1])
+
+    monkeypatch.setattr(Search, "merit", merit)
+    found = [Search(A3Fresh, task, 9, np.random.default_rng(1)).run(200, {"past": 0.5}) for _ in range(2)]
+    assert found[0] == found[1]
+    best, trained, validated, default = found[0]
+    assert played[1] == {"past": 0.5}
+    assert set(best) <= set(A3Fresh.space(task))
+    assert trained == validated > 2.0 > default == -4.0  # of 6 - 0 - 0
+    assert len(played) == 2 * (200 + 2)
+
+
+def test_a_search_plays_training_episodes_and_stores_only_what_holds() -> None:
+    task = Task(env_id="MmwaveHandover-v0", kwargs={"horizon": 40}, name="handover/short")
+    told = search(Saturated, task, {"beta": 5.0}, budget=6, episodes=4, seed=3)
+    again = search(Saturated, task, {"beta": 5.0}, budget=6, episodes=4, seed=3)
+    assert (told is None) == (again is None)
+    if told is not None:
+        assert told["parameters"] == again["parameters"]
+        assert "6 settings tried on 4 training episodes of beta=5.0, seed 3" in told["tuned_by"]
+    other = Search(Saturated, task, 4, np.random.default_rng(0))
+    hidden = mmwave_gym.evaluate(Saturated(), task, episodes=8, split="train", skip=frozenset(range(4)))
+    assert other.merit({}, 8, 4) == pytest.approx(np.mean([row["reward"] for row in hidden]))
+    assert other.tried == 0  # validation is no trial

@@ -2,7 +2,8 @@
 
 Any `mmwave_baselines.tuned.Tuned` with a `space` can be tuned. All chance comes from `--seed`.
 
-1. Half of the budget are settings at random, each on a third of the training episodes; one of them is the default.
+1. Half of the budget are settings at random, each on a third of the training episodes, with the default and what was
+   stored before.
 2. The best of these play all training episodes.
 3. The rest of the budget changes one or two parameters of the best so far, and keeps what gains.
 4. As many other training episodes show what the gain is worth; what is no better than the default there is not kept.
@@ -24,7 +25,7 @@ from typing import Any
 
 import numpy as np
 
-from mmwave_baselines.tuned import FILE, Tuned
+from mmwave_baselines.tuned import FILE, Tuned, tuned
 from mmwave_gym.agents.registry import named
 from mmwave_gym.benchmark.evaluation import evaluate
 from mmwave_gym.benchmark.suite import task as find_task
@@ -54,9 +55,12 @@ class Search:
         self.tried += not skip
         return self._sign * float(np.mean([row[self._task.primary] for row in rows]))
 
-    def run(self, budget: int) -> tuple[Settings, float, float, float]:
-        """The best settings, its merit in training and in validation, and that of the default in validation."""
-        first = [{}, *(self._random() for _ in range(budget // 2 - 1))]
+    def run(self, budget: int, before: Settings) -> tuple[Settings, float, float, float]:
+        """The best settings, its merit in training and in validation, and that of the default in validation.
+
+        before: settings to begin with.
+        """
+        first = [{}, before, *(self._random() for _ in range(budget // 2 - 2))]
         few = max(self._episodes // 3, 1)
         ranked = sorted(first, key=lambda settings: -self.merit(settings, few))
         best, most = max(
@@ -107,7 +111,8 @@ def search(kind: type[Tuned], task: Task, train_on: Mapping[str, Any], budget: i
     began = time.process_time()
     world = replace(task, kwargs={**task.kwargs, **train_on})
     searched = Search(kind, world, episodes, np.random.default_rng(seed))
-    best, trained, validated, default = searched.run(budget)
+    before = tuned(_package(kind)).get(kind.name, {}).get(task.name, {}).get("parameters", {})
+    best, trained, validated, default = searched.run(budget, before)
     sign = 1.0 if task.higher_is_better else -1.0
     told = f"{searched.tried} settings tried on {episodes} training episodes"
     if train_on:
@@ -118,6 +123,10 @@ def search(kind: type[Tuned], task: Task, train_on: Mapping[str, Any], budget: i
     if validated <= default:
         return None
     return {"parameters": best, "task_hash": task.hash, "tuned_by": told}
+
+
+def _package(kind: type[Tuned]) -> str:
+    return kind.__module__.rpartition(".")[0]
 
 
 def _short(value: Any) -> str:
@@ -139,7 +148,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if not (isinstance(kind, type) and issubclass(kind, Tuned)):
         parser.error(f"{args.rule} declares no parameters to tune.")
     train_on = {name: _value(text) for name, _, text in (item.partition("=") for item in args.set)}
-    path = Path(str(files(kind.__module__.rpartition(".")[0]).joinpath(FILE)))
+    path = Path(str(files(_package(kind)).joinpath(FILE)))
     for name in args.task:
         found = search(kind, find_task(name), train_on, args.budget, args.episodes, args.seed)
         stored = json.loads(path.read_text("utf-8"))
