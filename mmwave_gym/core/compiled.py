@@ -1,7 +1,7 @@
 """Whether compiled code draws and steps: the numbers are the same to the bit, only the time differs.
 
-Where numba is missing, or does not pay, or a keyword is not covered, the NumPy code does it. The variable MMWAVE_NUMBA
-says otherwise: 0 never compiles, 1 compiles from the first episode.
+Where numba is missing or does not load, or does not pay, or a keyword is not covered, the NumPy code does it. The
+variable MMWAVE_NUMBA says otherwise: 0 never compiles, 1 compiles from the first episode.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import os
 import threading
+import warnings
 from collections.abc import Sequence
 from functools import cache
 from importlib import import_module
@@ -70,7 +71,7 @@ def pays(lost_s: float) -> bool:
     if choice == "0" or not _possible():
         return False
     _lost_s += lost_s
-    return choice == "1" or _lost_s > PAYS_AFTER_S
+    return (choice == "1" or _lost_s > PAYS_AFTER_S) and _loads()
 
 
 @cache
@@ -92,3 +93,22 @@ def keys_of(rngs: Sequence[EpisodeRng]) -> tuple[NDArray[np.uint32], NDArray[np.
 @cache
 def _possible() -> bool:
     return find_spec("numba") is not None and KeyedStream().works()
+
+
+@cache
+def _loads() -> bool:
+    """Does numba load and compile here? Where it cannot, a warning says why."""
+    try:
+        if import_module("numba").config.DISABLE_JIT:  # its functions are then Python's, slower than NumPy's
+            return False
+        kernel("mmwave_gym.core.chance_kernel")
+    except Exception as error:  # made for another NumPy, a library missing, no folder to cache in
+        warnings.warn(
+            f"numba cannot be used ({type(error).__name__}: {error}): NumPy does the work, with the same numbers but "
+            "slower. Install a numba that fits NumPy, set NUMBA_CACHE_DIR to a folder that can be written, or set "
+            "MMWAVE_NUMBA=0.",
+            RuntimeWarning,
+            stacklevel=3,
+        )
+        return False
+    return True

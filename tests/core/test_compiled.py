@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import math
+import os
+import subprocess
+import sys
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -65,3 +69,41 @@ def test_compiled_code_is_used_where_it_pays(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(compiled, "_lost_s", 0.0)
     monkeypatch.setenv("MMWAVE_NUMBA", "1")
     assert compiled.wanted(few)
+
+
+NO_CACHE = "import numba.core.caching as c\nfor k in c.CacheImpl._locator_classes: k.from_function = lambda *_: None"
+UNUSABLE = {
+    "made for another NumPy": ("import sys; sys.path.insert(0, sys.argv[1])", True),
+    "nowhere to cache": (NO_CACHE, True),
+    "told not to compile": ("import os; os.environ['NUMBA_DISABLE_JIT'] = '1'", False),
+}
+PLAY = """
+import gymnasium, numpy
+for keywords in ({}, {"street": "crossing", "duration_s": 4.0}):
+    envs = gymnasium.make_vec("mmwave_gym:MmwaveHandover-v0", num_envs=2, **keywords)
+    envs.reset(seed=1)
+    print(sum(envs.step(numpy.array([t % 2, 1]))[1].sum() for t in range(20)).hex())
+"""
+
+
+def played(before: str, choice: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """What a process of its own prints that plays after the statements `before`."""
+    environ = {**os.environ, "MMWAVE_NUMBA": choice}
+    command = [sys.executable, "-c", f"{before}\n{PLAY}", str(folder)]
+    return subprocess.run(command, capture_output=True, text=True, env=environ, timeout=120)
+
+
+@pytest.fixture(scope="module")
+def by_numpy(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return played("", "0", tmp_path_factory.mktemp("numpy")).stdout
+
+
+@pytest.mark.parametrize("why", UNUSABLE)
+def test_numpy_plays_where_numba_cannot_be_used(why: str, by_numpy: str, tmp_path: Path) -> None:
+    """Else a process would end in the midst of an episode, when it has played so long that compiling pays."""
+    pytest.importorskip("numba")
+    (tmp_path / "numba.py").write_text("raise ImportError('Numba needs NumPy 2.2 or less.')")
+    before, warns = UNUSABLE[why]
+    ours = played(before, "1", tmp_path)
+    assert (ours.returncode, ours.stdout) == (0, by_numpy), ours.stderr
+    assert ours.stderr.count("numba cannot be used") == warns, ours.stderr
