@@ -24,13 +24,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from mmwave_gym.core.types import Float64Array
+from mmwave_gym.core.types import Float64Array, Int64Array
 
 LEVEL = 0.95
 RESAMPLES = 4_000  # ours: the end of an interval then moves by about 2 % of its width from seed to seed
 _BOOTSTRAP_SEED = 20_261_122
 _EPISODES, _SEEDS, _OTHER_SEEDS = range(3)  # streams of resampling; two agents' training seeds are independent
-Groups = NDArray[np.int64] | None
+Groups = Int64Array | None
 CLOSE = 1e-6
 """Relative: the same episode on another kind of processor gives numbers this close."""
 

@@ -31,6 +31,7 @@ from mmwave_gym.benchmark.evaluation import evaluate
 from mmwave_gym.benchmark.suite import task as find_task
 from mmwave_gym.benchmark.task import Task
 from mmwave_gym.core.files import write
+from mmwave_gym.core.keywords import keywords
 
 FINALISTS = 6
 STEP = 0.15
@@ -147,7 +148,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     kind = named(args.rule, None)
     if not (isinstance(kind, type) and issubclass(kind, Tuned)):
         parser.error(f"{args.rule} declares no parameters to tune.")
-    train_on = {name: _value(text) for name, _, text in (item.partition("=") for item in args.set)}
+    try:
+        train_on = keywords(args.set, "--set")
+    except ValueError as error:
+        parser.error(str(error))
     path = Path(str(files(_package(kind)).joinpath(FILE)))
     for name in args.task:
         found = search(kind, find_task(name), train_on, args.budget, args.episodes, args.seed)
@@ -156,14 +160,6 @@ def main(argv: Sequence[str] | None = None) -> None:
         if found is not None:
             stored[kind.name][name] = found
         write(path, json.dumps(stored, indent=1, sort_keys=True) + "\n")
-
-
-def _value(text: str) -> Any:
-    try:
-        found = json.loads(text)
-    except ValueError:
-        return text
-    return tuple(found) if isinstance(found, list) else found
 
 
 if __name__ == "__main__":
