@@ -116,6 +116,7 @@ class Task:
         values = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
         values["kwargs"] = json.loads(json.dumps(dict(self.kwargs), default=str))
         values["bounds"] = dict(self.bounds)
+        values["groups"] = list(self.groups)
         return {**values, "hash": self.hash}
 
     @property
