@@ -106,6 +106,9 @@ class Layout:
     """Chains of episodes that one call of `predict` sees; None: as many as published rows are made with."""
     agent_seed: int = 0
     """Of the agent's own chance. Rows depend on this one."""
+    in_place: bool = False
+    """Each chain stands in its block where it stands when all episodes are played, and copies fill the gaps: the last
+    bits of a matrix product depend on where a row stands."""
 
 
 def play_episodes(
@@ -125,7 +128,8 @@ def play_episodes(
     scenario, block, wanted = task.scenario(), layout.block or _block(task), set(episodes)
     rows: list[Row] = []
     with threadpool_limits(limits=1):
-        for group in _groups(episodes, layout.num_envs, task.carry, block):
+        size = -(-max(1, layout.num_envs // task.carry) // block) * block
+        for group in _groups(episodes, size, task.carry, block, layout.in_place):
             played = _Play(player, task, scenario, group, block, keys, layout.agent_seed).rows()
             new = [row for row in played if row["episode"] in wanted]  # chains are played whole
             rows += new
@@ -144,12 +148,31 @@ def _block(task: Task) -> int:
     return min(BLOCK, -(-task.episodes // task.carry))
 
 
-def _groups(wanted: Sequence[int], num_envs: int, carry: int, block: int) -> Iterator[list[list[int]]]:
-    """Groups of chains; a chain is `carry` consecutive episodes that share a memory, and is played whole."""
-    chains = list(dict.fromkeys(e // carry for e in wanted))
-    size = -(-max(1, num_envs // carry) // block) * block
-    for start in range(0, len(chains), size):
-        yield [[c * carry + i for i in range(carry)] for c in chains[start : start + size]]
+@dataclass(frozen=True)
+class _Group:
+    """Chains that are played side by side: whole blocks, filled up with copies whose rows are dropped."""
+
+    chains: list[list[int]]
+    """The episodes of each; a chain is `carry` consecutive episodes that share a memory, and is played whole."""
+    wanted: list[int]
+    """Which of the chains are no copies."""
+
+
+def _groups(episodes: Sequence[int], size: int, carry: int, block: int, in_place: bool) -> Iterator[_Group]:
+    """Groups of at most `size` chains that hold all these episodes."""
+
+    def group(chains: list[int], wanted: list[int]) -> _Group:
+        return _Group([[c * carry + i for i in range(carry)] for c in chains], wanted)
+
+    numbers = list(dict.fromkeys(e // carry for e in episodes))
+    if in_place:
+        for first in dict.fromkeys(c // block * block for c in numbers):
+            here = [c for c in numbers if c // block * block == first]
+            yield group([c if c in here else here[0] for c in range(first, first + block)], [c - first for c in here])
+        return
+    for start in range(0, len(numbers), size):
+        here = numbers[start : start + size]
+        yield group(here + [here[-1]] * (-len(here) % block), list(range(len(here))))
 
 
 class _Play:
@@ -160,24 +183,22 @@ class _Play:
         agent: Any,
         task: Task,
         scenario: Scenario[Any, Any],
-        chains: list[list[int]],
+        group: _Group,
         block: int,
         keys: Callable[[list[int]], list[EpisodeKey]],
         agent_seed: int,
     ):
-        self._agent, self._task, self._chains, self._keys = agent, task, chains, keys
-        # Blocks are filled up with repetitions of the last chain, whose rows are dropped.
-        self._padded = chains + [chains[-1]] * (-len(chains) % block)
-        self._batch = batch_of(scenario, len(self._padded), draws_ahead=task.carry > 1)
+        self._agent, self._task, self._group, self._keys = agent, task, group, keys
+        self._batch = batch_of(scenario, len(group.chains), draws_ahead=task.carry > 1)
         self._slots = scenario.num_agents
-        self._blocks = [slice(i, i + block) for i in range(0, len(self._padded), block)]
+        self._blocks = [slice(i, i + block) for i in range(0, len(group.chains), block)]
         self._agent_key = (agent_seed, zlib.crc32(task.name.encode()))
 
     def rows(self) -> list[Row]:
         """Play every chain. Its environment goes on to its next episode by itself, so a memory meets nothing else."""
         batch, carry = self._batch, self._task.carry
         n = batch.num_envs
-        batch.reset(self._keys([chain[0] for chain in self._padded]))
+        batch.reset(self._keys([chain[0] for chain in self._group.chains]))
         # One entry an episode: those of position 0 in the chains first.
         warmup, scored = (Condenser(batch.scenario.metrics, n * carry) for _ in range(2))
         limit = self._task.warmup_steps + (self._task.scored_steps or batch.scenario.horizon)
@@ -209,18 +230,19 @@ class _Play:
 
     def _players(self) -> list[Player]:
         """One a block; an agent's chance belongs to the seed, the task, the first episode of the chain and the slot."""
+        chains = self._group.chains
         return [
             Player(
                 self._agent,
                 self._batch,
-                ((*self._agent_key, chain[0], slot) for chain in self._padded[block] for slot in range(self._slots)),
+                ((*self._agent_key, chain[0], slot) for chain in chains[block] for slot in range(self._slots)),
                 block,
             )
             for block in self._blocks
         ]
 
     def _as_rows(self, warmup: Condenser, scored: Condenser) -> list[Row]:
-        n, steps, before = len(self._padded), scored.steps, _written(warmup)["reward"]
+        n, steps, before = len(self._group.chains), scored.steps, _written(warmup)["reward"]
         interactions, columns = warmup.steps + steps, _written(scored)
         return [
             {
@@ -230,8 +252,8 @@ class _Play:
                 "warmup_reward": before[at],
                 **{name: column[at] for name, column in columns.items()},
             }
-            for i, chain in enumerate(self._chains)
-            for at, episode in zip(range(i, n * len(chain), n), chain, strict=True)
+            for i in self._group.wanted
+            for at, episode in zip(range(i, n * self._task.carry, n), self._group.chains[i], strict=True)
         ]
 
 

@@ -82,7 +82,7 @@ def replay(run: Run, episodes: Iterable[int], block: int | None = None, limits: 
     same = run.header.get("made_on") == processor()
     try:
         task: Task = suite.task(run.task["name"])
-        layout = Layout(num_envs=(block or BLOCK) * task.carry, block=block)
+        layout = Layout(num_envs=(block or BLOCK) * task.carry, block=block, in_place=block is None)
         with playing(spec_of(run), task.scenario_name, task, limits=limits) as player:
             rows = play_episodes(player, task, wanted, task.keys, layout)
     except (AgentError, ValueError) as error:

@@ -12,7 +12,9 @@ import pytest
 import mmwave_gym
 from mmwave_gym.agents.loading import load_agent
 from mmwave_gym.agents.protocol import AgentError, RowRng
-from mmwave_gym.benchmark.evaluation import BLOCK, evaluate, metric_units
+from mmwave_gym.agents.supervised import playing
+from mmwave_gym.benchmark import evaluation
+from mmwave_gym.benchmark.evaluation import BLOCK, Layout, evaluate, metric_units, play_episodes
 from mmwave_gym.benchmark.suite import all_tasks, task as find_task
 from mmwave_gym.benchmark.task import Task
 from mmwave_gym.core.batch import Batch, View
@@ -437,3 +439,17 @@ def test_evaluation_is_a_scenarios_own_step():
         ends = np.minimum(world["departure"][i], LEAVING["horizon"])
         rates = [world["efficiency_bps_hz"][i, t, ue, 1] for ue in range(3) for t in range(ends[ue])]
         assert row["throughput_bps_hz"] == pytest.approx(np.mean(rates), rel=1e-5)
+
+
+def test_replayed_episodes_stand_where_they_stood():
+    """Chain 5 is the second of the second block of 4, and chain 6 is its third; chain 9 is in the block after next."""
+    first, second = evaluation._groups([10, 11, 12, 18], 4, 2, 4, in_place=True)
+    assert first.chains == [[10, 11], [10, 11], [12, 13], [10, 11]]
+    assert first.wanted == [1, 2]
+    assert (second.chains[1], second.wanted) == ([18, 19], [1])
+    task = find_task("handover/a1-beta25")
+    with playing("a3", task.scenario_name, task) as player:
+        alone, placed = (
+            play_episodes(player, task, [70], task.keys, Layout(in_place=in_place)) for in_place in (False, True)
+        )
+    assert alone == placed
