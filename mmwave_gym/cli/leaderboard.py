@@ -14,7 +14,7 @@ from mmwave_gym.agents.supervised import USUAL, Limits
 from mmwave_gym.benchmark import suite
 from mmwave_gym.benchmark.committed import Plan, clear, committed_runs, plan
 from mmwave_gym.benchmark.jobs import Done
-from mmwave_gym.benchmark.leaderboard import PAGES, RowsError, pack as pack_rows, summarise, write
+from mmwave_gym.benchmark.leaderboard import PAGES, RowsError, pack as pack_rows, summarise, unpack, write
 from mmwave_gym.benchmark.playing import outcomes, play_all
 from mmwave_gym.benchmark.runs import Job, is_expensive, jobs_of, refuse_what_lacks, suite_jobs
 from mmwave_gym.benchmark.task import Task
@@ -106,7 +106,11 @@ def leaderboard(
                 f"{name} failed in {run.task['name']}: {run.failed}", markup=False, highlight=False, soft_wrap=True
             )
     pages = write(summarise(runs, {t.name: t.describe() for t in suite.all_tasks()}), out_dir)
-    pages += pack_rows([run for run in runs if not run.stale], pack) if pack else []
+    if pack:
+        holding = {run.identity: run for run in runs if not run.stale}
+        # A board of some agents only leaves the rows of others in the packs of its tasks.
+        there = unpack(pack, [t.name for t in chosen]) if agent and pack.is_dir() else []
+        pages += pack_rows([*holding.values(), *(run for run in there if run.identity not in holding)], pack)
     for page in pages:
         out.print(str(page), highlight=False, soft_wrap=True)
 

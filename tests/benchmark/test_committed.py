@@ -277,3 +277,13 @@ def test_shipped_rows_say_how_their_agents_were_trained() -> None:
         assert told["trained_on"]
         assert told["teacher"] is not None
         assert told["oracle_regrets"] in (True, False)
+
+
+def test_a_board_of_one_agent_leaves_the_packed_rows_of_others(tmp_path: Path, made: Run) -> None:
+    packs, other = tmp_path / "packs", replace(made, header={**made.header, "agent": {**made.agent, "name": "channel"}})
+    pack([made, other], packs)
+    board("leaderboard", "--task", TASK.name, "--agent", "rate", "--replay", "--episodes", "2", "--jobs", "1",
+          "--out", tmp_path / "board", "--pack", packs)  # fmt: skip
+    found = {run.agent["name"]: len(run.episodes) for run in unpack(packs)}
+    assert found["channel"] == len(made.episodes)
+    assert found["rate"] == 2
