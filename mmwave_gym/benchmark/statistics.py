@@ -16,7 +16,7 @@ names the group of each. `python -m bench.coverage` simulates how often the inte
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
@@ -42,11 +42,14 @@ class Interval:
     mean: float
     low: float | None
     high: float | None
+    rounding: float = field(default=0.0, compare=False, repr=False)
+    """By how much rows of equal agents from two kinds of processors may differ, often to one side."""
 
     @property
     def excludes_zero(self) -> bool:
-        """Whether the whole interval lies on one side of 0."""
-        return self.low is not None and self.high is not None and (self.low > 0 or self.high < 0)
+        """Whether the whole interval lies on one side of 0, and the mean further from it than `rounding`."""
+        aside = self.low is not None and self.high is not None and (self.low > 0 or self.high < 0)
+        return aside and abs(self.mean) > self.rounding
 
 
 @dataclass(frozen=True)
@@ -115,7 +118,8 @@ def difference_interval(values: Float64Array, other: Float64Array, groups: Group
     """
     replicates = _replicates(values, _SEEDS, groups) - _replicates(other, _OTHER_SEEDS, groups)
     per_episode = values.mean(axis=0) - other.mean(axis=0)
-    return _interval(float(values.mean() - other.mean()), replicates, [values, other], per_episode, groups)
+    found = _interval(float(values.mean() - other.mean()), replicates, [values, other], per_episode, groups)
+    return replace(found, rounding=CLOSE * float(np.abs(values).mean()))
 
 
 def normalised(values: Float64Array, floor: Float64Array, ceiling: Float64Array) -> Float64Array:

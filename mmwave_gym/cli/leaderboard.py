@@ -96,7 +96,11 @@ def leaderboard(
         def done(job: Any, end: Done) -> None:
             shown.update(bar, advance=1, description=nodes.description(f"{job.task.name} {job.spec}", end))
 
-        play_all(reused.play, rows_dir, everywhere(jobs, ray), done)
+        try:
+            play_all(reused.play, rows_dir, everywhere(jobs, ray), done)
+        except KeyboardInterrupt:
+            err.print(f"Stopped. What is finished is in {rows_dir}: the same command goes on there.", soft_wrap=True)
+            raise
     runs = outcomes(reused.play, rows_dir, reused.shown)
     played = {(job.task.name, job.agent) for job in reused.play}
     for run in runs:
@@ -143,6 +147,8 @@ def _tell(chosen: Sequence[Task], work: Sequence[Job], made: Plan, playable: Any
             instead = "its committed rows are shown" if task.name in names else "there are no committed rows of it"
             err.print(f"{task.name} is not played: {why}. Here {instead}.", highlight=False, soft_wrap=True)
     if made.shown:
-        err.print(f"{len(made.shown)} runs are shown by their committed rows.", highlight=False)
+        err.print(f"Runs shown by their committed rows: {len(made.shown)}.", highlight=False)
+    if made.play:
+        err.print(f"Runs played here: {len(made.play)}.", highlight=False)
     if stale := sorted({f"{run.task['name']} {run.agent['name']}" for run in made.shown if run.stale}):
         err.print(f"Committed rows of older code, left out: {', '.join(stale)}.", highlight=False, soft_wrap=True)

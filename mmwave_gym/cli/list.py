@@ -13,12 +13,14 @@ from mmwave_gym.core import rooms
 
 
 def list_(
-    what: Annotated[str, typer.Argument(help="envs, tasks or agents; all without it")] = "all",
+    what: Annotated[str, typer.Argument(help="envs, tasks or agents, or a scenario; all without it")] = "all",
     scenario: Annotated[str | None, typer.Argument(help="only those of this scenario")] = None,
 ) -> None:
     """List environments, tasks and agents, of all scenarios or of one."""
+    if scenario is None and what in rooms.rooms():
+        what, scenario = "all", what
     if what not in ("all", "envs", "tasks", "agents"):
-        raise ValueError(f"list takes envs, tasks or agents, got {what!r}.")
+        raise ValueError(f"list takes envs, tasks, agents or a scenario ({', '.join(rooms.rooms())}), got {what!r}.")
     shown = [rooms.room(scenario)] if scenario else rooms.rooms().values()
     if what in ("all", "envs"):
         found = [(e.id, e.summary, _package(room)) for room in shown for e in room.entries]

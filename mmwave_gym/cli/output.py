@@ -27,7 +27,8 @@ def _line(error: Exception) -> str:
 
 
 def print_table(title: str, columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
-    table = Table(title=title, title_justify="left", box=None, padding=(0, 2, 0, 0))
+    out.print(title, style="italic", markup=False, highlight=False, soft_wrap=True)  # no narrow table breaks it
+    table = Table(box=None, padding=(0, 2, 0, 0))
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:

@@ -233,13 +233,14 @@ def board(*words: Any) -> None:
 
 
 def test_a_board_plays_what_is_new_and_shows_the_rest(
-    made: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    made: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys, "path", [*sys.path])
     pack([made], tmp_path / "packs")
     words = ["leaderboard", "--task", TASK.name, "--episodes", "4", "--jobs", "1", "--committed", tmp_path / "packs"]
     board(*words, "--out", tmp_path / "board", "--agent", "rate", "--agent", "stay")
     assert [path.stem for path in (tmp_path / "board" / "rows").rglob("*.jsonl")] == ["stay"]
+    assert "Runs shown by their committed rows: 1.\nRuns played here: 1.\n" in capsys.readouterr().err
     assert "(committed)" in (tmp_path / "board" / "leaderboard.md").read_text()
     board(*words, "--out", tmp_path / "all", "--agent", "rate", "--replay")
     assert [path.stem for path in (tmp_path / "all" / "rows").rglob("*.jsonl")] == ["rate"]

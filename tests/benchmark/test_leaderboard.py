@@ -41,6 +41,18 @@ def test_indistinguishable_agents_are_tied_and_levels_ranked_apart():
     assert entries["boss"].rank == 1
 
 
+def test_what_another_kind_of_processor_changes_parts_no_equal_agents():
+    """Rows made elsewhere differ in the last digits, always to one side; a change ten times as large counts."""
+    runs = suite(np.random.default_rng(6))
+    reference = np.array([row["reward"] for row in runs[1].episodes])
+    tiny = np.abs(reference).mean() * np.linspace(1e-7, 2e-7, reference.size)
+    runs += [run("copy", reference - tiny), run("other", reference - 100 * tiny)]
+    board = summarise(runs).tasks[0]
+    found = {name: board.entry(name) for name in ("copy", "other")}
+    assert (found["copy"].verdict, found["copy"].tied) == ("tied", True)
+    assert (found["other"].verdict, found["other"].tied) == ("worse", False)
+
+
 def test_lower_is_better_turns_the_ranking_around():
     runs = [
         run(name, 10.0 + shift + np.arange(8) % 3, higher_is_better=False)
@@ -142,6 +154,9 @@ def test_rows_of_another_task_version_are_not_mixed_in():
     board = summarise(runs).tasks[0]
     assert board.entry("old") is None
     assert any("old is left out" in text for text in board.warnings)
+    runs += [replace(run("net", [1.0] * 40, training_seed=seed), stale="its code changed") for seed in (1, 0)]
+    (said,) = [text for text in summarise(runs).tasks[0].warnings if "net" in text]
+    assert said.startswith("net@0, @1 is left out: its committed rows no longer hold, its code changed.")
 
 
 def test_overall_table_takes_only_agents_with_every_task():

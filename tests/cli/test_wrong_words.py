@@ -12,7 +12,8 @@ import gymnasium
 import pytest
 
 from mmwave_gym.cli import main
-from mmwave_gym.cli.output import line
+from mmwave_gym.cli.leaderboard import leaderboard
+from mmwave_gym.cli.output import line, print_table
 from mmwave_gym.core.checks import unknown
 from mmwave_gym.core.errors import EXTRAS
 
@@ -87,6 +88,7 @@ REFUSED = [
     (["render", ENV, "--steps", "2", "--out", "taken/x.gif"], "taken cannot be used (File exists)"),
     (["page", ENV, "--out", "taken/pages"], "taken/pages cannot be used (Not a directory)"),
     (["reproduce", "cell-selection", "--quick", "--out", "taken/x"], "taken/x/rows cannot be used (Not a directory)"),
+    (["list", "agnts"], "list takes envs, tasks, agents or a scenario (association, "),
     (["list", "tasks", "stret"], "unknown scenario 'stret'. Did you mean 'street'?"),
 ]
 
@@ -223,9 +225,29 @@ def test_an_agent_plays_where_its_name_is_known(folder: Path) -> None:
     assert played == ["car-sparse stay", "n3-cost10 rate", "n3-cost10 stay"]
 
 
+def test_a_stopped_board_says_how_to_go_on(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(leaderboard.__globals__, "play_all", stopped)
+    assert code(*BOARD, "--agent", "rate") == 130
+    assert "Stopped. What is finished is in board/rows: the same command goes on there." in capsys.readouterr().err
+
+
+def test_a_title_is_as_wide_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    """A narrow table does not break it, and brackets are no markup."""
+    title = f"{'a/long/path/' * 12}policy.npz [bold] in some/task, 8 episodes"
+    print_table(title, ("metric",), [("reward",)])
+    assert capsys.readouterr().out.splitlines()[0] == title
+
+
 def test_lists_of_one_scenario(capsys: pytest.CaptureFixture[str]) -> None:
     assert code("list", "all", "street") == 0
     text = capsys.readouterr().out
+    assert code("list", "street") == 0
+    assert capsys.readouterr().out == text
     assert "MmwaveStreet-v0" in text
     assert "\na3-offsets " in text
     assert "\nstreet/car-dense " in text

@@ -67,7 +67,11 @@ def _task_board(runs: list[Run], known: Mapping[str, Any] | None) -> TaskBoard:
     entries = [_entry(group, task, samples) for group in by_agent.values()]
     no_score = _why_no_score(task, entries, samples)
     entries = [_compared(e, task, samples, no_score) if e.status == "scored" else e for e in entries]
-    warnings = [f"{run.agent['name']}{_at(run)} is left out: {_why_left_out(run, task)}" for run in stale]
+    left_out: dict[tuple[str, str], str] = {}
+    for run in stale:  # one warning for all training seeds of an agent
+        named = (run.agent["name"], _why_left_out(run, task))
+        left_out[named] = (f"{left_out[named]}, " if named in left_out else named[0]) + _at(run)
+    warnings = [f"{who} is left out: {why}" for (_, why), who in left_out.items()]
     warnings += [
         f"The rows of {run.agent['name']}{_at(run)} tell another {name} of this task, {repr(told)[:100]}; it is "
         f"{task[name]!r}: that is for the task to say."

@@ -106,7 +106,7 @@ def build(
     on_stage("reading the vehicles", 0, 1)
     if gtfs_file is not None:
         if from_s is None or to_s is None:
-            raise CityError("a timetable needs a time window: from when and to when.")
+            raise CityError("a timetable needs a time window: say --from and --to.")
         bounds, notes.file = _bounds_of(bounds, town), Path(gtfs_file).name
         tracks = gtfs.read(gtfs_file, from_s=from_s, to_s=to_s, date=date, modes=modes, bounds=bounds, notes=notes)
     elif fcd_file is not None:
