@@ -245,7 +245,8 @@ def _clustering_tested(metric: str, holds: Callable[[Interval], bool]) -> Callab
 def _percent(one: Float64Array, other: Float64Array) -> Interval:
     """How much more one is than the other, in % of the other's mean; paired."""
     gap, base = difference(one, other), float(other.mean()) / 100.0
-    return Interval(gap.mean / base, *(None if v is None else v / base for v in (gap.low, gap.high)))
+    low, high = (None if v is None else v / base for v in (gap.low, gap.high))
+    return Interval(gap.mean / base, low, high)
 
 
 def _ucb_3gpp(m: Measured) -> Found:
