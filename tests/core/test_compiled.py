@@ -8,11 +8,14 @@ import subprocess
 import sys
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from mmwave_gym.core import compiled
+from mmwave_gym.core.batch import Batch
+from mmwave_gym.core.registration import make_scenario
 from mmwave_gym.core.scenario import EpisodeKey, EpisodeRng, cause_word
 
 KEYS = [
@@ -107,3 +110,26 @@ def test_numpy_plays_where_numba_cannot_be_used(why: str, by_numpy: str, tmp_pat
     ours = played(before, "1", tmp_path)
     assert (ours.returncode, ours.stdout) == (0, by_numpy), ours.stderr
     assert ours.stderr.count("numba cannot be used") == warns, ours.stderr
+
+
+@pytest.mark.parametrize("name", ["handover", "street"])
+@pytest.mark.parametrize(("action", "says"), [(999, "action space"), (-1, "action space"), (0, "over")])
+def test_compiled_steps_stay_within_their_arrays(
+    name: str, action: int, says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else they would read and write memory of others, where NumPy raises IndexError."""
+    pytest.importorskip("numba")
+    monkeypatch.setenv("MMWAVE_NUMBA", "1")
+    batch = Batch(make_scenario(name, horizon=4), 1)
+    batch.reset([EpisodeKey(0)])
+    before: dict[str, Any] = {}
+
+    def steps(count: int) -> None:
+        for _ in range(count):
+            before.update({what: value.copy() for what, value in vars(batch.state).items()})
+            batch.step(np.array([[action]]))
+
+    with pytest.raises(IndexError, match=says):
+        steps(40 if says == "over" else 1)
+    for what, value in vars(batch.state).items():
+        np.testing.assert_array_equal(value, before[what], err_msg=what)

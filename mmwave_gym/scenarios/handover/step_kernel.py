@@ -25,11 +25,21 @@ def step(
     limits: slots of a ping-pong, the horizon in slots, and the least rate without outage in bit/s/Hz; costs: in
     bit/s/Hz, share of a slot lost, J and s a slot.
     Columns: reward, rate in bit/s/Hz, handovers, energy in J, ping-pongs and outage.
+    Raises IndexError, before anything changes, for an action that is no cell and for an episode that is over.
     """
     slot, line, departure, serving, previous, handover_slot = state
     ping_pong_slots, horizon, least_bps_hz = limits
     beta, interrupted, energy_j, slot_s = costs
     ues, cells = action.shape[1], link.shape[3] // 2
+    over = outside = False  # compiled code would read, and write, whatever lies beyond its arrays
+    for i in range(len(row)):
+        over |= slot[i] >= horizon
+        for ue in range(ues):
+            outside |= (action[i, ue] < 0) | (action[i, ue] >= cells)
+    if over:
+        raise IndexError("an episode is over: restart it before the next step.")
+    if outside:
+        raise IndexError("an action is outside the action space.")
     for i in range(len(row)):
         at, now = row[i], slot[i]
         for ue in range(ues):

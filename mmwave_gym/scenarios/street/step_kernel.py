@@ -27,9 +27,15 @@ def heard(row: Any, tick: Any, serving: Any, target: Any, sinr_db: Any, times: A
     """Fill `found` (n * most,) with SINRs in dB, and return how many they are.
 
     tick, serving, target: (n,), ticks and cells; sinr_db: (storage, tick, cell); wide_db: loss on the wide beam in dB.
+    Raises IndexError for a target that is no cell and for an episode so long over that its drive has no such tick.
     """
     decision, preparation, interruption, refinement, handover = times[:5]
     count = 0
+    for i in range(len(row)):  # compiled code would read, and write, whatever lies beyond its arrays
+        if tick[i] + (decision if target[i] == serving[i] else handover) >= sinr_db.shape[1]:
+            raise IndexError("an episode is over: restart it before the next step.")
+        if target[i] < 0 or target[i] >= sinr_db.shape[2]:
+            raise IndexError("an action is outside the action space.")
     for i in range(len(row)):
         at, begin, old, new = row[i], tick[i], serving[i], target[i]
         if new == old:
