@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -73,7 +72,7 @@ def evaluate(
     units = metric_units(found.scenario())
     means = {name: column_interval(rows, name) for name in units}
     if as_json:
-        values = {name: asdict(mean) if mean else None for name, mean in means.items()}
+        values = {n: {"mean": m.mean, "low": m.low, "high": m.high} if m else None for n, m in means.items()}
         result = {"task": described(found, count), "agent": agent, "episodes": len(rows), "means": values, "rows": rows}
         print(json.dumps(result, default=str))
         return
