@@ -17,6 +17,7 @@ from mmwave_gym.agents.supervised import playing
 from mmwave_gym.benchmark.committed import committed_runs
 from mmwave_gym.benchmark.evaluation import play_episodes
 from mmwave_gym.benchmark.leaderboard import RowWriter, Run, pack, read_rows, row_path, summarise, unpack, write
+from mmwave_gym.benchmark.leaderboard.verified import keep
 from mmwave_gym.benchmark.runs import Job, about_task, header
 from mmwave_gym.benchmark.statistics import Sample
 from mmwave_gym.benchmark.verification import Asked, Verdict, note, roles_of, verify
@@ -163,6 +164,19 @@ def test_the_mark_holds_for_the_rows_that_were_verified(honest: Run, tmp_path: P
     path.write_text(text)
     note([Verdict(run, "failed", "no longer")])
     assert read_rows(tmp_path / "board" / "rows")[0].verified is None
+
+
+def test_a_weaker_verification_keeps_the_mark_of_a_stronger_one(honest: Run, tmp_path: Path) -> None:
+    rows = tmp_path / "rows"
+    path = written(honest, rows)
+    (run,) = read_rows(rows)
+    keep(path, {**(Verdict(run, "passed", "with a key").record() or {}), "hidden": 8})
+    note([Verdict(read_rows(rows)[0], "passed", "without one")])
+    kept = read_rows(rows)[0].verified
+    assert kept is not None
+    assert (kept["hidden"], kept["reason"]) == (8, "with a key")
+    note([Verdict(read_rows(rows)[0], "failed", "no longer")])
+    assert read_rows(rows)[0].verified is None
 
 
 def test_the_command_tells_failed_from_bad_input(

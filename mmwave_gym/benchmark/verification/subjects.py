@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mmwave_gym.benchmark.leaderboard.packs import RUNS, pack, read_pack, unpack
 from mmwave_gym.benchmark.leaderboard.rows import RowsError, Run, parse, read_rows
-from mmwave_gym.benchmark.leaderboard.verified import keep
+from mmwave_gym.benchmark.leaderboard.verified import Record, keep
 from mmwave_gym.benchmark.verification.checks import Verdict
 from mmwave_gym.core import untrusted
 
@@ -56,11 +56,17 @@ def note(verdicts: Iterable[Verdict]) -> None:
             in_packs[path].append(verdict)
             continue
         try:
-            keep(path, verdict.record())
+            keep(path, _record(verdict))
         except OSError as error:
             raise RowsError(f"the record beside {path} cannot be written ({error.strerror}).") from error
     for path, found in in_packs.items():
-        records = {verdict.run.identity: verdict.record() for verdict in found}
+        records = {verdict.run.identity: _record(verdict) for verdict in found}
         runs = [replace(run, verified=records.get(run.identity, run.verified)) for run in read_pack(path)]
         folder = path.parents[str(runs[0].task["name"]).count("/")]
         pack(runs, folder)
+
+
+def _record(verdict: Verdict) -> Record | None:
+    """What to keep of a verdict: hidden episodes that the same rows passed before count more than none now."""
+    new, old = verdict.record(), verdict.run.verified
+    return old if new and old and old.get("hidden") and not new.get("hidden") else new

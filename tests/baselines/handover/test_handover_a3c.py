@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+from lstm_cases import SHAPE, a_block, server
 
 from mmwave_baselines.handover import a3c, a3c_agents, a3c_kernel
 from mmwave_baselines.handover.a3c_speed import speed_curve, speed_up
@@ -14,7 +15,6 @@ from mmwave_baselines.handover.rules import A3
 from mmwave_baselines.handover.traces import SPACING, World
 from mmwave_baselines.training import lstm
 from mmwave_baselines.training.a3c_server import BLOCK, PAPER, STABLE, Server, with_settings
-from mmwave_baselines.training.lstm import Shape
 from mmwave_gym.agents.files import load_policy, save_policy
 from mmwave_gym.agents.policy import Policy, action_metadata
 from mmwave_gym.agents.protocol import AgentError, RowRng
@@ -23,25 +23,6 @@ from mmwave_gym.benchmark.task import Task
 from mmwave_gym.core.batch import Batch, View
 from mmwave_gym.core.registration import make_scenario
 from mmwave_gym.core.scenario import EpisodeKey
-
-SHAPE = Shape()
-
-
-def server(seed=0, scale=1.0):
-    """Random weights, larger than those that learning begins with, so that nothing is nearly linear."""
-    fresh = Server.fresh(SHAPE, seed)
-    for weight, _ in SHAPE.unpack(fresh.weights)[2:]:
-        weight *= 10.0 * scale
-    return fresh
-
-
-def a_block(seed=0, slots=7, rows=3):
-    rng = np.random.default_rng(seed)
-    x = rng.normal(size=(slots, rows, SHAPE.inputs))
-    memory = rng.normal(size=(2, rows, SHAPE.units))
-    goes_on = rng.random((slots, rows)) < 0.8
-    return rng, x, memory, goes_on
-
 
 # ---------------------------------------------------------------------- the compiled learner is the plain one
 
