@@ -36,7 +36,7 @@ def differing(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[str, Any,
     Physics whose code differs is the same where the golden sums agree within `TOLERANCE`.
     """
     for field in KEY:
-        before, after = (_part(header, field) for header in (old, new))
+        before, after = (part(header, field) for header in (old, new))
         if not _alike(before, after) and not (field == ("physics", "code") and same_physics(old, new)):
             return ".".join(field), before, after
     return None
@@ -44,7 +44,7 @@ def differing(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[str, Any,
 
 def same_physics(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
     """Whether the golden sums of two headers agree; False where one has none."""
-    before, after = (_part(header, ("physics", "sums")) for header in (old, new))
+    before, after = (part(header, ("physics", "sums")) for header in (old, new))
     if not before or not after or before.keys() != after.keys():
         return False
     return all(math.isclose(before[name], after[name], rel_tol=TOLERANCE, abs_tol=1e-12) for name in before)
@@ -61,7 +61,8 @@ def _alike(before: Any, after: Any) -> bool:
     return bool(before == after)
 
 
-def _part(header: Any, field: tuple[str, ...]) -> Any:
+def part(header: Any, field: tuple[str, ...]) -> Any:
+    """What stands at such a place of a header, None where nothing does."""
     for name in field:
         header = (header or {}).get(name)
     return header
