@@ -161,11 +161,12 @@ def test_the_mark_holds_for_the_rows_that_were_verified(honest: Run, tmp_path: P
     path.write_text(text.replace('"scored_steps": 150', '"scored_steps": 149', 1))
     assert path.read_text() != text
     assert read_rows(tmp_path / "board" / "rows")[0].verified is None
-    for was, holds in ((run.header["agent"]["code"], True), ("local", False)):
-        path.write_text(text.replace(f'"{was}"', '"other"', 1))
+    physics = run.header["physics"]["code"]
+    for was, now, holds in ((physics, "tidied", True), ('"access": "local"', '"access": "central"', False)):
+        path.write_text(text.replace(was, now, 1))
         assert path.read_text() != text
         (again,) = read_rows(tmp_path / "board" / "rows")
-        assert (again.verified is not None) == holds, "tidied code keeps its mark, another claim does not"
+        assert (again.verified is not None) == holds, "code may be tidied, a claim may not change"
     path.write_text(text)
     note([Verdict(run, "failed", "no longer")])
     assert read_rows(tmp_path / "board" / "rows")[0].verified is None
