@@ -97,6 +97,7 @@ class Batch:
         self._waiting: deque[int] = deque()  # environments whose next episode is not drawn, oldest episode first
         self._credit = 0.0  # next episodes that should be drawn by now, beyond those that are
         self._steps = np.zeros(num_envs, np.int64)
+        self._started: tuple[Any, Any] = (None, None)  # environments last put back to their start, and the state there
         self._mean_length = float(scenario.horizon)
         self._cut = False  # did the last restart cut episodes short?
         self._group = min(4, max(1, num_envs // 64))  # next episodes that are worth a call
@@ -120,6 +121,7 @@ class Batch:
         self._store(keys, self._all)
         self.episodes.row = self._all.copy()
         self.state = self.scenario.start(self.episodes)
+        self._started = (None, None)
         self._ready[:] = False
         self._waiting = deque(range(self.num_envs))
         self._credit = 0.0
@@ -133,6 +135,7 @@ class Batch:
         self._store(keys, self.episodes.row[envs])
         self._ready[envs] = False
         self._waiting.extend(envs.tolist())
+        self._started = (None, None)
         self.rewind(envs)
 
     def restart(self, envs: NDArray[np.intp], ended: bool = True) -> None:
@@ -148,12 +151,15 @@ class Batch:
         self.episodes.row[envs] = self._spare(envs)
         self._ready[envs] = False
         self._waiting.extend(envs.tolist())
+        self._started = (None, None)
         self.rewind(envs)
 
     def rewind(self, envs: NDArray[np.intp]) -> None:
         """Put the environments `envs`, (n,), back to the start of their running episode."""
         if len(envs):  # scenarios start one environment at least
-            assign(self.state, envs, self.scenario.start(self.episodes.of(envs)))
+            if envs is not self._started[0]:  # vector environments rewind at once whom they have restarted
+                self._started = envs, self.scenario.start(self.episodes.of(envs))
+            assign(self.state, envs, self._started[1])
             self._steps[envs] = 0
 
     def step(self, action: NDArray[Any]) -> Outcome:

@@ -74,6 +74,27 @@ def pays(lost_s: float) -> bool:
     return (choice == "1" or _lost_s > PAYS_AFTER_S) and _loads()
 
 
+class Turns:
+    """Whether a scenario's steps are compiled: `pays` is asked when episodes have started, and until it says so.
+
+    To ask at every step would be 6 % of a step of one environment.
+    """
+
+    def __init__(self) -> None:
+        self.compiled = False  # was the last step?
+        self._asked = False
+
+    def again(self) -> None:
+        """An episode starts: the next step asks."""
+        self._asked = False
+
+    def pay(self, lost_s: float) -> bool:
+        """Should compiled code make this step, in which NumPy's loses so many seconds?"""
+        if not (self._asked and self.compiled):
+            self.compiled, self._asked = pays(lost_s), True
+        return self.compiled
+
+
 @cache
 def kernel(module: str) -> Any:
     """The module of compiled functions of that name, loaded by its first use: numba takes half a second."""

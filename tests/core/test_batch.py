@@ -170,6 +170,32 @@ def test_rewind_goes_back_to_the_start_of_the_running_episode(case: Case) -> Non
 
 
 @each_small
+def test_rewinding_who_has_just_restarted_looks_at_the_episode_that_runs_now(case: Case) -> None:
+    """The batch keeps the start of a restart for it, as long as it is true."""
+    batch, envs = case.batch(5, seed=4), np.array([1, 3])
+    scripts = [Script(batch.scenario.action_space, i, 10) for i in range(5)]
+
+    def starts(again: Batch, chosen: list[EpisodeKey]) -> None:
+        fresh = Batch(again.scenario, 2)
+        fresh.reset(chosen)
+        for _ in range(2):
+            assert same(again.observe()[envs], fresh.observe())
+            again.step(joint_action(again, scripts, [0] * 5))
+            again.rewind(envs)
+
+    batch.restart(envs)
+    starts(batch, [EpisodeKey(5, 1), EpisodeKey(7, 1)])
+    batch.restart(envs)
+    starts(batch, [EpisodeKey(5, 2), EpisodeKey(7, 2)])
+    batch.begin(envs, [EpisodeKey(50), EpisodeKey(51)])
+    starts(batch, [EpisodeKey(50), EpisodeKey(51)])
+    batch.reset(keys(5, seed=90))
+    batch.step(joint_action(batch, scripts, [0] * 5))
+    batch.rewind(envs)
+    starts(batch, [EpisodeKey(91), EpisodeKey(93)])
+
+
+@each_small
 def test_restart_leaves_other_copies_alone(case: Case) -> None:
     batch, untouched = case.batch(5, seed=4), case.batch(5, seed=4)
     scripts = [Script(batch.scenario.action_space, i, 10) for i in range(5)]

@@ -74,6 +74,23 @@ def test_compiled_code_is_used_where_it_pays(monkeypatch: pytest.MonkeyPatch) ->
     assert compiled.wanted(few)
 
 
+def test_steps_ask_once_an_episode_and_until_they_are_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers, asked = iter([False, True, False, True]), []
+
+    def pays(lost_s: float) -> bool:
+        asked.append(lost_s)
+        return next(answers)
+
+    monkeypatch.setattr(compiled, "pays", pays)
+    turns = compiled.Turns()
+    assert [turns.pay(s) for s in (1.0, 2.0, 3.0)] == [False, True, True]
+    assert turns.compiled
+    turns.again()
+    assert turns.compiled, "an observation before the next step is made as the last one was"
+    assert [turns.pay(s) for s in (4.0, 5.0, 6.0)] == [False, True, True]
+    assert asked == [1.0, 2.0, 4.0, 5.0]
+
+
 NO_CACHE = "import numba.core.caching as c\nfor k in c.CacheImpl._locator_classes: k.from_function = lambda *_: None"
 UNUSABLE = {
     "made for another NumPy": ("import sys; sys.path.insert(0, sys.argv[1])", True),

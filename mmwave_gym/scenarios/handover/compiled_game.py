@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,13 @@ STEP_S, AN_AGENT_S = 5e-6, 50e-9
 KERNEL = f"{__package__}.step_kernel"
 
 
+@dataclass
+class SeenState(HandoverState):
+    """What compiled code moves on: with what agents see now, made in the step itself, as a call costs 1 us."""
+
+    seen: NDArray[np.float32]  # (N, A, F)
+
+
 class CompiledHandover(Handover):
     """The same steps and observations to the bit: `Handover` says what they are, and plays where numba is missing."""
 
@@ -26,20 +34,31 @@ class CompiledHandover(Handover):
         self._limits = self._ping_pong_slots, self.horizon, self._outage_bps_hz
         costs = self._handover_cost, self._interrupted, config.handover_energy_j, config.step_s
         self._costs = tuple(map(float, costs))
-        self._seen = config.num_ues, self.fields.size
-        self._compiled = False  # was the last step? An observation is the same either way
+        self._turns = compiled.Turns()
 
-    def step(self, episodes: HandoverEpisodes, state: HandoverState, action: NDArray[Any]) -> Outcome:
-        self._compiled = compiled.pays(STEP_S + AN_AGENT_S * action.size)
-        if not self._compiled:
-            return super().step(episodes, state, action)
+    def start(self, episodes: HandoverEpisodes) -> SeenState:
+        self._turns.again()
+        state = super().start(episodes)
+        if not self._turns.compiled:
+            return SeenState(**vars(state), seen=super().observe(episodes, state))
+        seen = np.empty((*state.serving.shape, self.fields.size), np.float32)
+        compiled.kernel(KERNEL).observe(
+            episodes.row, episodes.link, state.slot, state.departure, state.serving, self._some_leave, seen
+        )
+        return SeenState(**vars(state), seen=seen)
+
+    def step(self, episodes: HandoverEpisodes, state: SeenState, action: NDArray[Any]) -> Outcome:  # type: ignore[override]
+        if not self._turns.pay(STEP_S + AN_AGENT_S * action.size):
+            outcome = super().step(episodes, state, action)
+            state.seen = super().observe(episodes, state)
+            return outcome
         shape = n, _ = action.shape
         column, elapsed_s = np.empty((6, *shape)), np.empty(n)
         terminated, truncated = np.empty(shape, bool), np.empty(n, bool)
         arrays = state.slot, state.line, state.departure, state.serving, state.previous, state.handover_slot
         compiled.kernel(KERNEL).step(
             episodes.row, episodes.link, arrays, np.array(action), self._some_leave, self._limits, self._costs,
-            column, elapsed_s, terminated, truncated,
+            column, elapsed_s, terminated, truncated, state.seen,
         )  # fmt: skip
         reward, rate_bps_hz, handovers, energy_j, back, outage = column
         return Outcome(
@@ -56,11 +75,5 @@ class CompiledHandover(Handover):
             },
         )
 
-    def observe(self, episodes: HandoverEpisodes, state: HandoverState) -> NDArray[np.float32]:
-        if not self._compiled:
-            return super().observe(episodes, state)
-        seen = np.empty((len(state.slot), *self._seen), np.float32)
-        compiled.kernel(KERNEL).observe(
-            episodes.row, episodes.link, state.slot, state.departure, state.serving, self._some_leave, seen
-        )
-        return seen
+    def observe(self, episodes: HandoverEpisodes, state: SeenState) -> NDArray[np.float32]:  # type: ignore[override]
+        return state.seen.copy()

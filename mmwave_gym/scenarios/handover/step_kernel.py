@@ -15,11 +15,34 @@ F32 = np.float32
 
 
 @njit(cache=True)
+def observe(row: Any, link: Any, slot: Any, departure: Any, serving: Any, some_leave: bool, seen: Any) -> None:
+    """Fill `seen` (n, ue, feature), each field in its unit; with a third field of a cell each, it says who is heard.
+
+    row, link: as for `step`.
+    """
+    ues, cells = seen.shape[1], link.shape[3] // 2
+    heard = seen.shape[2] > 2 * cells
+    for i in range(len(row)):
+        at, now = row[i], slot[i]
+        for ue in range(ues):
+            absent = some_leave and now >= departure[i, ue]
+            for cell in range(cells):
+                seen[i, ue, cell] = F32(0.0) if absent else link[at, now, ue, cell]
+                seen[i, ue, cells + cell] = F32(0.0)
+                if heard:
+                    seen[i, ue, 2 * cells + cell] = not absent and link[at, now, ue, cells + cell] > F32(0.0)
+            if not absent:
+                seen[i, ue, cells + serving[i, ue]] = F32(1.0)
+
+
+@njit(cache=True)
 def step(
     row: Any, link: Any, state: Any, action: Any, some_leave: bool, limits: Any, costs: Any,
-    column: Any, elapsed_s: Any, terminated: Any, truncated: Any,
+    column: Any, elapsed_s: Any, terminated: Any, truncated: Any, seen: Any,
 ) -> None:  # fmt: skip
     """Move the state on by a slot, fill `column` (6, n, ue), `elapsed_s` (n,), `terminated` (n, ue), `truncated` (n,).
+
+    Fills `seen` (n, ue, feature) with the observations that follow, as `observe` does.
 
     row: (n,), where an episode is stored; link: (storage, slot, ue, 2 * cell), in dB and bit/s/Hz; action: (n, ue);
     limits: slots of a ping-pong, the horizon in slots, and the least rate without outage in bit/s/Hz; costs: in
@@ -60,24 +83,4 @@ def step(
             column[5, i, ue] = outage
             terminated[i, ue] = now + 1 == departure[i, ue]
         slot[i], elapsed_s[i], truncated[i] = now + 1, slot_s, now + 1 >= horizon
-
-
-@njit(cache=True)
-def observe(row: Any, link: Any, slot: Any, departure: Any, serving: Any, some_leave: bool, seen: Any) -> None:
-    """Fill `seen` (n, ue, feature), each field in its unit; with a third field of a cell each, it says who is heard.
-
-    row, link: as for `step`.
-    """
-    ues, cells = seen.shape[1], link.shape[3] // 2
-    heard = seen.shape[2] > 2 * cells
-    for i in range(len(row)):
-        at, now = row[i], slot[i]
-        for ue in range(ues):
-            absent = some_leave and now >= departure[i, ue]
-            for cell in range(cells):
-                seen[i, ue, cell] = F32(0.0) if absent else link[at, now, ue, cell]
-                seen[i, ue, cells + cell] = F32(0.0)
-                if heard:
-                    seen[i, ue, 2 * cells + cell] = not absent and link[at, now, ue, cells + cell] > F32(0.0)
-            if not absent:
-                seen[i, ue, cells + serving[i, ue]] = F32(1.0)
+    observe(row, link, slot, departure, serving, some_leave, seen)
