@@ -36,21 +36,18 @@ def large_area(quick: bool) -> Row:
     return Row(f"ms for {CELLS} maps of shadowing, {side_m:g} m", 1e3 * cost, "<= 200", f"least of {rounds}")
 
 
-def first_reset(quick: bool) -> list[Row]:
+def first_reset(env_id: str, quick: bool) -> Row:
     """Processes whose compiled code is in numba's cache: one that writes it goes before."""
 
-    def process(env_id: str, used: str) -> Callable[[], float]:
+    def process(used: str) -> Callable[[], float]:
         command = [sys.executable, "-c", FIRST_RESET.format(env_id=env_id)]
         environment = {**os.environ, "MMWAVE_NUMBA": used}
         return lambda: float(subprocess.run(command, env=environment, capture_output=True, check=True).stdout)
 
-    rows = []
-    for env_id in (HANDOVER, STREET):
-        process(env_id, "1")()
-        cost = alternate({used: process(env_id, used) for used in ("0", "1")}, rounds=2 if quick else 5)
-        setup = f"first reset and step: {cost['1']:.2f} s with numba, {cost['0']:.2f} s without"
-        rows.append(Row(f"{env_id}, s that numba adds to a process", cost["1"] - cost["0"], "<= 0.5", setup))
-    return rows
+    process("1")()
+    cost = alternate({used: process(used) for used in ("0", "1")}, rounds=2 if quick else 5)
+    setup = f"first reset and step: {cost['1']:.2f} s with numba, {cost['0']:.2f} s without"
+    return Row(f"{env_id}, s that numba adds to a process", cost["1"] - cost["0"], "<= 0.5", setup)
 
 
 def many_maps(quick: bool) -> Row:
@@ -126,4 +123,5 @@ def cut_episodes(quick: bool) -> Row:
 
 
 def cliffs(quick: bool) -> list[Row]:
-    return [large_area(quick), *first_reset(quick), many_maps(quick), many_copies(quick), cut_episodes(quick)]
+    first = [first_reset(env_id, quick) for env_id in (HANDOVER, STREET)]
+    return [large_area(quick), *first, many_maps(quick), many_copies(quick), cut_episodes(quick)]

@@ -11,7 +11,7 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 
-from bench.measure import NUM_ENVS, Row, seconds
+from bench.measure import NUM_ENVS, Row, alternate, seconds
 from mmwave_gym.core.registration import make_registered
 from mmwave_gym.core.scenario import EpisodeKey, EpisodeRng
 
@@ -108,6 +108,24 @@ def compiled_draws(quick: bool) -> list[Row]:
     ]
 
 
+def street_rates(steps: int, rounds: int) -> Row:
+    """What NumPy takes of a street's step between two compiled passes: its logarithms are those that bits hang on."""
+    scenario = make_registered(STREET)
+    sinr_db = np.linspace(-20.0, 20.0, scenario.decision_ticks, dtype=np.float32)
+
+    def rates() -> None:
+        for _ in range(steps):
+            scenario.rate_bps_hz(sinr_db)
+
+    with numba(True):
+        step = single_steps(STREET, steps)
+        step()  # loads
+        cost = alternate({"step": step, "rates": lambda: seconds(rates) / steps}, rounds)
+    setup = f"{cost['rates'] * MICRO:.3g} of {cost['step'] * MICRO:.3g} us, {len(sinr_db)} ticks, least of {rounds}"
+    what = f"{STREET}, a step of one environment: share of NumPy's rates, %"
+    return Row(what, 100.0 * cost["rates"] / cost["step"], "-", setup)
+
+
 def compiled_steps(quick: bool) -> list[Row]:
     steps, rounds = (500, 4) if quick else (2400, 8)
     few = 50 if quick else 200
@@ -118,4 +136,4 @@ def compiled_steps(quick: bool) -> list[Row]:
     for how, seldom in (("rare", RARE), ("random", 1.0)):
         what = f"{STREET}, a step of {NUM_ENVS} environments, {how} handovers"
         rows.append(gain(what, ">= 2.5", vector_steps(STREET, seldom, few), "us", MICRO, rounds))
-    return rows
+    return [*rows, street_rates(steps, rounds)]

@@ -109,6 +109,16 @@ def test_ppo_learns_alike_from_both_kinds_of_vector_environment(monkeypatch):
     assert {model.n_envs: model.num_timesteps > 0 for model in seen} == {2: True, 4: True, 16: True}
 
 
+def test_shares_of_street_training_are_of_the_same_time():
+    pytest.importorskip("stable_baselines3")
+    words = ("--n-envs", "8", "--n-steps", "8", "--batch-size", "32", "--imitate-updates", "1", "--hidden", "16")
+    found, setup = training._street_share(words, quick=True)
+    assert 0.0 < found.drawing < found.env < 100.0, "eight copies draw one next episode after the other"
+    assert found.frame == 64
+    assert setup.endswith("8 environments, 8 steps an update, 2 epochs, hidden 16")
+    assert dict.fromkeys(training.STREET_RECIPES) == {"": None, ", hidden 128, 3 epochs": None}
+
+
 def test_real_settings_share_the_frames_of_an_update():
     for num_envs in (*training.DUMMY_NUM_ENVS, *(num_envs for num_envs, _ in training.PPO_WORLDS.values())):
         assert training.FRAMES % num_envs == 0
