@@ -342,20 +342,25 @@ def _findable(agent: str, tasks: Sequence[Task], trusted: bool, limits: Limits) 
 
 
 def refuse_what_lacks(jobs: Iterable[Job]) -> None:
-    """Raise ImportError, before anything is played, where agents need libraries that are not installed here."""
+    """Raise ImportError, before anything is played, where agents need libraries that are not installed here.
+
+    An agent that is not shipped is made for one of its tasks, since its `__init__` may import, too.
+    """
     lacking: dict[str, dict[str, str]] = {}
-    seen = dict.fromkeys((job.agent, job.task.scenario_name, job.trusted, job.limits) for job in jobs)
-    for agent, scenario, trusted, limits in seen:
+    seen = {(job.agent, job.task.scenario_name, job.trusted, job.limits): job.task for job in jobs}
+    for (agent, scenario, trusted, limits), task in seen.items():
         try:
-            if trusted or is_shipped(agent, scenario):
+            if is_shipped(agent, scenario):
                 find(agent, scenario)
+            elif trusted:
+                load_agent(agent, scenario, task)
             else:
-                runs_of(agent, scenario, None, False, limits)
+                runs_of(agent, scenario, task, True, limits)
         except NotInstalled as error:
             lacking.setdefault(error.library, {})[
                 agent if ":" in agent or is_file(agent) else f"{scenario}/{agent}"
             ] = ""
-        except AgentError:
+        except Exception:
             continue  # its row will say why
     if lacking:
         who = "; ".join(

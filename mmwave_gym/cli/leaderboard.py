@@ -14,7 +14,7 @@ from mmwave_gym.agents.supervised import USUAL, Limits
 from mmwave_gym.benchmark import suite
 from mmwave_gym.benchmark.committed import Plan, clear, committed_runs, plan
 from mmwave_gym.benchmark.jobs import Done
-from mmwave_gym.benchmark.leaderboard import PAGES, RowsError, pack as pack_rows, summarise, unpack, write
+from mmwave_gym.benchmark.leaderboard import PAGES, RowsError, Run, pack as pack_rows, summarise, unpack, write
 from mmwave_gym.benchmark.playing import outcomes, play_all
 from mmwave_gym.benchmark.runs import Job, is_expensive, jobs_of, refuse_what_lacks, suite_jobs
 from mmwave_gym.benchmark.task import Task
@@ -102,6 +102,8 @@ def leaderboard(
             err.print(f"Stopped. What is finished is in {rows_dir}: the same command goes on there.", soft_wrap=True)
             raise
     runs = outcomes(reused.play, rows_dir, reused.shown)
+    here = {(job.task.name, job.agent, job.training_seed) for job in reused.play}
+    _tell_played([run for run in runs if run.identity in here])
     played = {(job.task.name, job.agent) for job in reused.play}
     for run in runs:
         name = run.agent["name"]
@@ -138,6 +140,14 @@ def _roles(task: Task, agents: Sequence[str], episodes: int | None) -> list[Job]
     return [job for name in roles for job in jobs_of(task, name, episodes)]
 
 
+def _tell_played(runs: Sequence[Run]) -> None:
+    """Say how many runs were played. Who skips a task has not played it, and says so in the page."""
+    skipped = sum(run.skipped is not None for run in runs)
+    if runs:
+        skips = f" Skipped by their agents: {skipped}." if skipped else ""
+        err.print(f"Runs played here: {len(runs) - skipped}.{skips}", highlight=False)
+
+
 def _tell(chosen: Sequence[Task], work: Sequence[Job], made: Plan, playable: Any) -> None:
     """Say what is not played, and why."""
     names = {run.task["name"] for run in made.shown}
@@ -148,7 +158,5 @@ def _tell(chosen: Sequence[Task], work: Sequence[Job], made: Plan, playable: Any
             err.print(f"{task.name} is not played: {why}. Here {instead}.", highlight=False, soft_wrap=True)
     if made.shown:
         err.print(f"Runs shown by their committed rows: {len(made.shown)}.", highlight=False)
-    if made.play:
-        err.print(f"Runs played here: {len(made.play)}.", highlight=False)
     if stale := sorted({f"{run.task['name']} {run.agent['name']}" for run in made.shown if run.stale}):
         err.print(f"Committed rows of older code, left out: {', '.join(stale)}.", highlight=False, soft_wrap=True)

@@ -246,6 +246,17 @@ def test_a_board_plays_what_is_new_and_shows_the_rest(
     assert [path.stem for path in (tmp_path / "all" / "rows").rglob("*.jsonl")] == ["rate"]
 
 
+def test_who_skips_a_task_is_not_counted_as_played(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    words = ["leaderboard", "--task", TASK.name, "--episodes", "2", "--jobs", "1", "--out", tmp_path, "--agent", "stay"]
+    board(*words, "--replay", "--also", "foreign_agents:Elsewhere")
+    said = capsys.readouterr().err
+    assert "Runs played here: 1. Skipped by their agents: 1.\n" in said
+    assert "not made for cell_selection/n3-cost10" in (tmp_path / "index.html").read_text()
+
+
 def test_a_row_that_was_altered_does_not_repeat(made: Run) -> None:
     assert replay(made, [0, 3]).passed
     row = dict(made.episodes[3])

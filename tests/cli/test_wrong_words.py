@@ -146,6 +146,41 @@ import torch
 """
 
 
+NEEDY_LATER = """
+import sys
+
+
+class Any:
+    def __init__(self):
+        sys.modules["pyrosm"] = None
+        import pyrosm
+
+    def predict(self, observation, **others):
+        raise AssertionError("never made")
+
+
+class Broken(Any):
+    def __init__(self):
+        raise RuntimeError("broken anyway")
+"""
+
+
+@pytest.mark.parametrize("words", [[], ["--trusted"]])
+def test_libraries_that_only_the_making_of_an_agent_imports_are_told_before_anything_is_played(
+    words: list[str], folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "needy_later.py").write_text(NEEDY_LATER)
+    monkeypatch.syspath_prepend(folder)
+    monkeypatch.setitem(sys.modules, "pyrosm", None)
+    board = ["leaderboard", "--out", "later", "--task", "association/small", "--agent", "random", "--jobs", "1"]
+    also = ["--also", "needy_later:Any", "--also", "needy_later:Broken"]
+    assert code(*board, "--episodes", "2", *also, "--replay", *words) == 2
+    assert "needy_later:Any needs pyrosm: pip install 'mmwave-gym[real]'" in capsys.readouterr().err
+    assert not list((folder / "later").rglob("*.jsonl"))
+    assert code(*board, "--episodes", "2", *also[2:], "--replay", *words) == 0, "what fails otherwise is a row"
+    assert "needy_later:Broken failed in association/small: " in capsys.readouterr().err
+
+
 def test_libraries_that_agents_lack_are_told_before_anything_is_played(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -119,11 +119,17 @@ class _Child:
         return {"facts": facts(self._agent), **can}, {}
 
     def _describe(self, message: Message) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-        """The training seeds of an installed agent, and whether it is expensive; UnknownAgent where there is none."""
+        """The training seeds of an installed agent, and whether it is expensive; UnknownAgent where there is none.
+
+        Who asks for costs has the agent made, so that what its `__init__` lacks is known, too.
+        """
         settings = self._settle(message)
         agent, scenario, task = settings["agent"], settings["scenario"], settings["task"]
         if not settings["installed"]:
-            find(agent, scenario)
+            if message.head["costs"]:
+                load_agent(agent, scenario, task)
+            else:
+                find(agent, scenario)
             return {"seeds": [None], "expensive": False}, {}
         seeds = list(registry.training_seeds(agent, scenario, task))
         costly = (

@@ -284,7 +284,8 @@ def runs_of(
 ) -> tuple[tuple[int | None, ...], bool]:
     """The training seeds of an agent that is not shipped, (None,) without, and with `costs` whether it is expensive.
 
-    Raises UnknownAgent where the text names no agent, AgentError where its code fails.
+    To know what it costs it is made. Raises UnknownAgent where the text names no agent, AgentError where its code
+    fails, NotInstalled where it lacks a library.
     """
     process = _Process(agent, limits)
     try:
