@@ -7,13 +7,14 @@ import json
 import gymnasium as gym
 import numpy as np
 import pytest
+from a3c_runs import cut_run
 from rich.console import Console
 
 from mmwave_baselines.handover.a3c_agents import OnlineA3c
 from mmwave_baselines.street.rules import A3
 from mmwave_baselines.street.training import a3c as a3c_street
 from mmwave_baselines.training import a3c as script, lstm
-from mmwave_baselines.training.a3c import CHECKPOINT, A3c, A3cRun
+from mmwave_baselines.training.a3c import A3c, A3cRun
 from mmwave_baselines.training.a3c_server import BLOCK, STABLE, Server, with_settings
 from mmwave_baselines.training.command import parse
 from mmwave_gym.agents.files import load_policy
@@ -210,18 +211,7 @@ def test_a_run_repeats_to_the_bit_and_its_policy_acts_as_the_learner(tmp_path) -
 
 def test_a_resumed_run_goes_on_with_other_worlds(tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(a3c_street, "RECORD_BLOCKS", 5)
-    recorded = A3cRun.report
-
-    def interrupted(run, scalars):
-        recorded(run, scalars)
-        if run.steps == 800:
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr(A3cRun, "report", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        script.train(arguments(tmp_path), Console(quiet=True))
-    with np.load(tmp_path / CHECKPOINT) as saved:
-        assert saved["steps"] == 800
+    cut_run(arguments(tmp_path), 800)
     met = []
     player = a3c_street.Player
 
@@ -229,7 +219,6 @@ def test_a_resumed_run_goes_on_with_other_worlds(tmp_path, monkeypatch) -> None:
         met.append(player(*args, **keywords))
         return met[-1]
 
-    monkeypatch.setattr(A3cRun, "report", recorded)
     monkeypatch.setattr(a3c_street, "Player", watched)
     path = script.train(arguments(tmp_path, "--resume"), Console(quiet=True))
     assert json.loads(path.with_suffix(".json").read_text())["steps"] == 1600
