@@ -99,6 +99,35 @@ def test_regrets_of_an_episode_are_its_return_less_a_bound_of_the_episode(name: 
     assert regretted[2] < regretted[0] < 0.0
 
 
+def test_every_drive_is_solved_whatever_the_number_that_begins() -> None:
+    """They are solved a few at a time: more than one group, and one that is not full."""
+    pytest.importorskip("stable_baselines3")
+    from mmwave_baselines.street.oracle import bound
+    from mmwave_baselines.street.training.shaping import WAYS_AT_ONCE, StreetPotential
+    from mmwave_gym.api.sb3 import make_sb3_vec_env
+
+    n = 2 * WAYS_AT_ONCE + 1
+    base = make_sb3_vec_env("MmwaveStreet-v0", n, seed=3, isd_m=50.0, arm_m=60.0, duration_s=3.0)
+    base.reset()
+    potential, begun = StreetPotential(base), np.ones(n, bool)
+
+    def each() -> list[float]:
+        known, found = base.view("hindsight").look("sinr_ahead_db", "rsrp_ahead_dbm"), []
+        for i, cell in enumerate(base.batch.state.serving):
+            alone = slice(i, i + 1)
+            constants = base.scenario.constants()
+            values = bound(known["sinr_ahead_db"][alone], known["rsrp_ahead_dbm"][alone], constants)
+            found.append(values[0, 0, cell])
+        return found
+
+    assert potential.solve(begun)[:, 0].tolist() == each()
+    begun[1::2] = False
+    base.batch.restart(np.flatnonzero(begun))
+    later = potential.solve(begun)[:, 0].tolist()
+    assert later == each()
+    assert len(set(later)) == n
+
+
 def test_what_is_usual_is_taken_off_by_the_second() -> None:
     """A handover of 400 ms has four times of it taken off, a stay of 100 ms once; scaled like the reward."""
     pytest.importorskip("stable_baselines3")
