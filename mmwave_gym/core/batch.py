@@ -188,11 +188,9 @@ class Batch:
 
     def _draw_ahead(self) -> None:
         # A tenth more than is needed on average: episodes do not all have the mean length.
-        due = 1.1 * self.num_envs / self._mean_length
-        self._credit = min(self._credit + due, self.num_envs)
+        self._credit = min(self._credit + 1.1 * self.num_envs / self._mean_length, self.num_envs)
         count = int(self._credit)
-        # Where nearly every step draws anyway, all wait alike; a group would make one in four wait four times as long.
-        if count < (1 if due > 0.9 else self._group):
+        if count < self._group:
             return
         self._credit -= count
         chosen: list[int] = []

@@ -99,22 +99,6 @@ def test_a_thousand_copies_that_end_together_wait_for_no_draw() -> None:
         assert len(scenario.drawn) == before, "the restart found everything drawn"
 
 
-@pytest.mark.parametrize(("horizon", "most", "some"), [(360, 1, 0.9), (3600, 4, 0.02)])
-def test_draws_are_spread_over_the_steps_where_nearly_each_draws_and_grouped_where_few_do(
-    horizon: int, most: int, some: float
-) -> None:
-    scenario = CountingCells(SharedCellsConfig(horizon=horizon))
-    batch = Batch(scenario, 300)
-    batch.reset(keys(300))
-    action, drawn = np.zeros((300, scenario.num_agents), np.int64), []
-    for _ in range(300):
-        scenario.drawn.clear()
-        batch.step(action)
-        drawn.append(sum(scenario.drawn))
-    assert set(drawn) == {0, most}
-    assert some <= np.mean(np.array(drawn) > 0) <= some + 0.02
-
-
 def test_one_copy_draws_nothing_ahead() -> None:
     scenario = CountingCells(SharedCellsConfig(horizon=8))
     batch = Batch(scenario, 1)

@@ -29,20 +29,15 @@ class CompiledStreet(Street):
         after = self.handover_ticks - self._preparation - self._interruption
         self._seen = self.fields.size
         self._compiled = False  # was the last step? An observation is the same either way
-        self._turns = compiled.Turns()
         self._most_heard = max(self.decision_ticks, self._preparation + after)
         values = (getattr(config, field.name) for field in dataclasses.fields(config))
         # NumPy's own scalars raise the precision of the reference, and sums of many ticks are made by halves there.
         plain = not any(isinstance(value, np.generic) for value in values)
         self._covered = plain and max(self._preparation, after) <= compiled.MOST_SUMMED
 
-    def start(self, episodes: StreetEpisodes) -> StreetState:
-        self._turns.again()
-        return super().start(episodes)
-
     def step(self, episodes: StreetEpisodes, state: StreetState, action: NDArray[Any]) -> Outcome:
         n = len(state.tick)
-        self._compiled = self._covered and self._turns.pay(STEP_S + A_COPY_S * n)
+        self._compiled = self._covered and compiled.pays(STEP_S + A_COPY_S * n)
         if not self._compiled:
             return super().step(episodes, state, action)
         kernel, times, target = compiled.kernel(STEPPING), self._times, action[:, 0].copy()
