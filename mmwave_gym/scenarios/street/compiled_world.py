@@ -79,3 +79,4 @@ class CompiledStreetWorld(StreetWorld):
             level, rsrp_dbm, noise, self._measurement, error_db, episodes.sinr_db[i], episodes.measured_dbm[i]
         )
         episodes.map_seed[i] = here.seed
+        self._prepare(rng, episodes, i)

@@ -26,6 +26,8 @@ STROLL_S = 60.0
 TICK_S = 0.02
 """The period of synchronisation signals: the least time between two looks at a beam (TS 38.213)."""
 
+SINCE_V1 = ("handover", "lost_command")
+"""Keywords that rows of v0 know nothing of; their defaults are v0."""
 SEEDS = Many(Count(0, 2**63 - 1), 1, 4096)
 
 
@@ -70,8 +72,18 @@ class StreetConfig:
     """Time between measurements of neighbours, each the mean since the last (TS 38.133, FR2: at least 400 ms)."""
     measurement_error_db: Annotated[float, Range(0.0, 100.0, "dB")] = 1.0
     """Standard deviation of a measurement's error (ours)."""
+    handover: Annotated[str, Words("command", "conditional")] = "command"
+    """"command" (the network's, which may be lost) or "conditional" (prepared, then the UE's own; TS 38.331, 5.3.5.13).
+
+    In "conditional" the two strongest measured neighbours are prepared, and no other cell can be named.
+    """
+    lost_command: Annotated[str, Words("fails", "stays")] = "fails"
+    """A command below `out_db` "fails" the link at once (v0), or the UE "stays" and T310 runs on (v1, TS 38.331)."""
     preparation_s: Annotated[float, Range(0.0, 60.0, "s")] = 0.06
-    """Time from a handover's decision to its command, served by the old cell (TR 36.839: 50 ms, in whole ticks)."""
+    """Time from a handover's decision to its command, served by the old cell (TR 36.839: 50 ms, in whole ticks).
+
+    In "conditional" the time from a measurement until its neighbours are prepared; the handover itself needs none.
+    """
     interruption_s: Annotated[float, Range(0.0, 60.0, "s")] = 0.24
     """Time without data after the command: 72 ms and a search of 8 x 20 ms for an unknown target (TS 38.133, 6.1.1).
 
@@ -152,8 +164,9 @@ class StreetConfig:
         return round(self.resolved(name) / TICK_S)
 
     def as_constants(self) -> dict[str, Any]:
-        """All keywords, presets filled in."""
+        """All keywords, presets filled in; of those younger than v0 only what differs from v0, whose rows hold these."""
         return {
             f.name: self.resolved(f.name) if f.name != "interference_db" else self.interference_db
             for f in dataclasses.fields(self)
+            if f.name not in SINCE_V1 or getattr(self, f.name) != f.default
         }

@@ -28,6 +28,9 @@ class StreetEpisodes(Episodes):
     rsrp_dbm: NDArray[np.float32]  # (storage, tick, cell): blockage in it
     sinr_db: NDArray[np.float32]  # (storage, tick, cell)
     measured_dbm: NDArray[np.float32]  # (storage, measurement, cell): the first at tick 0
+    # Where handovers are conditional; without entries on the second axis elsewhere:
+    prepared: NDArray[np.int16]  # (storage, measurement, serving cell, 2): the cells a measurement prepares, -1: none
+    now_dbm: NDArray[np.float32]  # (storage, decision, cell): what is measured in the decision's tick alone
 
 
 class StreetWorld:
@@ -42,6 +45,8 @@ class StreetWorld:
         self._map_seeds = config.map_seeds
         self._speeds_mps = config.resolved("speed_mps")
         self.blocks = config.resolved("blocked_s") > 0.0
+        self.conditional = config.handover == "conditional"
+        self._preparation, self._decision = config.ticks("preparation_s"), config.ticks("decision_s")
 
     def memory(self, state: float) -> Memory:
         """Bytes of drives, with those of a state."""
@@ -49,6 +54,8 @@ class StreetWorld:
         geometry = self.geometry
         points = geometry.points_a_lane * len(geometry.lane_axes)
         episode = ticks * (8 + 8 * k) + 4 * k * (ticks // self._measurement + 1) + 8
+        if self.conditional:
+            episode += 4 * k * (ticks // self._measurement + 1) + 4 * k * (ticks // self._decision + 1)
         blockages = 32.0 * (4.0 + 2.0 * ticks * TICK_S / self.config.clear_s)
         maps = min(len(self._map_seeds) * points * 5 * k, MAPS_BYTES) + 25 * points * k
         return Memory(episode, state, ticks * (60 * k + 80) + blockages, points * (36 * points + 60 * k) + maps)
@@ -68,6 +75,8 @@ class StreetWorld:
             rsrp_dbm=np.empty((n, ticks, k), np.float32),
             sinr_db=np.empty((n, ticks, k), np.float32),
             measured_dbm=np.empty((n, ticks // self._measurement + 1, k), np.float32),
+            prepared=np.empty((n, self.conditional * (ticks // self._measurement + 1), k, 2), np.int16),
+            now_dbm=np.empty((n, self.conditional * (1 + (ticks - 1) // self._decision), k), np.float32),
         )
 
     def route(self, nth: int, way_u: float, speed_u: float, begin_u: float) -> tuple[StreetMap, Route, float, float]:
@@ -113,6 +122,7 @@ class StreetWorld:
         episodes.rsrp_dbm[i] = c.link_budget_db + NOISE_DBM + gain_db
         episodes.sinr_db[i] = linear_to_db(snr / (1.0 + self.interference * others))
         episodes.measured_dbm[i] = self._measured(rng["measurement"], episodes.rsrp_dbm[i])
+        self._prepare(rng, episodes, i)
 
     def _blocked(self, rng: np.random.Generator, ticks: int) -> Any:
         """(tick, cell): 1 while a body blocks the link, sojourns exponential, stationary at the start."""
@@ -128,6 +138,28 @@ class StreetWorld:
             blocked[:, cell] = np.searchsorted(change, np.arange(ticks), side="right") % 2
         return blocked
 
+    def _prepare(self, rng: EpisodeRng, episodes: StreetEpisodes, i: int) -> None:
+        """What a conditional handover needs: prepared cells, and what is measured in each decision's tick."""
+        if not self.conditional:
+            return
+        at_decisions = episodes.rsrp_dbm[i, :: self._decision]
+        noise = rng["instant"].standard_normal(at_decisions.shape)
+        episodes.now_dbm[i] = at_decisions + self.config.measurement_error_db * noise
+        episodes.prepared[i] = two_strongest(episodes.measured_dbm[i])
+        # A preparation that the serving cell cannot tell the UE leaves what was prepared before it.
+        told_at = np.minimum(np.arange(len(episodes.prepared[i])) * self._measurement + self._preparation, self._last)
+        told = episodes.sinr_db[i, told_at] >= self.config.out_db
+        newest = np.maximum.accumulate(np.where(told, np.arange(len(told))[:, None], 0), axis=0)
+        episodes.prepared[i] = episodes.prepared[i][newest, np.arange(self.num_cells)]
+
+    @property
+    def _last(self) -> int:
+        return self.ticks + self.after - 1
+
+    def newest_prepared(self, tick: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The number of the newest measurement whose cells are prepared in a tick, any shape; the first at the start."""
+        return np.maximum(tick - self._preparation, 0) // self._measurement
+
     def _measured(self, rng: np.random.Generator, rsrp_dbm: FloatArray) -> FloatArray:
         """(measurement, cell): means in dB over the time since the last one, with errors; the first is of one tick."""
         period = self._measurement
@@ -137,3 +169,14 @@ class StreetWorld:
         if len(level) < len(rsrp_dbm) // period + 1:
             level = np.concatenate((level, level[-1:]))
         return level + self.config.measurement_error_db * rng.standard_normal(level.shape)
+
+
+def two_strongest(level_dbm: FloatArray) -> NDArray[np.int64]:
+    """(measurement, serving cell, 2): the strongest other cells by levels (measurement, cell) in dBm, -1 for none."""
+    order = np.argsort(-level_dbm, axis=1, kind="stable")[:, :3]
+    if order.shape[1] < 3:
+        order = np.concatenate((order, np.full((len(order), 1), -1)), axis=1)
+    serving = np.arange(level_dbm.shape[1])
+    first = np.where(order[:, :1] == serving, order[:, 1:2], order[:, :1])
+    second = np.where((order[:, :2, None] == serving).any(axis=1), order[:, 2:], order[:, 1:2])
+    return np.stack((first, second), axis=2)
