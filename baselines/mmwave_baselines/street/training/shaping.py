@@ -24,7 +24,9 @@ class StreetPotential:
         """
         batch = self._base.batch
         shown = batch.scenario.reveal(batch.episodes.of(np.flatnonzero(begun)), batch.state, "hindsight")
-        best = bound(shown["sinr_ahead_db"](), shown["rsrp_ahead_dbm"](), self._constants)
+        names = "sinr_ahead_db", "rsrp_ahead_dbm", "prepared_ahead"
+        sinr_db, rsrp_dbm, *prepared = (shown[name]() for name in names if name in shown)
+        best = bound(sinr_db, rsrp_dbm, self._constants, *prepared)
         if self._values is None:
             self._values = np.zeros((batch.num_envs, *best.shape[1:]))
         self._values[begun] = best
