@@ -18,7 +18,7 @@ GOLDEN = {
     "MmwaveAssociation-v0": (16100.923359, 74481.313222),
     "MmwavePowerAllocation-v0": (0.996325, 1608.000000),  # its observations are one-hot
     "MmwaveStreet-v0": (5648.458470, -5657453.834529),
-    "MmwaveStreet-v1": (5304.180613, -5661559.543791),
+    "MmwaveStreet-v1": (5388.904826, -5663572.434667),
 }
 CONDITIONAL = (5813.798383, -6352190.264734)
 NETWORK = (-4053.557799, -750740.018163)

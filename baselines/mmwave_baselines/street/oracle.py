@@ -7,8 +7,8 @@ commands and failed accesses:
     V_d(s, c) = max( what 100 ms on s bring and what follows them,  the best handover from s and what follows it )
 
 What follows staying is V_{d+1}(s, c') or, where T310 runs out, being re-established. A handover begins with c = 0.
-Since v1 a lost command is nothing that staying would not be, so a handover is one only where its command arrives and T310
-does not run out before; where handovers are conditional, only to a prepared cell.
+Since v1 a lost command is the same as to stay. So a handover is possible only where report and command arrive and T310
+does not run out between them; where handovers are conditional, only to a prepared cell.
 `bound` leaves T310 out and lets a link be re-established at any decision, which nobody can ask for: a tenth of the work
 for a little more than the best.
 """
@@ -69,6 +69,8 @@ class Way:
         self.fails = c.get("lost_command", "fails") == "fails"
         """Does a lost command fail the link?"""
         self.commanded = sinr_db.take(self._commanded_at, axis=1) >= c["out_db"]
+        if not self.fails:  # the report may be lost, too
+            self.commanded &= sinr_db.take(at, axis=1) >= c["out_db"]
         if self.allowed is not None:  # no command
             self.fails, self.commanded = False, np.ones_like(self.commanded)
         self.accessible = sinr_db.take(self._accessed_at, axis=1) >= c["in_db"]

@@ -16,9 +16,9 @@ ROOM = Room(
             summary="the same street, where a lost command leaves the UE on its cell instead of failing the link",
             overrides={"lost_command": "stays"},
             history=(
-                "v1: below `out_db` a command is lost and nothing else: the UE stays on its cell, and T310 runs on "
-                "through preparation and the lost command. In v0 the link failed at once, which took 0.36 s where T310 "
-                "takes up to 1.3 s: commanding in outage paid.",
+                "v1: below `out_db` report and command are lost, and the UE stays on its cell; T310 runs on through "
+                "preparation and the lost command. In v0 a lost command failed the link at once, which took 0.36 s "
+                "where T310 takes up to 1.3 s: commanding in outage paid.",
             ),
         ),
     ),

@@ -78,7 +78,10 @@ class StreetConfig:
     In "conditional" the two strongest measured neighbours are prepared, and no other cell can be named.
     """
     lost_command: Annotated[str, Words("fails", "stays")] = "fails"
-    """A command below `out_db` "fails" the link at once (v0), or the UE "stays" and T310 runs on (v1, TS 38.331)."""
+    """Below `out_db` a command "fails" the link at once (v0), or report and command are lost and the UE "stays" (v1).
+
+    With "stays" T310 runs on through preparation and the lost command, so that a command in outage changes nothing.
+    """
     preparation_s: Annotated[float, Range(0.0, 60.0, "s")] = 0.06
     """Time from a handover's decision to its command, served by the old cell (TR 36.839: 50 ms, in whole ticks).
 
@@ -164,7 +167,7 @@ class StreetConfig:
         return round(self.resolved(name) / TICK_S)
 
     def as_constants(self) -> dict[str, Any]:
-        """All keywords, presets filled in; of those younger than v0 only what differs from v0, whose rows hold these."""
+        """All keywords, presets filled in; of those younger than v0 only what differs from it, since rows hold them."""
         return {
             f.name: self.resolved(f.name) if f.name != "interference_db" else self.interference_db
             for f in dataclasses.fields(self)

@@ -204,9 +204,9 @@ class Street(Scenario[StreetEpisodes, StreetState]):
     def _carried_out(self, episodes: StreetEpisodes, state: StreetState, target: NDArray[np.int64]) -> Any:
         """(N,): does the UE leave its cell? This is all that versions and kinds of handover differ in.
 
-        target: (N,), the cells that were named. A conditional handover needs a prepared target. Of a command v0 assumes
-        that it arrives, and `_move` fails the link where it does not. Since v1 a link that fails before it or cannot
-        carry it keeps the UE.
+        target: (N,), the cells that were named. A conditional handover needs a prepared target. In v0 a UE always
+        leaves, and `_move` fails its link where the command is lost. Since v1 it stays where the link cannot carry the
+        report on which the decision rests or the command, or fails between both.
         """
         told = target != state.serving
         if self.conditional:
@@ -215,7 +215,8 @@ class Street(Scenario[StreetEpisodes, StreetState]):
             return told
         at = np.flatnonzero(told)
         row, begin, old, ran = episodes.row[at], state.tick[at], state.serving[at], state.out_ticks[at]
-        arrives = episodes.sinr_db[row, begin + self._preparation, old] >= self.config.out_db
+        arrives = episodes.sinr_db[row, begin, old] >= self.config.out_db
+        arrives &= episodes.sinr_db[row, begin + self._preparation, old] >= self.config.out_db
         for tick in range(self._preparation):
             ran = t310.after_tick(ran, episodes.sinr_db[row, begin + tick, old], self.config.out_db, self.config.in_db)
             arrives &= ran < self._t310

@@ -5,8 +5,8 @@ A step is two passes, and between them NumPy makes rates of SINRs, since other l
 1. `heard`: the SINR of every tick in which a UE may be served, one UE after the other.
 2. `settle`: what the rates bring, whether the link is lost, and the state after the step.
 
-A UE that stays is served in `decision` ticks by its cell, in more where it waited for a command that was lost. One that moves is served in `preparation` ticks by the old
-cell, and after the interruption by the new one: `refinement` ticks on a wide beam, then the rest up to `handover`.
+A UE that stays is served in `decision` ticks by its cell, in more where it waited for a command that was lost. One that
+moves is served in `preparation` ticks by the old cell, and after the interruption by the new one: `refinement` ticks on a wide beam, then the rest up to `handover`.
 
 `times`, in ticks: decision, preparation, interruption, refinement, handover, reestablishment, t310, the episode's, and
 what a lost command takes. `limits`: `out_db` and `in_db`, seconds a tick, seconds of a ping-pong, J a handover, ticks a
@@ -46,7 +46,7 @@ def leaves(level_db: Any, begin: int, ran: int, new: int, prepared: Any, kind: i
         ran = t310_after(ran, level_db[tick], limits)
         if ran >= times[6]:
             return False
-    return bool(level_db[commanded] >= F32(limits[0]))
+    return bool(level_db[begin] >= F32(limits[0]) and level_db[commanded] >= F32(limits[0]))
 
 
 @njit(cache=True)

@@ -157,7 +157,7 @@ class StreetWorld:
         return self.ticks + self.after - 1
 
     def newest_prepared(self, tick: NDArray[np.int64]) -> NDArray[np.int64]:
-        """The number of the newest measurement whose cells are prepared in a tick, any shape; the first at the start."""
+        """The newest measurement whose cells are prepared in a tick, any shape; the first one at the start."""
         return np.maximum(tick - self._preparation, 0) // self._measurement
 
     def _measured(self, rng: np.random.Generator, rsrp_dbm: FloatArray) -> FloatArray:

@@ -211,12 +211,13 @@ class SlowUe:
         if self.s.config.lost_command == "fails":
             return 0
         ran, commanded = self.out, self.tick + self.preparation
+        reported = self.sinr[self.tick, self.serving] >= -8.0
         for tick in range(self.tick, commanded):
             ran = self.timer(ran, tick)
             if ran >= self.t310:
                 break
         else:
-            if self.sinr[commanded, self.serving] >= -8.0:
+            if reported and self.sinr[commanded, self.serving] >= -8.0:
                 return 0
         self.lost_commands += 1
         return each * max(math.ceil(self.preparation / each), 1)
@@ -311,7 +312,7 @@ def test_steps_against_a_tick_by_tick_loop(keywords: dict[str, Any]) -> None:
         commands += slow.lost_commands
     assert moves > 10
     assert (commands > 0) == ("lost_command" in keywords)
-    assert (went < moves) == ("lost_command" in keywords or "handover" in keywords and "street" not in keywords)
+    assert (went < moves) == ("lost_command" in keywords or ("handover" in keywords and "street" not in keywords))
     if keywords.get("link_budget_db"):
         assert losses > 5
 
@@ -363,12 +364,20 @@ def test_observations_say_what_was_measured_when() -> None:
 
 
 @pytest.mark.parametrize(
-    "kind", [{}, {"lost_command": "stays"}, {"lost_command": "stays", "preparation_s": 0.14}, {"handover": "conditional"}]
+    "kind",
+    [{}, {"lost_command": "stays"}, {"lost_command": "stays", "preparation_s": 0.14}, {"handover": "conditional"}],
 )
 @pytest.mark.parametrize("budget_db", [130.0, 100.0, 84.0])
 def test_the_best_in_hindsight_against_every_sequence_of_decisions(budget_db: float, kind: dict[str, Any]) -> None:
     """Two cells, seven decisions: the best of all sequences, played by the environment, is what is promised."""
-    keywords = {"street": "canyon", "arm_m": 60.0, "isd_m": 60.0, "duration_s": 0.7, "link_budget_db": budget_db, **kind}
+    keywords = {
+        "street": "canyon",
+        "arm_m": 60.0,
+        "isd_m": 60.0,
+        "duration_s": 0.7,
+        "link_budget_db": budget_db,
+        **kind,
+    }
     ran_out = 0
     for seed in range(12):
         batch = batch_of(1, seed, **keywords, t310_s=0.14, reestablishment_s=0.1)
@@ -403,7 +412,8 @@ def test_the_best_of_three_cells_where_not_all_are_prepared() -> None:
         batch = batch_of(1, seed, **keywords, t310_s=0.14, reestablishment_s=0.1, interruption_s=0.08)
         best, start = -1.0, int(batch.state.serving[0])
         shown = batch.scenario.reveal(batch.episodes, batch.state, "hindsight")
-        way = (batch.episodes.sinr_db, batch.episodes.rsrp_dbm, batch.scenario.constants(), shown["prepared_ahead"]())
+        sinr_db, rsrp_dbm = batch.episodes.sinr_db[:1], batch.episodes.rsrp_dbm[:1]
+        way = sinr_db, rsrp_dbm, batch.scenario.constants(), shown["prepared_ahead"]()
         for sequence in itertools.product(range(4), repeat=6):
             batch.rewind(np.array([0]))
             total, t = 0.0, 0
@@ -450,11 +460,25 @@ def test_a_command_in_outage_gains_nothing_since_v1() -> None:
     assert batch.state.tick[0] == 25  # .16 s + .3 s, to the next decision
 
 
+@pytest.mark.parametrize("lost_at", [10, 13])
+def test_report_and_command_are_lost_below_out_db(lost_at: int) -> None:
+    """The report leaves with the decision, in tick 10, the command .06 s later; one tick of -9 dB loses either."""
+    batch = outage(lost_command="stays")
+    batch.state.tick[:] = 10
+    batch.episodes.sinr_db[0, :, 0] = 0.0
+    batch.episodes.sinr_db[0, lost_at, 0] = -9.0
+    outcome = batch.step(np.array([[1]]))
+    assert outcome.metrics["handovers_per_s"][0] == outcome.metrics["failures_per_min"][0] == 0.0
+    assert (batch.state.tick[0], batch.state.serving[0]) == (15, 0)
+    assert outcome.metrics["no_data_fraction"][0] == pytest.approx(0.02)  # that tick alone
+
+
 def test_t310_runs_on_while_a_handover_is_prepared() -> None:
-    """Out for .96 s, then 0 dB: a command of .06 s comes after T310 has run out, and after .94 s just in time."""
-    for out_ticks, arrives in ((47, False), (46, True)):
+    """T310 has run .94 s or more at -7 dB, which lets it run on: a command .06 s later comes too late after .96 s."""
+    for out_ticks, arrives in ((48, False), (47, False), (46, True)):
         batch = outage(lost_command="stays")
         batch.state.out_ticks[:], batch.state.tick[:] = out_ticks, 10
+        batch.episodes.sinr_db[0, 10:13, 0] = -7.0
         batch.episodes.sinr_db[0, 13:, 0] = 0.0
         outcome = batch.step(np.array([[1]]))
         assert outcome.metrics["handovers_per_s"][0] == arrives
