@@ -6,7 +6,8 @@ A step is two passes, and between them NumPy makes rates of SINRs, since other l
 2. `settle`: what the rates bring, whether the link is lost, and the state after the step.
 
 A UE that stays is served in `decision` ticks by its cell, in more where it waited for a command that was lost. One that
-moves is served in `preparation` ticks by the old cell, and after the interruption by the new one: `refinement` ticks on a wide beam, then the rest up to `handover`.
+moves is served in `preparation` ticks by the old cell, and after the interruption by the new one: `refinement` ticks on
+a wide beam, then the rest up to `handover`.
 
 `times`, in ticks: decision, preparation, interruption, refinement, handover, reestablishment, t310, the episode's, and
 what a lost command takes. `limits`: `out_db` and `in_db`, seconds a tick, seconds of a ping-pong, J a handover, ticks a
