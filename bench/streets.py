@@ -33,6 +33,8 @@ HYSTERESES_DB = (0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
 WORLDS: Mapping[str, Mapping[str, Any]] = {
     "statistical sight, command": {},
     "statistical sight, conditional": {"handover": "conditional"},
+    "geometric sight, command": {"sight": "geometry"},
+    "geometric sight, conditional": {"sight": "geometry", "handover": "conditional"},
 }
 
 

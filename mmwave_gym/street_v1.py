@@ -1,4 +1,4 @@
-"""PettingZoo's names for version 1 of the street: `street_v1.parallel_env(users="pedestrian")`, `env()`, `raw_env()`."""
+"""PettingZoo's names for version 1 of streets: `street_v1.parallel_env(users="pedestrian")`, `env()`, `raw_env()`."""
 
 from functools import partial
 

@@ -5,8 +5,8 @@ A screen stands upright and perpendicular to the line between both antennas. Of 
     L = -20 log10(1 - (F_h1 + F_h2) (F_w1 + F_w2))                                                (7.6-29)
     F = +- atan(pi / 2 sqrt(pi / wavelength (D1 + D2 - r))) / pi                                   (7.6-30)
 
-h1 and h2 are the upper and the lower edge, seen from the side, w1 and w2 the left and the right one, seen from above. D1
-and D2 are the distances of an edge from both antennas, r the length of the line, all in that view. Both signs are plus
+h1 and h2 are the upper and lower edge, seen from the side, w1 and w2 the left and right one, seen from above. D1 and D2
+are the distances of an edge from both antennas, r the length of the line, all in that view. Both signs are plus
 where the line passes between two edges; else the nearer edge has minus. An edge that is infinitely far has F = 1/2.
 """
 
@@ -46,7 +46,7 @@ def edge(before_m: Any, after_m: Any, aside_m: Any, rise_m: Any, wave_m: float) 
 
 
 def between(first_m: Any, second_m: Any, before_m: Any, after_m: Any, rise_m: Any, wave_m: float) -> Float64Array:
-    """F_1 + F_2 of two edges that are `first_m` <= `second_m` aside of the line (0: on it), with their signs, no unit."""
+    """F_1 + F_2 of two edges with their signs, no unit; `first_m` <= `second_m`: how far aside of the line they are."""
     nearer_first = np.abs(first_m) <= np.abs(second_m)
     inside = (first_m <= 0.0) & (second_m >= 0.0)
     one = edge(before_m, after_m, first_m, rise_m, wave_m)
@@ -75,9 +75,7 @@ def screen_loss_db(
     return loss_db(across, up)
 
 
-def corner_loss_db(
-    before_m: Any, after_m: Any, aside_m: Any, hidden: NDArray[np.bool_], wave_m: float
-) -> Float64Array:
+def corner_loss_db(before_m: Any, after_m: Any, aside_m: Any, hidden: NDArray[np.bool_], wave_m: float) -> Float64Array:
     """dB, any shape: what the corner of a building that is wide and high takes from a link.
 
     aside_m: from the line to the corner; hidden: does the line pass through the building? Others as `screen_loss_db`.

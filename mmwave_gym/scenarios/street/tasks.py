@@ -111,10 +111,18 @@ def _conditional(task: Task, description: str) -> Task:
     return dataclasses.replace(task, name=name, kwargs=kwargs, description=description, reference="cho-a3")
 
 
+def _geometry(task: Task, description: str) -> Task:
+    """The task where buildings, vehicles and bodies are in the way."""
+    name = f"{task.name.removesuffix('-v1')}-geometry-v1"
+    return dataclasses.replace(task, name=name, kwargs={**task.kwargs, "sight": "geometry"}, description=description)
+
+
 TASKS: tuple[Task, ...] = (
     *_V0,
     *_V1,
     _UNSEEN_V1,
     _conditional(_V1[0], "The same drives with conditional handovers: the UE goes by itself, and no command is lost."),
     _conditional(_UNSEEN_V1, "The 64 maps with conditional handovers."),
+    _geometry(_V1[0], "Cars where buildings, parked and moving vehicles hide cells, by TR 38.901's blockage model B."),
+    _geometry(_UNSEEN_V1, "The 64 maps where buildings and vehicles hide cells."),
 )

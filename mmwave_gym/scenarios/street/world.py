@@ -11,12 +11,28 @@ from numpy.typing import NDArray
 
 from mmwave_gym.core.memory import Memory
 from mmwave_gym.core.scenario import EpisodeRng, Episodes
-from mmwave_gym.core.types import FloatArray
+from mmwave_gym.core.types import Float64Array, FloatArray
+from mmwave_gym.radio.blockage import wavelength_m
 from mmwave_gym.radio.units import db_to_linear, linear_to_db
 from mmwave_gym.scenarios.street.config import TICK_S, StreetConfig
-from mmwave_gym.scenarios.street.maps import MAPS_BYTES, Route, StreetMap, routes, street_map
+from mmwave_gym.scenarios.street.maps import HEIGHTS_M, MAPS_BYTES, Route, StreetMap, routes, street_map
+from mmwave_gym.scenarios.street.obstacles import (
+    PAVEMENT_M,
+    TRAFFIC_M,
+    TRAFFIC_MPS,
+    WALK_MPS,
+    Screens,
+    bodies,
+    moving,
+    own_body,
+    screens_loss_db,
+    vehicles,
+)
 
 NOISE_DBM = -78.0  # 400 MHz, noise figure 10 dB: what `link_budget_db` holds; RSRP is told above it
+
+AT_ONCE = 256
+"""Ticks in which obstacles are looked for at once: a share of the memory of a whole drive."""
 
 
 @dataclass
@@ -44,7 +60,8 @@ class StreetWorld:
         self._bounds: FloatArray | None = None
         self._map_seeds = config.map_seeds
         self._speeds_mps = config.resolved("speed_mps")
-        self.blocks = config.resolved("blocked_s") > 0.0
+        self.sees = config.sight == "geometry"
+        self.blocks = config.resolved("blocked_s") > 0.0 and not self.sees
         self.conditional = config.handover == "conditional"
         self._preparation, self._decision = config.ticks("preparation_s"), config.ticks("decision_s")
 
@@ -57,8 +74,17 @@ class StreetWorld:
         if self.conditional:
             episode += 4 * k * (ticks // self._measurement + 1) + 4 * k * (ticks // self._decision + 1)
         blockages = 32.0 * (4.0 + 2.0 * ticks * TICK_S / self.config.clear_s)
-        maps = min(len(self._map_seeds) * points * 5 * k, MAPS_BYTES) + 25 * points * k
-        return Memory(episode, state, ticks * (60 * k + 80) + blockages, points * (36 * points + 60 * k) + maps)
+        a_point = (13 if self.sees else 5) * k
+        maps = min(len(self._map_seeds) * points * a_point, MAPS_BYTES) + 25 * points * k
+        drawing = ticks * (60 * k + 80) + blockages
+        if self.sees:
+            densest = max(self.config.vehicles_per_km, self.config.resolved("bodies_per_km"))
+            lanes_km = len(geometry.lane_axes) * 2.0 * geometry.arm_m / 1000.0
+            screens = 30.0 + 1.5 * densest * lanes_km
+            parked = len(geometry.lane_axes) * geometry.arm_m / 3.5
+            drawing += ticks * (40 * screens + 60 * k) + 250 * AT_ONCE * screens
+            maps += points * (40 * parked + 60 * k)
+        return Memory(episode, state, drawing, points * (36 * points + 60 * k) + maps)
 
     def draw_into(self, rngs: Sequence[EpisodeRng], episodes: StreetEpisodes, rows: NDArray[np.intp]) -> None:
         """One drive for each rng, `after` ticks longer than an episode, into the storage rows (n,)."""
@@ -109,12 +135,13 @@ class StreetWorld:
         c, chance = self.config, rng["route"]
         here, way, begin_m, speed_mps = self.route(int(chance.integers(len(self._map_seeds))), *chance.random(3))
         ticks = len(episodes.place_m[i])
-        along = np.minimum(begin_m + self.tick_m(speed_mps) * np.arange(ticks), len(way.lane) - 1.001)
-        point = along.astype(np.int64)
-        part = (along - point)[:, None]
+        point, part = self.along(way, begin_m, self.tick_m(speed_mps), ticks)
         loss_db = here.loss_db[way.lane, way.point]
         gain_db = -((1.0 - part) * loss_db[point] + part * loss_db[point + 1])
-        gain_db -= c.blockage_db * self._blocked(rng["blockage"], ticks)
+        if self.sees:
+            gain_db -= self.obstructed_db(rng, here, way, point, part)
+        else:
+            gain_db -= c.blockage_db * self._blocked(rng["blockage"], ticks)
         snr = db_to_linear(c.link_budget_db + gain_db)
         others = snr.sum(axis=1, keepdims=True) - snr
         episodes.map_seed[i] = here.seed
@@ -137,6 +164,48 @@ class StreetWorld:
             change = np.cumsum(pairs)
             blocked[:, cell] = np.searchsorted(change, np.arange(ticks), side="right") % 2
         return blocked
+
+    @staticmethod
+    def along(way: Route, begin_m: float, tick_m: float, ticks: int) -> tuple[NDArray[np.int64], Float64Array]:
+        """(tick,): the last point of a way that is passed; (tick, 1): the part of a metre beyond it."""
+        along = np.minimum(begin_m + tick_m * np.arange(ticks), len(way.lane) - 1.001)
+        point = along.astype(np.int64)
+        return point, (along - point)[:, None]
+
+    def obstructed_db(
+        self, rng: EpisodeRng, here: StreetMap, way: Route, point: NDArray[np.int64], part: Float64Array
+    ) -> Float64Array:
+        """(tick, cell): what moving vehicles and bodies take of a link, in dB, down to the level of reflected paths.
+
+        point, part: those of `along`.
+        """
+
+        def there(table: NDArray[Any]) -> Float64Array:
+            return (1.0 - part) * table[point] + part * table[point + 1]
+
+        direct_db, reflected_db = (there(t[way.lane, way.point]) for t in (here.direct_db, here.reflected_db))
+        taken_db = np.minimum(direct_db + self._taken_db(rng, there(way.place_m)), reflected_db)
+        return taken_db - np.minimum(direct_db, reflected_db)
+
+    def _taken_db(self, rng: EpisodeRng, place_m: FloatArray) -> Float64Array:
+        """(tick, cell): what moving vehicles and bodies take of direct paths, in dB; place_m: (tick, 2), in metres."""
+        c, ticks, site_m = self.config, len(place_m), self.geometry.sites_m()
+        wave_m = wavelength_m(c.frequency_ghz)
+        taken = np.zeros((ticks, self.num_cells))
+        for cause, aside_m, per_km, speeds_mps in (
+            ("traffic", TRAFFIC_M, c.vehicles_per_km, (*TRAFFIC_MPS, True)),
+            ("bodies", PAVEMENT_M, c.resolved("bodies_per_km"), (*WALK_MPS, False)),
+        ):
+            chance = rng[cause]
+            at_m = moving(self.geometry, aside_m, per_km, speeds_mps, TICK_S, ticks, chance)
+            screens = vehicles(chance, at_m.shape[1]) if cause == "traffic" else bodies(at_m.shape[1])
+            for first in range(0, ticks, AT_ONCE):
+                some = slice(first, first + AT_ONCE)
+                taken[some] += screens_loss_db(place_m[some], site_m, at_m[some], screens, HEIGHTS_M, wave_m)
+        if c.users == "pedestrian":
+            own = own_body(place_m)
+            taken += screens_loss_db(place_m, site_m, own, Screens(*bodies(1).sizes, 0.0), HEIGHTS_M, wave_m)
+        return taken
 
     def _prepare(self, rng: EpisodeRng, episodes: StreetEpisodes, i: int) -> None:
         """What a conditional handover needs: prepared cells, and what is measured in each decision's tick."""

@@ -26,6 +26,9 @@ CASES: list[dict[str, Any]] = [
     {"measurement_s": 0.1, "duration_s": 3.98, "link_budget_db": np.float32(130.1)},
     {"handover": "conditional", "users": "pedestrian", "duration_s": 10.0, "link_budget_db": 105.0},
     {"handover": "conditional", "street": "canyon", "arm_m": 60.0, "isd_m": 60.0, "duration_s": 3.98},
+    {"sight": "geometry", "duration_s": 4.0},
+    {"sight": "geometry", "handover": "conditional", "users": "pedestrian", "duration_s": 2.0, "parked_share": 1},
+    {"sight": "geometry", "vehicles_per_km": 0, "bodies_per_km": 9.0, "street": "canyon", "duration_s": 3.0},
 ]
 
 

@@ -48,6 +48,8 @@ PRESETS: Presets = {
         **{f"{task}-v1": its for task, its in _PPO_TASKS.items()},
         "street/car-sparse-conditional-v1": {**_PPO_TASKS["street/car-sparse"], "imitate": "cho-a3"},
         "street/car-unseen-conditional-v1": {**_UNSEEN, "imitate": "cho-a3"},
+        "street/car-sparse-geometry-v1": _PPO_TASKS["street/car-sparse"],
+        "street/car-unseen-geometry-v1": _UNSEEN,
     },
     "recurrent_ppo": {
         "": {
