@@ -7,9 +7,14 @@ thresholds of TR 36.839. A map is fixed by its seed, so a policy may learn its s
 
 A decision every `decision_s` (100 ms) names the cell that is to serve. The serving one: stay till the next. Another:
 
-1. `preparation_s` on the old cell; then the command is lost, and with it the link, if the old SINR is below `out_db`.
+1. `preparation_s` on the old cell, then the command. Below an old SINR of `out_db` it is lost: in v0 the link fails at
+   once. Since v1 the UE stays on the old cell; so it does where the report, at the decision itself, is lost.
 2. `interruption_s` without data; then access fails, and the link is lost, if the new SINR is below `in_db`.
 3. `refinement_s` at `refinement_db` less, then the new cell as it is, up to the next decision (400 ms in all).
+
+With `handover="conditional"` the network has prepared the two strongest measured neighbours beforehand. The UE compares
+their RSRP of now with the serving cell's and names one of them when its own condition holds: the agent is this condition.
+There is no step 1 and no command that could be lost; to name a cell that is not prepared is to stay.
 
 While a cell serves with an SINR below `out_db` for `t310_s` without rising above `in_db`, the link is lost too. A lost
 link takes `reestablishment_s` and the time to the next decision without data; then the strongest cell serves. All that
@@ -17,8 +22,11 @@ is one step, which tells how long it took. Choices of our own, beside those mark
 
 1. LOS and blockage begin and end abruptly; there is no small-scale fading, which wide channels average.
 2. Interference is the mean of what random beams and half-used cells give; real interference is bursty.
-3. T310 stops during a handover and restarts from zero after it.
+3. T310 restarts from zero after a handover. In v0 it stops during the preparation, too; since v1 it runs on until the
+   command arrives, and through a command that is lost.
 4. At the start all past measurements are equal to the first one.
+5. A cell is prepared `preparation_s` after the measurement, if the serving cell can tell the UE then; else what was
+   prepared before stays. What is compared is the RSRP of one tick with an error of `measurement_error_db`.
 """
 
 from __future__ import annotations
@@ -66,7 +74,10 @@ class Street(Scenario[StreetEpisodes, StreetState]):
 
     name = "street"
     agent_noun = "ue"
-    action_meaning = "the cell that is to serve; any other than the serving one starts a handover"
+    action_meaning = (
+        "the cell that is to serve; any other than the serving one starts a handover, in a conditional one if it is "
+        "prepared"
+    )
     reward_meaning = (
         "mean spectral efficiency of each decision interval, summed over those that the step took; a handover takes "
         "several, a failed one more"

@@ -3,6 +3,9 @@
 A map is drawn once from its seed and stays: site, line of sight and shadowing belong to places, so that who passes
 twice finds the same. Fields are Gaussian with the exact covariance of TR 38.901's exponential correlation over all
 metres of all lanes at once, independent between sites (ours: the standard says nothing of sites).
+
+Where sight is geometry's, the map holds two losses of each link: of the direct path, LOS with what corners and parked
+vehicles take of it, and of the reflected paths, NLOS. The stronger one counts (ours).
 """
 
 from __future__ import annotations
