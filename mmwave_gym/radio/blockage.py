@@ -32,10 +32,10 @@ def wavelength_m(frequency_ghz: float) -> float:
 
 
 def edge(before_m: Any, after_m: Any, aside_m: Any, rise_m: Any, wave_m: float) -> Float64Array:
-    """|F| of an edge, no unit, any shape.
+    """|F| of an edge, no unit, element-wise.
 
-    before_m, after_m: along the line's ground from both antennas to the screen; aside_m: from the line to the edge, in
-    the screen; rise_m: by how much the line rises over both distances together (0 seen from above).
+    before_m, after_m: (…), along the line's ground from both antennas to the screen; aside_m: (…), from the line to the
+    edge, in the screen; rise_m: (…), by how much the line rises over both distances together (0 seen from above).
     """
     slope = rise_m / (before_m + after_m)
     # The edge's distances from both antennas: the line's point at the screen is `slope` times the way above each end.
@@ -46,7 +46,10 @@ def edge(before_m: Any, after_m: Any, aside_m: Any, rise_m: Any, wave_m: float) 
 
 
 def between(first_m: Any, second_m: Any, before_m: Any, after_m: Any, rise_m: Any, wave_m: float) -> Float64Array:
-    """F_1 + F_2 of two edges with their signs, no unit; `first_m` <= `second_m`: how far aside of the line they are."""
+    """F_1 + F_2 of two edges with their signs, no unit, element-wise.
+
+    first_m <= second_m: (…), how far aside of the line they are; before_m, after_m, rise_m: (…), as of `edge`.
+    """
     nearer_first = np.abs(first_m) <= np.abs(second_m)
     inside = (first_m <= 0.0) & (second_m >= 0.0)
     one = edge(before_m, after_m, first_m, rise_m, wave_m)
@@ -55,7 +58,7 @@ def between(first_m: Any, second_m: Any, before_m: Any, after_m: Any, rise_m: An
 
 
 def loss_db(across: Any, up: Any) -> Float64Array:
-    """(7.6-29), dB, any shape, of F_w1 + F_w2 and F_h1 + F_h2, no unit."""
+    """(7.6-29), dB, element-wise, of `across`, F_w1 + F_w2, and `up`, F_h1 + F_h2, (…), no unit."""
     through = np.maximum(1.0 - np.asarray(across) * np.asarray(up), 10.0 ** (-MOST_DB / 20.0))
     return np.maximum(-20.0 * np.log10(through), 0.0)
 
@@ -63,10 +66,10 @@ def loss_db(across: Any, up: Any) -> Float64Array:
 def screen_loss_db(
     before_m: Any, after_m: Any, aside_m: Any, width_m: Any, height_m: Any, ends_m: tuple[float, float], wave_m: float
 ) -> Float64Array:
-    """dB, any shape: what a screen on the ground takes from a link.
+    """What a screen on the ground takes from a link, dB, element-wise.
 
-    before_m, after_m: along the ground from the first antenna to the screen, and on to the second; aside_m: from the
-    line to the screen's middle; width_m, height_m: its size; ends_m: heights of both antennas; wave_m: wavelength.
+    before_m, after_m: (…), along the ground from the first antenna to the screen, and on to the second; aside_m: (…),
+    from the line to the screen's middle; width_m, height_m: (…), its size; ends_m: heights of both antennas.
     """
     rise_m = ends_m[1] - ends_m[0]
     line_m = ends_m[0] + rise_m * before_m / (before_m + after_m)
@@ -76,9 +79,10 @@ def screen_loss_db(
 
 
 def corner_loss_db(before_m: Any, after_m: Any, aside_m: Any, hidden: NDArray[np.bool_], wave_m: float) -> Float64Array:
-    """dB, any shape: what the corner of a building that is wide and high takes from a link.
+    """What the corner of a building that is wide and high takes from a link, dB, element-wise.
 
-    aside_m: from the line to the corner; hidden: does the line pass through the building? Others as `screen_loss_db`.
+    aside_m: (…), from the line to the corner; hidden: (…), does the line pass through the building? before_m, after_m:
+    (…), as of `screen_loss_db`.
     """
     near = edge(before_m, after_m, np.abs(aside_m), 0.0, wave_m)
     return loss_db(FAR + np.where(hidden, near, -near), 2.0 * FAR)

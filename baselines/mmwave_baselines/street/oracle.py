@@ -118,7 +118,7 @@ class Way:
         return best[env, decision, self.strongest[:, decision]]
 
     def of_handovers(self) -> tuple[NDArray[Any], ...]:
-        """What the kernel wants to know of handovers, all but the last (way, decision, cell).
+        """What the kernel wants to know of handovers, in the units below, all but the last (way, decision, cell).
 
         What the old cell and what the new one bring, in bit/s/Hz times 100 ms; is the command received, is access
         good? The last, (way, decision, serving cell, cell): is the cell prepared? Without entries where all cells are.
@@ -184,7 +184,7 @@ def bound(
     """(way, decision, cell): no policy gets more from a decision on, in bit/s/Hz times 100 ms.
 
     sinr_db, rsrp_dbm (way, tick, cell): what a UE measures along its way. constants: those of the environment.
-    prepared: see `Way`.
+    prepared: (way, decision, serving cell, 2), numbers of cells without unit, None where handovers are commands.
     """
     way = Way(sinr_db, rsrp_dbm, constants, prepared)
     best = way.empty()
@@ -212,7 +212,7 @@ def solve(
     """The best decisions in hindsight, by the recursion of the module's text.
 
     sinr_db, rsrp_dbm (way, tick, cell): what a UE measures along its way. constants: those of the environment.
-    prepared: see `Way`.
+    prepared: (way, decision, serving cell, 2), numbers of cells without unit, None where handovers are commands.
     """
     way = Way(sinr_db, rsrp_dbm, constants, prepared)
     most = int(constants["t310_ticks"])

@@ -52,7 +52,7 @@ def access(
 
 @njit(nogil=True, error_model="numpy")
 def t310_after(ran: int, level_db: float, limits_db: Any) -> int:
-    """`t310.after_tick` of one UE: level_db in dB, `ran` in ticks, limits_db as of `solve`."""
+    """`t310.after_tick` of one UE: level_db in dB, `ran` in ticks, limits_db (2,) as of `solve`."""
     return ran + 1 if level_db < limits_db[0] or (ran > 0 and level_db <= limits_db[1]) else 0
 
 

@@ -26,4 +26,5 @@ ROOM = Room(
     config="config:StreetConfig",
     tasks="tasks:TASKS",
     scene="scene:StreetScene",
+    documented={"handover": "conditional"},
 )

@@ -13,7 +13,7 @@ A decision every `decision_s` (100 ms) names the cell that is to serve. The serv
 3. `refinement_s` at `refinement_db` less, then the new cell as it is, up to the next decision (400 ms in all).
 
 With `handover="conditional"` the network has prepared the two strongest measured neighbours beforehand. The UE compares
-their RSRP of now with the serving cell's and names one of them when its own condition holds: the agent is this condition.
+their RSRP of now with the serving cell's and goes when its own condition holds: the agent is the condition.
 There is no step 1 and no command that could be lost; to name a cell that is not prepared is to stay.
 
 While a cell serves with an SINR below `out_db` for `t310_s` without rising above `in_db`, the link is lost too. A lost

@@ -186,7 +186,11 @@ def _laws(geometry: Geometry, frequency_ghz: float) -> _Laws:
     at = (apart_m, SITE_HEIGHT_M, UE_HEIGHT_M, frequency_ghz)
     loss_db = {"los": umi.los_path_loss_db(*at), "nlos": umi.nlos_path_loss_db(*at)}
     statistical = geometry.parked_share is None
-    corners_db = None if statistical else corners_loss_db(geometry, point_m, site_m, wavelength_m(frequency_ghz))
+    corners_db = (
+        None
+        if statistical
+        else corners_loss_db(point_m, site_m, geometry.corners(point_m, site_m), wavelength_m(frequency_ghz))
+    )
     return _Laws(umi.los_probability(apart_m), geometry.clear(point_m, site_m), loss_db, corners_db)
 
 
@@ -228,7 +232,7 @@ def _parked_db(
     point_m: (point, 2), site_m: (site, 2), in metres.
     """
     rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(0x57, 1))))
-    at_m, screens = parked(geometry, geometry.parked_share or 0.0, rng)
+    at_m, screens = parked(geometry.axes, geometry.arm_m, geometry.parked_share or 0.0, rng)
     wave_m = wavelength_m(frequency_ghz)
     return np.concatenate(
         [screens_loss_db(part, site_m, at_m, screens, HEIGHTS_M, wave_m) for part in np.array_split(point_m, 8)]

@@ -7,17 +7,15 @@ that ends more than `CLEARANCE_M` aside of it or below it takes less than a thir
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mmwave_gym.core.types import Float64Array, FloatArray
 from mmwave_gym.radio import blockage
-
-if TYPE_CHECKING:
-    from mmwave_gym.scenarios.street.maps import Geometry
 
 CAR_M = (4.8, 1.4)
 """Length and height of a car (TR 38.901, table 7.6.4.2-5)."""
@@ -49,6 +47,7 @@ class Screens:
 
     @property
     def sizes(self) -> tuple[FloatArray, FloatArray]:
+        """Widths and heights, (screen,) each, in metres."""
         return self.width_m, self.height_m
 
 
@@ -95,12 +94,17 @@ def screens_loss_db(
     return total
 
 
-def corners_loss_db(geometry: Geometry, from_m: FloatArray, to_m: FloatArray, wave_m: float) -> Float64Array:
-    """(A, B): what the corners of a crossing take from each link, in dB; from_m: (A, 2), to_m: (B, 2), in metres."""
+def corners_loss_db(
+    from_m: FloatArray, to_m: FloatArray, corners: Iterable[tuple[FloatArray, NDArray[np.bool_]]], wave_m: float
+) -> Float64Array:
+    """(A, B): what the corners of a crossing take from each link, in dB; from_m: (A, 2), to_m: (B, 2), in metres.
+
+    corners: of each its place (2,) in metres, and (A, B), does the link miss the building?
+    """
     total = np.zeros((len(from_m), len(to_m)))
     line_m = to_m[None, :, :] - from_m[:, None, :]
     long_m = np.hypot(line_m[..., 0], line_m[..., 1])
-    for corner_m, clear in geometry.corners(from_m, to_m):
+    for corner_m, clear in corners:
         off_m = corner_m - from_m[:, None, :]
         before_m = (off_m * line_m).sum(axis=2) / long_m
         aside_m = (off_m[..., 0] * line_m[..., 1] - off_m[..., 1] * line_m[..., 0]) / long_m
@@ -111,15 +115,18 @@ def corners_loss_db(geometry: Geometry, from_m: FloatArray, to_m: FloatArray, wa
     return total
 
 
-def parked(geometry: Geometry, share: float, rng: np.random.Generator) -> tuple[FloatArray, Screens]:
-    """Places (screen, 2) in metres of parked vehicles on both sides of each street; `share` of the places is full."""
-    along = np.arange(-geometry.arm_m + SLOT_M / 2.0, geometry.arm_m, SLOT_M)
-    if len(geometry.axes) > 1:
+def parked(
+    axes: Sequence[FloatArray], arm_m: float, share: float, rng: np.random.Generator
+) -> tuple[FloatArray, Screens]:
+    """Places (screen, 2) in metres of parked vehicles on both sides of each street; `share` of the places is full.
+
+    axes: unit vectors (2,) along the streets, no unit; arm_m: their length on each side of the middle.
+    """
+    along = np.arange(-arm_m + SLOT_M / 2.0, arm_m, SLOT_M)
+    if len(axes) > 1:
         along = along[np.abs(along) > 2.0 * PARKED_M + SLOT_M / 2.0]
     places = [
-        along[:, None] * axis + side * PARKED_M * np.array((-axis[1], axis[0]))
-        for axis in geometry.axes
-        for side in (-1.0, 1.0)
+        along[:, None] * axis + side * PARKED_M * np.array((-axis[1], axis[0])) for axis in axes for side in (-1.0, 1.0)
     ]
     place_m = np.concatenate(places)
     taken = rng.random(len(place_m)) < share
@@ -127,7 +134,8 @@ def parked(geometry: Geometry, share: float, rng: np.random.Generator) -> tuple[
 
 
 def moving(
-    geometry: Geometry,
+    axes: Sequence[FloatArray],
+    arm_m: float,
     aside_m: float,
     per_km: float,
     speed_mps: Any,
@@ -137,17 +145,17 @@ def moving(
 ) -> Float64Array:
     """(tick, screen, 2): what moves along all lanes in `aside_m` of the axes, there and back, in metres.
 
-    per_km: how many a kilometre of a lane; speed_mps: (lowest, highest, whether a lane has one speed). Who leaves a
-    street enters it at the other end.
+    axes, arm_m: as of `parked`; per_km: how many a kilometre of a lane; speed_mps: (lowest, highest, whether a lane has
+    one speed). Who leaves a street enters it at the other end.
     """
     slowest, fastest, together = speed_mps
-    count = int(rng.poisson(per_km * 2.0 * geometry.arm_m / 1000.0 * 2 * len(geometry.axes)))
-    lane = rng.integers(2 * len(geometry.axes), size=count)
-    begin_m = rng.uniform(0.0, 2.0 * geometry.arm_m, count)
-    drawn = rng.uniform(slowest, fastest, 2 * len(geometry.axes) if together else count)
+    count = int(rng.poisson(per_km * 2.0 * arm_m / 1000.0 * 2 * len(axes)))
+    lane = rng.integers(2 * len(axes), size=count)
+    begin_m = rng.uniform(0.0, 2.0 * arm_m, count)
+    drawn = rng.uniform(slowest, fastest, 2 * len(axes) if together else count)
     speed = drawn[lane] if together else drawn
-    along_m = (begin_m + speed * tick_s * np.arange(ticks)[:, None]) % (2.0 * geometry.arm_m) - geometry.arm_m
-    axes = np.array([way for axis in geometry.axes for way in (axis, -axis)])
+    along_m = (begin_m + speed * tick_s * np.arange(ticks)[:, None]) % (2.0 * arm_m) - arm_m
+    axes = np.array([way for axis in axes for way in (axis, -axis)])
     right = aside_m * np.stack((axes[:, 1], -axes[:, 0]), axis=1)
     return along_m[..., None] * axes[lane] + right[lane]
 

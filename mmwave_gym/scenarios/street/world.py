@@ -177,7 +177,7 @@ class StreetWorld:
     ) -> Float64Array:
         """(tick, cell): what moving vehicles and bodies take of a link, in dB, down to the level of reflected paths.
 
-        point, part: those of `along`.
+        point (tick,) and part (tick, 1), in metres: those of `along`.
         """
 
         def there(table: NDArray[Any]) -> Float64Array:
@@ -197,7 +197,8 @@ class StreetWorld:
             ("bodies", PAVEMENT_M, c.resolved("bodies_per_km"), (*WALK_MPS, False)),
         ):
             chance = rng[cause]
-            at_m = moving(self.geometry, aside_m, per_km, speeds_mps, TICK_S, ticks, chance)
+            streets = self.geometry.axes, self.geometry.arm_m
+            at_m = moving(*streets, aside_m, per_km, speeds_mps, TICK_S, ticks, chance)
             screens = vehicles(chance, at_m.shape[1]) if cause == "traffic" else bodies(at_m.shape[1])
             for first in range(0, ticks, AT_ONCE):
                 some = slice(first, first + AT_ONCE)

@@ -46,9 +46,8 @@ def test_a_corner_hides_what_the_line_does_not_clear() -> None:
     crossing = map_of("crossing", 0.0)
     clear = crossing.geometry.clear(crossing.geometry.lanes_m().reshape(-1, 2), crossing.site_m)
     assert (crossing.los.reshape(clear.shape) == clear).mean() > 0.999  # but for lines that touch one
-    taken = obstacles.corners_loss_db(
-        crossing.geometry, np.array([[3.0, 60.0], [3.0, 12.0]]), np.array([[60.0, 3.0], [3.0, -60.0]]), WAVE_M
-    )
+    ends = np.array([[3.0, 60.0], [3.0, 12.0]]), np.array([[60.0, 3.0], [3.0, -60.0]])
+    taken = obstacles.corners_loss_db(*ends, crossing.geometry.corners(*ends), WAVE_M)
     assert taken[0, 0] > 30.0  # around the corner, 18 m behind it
     assert taken[0, 1] < 0.5  # straight on
     assert taken[1, 1] < 0.5
@@ -107,7 +106,8 @@ def test_the_users_body_hides_the_cell_behind() -> None:
 
 def test_traffic_keeps_its_lane_and_speed_and_parks_where_it_should() -> None:
     geometry, rng = Geometry("crossing", 300.0, 200.0, 3.0, 1.0), np.random.default_rng(0)
-    at_m = obstacles.moving(geometry, 3.0, 20.0, (8.0, 14.0, True), 0.02, 100, rng)
+    streets = geometry.axes, geometry.arm_m
+    at_m = obstacles.moving(*streets, 3.0, 20.0, (8.0, 14.0, True), 0.02, 100, rng)
     assert at_m.shape[1] == pytest.approx(20 * 0.6 * 4, abs=25)
     assert np.isclose(np.abs(at_m), 3.0).any(axis=2).all()
     step_m = np.hypot(*np.moveaxis(np.diff(at_m, axis=0), -1, 0))
@@ -115,7 +115,7 @@ def test_traffic_keeps_its_lane_and_speed_and_parks_where_it_should() -> None:
     assert step_m.min() >= 8.0 * 0.02 - 1e-9
     assert step_m.max() <= 14.0 * 0.02 + 1e-9
     assert len(np.unique(step_m.round(9))) <= 4
-    place_m, screens = obstacles.parked(geometry, 1.0, rng)
+    place_m, screens = obstacles.parked(*streets, 1.0, rng)
     assert (np.abs(place_m).min(axis=1) == obstacles.PARKED_M).all()
     assert len(place_m) == len(screens.width_m) > 250
     assert (screens.height_m == obstacles.TALL_M[1]).mean() == pytest.approx(0.2, abs=0.06)
