@@ -54,7 +54,8 @@ class Screens:
 def vehicles(rng: np.random.Generator, count: int) -> Screens:
     """So many vehicles."""
     tall = rng.random(count) < TALL_SHARE
-    return Screens(*(np.where(tall, TALL_M[i], CAR_M[i]) for i in range(2)), APART_M["vehicle"])
+    width_m, height_m = (np.where(tall, TALL_M[i], CAR_M[i]) for i in range(2))
+    return Screens(width_m, height_m, APART_M["vehicle"])
 
 
 def bodies(count: int) -> Screens:
@@ -155,9 +156,9 @@ def moving(
     drawn = rng.uniform(slowest, fastest, 2 * len(axes) if together else count)
     speed = drawn[lane] if together else drawn
     along_m = (begin_m + speed * tick_s * np.arange(ticks)[:, None]) % (2.0 * arm_m) - arm_m
-    axes = np.array([way for axis in axes for way in (axis, -axis)])
-    right = aside_m * np.stack((axes[:, 1], -axes[:, 0]), axis=1)
-    return along_m[..., None] * axes[lane] + right[lane]
+    ways = np.array([way for axis in axes for way in (axis, -axis)])
+    right = aside_m * np.stack((ways[:, 1], -ways[:, 0]), axis=1)
+    return along_m[..., None] * ways[lane] + right[lane]
 
 
 def own_body(place_m: FloatArray) -> NDArray[np.float64]:
