@@ -105,6 +105,15 @@ CASES: tuple[Case, ...] = (
         measurement_s=0.2,
     ),
     _case(
+        "street-conditional",
+        "MmwaveStreet-v1",
+        "street",
+        lost_command="stays",
+        handover="conditional",
+        **SMALL_WORLDS["street"],
+        link_budget_db=105.0,
+    ),
+    _case(
         "power-cluster",
         "MmwavePowerAllocation-v0",
         "power_allocation",

@@ -18,7 +18,10 @@ GOLDEN = {
     "MmwaveAssociation-v0": (16100.923359, 74481.313222),
     "MmwavePowerAllocation-v0": (0.996325, 1608.000000),  # its observations are one-hot
     "MmwaveStreet-v0": (5648.458470, -5657453.834529),
+    "MmwaveStreet-v1": (5388.904826, -5663572.434667),
 }
+CONDITIONAL = (5813.798383, -6352190.264734)
+GEOMETRY = (5344.953835, -5110361.553801)
 NETWORK = (-4053.557799, -750740.018163)
 STEPS = 200
 
@@ -46,3 +49,11 @@ def test_numbers_of_a_network_that_changes_have_not_moved() -> None:
     network = {"layout": "poisson", "scope": "network", "interference": "network", "interference_range_m": 150.0}
     rich = {"observation": "local", "reward": "difference", "ue_radius_m": 30.0, "changes": 9, "side_m": 400.0}
     assert sums("MmwavePowerAllocation-v0", **network, **rich) == pytest.approx(NETWORK, rel=1e-5)
+
+
+def test_numbers_of_geometric_sight_have_not_moved() -> None:
+    assert sums("MmwaveStreet-v1", sight="geometry") == pytest.approx(GEOMETRY, rel=1e-5)
+
+
+def test_numbers_of_conditional_handover_have_not_moved() -> None:
+    assert sums("MmwaveStreet-v1", handover="conditional") == pytest.approx(CONDITIONAL, rel=1e-5)

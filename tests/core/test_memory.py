@@ -42,6 +42,8 @@ WORLDS: list[tuple[str, dict[str, Any], int]] = [
     ("power_allocation", {"layout": "poisson", "cluster_bs": (2, 200)}, 8),
     ("street", {"cells": "dense", "arm_m": 100.0, "duration_s": 10.0}, 64),
     ("street", {"street": "canyon", "arm_m": 150.0, "isd_m": 20.0, "duration_s": 10.0, "maps": (1, 2, 3)}, 8),
+    ("street", {"sight": "geometry", "handover": "conditional", "arm_m": 100.0, "isd_m": 50.0, "duration_s": 10.0}, 16),
+    ("street", {"sight": "geometry", "users": "pedestrian", "bodies_per_km": 300.0, "duration_s": 10.0}, 4),
 ]
 
 

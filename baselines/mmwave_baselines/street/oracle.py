@@ -7,6 +7,8 @@ commands and failed accesses:
     V_d(s, c) = max( what 100 ms on s bring and what follows them,  the best handover from s and what follows it )
 
 What follows staying is V_{d+1}(s, c') or, where T310 runs out, being re-established. A handover begins with c = 0.
+Since v1 a lost command is the same as to stay. So a handover is possible only where report and command arrive and T310
+does not run out between them; where handovers are conditional, only to a prepared cell.
 `bound` leaves T310 out and lets a link be re-established at any decision, which nobody can ask for: a tenth of the work
 for a little more than the best.
 """
@@ -42,9 +44,16 @@ class Way:
     """Ways (way, tick, cell) by decision: what staying and handing over bring, in bit/s/Hz times 100 ms.
 
     best (way, decision, cell): what the best decisions bring from a decision on, in bit/s/Hz times 100 ms.
+    prepared: (way, decision, serving cell, 2) cells where handovers are conditional, else None.
     """
 
-    def __init__(self, sinr_db: NDArray[Any], rsrp_dbm: NDArray[Any], constants: Mapping[str, Any]):
+    def __init__(
+        self,
+        sinr_db: NDArray[Any],
+        rsrp_dbm: NDArray[Any],
+        constants: Mapping[str, Any],
+        prepared: NDArray[Any] | None = None,
+    ):
         self.constants = c = constants
         self.each = each = int(c["decision_ticks"])
         self.sinr_db = sinr_db
@@ -56,7 +65,14 @@ class Way:
         at = each * np.arange(self.decisions)
         self._commanded_at = at + int(c["preparation_ticks"])
         self._accessed_at = self._commanded_at + int(c["interruption_ticks"])
+        self.allowed = None if prepared is None else _allowed(prepared, self.cells)
+        self.fails = c.get("lost_command", "fails") == "fails"
+        """Does a lost command fail the link?"""
         self.commanded = sinr_db.take(self._commanded_at, axis=1) >= c["out_db"]
+        if not self.fails:  # the report may be lost, too
+            self.commanded &= sinr_db.take(at, axis=1) >= c["out_db"]
+        if self.allowed is not None:  # no command
+            self.fails, self.commanded = False, np.ones_like(self.commanded)
         self.accessible = sinr_db.take(self._accessed_at, axis=1) >= c["in_db"]
 
         def rates(less_db: float) -> Float64Array:
@@ -101,12 +117,14 @@ class Way:
         env = np.arange(self.num_envs)
         return best[env, decision, self.strongest[:, decision]]
 
-    def of_handovers(self) -> tuple[Float64Array, Float64Array, NDArray[np.bool_], NDArray[np.bool_]]:
-        """What the kernel wants to know of handovers, all (way, decision, cell).
+    def of_handovers(self) -> tuple[NDArray[Any], ...]:
+        """What the kernel wants to know of handovers, in the units below, all but the last (way, decision, cell).
 
-        What the old cell and what the new one bring, in bit/s/Hz times 100 ms; is the command received, is access good?
+        What the old cell and what the new one bring, in bit/s/Hz times 100 ms; is the command received, is access
+        good? The last, (way, decision, serving cell, cell): is the cell prepared? Without entries where all cells are.
         """
-        return self.before, self.gained, self.commanded, self.accessible
+        allowed = np.empty((0, 0, 0, 0), bool) if self.allowed is None else self.allowed
+        return self.before, self.gained, self.commanded, self.accessible, allowed
 
     def handovers(self, best: Float64Array, decision: int) -> Float64Array:
         """(way, cell, target): what a handover and all after it bring, in bit/s/Hz times 100 ms; -inf for none."""
@@ -114,24 +132,39 @@ class Way:
         failed = self.again(best, int(self._accessed_at[d]))[:, None]
         ended = best[:, d + int(self.constants["handover_ticks"]) // self.each]
         after = np.where(self.accessible[:, d], self.gained[:, d] + ended, failed)
-        lost = self.again(best, int(self._commanded_at[d]))[:, None, None]
+        lost: Any = self.again(best, int(self._commanded_at[d]))[:, None, None] if self.fails else -np.inf
         value = np.where(self.commanded[:, d, :, None], after[:, None, :], lost) + self.before[:, d, :, None]
         cells = np.arange(self.cells)
         value[:, cells, cells] = -np.inf
-        return value
+        return value if self.allowed is None else np.where(self.allowed[:, d], value, -np.inf)
+
+    def arrives(self, decision: int, most: int) -> NDArray[np.bool_]:
+        """(way, cell, T310 at the decision): does T310 not run out before a command? `most`: ticks of T310."""
+        ran = np.broadcast_to(np.arange(most), (self.num_envs, self.cells, most))
+        good = np.ones(ran.shape, bool)
+        if not self.fails:
+            for tick in range(decision * self.each, int(self._commanded_at[decision])):
+                ran = self._after_tick(ran, tick)
+                good &= ran < most
+        return good
+
+    def _after_tick(self, ran: NDArray[np.int64], tick: int) -> NDArray[np.int64]:
+        """How long T310 has run after a tick, (way, cell, T310 before it)."""
+        c = self.constants
+        return t310.after_tick(ran, self.sinr_db[:, tick, :, None], c["out_db"], c["in_db"])
 
     def kept(self, best: Float64Array, following: Float64Array, decision: int) -> Float64Array:
         """(way, cell, T310 at the decision): what staying and all after it bring, in bit/s/Hz times 100 ms.
 
         following: the same, (way, cell, T310 at the next decision), in its unit.
         """
-        c, most = self.constants, following.shape[2]
+        most = following.shape[2]
         ran = np.broadcast_to(np.arange(most), following.shape)
         failed = np.zeros(following.shape, bool)
         value = np.zeros(following.shape)
         for tick in range(decision * self.each, (decision + 1) * self.each):
             value += np.where(failed, 0.0, self.rate[:, tick, :, None])
-            ran = t310.after_tick(ran, self.sinr_db[:, tick, :, None], c["out_db"], c["in_db"])
+            ran = self._after_tick(ran, tick)
             fails = ~failed & (ran >= most)
             if fails.any():
                 value += np.where(fails, self.again(best, tick + 1)[:, None, None], 0.0)
@@ -140,15 +173,23 @@ class Way:
         return value + np.where(failed, 0.0, on)
 
 
-def bound(sinr_db: NDArray[Any], rsrp_dbm: NDArray[Any], constants: Mapping[str, Any]) -> Float64Array:
+def _allowed(prepared: NDArray[Any], cells: int) -> NDArray[np.bool_]:
+    """(way, decision, serving cell, cell): is the cell among those `prepared` (way, decision, serving cell, 2)?"""
+    return (prepared[..., None] == np.arange(cells)).any(axis=3)
+
+
+def bound(
+    sinr_db: NDArray[Any], rsrp_dbm: NDArray[Any], constants: Mapping[str, Any], prepared: NDArray[Any] | None = None
+) -> Float64Array:
     """(way, decision, cell): no policy gets more from a decision on, in bit/s/Hz times 100 ms.
 
     sinr_db, rsrp_dbm (way, tick, cell): what a UE measures along its way. constants: those of the environment.
+    prepared: (way, decision, serving cell, 2), numbers of cells without unit, None where handovers are commands.
     """
-    way = Way(sinr_db, rsrp_dbm, constants)
+    way = Way(sinr_db, rsrp_dbm, constants, prepared)
     best = way.empty()
     if way.kernel:
-        way.kernel.bound(best, way.strongest, way.stay, *way.of_handovers(), way.times)
+        way.kernel.bound(best, way.strongest, way.stay, *way.of_handovers(), way.times, way.fails)
         return best[:, : way.decisions + 1]
     for d in range(way.decisions - 1, -1, -1):
         at_will = way.again(best, d * way.each)[:, None]
@@ -165,12 +206,15 @@ class Solved(NamedTuple):
     target: NDArray[np.int64]  # (way, decision, cell): to which cell
 
 
-def solve(sinr_db: NDArray[Any], rsrp_dbm: NDArray[Any], constants: Mapping[str, Any]) -> Solved:
+def solve(
+    sinr_db: NDArray[Any], rsrp_dbm: NDArray[Any], constants: Mapping[str, Any], prepared: NDArray[Any] | None = None
+) -> Solved:
     """The best decisions in hindsight, by the recursion of the module's text.
 
     sinr_db, rsrp_dbm (way, tick, cell): what a UE measures along its way. constants: those of the environment.
+    prepared: (way, decision, serving cell, 2), numbers of cells without unit, None where handovers are commands.
     """
-    way = Way(sinr_db, rsrp_dbm, constants)
+    way = Way(sinr_db, rsrp_dbm, constants, prepared)
     most = int(constants["t310_ticks"])
     best = way.empty()
     moves = np.zeros((way.num_envs, way.decisions, way.cells, most), bool)
@@ -178,12 +222,12 @@ def solve(sinr_db: NDArray[Any], rsrp_dbm: NDArray[Any], constants: Mapping[str,
     if way.kernel:
         limits_db = np.array((constants["out_db"], constants["in_db"]), sinr_db.dtype)
         law = (*way.of_handovers(), way.times)
-        way.kernel.solve(best, way.strongest, *law, way.rate, sinr_db, limits_db, moves, target)
+        way.kernel.solve(best, way.strongest, *law, way.fails, way.rate, sinr_db, limits_db, moves, target)
         return Solved(best[:, 0], moves, target)
     following = np.zeros((way.num_envs, way.cells, most))
     for d in range(way.decisions - 1, -1, -1):
         handovers = way.handovers(best, d)
-        move = handovers.max(axis=2)[..., None]
+        move = np.where(way.arrives(d, most), handovers.max(axis=2)[..., None], -np.inf)
         kept = way.kept(best, following, d)
         moves[:, d], target[:, d] = move > kept, handovers.argmax(axis=2)
         following = np.maximum(kept, move)
@@ -217,5 +261,8 @@ class Oracle(Rule):
 
     def _solved(self, view: View, rows: NDArray[np.bool_]) -> Solved:
         """The best decisions of the ways of some `rows` (rows,)."""
-        way = view.look("sinr_ahead_db", "rsrp_ahead_dbm")
-        return solve(way["sinr_ahead_db"][rows], way["rsrp_ahead_dbm"][rows], view.constants)
+        conditional = view.constants.get("handover") == "conditional"
+        names = "sinr_ahead_db", "rsrp_ahead_dbm", *(("prepared_ahead",) if conditional else ())
+        way = view.look(*names)
+        sinr_db, rsrp_dbm, *prepared = (way[name][rows] for name in names)
+        return solve(sinr_db, rsrp_dbm, view.constants, *prepared)

@@ -150,11 +150,12 @@ def sb3_checker(case: Case) -> None:
     if isinstance(space, spaces.MultiDiscrete) and space.nvec.ndim > 1:
         raise unittest.SkipTest("Stable-Baselines3 knows no MultiDiscrete of more than one dimension")
     checker = needs("stable_baselines3.common.env_checker", "train")
+    env = case.make()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         warnings.filterwarnings("ignore", ".*recommend (you )?(to )?us.*symmetric and normalized.*")
         warnings.filterwarnings("ignore", ".*action space has dtype float64, we recommend.*")
-        checker.check_env(case.make().unwrapped, warn=True, skip_render_check=True)
+        checker.check_env(env.unwrapped, warn=True, skip_render_check=True)
 
 
 def rewards_and_flags_are_python_s_own(case: Case) -> None:

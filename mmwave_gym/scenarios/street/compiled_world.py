@@ -62,12 +62,17 @@ class CompiledStreetWorld(StreetWorld):
     ) -> None:
         c, kernel = self.config, compiled.kernel(KERNEL)
         here, way, begin_m, speed_mps = route
-        blocked = self._blocked(rng["blockage"], len(level)) if self.blocks else level[:0]
-        law_db = np.array((c.link_budget_db, NOISE_DBM, c.blockage_db))
+        taken, unit_db = level[:0], c.blockage_db
+        if self.blocks:
+            taken = self._blocked(rng["blockage"], len(level))
+        elif self.sees:
+            at = self.along(way, begin_m, self.tick_m(speed_mps), len(level))
+            taken, unit_db = self.obstructed_db(rng, here, way, *at), 1.0
+        law_db = np.array((c.link_budget_db, NOISE_DBM, unit_db))
         line = (way.lane, way.point, way.place_m)
         rsrp_dbm = episodes.rsrp_dbm[i]
         kernel.drive(
-            here.loss_db, line, begin_m, self.tick_m(speed_mps), law_db, NATS_PER_DB, blocked,
+            here.loss_db, line, begin_m, self.tick_m(speed_mps), law_db, NATS_PER_DB, taken,
             episodes.place_m[i], rsrp_dbm, level,
         )  # fmt: skip
         np.exp(level, out=level)
@@ -79,3 +84,4 @@ class CompiledStreetWorld(StreetWorld):
             level, rsrp_dbm, noise, self._measurement, error_db, episodes.sinr_db[i], episodes.measured_dbm[i]
         )
         episodes.map_seed[i] = here.seed
+        self._prepare(rng, episodes, i)

@@ -12,8 +12,8 @@ from mmwave_gym.core.ranges import Count, Many, Range, Said, Words, check_ranges
 from mmwave_gym.scenarios.street.maps import KINDS, STREET_M, Geometry
 
 USERS: Mapping[str, Mapping[str, Any]] = {
-    "car": {"speed_mps": (8.0, 14.0), "lane_m": 3.0, "blocked_s": 0.0},
-    "pedestrian": {"speed_mps": (0.8, 1.8), "lane_m": 8.0, "blocked_s": 0.28},
+    "car": {"speed_mps": (8.0, 14.0), "lane_m": 3.0, "blocked_s": 0.0, "bodies_per_km": 0.0},
+    "pedestrian": {"speed_mps": (0.8, 1.8), "lane_m": 8.0, "blocked_s": 0.28, "bodies_per_km": 50.0},
 }
 """What `users` stands for (ours: 29 to 50 km/h, a stroll)."""
 CELLS: Mapping[str, Mapping[str, Any]] = {
@@ -26,6 +26,10 @@ STROLL_S = 60.0
 TICK_S = 0.02
 """The period of synchronisation signals: the least time between two looks at a beam (TS 38.213)."""
 
+GEOMETRY = ("parked_share", "vehicles_per_km", "bodies_per_km")
+"""Keywords that only `sight="geometry"` reads."""
+SINCE_V1 = ("handover", "lost_command", "sight", *GEOMETRY)
+"""Keywords that rows of v0 know nothing of; their defaults are v0."""
 SEEDS = Many(Count(0, 2**63 - 1), 1, 4096)
 
 
@@ -70,8 +74,33 @@ class StreetConfig:
     """Time between measurements of neighbours, each the mean since the last (TS 38.133, FR2: at least 400 ms)."""
     measurement_error_db: Annotated[float, Range(0.0, 100.0, "dB")] = 1.0
     """Standard deviation of a measurement's error (ours)."""
+    handover: Annotated[str, Words("command", "conditional")] = "command"
+    """"command" (the network's, which may be lost) or "conditional" (prepared, then the UE's own; TS 38.331, 5.3.5.13).
+
+    In "conditional" the two strongest measured neighbours are prepared, and no other cell can be named.
+    """
+    lost_command: Annotated[str, Words("fails", "stays")] = "fails"
+    """Below `out_db` a command "fails" the link at once (v0), or report and command are lost and the UE "stays" (v1).
+
+    With "stays" T310 runs on through preparation and the lost command, so that a command in outage changes nothing.
+    """
+    sight: Annotated[str, Words("statistical", "geometry")] = "statistical"
+    """"statistical": line of sight by TR 38.901's law. "geometry": by obstacles (its blockage model B, 7.6.4.2).
+
+    In "geometry" a link has the stronger of its direct path, with what obstacles take of it, and its reflected ones,
+    which have the loss of NLOS; `blocked_s`, `clear_s` and `blockage_db` mean nothing.
+    """
+    parked_share: Annotated[float, Range(0.0, 1.0, "1")] = 0.5
+    """In "geometry": share of the parking places along both sides of a street that are full (ours)."""
+    vehicles_per_km: Annotated[float, Range(0.0, 150.0, "1/km", "memory and time in proportion")] = 20.0
+    """In "geometry": moving vehicles on a kilometre of each lane; a fifth of all vehicles are tall (ours)."""
+    bodies_per_km: Annotated[float | None, Range(0.0, 500.0, "1/km", "memory and time in proportion")] = None
+    """In "geometry": passers-by on a kilometre of each pavement, both ways (ours). None: 0 (car), 50 (pedestrian)."""
     preparation_s: Annotated[float, Range(0.0, 60.0, "s")] = 0.06
-    """Time from a handover's decision to its command, served by the old cell (TR 36.839: 50 ms, in whole ticks)."""
+    """Time from a handover's decision to its command, served by the old cell (TR 36.839: 50 ms, in whole ticks).
+
+    In "conditional" the time from a measurement until its neighbours are prepared; the handover itself needs none.
+    """
     interruption_s: Annotated[float, Range(0.0, 60.0, "s")] = 0.24
     """Time without data after the command: 72 ms and a search of 8 x 20 ms for an unknown target (TS 38.133, 6.1.1).
 
@@ -145,15 +174,19 @@ class StreetConfig:
     @property
     def geometry(self) -> Geometry:
         names = ("arm_m", "isd_m", "lane_m")
-        return Geometry(self.street, **{name: float(self.resolved(name)) for name in names})
+        parked_share = float(self.parked_share) if self.sight == "geometry" else None
+        return Geometry(self.street, **{name: float(self.resolved(name)) for name in names}, parked_share=parked_share)
 
     def ticks(self, name: str) -> int:
         """A keyword's time in ticks, rounded."""
         return round(self.resolved(name) / TICK_S)
 
     def as_constants(self) -> dict[str, Any]:
-        """All keywords, presets filled in."""
+        """All keywords, presets filled in; of those younger than v0 only what differs from it, since rows hold them."""
         return {
             f.name: self.resolved(f.name) if f.name != "interference_db" else self.interference_db
             for f in dataclasses.fields(self)
+            if f.name not in SINCE_V1
+            or getattr(self, f.name) != f.default
+            or (self.sight == "geometry" and f.name in GEOMETRY)
         }

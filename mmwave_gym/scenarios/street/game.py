@@ -7,9 +7,14 @@ thresholds of TR 36.839. A map is fixed by its seed, so a policy may learn its s
 
 A decision every `decision_s` (100 ms) names the cell that is to serve. The serving one: stay till the next. Another:
 
-1. `preparation_s` on the old cell; then the command is lost, and with it the link, if the old SINR is below `out_db`.
+1. `preparation_s` on the old cell, then the command. Below an old SINR of `out_db` it is lost: in v0 the link fails at
+   once. Since v1 the UE stays on the old cell; so it does where the report, at the decision itself, is lost.
 2. `interruption_s` without data; then access fails, and the link is lost, if the new SINR is below `in_db`.
 3. `refinement_s` at `refinement_db` less, then the new cell as it is, up to the next decision (400 ms in all).
+
+With `handover="conditional"` the network has prepared the two strongest measured neighbours beforehand. The UE compares
+their RSRP of now with the serving cell's and goes when its own condition holds: the agent is the condition.
+There is no step 1 and no command that could be lost; to name a cell that is not prepared is to stay.
 
 While a cell serves with an SINR below `out_db` for `t310_s` without rising above `in_db`, the link is lost too. A lost
 link takes `reestablishment_s` and the time to the next decision without data; then the strongest cell serves. All that
@@ -17,8 +22,11 @@ is one step, which tells how long it took. Choices of our own, beside those mark
 
 1. LOS and blockage begin and end abruptly; there is no small-scale fading, which wide channels average.
 2. Interference is the mean of what random beams and half-used cells give; real interference is bursty.
-3. T310 stops during a handover and restarts from zero after it.
+3. T310 restarts from zero after a handover. In v0 it stops during the preparation, too; since v1 it runs on until the
+   command arrives, and through a command that is lost.
 4. At the start all past measurements are equal to the first one.
+5. A cell is prepared `preparation_s` after the measurement, if the serving cell can tell the UE then; else what was
+   prepared before stays. What is compared is the RSRP of one tick with an error of `measurement_error_db`.
 """
 
 from __future__ import annotations
@@ -66,7 +74,10 @@ class Street(Scenario[StreetEpisodes, StreetState]):
 
     name = "street"
     agent_noun = "ue"
-    action_meaning = "the cell that is to serve; any other than the serving one starts a handover"
+    action_meaning = (
+        "the cell that is to serve; any other than the serving one starts a handover, in a conditional one if it is "
+        "prepared"
+    )
     reward_meaning = (
         "mean spectral efficiency of each decision interval, summed over those that the step took; a handover takes "
         "several, a failed one more"
@@ -76,7 +87,7 @@ class Street(Scenario[StreetEpisodes, StreetState]):
     metrics = (
         Metric("rate_bps_hz", "bit/s/Hz", "second", "mean spectral efficiency received"),
         Metric("window_p5_bps_hz", "bit/s/Hz", "all", "5th percentile of the means of whole seconds"),
-        Metric("failures_per_min", "1/min", "second", "link failures: lost commands, failed accesses and T310"),
+        Metric("failures_per_min", "1/min", "second", "link failures: failed accesses, T310, and in v0 lost commands"),
         Metric("handovers_per_s", "1/s", "second", "handovers started"),
         Metric("ping_pongs_per_s", "1/s", "second", "returns to the previous cell within a second"),
         Metric("no_data_fraction", "1", "second", "share of time without data"),
@@ -90,11 +101,15 @@ class Street(Scenario[StreetEpisodes, StreetState]):
         self.ticks, self.decision_ticks = c.ticks("duration_s"), c.ticks("decision_s")
         self.horizon = -(-self.ticks // self.decision_ticks)
         self.action_space = spaces.Discrete(self.num_cells)
-        self._preparation, self._interruption = c.ticks("preparation_s"), c.ticks("interruption_s")
+        self.conditional = c.handover == "conditional"
+        self._fails = c.lost_command == "fails" and not self.conditional
+        self._preparation = 0 if self.conditional else c.ticks("preparation_s")
+        self._interruption = c.ticks("interruption_s")
         self._refinement, self._t310 = c.ticks("refinement_s"), c.ticks("t310_s")
         self._reestablishment, self._measurement = c.ticks("reestablishment_s"), c.ticks("measurement_s")
         takes = self._preparation + self._interruption + self._refinement
         self.handover_ticks = -(-max(takes, 1) // self.decision_ticks) * self.decision_ticks
+        self.lost_ticks = -(-max(self._preparation, 1) // self.decision_ticks) * self.decision_ticks
         after = self.handover_ticks + self._reestablishment + 2 * self.decision_ticks
         self.world = CompiledStreetWorld(c, after)
         self._windows = -(-(self.ticks + after) // WINDOW_TICKS)
@@ -104,6 +119,11 @@ class Street(Scenario[StreetEpisodes, StreetState]):
         k = self.num_cells
         sinr = "SINR of the serving cell at this decision and the three before, newest first"
         measured = ("newest measurement", *(f"{i} before it" for i in range(1, PAST_MEASUREMENTS)))
+        now = "RSRP of this tick of the serving and the prepared cells; of the others the newest measurement"
+        own = (
+            ObservationField("prepared", k, 0.0, 1.0, "1", "1: the cell is prepared and may be named", per="choice"),
+            ObservationField("now_dbm", k, LEAST_DBM, MOST_DBM, "dBm", now, per="choice"),
+        )
         return ObservationFields(
             (
                 *(
@@ -117,6 +137,7 @@ class Street(Scenario[StreetEpisodes, StreetState]):
                 ObservationField("served_s", 1, 0.0, LONG_S, "s", "time since the serving cell took over, up to 10 s"),
                 ObservationField("t310_s", 1, 0.0, self.config.t310_s, "s", "how long T310 has run"),
                 ObservationField("sinr_db", PAST_SINRS, LEAST_SINR_DB, MOST_SINR_DB, "dB", sinr),
+                *(own if self.conditional else ()),
             )
         )
 
@@ -145,13 +166,17 @@ class Street(Scenario[StreetEpisodes, StreetState]):
     def step(self, episodes: StreetEpisodes, state: StreetState, action: NDArray[Any]) -> Outcome:
         target = action[:, 0]
         n = len(target)
-        moves = target != state.serving
+        told = target != state.serving
+        moves = self._carried_out(episodes, state, target)
         received, silent = np.zeros(n), np.zeros(n)  # bit/s/Hz times ticks; ticks
-        end = state.tick + np.where(moves, self.handover_ticks, self.decision_ticks)
+        kept_ticks = np.where(told, self.lost_ticks, self.decision_ticks)
+        end = state.tick + np.where(moves, self.handover_ticks, kept_ticks)
         failed_at = np.full(n, -1)  # the tick at which the link was lost
         back = moves & (target == state.previous)
         back &= (state.tick - state.handover_tick) * TICK_S <= PING_PONG_S
-        self._stay(episodes, state, np.flatnonzero(~moves), received, silent, failed_at)
+        for ticks in {self.decision_ticks, self.lost_ticks}:
+            stays = np.flatnonzero(~moves & (kept_ticks == ticks))
+            self._stay(episodes, state, stays, ticks, received, silent, failed_at)
         self._move(episodes, state, np.flatnonzero(moves), target, received, silent, failed_at)
 
         lost = (failed_at >= 0) & (failed_at < self.ticks)
@@ -187,23 +212,50 @@ class Street(Scenario[StreetEpisodes, StreetState]):
             metrics={**columns, "window_p5_bps_hz": self._low_windows(state, truncated)},
         )
 
+    def _carried_out(self, episodes: StreetEpisodes, state: StreetState, target: NDArray[np.int64]) -> Any:
+        """(N,): does the UE leave its cell? This is all that versions and kinds of handover differ in.
+
+        target: (N,), the cells that were named. A conditional handover needs a prepared target. In v0 a UE always
+        leaves, and `_move` fails its link where the command is lost. Since v1 it stays where the link cannot carry the
+        report on which the decision rests or the command, or fails between both.
+        """
+        told = target != state.serving
+        if self.conditional:
+            return told & (self.prepared(episodes, state) == target[:, None]).any(axis=1)
+        if self._fails:
+            return told
+        at = np.flatnonzero(told)
+        row, begin, old, ran = episodes.row[at], state.tick[at], state.serving[at], state.out_ticks[at]
+        arrives = episodes.sinr_db[row, begin, old] >= self.config.out_db
+        arrives &= episodes.sinr_db[row, begin + self._preparation, old] >= self.config.out_db
+        for tick in range(self._preparation):
+            ran = t310.after_tick(ran, episodes.sinr_db[row, begin + tick, old], self.config.out_db, self.config.in_db)
+            arrives &= ran < self._t310
+        told[at] = arrives
+        return told
+
+    def prepared(self, episodes: StreetEpisodes, state: StreetState) -> NDArray[np.int64]:
+        """(N, 2): the cells that are prepared, -1 for none, where handovers are conditional."""
+        return episodes.prepared[episodes.row, self.world.newest_prepared(state.tick), state.serving]
+
     def _stay(
         self,
         episodes: StreetEpisodes,
         state: StreetState,
         at: NDArray[np.intp],
+        count: int,
         received: FloatArray,
         silent: FloatArray,
         failed_at: NDArray[np.int64],
     ) -> None:
-        """Until the next decision on the serving cell, T310 watched tick by tick."""
+        """So many ticks on the serving cell, T310 watched tick by tick."""
         if not len(at):
             return
-        ticks = state.tick[at, None] + np.arange(self.decision_ticks)
+        ticks = state.tick[at, None] + np.arange(count)
         sinr_db = episodes.sinr_db[episodes.row[at, None], ticks, state.serving[at, None]]
         rate = self.rate_bps_hz(sinr_db) * (ticks < self.ticks)
         out, alive = state.out_ticks[at], np.ones(len(at), bool)
-        for i in range(self.decision_ticks):
+        for i in range(count):
             out = t310.after_tick(out, sinr_db[:, i], self.config.out_db, self.config.in_db)
             received[at] += np.where(alive, rate[:, i], 0.0)
             silent[at] += alive & (rate[:, i] == 0.0) & (ticks[:, i] < self.ticks)
@@ -238,7 +290,7 @@ class Street(Scenario[StreetEpisodes, StreetState]):
         wide = over(accessed, self._refinement, new, self.config.refinement_db)
         rest = self.handover_ticks - self._preparation - self._interruption - self._refinement
         fine = over(accessed + self._refinement, rest, new, 0.0)
-        command_lost = episodes.sinr_db[row, commanded, old] < self.config.out_db
+        command_lost = self._fails & (episodes.sinr_db[row, commanded, old] < self.config.out_db)
         access_fails = ~command_lost & (episodes.sinr_db[row, accessed, new] < self.config.in_db)
         good = ~command_lost & ~access_fails
         after = np.concatenate((wide, fine), axis=1)
@@ -285,14 +337,21 @@ class Street(Scenario[StreetEpisodes, StreetState]):
         # Where a decision reaches beyond the end of the episode, a link that is lost there still counts on.
         parts["t310_s"][:, 0] = np.minimum(state.out_ticks * TICK_S, self.config.t310_s)
         parts["sinr_db"][:] = np.clip(state.past_sinr_db, LEAST_SINR_DB, MOST_SINR_DB)
+        if self.conditional:
+            ready = self.prepared(episodes, state)
+            parts["prepared"][:] = (ready[:, :, None] == np.arange(self.num_cells)).any(axis=1)
+            compared = (parts["prepared"] > 0.0) | (parts["serving"] > 0.0)
+            now_dbm = np.clip(episodes.now_dbm[episodes.row, state.tick // self.decision_ticks], LEAST_DBM, MOST_DBM)
+            parts["now_dbm"][:] = np.where(compared, now_dbm, parts["rsrp_0_dbm"])
         return seen
 
     def reveal(self, episodes: StreetEpisodes, state: StreetState, access: str) -> dict[str, Any]:
         """Arrays by name.
 
         From "central": `tick` (N,), `rsrp_dbm` and `sinr_db` (N, cell) now. From "trajectory": `place_m` (N, tick, 2)
-        and `map_seed` (N,). "hindsight" adds `rsrp_ahead_dbm` and `sinr_ahead_db` (N, tick, cell). Arrays with a tick
-        axis hold the whole drive.
+        and `map_seed` (N,). "hindsight" adds `rsrp_ahead_dbm` and `sinr_ahead_db` (N, tick, cell), and
+        where handovers are conditional `prepared_ahead` (N, decision, serving cell, 2), see `prepared`. Arrays with a
+        tick or decision axis hold the whole drive.
         """
         if access == "local":
             return {}
@@ -306,6 +365,9 @@ class Street(Scenario[StreetEpisodes, StreetState]):
         if access == "hindsight":
             known["sinr_ahead_db"] = lambda: episodes.sinr_db[episodes.row]
             known["rsrp_ahead_dbm"] = lambda: episodes.rsrp_dbm[episodes.row]
+            if self.conditional:
+                at = self.world.newest_prepared(np.arange(0, self.ticks, self.decision_ticks))
+                known["prepared_ahead"] = lambda: episodes.prepared[episodes.row[:, None], at]
         return known
 
     def memory(self) -> Memory:

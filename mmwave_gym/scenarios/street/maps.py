@@ -3,11 +3,15 @@
 A map is drawn once from its seed and stays: site, line of sight and shadowing belong to places, so that who passes
 twice finds the same. Fields are Gaussian with the exact covariance of TR 38.901's exponential correlation over all
 metres of all lanes at once, independent between sites (ours: the standard says nothing of sites).
+
+Where sight is geometry's, the map holds two losses of each link: of the direct path, LOS with what corners and parked
+vehicles take of it, and of the reflected paths, NLOS. The stronger one counts (ours).
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from threading import Lock
@@ -19,6 +23,8 @@ from scipy.special import ndtr
 
 from mmwave_gym.core.types import FloatArray
 from mmwave_gym.radio import tr38901_umi as umi
+from mmwave_gym.radio.blockage import wavelength_m
+from mmwave_gym.scenarios.street.obstacles import corners_loss_db, parked, screens_loss_db
 
 MAPS_BYTES = 2**29
 """Bytes of maps that are kept: all 4096 that a keyword may name, of the presets (a map takes a hundred draws' time)."""
@@ -27,6 +33,8 @@ STREET_M = 20.0
 """Width; buildings fill what is between the streets (ours; TR 38.901 takes as much for a mean, in RMa)."""
 POST_M = 9.0  # a lamp post's distance from the street's axis
 SITE_HEIGHT_M, UE_HEIGHT_M = 10.0, 1.5  # TR 38.901, table 7.2-1: UMi
+HEIGHTS_M = UE_HEIGHT_M, SITE_HEIGHT_M
+GRAZING_DB = 20.0 * np.log10(2.0)  # a line that touches an edge loses half of its field
 _EAST, _NORTH = np.array((1.0, 0.0)), np.array((0.0, 1.0))
 
 
@@ -38,6 +46,8 @@ class Geometry:
     arm_m: float
     isd_m: float
     lane_m: float
+    parked_share: float | None = None
+    """None: sight follows the statistical law. Else it is geometry's, with so many parking places full."""
 
     @property
     def axes(self) -> tuple[FloatArray, ...]:
@@ -73,15 +83,24 @@ class Geometry:
 
         from_m: (A, 2), to_m: (B, 2), in metres. Buildings fill the quadrants beside a crossing.
         """
+        clear = np.ones((len(from_m), len(to_m)), bool)
+        for _, misses in self.corners(from_m, to_m):
+            clear &= misses
+        return clear
+
+    def corners(self, from_m: FloatArray, to_m: FloatArray) -> Iterator[tuple[FloatArray, NDArray[np.bool_]]]:
+        """Of each building at a crossing its corner (2,) in metres, and (A, B): does the line from a to b miss it?
+
+        from_m: (A, 2), to_m: (B, 2), in metres.
+        """
         if self.kind == "canyon":
-            return np.ones((len(from_m), len(to_m)), bool)
+            return
         half = STREET_M / 2.0
         a, b = from_m[:, None, :], to_m[None, :, :]
-        clear = np.ones((len(from_m), len(to_m)), bool)
         for sx in (-1.0, 1.0):
             for sy in (-1.0, 1.0):
                 # Inside the quadrant where both signed coordinates exceed half: an interval of the line for each.
-                first, last = np.zeros(clear.shape), np.ones(clear.shape)
+                first, last = np.zeros((len(from_m), len(to_m))), np.ones((len(from_m), len(to_m)))
                 for axis, sign in ((0, sx), (1, sy)):
                     begin, end = sign * a[..., axis] - half, sign * b[..., axis] - half
                     with np.errstate(divide="ignore", invalid="ignore"):
@@ -89,8 +108,7 @@ class Geometry:
                     first = np.where((begin <= 0.0) & (end > 0.0), np.maximum(first, cut), first)
                     last = np.where((begin > 0.0) & (end <= 0.0), np.minimum(last, cut), last)
                     last = np.where((begin <= 0.0) & (end <= 0.0), -1.0, last)
-                clear &= ~(first < last)
-        return clear
+                yield half * np.array((sx, sy)), ~(first < last)
 
 
 @lru_cache(maxsize=16)
@@ -111,10 +129,13 @@ class StreetMap:
     site_m: FloatArray  # (site, 2)
     loss_db: NDArray[np.float32]  # (lane, point, site)
     los: NDArray[np.bool_]  # (lane, point, site)
+    # Where sight is geometry's, (lane, point, site), else without entries: `loss_db` is the least of both.
+    direct_db: NDArray[np.float32]
+    reflected_db: NDArray[np.float32]
 
     @property
     def nbytes(self) -> int:
-        return self.loss_db.nbytes + self.los.nbytes
+        return sum(array.nbytes for array in (self.loss_db, self.los, self.direct_db, self.reflected_db))
 
 
 class MapStore:
@@ -155,6 +176,7 @@ class _Laws:
     los_probability: FloatArray
     clear: NDArray[np.bool_]
     loss_db: dict[str, FloatArray]
+    corners_db: FloatArray | None  # (point, site): what buildings take from direct paths, where sight is geometry's
 
 
 @lru_cache(maxsize=16)
@@ -163,7 +185,13 @@ def _laws(geometry: Geometry, frequency_ghz: float) -> _Laws:
     apart_m = cdist(point_m, site_m)
     at = (apart_m, SITE_HEIGHT_M, UE_HEIGHT_M, frequency_ghz)
     loss_db = {"los": umi.los_path_loss_db(*at), "nlos": umi.nlos_path_loss_db(*at)}
-    return _Laws(umi.los_probability(apart_m), geometry.clear(point_m, site_m), loss_db)
+    statistical = geometry.parked_share is None
+    corners_db = (
+        None
+        if statistical
+        else corners_loss_db(point_m, site_m, geometry.corners(point_m, site_m), wavelength_m(frequency_ghz))
+    )
+    return _Laws(umi.los_probability(apart_m), geometry.clear(point_m, site_m), loss_db, corners_db)
 
 
 def draw_map(geometry: Geometry, seed: int, frequency_ghz: float) -> StreetMap:
@@ -184,9 +212,31 @@ def draw_map(geometry: Geometry, seed: int, frequency_ghz: float) -> StreetMap:
         state: loss_db + umi.SHADOWING_DB[state] * field(umi.SHADOWING_CORRELATION_M[state])
         for state, loss_db in laws.loss_db.items()
     }
-    loss_db = np.where(los, shadowed["los"], shadowed["nlos"]).astype(np.float32)
     shape = (*lane_m.shape[:2], len(site_m))
-    return StreetMap(geometry, seed, site_m, loss_db.reshape(shape), los.reshape(shape))
+    if laws.corners_db is None:
+        loss_db = np.where(los, shadowed["los"], shadowed["nlos"]).astype(np.float32)
+        nothing = np.empty((0, 0, 0), np.float32)
+        return StreetMap(geometry, seed, site_m, loss_db.reshape(shape), los.reshape(shape), nothing, nothing)
+    taken_db = laws.corners_db + _parked_db(geometry, seed, point_m, site_m, frequency_ghz)
+    direct_db = (shadowed["los"] + taken_db).astype(np.float32).reshape(shape)
+    reflected_db = shadowed["nlos"].astype(np.float32).reshape(shape)
+    loss_db, los = np.minimum(direct_db, reflected_db), taken_db.reshape(shape) < GRAZING_DB
+    return StreetMap(geometry, seed, site_m, loss_db, los, direct_db, reflected_db)
+
+
+def _parked_db(
+    geometry: Geometry, seed: int, point_m: FloatArray, site_m: FloatArray, frequency_ghz: float
+) -> FloatArray:
+    """(point, site): what the parked vehicles of a map take from direct paths, in dB.
+
+    point_m: (point, 2), site_m: (site, 2), in metres.
+    """
+    rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(0x57, 1))))
+    at_m, screens = parked(geometry.axes, geometry.arm_m, geometry.parked_share or 0.0, rng)
+    wave_m = wavelength_m(frequency_ghz)
+    return np.concatenate(
+        [screens_loss_db(part, site_m, at_m, screens, HEIGHTS_M, wave_m) for part in np.array_split(point_m, 8)]
+    )
 
 
 @dataclass(frozen=True)

@@ -37,3 +37,22 @@ def observe(row: Any, measured_dbm: Any, state: Any, times: Any, bounds: Any, se
         seen[i, 0, at + 2] = min(out_ticks[i] * tick_s, t310_s)
         for j in range(past_sinr_db.shape[1]):
             seen[i, 0, at + 3 + j] = min(max(past_sinr_db[i, j], least_db), most_db)
+
+
+@njit(cache=True)
+def observe_prepared(row: Any, ready: Any, now_dbm: Any, at: Any, state: Any, bounds: Any, seen: Any) -> None:
+    """Fill the fields of conditional handovers, the last ones of `seen` (n, 1, feature), each in its unit.
+
+    ready: as of `step_kernel.heard`; now_dbm: (storage, decision, cell) in dBm; at: (n,), numbers of decisions; the
+    others: those of `observe`, which has filled the other fields.
+    """
+    serving, (prepared, newest) = state[1], ready
+    cells = now_dbm.shape[2]
+    first = seen.shape[2] - 2 * cells
+    for i in range(len(row)):
+        pair = prepared[row[i], newest[i], serving[i]]
+        for cell in range(cells):
+            told = cell == pair[0] or cell == pair[1]
+            level_dbm = min(max(now_dbm[row[i], at[i], cell], F32(bounds[0])), F32(bounds[1]))
+            seen[i, 0, first + cell] = F32(1.0) if told else F32(0.0)
+            seen[i, 0, first + cells + cell] = level_dbm if told or cell == serving[i] else seen[i, 0, cell]

@@ -61,6 +61,7 @@ class Record:
         assert isinstance(batch.scenario, Street)
         self.batch, self.scenario = batch, batch.scenario
         self.config = batch.scenario.config
+        self.preparation_ticks = int(batch.scenario.constants()["preparation_ticks"])
         self.episode = 0
 
     def restart(self) -> None:
@@ -105,12 +106,12 @@ class Record:
 
     def _add_handover(self, begin: int, old: int, lost: bool) -> None:
         c = self.config
-        commanded = begin + c.ticks("preparation_s")
+        commanded = begin + self.preparation_ticks
         accessed = commanded + c.ticks("interruption_s")
         refined = accessed + c.ticks("refinement_s")
         self._event(begin, "handover")
         self._fill(begin, commanded, PREPARED, old)
-        if lost and self.sinr_db[commanded, old] < c.out_db:
+        if lost and not self.scenario.conditional and self.sinr_db[commanded, old] < c.out_db:
             self._fail(commanded, COMMAND)
             return
         self._fill(commanded, accessed, INTERRUPTED, -1)
@@ -183,7 +184,8 @@ class Record:
         clear_db = (1.0 - part) * here.loss_db[lane, first] + part * here.loss_db[lane, first + 1]
         rsrp_dbm = self.config.link_budget_db + NOISE_DBM - clear_db
         blocked = rsrp_dbm - self.rsrp_dbm[self.now] > self.config.blockage_db / 2.0
-        can_block = self.config.resolved("blocked_s") > 0.0 and self.config.blockage_db > 0.0
+        world = self.scenario.world
+        can_block = world.sees or (world.blocks and self.config.blockage_db > 0.0)
         return np.where(blocked & can_block, 2, np.where(here.los[lane, point], 0, 1))
 
     def shown_cells(self, most: int) -> list[int]:

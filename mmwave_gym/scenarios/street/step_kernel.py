@@ -5,11 +5,13 @@ A step is two passes, and between them NumPy makes rates of SINRs, since other l
 1. `heard`: the SINR of every tick in which a UE may be served, one UE after the other.
 2. `settle`: what the rates bring, whether the link is lost, and the state after the step.
 
-A UE that stays is served in `decision` ticks by its cell. One that moves is served in `preparation` ticks by the old
-cell, and after the interruption by the new one: `refinement` ticks on a wide beam, then the rest up to `handover`.
+A UE that stays is served in `decision` ticks by its cell, in more where it waited for a command that was lost. One that
+moves is served in `preparation` ticks by the old cell, and after the interruption by the new one: `refinement` ticks on
+a wide beam, then the rest up to `handover`.
 
-`times`, in ticks: decision, preparation, interruption, refinement, handover, reestablishment, t310, and the episode's.
-State arrays have one entry a UE, as `game.StreetState` names them; `row` (n,) is where a UE's drive is stored.
+`times`, in ticks: decision, preparation, interruption, refinement, handover, reestablishment, t310, the episode's, and
+what a lost command takes. `limits`: `out_db` and `in_db`, seconds a tick, seconds of a ping-pong, J a handover, ticks a
+window. State arrays have one entry a UE, as `game.StreetState` names them; `row` (n,) is where a UE's drive is stored.
 """
 
 from __future__ import annotations
@@ -20,15 +22,49 @@ import numpy as np
 from numba import njit
 
 F32 = np.float32
+FAILS, STAYS, CONDITIONAL = range(3)
+"""What becomes of a UE that is named another cell: a lost command fails the link, or not; no command is needed."""
 
 
 @njit(cache=True)
-def heard(row: Any, tick: Any, serving: Any, target: Any, sinr_db: Any, times: Any, wide_db: float, found: Any) -> int:
+def t310_after(ran: int, level_db: float, limits: Any) -> int:
+    """`t310.after_tick` of one UE: level_db in dB, `ran` in ticks."""
+    return ran + 1 if level_db < F32(limits[0]) or (ran > 0 and level_db <= F32(limits[1])) else 0
+
+
+@njit(cache=True)
+def leaves(level_db: Any, begin: int, ran: int, new: int, prepared: Any, kind: int, times: Any, limits: Any) -> bool:
+    """`Street._carried_out` of one UE that is named another cell, `new`; level_db: (tick,), its cell's SINR in dB.
+
+    prepared: (2,), cells, which a conditional handover alone reads.
+    """
+    if kind == FAILS:
+        return True
+    if kind == CONDITIONAL:
+        return new == prepared[0] or new == prepared[1]
+    commanded = begin + times[1]
+    for tick in range(begin, commanded):
+        ran = t310_after(ran, level_db[tick], limits)
+        if ran >= times[6]:
+            return False
+    return bool(level_db[begin] >= F32(limits[0]) and level_db[commanded] >= F32(limits[0]))
+
+
+@njit(cache=True)
+def heard(
+    drive: Any, state: Any, target: Any, ready: Any, kind: int, times: Any, limits: Any, wide_db: float, kept: Any,
+    found: Any,
+) -> int:  # fmt: skip
     """Fill `found` (n * most,) with SINRs in dB, and return how many they are.
 
-    tick, serving, target: (n,), ticks and cells; sinr_db: (storage, tick, cell); wide_db: loss on the wide beam in dB.
+    Fill `kept` (n,) with the ticks in which a UE stays, 0 where it leaves its cell. drive, state, target: as of
+    `settle`; ready: `prepared` (storage, measurement, cell, 2) and the newest measurement (n,) whose cells are
+    prepared, read where `kind` is CONDITIONAL; wide_db: loss on the wide beam in dB.
     Raises IndexError for a target that is no cell and for an episode so long over that its drive has no such tick.
     """
+    row, _, sinr_db = drive
+    tick, serving, out_ticks = state[0], state[1], state[4]
+    prepared, newest = ready
     decision, preparation, interruption, refinement, handover = times[:5]
     count = 0
     for i in range(len(row)):  # compiled code would read, and write, whatever lies beyond its arrays
@@ -38,14 +74,16 @@ def heard(row: Any, tick: Any, serving: Any, target: Any, sinr_db: Any, times: A
             raise IndexError("an action is outside the action space.")
     for i in range(len(row)):
         at, begin, old, new = row[i], tick[i], serving[i], target[i]
-        if new == old:
-            for t in range(begin, begin + decision):
-                found[count] = sinr_db[at, t, old]
-                count += 1
-            continue
-        for t in range(begin, begin + preparation):
+        kept[i] = decision
+        if new != old:
+            its = prepared[at, newest[i], old] if kind == CONDITIONAL else prepared[0, 0, 0]
+            goes = leaves(sinr_db[at, :, old], begin, out_ticks[i], new, its, kind, times, limits)
+            kept[i] = 0 if goes else times[8]
+        for t in range(begin, begin + (kept[i] if kept[i] else preparation)):
             found[count] = sinr_db[at, t, old]
             count += 1
+        if kept[i]:
+            continue
         accessed = begin + preparation + interruption
         for t in range(accessed, begin + handover):
             found[count] = sinr_db[at, t, new] - F32(wide_db) if t < accessed + refinement else sinr_db[at, t, new]
@@ -84,32 +122,34 @@ def _cut(rate: Any, first: int, count: int, tick: int, ticks: int) -> int:
 
 
 @njit(cache=True)
-def settle(drive: Any, state: Any, target: Any, rate: Any, times: Any, limits: Any, column: Any, truncated: Any) -> int:
+def settle(
+    drive: Any, state: Any, target: Any, kept: Any, rate: Any, kind: int, times: Any, limits: Any, column: Any,
+    truncated: Any,
+) -> int:  # fmt: skip
     """Move the state on by a step, fill `column` (8, n) and `truncated` (n,), and return how many episodes are over.
 
     drive: row, `rsrp_dbm` and `sinr_db`, both (storage, tick, cell) in dBm and dB; state: tick, serving, previous,
-    handover_tick, out_ticks, past_sinr_db, window; target: (n,); rate: (m,), those of `heard` in bit/s/Hz.
-    limits: `out_db` and `in_db`, seconds a tick, seconds of a ping-pong, J a handover, ticks a window.
+    handover_tick, out_ticks, past_sinr_db, window; target: (n,); kept: (n,) of `heard`, in ticks; rate: (m,),
+    those of `heard` in bit/s/Hz.
     Columns: reward, s elapsed, and the metrics but the last: rate in bit/s/Hz times s, links lost times s a minute,
     handovers, ping-pongs, s without data, energy in J.
     """
     row, rsrp_dbm, sinr_db = drive
     tick, serving, previous, handover_tick, out_ticks, past_sinr_db, window = state
-    decision, preparation, interruption, _, handover, reestablishment, t310, ticks = times
+    decision, preparation, interruption, _, handover, reestablishment, t310, ticks, _ = times
     out_db, in_db, tick_s, ping_pong_s, energy_j, window_ticks = limits
     after = handover - preparation - interruption
     first = over = 0
     for i in range(len(row)):
         at, begin, old, new = row[i], tick[i], serving[i], target[i]
-        moves = new != old
+        moves = kept[i] == 0
         received: Any = 0.0
         silent, failed = 0, -1
         back = moves and new == previous[i] and (begin - handover_tick[i]) * tick_s <= ping_pong_s
         if not moves:
-            end, ran = begin + decision, out_ticks[i]
+            end, ran = begin + kept[i], out_ticks[i]
             for t in range(begin, end):
-                level_db = sinr_db[at, t, old]
-                ran = ran + 1 if level_db < F32(out_db) or (ran > 0 and level_db <= F32(in_db)) else 0
+                ran = t310_after(ran, sinr_db[at, t, old], limits)
                 if failed < 0:
                     received += rate[first] if t < ticks else F32(0.0)
                     silent += t < ticks and rate[first] == F32(0.0)
@@ -122,7 +162,7 @@ def settle(drive: Any, state: Any, target: Any, rate: Any, times: Any, limits: A
             silent = _cut(rate, first, preparation, begin, ticks)
             total = summed(rate, first, preparation)
             first += preparation
-            if sinr_db[at, commanded, old] < F32(out_db):
+            if kind == FAILS and sinr_db[at, commanded, old] < F32(out_db):
                 failed = commanded
             else:
                 silent += min(accessed, ticks) - min(commanded, ticks)

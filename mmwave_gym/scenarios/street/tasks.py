@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 from functools import partial
 
 from mmwave_gym.benchmark.task import Task
+from mmwave_gym.core.scenario import EpisodeRng
 
 # Streets whose map is fixed, so that a policy may learn its street; and one of maps that nobody has trained on.
 _street = partial(
@@ -26,7 +28,7 @@ _UNSEEN = (
     "3535050537067114115021716165261360615365561361656444150677133070"
 )
 
-TASKS: tuple[Task, ...] = (
+_V0: tuple[Task, ...] = (
     _street(
         name="street/car-sparse",
         kwargs={"users": "car", "cells": "sparse"},
@@ -73,4 +75,54 @@ TASKS: tuple[Task, ...] = (
         description="Eight maps that are for testing only: what is learned must hold in any street.",
         groups=tuple(map(int, _UNSEEN)),
     ),
+)
+
+UNSEEN_MAPS = tuple(range(2001, 2065))
+"""Maps that are for testing only. Training takes 1001 and on."""
+
+
+def _v1(task: Task) -> Task:
+    """The same measurement in `MmwaveStreet-v1`."""
+    return dataclasses.replace(task, env_id="MmwaveStreet-v1", name=f"{task.name}-v1", groups=())
+
+
+def _of_unseen_maps(task: Task) -> Task:
+    """The task with `UNSEEN_MAPS`, and of each episode which of them it has (a test draws them again)."""
+    made = dataclasses.replace(task, kwargs={**task.kwargs, "maps": UNSEEN_MAPS})
+    chance = (EpisodeRng(key)["route"] for key in made.keys(list(range(made.episodes))))
+    return dataclasses.replace(made, groups=tuple(int(rng.integers(len(UNSEEN_MAPS))) for rng in chance))
+
+
+_V1 = tuple(_v1(task) for task in _V0 if task.name != "street/car-unseen")
+_UNSEEN_V1 = _of_unseen_maps(
+    _street(
+        env_id="MmwaveStreet-v1",
+        name="street/car-unseen-v1",
+        kwargs={"users": "car", "cells": "sparse"},
+        description="64 maps that are for testing only: what is learned must hold in any street.",
+    )
+)
+
+
+def _conditional(task: Task, description: str) -> Task:
+    """The task with conditional handovers, against the rule that carries them out."""
+    name = f"{task.name.removesuffix('-v1')}-conditional-v1"
+    kwargs = {**task.kwargs, "handover": "conditional"}
+    return dataclasses.replace(task, name=name, kwargs=kwargs, description=description, reference="cho-a3")
+
+
+def _geometry(task: Task, description: str) -> Task:
+    """The task where buildings, vehicles and bodies are in the way."""
+    name = f"{task.name.removesuffix('-v1')}-geometry-v1"
+    return dataclasses.replace(task, name=name, kwargs={**task.kwargs, "sight": "geometry"}, description=description)
+
+
+TASKS: tuple[Task, ...] = (
+    *_V0,
+    *_V1,
+    _UNSEEN_V1,
+    _conditional(_V1[0], "The same drives with conditional handovers: the UE goes by itself, and no command is lost."),
+    _conditional(_UNSEEN_V1, "The 64 maps with conditional handovers."),
+    _geometry(_V1[0], "Cars where buildings, parked and moving vehicles hide cells, by TR 38.901's blockage model B."),
+    _geometry(_UNSEEN_V1, "The 64 maps where buildings and vehicles hide cells."),
 )

@@ -11,12 +11,28 @@ from numpy.typing import NDArray
 
 from mmwave_gym.core.memory import Memory
 from mmwave_gym.core.scenario import EpisodeRng, Episodes
-from mmwave_gym.core.types import FloatArray
+from mmwave_gym.core.types import Float64Array, FloatArray
+from mmwave_gym.radio.blockage import wavelength_m
 from mmwave_gym.radio.units import db_to_linear, linear_to_db
 from mmwave_gym.scenarios.street.config import TICK_S, StreetConfig
-from mmwave_gym.scenarios.street.maps import MAPS_BYTES, Route, StreetMap, routes, street_map
+from mmwave_gym.scenarios.street.maps import HEIGHTS_M, MAPS_BYTES, Route, StreetMap, routes, street_map
+from mmwave_gym.scenarios.street.obstacles import (
+    PAVEMENT_M,
+    TRAFFIC_M,
+    TRAFFIC_MPS,
+    WALK_MPS,
+    Screens,
+    bodies,
+    moving,
+    own_body,
+    screens_loss_db,
+    vehicles,
+)
 
 NOISE_DBM = -78.0  # 400 MHz, noise figure 10 dB: what `link_budget_db` holds; RSRP is told above it
+
+AT_ONCE = 256
+"""Ticks in which obstacles are looked for at once: a share of the memory of a whole drive."""
 
 
 @dataclass
@@ -28,6 +44,9 @@ class StreetEpisodes(Episodes):
     rsrp_dbm: NDArray[np.float32]  # (storage, tick, cell): blockage in it
     sinr_db: NDArray[np.float32]  # (storage, tick, cell)
     measured_dbm: NDArray[np.float32]  # (storage, measurement, cell): the first at tick 0
+    # Where handovers are conditional; without entries on the second axis elsewhere:
+    prepared: NDArray[np.int16]  # (storage, measurement, serving cell, 2): the cells a measurement prepares, -1: none
+    now_dbm: NDArray[np.float32]  # (storage, decision, cell): what is measured in the decision's tick alone
 
 
 class StreetWorld:
@@ -41,7 +60,10 @@ class StreetWorld:
         self._bounds: FloatArray | None = None
         self._map_seeds = config.map_seeds
         self._speeds_mps = config.resolved("speed_mps")
-        self.blocks = config.resolved("blocked_s") > 0.0
+        self.sees = config.sight == "geometry"
+        self.blocks = config.resolved("blocked_s") > 0.0 and not self.sees
+        self.conditional = config.handover == "conditional"
+        self._preparation, self._decision = config.ticks("preparation_s"), config.ticks("decision_s")
 
     def memory(self, state: float) -> Memory:
         """Bytes of drives, with those of a state."""
@@ -49,9 +71,20 @@ class StreetWorld:
         geometry = self.geometry
         points = geometry.points_a_lane * len(geometry.lane_axes)
         episode = ticks * (8 + 8 * k) + 4 * k * (ticks // self._measurement + 1) + 8
+        if self.conditional:
+            episode += 4 * k * (ticks // self._measurement + 1) + 4 * k * (ticks // self._decision + 1)
         blockages = 32.0 * (4.0 + 2.0 * ticks * TICK_S / self.config.clear_s)
-        maps = min(len(self._map_seeds) * points * 5 * k, MAPS_BYTES) + 25 * points * k
-        return Memory(episode, state, ticks * (60 * k + 80) + blockages, points * (36 * points + 60 * k) + maps)
+        a_point = (13 if self.sees else 5) * k
+        maps = min(len(self._map_seeds) * points * a_point, MAPS_BYTES) + 25 * points * k
+        drawing = ticks * (60 * k + 80) + blockages
+        if self.sees:
+            densest = max(self.config.vehicles_per_km, self.config.resolved("bodies_per_km"))
+            lanes_km = len(geometry.lane_axes) * 2.0 * geometry.arm_m / 1000.0
+            screens = 30.0 + 1.5 * densest * lanes_km
+            parked = len(geometry.lane_axes) * geometry.arm_m / 3.5
+            drawing += ticks * (40 * screens + 60 * k) + 250 * AT_ONCE * screens
+            maps += points * (40 * parked + 60 * k)
+        return Memory(episode, state, drawing, points * (36 * points + 60 * k) + maps)
 
     def draw_into(self, rngs: Sequence[EpisodeRng], episodes: StreetEpisodes, rows: NDArray[np.intp]) -> None:
         """One drive for each rng, `after` ticks longer than an episode, into the storage rows (n,)."""
@@ -68,6 +101,8 @@ class StreetWorld:
             rsrp_dbm=np.empty((n, ticks, k), np.float32),
             sinr_db=np.empty((n, ticks, k), np.float32),
             measured_dbm=np.empty((n, ticks // self._measurement + 1, k), np.float32),
+            prepared=np.empty((n, self.conditional * (ticks // self._measurement + 1), k, 2), np.int16),
+            now_dbm=np.empty((n, self.conditional * (1 + (ticks - 1) // self._decision), k), np.float32),
         )
 
     def route(self, nth: int, way_u: float, speed_u: float, begin_u: float) -> tuple[StreetMap, Route, float, float]:
@@ -100,12 +135,13 @@ class StreetWorld:
         c, chance = self.config, rng["route"]
         here, way, begin_m, speed_mps = self.route(int(chance.integers(len(self._map_seeds))), *chance.random(3))
         ticks = len(episodes.place_m[i])
-        along = np.minimum(begin_m + self.tick_m(speed_mps) * np.arange(ticks), len(way.lane) - 1.001)
-        point = along.astype(np.int64)
-        part = (along - point)[:, None]
+        point, part = self.along(way, begin_m, self.tick_m(speed_mps), ticks)
         loss_db = here.loss_db[way.lane, way.point]
         gain_db = -((1.0 - part) * loss_db[point] + part * loss_db[point + 1])
-        gain_db -= c.blockage_db * self._blocked(rng["blockage"], ticks)
+        if self.sees:
+            gain_db -= self.obstructed_db(rng, here, way, point, part)
+        else:
+            gain_db -= c.blockage_db * self._blocked(rng["blockage"], ticks)
         snr = db_to_linear(c.link_budget_db + gain_db)
         others = snr.sum(axis=1, keepdims=True) - snr
         episodes.map_seed[i] = here.seed
@@ -113,6 +149,7 @@ class StreetWorld:
         episodes.rsrp_dbm[i] = c.link_budget_db + NOISE_DBM + gain_db
         episodes.sinr_db[i] = linear_to_db(snr / (1.0 + self.interference * others))
         episodes.measured_dbm[i] = self._measured(rng["measurement"], episodes.rsrp_dbm[i])
+        self._prepare(rng, episodes, i)
 
     def _blocked(self, rng: np.random.Generator, ticks: int) -> Any:
         """(tick, cell): 1 while a body blocks the link, sojourns exponential, stationary at the start."""
@@ -128,6 +165,71 @@ class StreetWorld:
             blocked[:, cell] = np.searchsorted(change, np.arange(ticks), side="right") % 2
         return blocked
 
+    @staticmethod
+    def along(way: Route, begin_m: float, tick_m: float, ticks: int) -> tuple[NDArray[np.int64], Float64Array]:
+        """(tick,): the last point of a way that is passed; (tick, 1): the part of a metre beyond it."""
+        along = np.minimum(begin_m + tick_m * np.arange(ticks), len(way.lane) - 1.001)
+        point = along.astype(np.int64)
+        return point, (along - point)[:, None]
+
+    def obstructed_db(
+        self, rng: EpisodeRng, here: StreetMap, way: Route, point: NDArray[np.int64], part: Float64Array
+    ) -> Float64Array:
+        """(tick, cell): what moving vehicles and bodies take of a link, in dB, down to the level of reflected paths.
+
+        point (tick,) and part (tick, 1), in metres: those of `along`.
+        """
+
+        def there(table: NDArray[Any]) -> Float64Array:
+            return (1.0 - part) * table[point] + part * table[point + 1]
+
+        direct_db, reflected_db = (there(t[way.lane, way.point]) for t in (here.direct_db, here.reflected_db))
+        taken_db = np.minimum(direct_db + self._taken_db(rng, there(way.place_m)), reflected_db)
+        return taken_db - np.minimum(direct_db, reflected_db)
+
+    def _taken_db(self, rng: EpisodeRng, place_m: FloatArray) -> Float64Array:
+        """(tick, cell): what moving vehicles and bodies take of direct paths, in dB; place_m: (tick, 2), in metres."""
+        c, ticks, site_m = self.config, len(place_m), self.geometry.sites_m()
+        wave_m = wavelength_m(c.frequency_ghz)
+        taken = np.zeros((ticks, self.num_cells))
+        for cause, aside_m, per_km, speeds_mps in (
+            ("traffic", TRAFFIC_M, c.vehicles_per_km, (*TRAFFIC_MPS, True)),
+            ("bodies", PAVEMENT_M, c.resolved("bodies_per_km"), (*WALK_MPS, False)),
+        ):
+            chance = rng[cause]
+            streets = self.geometry.axes, self.geometry.arm_m
+            at_m = moving(*streets, aside_m, per_km, speeds_mps, TICK_S, ticks, chance)
+            screens = vehicles(chance, at_m.shape[1]) if cause == "traffic" else bodies(at_m.shape[1])
+            for first in range(0, ticks, AT_ONCE):
+                some = slice(first, first + AT_ONCE)
+                taken[some] += screens_loss_db(place_m[some], site_m, at_m[some], screens, HEIGHTS_M, wave_m)
+        if c.users == "pedestrian":
+            own = own_body(place_m)
+            taken += screens_loss_db(place_m, site_m, own, Screens(*bodies(1).sizes, 0.0), HEIGHTS_M, wave_m)
+        return taken
+
+    def _prepare(self, rng: EpisodeRng, episodes: StreetEpisodes, i: int) -> None:
+        """What a conditional handover needs: prepared cells, and what is measured in each decision's tick."""
+        if not self.conditional:
+            return
+        at_decisions = episodes.rsrp_dbm[i, :: self._decision]
+        noise = rng["instant"].standard_normal(at_decisions.shape)
+        episodes.now_dbm[i] = at_decisions + self.config.measurement_error_db * noise
+        episodes.prepared[i] = two_strongest(episodes.measured_dbm[i])
+        # A preparation that the serving cell cannot tell the UE leaves what was prepared before it.
+        told_at = np.minimum(np.arange(len(episodes.prepared[i])) * self._measurement + self._preparation, self._last)
+        told = episodes.sinr_db[i, told_at] >= self.config.out_db
+        newest = np.maximum.accumulate(np.where(told, np.arange(len(told))[:, None], 0), axis=0)
+        episodes.prepared[i] = episodes.prepared[i][newest, np.arange(self.num_cells)]
+
+    @property
+    def _last(self) -> int:
+        return self.ticks + self.after - 1
+
+    def newest_prepared(self, tick: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The newest measurement whose cells are prepared in a tick, any shape; the first one at the start."""
+        return np.maximum(tick - self._preparation, 0) // self._measurement
+
     def _measured(self, rng: np.random.Generator, rsrp_dbm: FloatArray) -> FloatArray:
         """(measurement, cell): means in dB over the time since the last one, with errors; the first is of one tick."""
         period = self._measurement
@@ -137,3 +239,14 @@ class StreetWorld:
         if len(level) < len(rsrp_dbm) // period + 1:
             level = np.concatenate((level, level[-1:]))
         return level + self.config.measurement_error_db * rng.standard_normal(level.shape)
+
+
+def two_strongest(level_dbm: FloatArray) -> NDArray[np.int64]:
+    """(measurement, serving cell, 2): the strongest other cells by levels (measurement, cell) in dBm, -1 for none."""
+    order = np.argsort(-level_dbm, axis=1, kind="stable")[:, :3]
+    if order.shape[1] < 3:
+        order = np.concatenate((order, np.full((len(order), 1), -1)), axis=1)
+    serving = np.arange(level_dbm.shape[1])
+    first = np.where(order[:, :1] == serving, order[:, 1:2], order[:, :1])
+    second = np.where((order[:, :2, None] == serving).any(axis=1), order[:, 2:], order[:, 1:2])
+    return np.stack((first, second), axis=2)

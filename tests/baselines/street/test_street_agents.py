@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from mmwave_baselines.street.conditional import ChoA3
 from mmwave_baselines.street.fresh import A3Fresh
 from mmwave_baselines.street.oracle import Oracle, bound, solve
 from mmwave_baselines.street.rules import A3, A3Offsets, A3Undelayed, RandomCell, Stay, Strongest
 from mmwave_gym.agents.protocol import AgentError, RowRng
 from mmwave_gym.agents.rule import Seen
+from mmwave_gym.benchmark.suite import task
 from mmwave_gym.core.batch import Batch, View
 from mmwave_gym.core.registration import make_scenario
 from mmwave_gym.core.scenario import EpisodeKey, ObservationField, ObservationFields
@@ -200,12 +202,78 @@ def test_agents_begin_before_they_predict() -> None:
             agent.predict(np.zeros((1, 60), np.float32))
 
 
+# ------------------------------------------------------------------------------------------- conditional handover
+
+
+def conditional_choices(rule: ChoA3, now_dbm: Any, prepared: Any, sinr_db: float = 0.0) -> list[int]:
+    """Cells that one UE names, served by cell 0 throughout: it is told RSRPs (decision, cell) of now in dBm."""
+    fields = ObservationFields(
+        [ObservationField(name, 3, -140.0, 1.0, "1", "") for name in ("serving", "prepared", "now_dbm", "sinr_db")]
+    )
+    view: Any = SimpleNamespace(fields=fields, num_rows=1, constants={"num_cells": 3, "handover": "conditional"})
+    memory, cells = rule.begin(view), []
+    for t, level_dbm in enumerate(now_dbm):
+        seen = np.concatenate(([1.0, 0.0, 0.0], prepared, level_dbm, [sinr_db] * 3)).astype(np.float32)[None]
+        action, memory = rule.predict(seen, memory, np.array([t == 0]))
+        cells.append(int(action[0]))
+    return cells
+
+
+def test_cho_a3_by_hand() -> None:
+    """Cell 2 is 5 dB better, cell 1 is 4 dB better."""
+    level = [[-80.0, -76.0, -75.0]]
+    assert conditional_choices(ChoA3(hysteresis_db=4.5), level, (0, 1, 1)) == [2]
+    assert conditional_choices(ChoA3(hysteresis_db=3.0), level, (0, 1, 0)) == [1]  # 2 is not prepared
+    assert conditional_choices(ChoA3(hysteresis_db=4.5), level, (0, 1, 0)) == [0]
+    assert conditional_choices(ChoA3(hysteresis_db=5.0), level, (0, 1, 1)) == [0]  # strictly better
+    assert conditional_choices(ChoA3(hysteresis_db=3.0), level, (0, 0, 0)) == [0]
+    assert conditional_choices(ChoA3(hysteresis_db=3.0, gate_db=0.0), level, (0, 1, 1)) == [0]
+    assert conditional_choices(ChoA3(hysteresis_db=3.0, gate_db=0.5), level, (0, 1, 1)) == [2]
+    off, on = [-80.0, -80.0, -80.0], level[0]
+    assert conditional_choices(ChoA3(decisions=2), [on, on, off, on, on], (0, 1, 1)) == [0, 2, 0, 0, 2]
+
+
+def test_cho_a3_needs_conditional_handovers() -> None:
+    with pytest.raises(AgentError, match="cho-a3 needs a task with handover='conditional', such as"):
+        ChoA3.for_task(task("street/car-sparse-v1"))
+    with pytest.raises(AgentError, match="cho-a3 needs"):
+        ChoA3().begin(View(batch_of(1), "local"))
+    assert ChoA3.for_task(task("street/car-sparse-conditional-v1")).config["tuned_on"]
+    assert task("street/car-sparse-conditional-v1").reference == ChoA3.name
+
+
+def test_shaped_rewards_of_v1_and_conditional_handovers_rank_as_the_oracle() -> None:
+    """V along the oracle's own decisions: it loses no more than T310 and re-establishment at will are worth."""
+    pytest.importorskip("stable_baselines3")
+    from mmwave_baselines.street.training.shaping import StreetPotential
+    from mmwave_gym.api.sb3 import make_sb3_vec_env
+
+    for keywords in ({}, {"handover": "conditional"}):
+        venv: Any = make_sb3_vec_env("MmwaveStreet-v1", n_envs=4, seed=3, duration_s=4.0, **keywords)
+        venv.reset()
+        potential, batch, oracle = StreetPotential(venv), venv.batch, Oracle()
+        value, memory = potential.solve(np.ones(4, bool)), oracle.begin(View(venv.batch, "hindsight"))
+        for step in range(20):
+            action, memory = oracle.predict(batch.observe()[:, 0], memory, np.full(4, step == 0))
+            reward = batch.step(action[:, None]).reward
+            following = potential.after(action[:, None], np.zeros(4, bool))
+            assert (reward + following <= value + SUMS).all()
+            assert (reward + following >= value - 0.05 * value).all()
+            value = following
+            if (batch.state.tick >= batch.scenario.ticks - 20).any():
+                break
+
+
 # ------------------------------------------------------------------------------------------------------ oracle
 
 WORLDS: dict[str, dict[str, Any]] = {
     "cars": {},
     "pedestrians": {"users": "pedestrian", "decision_s": 0.4},
     "weak": {"link_budget_db": 112.0, "duration_s": 20.0},
+    "v1": {"lost_command": "stays"},
+    "v1, weak": {"lost_command": "stays", "link_budget_db": 112.0, "duration_s": 20.0},
+    "conditional": {"handover": "conditional"},
+    "conditional, weak": {"handover": "conditional", "link_budget_db": 112.0, "duration_s": 20.0},
 }
 
 
@@ -214,15 +282,19 @@ def test_the_oracle_plays_what_its_values_promise_and_nobody_beats_it(world: str
     keywords = WORLDS[world]
     batch = batch_of(EPISODES, **keywords)
     episodes, rows = batch.episodes, batch.episodes.row
-    ways = episodes.sinr_db[rows], episodes.rsrp_dbm[rows], batch.scenario.constants()
+    conditional = "handover" in keywords
+    shown = batch.scenario.reveal(episodes, batch.state, "hindsight")
+    prepared = (shown["prepared_ahead"](),) if conditional else ()
+    ways = episodes.sinr_db[rows], episodes.rsrp_dbm[rows], batch.scenario.constants(), *prepared
     at_start = np.arange(EPISODES), 0, batch.state.serving
     most = bound(*ways)[at_start]
     promised = solve(*ways).value[np.arange(EPISODES), batch.state.serving]
     _, best = play(Oracle(), batch)
     assert best == pytest.approx(promised, abs=SUMS)
     assert (best <= most + SUMS).all()
-    assert best.sum() == pytest.approx(most.sum(), rel=0.002)
-    for name, rule in RULES.items():
+    # Nobody fails a link at will where a lost command does not: what `bound` leaves out is worth more.
+    assert best.sum() == pytest.approx(most.sum(), rel=0.005 if world == "v1, weak" else 0.002)
+    for name, rule in {**RULES, **({"cho-a3": ChoA3(hysteresis_db=6.0)} if conditional else {})}.items():
         _, total = play(rule, batch_of(EPISODES, **keywords))
         assert (total <= best + SUMS).all(), name
         assert total.sum() < best.sum(), name

@@ -20,13 +20,20 @@ WORLDS: dict[str, dict[str, Any]] = {
     "many cells": {"isd_m": 12.0, "link_budget_db": 115.0},
     "no refinement, an end within a decision": {"refinement_s": 0.0, "preparation_s": 0.0, "duration_s": 2.06},
     "nothing is heard": {"link_budget_db": 40.0},
+    "v1": {"lost_command": "stays", "link_budget_db": 100.0, "t310_s": 0.2},
+    "v1, a long preparation": {"lost_command": "stays", "link_budget_db": 100.0, "t310_s": 0.1, "preparation_s": 0.24},
+    "conditional": {"handover": "conditional", "link_budget_db": 100.0, "t310_s": 0.2},
+    "conditional, two cells": {"handover": "conditional", "street": "canyon", "isd_m": 60.0, "link_budget_db": 84.0},
 }
 
 
-def ways(**keywords: Any) -> tuple[Any, Any, Any]:
+def ways(**keywords: Any) -> tuple[Any, ...]:
     scenario = make_scenario("street", **{"arm_m": 60.0, "isd_m": 50.0, "duration_s": 3.0, **keywords})
     episodes = scenario.draw([EpisodeRng(EpisodeKey(seed)) for seed in range(EPISODES)])
-    return episodes.sinr_db, episodes.rsrp_dbm, scenario.constants()
+    known = episodes.sinr_db, episodes.rsrp_dbm, scenario.constants()
+    if not scenario.conditional:  # type: ignore[attr-defined]
+        return known
+    return *known, scenario.reveal(episodes, scenario.start(episodes), "hindsight")["prepared_ahead"]()
 
 
 @pytest.mark.parametrize("world", WORLDS)

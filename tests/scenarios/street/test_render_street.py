@@ -26,6 +26,9 @@ WORLDS: dict[str, dict[str, Any]] = {
     "one cell a street": {"street": "canyon", "arm_m": 60.0, "isd_m": 60.0, "duration_s": 1.0},
     "middle lanes": {**SMALL, "lane_m": 0.0, "interference_db": None, "maps": (4, 5)},
     "instant handovers": {**SMALL, "preparation_s": 0.0, "interruption_s": 0.0, "refinement_s": 0.0},
+    "v1, weak": {**WEAK, "lost_command": "stays"},
+    "conditional, weak": {**WEAK, "handover": "conditional"},
+    "geometry": {**SMALL, "sight": "geometry", "vehicles_per_km": 80.0},
 }
 
 

@@ -24,6 +24,11 @@ CASES: list[dict[str, Any]] = [
     {"measurement_s": 0.02, "duration_s": 4.0},
     {"measurement_s": 60.0, "duration_s": 4.0},
     {"measurement_s": 0.1, "duration_s": 3.98, "link_budget_db": np.float32(130.1)},
+    {"handover": "conditional", "users": "pedestrian", "duration_s": 10.0, "link_budget_db": 105.0},
+    {"handover": "conditional", "street": "canyon", "arm_m": 60.0, "isd_m": 60.0, "duration_s": 3.98},
+    {"sight": "geometry", "duration_s": 4.0},
+    {"sight": "geometry", "handover": "conditional", "users": "pedestrian", "duration_s": 2.0, "parked_share": 1},
+    {"sight": "geometry", "vehicles_per_km": 0, "bodies_per_km": 9.0, "street": "canyon", "duration_s": 3.0},
 ]
 
 
@@ -42,6 +47,17 @@ STEPS: list[dict[str, Any]] = [
     {"decision_s": 0.4, "duration_s": 3.94, "measurement_s": 0.1, "reestablishment_s": 0.05, "link_budget_db": 108},
     {"decision_s": 0.02, "duration_s": 3.0, "most_bps_hz": 4, "handover_energy_j": 1, "maps": (1, 2)},
     {"street": "canyon", "decision_s": 3.0, "refinement_s": 5.0, "duration_s": 20.0},
+]
+WEAK: dict[str, Any] = {"link_budget_db": 100.0, "t310_s": 0.1}
+STEPS += [
+    {"lost_command": "stays"},
+    {"lost_command": "stays", **WEAK, "reestablishment_s": 0.0},
+    {"lost_command": "stays", **WEAK, "preparation_s": 0.0},
+    {"lost_command": "stays", **WEAK, "preparation_s": 0.24, "refinement_s": 0.0, "interruption_s": 0.02},
+    {"lost_command": "stays", **WEAK, "preparation_s": 0.1, "out_db": -6, "in_db": -5, "decision_s": 0.02},
+    {"handover": "conditional"},
+    {"handover": "conditional", "users": "pedestrian", "duration_s": 10.0, "measurement_s": 0.1, "preparation_s": 0.5},
+    {"handover": "conditional", **WEAK, "street": "canyon", "arm_m": 60.0, "isd_m": 60.0, "duration_s": 3.98},
 ]
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from mmwave_baselines.street.oracle import bound, solve
 from mmwave_gym.core.batch import Batch
-from mmwave_gym.core.registration import make_scenario
+from mmwave_gym.core.registration import make_registered, make_scenario
 from mmwave_gym.core.scenario import EpisodeKey, EpisodeRng
 from mmwave_gym.radio import tr38901_umi as umi
 from mmwave_gym.scenarios.street.game import PAST_MEASUREMENTS, Street
@@ -173,39 +173,77 @@ def test_bodies_block_a_link_as_often_and_as_long_as_they_should() -> None:
 class SlowUe:
     """One UE, tick by tick, as the module's text says it; knows nothing of the fast code."""
 
-    def __init__(self, scenario: Street, sinr_db: Any, rsrp_dbm: Any):
-        self.s, self.sinr, self.rsrp = scenario, sinr_db, rsrp_dbm
+    def __init__(self, scenario: Street, sinr_db: Any, rsrp_dbm: Any, measured_dbm: Any):
+        self.s, self.sinr, self.rsrp, self.measured = scenario, sinr_db, rsrp_dbm, measured_dbm
         self.tick, self.serving, self.out = 0, int(rsrp_dbm[0].argmax()), 0
+        self.lost_commands = 0
+        c = scenario.config
+        self.preparation, self.t310 = round(c.preparation_s / 0.02), round(c.t310_s / 0.02)
 
     def rate(self, tick: int, cell: int, less_db: float = 0.0) -> float:
         level = self.sinr[tick, cell] - less_db
         return 0.0 if level < -8.0 else min(math.log2(1.0 + 10.0 ** (level / 10.0)), 7.4063)
 
+    def timer(self, ran: int, tick: int) -> int:
+        """T310 after a tick on the serving cell."""
+        level = self.sinr[tick, self.serving]
+        return ran + 1 if level < -8.0 or (ran > 0 and level <= -6.0) else 0
+
+    def prepared(self) -> list[int]:
+        """The two strongest others of the newest measurement that the serving cell could answer."""
+        period = round(self.s.config.measurement_s / 0.02)
+        for m in range(self.tick // period, 0, -1):
+            told = m * period + self.preparation
+            if told <= self.tick and self.sinr[told, self.serving] >= -8.0:
+                break
+        else:
+            m = 0
+        others = sorted(range(self.s.num_cells), key=lambda cell: -self.measured[m, cell])
+        return [cell for cell in others if cell != self.serving][:2]
+
+    def kept_ticks(self, cell: int) -> int:
+        """How long it stays when it is told to go to a cell, 0 where it goes."""
+        each = self.s.decision_ticks
+        if cell == self.serving:
+            return each
+        if self.s.config.handover == "conditional":
+            return 0 if cell in self.prepared() else each
+        if self.s.config.lost_command == "fails":
+            return 0
+        ran, commanded = self.out, self.tick + self.preparation
+        reported = self.sinr[self.tick, self.serving] >= -8.0
+        for tick in range(self.tick, commanded):
+            ran = self.timer(ran, tick)
+            if ran >= self.t310:
+                break
+        else:
+            if reported and self.sinr[commanded, self.serving] >= -8.0:
+                return 0
+        self.lost_commands += 1
+        return each * max(math.ceil(self.preparation / each), 1)
+
     def step(self, cell: int) -> tuple[float, int, bool]:
         """What was received in bit/s/Hz times ticks, ticks that count, and whether the link was lost."""
         c, begin, end = self.s.config, self.tick, self.s.ticks
         received, failed_at = 0.0, None
-        if cell == self.serving:
-            for _ in range(self.s.decision_ticks):
-                level = self.sinr[self.tick, cell]
-                if level < -8.0 or (self.out > 0 and level <= -6.0):
-                    self.out += 1
-                else:
-                    self.out = 0
+        kept = self.kept_ticks(cell)
+        if kept:
+            for _ in range(kept):
+                self.out = self.timer(self.out, self.tick)
                 if self.tick < end:
-                    received += self.rate(self.tick, cell)
+                    received += self.rate(self.tick, self.serving)
                 self.tick += 1
-                if self.out >= round(c.t310_s / 0.02):
+                if self.out >= self.t310:
                     failed_at = self.tick
                     break
         else:
-            prepared = self.tick + round(c.preparation_s / 0.02)
-            accessed = prepared + round(c.interruption_s / 0.02)
+            commanded = self.tick + (0 if c.handover == "conditional" else self.preparation)
+            accessed = commanded + round(c.interruption_s / 0.02)
             fine = accessed + round(c.refinement_s / 0.02)
-            received += sum(self.rate(t, self.serving) for t in range(self.tick, prepared) if t < end)
+            received += sum(self.rate(t, self.serving) for t in range(self.tick, commanded) if t < end)
             self.out = 0
-            if self.sinr[prepared, self.serving] < -8.0:
-                failed_at = prepared
+            if c.handover == "command" and self.sinr[commanded, self.serving] < -8.0:
+                failed_at = commanded
             elif self.sinr[accessed, cell] < -6.0:
                 failed_at = accessed
             else:
@@ -221,32 +259,60 @@ class SlowUe:
         return received, min(self.tick, end) - begin, lost
 
 
+V1: dict[str, Any] = {**WEAK, "lost_command": "stays"}
+CONDITIONAL: dict[str, Any] = {**WEAK, "handover": "conditional"}
+
+
 @pytest.mark.parametrize(
-    "keywords", [{}, SMALL, WEAK, {**WEAK, "interruption_s": 0.08}, {**WEAK, "interruption_s": 0.48, "decision_s": 0.4}]
+    "keywords",
+    [
+        {},
+        SMALL,
+        WEAK,
+        {**WEAK, "interruption_s": 0.08},
+        {**WEAK, "interruption_s": 0.48, "decision_s": 0.4},
+        V1,
+        {**V1, "preparation_s": 0.24, "link_budget_db": 86.0},
+        {**V1, "preparation_s": 0.0, "decision_s": 0.02},
+        CONDITIONAL,
+        {**CONDITIONAL, "measurement_s": 0.1, "preparation_s": 0.14},
+        {**CONDITIONAL, "street": "canyon", "isd_m": 60.0},
+    ],
 )
 def test_steps_against_a_tick_by_tick_loop(keywords: dict[str, Any]) -> None:
-    losses = moves = 0
+    losses = moves = commands = went = 0
     for seed in range(12):
         batch = batch_of(1, seed, **keywords)
         scenario: Any = batch.scenario
-        slow = SlowUe(scenario, batch.episodes.sinr_db[0], batch.episodes.rsrp_dbm[0])
+        episodes = batch.episodes
+        slow = SlowUe(scenario, episodes.sinr_db[0], episodes.rsrp_dbm[0], episodes.measured_dbm[0])
         rng = np.random.default_rng(seed)
         while True:
             cell = int(rng.integers(scenario.num_cells)) if rng.random() < 0.2 else slow.serving
+            if scenario.conditional:
+                told = scenario.fields.split(batch.observe()[0, 0])["prepared"]
+                assert np.flatnonzero(told).tolist() == sorted(slow.prepared())
             outcome = batch.step(np.array([[cell]]))
             moves += cell != slow.serving
+            lost_commands = slow.lost_commands
+            went += (goes := slow.kept_ticks(cell) == 0)
+            slow.lost_commands = lost_commands
             received, ticks, lost = slow.step(cell)
             losses += lost
-            assert outcome.reward[0, 0] == pytest.approx(received / scenario.decision_ticks, abs=1e-6)
+            assert outcome.reward[0, 0] == pytest.approx(received / scenario.decision_ticks, rel=1e-6, abs=1e-6)
             assert outcome.elapsed_s[0] == pytest.approx(0.02 * ticks)
             assert outcome.metrics["failures_per_min"][0] == 60.0 * lost
+            assert outcome.metrics["handovers_per_s"][0] == goes
             if outcome.truncated[0]:
                 assert slow.tick >= scenario.ticks
                 break
             assert batch.state.tick[0] == slow.tick
             assert batch.state.serving[0] == slow.serving
             assert batch.state.out_ticks[0] == slow.out
+        commands += slow.lost_commands
     assert moves > 10
+    assert (commands > 0) == ("lost_command" in keywords)
+    assert (went < moves) == ("lost_command" in keywords or ("handover" in keywords and "street" not in keywords))
     if keywords.get("link_budget_db"):
         assert losses > 5
 
@@ -297,16 +363,29 @@ def test_observations_say_what_was_measured_when() -> None:
 # ------------------------------------------------------------------------------------------------------ oracle
 
 
+@pytest.mark.parametrize(
+    "kind",
+    [{}, {"lost_command": "stays"}, {"lost_command": "stays", "preparation_s": 0.14}, {"handover": "conditional"}],
+)
 @pytest.mark.parametrize("budget_db", [130.0, 100.0, 84.0])
-def test_the_best_in_hindsight_against_every_sequence_of_decisions(budget_db: float) -> None:
+def test_the_best_in_hindsight_against_every_sequence_of_decisions(budget_db: float, kind: dict[str, Any]) -> None:
     """Two cells, seven decisions: the best of all sequences, played by the environment, is what is promised."""
-    keywords = {"street": "canyon", "arm_m": 60.0, "isd_m": 60.0, "duration_s": 0.7, "link_budget_db": budget_db}
+    keywords = {
+        "street": "canyon",
+        "arm_m": 60.0,
+        "isd_m": 60.0,
+        "duration_s": 0.7,
+        "link_budget_db": budget_db,
+        **kind,
+    }
     ran_out = 0
     for seed in range(12):
         batch = batch_of(1, seed, **keywords, t310_s=0.14, reestablishment_s=0.1)
         episodes = batch.episodes
         start = int(batch.state.serving[0])
-        way = episodes.sinr_db[:1], episodes.rsrp_dbm[:1], batch.scenario.constants()
+        shown = batch.scenario.reveal(episodes, batch.state, "hindsight")
+        prepared = (shown["prepared_ahead"](),) if kind.get("handover") else ()
+        way = episodes.sinr_db[:1], episodes.rsrp_dbm[:1], batch.scenario.constants(), *prepared
         best = -1.0
         for sequence in itertools.product(range(2), repeat=7):
             batch.rewind(np.array([0]))
@@ -323,6 +402,104 @@ def test_the_best_in_hindsight_against_every_sequence_of_decisions(budget_db: fl
         assert best <= bound(*way)[0, 0, start] + 1e-6
     assert ran_out == 0 or budget_db < 130.0
     assert ran_out or budget_db > 84.0
+
+
+def test_the_best_of_three_cells_where_not_all_are_prepared() -> None:
+    """Four cells, two of three others prepared, six decisions: every sequence again."""
+    keywords = {"arm_m": 60.0, "isd_m": 60.0, "duration_s": 0.6, "handover": "conditional", "link_budget_db": 104.0}
+    refused = 0
+    for seed in range(4):
+        batch = batch_of(1, seed, **keywords, t310_s=0.14, reestablishment_s=0.1, interruption_s=0.08)
+        best, start = -1.0, int(batch.state.serving[0])
+        shown = batch.scenario.reveal(batch.episodes, batch.state, "hindsight")
+        sinr_db, rsrp_dbm = batch.episodes.sinr_db[:1], batch.episodes.rsrp_dbm[:1]
+        way = sinr_db, rsrp_dbm, batch.scenario.constants(), shown["prepared_ahead"]()
+        for sequence in itertools.product(range(4), repeat=6):
+            batch.rewind(np.array([0]))
+            total, t = 0.0, 0
+            while True:
+                told = sequence[t] != batch.state.serving[0]
+                outcome = batch.step(np.array([[sequence[t]]]))
+                refused += told and outcome.metrics["handovers_per_s"][0] == 0.0
+                total, t = total + outcome.reward[0, 0], t + 1
+                if outcome.truncated[0]:
+                    break
+            best = max(best, total)
+        assert best == pytest.approx(solve(*way).value[0, start], abs=1e-6)
+        assert best <= bound(*way)[0, 0, start] + 1e-6
+    assert refused
+
+
+# ---------------------------------------------------------------------------------- a lost command, versions 0 and 1
+
+
+def outage(**keywords: Any) -> Batch:
+    """A UE on cell 0 at 0 dB, which falls to -20 dB for good after 0.1 s; cell 1 has 10 dB."""
+    batch = batch_of(1, **SMALL, **keywords)
+    batch.episodes.sinr_db[:] = 10.0
+    batch.episodes.sinr_db[0, :, 0] = np.where(np.arange(batch.episodes.sinr_db.shape[1]) < 5, 0.0, -20.0)
+    batch.state.serving[:] = 0
+    return batch
+
+
+def test_a_command_in_outage_gains_nothing_since_v1() -> None:
+    """T310, 1 s, runs out at 1.1 s whatever is commanded; in v0 the command fails the link at .1 + .06 s."""
+    for commands in (False, True):
+        batch = outage(lost_command="stays")
+        ran = []
+        for _ in range(11):
+            outcome = batch.step(np.array([[int(commands and batch.state.tick[0] >= 5)]]))
+            ran.append(int(batch.state.out_ticks[0]))
+        assert ran == [0, *range(5, 50, 5), 0]
+        assert outcome.metrics["failures_per_min"][0] == 60.0
+        assert outcome.metrics["handovers_per_s"][0] == 0.0  # it was never carried out
+        assert batch.state.tick[0] == 70  # 1.1 s + .3 s
+    batch = outage()
+    batch.step(np.array([[0]]))
+    assert batch.step(np.array([[1]])).metrics["failures_per_min"][0] == 60.0
+    assert batch.state.tick[0] == 25  # .16 s + .3 s, to the next decision
+
+
+@pytest.mark.parametrize("lost_at", [10, 13])
+def test_report_and_command_are_lost_below_out_db(lost_at: int) -> None:
+    """The report leaves with the decision, in tick 10, the command .06 s later; one tick of -9 dB loses either."""
+    batch = outage(lost_command="stays")
+    batch.state.tick[:] = 10
+    batch.episodes.sinr_db[0, :, 0] = 0.0
+    batch.episodes.sinr_db[0, lost_at, 0] = -9.0
+    outcome = batch.step(np.array([[1]]))
+    assert outcome.metrics["handovers_per_s"][0] == outcome.metrics["failures_per_min"][0] == 0.0
+    assert (batch.state.tick[0], batch.state.serving[0]) == (15, 0)
+    assert outcome.metrics["no_data_fraction"][0] == pytest.approx(0.02)  # that tick alone
+
+
+def test_t310_runs_on_while_a_handover_is_prepared() -> None:
+    """T310 has run .94 s or more at -7 dB, which lets it run on: a command .06 s later comes too late after .96 s."""
+    for out_ticks, arrives in ((48, False), (47, False), (46, True)):
+        batch = outage(lost_command="stays")
+        batch.state.out_ticks[:], batch.state.tick[:] = out_ticks, 10
+        batch.episodes.sinr_db[0, 10:13, 0] = -7.0
+        batch.episodes.sinr_db[0, 13:, 0] = 0.0
+        outcome = batch.step(np.array([[1]]))
+        assert outcome.metrics["handovers_per_s"][0] == arrives
+        assert outcome.metrics["failures_per_min"][0] == 60.0 * (not arrives)
+
+
+def test_a_conditional_handover_needs_no_command() -> None:
+    batch = outage(handover="conditional")
+    batch.step(np.array([[0]]))
+    batch.episodes.prepared[0, :, 0] = 1, 2
+    outcome = batch.step(np.array([[3]]))
+    assert outcome.metrics["handovers_per_s"][0] == 0.0  # it is not prepared
+    outcome = batch.step(np.array([[1]]))
+    assert (outcome.metrics["handovers_per_s"][0], batch.state.serving[0]) == (1.0, 1)
+    assert outcome.metrics["no_data_fraction"][0] == pytest.approx(0.24)  # the interruption and no preparation
+
+
+def test_v1_is_the_entry_and_v0_knows_nothing_of_it() -> None:
+    v0, v1 = make_registered("MmwaveStreet-v0"), make_registered("MmwaveStreet-v1")
+    assert v1.constants() == {**v0.constants(), "lost_command": "stays"}
+    assert not {"lost_command", "handover"} & set(v0.constants())  # rows of v0 hold a digest of them
 
 
 # --------------------------------------------------------------------------------------------------- bad input

@@ -3,10 +3,28 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from mmwave_baselines.training.recipes import Presets
 
+_UNSEEN = {
+    "train_set": (f"maps={json.dumps(list(range(1001, 1129)), separators=(',', ':'))}",),  # none of the task's
+    "steps": 800_000,
+    "network": "relative",
+    "hidden": 48,
+    "imitate_updates": 250,
+}
 _STROLL = {"gamma": 0.98, "gae_lambda": 0.95, "entropy": 0.001}  # a decision every 400 ms
+_PPO_TASKS: dict[str, dict[str, Any]] = {
+    # Half the processor time at the same score of five seeds; not tried in the other streets.
+    "street/car-sparse": {"hidden": 64, "n_epochs": 2, "learning_rate": 1e-3},
+    "street/car-sparse-80ms": {"steps": 1_000_000},  # they are there for what the interruption costs
+    "street/car-sparse-480ms": {"steps": 1_000_000},
+    "street/car-unseen": _UNSEEN,
+    "street/walk-sparse": _STROLL,
+    "street/walk-dense": _STROLL,
+}
+"""What tasks have of their own, in either version of the street."""
 
 PRESETS: Presets = {
     "ppo": {
@@ -26,19 +44,12 @@ PRESETS: Presets = {
             "gae_lambda": 0.9,
             "entropy": 0.003,
         },
-        # Half the processor time at the same score of five seeds; not tried in the other streets.
-        "street/car-sparse": {"hidden": 64, "n_epochs": 2, "learning_rate": 1e-3},
-        "street/car-sparse-80ms": {"steps": 1_000_000},  # they are there for what the interruption costs
-        "street/car-sparse-480ms": {"steps": 1_000_000},
-        "street/car-unseen": {
-            "train_set": (f"maps={json.dumps(list(range(1001, 1129)), separators=(',', ':'))}",),  # none of the task's
-            "steps": 800_000,
-            "network": "relative",
-            "hidden": 48,
-            "imitate_updates": 250,
-        },
-        "street/walk-sparse": {**_STROLL},
-        "street/walk-dense": {**_STROLL},
+        **_PPO_TASKS,
+        **{f"{task}-v1": its for task, its in _PPO_TASKS.items()},
+        "street/car-sparse-conditional-v1": {**_PPO_TASKS["street/car-sparse"], "imitate": "cho-a3"},
+        "street/car-unseen-conditional-v1": {**_UNSEEN, "imitate": "cho-a3"},
+        "street/car-sparse-geometry-v1": _PPO_TASKS["street/car-sparse"],
+        "street/car-unseen-geometry-v1": _UNSEEN,
     },
     "recurrent_ppo": {
         "": {

@@ -27,10 +27,12 @@ class StreetPotential:
         The environments that `begun` (num_envs,) marks are solved first.
         """
         batch, envs = self._base.batch, np.flatnonzero(begun)
+        names = "sinr_ahead_db", "rsrp_ahead_dbm", "prepared_ahead"
         for first in range(0, len(envs), WAYS_AT_ONCE):
             some = envs[first : first + WAYS_AT_ONCE]
             shown = batch.scenario.reveal(batch.episodes.of(some), batch.state, "hindsight")
-            best = bound(shown["sinr_ahead_db"](), shown["rsrp_ahead_dbm"](), self._constants)
+            sinr_db, rsrp_dbm, *prepared = (shown[name]() for name in names if name in shown)
+            best = bound(sinr_db, rsrp_dbm, self._constants, *prepared)
             if self._values is None:
                 self._values = np.zeros((batch.num_envs, *best.shape[1:]))
             self._values[some] = best

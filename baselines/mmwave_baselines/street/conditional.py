@@ -1,0 +1,71 @@
+"""Conditional handover by event A3: the UE leaves by itself when a prepared cell is better enough."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+import numpy as np
+
+from mmwave_baselines.street.fresh import UNLIMITED_DB, FreshMemory
+from mmwave_baselines.tuned import Tuned
+from mmwave_gym.agents.protocol import AgentError, RowRng
+from mmwave_gym.agents.rule import Seen
+from mmwave_gym.core.batch import View
+from mmwave_gym.core.checks import at_least
+from mmwave_gym.core.types import Int64Array
+
+NEEDS = (
+    "cho-a3 needs a task with handover='conditional', such as street/car-sparse-conditional-v1; here it is 'command'."
+)
+
+
+class ChoA3(Tuned):
+    """Conditional handover (3GPP TS 38.331, 5.3.5.13) on condEventA3: RSRP_n > RSRP_s + hysteresis, both of now.
+
+    Of the prepared cells that are better enough the strongest is taken. It plays where `handover="conditional"` alone.
+
+    hysteresis_db. gate_db: only below this serving SINR of now. decisions: so many in a row must agree, from 1 (time to
+    trigger). ValueError for what is out of range.
+    """
+
+    name = "cho-a3"
+
+    def __init__(self, *, hysteresis_db: float = 3.0, gate_db: float = UNLIMITED_DB, decisions: int = 1):
+        at_least("hysteresis_db", hysteresis_db, -100.0)
+        at_least("gate_db", gate_db, -UNLIMITED_DB)
+        at_least("decisions", decisions, 1, integer=True)
+        self.config: Mapping[str, Any] = {
+            "hysteresis_db": float(hysteresis_db),
+            "gate_db": float(gate_db),
+            "decisions": int(decisions),
+        }
+        self.label = f"CHO on A3 ({hysteresis_db:g} dB)"
+
+    @classmethod
+    def space(cls, task: Any) -> dict[str, Any]:
+        return {"hysteresis_db": (0.0, 12.0), "gate_db": (0.0, 40.0), "decisions": {1, 2, 3, 4}}
+
+    @classmethod
+    def for_task(cls, task: Any = None, training_seed: int | None = None) -> Self:
+        """The rule for a task; AgentError for a training seed, and for a task without conditional handover."""
+        if task is not None and not task.scenario().conditional:
+            raise AgentError(NEEDS)
+        return super().for_task(task, training_seed)
+
+    def remember(self, view: View) -> FreshMemory:
+        if view.constants.get("handover") != "conditional":
+            raise AgentError(NEEDS)
+        return FreshMemory(np.zeros(view.num_rows, np.int64), np.full(view.num_rows, -1))
+
+    def act(self, seen: Seen, rng: RowRng) -> Int64Array:
+        its, memory, serving = self.config, seen.memory, seen["serving"].argmax(axis=1)
+        row, now_dbm = np.arange(len(serving)), seen["now_dbm"].astype(np.float64)
+        others_dbm = np.where(seen["prepared"] > 0.0, now_dbm, -np.inf)
+        target = others_dbm.argmax(axis=1)
+        better = others_dbm[row, target] > now_dbm[row, serving] + its["hysteresis_db"]
+        better &= seen["sinr_db"][:, 0] < its["gate_db"]
+        count = np.where(serving == memory.serving, memory.decisions_better, 0)
+        memory.decisions_better = np.where(better, count + 1, 0)
+        memory.serving = serving
+        return np.where(memory.decisions_better >= its["decisions"], target, serving)
