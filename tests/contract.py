@@ -66,6 +66,16 @@ CASES: tuple[Case, ...] = (
         layout_seed=3,
     ),
     _case(
+        "handover-interrupted",  # decisions that fall into an interruption, and a UE that leaves during one
+        "MmwaveHandover-v1",
+        "handover",
+        receiver="real",
+        num_ues=2,
+        interruption_s=0.12,
+        horizon=SHORT,
+        speed_mps=(3.0, 60.0),
+    ),
+    _case(
         "association-blocked",
         "MmwaveAssociation-v0",
         "association",

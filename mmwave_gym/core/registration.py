@@ -56,6 +56,7 @@ def _make(name: str, keywords: dict[str, Any]) -> Scenario[Any, Any]:
     room = rooms.room(name)
     for keyword, variant in room.variants.items():
         if keywords.get(keyword) is not None:
+            _check_variant(room, keyword, variant, keywords)
             return _make(variant, keywords)
     config, scenario = room.load("config"), room.load("scenario")
     known = [f.name for f in dataclasses.fields(config)]
@@ -71,6 +72,19 @@ def _make(name: str, keywords: dict[str, Any]) -> Scenario[Any, Any]:
     if asked is not None and asked != made.num_agents:
         raise ValueError(f"num_{made.agent_noun}s must be {made.num_agents} in {name}, got {asked!r}.")
     return made
+
+
+def _check_variant(room: Room, keyword: str, variant: str, keywords: Mapping[str, Any]) -> None:
+    """ValueError where keywords set a version of `room` apart and mean nothing in the scenario that is meant."""
+    known = {f.name for f in dataclasses.fields(rooms.room(variant).load("config"))}
+    for e in room.entries:
+        if any(name in keywords and name not in known for name in e.overrides):
+            plain = " or ".join(other.id for other in room.entries if not other.overrides)
+            ids = ", ".join(other.id for other in rooms.room(variant).entries)
+            raise ValueError(
+                f"{keyword}={keywords[keyword]!r} is the scenario {variant}, where {', '.join(e.overrides)} of {e.id} "
+                f"means nothing: use {plain} with {keyword}=…, or {ids}."
+            )
 
 
 def _common(name: str, config: Any, known: Sequence[str], keywords: Mapping[str, Any]) -> dict[str, Any]:

@@ -46,6 +46,8 @@ class OneWorld:
 
     given: frozenset[str]
     """Names of the given keywords."""
+    passed: frozenset[str]
+    """Names of all keywords that were passed, even with None: a preset must not change them."""
 
     def __new__(cls, **keywords: Any) -> Self:
         self = super().__new__(cls)
@@ -54,6 +56,7 @@ class OneWorld:
         if len(keywords) == len(fields):
             given -= {f.name for f in fields if f.default is keywords.get(f.name) or f.default == keywords.get(f.name)}
         object.__setattr__(self, "given", frozenset(given))
+        object.__setattr__(self, "passed", frozenset(keywords))
         return self
 
     @property

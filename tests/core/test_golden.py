@@ -14,6 +14,7 @@ from mmwave_gym.core.registration import entries
 
 GOLDEN = {
     "MmwaveHandover-v0": (31774.812519, -178873.227858),
+    "MmwaveHandover-v1": (-241.462998, -178951.483832),
     "MmwaveCellSelection-v0": (3023.363846, 9648.000000),
     "MmwaveAssociation-v0": (16100.923359, 74481.313222),
     "MmwavePowerAllocation-v0": (0.996325, 1608.000000),  # its observations are one-hot

@@ -257,7 +257,14 @@ def test_staying_is_preferred_at_the_start():
     assert rate[1] < 0.1
 
 
-@pytest.mark.parametrize("world", [{"boundary": "stay"}, {"area_side_m": 3.0, "num_ues": 2, "interruption_s": 0.02}])
+@pytest.mark.parametrize(
+    "world",
+    [
+        {"boundary": "stay"},
+        {"area_side_m": 3.0, "num_ues": 2, "interruption_s": 0.02},
+        {"receiver": "real", "area_side_m": 3.0, "num_ues": 2, "interruption_s": 0.12},
+    ],
+)
 def test_regrets_leave_out_only_what_no_action_changes(world):
     """Over an episode they are the return less one number, whoever plays; they are never positive, the oracle's 0."""
     from mmwave_baselines.training.shaping import TrainingReward

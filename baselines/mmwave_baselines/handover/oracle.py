@@ -3,7 +3,10 @@
 Where UEs go and what they hear does not depend on the cells chosen, so the best sequence of cells is a longest path
 through slots and cells. A handover costs the same from and to every cell, so Viterbi's recursion needs O(T K):
 
-    V_t(s) = max( R_t[s] + V_{t+1}(s),  max_a R_t[a] (1 - interruption) - beta E + V_{t+1}(a) )
+    V_t(s) = max( R_t[s] + V_{t+1}(s),  max_a R_{t+w-1}[a] kept - beta E + V_{t+w}(a) )
+
+A handover takes w slots, 1 or more, until the UE can decide again; an interruption leaves only the share `kept` of the
+last one for data. With an interruption of at most one slot w is 1.
 
 It is not in the paper (arXiv 1801.02077), whose reference [10] uses Viterbi's algorithm alike. It knows future fading
 and is a bound for every causal controller, on every episode.
@@ -14,6 +17,7 @@ with which the scored slots begin is free.
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -27,6 +31,7 @@ from mmwave_gym.core import compiled
 from mmwave_gym.core.batch import View
 from mmwave_gym.core.checks import at_least
 from mmwave_gym.core.types import Int64Array
+from mmwave_gym.scenarios.handover.config import interruption
 
 
 @dataclass
@@ -41,34 +46,46 @@ class Plan:
 
 
 def best_changes(
-    rate: NDArray[Any], departure: NDArray[np.int64], price: float, kept: float, masked: bool, begin: int, slots: range
+    rate: NDArray[Any],
+    departure: NDArray[np.int64],
+    price: float,
+    kept: float,
+    masked: bool,
+    begin: int,
+    slots: range,
+    wait: int = 1,
 ) -> tuple[NDArray[np.int16], NDArray[np.bool_]]:
     """The best cell to change to, (slot, episode, ue), and whether staying is as good, (slot, episode, ue, cell).
 
     rate: (episode, slot, ue, cell) in bit/s/Hz; departure: (episode, ue), the first slot without the UE. A handover
-    costs `price` (bit/s/Hz) and leaves the share `kept` of its slot for data. `masked`: only cells with a rate may be
-    chosen. `begin`: the first slot that counts; `slots`: those of the answer.
+    costs `price` (bit/s/Hz), takes `wait` slots and leaves the share `kept` of the last one for data. `masked`: only
+    cells with a rate may be chosen. `begin`: the first slot that counts; `slots`: those of the answer.
     """
     num_envs, _, ues, cells = rate.shape
     target = np.empty((len(slots), num_envs, ues), np.int16)
     stay = np.empty((len(slots), num_envs, ues, cells), bool)
     if compiled.wanted(()):
-        oracle_kernel().plan(rate, departure, price, rate.dtype.type(kept), masked, begin, slots.start, target, stay)
+        kept = rate.dtype.type(kept)  # NumPy multiplies float32 in its own precision
+        oracle_kernel().plan(rate, departure, price, kept, wait, masked, begin, slots.start, target, stay)
         return target, stay
-    value = np.zeros((num_envs, ues, cells))
+    nothing = np.zeros((num_envs, ues, cells))
+    # Of the slots t + 1 to t + wait, with rewards of t to t + wait - 1; after the last slot all is 0.
+    values, rewards = deque([nothing] * wait), deque([nothing] * wait)
     for i in reversed(range(len(slots))):
         t = slots[i]
         counts = ((t < departure) & (t >= begin))[..., None]
-        reward = np.where(counts, rate[:, t], 0.0)
-        change = value + kept * reward - price * counts
-        keep = value + reward
+        rewards.appendleft(np.where(counts, rate[:, t], 0.0))
+        rewards.pop()
+        change = values[-1] + kept * rewards[-1] - price * counts
+        keep = values[0] + rewards[0]
         if masked:
             change = np.where(rate[:, t] > 0.0, change, -np.inf)
         best = change.argmax(axis=-1)
         target[i] = best
         changed = np.take_along_axis(change, best[..., None], axis=-1)
         stay[i] = keep >= changed
-        value = np.maximum(keep, changed)
+        values.appendleft(np.maximum(keep, changed))
+        values.pop()
     return target, stay
 
 
@@ -122,9 +139,12 @@ class Oracle(Rule):
         row = np.arange(len(serving))
         # Agent slots whose UE has left play on without effect, so the last entry will do for them.
         at = np.clip(plan.slot - plan.first, 0, len(plan.target) - 1)
+        target = plan.target[at, row]
         stays = plan.stay[at, row, serving] | (plan.slot < plan.first)
+        if seen.mask is not None:  # during an interruption, all others are forbidden
+            stays |= ~seen.mask[row, target]
         plan.slot += 1
-        return np.where(stays, serving, plan.target[at, row])
+        return np.where(stays, serving, target)
 
     def _reread(self, plan: Plan, view: View) -> Plan:
         """The plan for the episodes that run now, which may be new ones."""
@@ -138,17 +158,17 @@ class Oracle(Rule):
     def _plan(self, view: View, world: dict[str, NDArray[Any]]) -> Plan:
         efficiency = world["efficiency_bps_hz"]  # (num_envs, slots, ues, cells)
         num_envs, _, ues, cells = efficiency.shape
-        # Worlds with masks allow the serving cell and every cell that is heard, which are those with a rate.
-        masked = view.action_mask() is not None
+        # Worlds that hide cells allow the serving cell and every cell that is heard, which are those with a rate.
+        masked = any(field.name == "heard" for field in view.fields)
+        wait, kept = interruption(view.constants)
         horizon = view.horizon
         begin = self._warmup_steps
         end = horizon if self._scored_steps is None else min(horizon, begin + self._scored_steps)
-        # Without masks the last slot of the warm-up can reach every cell; with them it may take longer.
-        first = 0 if masked else max(0, begin - 1)
-        kept = 1.0 - view.constants["interruption_s"] / view.constants["step_s"]
+        # Where all are heard, a handover at the end of the warm-up can reach every cell; else it may take longer.
+        first = 0 if masked else max(0, begin - wait)
         price = view.constants["beta"] * view.constants["handover_energy_j"]
 
-        target, stay = best_changes(efficiency, world["departure"], price, kept, masked, begin, range(first, end))
+        target, stay = best_changes(efficiency, world["departure"], price, kept, masked, begin, range(first, end), wait)
         rows = num_envs * ues
         return Plan(
             first,

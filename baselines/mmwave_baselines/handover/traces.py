@@ -17,6 +17,7 @@ from mmwave_baselines.training.lstm import Shape
 from mmwave_gym.core.checks import at_least, one_of
 from mmwave_gym.core.registration import make_scenario
 from mmwave_gym.core.scenario import EpisodeKey, EpisodeRng
+from mmwave_gym.scenarios.handover.config import interruption
 
 AREAS = ("A1", "A2", "A3")
 SPACING = 2**20  # between the episode numbers of different purposes
@@ -118,5 +119,14 @@ class World:
 
 
 def price_of(constants: Mapping[str, Any]) -> tuple[float, float]:
-    """Price of a handover in bit/s/Hz, and the share of its slot that is left, from a scenario's constants."""
-    return constants["beta"] * constants["handover_energy_j"], 1.0 - constants["interruption_s"] / constants["step_s"]
+    """Price of a handover in bit/s/Hz, and the share of its slot that is left, from a scenario's constants.
+
+    Raises ValueError where an interruption takes more than a slot: A3C's traces know nothing of what follows it.
+    """
+    wait, kept = interruption(constants)
+    if wait > 1:
+        raise ValueError(
+            f"A3C needs interruption_s of at most a slot of {constants['step_s']:g} s, got "
+            f"{constants['interruption_s']:g}: shorten it, or lengthen step_s."
+        )
+    return constants["beta"] * constants["handover_energy_j"], kept

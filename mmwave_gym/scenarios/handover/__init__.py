@@ -11,6 +11,16 @@ ROOM = Room(
             summary="a UE walks among small cells and chooses the one that serves it",
             history=("v0: first version",),
         ),
+        Entry(
+            id="MmwaveHandover-v1",
+            summary="the same, as a receiver can know and do it: past fading, codes, interference, interruptions",
+            overrides={"receiver": "real"},
+            history=(
+                "v0: the paper's world",
+                "v1: agents see the fading of past slots only; the best code limits rates; other cells interfere; "
+                "a handover interrupts data",
+            ),
+        ),
     ),
     scenario="compiled_game:CompiledHandover",
     config="config:HandoverConfig",

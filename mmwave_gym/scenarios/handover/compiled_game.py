@@ -34,6 +34,7 @@ class CompiledHandover(Handover):
         self._limits = self._ping_pong_slots, self.horizon, self._outage_bps_hz
         costs = self._handover_cost, self._interrupted, config.handover_energy_j, config.step_s
         self._costs = tuple(map(float, costs))
+        self._waits = float(self._interrupted), float(config.step_s)
         self._turns = compiled.Turns()
 
     def start(self, episodes: HandoverEpisodes) -> SeenState:
@@ -43,8 +44,9 @@ class CompiledHandover(Handover):
             return SeenState(**vars(state), seen=super().observe(episodes, state))
         seen = np.empty((*state.serving.shape, self.fields.size), np.float32)
         compiled.kernel(KERNEL).observe(
-            episodes.row, episodes.link, state.slot, state.departure, state.serving, self._some_leave, seen
-        )
+            episodes.row, episodes.link, state.slot, state.departure, state.serving, state.handover_slot,
+            self._some_leave, self._waits, seen,
+        )  # fmt: skip
         return SeenState(**vars(state), seen=seen)
 
     def step(self, episodes: HandoverEpisodes, state: SeenState, action: NDArray[Any]) -> Outcome:  # type: ignore[override]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import cached_property
 
@@ -22,6 +23,7 @@ from mmwave_gym.scenarios.handover.world import (
     MeasuredWorld,
     PaperWorld,
     World,
+    interfering_share,
 )
 
 CAUSES = np.array([cause_word(cause) for cause in ("sites", "shadowing", "mobility", "fading")], np.uint32)
@@ -142,8 +144,14 @@ class CompiledPaperWorld(PaperWorld):
             np.exp(level, out=level)
         else:
             level = self._mean_snr(rng, site_m, maps_db, position_m).reshape(level.shape)
-        kernel.faded_shares(level, fading, c.fading == "seen", share, passes.weight[0])
+        if c.fading == "past":
+            kernel.past_shares(level, fading, c.horizon + 1, share, passes.weight[0])
+        else:
+            kernel.faded_shares(level, fading, c.fading == "seen", share, passes.weight[0])
         np.log10(share, out=share)
+        if disturbing := interfering_share(c):
+            kernel.interfered(level, disturbing)
         np.log1p(level, out=level)
         shape = (self.num_cells, *position_m.shape[1:])
-        kernel.store_links(share.reshape(shape), level.reshape(shape), LOWEST_RSRQ_DB, radio.BITS_PER_NAT, link)
+        bounds = LOWEST_RSRQ_DB, radio.BITS_PER_NAT, math.inf if c.most_bps_hz is None else float(c.most_bps_hz)
+        kernel.store_links(share.reshape(shape), level.reshape(shape), *bounds, link)

@@ -1,11 +1,12 @@
-"""The keywords of `MmwaveHandover-v0` and what is allowed."""
+"""The keywords of handover, what "ideal" and "real" receivers are, and what is allowed."""
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from mmwave_gym.core.checks import between
 from mmwave_gym.core.ranges import Count, Either, Probabilities, Range, Said, Words, check_ranges, pair
@@ -18,11 +19,21 @@ AREAS: dict[str, tuple[float, float, float, float]] = {
     "A2": (0.25, 0.25, 0.25, 0.25),
     "A3": (0.6, 0.2, 0.1, 0.1),
 }
+RECEIVERS: Mapping[str, Mapping[str, Any]] = {
+    "ideal": {"fading": "seen", "interference_db": None, "most_bps_hz": None, "interruption_s": 0.0},
+    "real": {"fading": "past", "interference_db": -13.0, "most_bps_hz": 7.4063, "interruption_s": 0.05},
+}
+"""What `receiver` stands for, and all that tells `MmwaveHandover-v1` ("real") from `MmwaveHandover-v0` ("ideal").
+
+fading: what is measured in a slot can decide the next one. interference_db: as in the street, others send half the time
+and a beam hits a ninth of directions (ours). most_bps_hz: 8 bit at a code rate of 948/1024, the last line of TS 38.214,
+table 5.1.3.1-2. interruption_s: the paper's longest; 49.5 ms in LTE (TR 36.881).
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
 class HandoverConfig(OneWorld):
-    """Keywords of `MmwaveHandover-v0`. Errors: ValueError names the keyword, the value and what is allowed."""
+    """Keywords of handover. Errors: ValueError names the keyword, the value and what is allowed."""
 
     mobility: Annotated[str | tuple[float, float, float, float], Either(Words(*AREAS), Probabilities(4))] = only_in(
         PAPER_WORLD, default="A1"
@@ -30,6 +41,8 @@ class HandoverConfig(OneWorld):
     """An area of the paper (A1, A2: symmetric; A3: drifts east) or probabilities of a step E, S, W, N."""
     beta: Annotated[float, Range(0.0, 1e6, "bit/s/Hz/J")] = 25.0
     """Price of handover energy in the reward, bit/s/Hz per joule (paper: 5 to 25)."""
+    receiver: Annotated[str, Words(*RECEIVERS)] = "ideal"
+    """"ideal" (the paper's) or "real": the defaults of `fading`, `interference_db`, `most_bps_hz`, `interruption_s`."""
     step_s: Annotated[float, Range(1e-4, 10.0, "s")] = 0.05
     """Slot length in seconds."""
     horizon: Annotated[int, Count(1, 1_000_000, cost="memory and time in proportion")] = 1200
@@ -62,10 +75,17 @@ class HandoverConfig(OneWorld):
         float, Range(0.1, 1000.0, "m", "above a tenth of the area memory and time with its square")
     ] = only_with("shadowing", "correlated", default=6.0, worlds=(PAPER_WORLD,))
     """Distance in metres over which the correlation falls to 1/e."""
-    fading: Annotated[str, Words("seen", "averaged", "none")] = only_in(PAPER_WORLD, default="seen")
-    """Rayleigh fading: "seen" by controller and reward, "averaged" for the controller, or "none"."""
+    fading: Annotated[str, Words("seen", "past", "averaged", "none")] = only_in(PAPER_WORLD, default="seen")
+    """Rayleigh fading that the controller sees: of the slot it decides ("seen"), of the slot before ("past"), its mean
+    ("averaged"), or there is none ("none"). With `receiver="real"`: "past"."""
+    interference_db: Annotated[float | None, Range(-200.0, 0.0, "dB")] = None
+    """Share of the other cells' power that interferes: how often they send, times how often a beam hits. None: nothing;
+    with `receiver="real"`: -13, as in the street."""
+    most_bps_hz: Annotated[float | None, Range(0.01, 1000.0, "bit/s/Hz")] = None
+    """Rate of the best code. None: no limit; with `receiver="real"`: 7.4063 (TS 38.214, table 5.1.3.1-2)."""
     interruption_s: Annotated[float, Range(0.0, 10.0, "s")] = 0.0
-    """Time without data at a handover, in seconds, at most one slot (paper: up to 0.05)."""
+    """Time without data after a handover, during which the UE cannot hand over. At most one slot where the receiver is
+    "ideal"; with `receiver="real"`: 0.05 (paper: up to 0.05)."""
     handover_energy_j: Annotated[float, Range(0.0, 1000.0, "J")] = 0.3
     """Energy of a handover in joules (paper: 0.3)."""
     tx_power_dbm: Annotated[float, Range(-50.0, 100.0, "dBm")] = only_in(PAPER_WORLD, default=30.0)
@@ -80,9 +100,28 @@ class HandoverConfig(OneWorld):
 
     def __post_init__(self) -> None:
         check_ranges(self)
-        between("interruption_s", self.interruption_s, 0.0, self.step_s)
         self.check_world()
+        for name in set(RECEIVERS[self.receiver]).intersection(self.own_keywords()) - self.passed:
+            object.__setattr__(self, name, RECEIVERS[self.receiver][name])
+        if self.receiver == "ideal":
+            between("interruption_s", self.interruption_s, 0.0, self.step_s)
 
     @property
     def world(self) -> Mapping[str, str]:
         return {PAPER_WORLD if self.channel is None else LINK_MATRIX: "channel"}
+
+
+def interrupted_slots(interruption_s: float, step_s: float) -> float:
+    """How many slots an interruption takes; above one without the last bits of the quotient."""
+    slots = interruption_s / step_s
+    return slots if slots <= 1.0 else round(slots, 9)
+
+
+def interruption(constants: Mapping[str, Any]) -> tuple[int, float]:
+    """For planners: slots from a handover to the next decision, at least 1, and the share of the last one with data.
+
+    constants: those of a scenario with `interruption_s` and `step_s`.
+    """
+    slots = interrupted_slots(constants["interruption_s"], constants["step_s"])
+    wait = max(1, math.ceil(slots))
+    return wait, wait - slots

@@ -4,19 +4,31 @@ The paper is Z. Wang, L. Li, Y. Xu, H. Tian, S. Cui, "Handover Control in Wirele
 Multi-User Deep Reinforcement Learning", IEEE IoT Journal 5(6), 2018 (arXiv 1801.02077), sections III and V.
 
 A slot: the UE at its place hears every cell (path loss, shadowing, fading) and knows which cell served it; it picks
-a cell; it receives that cell's rate, less beta * E if the cell is a new one (eq. 17). There is no interference and
-no load, so UEs do not disturb each other and the best sequence of cells is a shortest path.
+a cell; it receives that cell's rate, less beta * E if the cell is a new one (eq. 17). There is no load, so UEs do not
+disturb each other and the best sequence of cells is a shortest path.
+
+`MmwaveHandover-v0` is the paper's world. No receiver could play it: the controller sees the very fading of the slot
+that it decides, and a rate of 26 bit/s/Hz is an SNR of 78 dB, where the best code of 5G ends at 7.4 bit/s/Hz.
+`MmwaveHandover-v1` is the same world with `receiver="real"` (`config.RECEIVERS`):
+
+* The UE knows the RSRQ of the slot before, with its fading; before the first slot, the mean over fading.
+* SINR_k = S_k / (1 + c * sum of the other S_j), S the SNRs with fading, c = `interference_db`. The other cells send
+  whether or not they serve anybody.
+* The rate is min(log2(1 + SINR), `most_bps_hz`).
+* A handover leaves `interruption_s` without data, from the start of its slot on. In slots that begin during an
+  interruption the UE stays, whatever its action says; only the serving cell is then allowed by the action mask, and
+  the field `interruption_left_s` says how long. Both exist where an interruption is longer than a slot.
 
 Differences from the paper, and choices where it is silent:
 
 1. The paper gives no slot length. A slot is 50 ms here, its longest handover interruption (`step_s`).
 2. The rate in the reward is in bit/s/Hz: with Mbit/s beta costs nothing, with Gbit/s everything (`beta`).
-3. The handover interruption is left out of the rate, as the paper's trade-off in beta needs; `interruption_s`
+3. In v0 the handover interruption is left out of the rate, as the paper's trade-off in beta needs; `interruption_s`
    puts it back.
 4. Shadowing is one map a cell, correlated over 6 m on a 1 m grid; the paper says only "log-normal, 8 dB". With
    `shadowing="independent"` every slot draws anew, which at steps of 10 cm is not physical.
-5. Rayleigh fading is drawn anew every slot and the controller sees it, as the reward does. `fading="averaged"`
-   shows the controller the mean, `fading="none"` has none.
+5. Rayleigh fading is drawn anew every slot. In v0 the controller sees it, as the reward does. `fading="past"` shows
+   that of the slot before, `fading="averaged"` the mean, `fading="none"` has none.
 6. A UE's speed is drawn once, its first place is the centre; it is first served by the strongest cell it hears.
 7. The distance is clamped to 1 m. RSRQ is the cell's share of the received power in dB, without 3GPP's constant.
 8. A new layout of cells is drawn for every episode; the paper keeps one an area. `layout_seed` fixes it.
@@ -26,7 +38,7 @@ Differences from the paper, and choices where it is silent:
 With `channel=…` the world is a link matrix (measured, ray-traced, recorded) instead of the paper's, and:
 
 10. RSRP comes from the file as `mmwave_gym.links.matrix` says, with the walks along its places; no fading and no
-    shadowing is added. The rate is log2(1 + SNR) with the file's noise.
+    shadowing is added, so nothing of the present is hidden from a real receiver. The noise is the file's.
 11. A cell that is not heard at a place has rate 0 (so a UE served by it is in outage), the lowest RSRQ and 0 in the
     field "heard". Actions are masked to the heard cells and the serving one.
 12. RSRQ has the noise in its denominator, as 3GPP's has in the RSSI: at -100 dBm a lone cell would otherwise look
@@ -49,7 +61,7 @@ from mmwave_gym.core.memory import Memory
 from mmwave_gym.core.scenario import EpisodeRng, Metric, ObservationField, ObservationFields, Outcome, Scenario
 from mmwave_gym.radio import units as radio
 from mmwave_gym.scenarios.handover.compiled_world import open_world
-from mmwave_gym.scenarios.handover.config import HandoverConfig
+from mmwave_gym.scenarios.handover.config import HandoverConfig, interrupted_slots
 from mmwave_gym.scenarios.handover.world import LOWEST_RSRQ_DB, HandoverEpisodes, empty_episodes
 
 OUTAGE_SNR_DB = -8.0  # Qout as 3GPP TR 36.839 takes it: below, the link counts as out of synchronisation
@@ -82,7 +94,7 @@ class Handover(Scenario[HandoverEpisodes, HandoverState]):
         Metric("handovers_per_s", "1/s", "second", "handovers"),
         Metric("handover_energy_w", "W", "second", "power spent on handovers"),
         Metric("ping_pongs_per_s", "1/s", "second", "returns to the previous cell within a second"),
-        Metric("outage_fraction", "1", "step", "share of slots with an SNR below -8 dB"),
+        Metric("outage_fraction", "1", "step", "share of slots with an SNR, or SINR with interference, below -8 dB"),
     )
 
     def __init__(self, config: HandoverConfig):
@@ -91,13 +103,14 @@ class Handover(Scenario[HandoverEpisodes, HandoverState]):
         self.num_cells = cells = self.world.num_cells
         self.num_agents = self.max_agent_ids = config.num_ues
         self.horizon = config.horizon
-        self.masked = self.world.hides_cells
+        self._interrupted = interrupted_slots(config.interruption_s, config.step_s)
+        self._some_busy = self._interrupted > 1.0  # can a decision fall into an interruption?
+        self.masked = self.world.hides_cells or self._some_busy
         self.action_space = spaces.Discrete(cells)
         self.fields = self._fields()
         self._ping_pong_slots = round(PING_PONG_WINDOW_S / config.step_s)
         self._outage_bps_hz = float(radio.spectral_efficiency_bps_hz(radio.db_to_linear(OUTAGE_SNR_DB)))
         self._handover_cost = config.beta * config.handover_energy_j
-        self._interrupted = config.interruption_s / config.step_s
         self._some_leave = self.world.ues_leave and config.num_ues > 1  # while the others go on
         self._ue = np.arange(config.num_ues)
         self._step_s = np.full(1, config.step_s)
@@ -111,9 +124,14 @@ class Handover(Scenario[HandoverEpisodes, HandoverState]):
             ),
             ObservationField("serving", k, 0.0, 1.0, "1", "one-hot: the cell that served the last slot", per="choice"),
         ]
-        if self.masked:
+        if self.world.hides_cells:
             fields.append(
                 ObservationField("heard", k, 0.0, 1.0, "1", "1 for each cell that is heard here", per="choice")
+            )
+        if self._some_busy:
+            most_s = self.config.interruption_s
+            fields.append(
+                ObservationField("interruption_left_s", 1, 0.0, most_s, "s", "time until data flow after a handover")
             )
         return ObservationFields(fields)
 
@@ -138,6 +156,8 @@ class Handover(Scenario[HandoverEpisodes, HandoverState]):
 
     def step(self, episodes: HandoverEpisodes, state: HandoverState, action: NDArray[Any]) -> Outcome:
         slot = state.slot[:, None]
+        if self._some_busy:
+            action = np.where(self._busy(state), state.serving, action)
         handover = action != state.serving
         # A flat index is thrice as fast as four.
         k = self.num_cells
@@ -148,7 +168,12 @@ class Handover(Scenario[HandoverEpisodes, HandoverState]):
             handover, efficiency, outage = handover & present, efficiency * present, outage & present
         handovers = handover.astype(np.float64)
         back = (action == state.previous) & (slot <= state.handover_slot + self._ping_pong_slots)
-        throughput = efficiency * (1.0 - self._interrupted * handovers) if self._interrupted else efficiency
+        throughput = efficiency
+        if self._some_busy:
+            since = np.where(handover, 0, slot - state.handover_slot)
+            throughput = efficiency * np.minimum(np.maximum(since + (1.0 - self._interrupted), 0.0), 1.0)
+        elif self._interrupted:
+            throughput = efficiency * (1.0 - self._interrupted * handovers)
 
         np.putmask(state.previous, handover, state.serving)  # takes half the time of copyto, does not broadcast
         np.copyto(state.handover_slot, slot, where=handover)
@@ -173,9 +198,13 @@ class Handover(Scenario[HandoverEpisodes, HandoverState]):
     def observe(self, episodes: HandoverEpisodes, state: HandoverState) -> NDArray[np.float32]:
         k = self.num_cells
         observation = episodes.link.reshape(-1, 2 * k).take(state.line, axis=0)
-        if self.masked:
+        if self.world.hides_cells:
             heard = (observation[..., k:] > 0.0).astype(np.float32)
             observation = np.concatenate((observation, heard), axis=-1)
+        if self._some_busy:
+            left = np.maximum(state.handover_slot - state.slot[:, None] + self._interrupted, 0.0)
+            left_s = (left * self.config.step_s).astype(np.float32)[..., None]
+            observation = np.concatenate((observation, left_s), axis=-1)
         observation[..., k : 2 * k] = self._one_hot.take(state.serving, axis=0)  # the rates are for `step` only
         if self._some_leave:
             observation[self.agent_ids(episodes, state) < 0] = 0.0
@@ -184,9 +213,20 @@ class Handover(Scenario[HandoverEpisodes, HandoverState]):
     def action_mask(self, episodes: HandoverEpisodes, state: HandoverState) -> NDArray[np.bool_] | None:
         if not self.masked:
             return None
-        # Whatever is heard has a rate: LinkMatrix bounds RSRP and noise, so that log1p stays above 0 in float32.
-        heard = episodes.efficiency_bps_hz[episodes.row, state.slot] > 0.0
-        return heard | (self._one_hot.take(state.serving, axis=0) > 0.0)
+        allowed = self._one_hot.take(state.serving, axis=0) > 0.0
+        if self.world.hides_cells:
+            # Whatever is heard has a rate: LinkMatrix bounds RSRP and noise, so that log1p stays above 0 in float32.
+            others = episodes.efficiency_bps_hz[episodes.row, state.slot] > 0.0
+        else:
+            others = np.ones_like(allowed)
+        if self._some_busy:
+            others &= ~self._busy(state)[..., None]
+        return allowed | others
+
+    def _busy(self, state: HandoverState) -> NDArray[np.bool_]:
+        """(N, A): does an interruption still run at this decision?"""
+        busy: NDArray[np.bool_] = state.slot[:, None] - state.handover_slot < self._interrupted
+        return busy
 
     def agent_ids(self, episodes: HandoverEpisodes, state: HandoverState) -> NDArray[np.int64]:
         return np.where(state.slot[:, None] < state.departure, self._ue, -1)

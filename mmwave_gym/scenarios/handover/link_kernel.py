@@ -4,14 +4,16 @@ The formula, for a UE at place p in slot t and cell k at s_k:
 
     snr_db = tx_power - noise - (39.4 + 36.7 log10 max(|p - s_k|, 1)) + shadow_k(p)
     snr    = 10^(snr_db / 10) * fading
-    rsrq   = max(10 log10(snr_k / sum of snr), -45)          rate = log2(1 + snr)
+    rsrq   = max(10 log10(snr_k / sum of snr), -45)
+    rate   = min(log2(1 + sinr), most)                       sinr_k = snr_k / (1 + share * sum of the others' snr)
 
 Powers and logarithms stay NumPy's, between the passes here, since other libraries round them differently:
 
 1. `squared_distances`; then log10.
 2. `shadowed_levels`: the exponent, with shadowing interpolated as `radio.fields.ExponentialField.at` does; then exp.
-3. `faded_shares`: SNRs and shares of the received power; then log1p and log10.
-4. `store_links`: side by side, as the game reads them.
+3. `faded_shares` or `past_shares`: SNRs and shares of the received power; then log10.
+4. `interfered`, where cells disturb each other; then log1p.
+5. `store_links`: side by side, as the game reads them.
 
 Numbers are float32, as there: a constant is rounded to float32 before it meets an array, which is what NumPy does.
 """
@@ -95,15 +97,45 @@ def faded_shares(snr: Any, fading: Any, heard: bool, share: Any, total: Any) -> 
             share[cell, i] /= total[i]
 
 
-@njit(cache=True)
-def store_links(share: Any, rate: Any, lowest_db: float, per_nat: float, link: Any) -> None:
-    """Fill `link` (slot, ue, 2 * cell): RSRQs in dB, then rates in bit/s/Hz.
+@njit(cache=True, error_model="numpy")
+def past_shares(snr: Any, fading: Any, slots: int, share: Any, total: Any) -> None:
+    """As `faded_shares`, but `share` (cell, n) is that of the slot before, in the first slot that of the mean; no unit.
 
-    share, rate: (cell, ue, slot), log10 of the shares and ln(1 + SNR), no unit; per_nat: bits a nat.
+    snr, fading: (cell, n), no unit, `slots` slots of one UE after the other; total (n,) is overwritten.
+    """
+    for cell in range(len(snr)):
+        before = F32(0.0)
+        for i in range(len(total)):
+            mean = snr[cell, i]
+            share[cell, i] = mean if i % slots == 0 else before
+            before = snr[cell, i] = mean * fading[cell, i]
+            total[i] = share[cell, i] if cell == 0 else total[i] + share[cell, i]
+    for cell in range(len(snr)):
+        for i in range(len(total)):
+            share[cell, i] /= total[i]
+
+
+@njit(cache=True)
+def interfered(snr: Any, share: float) -> None:
+    """Turn linear SNRs (cell, n) into SINRs: `share` of the others' power disturbs; no unit."""
+    for i in range(snr.shape[1]):
+        total = 0.0
+        for cell in range(len(snr)):
+            total += np.float64(snr[cell, i])
+        for cell in range(len(snr)):
+            own = np.float64(snr[cell, i])
+            snr[cell, i] = F32(own / (1.0 + share * (total - own)))
+
+
+@njit(cache=True)
+def store_links(share: Any, rate: Any, lowest_db: float, per_nat: float, most_bps_hz: float, link: Any) -> None:
+    """Fill `link` (slot, ue, 2 * cell): RSRQs in dB, then rates of at most `most_bps_hz` in bit/s/Hz.
+
+    share, rate: (cell, ue, slot), log10 of the shares and ln(1 + SINR), no unit; per_nat: bits a nat.
     """
     cells, ues, slots = share.shape
     for ue in range(ues):
         for slot in range(slots):
             for cell in range(cells):
                 link[slot, ue, cell] = max(F32(10.0) * share[cell, ue, slot], F32(lowest_db))
-                link[slot, ue, cells + cell] = rate[cell, ue, slot] * F32(per_nat)
+                link[slot, ue, cells + cell] = min(rate[cell, ue, slot] * F32(per_nat), F32(most_bps_hz))

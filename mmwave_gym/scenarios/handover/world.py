@@ -90,6 +90,32 @@ def empty_episodes(config: HandoverConfig, num_episodes: int, num_cells: int) ->
     )
 
 
+def interfering_share(config: HandoverConfig) -> float:
+    """The share of the other cells' power that disturbs, no unit."""
+    return 0.0 if config.interference_db is None else 10.0 ** (config.interference_db / 10.0)
+
+
+def interfered(snr: FloatArray, share: float) -> FloatArray:
+    """SINRs of shape (cell, …) from SNRs, both linear: each over the noise and this share of the others' power.
+
+    Reckoned in float64: what others send is a difference, and may be a millionth of the sum.
+    """
+    total = np.zeros(snr.shape[1:])
+    for of_cell in snr:
+        total += of_cell
+    sinr = np.empty_like(snr)
+    for cell, of_cell in enumerate(snr):
+        sinr[cell] = of_cell / (1.0 + share * (total - of_cell))
+    return sinr
+
+
+def efficiency_bps_hz(config: HandoverConfig, snr: FloatArray) -> FloatArray:
+    """What a UE would receive in bit/s/Hz from each cell, (cell, …), from linear SNRs of that shape."""
+    share = interfering_share(config)
+    rate: FloatArray = radio.spectral_efficiency_bps_hz(interfered(snr, share) if share else snr)
+    return rate if config.most_bps_hz is None else np.minimum(rate, rate.dtype.type(config.most_bps_hz))
+
+
 def _memory(config: HandoverConfig, num_cells: int, shared: float = 0.0, drawing: float = 0.0) -> Memory:
     """Of any world, with what is there once and what drawing takes beside the links."""
     ways = (config.horizon + 1) * config.num_ues
@@ -119,11 +145,13 @@ class PaperWorld(World):
             position_m = self._walks(rng["mobility"])
             snr, mean_snr = self._snr(rng, site_m, maps_db, position_m)
             heard = snr if c.fading == "seen" else mean_snr
+            if c.fading == "past":  # before the first slot nothing was measured but the mean
+                heard = np.concatenate((mean_snr[..., :1], snr[..., :-1]), axis=-1)
             share = heard / heard.sum(axis=0)  # of the received power: the noise cancels
             episodes.site_m[i] = site_m
             episodes.position_m[i] = position_m.T
             episodes.rsrq_db[i] = np.maximum(radio.linear_to_db(share), LOWEST_RSRQ_DB).T
-            episodes.efficiency_bps_hz[i] = radio.spectral_efficiency_bps_hz(snr).T
+            episodes.efficiency_bps_hz[i] = efficiency_bps_hz(c, snr).T
             if self.ues_leave:
                 episodes.departure[i] = mobility.first_outside(position_m, c.area_side_m)
 
@@ -255,7 +283,8 @@ class MeasuredWorld(World):
             rsrq_db = radio.linear_to_db(np.maximum(share, radio.db_to_linear(LOWEST_RSRQ_DB)))
             episodes.position_m[i] = position_m.T
             episodes.rsrq_db[i][..., cell] = rsrq_db.swapaxes(0, 1)
-            episodes.efficiency_bps_hz[i][..., cell] = radio.spectral_efficiency_bps_hz(snr).swapaxes(0, 1)
+            rate_bps_hz = efficiency_bps_hz(c, np.moveaxis(snr, -1, 0))
+            episodes.efficiency_bps_hz[i][..., cell] = np.moveaxis(rate_bps_hz, 0, -1).swapaxes(0, 1)
 
     def memory(self) -> Memory:
         return _memory(self.config, self.num_cells)

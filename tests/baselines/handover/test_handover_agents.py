@@ -117,6 +117,21 @@ TINY = {
         0,
         6,
     ),
+    "real receiver": ({"receiver": "real", "beta": 5.0}, 0, 6),
+    "real receiver with a warm-up": ({"receiver": "real", "beta": 1.0}, 2, 4),
+    "two slots and a half without data": ({"receiver": "real", "beta": 0.5, "interruption_s": 0.125}, 0, 7),
+    "three slots after a warm-up": ({"receiver": "real", "beta": 0.0, "interruption_s": 0.15}, 3, 5),
+    "half of three slots scored": ({"receiver": "real", "beta": 0.0, "interruption_s": 0.125, "horizon": 9}, 2, 5),
+    "interruptions of UEs that leave": (
+        {"receiver": "real", "beta": 0.1, "interruption_s": 0.1, "num_ues": 2, "area_side_m": 0.6, "boundary": "leave"},
+        1,
+        6,
+    ),
+    "masks and an interruption of two slots": (
+        {"receiver": "real", "beta": 0.1, "channel": street(), "speed_mps": (10.0, 20.0), "interruption_s": 0.075},
+        0,
+        7,
+    ),
     "masks in the warm-up": ({"beta": 20.0, "channel": street(seed=3), "speed_mps": (10.0, 20.0)}, 3, 3),
 }
 

@@ -18,6 +18,7 @@ WORLDS: dict[str, dict[str, Any]] = {
     "nobody leaves": {"boundary": "stay"},
 }
 LAWS = {"free": (0.0, 1.0), "dear": (7.5, 1.0), "interrupted": (3.0, 0.7)}
+WAITS = (1, 4)
 
 
 def drawn(horizon: int, **keywords: Any) -> tuple[Any, Any]:
@@ -27,10 +28,13 @@ def drawn(horizon: int, **keywords: Any) -> tuple[Any, Any]:
     return episodes.efficiency_bps_hz[:, :horizon], episodes.departure
 
 
+@pytest.mark.parametrize("wait", WAITS)
 @pytest.mark.parametrize("law", LAWS)
 @pytest.mark.parametrize("world", WORLDS)
-def test_compiled_and_readable_values_are_equal(world: str, law: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    known, solved = (*drawn(150, **WORLDS[world]), *LAWS[law]), []
+def test_compiled_and_readable_values_are_equal(
+    world: str, law: str, wait: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known, solved = (*drawn(150, **WORLDS[world]), *LAWS[law], wait), []
     for choice in "01":
         monkeypatch.setenv("MMWAVE_NUMBA", choice)
         solved.append(hindsight_values(*known))
@@ -38,11 +42,12 @@ def test_compiled_and_readable_values_are_equal(world: str, law: str, monkeypatc
     assert solved[0].any()
 
 
+@pytest.mark.parametrize("wait", WAITS)
 @pytest.mark.parametrize("law", LAWS)
 @pytest.mark.parametrize("masked", [False, True])
 @pytest.mark.parametrize(("begin", "slots"), [(0, range(150)), (40, range(39, 120)), (40, range(120))])
 def test_compiled_and_readable_plans_are_equal(
-    begin: int, slots: range, masked: bool, law: str, monkeypatch: pytest.MonkeyPatch
+    begin: int, slots: range, masked: bool, law: str, wait: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rate, departure = drawn(150, num_ues=2)
     rate = np.maximum(rate - 15.0, 0.0)  # some cells have no rate
@@ -51,7 +56,7 @@ def test_compiled_and_readable_plans_are_equal(
     plans = []
     for choice in "01":
         monkeypatch.setenv("MMWAVE_NUMBA", choice)
-        plans.append(best_changes(rate, departure, *LAWS[law], masked, begin, slots))
+        plans.append(best_changes(rate, departure, *LAWS[law], masked, begin, slots, wait))
     for readable, ours in zip(*plans, strict=True):
         np.testing.assert_array_equal(ours, readable)
         assert ours.any()

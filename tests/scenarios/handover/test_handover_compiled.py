@@ -33,6 +33,11 @@ CASES: list[dict[str, Any]] = [
     {"area_side_m": 20, "shadowing_correlation_m": 2, "tx_power_dbm": 10, "bandwidth_hz": 1e8, "shadowing_db": 3},
     {"area_side_m": np.float64(16.0)},
     {"num_ues": 3, "boundary": "stay", "start": "uniform", "speed_drawn_per": "slot", "fading": "averaged"},
+    {"receiver": "real"},
+    {"receiver": "real", "num_ues": 3, "boundary": "stay", "shadowing": "none", "num_cells": 9, "horizon": 300},
+    {"receiver": "real", "fading": "none", "interference_db": -3, "most_bps_hz": 5},
+    {"receiver": "real", "tx_power_dbm": -20.0, "interference_db": np.float64(0.0), "most_bps_hz": None},
+    {"fading": "past", "horizon": 1, "num_ues": 2},
 ]
 
 
@@ -47,6 +52,8 @@ STEPS: list[dict[str, Any]] = [
     {"num_ues": 3, "start": "uniform", "step_s": 1.0, "speed_mps": (1.0, 2.0), "num_cells": 9},
     {"num_ues": 2, "boundary": "stay", "interruption_s": 0.02, "beta": 10, "handover_energy_j": 1},
     {"tx_power_dbm": -10.0, "fading": "averaged", "step_s": 0.3},
+    {"receiver": "real"},
+    {"receiver": "real", "interruption_s": 0.12, "num_ues": 2, "step_s": 0.05, "mobility": "A3", "area_side_m": 2.0},
 ]
 
 
@@ -57,8 +64,11 @@ def test_compiled_steps_are_numpys(keywords: dict[str, Any], seldom: float, monk
 
 
 @pytest.mark.parametrize("num_ues", [1, 2])
-def test_compiled_steps_through_a_link_matrix_are_numpys(num_ues: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    keywords = {"channel": line(), "horizon": 60, "num_ues": num_ues}
+@pytest.mark.parametrize("more", [{}, {"receiver": "real", "interruption_s": 0.25}], ids=str)
+def test_compiled_steps_through_a_link_matrix_are_numpys(
+    num_ues: int, more: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keywords = {"channel": line(), "horizon": 60, "num_ues": num_ues, **more}
     assert stepped_apart("handover", keywords, 0.5, monkeypatch) == []
 
 

@@ -313,16 +313,20 @@ def obvious(s: Handover, key: EpisodeKey) -> tuple[np.ndarray, np.ndarray, np.nd
     east, south, west, _ = AREAS[str(c.mobility)]
     for ue in range(c.num_ues):
         x, y = start[:, ue]
+        received_mw: list[float] = []
         for slot in range(slots):
             position[slot, ue] = x, y
-            received_mw, mean_mw = [], []
+            before_mw, received_mw, mean_mw = received_mw, [], []
             for cell, (site_x, site_y) in enumerate(sites):
                 loss_db = 36.7 * math.log10(max(math.hypot(x - site_x, y - site_y), 1.0)) + 39.4
                 power_dbm = 30.0 - loss_db + shadowing(cell, ue, slot, x, y)
                 mean_mw.append(10 ** (power_dbm / 10))
                 received_mw.append(mean_mw[-1] * gain[cell, ue, slot])
-                rate[slot, ue, cell] = math.log2(1 + received_mw[-1] / 10**-10.4)
-            measured = received_mw if c.fading == "seen" else mean_mw
+            for cell, power_mw in enumerate(received_mw):
+                others_mw = 0.0 if c.interference_db is None else sum(received_mw) - power_mw
+                sinr = power_mw / (10**-10.4 + 10 ** ((c.interference_db or 0.0) / 10) * others_mw)
+                rate[slot, ue, cell] = min(math.log2(1 + sinr), c.most_bps_hz or math.inf)
+            measured = {"seen": received_mw, "past": before_mw or mean_mw}.get(c.fading, mean_mw)
             rsrq[slot, ue] = [max(10 * math.log10(p / sum(measured)), -45.0) for p in measured]
             if slot < c.horizon:
                 length = 0.05 * speed[ue, slot if c.speed_drawn_per == "slot" else 0]
@@ -347,8 +351,9 @@ def obvious(s: Handover, key: EpisodeKey) -> tuple[np.ndarray, np.ndarray, np.nd
         {"mobility": "A3", "start": "uniform", "boundary": "stay", "num_ues": 3, "speed_drawn_per": "slot"},
         {"shadowing": "independent", "fading": "averaged", "num_cells": 3},
         {"shadowing": "static", "boundary": "open", "start": "uniform", "num_ues": 2},
+        {"receiver": "real", "num_ues": 2},
     ],
-    ids=["default", "walls", "independent", "static"],
+    ids=["default", "walls", "independent", "static", "real"],
 )
 def test_draw_is_the_slow_and_obvious_version(keywords: dict[str, Any]) -> None:
     """To the rounding of float32: a millimetre, a thousandth of a dB or bit/s/Hz."""
