@@ -16,9 +16,8 @@ ROOM = Room(
             summary="the same, as a receiver can know and do it: past fading, codes, interference, interruptions",
             overrides={"receiver": "real"},
             history=(
-                "v0: the paper's world",
-                "v1: agents see the fading of past slots only; the best code limits rates; other cells interfere; "
-                "a handover interrupts data",
+                "v1: agents see the fading of past slots only, the best code limits rates, other cells interfere, and "
+                "a handover interrupts data. v0 stays the paper's world, which no receiver could play.",
             ),
         ),
     ),

@@ -4,8 +4,22 @@ from __future__ import annotations
 
 from mmwave_baselines.training.recipes import Presets
 
+_REAL = {
+    "regret": False,
+    "usual_per_s": 75.0,  # about what a rule gets
+    "rule": "0,1,6",  # one slot of past fading says little: begin with the strongest mean of 8 slots
+    "frame_stack": 8,
+    "steps": 600_000,
+    "gamma": 0.98,  # a second
+}
+"""For real receivers, on plain rewards."""
+
 PRESETS: Presets = {
     "ppo": {
+        "handover/a1-beta25-v1": _REAL,
+        "handover/a3-beta25-v1": _REAL,
+        "handover/drive-v1": _REAL,
+        "handover/drive-beta25-v1": _REAL,
         "handover/chicago-walk-regions": {
             "train_set": ("channel=mssn:V-R10/2071667#south",),  # the task's tests are in the north
             "steps": 49_152,
