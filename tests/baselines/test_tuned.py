@@ -11,6 +11,7 @@ import pytest
 import mmwave_gym
 from mmwave_baselines.association.rules import Cover, Msr, Price
 from mmwave_baselines.association.scored import CoverScore, Score
+from mmwave_baselines.handover.mean_rate import MeanRate, rates_of
 from mmwave_baselines.handover.rules import StrongestCell
 from mmwave_baselines.handover.saturated import Saturated
 from mmwave_baselines.street.fresh import A3Fresh
@@ -22,10 +23,10 @@ from mmwave_gym.agents.rule import Seen
 from mmwave_gym.benchmark.suite import all_tasks, task as find_task
 from mmwave_gym.benchmark.task import Task
 from mmwave_gym.core.batch import Batch, View
-from mmwave_gym.core.registration import make_scenario
+from mmwave_gym.core.registration import make_registered, make_scenario
 from mmwave_gym.core.scenario import EpisodeKey
 
-KINDS: tuple[type[Tuned], ...] = (Saturated, A3Fresh, Score, CoverScore)
+KINDS: tuple[type[Tuned], ...] = (Saturated, MeanRate, A3Fresh, Score, CoverScore)
 BLOCKED = {"num_ues": 6, "crossings": (3, 3), "duration_s": 40.0, "settle_s": 1.0, "geometry": "blocked"}
 
 
@@ -64,6 +65,8 @@ def test_what_was_tuned_holds_for_the_tasks_of_today(kind: type[Tuned]) -> None:
     [
         (lambda: Saturated(slots=-1.0), "slots"),
         (lambda: Saturated(alpha=1.5), "alpha"),
+        (lambda: MeanRate(slots=math.nan), "slots"),
+        (lambda: MeanRate(alpha=-0.1), "alpha"),
         (lambda: A3Fresh(past=1.0), "past"),
         (lambda: A3Fresh(decisions=0), "decisions"),
         (lambda: A3Fresh(stay_s=-1.0), "stay_s"),
@@ -112,6 +115,44 @@ def test_saturated_takes_the_strongest_cell_where_handovers_cost_nothing() -> No
     np.testing.assert_array_equal(
         actions(Saturated(), "handover", **keywords), actions(StrongestCell(), "handover", **keywords)
     )
+
+
+def test_rates_of_shares_by_hand() -> None:
+    """Shares of 3/4 and 1/4, both 1.7 dB too high: at full load SINRs of 3 and 1/3."""
+    signal_db = np.array([[10 * math.log10(0.75), 10 * math.log10(0.25)]]) + 1.7
+    np.testing.assert_allclose(rates_of(signal_db, 0.0, None), [[2.0, math.log2(4 / 3)]])
+    np.testing.assert_allclose(rates_of(signal_db, 0.0, 1.5), [[1.5, math.log2(4 / 3)]])
+    np.testing.assert_allclose(rates_of(signal_db, -10.0, None), [[math.log2(31.0), math.log2(1 + 10 / 3)]])
+    apart = rates_of(signal_db, None, None)
+    assert apart[0, 0] - apart[0, 1] == pytest.approx(math.log2(3.0)), "where all SNRs are high"
+
+
+@pytest.mark.parametrize("interruption_s", [0.05, 0.12])
+def test_mean_rate_is_its_formula_in_plain_python(interruption_s: float) -> None:
+    slots, alpha, cost, share = 6.0, 0.25, 5.0 * 0.3, 10**-1.3
+    keywords = {"horizon": 120, "beta": 5.0, "interruption_s": interruption_s, "speed_mps": (8.0, 16.0)}
+    batch = Batch(make_registered("MmwaveHandover-v1", boundary="stay", **keywords), 3, draws_ahead=False)
+    batch.reset([EpisodeKey(1, n, "test") for n in range(3)])
+    agent = MeanRate(slots, alpha)
+    memory, means = agent.begin(View(batch, "local")), [[0.0] * 6 for _ in range(3)]
+    moves = 0
+    for t in range(120):
+        observation, mask = batch.observe()[:, 0], batch.action_mask()
+        parts = batch.scenario.fields.split(observation)
+        action, memory = agent.predict(observation, memory, np.full(3, t == 0))
+        for i in range(3):
+            weight = max(alpha, 1 / (t + 1))
+            means[i] = [f + weight * (float(q) - f) for f, q in zip(means[i], parts["rsrq_db"][i], strict=True)]
+            power = [10 ** (f / 10) for f in means[i]]
+            rate = [min(math.log2(1 + p / (share * (sum(power) - p))), 7.4063) for p in power]
+            s = int(parts["serving"][i].argmax())
+            lost = interruption_s / 0.05 * rate[s]
+            gain = [0.0 if n == s else slots * (rate[n] - rate[s]) - cost - lost for n in range(6)]
+            busy = mask is not None and not mask[i, 0].all()
+            assert action[i] == (s if busy else max(range(6), key=lambda n: gain[n]))
+            moves += int(action[i] != s)
+        batch.step(action[:, None])
+    assert moves > 3
 
 
 # ---------------------------------------------------------------------- street

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 import mmwave_gym
+from mmwave_baselines.handover.mean_rate import MeanRate
 from mmwave_baselines.handover.oracle import Oracle
 from mmwave_baselines.handover.rules import A3, RandomCell, Stay, StrongestCell, tuned_pairs
 from mmwave_baselines.handover.saturated import Saturated
@@ -27,7 +28,7 @@ from mmwave_gym.core.scenario import EpisodeKey, EpisodeRng, ObservationField, O
 from mmwave_gym.links.matrix import LinkMatrix
 
 ENV = "MmwaveHandover-v0"
-CAUSAL = (RandomCell, Stay, StrongestCell, A3, Saturated, Ucb, NormalisedUcb)
+CAUSAL = (RandomCell, Stay, StrongestCell, A3, Saturated, MeanRate, Ucb, NormalisedUcb)
 
 
 def batch_of(numbers, **keywords):
@@ -435,6 +436,7 @@ def test_ucb_learns_nothing_from_a_place_whose_ue_has_left():
 
 
 WORLDS = {
+    "interruptions of several slots": {"receiver": "real", "interruption_s": 0.12, "beta": 1.0, "num_ues": 2},
     "paper": {"horizon": 60, "num_cells": 4, "beta": 5.0, "area_side_m": 3.0, "num_ues": 2},
     "measured": {"horizon": 60, "channel": street(cells=4), "speed_mps": (2.0, 20.0), "num_ues": 2},
 }
