@@ -66,9 +66,9 @@ class MeanRate(Tuned):
 
 
 def rates_of(rsrq_db: NDArray[Any], interference_db: float | None, most_bps_hz: float | None) -> Float64Array:
-    """The rates (rows, cells) in bit/s/Hz of signals (rows, cells) in dB, without noise, which a UE does not report.
+    """The rates (rows, cells) in bit/s/Hz that signals would have without noise, which a UE does not report.
 
-    Without interference they are up to a constant, the same for all cells.
+    rsrq_db: (rows, cells) in dB. Without interference the rates are up to a constant, the same for all cells.
     """
     share = 10.0 ** (rsrq_db / 10.0)
     share /= share.sum(axis=1, keepdims=True)

@@ -12,8 +12,8 @@ that it decides, and a rate of 26 bit/s/Hz is an SNR of 78 dB, where the best co
 `MmwaveHandover-v1` is the same world with `receiver="real"` (`config.RECEIVERS`):
 
 * The UE knows the RSRQ of the slot before, with its fading; before the first slot, the mean over fading.
-* SINR_k = S_k / (1 + c * sum of the other S_j), S the SNRs with fading, c = `interference_db`. The other cells send
-  whether or not they serve anybody.
+* SINR_k = S_k / (1 + c * sum of the other S_j), S the SNRs with fading, c `interference_db` as a ratio. Other
+  cells send whether or not they serve anybody.
 * The rate is min(log2(1 + SINR), `most_bps_hz`).
 * A handover leaves `interruption_s` without data, from the start of its slot on. In slots that begin during an
   interruption the UE stays, whatever its action says; only the serving cell is then allowed by the action mask, and

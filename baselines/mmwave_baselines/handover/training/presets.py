@@ -35,6 +35,6 @@ PRESETS: Presets = {
             "horizon": 600,
             "gamma": 0.95,
             "gae_lambda": 0.9,
-        }
+        },
     }
 }
