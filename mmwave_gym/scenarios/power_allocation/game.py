@@ -231,6 +231,7 @@ class PowerAllocation(Scenario[PowerAllocationEpisodes, PowerAllocationState]):
             required_bps_hz=self.required_bps_hz,
             penalty=self.config.penalty,
             least_mw=self.power_mw[0],
+            noise_mw=self.noise_mw,
             **{name: getattr(state, name) for name in _SLOT},
         )
 

@@ -34,6 +34,7 @@ class Slot:
     """(N, A)"""
     gain: NDArray[Any]
     """(N, A, A), or (N,) of sparse matrices: [i, j] from base station j to UE i."""
+    noise_mw: float
     interference_mw: FloatArray
     """(N, A): with noise."""
     capacity_bps_hz: FloatArray
@@ -131,5 +132,6 @@ def _lose(
     In place, for these are by far the largest arrays. Who is not there has no signal and loses nothing.
     """
     np.subtract(interference_mw, more_mw, out=more_mw)
+    np.maximum(more_mw, s.noise_mw, out=more_mw)  # the difference of large numbers can fall below it, even below 0
     np.divide(signal_mw, more_mw, out=more_mw)
     np.subtract(s.utility(spectral_efficiency_bps_hz(more_mw)), utility, out=more_mw)

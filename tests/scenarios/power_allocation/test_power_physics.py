@@ -14,6 +14,7 @@ from mmwave_gym.core.batch import Batch
 from mmwave_gym.core.registration import make_scenario
 from mmwave_gym.core.scenario import EpisodeKey, EpisodeRng
 from mmwave_gym.radio import interference
+from mmwave_gym.scenarios.power_allocation import rewards
 from mmwave_gym.scenarios.power_allocation.config import ROWS_M
 from mmwave_gym.scenarios.power_allocation.game import PowerAllocation
 
@@ -574,3 +575,23 @@ def test_sparse_and_dense_gains_do_the_same() -> None:
         *zip(interference.strongest(near, 4), interference.strongest(dense, 4), strict=True),
     ):
         np.testing.assert_allclose(one, other, rtol=1e-12)
+
+
+def test_an_interferer_that_is_spared_leaves_the_noise_however_far_below_it_that_is() -> None:
+    noise_mw, strong_mw = 1e-20, 1.0
+    slot = rewards.Slot(
+        qos_sinr=Q,
+        required_bps_hz=REQUIRED,
+        penalty=0.0,
+        least_mw=0.0,
+        present=np.ones((1, 2), bool),
+        power_mw=np.array([[strong_mw, 1.0]]),
+        own_gain=np.array([[1.0, 1e-20]]),
+        gain=np.array([[[0.0, 0.0], [1.0, 0.0]]]),
+        noise_mw=noise_mw,
+        interference_mw=np.array([[noise_mw, strong_mw + noise_mw]]),
+        capacity_bps_hz=np.array([[5.0, 0.0]]),
+    )
+    assert strong_mw + noise_mw - strong_mw == 0.0
+    # Without the first station the second UE would have an SINR of 1: one bit/s/Hz, which the first one costs it.
+    np.testing.assert_allclose(rewards.difference(slot), [[5.0 - 1.0, 0.0]])

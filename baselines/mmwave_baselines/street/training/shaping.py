@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 from mmwave_baselines.street.oracle import bound
 from mmwave_gym.api.sb3 import ScenarioVecEnv
 
-
 WAYS_AT_ONCE = 4
 """Drives that one call solves: with 32 their arrays are in no cache, and each takes three times as long."""
 
