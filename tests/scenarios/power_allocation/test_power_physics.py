@@ -579,6 +579,7 @@ def test_sparse_and_dense_gains_do_the_same() -> None:
 
 def test_an_interferer_that_is_spared_leaves_the_noise_however_far_below_it_that_is() -> None:
     noise_mw, strong_mw = 1e-20, 1.0
+    alone_bps_hz = math.log2(1.0 + strong_mw / noise_mw)
     slot = rewards.Slot(
         qos_sinr=Q,
         required_bps_hz=REQUIRED,
@@ -590,8 +591,8 @@ def test_an_interferer_that_is_spared_leaves_the_noise_however_far_below_it_that
         gain=np.array([[[0.0, 0.0], [1.0, 0.0]]]),
         noise_mw=noise_mw,
         interference_mw=np.array([[noise_mw, strong_mw + noise_mw]]),
-        capacity_bps_hz=np.array([[5.0, 0.0]]),
+        capacity_bps_hz=np.array([[alone_bps_hz, 0.0]]),
     )
     assert strong_mw + noise_mw - strong_mw == 0.0
     # Without the first station the second UE would have an SINR of 1: one bit/s/Hz, which the first one costs it.
-    np.testing.assert_allclose(rewards.difference(slot), [[5.0 - 1.0, 0.0]])
+    np.testing.assert_allclose(rewards.difference(slot), [[alone_bps_hz - 1.0, 0.0]])
