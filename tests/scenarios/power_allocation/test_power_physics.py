@@ -595,4 +595,4 @@ def test_an_interferer_that_is_spared_leaves_the_noise_however_far_below_it_that
     )
     assert strong_mw + noise_mw - strong_mw == 0.0
     # Without the first station the second UE would have an SINR of 1: one bit/s/Hz, which the first one costs it.
-    np.testing.assert_allclose(rewards.difference(slot), [[alone_bps_hz - 1.0, 0.0]])
+    np.testing.assert_allclose(rewards.difference(slot), [[alone_bps_hz - 1.0, 0.0]], atol=1e-12)
