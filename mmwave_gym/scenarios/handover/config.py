@@ -27,7 +27,7 @@ RECEIVERS: Mapping[str, Mapping[str, Any]] = {
 
 fading: what is measured in a slot can decide the next one. interference_db: as in the street, others send half the time
 and a beam hits a ninth of directions (ours). most_bps_hz: 8 bit at a code rate of 948/1024, the last line of TS 38.214,
-table 5.1.3.1-2. interruption_s: the paper's longest; 49.5 ms in LTE (TR 36.881).
+table 5.1.3.1-2. interruption_s: the paper's longest; 49.5 ms in LTE (TR 36.881, not read again).
 """
 
 
