@@ -10,6 +10,7 @@ import hashlib
 import json
 import math
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,6 +23,8 @@ from mmwave_gym.core.scenario import EpisodeKey, Scenario
 
 SUITE_SEED = 20261122
 SPLITS = ("test", "train")
+OWN = "own"
+"""The suite of a task that names none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +40,11 @@ class Task:
     kwargs: Mapping[str, Any] = field(default_factory=dict)
     name: str = "custom/task"
     version: int = 1
+    suite: str = OWN
+    """Which board it is on: "v1" is the default one, "papers" keeps tasks for the record; another package has its own.
+    No row depends on it."""
+    why: str = ""
+    """Why it is in its suite, where that is not what the rows of the board say (`leaderboard.deciding`)."""
     description: str = ""
     episodes: int = 100
     """Test episodes."""
@@ -81,6 +89,8 @@ class Task:
             raise ValueError(
                 f"others must be a name or a path, so that rows say who it was; got {self.kwargs['others']!r}."
             )
+        if not re.fullmatch(r"[a-z0-9][a-z0-9._-]{0,39}", str(self.suite)):
+            raise ValueError(f"suite must be a name such as 'v1', of a-z, 0-9, '.', '_' and '-', got {self.suite!r}.")
         if "/" not in self.name:
             raise ValueError(f"a task's name must be '<scenario>/<name>', got {self.name!r}.")
 

@@ -28,6 +28,12 @@ QUICK_EPISODES = 8
 def leaderboard(
     out_dir: Annotated[Path, typer.Option("--out", help="where rows and pages go; an interrupted run resumes")],
     task: Annotated[list[str] | None, typer.Option(help="only these tasks")] = None,
+    suites: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--suite", help="the tasks of this suite (v1, papers, all); may be repeated. Without it: all but papers"
+        ),
+    ] = None,
     agent: Annotated[list[str] | None, typer.Option(help="only these agents")] = None,
     also: Annotated[
         list[str] | None, typer.Option(help="an agent of your own beside them: package:Class or a file")
@@ -38,7 +44,10 @@ def leaderboard(
     quick: Annotated[
         bool, typer.Option("--quick", help="play a few episodes and one training seed each: to see that it works")
     ] = False,
-    full: Annotated[bool, typer.Option("--full", help="also play tasks and agents marked as expensive")] = False,
+    full: Annotated[
+        bool,
+        typer.Option("--full", help="also play what is marked as expensive, and episodes that committed rows lack"),
+    ] = False,
     replay: Annotated[
         bool, typer.Option("--replay", help="play everything here instead of showing committed rows that are current")
     ] = False,
@@ -64,7 +73,7 @@ def leaderboard(
         raise ImportError("The leaderboard page needs jinja2: pip install 'mmwave-gym[report]'.")
     if committed is not None and not committed.is_dir():
         raise RowsError(f"{committed} is no folder of packed rows: name one that --pack has written.")
-    chosen = [suite.task(name) for name in task] if task else suite.all_tasks()
+    chosen = _chosen(task, suites)
     number = QUICK_EPISODES if quick and not episodes else episodes
     limits = Limits(step_s=limit_step_s, total_s=limit_s, memory_gib=limit_memory_gib)
     work = suite_jobs(chosen, agent or (), also or (), number, True, 1 if quick else None, trusted, limits)
@@ -85,7 +94,9 @@ def leaderboard(
     with progress() as shown:
         bar = shown.add_task("committed rows", total=len(work))
         usable = () if replay or quick else kept
-        reused = plan(work, rows_dir, usable, playable, lambda job: shown.advance(bar), recheck)
+        reused = plan(
+            work, rows_dir, usable, playable, lambda job: shown.advance(bar), recheck, extend=full or bool(episodes)
+        )
         reused.shown += plan(context, rows_dir, kept, lambda job: False).shown
     _tell(chosen, work, reused, playable)
     refuse_what_lacks(reused.play)
@@ -119,6 +130,17 @@ def leaderboard(
         pages += pack_rows([*holding.values(), *(run for run in there if run.identity not in holding)], pack)
     for page in pages:
         out.print(str(page), highlight=False, soft_wrap=True)
+
+
+def _chosen(tasks: Sequence[str] | None, suites: Sequence[str] | None) -> list[Task]:
+    """The tasks of the board: those named, else those of the suites, else all that are not kept for the record."""
+    if tasks and suites:
+        raise ValueError("--task and --suite both choose tasks: give one of them.")
+    if tasks:
+        return [suite.task(name) for name in tasks]
+    if suites and "all" in suites:
+        return suite.all_tasks()
+    return suite.all_tasks(suites=suites or [name for name in suite.suite_names() if name != suite.RECORD])
 
 
 def _refuse_what_cannot_be_written(out_dir: Path, packs: Path | None) -> None:

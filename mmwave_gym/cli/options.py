@@ -13,7 +13,7 @@ import typer
 
 from mmwave_gym.benchmark import suite
 from mmwave_gym.benchmark.jobs import Done, run_all
-from mmwave_gym.benchmark.task import Task
+from mmwave_gym.benchmark.task import OWN, Task
 from mmwave_gym.core.keywords import keywords as parse
 from mmwave_gym.core.registration import room_of
 
@@ -68,4 +68,6 @@ def chosen_task(name: str | None, env: str | None, settings: list[str] | None) -
         return found
     # Other keywords make another task: its rows must not pass for the suite's.
     described = ",".join(f"{k}={v}" for k, v in sorted(keywords.items()))
-    return dataclasses.replace(found, name=f"{found.name},{described}", kwargs={**found.kwargs, **keywords})
+    return dataclasses.replace(
+        found, name=f"{found.name},{described}", kwargs={**found.kwargs, **keywords}, suite=OWN, why=""
+    )

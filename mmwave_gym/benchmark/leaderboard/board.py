@@ -12,15 +12,15 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
-import numpy as np
-
 from mmwave_gym.benchmark import statistics
-from mmwave_gym.benchmark.leaderboard.entries import Entry, Leaderboard, Overall, OverallRow, TaskBoard, sign_of
+from mmwave_gym.benchmark.leaderboard.entries import Entry, Leaderboard, TaskBoard, sign_of
 from mmwave_gym.benchmark.leaderboard.keys import DEFINITION, JUDGEMENT
 from mmwave_gym.benchmark.leaderboard.leading import against_rules, merits, paired, verdict
+from mmwave_gym.benchmark.leaderboard.overall import overall_tables
 from mmwave_gym.benchmark.leaderboard.rows import Run
 from mmwave_gym.benchmark.leaderboard.warnings import warnings_of
 from mmwave_gym.benchmark.statistics import Sample
+from mmwave_gym.benchmark.suite import suite_order
 from mmwave_gym.core.access import ACCESS_LEVELS, KINDS
 
 USUAL_SEEDS = 5  # ours: with fewer an interval says little about the luck of training
@@ -40,10 +40,9 @@ def summarise(runs: Iterable[Run], tasks: Definitions = MappingProxyType({})) ->
     by_task: dict[str, list[Run]] = defaultdict(list)
     for run in runs:
         by_task[str(run.task["name"])].append(run)
-    boards = tuple(_task_board(by_task[name], tasks.get(name)) for name in sorted(by_task))
-    scenarios = sorted({board.scenario for board in boards})
-    overall = [_overall(s, [b for b in boards if b.scenario == s]) for s in scenarios]
-    return Leaderboard(boards, tuple(o for o in overall if o.rows and len(o.tasks) > 1))
+    boards = [_task_board(by_task[name], tasks.get(name)) for name in sorted(by_task)]
+    boards.sort(key=lambda board: suite_order(board.suite))
+    return Leaderboard(tuple(boards), overall_tables(boards))
 
 
 def _seed_order(run: Run) -> tuple[str, bool, int]:
@@ -90,7 +89,8 @@ def _task_board(runs: list[Run], known: Mapping[str, Any] | None) -> TaskBoard:
         for metric, unit in run.header["metrics"].items():
             units[metric] = units.get(metric) or str(unit)  # a run that failed early may not know its units
     ranked = tuple(_ranked(against_rules(task, entries, samples), task, samples))
-    return TaskBoard(task, ranked, units, no_score, tuple(warnings))
+    outdated = sorted({run.agent["name"] for run in stale} - set(by_agent))
+    return TaskBoard(task, ranked, units, no_score, tuple(warnings), tuple(outdated))
 
 
 def _definition(task: Mapping[str, Any]) -> dict[str, Any]:
@@ -157,7 +157,7 @@ def _entry(runs: list[Run], task: Mapping[str, Any], samples: dict[str, Sample])
         entry,
         notes=tuple(notes),
         episodes=int(primary.episodes.size),
-        planned=max(int(run.task.get("episodes") or 0) for run in whole),
+        planned=int(task.get("episodes") or 0) or max(int(run.task.get("episodes") or 0) for run in whole),
         left_out=len(seen) - int(primary.episodes.size),
         seeds=sum(run.agent["training_seed"] is not None for run in whole),
         mean=statistics.mean_interval(primary.values, primary.groups),
@@ -268,35 +268,3 @@ def _ranked(entries: Sequence[Entry], task: Mapping[str, Any], samples: Mapping[
 def _tied(own: Sample, above: Sample) -> bool:
     difference = paired(own, above)
     return difference is None or not difference.excludes_zero
-
-
-def _overall(scenario: str, boards: Sequence[TaskBoard]) -> Overall:
-    scores: dict[str, list[float]] = defaultdict(list)
-    missing: dict[str, list[str]] = defaultdict(list)
-    shown: dict[str, Entry] = {}
-    labels: dict[str, set[str]] = defaultdict(set)
-    for agent in sorted({entry.agent for board in boards for entry in board.entries}):
-        for board in boards:
-            entry = board.entry(agent)
-            if entry is None or entry.score is None:
-                missing[agent].append(board.name)
-            else:
-                shown[agent] = entry
-                labels[agent].add(entry.label)
-                scores[agent].append(entry.score.mean)
-    rows = [
-        OverallRow(
-            shown[agent],
-            labels[agent].pop() if len(labels[agent]) == 1 else agent,  # a label may tell how it was tuned for a task
-            tuple(values),
-            float(np.mean(values)),
-            statistics.interquartile_mean(np.array(values)),
-        )
-        for agent, values in scores.items()
-        if agent not in missing
-    ]
-    levels = (*ACCESS_LEVELS, "bound")
-    rows.sort(key=lambda row: (levels.index(row.entry.group), -row.mean, row.entry.agent))
-    return Overall(
-        scenario, tuple(b.name for b in boards), tuple(rows), {a: tuple(t) for a, t in sorted(missing.items())}
-    )

@@ -9,6 +9,7 @@ from typing import Any
 from mmwave_gym.benchmark.leaderboard.rows import Run
 from mmwave_gym.benchmark.leaderboard.verified import mark
 from mmwave_gym.benchmark.statistics import Interval
+from mmwave_gym.benchmark.task import OWN
 
 
 def sign_of(task: Mapping[str, Any]) -> float:
@@ -109,7 +110,7 @@ class TaskBoard:
     """One task with its entries, best first within each group.
 
     ``units`` maps each metric to its unit, the primary one first. ``no_score`` says why there are no scores,
-    or is None. ``warnings`` are sentences about the task as a whole.
+    or is None. ``warnings`` are sentences about the task as a whole. ``outdated`` are agents whose rows hold no longer.
     """
 
     task: Mapping[str, Any]
@@ -117,11 +118,17 @@ class TaskBoard:
     units: Mapping[str, str]
     no_score: str | None = None
     warnings: tuple[str, ...] = ()
+    outdated: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
         """The task's name, such as ``relay/four``."""
         return str(self.task["name"])
+
+    @property
+    def suite(self) -> str:
+        """The suite that the task is in."""
+        return str(self.task.get("suite") or OWN)
 
     @property
     def scenario(self) -> str:
@@ -140,32 +147,42 @@ class TaskBoard:
 
 @dataclass(frozen=True)
 class OverallRow:
-    """One agent over all tasks of a scenario: its scores in the tasks' order, their mean and IQM."""
+    """One agent over the tasks of a scenario in one suite: its scores in the tasks' order, their mean and IQM.
+
+    A score is None on a task that gives none, and `empty` says why, in the tasks' order; mean and IQM are then None.
+    """
 
     entry: Entry
     label: str
-    scores: tuple[float, ...]
-    mean: float
-    iqm: float
+    scores: tuple[float | None, ...]
+    empty: tuple[str, ...]
+    mean: float | None
+    iqm: float | None
+
+    @property
+    def whole(self) -> bool:
+        """Whether it has a score on every task."""
+        return self.mean is not None
 
 
 @dataclass(frozen=True)
 class Overall:
-    """One scenario's agents over all its tasks.
+    """One scenario's agents over its tasks in one suite, those with a score on every task first."""
 
-    ``rows`` are the agents that have a score on every task; ``missing`` maps every other agent to
-    the tasks on which it has none.
-    """
-
+    suite: str
     scenario: str
     tasks: tuple[str, ...]
     rows: tuple[OverallRow, ...]
-    missing: Mapping[str, tuple[str, ...]]
 
 
 @dataclass(frozen=True)
 class Leaderboard:
-    """All tasks, and one overall table per scenario that has scores on several tasks."""
+    """All tasks by suite, and one overall table per suite and scenario that has scores on several tasks."""
 
     tasks: tuple[TaskBoard, ...]
     overall: tuple[Overall, ...]
+
+    @property
+    def suites(self) -> tuple[str, ...]:
+        """Names of the suites, in the order of the tasks."""
+        return tuple(dict.fromkeys(board.suite for board in self.tasks))

@@ -13,10 +13,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from mmwave_gym.benchmark.leaderboard.classes import CLASSES, classes
+from mmwave_gym.benchmark.leaderboard.deciding import reason
 from mmwave_gym.benchmark.leaderboard.entries import Entry, Leaderboard, TaskBoard
+from mmwave_gym.benchmark.leaderboard.evidence import lacks
 from mmwave_gym.benchmark.leaderboard.rows import RowsError
 from mmwave_gym.benchmark.leaderboard.tables import (
     TRAINING,
+    about_suite,
     count,
     ends,
     headline,
@@ -96,7 +100,7 @@ def html(leaderboard: Leaderboard) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(number=number, ends=ends, count=count, csp=_script_hash)
+    environment.filters.update(number=number, ends=ends, count=count, csp=_script_hash, slug=_slug)
     runs = [run for task in leaderboard.tasks for entry in task.entries for run in entry.runs]
     return environment.get_template("page.html.j2").render(
         board=leaderboard,
@@ -105,8 +109,14 @@ def html(leaderboard: Leaderboard) -> str:
         plots={task.name: plots(task) for task in leaderboard.tasks},
         headline=headline,
         limits=limits,
+        reason=reason,
+        lacks=lacks,
+        classes=classes,
+        all_classes=CLASSES,
+        about_suite=about_suite,
         training=training,
         columns=TRAINING,
+        zip=zip,
         anchors={task.name: f"task-{i}" for i, task in enumerate(leaderboard.tasks, 1)},
         verdicts=VERDICTS,
         marks=MARKS,
@@ -114,6 +124,11 @@ def html(leaderboard: Leaderboard) -> str:
         versions=sorted({str(run.header.get("package_version")) for run in runs}),
         newest=max((run.created for run in runs), default=""),
     )
+
+
+def _slug(text: str) -> str:
+    """A class of ours as a word for an attribute."""
+    return text.replace(" ", "-")
 
 
 def _script_hash(script: str) -> str:

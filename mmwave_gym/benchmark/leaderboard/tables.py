@@ -8,7 +8,10 @@ import math
 import re
 from typing import Any
 
-from mmwave_gym.benchmark.leaderboard.entries import Entry, Leaderboard, TaskBoard
+from mmwave_gym.benchmark.leaderboard.classes import classes
+from mmwave_gym.benchmark.leaderboard.deciding import decide, reason
+from mmwave_gym.benchmark.leaderboard.entries import Entry, Leaderboard, Overall, TaskBoard
+from mmwave_gym.benchmark.leaderboard.evidence import lacks
 from mmwave_gym.benchmark.statistics import Interval
 from mmwave_gym.core.shown import spreadsheet_safe, visible
 
@@ -70,7 +73,7 @@ def training(entry: Entry, board: TaskBoard) -> list[str]:
         unknown if seconds is None else f"{round(seconds):,}",
         unknown if teacher is None else str(teacher) or "none",
         unknown if regrets is None else "yes" if regrets else "no",
-        unknown if place is None else "this task" if place == board.name else str(place),
+        unknown if place is None else "here" if place == board.name else f"carried over from {place}",
     ]
 
 
@@ -140,35 +143,56 @@ def limits(board: TaskBoard) -> str:
     return " ".join(sentences)
 
 
+SUITES = {
+    "v1": "The default suite: the best rule leaves something to win, and learned agents differ.",
+    "papers": "Kept for the record: tasks of the papers, and tasks that tell agents apart no longer.",
+}
+
+
+def about_suite(name: str) -> str:
+    """What a suite is, in one sentence."""
+    return SUITES.get(name, "Tasks of another package.")
+
+
 def markdown(leaderboard: Leaderboard) -> str:
-    """Return the Markdown form: the overall tables, then one table per task."""
+    """Return the Markdown form: per suite the overall tables, then one table per task."""
     lines = ["# mmwave-gym leaderboard", ""]
     lines += ["Score: 0 is the floor, 1 the ceiling, on the same episodes. Brackets are 95 % intervals.", ""]
-    for overall in leaderboard.overall:
-        lines += [f"## {_md(overall.scenario)}: all {len(overall.tasks)} tasks", ""]
-        lines += ["| agent | access | mean score | IQM |", "|---|---|---:|---:|"]
-        lines += [f"| {_md(row.label)} | {row.entry.access} | {row.mean:.3f} | {row.iqm:.3f} |" for row in overall.rows]
-        lines += [
-            "",
-            *(f"- Not in this table: {_md(a)} (no score on {_md(', '.join(t))})" for a, t in overall.missing.items()),
-            "",
-        ]
-    for board in leaderboard.tasks:
-        lines += _markdown_task(board)
+    for suite in leaderboard.suites:
+        lines += [f"## Suite {_md(suite)}", "", _md(about_suite(suite)), ""]
+        for overall in (o for o in leaderboard.overall if o.suite == suite):
+            lines += _markdown_overall(overall, leaderboard)
+        for board in (b for b in leaderboard.tasks if b.suite == suite):
+            lines += _markdown_task(board)
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _markdown_overall(overall: Overall, leaderboard: Leaderboard) -> list[str]:
+    names = [task.partition("/")[2] for task in overall.tasks]
+    lines = [f"### {_md(overall.scenario)}: all {len(overall.tasks)} tasks", ""]
+    lines.append("| agent | access | mean score | IQM | " + " | ".join(map(_md, names)) + " |")
+    lines.append("|---|---|---:|---:|" + "---:|" * len(names))
+    for row in overall.rows:
+        means = ["–" if value is None else f"{value:.3f}" for value in (row.mean, row.iqm)]
+        cells = [why if score is None else f"{score:.3f}" for score, why in zip(row.scores, row.empty, strict=True)]
+        lines.append("| " + " | ".join([_md(row.label), row.entry.access, *means, *cells]) + " |")
+    return [*lines, ""]
 
 
 def _markdown_task(board: TaskBoard) -> list[str]:
     task, primary = board.task, str(board.task["primary"])
     lines = [
-        f"## {_md(board.name)}",
+        f"### {_md(board.name)}",
         "",
         _md(str(task.get("description") or "")),
         "",
         *(f"- **{_md(who)}** {_md(text)}" for who, text in headline(board)),
         "",
+        _md(reason(board)),
+        "",
         *([_md(limits(board)), ""] if limits(board) else []),
     ]
+    lines += [f"> Too little evidence: {_md(text)}\n" for text in lacks(board)]
     lines += [f"> Warning: {_md(text)}\n" for text in board.warnings]
     if board.no_score:
         lines += [f"> {_md(board.no_score)}", ""]
@@ -176,13 +200,12 @@ def _markdown_task(board: TaskBoard) -> list[str]:
         "rank",
         "agent",
         "access",
+        "class",
         "score",
         "IQM",
         with_unit(board, primary),
         "difference to reference",
-        "",
         "less best rule",
-        "",
         "episodes",
         "seeds",
         "rows",
@@ -190,26 +213,26 @@ def _markdown_task(board: TaskBoard) -> list[str]:
     ]
     lines += [
         "| " + " | ".join(map(_md, heads)) + " |",
-        "|---:|---|---|---:|---:|---:|---:|---|---:|---|---:|---:|---|---|",
+        "|---:|---|---|---|---:|---:|---:|---:|---:|---:|---:|---|---|",
     ]
     for e in board.entries:
+        told = ", ".join(classes(e, board))
         if e.status != "scored" or e.mean is None:
-            reason = f"{e.status}: {' '.join(e.notes)}"
-            cells = ["–", e.label, e.access, reason, *[""] * 8, e.created[:10], ""]
+            why = f"{e.status}: {' '.join(e.notes)}"
+            cells = ["–", e.label, e.access, told, why, *[""] * 6, e.created[:10], ""]
             lines.append("| " + " | ".join(map(_md, cells)) + " |")
             continue
         cells = [
             "–" if e.rank is None else f"{e.rank}{' ≈' if e.tied else ''}",
             e.label + "".join(f" ({role})" for role in e.roles),
             e.access,
+            told,
             f"{number(e.score.mean, e.score)} {ends(e.score)}" if e.score else "–",
             number(e.iqm, e.score),
             f"{number(e.mean.mean, e.mean)} {ends(e.mean)}",
-            _signed(e.difference),
-            e.verdict,
-            _signed(e.gain),
-            e.gain_verdict,
-            _episodes(e),
+            _judged(e.difference, e.verdict),
+            _judged(e.gain, e.gain_verdict),
+            episodes_of(e),
             str(e.seeds or "–"),
             e.created[:10] + (" (committed)" if e.committed else ""),
             e.verified or "–",
@@ -247,14 +270,19 @@ def _all_metrics(board: TaskBoard) -> list[str]:
     return [*lines, "", "</details>", ""]
 
 
-def _signed(difference: Interval | None) -> str:
-    return f"{number(difference.mean, difference, True)} {ends(difference, True)}" if difference else "–"
+def _judged(difference: Interval | None, verdict: str) -> str:
+    """A difference with its interval, and its verdict below."""
+    if difference is None:
+        return verdict or "–"
+    shown = f"{number(difference.mean, difference, True)} {ends(difference, True)}".rstrip()
+    return f"{shown}, {verdict}" if verdict else shown
 
 
-def _episodes(entry: Entry) -> str:
+def episodes_of(entry: Entry) -> str:
+    """How many episodes an agent has, of how many the task asks for."""
     text = str(entry.episodes)
     if entry.episodes + entry.left_out < entry.planned:
-        text += f" of {entry.planned}"
+        text += f" of {entry.planned} episodes"
     return text + (f" ({entry.left_out} left out)" if entry.left_out else "")
 
 
@@ -269,16 +297,21 @@ def table(leaderboard: Leaderboard) -> str:
     metrics = list(dict.fromkeys(m for board in leaderboard.tasks for m in board.units))
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
-    fixed = "task,task_version,task_hash,access,group,rank,tied,agent,label,kind,status,reason"
+    fixed = (
+        "task,suite,suite_by_rows,task_version,task_hash,access,group,rank,tied,agent,label,kind,class,status,reason"
+    )
     fixed += ",episodes,episodes_left_out,training_seeds,primary,unit"
     for name in ("mean", "score", "difference", "gain", "headroom"):
         fixed += f",{name},{name}_low,{name}_high"
     fixed += ",best_rule,gain_verdict,headroom_share,score_iqm,verdict,committed,verified,created,command"
     writer.writerow([*fixed.split(","), *_TRAINED, *(f"mean_{m}" for m in metrics)])
     for board in leaderboard.tasks:
+        by_rows = decide(board).suite
         for e in board.entries:
             row: list[Any] = [
                 board.name,
+                board.suite,
+                by_rows,
                 board.task.get("version"),
                 board.task["hash"],
                 e.access,
@@ -288,6 +321,7 @@ def table(leaderboard: Leaderboard) -> str:
                 e.agent,
                 e.label,
                 e.kind,
+                "; ".join(classes(e, board)),
             ]
             row += [
                 e.status,

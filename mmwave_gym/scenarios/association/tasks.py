@@ -10,10 +10,17 @@ from mmwave_gym.benchmark.task import Task
 # Bounds in Mbit/s hold on these test episodes, for those who know everything beforehand too. They are from
 # `python -m mmwave_baselines.association.bounds --steps 80`, and 0.1 % more for the metric's ticks.
 _association = partial(
-    Task, env_id="MmwaveAssociation-v0", primary="network_rate_mbps", reference="msr", ceiling="cover", episodes=8
+    Task,
+    env_id="MmwaveAssociation-v0",
+    primary="network_rate_mbps",
+    reference="msr",
+    ceiling="cover",
+    episodes=32,
+    suite="v1",
 )
 _paper_streets = partial(
     _association,
+    suite="papers",
     description="Buses in a grid of streets with 64 base stations, as in the paper.",
     smallest_difference=1.0,
 )
@@ -29,7 +36,7 @@ TASKS: tuple[Task, ...] = (
         ceiling="optimum",
         ceiling_kind="hindsight-exact",
         smallest_difference=0.1,
-        episodes=64,
+        episodes=160,
     ),
     _paper_streets(
         name="association/paper-512",
@@ -52,7 +59,7 @@ TASKS: tuple[Task, ...] = (
         kwargs={"geometry": "blocked", "num_ues": 2048, "duration_s": 32.0},
         warmup_steps=14800,
         smallest_difference=10.0,
-        episodes=4,
+        episodes=64,
         expensive=True,
     ),
     _association(
@@ -61,6 +68,8 @@ TASKS: tuple[Task, ...] = (
         primary="mean_log_rate",
         smallest_difference=0.01,
         ceiling=None,
+        episodes=64,
+        why="no ceiling is known yet, and the learned agents are better than the best rule",
         description="The blocked streets, scored by proportional fairness: what the weakest get counts.",
     ),
     _association(
@@ -70,6 +79,7 @@ TASKS: tuple[Task, ...] = (
         ceiling="rollout-long",
         smallest_difference=35.0,
         needs_data=True,
-        episodes=64,
+        suite="papers",
+        episodes=96,
     ),
 )

@@ -15,6 +15,7 @@ _cell_selection = partial(
     reference="rate-stay",
     smallest_difference=0.04,
     episodes=128,
+    suite="v1",
 )
 
 TASKS: tuple[Task, ...] = (

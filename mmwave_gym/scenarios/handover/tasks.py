@@ -14,6 +14,7 @@ _handover = partial(
     reference="a3",
     smallest_difference=0.001,
     episodes=200,
+    suite="papers",
 )
 # 119 s of learning as in section V, then a minute that counts: in the paper's two seconds staying put is optimal.
 _learn_first = partial(_handover, warmup_steps=2380, scored_steps=1200)
@@ -49,18 +50,21 @@ TASKS: tuple[Task, ...] = (
     _handover(
         name="handover/chicago-walk",
         kwargs={"channel": "mssn:V-R10/2071667", "beta": 25.0},
+        episodes=3072,
         description="A pedestrian on streets of Chicago with measured 28 GHz signals of 30 cells.",
         needs_data=True,
     ),
     _handover(
         name="handover/chicago-drive",
         kwargs={"channel": "mssn:V-R10/2071667", "beta": 25.0, "speed_mps": (5.0, 15.0)},
+        episodes=1280,
         description="A car on the same streets: five times faster, so links come and go within seconds.",
         needs_data=True,
     ),
     _handover(
         name="handover/chicago-walk-regions",
         kwargs={"channel": "mssn:V-R10/2071667#north", "beta": 25.0},
+        episodes=3072,
         description="The pedestrian in the north of these streets, for testing only: one learns in the south.",
         needs_data=True,
     ),

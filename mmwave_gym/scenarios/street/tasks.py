@@ -18,6 +18,7 @@ _street = partial(
     ceiling_kind="hindsight-exact",
     smallest_difference=0.005,
     episodes=256,
+    suite="papers",
 )
 
 # Which of the eight maps an episode of car-unseen has; a test draws them again.
@@ -42,6 +43,7 @@ _V0: tuple[Task, ...] = (
     _street(
         name="street/walk-sparse",
         kwargs={"users": "pedestrian", "cells": "sparse", "decision_s": 0.4},
+        episodes=448,
         description="Pedestrians whose links are blocked by bodies, a cell every 200 m.",
     ),
     _street(
