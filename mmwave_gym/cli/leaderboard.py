@@ -18,7 +18,17 @@ from mmwave_gym.benchmark.leaderboard import PAGES, RowsError, Run, pack as pack
 from mmwave_gym.benchmark.playing import outcomes, play_all
 from mmwave_gym.benchmark.runs import Job, is_expensive, jobs_of, refuse_what_lacks, suite_jobs
 from mmwave_gym.benchmark.task import Task
-from mmwave_gym.cli.options import Jobs, LimitMemory, LimitStep, LimitTotal, Nodes, Ray, Trusted, everywhere
+from mmwave_gym.cli.options import (
+    Jobs,
+    LimitMemory,
+    LimitStep,
+    LimitTotal,
+    Nodes,
+    Ray,
+    Trusted,
+    chosen_tasks,
+    everywhere,
+)
 from mmwave_gym.cli.output import err, out, progress
 from mmwave_gym.core.files import try_place
 
@@ -73,7 +83,7 @@ def leaderboard(
         raise ImportError("The leaderboard page needs jinja2: pip install 'mmwave-gym[report]'.")
     if committed is not None and not committed.is_dir():
         raise RowsError(f"{committed} is no folder of packed rows: name one that --pack has written.")
-    chosen = _chosen(task, suites)
+    chosen = chosen_tasks(task, suites, [name for name in suite.suite_names() if name != suite.RECORD])
     number = QUICK_EPISODES if quick and not episodes else episodes
     limits = Limits(step_s=limit_step_s, total_s=limit_s, memory_gib=limit_memory_gib)
     work = suite_jobs(chosen, agent or (), also or (), number, True, 1 if quick else None, trusted, limits)
@@ -130,17 +140,6 @@ def leaderboard(
         pages += pack_rows([*holding.values(), *(run for run in there if run.identity not in holding)], pack)
     for page in pages:
         out.print(str(page), highlight=False, soft_wrap=True)
-
-
-def _chosen(tasks: Sequence[str] | None, suites: Sequence[str] | None) -> list[Task]:
-    """The tasks of the board: those named, else those of the suites, else all that are not kept for the record."""
-    if tasks and suites:
-        raise ValueError("--task and --suite both choose tasks: give one of them.")
-    if tasks:
-        return [suite.task(name) for name in tasks]
-    if suites and "all" in suites:
-        return suite.all_tasks()
-    return suite.all_tasks(suites=suites or [name for name in suite.suite_names() if name != suite.RECORD])
 
 
 def _refuse_what_cannot_be_written(out_dir: Path, packs: Path | None) -> None:

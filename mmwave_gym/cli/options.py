@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Annotated
 
@@ -53,6 +53,18 @@ class Nodes:
         self._done[done.where] += 1
         counts = ", ".join(f"{node} {count}" for node, count in sorted(self._done.items()))
         return f"{label} ({len(self._done)} nodes: {counts})"
+
+
+def chosen_tasks(
+    names: Sequence[str] | None, suites: Sequence[str] | None, otherwise: Sequence[str] | None = None
+) -> list[Task]:
+    """The tasks named, else those of the suites ("all" means every one), else those of the suites `otherwise`."""
+    if names and suites:
+        raise ValueError("--task and --suite both choose tasks: give one of them.")
+    if names:
+        return [suite.task(name) for name in names]
+    wanted = suites or otherwise
+    return suite.all_tasks(suites=None if wanted is None or "all" in wanted else wanted)
 
 
 def chosen_task(name: str | None, env: str | None, settings: list[str] | None) -> Task:
