@@ -68,6 +68,8 @@ clients: setup
 
 docs: setup
 	$(BIN)/mmwave-gym page --out docs/environments
+	$(BIN)/mmwave-gym page docs/training.md
+	$(BIN)/mmwave-gym page docs/channel_files.md
 	$(BIN)/python docs/make_images.py
 
 clean:

@@ -19,6 +19,7 @@ from typing import Any
 
 from mmwave_gym.agents.protocol import sees
 from mmwave_gym.agents.registry import agents, named
+from mmwave_gym.benchmark.quoting import Source, filled
 from mmwave_gym.benchmark.reproduction import GROUP as REPRODUCTIONS
 from mmwave_gym.benchmark.suite import all_tasks
 from mmwave_gym.benchmark.task import Task
@@ -76,7 +77,7 @@ def page(env_id: str, folder: Path) -> str:
         ),
         _headroom(room, entry, folder),
         *_agents(room),
-        room.text().strip(),
+        filled(room.text().strip(), lambda: Source(folder.parent)),
         "## Versions\n\n" + "\n".join(f"- {line}" for line in entry.history),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
