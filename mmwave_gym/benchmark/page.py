@@ -66,11 +66,18 @@ def page(env_id: str, folder: Path) -> str:
         _size(scenario),
         f"## Differences from the paper{differences}" if differences else "",
         _reproduced(room, folder),
-        "## Tasks of the suite",
+        "## Tasks",
         _table(
-            ("task", "what it is", "warm-up", "scored", "ceiling"),
+            ("task", "suite", "what it is", "warm-up", "scored", "ceiling"),
             (
-                (f"`{t.name}`", t.description, t.warmup_steps, t.scored_steps or "to the end", _limits(t, scenario))
+                (
+                    f"`{t.name}`",
+                    t.suite,
+                    t.description,
+                    t.warmup_steps,
+                    t.scored_steps or "to the end",
+                    _limits(t, scenario),
+                )
                 for t in all_tasks(room.name)
                 if t.env_id == entry.id
             ),
