@@ -11,7 +11,7 @@ CLASSES = {
     "rule": "a rule, with parameters that were tuned or chosen",
     "paper": "a method of the paper that the scenario is from",
     "planner": "computes its decisions from the world's model",
-    "bound": "the floor, and agents that know the whole episode",
+    "bound": "the floor, ceilings, and agents that know the whole episode",
     "rewards only": "learned from the environment's rewards, and nothing else",
     "with imitation": "pretrained by behaviour cloning of another agent",
     "with regrets": "its rewards were shaped by the optimum in hindsight",
@@ -23,9 +23,9 @@ CLASSES = {
 
 def classes(entry: Entry, board: TaskBoard) -> tuple[str, ...]:
     """The classes of an agent on a task, the order as in `CLASSES`."""
-    if entry.group == "bound":
-        return ("bound",)
     told = entry.training
+    if entry.group == "bound" or (told is None and entry.kind in ("floor", "ceiling")):
+        return ("bound",)
     if told is None:
         kind = entry.kind if entry.kind in ("rule", "paper", "planner") else "other"
         return ("training unknown",) if entry.kind == "learned" else (kind,)
