@@ -2,7 +2,7 @@
 
 A quote stands between two comments, which Markdown does not show::
 
-    On `car-dense` PPO has <!-- = street/car-dense ppo difference % -->+7.32 % [+7.00, +7.64]<!-- . --> more than A3.
+    With four relays PPO has <!-- = relay/four ppo difference % -->+7.3 % [+7.0, +7.6]<!-- . --> more than the rule.
 
 It names a task, an agent and a column of `leaderboard.csv`: `mean`, `score`, `difference` (to the task's reference),
 `gain` (to the best rule that knows no more), `headroom`, `training_decisions`, `mean_` with any metric, and others.
@@ -11,7 +11,7 @@ an interval it stands behind the number. `claim PAPER ID ours` is a number of `r
 
 A table has a line for each task, and a column for each agent and quantity::
 
-    <!-- board street/car-sparse street/car-dense | a3 mean | ppo difference % -->
+    <!-- board relay/four relay/eight | max-min mean | ppo difference % -->
     <!-- . -->
 """
 

@@ -14,9 +14,7 @@ from mmwave_gym.benchmark.task import Task
 from mmwave_gym.core import rooms
 from mmwave_gym.core.checks import unknown
 from mmwave_gym.core.rooms import BROKEN, Room, why
-
-DEFAULT, RECORD = "v1", "papers"
-"""The suite that tells agents apart, and that of tasks which do so no longer."""
+from mmwave_gym.core.suites import DEFAULT, suite_order
 
 
 def all_tasks(scenario: str | None = None, suites: Iterable[str] | None = None) -> list[Task]:
@@ -42,11 +40,6 @@ def suite_names() -> list[str]:
     """Names of the suites that tasks are in: the default one first, those of other packages, and last the record."""
     found = {task.suite for task in all_tasks()} | {DEFAULT}
     return sorted(found, key=suite_order)
-
-
-def suite_order(name: str) -> tuple[int, str]:
-    """A key that sorts suites for a reader."""
-    return ({DEFAULT: 0, RECORD: 2}.get(name, 1), name)
 
 
 def _tasks_of(room: Room) -> tuple[Task, ...]:

@@ -20,11 +20,10 @@ import numpy as np
 from mmwave_gym.core.access import ACCESS_LEVELS
 from mmwave_gym.core.registration import make_registered, room_of
 from mmwave_gym.core.scenario import EpisodeKey, Scenario
+from mmwave_gym.core.suites import OWN
 
 SUITE_SEED = 20261122
 SPLITS = ("test", "train")
-OWN = "own"
-"""The suite of a task that names none."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -31,6 +31,7 @@ from mmwave_gym.cli.options import (
 )
 from mmwave_gym.cli.output import err, out, progress
 from mmwave_gym.core.files import try_place
+from mmwave_gym.core.suites import RECORD
 
 QUICK_EPISODES = 8
 
@@ -83,7 +84,7 @@ def leaderboard(
         raise ImportError("The leaderboard page needs jinja2: pip install 'mmwave-gym[report]'.")
     if committed is not None and not committed.is_dir():
         raise RowsError(f"{committed} is no folder of packed rows: name one that --pack has written.")
-    chosen = chosen_tasks(task, suites, [name for name in suite.suite_names() if name != suite.RECORD])
+    chosen = chosen_tasks(task, suites, [name for name in suite.suite_names() if name != RECORD])
     number = QUICK_EPISODES if quick and not episodes else episodes
     limits = Limits(step_s=limit_step_s, total_s=limit_s, memory_gib=limit_memory_gib)
     work = suite_jobs(chosen, agent or (), also or (), number, True, 1 if quick else None, trusted, limits)

@@ -13,9 +13,10 @@ import typer
 
 from mmwave_gym.benchmark import suite
 from mmwave_gym.benchmark.jobs import Done, run_all
-from mmwave_gym.benchmark.task import OWN, Task
+from mmwave_gym.benchmark.task import Task
 from mmwave_gym.core.keywords import keywords as parse
 from mmwave_gym.core.registration import room_of
+from mmwave_gym.core.suites import OWN
 
 Agent = Annotated[str, typer.Argument(help="a name (a3, ppo@3), package.module:Class, or a file (.npz, .zip)")]
 TaskName = Annotated[str | None, typer.Option("--task", help="a task of the suite; mmwave-gym list tasks")]

@@ -22,6 +22,7 @@ from mmwave_gym.benchmark.leaderboard.overall import why_empty
 from mmwave_gym.benchmark.leaderboard.tables import markdown
 from mmwave_gym.benchmark.task import Task
 from mmwave_gym.cli import main
+from mmwave_gym.core.suites import DEFAULT, RECORD
 
 EPISODES = 64
 
@@ -182,7 +183,7 @@ def test_tasks_are_in_suites_and_a_suite_changes_no_hash():
 
 
 def test_our_tasks_are_in_the_suite_that_their_committed_rows_ask_for():
-    tasks = {t.name: t for t in suite.all_tasks(suites=[suite.DEFAULT, suite.RECORD])}
+    tasks = {t.name: t for t in suite.all_tasks(suites=[DEFAULT, RECORD])}
     found = summarise(committed_runs(tasks), {name: t.describe() for name, t in tasks.items()})
     wrong = [sentence for one in found.tasks if (sentence := contradiction(one))]
     assert wrong == [], "move the task (`Task.suite`) or state why it is there (`Task.why`)"

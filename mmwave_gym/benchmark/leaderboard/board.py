@@ -20,8 +20,8 @@ from mmwave_gym.benchmark.leaderboard.overall import overall_tables
 from mmwave_gym.benchmark.leaderboard.rows import Run
 from mmwave_gym.benchmark.leaderboard.warnings import warnings_of
 from mmwave_gym.benchmark.statistics import Sample
-from mmwave_gym.benchmark.suite import suite_order
 from mmwave_gym.core.access import ACCESS_LEVELS, KINDS
+from mmwave_gym.core.suites import suite_order
 
 USUAL_SEEDS = 5  # ours: with fewer an interval says little about the luck of training
 SAME_STEPS = 0.01

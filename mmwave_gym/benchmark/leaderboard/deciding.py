@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mmwave_gym.benchmark.leaderboard.entries import Entry, TaskBoard
-from mmwave_gym.benchmark.suite import DEFAULT, RECORD
 from mmwave_gym.core.access import ACCESS_LEVELS
+from mmwave_gym.core.suites import DEFAULT, RECORD
 
 MOST_OF_A_RULE = 0.85
 SATURATED_RULE = 0.985

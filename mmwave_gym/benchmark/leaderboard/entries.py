@@ -9,7 +9,7 @@ from typing import Any
 from mmwave_gym.benchmark.leaderboard.rows import Run
 from mmwave_gym.benchmark.leaderboard.verified import mark
 from mmwave_gym.benchmark.statistics import Interval
-from mmwave_gym.benchmark.task import OWN
+from mmwave_gym.core.suites import OWN
 
 
 def sign_of(task: Mapping[str, Any]) -> float:
