@@ -192,7 +192,7 @@ def test_our_tasks_are_in_the_suite_that_their_committed_rows_ask_for():
 
 def test_the_command_says_what_decides_and_exits_1_where_a_task_is_in_the_wrong_suite(tmp_path: Path, capsys: Any):
     rng = np.random.default_rng(1)
-    world = rng.normal(100, 1, EPISODES)
+    world = rng.normal(16, 0.1, EPISODES)
     for agent, mean in (("random", 0.0), ("a3", 3.0), ("oracle", 10.0)):
         save(tmp_path / "rows", agent, world + mean + rng.normal(0, 0.02, EPISODES), task="handover/a1-beta25")
     with pytest.raises(SystemExit) as stopped:
