@@ -101,7 +101,8 @@ def _quote(source: Source, names: str) -> str:
         return _claimed(source.claim(words[1], words[2]), words[3])
     if len(words) not in (3, 4) or words[3:] not in ([], ["%"]):
         raise QuoteError(f"a quote names a task, an agent and a column, with or without %; got {names!r}.")
-    return _cell(source, *words[:3], per_cent=len(words) == 4)
+    task, agent, column = words[:3]
+    return _cell(source, task, agent, column, len(words) == 4)
 
 
 def _claimed(claim: Mapping[str, Any], part: str) -> str:
