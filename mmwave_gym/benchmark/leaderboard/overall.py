@@ -21,7 +21,7 @@ def overall_tables(boards: Sequence[TaskBoard]) -> tuple[Overall, ...]:
         _overall(suite, scenario, [b for b in boards if (b.suite, b.scenario) == (suite, scenario)], boards)
         for suite, scenario in kinds
     ]
-    return tuple(table for table in tables if len(table.tasks) > 1 and any(row.whole for row in table.rows))
+    return tuple(table for table in tables if len(table.tasks) > 1 and table.rows)
 
 
 def _overall(suite: str, scenario: str, boards: Sequence[TaskBoard], everywhere: Sequence[TaskBoard]) -> Overall:
