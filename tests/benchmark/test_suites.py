@@ -203,3 +203,28 @@ def test_the_command_says_what_decides_and_exits_1_where_a_task_is_in_the_wrong_
     with pytest.raises(SystemExit) as stopped:
         main(["audit", "--task", "handover/a1-beta25", "--suite", "v1"])
     assert stopped.value.code == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["list", "envs", "--suite", "v1"], "--suite chooses tasks, not envs"),
+        (["list", "--suite", "v9"], "unknown suite 'v9'"),
+        (["leaderboard", "--suite", "v1", "--task", "handover/a1-beta25", "--out", "x"], "both choose tasks"),
+        (["audit", "--suite", "v9"], "unknown suite 'v9'"),
+    ],
+)
+def test_a_suite_that_cannot_be_meant_is_one_line(words: list[str], said: str, capsys: Any, monkeypatch: Any, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as stopped:
+        main(words)
+    assert stopped.value.code == 2
+    assert said in capsys.readouterr().err
+
+
+def test_list_shows_one_suite(capsys: Any):
+    with pytest.raises(SystemExit):
+        main(["list", "tasks", "--suite", "papers"])
+    shown = capsys.readouterr().out
+    assert "handover/a1-beta25" in shown
+    assert "cell_selection/n3-cost10" not in shown
