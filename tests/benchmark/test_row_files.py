@@ -90,7 +90,7 @@ def test_same_key_with_another_date_and_more_episodes_extends(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "wanted"), [("x, y", "x, z", "x, y; x, z"), ("x", "x", "x"), ("", "x", "x")]
+    ("before", "after", "wanted"), [("x, y", "x, z", "x, y; x, z"), ("x", "x", "x"), ("", "x", "not recorded; x")]
 )
 def test_rows_of_several_kinds_of_processors_say_so(tmp_path, before, after, wanted):
     """On none of them does such a run repeat to the last digit."""

@@ -346,6 +346,6 @@ def _merge(old: Mapping[str, Any], new: Mapping[str, Any]) -> Mapping[str, Any]:
     """The header of a resumed run: the wider request's command, the age of its oldest row, all kinds of processors."""
     if (new["task"].get("episodes") or 0) < (old["task"].get("episodes") or 0):
         return old
-    kinds = [kind for header in (old, new) for kind in str(header.get("made_on") or "").split("; ") if kind]
-    made_on = {"made_on": "; ".join(dict.fromkeys(kinds))} if kinds else {}
+    kinds = [*str(old.get("made_on") or "not recorded").split("; "), str(new.get("made_on") or "not recorded")]
+    made_on = {"made_on": "; ".join(dict.fromkeys(kinds))} if new.get("made_on") else {}
     return {**new, "created": old.get("created"), **made_on}

@@ -85,7 +85,7 @@ UNSEEN_MAPS = tuple(range(2001, 2065))
 
 def _v1(task: Task) -> Task:
     """The same measurement in `MmwaveStreet-v1`."""
-    return dataclasses.replace(task, env_id="MmwaveStreet-v1", name=f"{task.name}-v1", groups=())
+    return dataclasses.replace(task, env_id="MmwaveStreet-v1", name=f"{task.name}-v1", groups=(), suite="v1")
 
 
 def _of_unseen_maps(task: Task) -> Task:
@@ -100,6 +100,7 @@ _UNSEEN_V1 = _of_unseen_maps(
     _street(
         env_id="MmwaveStreet-v1",
         name="street/car-unseen-v1",
+        suite="v1",
         kwargs={"users": "car", "cells": "sparse"},
         description="64 maps that are for testing only: what is learned must hold in any street.",
     )
