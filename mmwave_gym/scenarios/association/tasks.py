@@ -36,7 +36,7 @@ TASKS: tuple[Task, ...] = (
         ceiling="optimum",
         ceiling_kind="hindsight-exact",
         smallest_difference=0.1,
-        episodes=160,
+        episodes=192,
     ),
     _paper_streets(
         name="association/paper-512",
