@@ -136,8 +136,14 @@ def left(entry: Entry, board: TaskBoard) -> str:
     if ceiling is None or entry.left is None or entry.agent in ceiling.agents[:1]:
         return ""
     unit = f" {board.units[board.task['primary']]}".rstrip()
-    gain = f"{number(entry.left.mean * sign_of(board.task), entry.left)}{unit}"
+    less = entry.left if sign_of(board.task) > 0 else _negative(entry.left)
+    gain = f"{number(less.mean, less)}{unit} {ends(less)}".rstrip()
     return f"at most {gain} left for {entry.access} agents ({_KNOWN[ceiling.kind]})"
+
+
+def _negative(value: Interval) -> Interval:
+    low, high = (None if end is None else -end for end in (value.high, value.low))
+    return Interval(-value.mean, low, high)
 
 
 def ceilings(board: TaskBoard) -> list[str]:
@@ -145,11 +151,12 @@ def ceilings(board: TaskBoard) -> list[str]:
     unit = f" {board.units[board.task['primary']]}".rstrip()
     sentences = []
     for one in board.ceilings:
-        levels = ", ".join(level for level in ACCESS_LEVELS if board.ceiling(level) is one)
-        holds = f"scores of {levels} agents" if levels else "no level: another is lower"
+        levels = " and ".join(level for level in ACCESS_LEVELS if board.ceiling(level) is one)
+        scale = f"; 1 on the scale of {levels} agents" if levels else ""
         by = "" if one.proven or not one.agents else f", by {', '.join(one.agents[:3])}"
         value = f"{number(one.mean.mean, one.mean)}{unit} {ends(one.mean)}".rstrip()
-        sentences.append(f"{one.name}: {value}, {one.kind}{by}; the scale for {holds}.")
+        known = "" if one.kind == one.name else f", {one.kind}"
+        sentences.append(f"{one.name}: {value}{known}{by}{scale}.")
     return sentences
 
 
