@@ -25,14 +25,7 @@ from mmwave_gym.benchmark.committed import committed_runs, folders
 from mmwave_gym.benchmark.evaluation import BLOCK, evaluate
 from mmwave_gym.benchmark.golden import golden_sums, physics_digest
 from mmwave_gym.benchmark.jobs import Call, Done, run_all
-from mmwave_gym.benchmark.leaderboard.ceilings import (
-    BEST_KNOWN,
-    KINDS,
-    SUFFIX,
-    Ceiling,
-    best_known,
-    read_ceilings,
-)
+from mmwave_gym.benchmark.leaderboard.ceilings import BEST_KNOWN, KINDS, SUFFIX, Ceiling, best_known, read_ceilings
 from mmwave_gym.benchmark.leaderboard.keys import same_physics
 from mmwave_gym.benchmark.leaderboard.packs import pack_path
 from mmwave_gym.benchmark.leaderboard.rows import Run
@@ -66,7 +59,9 @@ class Bound:
     solve: Callable[[Task, Any], Any]
     """The result of a piece, a JSON value."""
     pieces: Callable[[Task, Sequence[int]], Sequence[Any]] = lambda task, episodes: list(episodes)
-    combine: Callable[[Task, Sequence[int], Sequence[Any]], Sequence[float | None]] = lambda task, episodes, found: found
+    combine: Callable[[Task, Sequence[int], Sequence[Any]], Sequence[float | None]] = lambda task, episodes, found: (
+        found
+    )
     """The value of each episode, in the unit of the task's primary metric, from the results of all pieces."""
     per_episode: bool = True
     """Whether it holds in every episode, or for the mean only."""

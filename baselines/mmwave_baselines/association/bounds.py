@@ -271,7 +271,7 @@ def upper_bound(problem: Relaxation, steps: int = 100, first_step: float = 1.0, 
 
 
 def episode_bound(task: Task, episode: int, steps: int = 80) -> float:
-    """A bound on the network's rate over what a task scores of a test episode, in Mbit/s, without the metric's ticks."""
+    """A bound on the network's rate over what a task scores of a test episode, in Mbit/s, less the metric's ticks."""
     batch = Batch(task.scenario(), 1)
     batch.reset(task.keys([episode]))
     view = View(batch, "hindsight")

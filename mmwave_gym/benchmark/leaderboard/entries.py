@@ -25,9 +25,9 @@ class Entry:
     level it is ranked in, or "bound" for the floor and hindsight agents, which have no rank. ``tied`` says
     that the difference to the agent ranked just above is not distinguishable from 0. ``mean`` and
     ``difference`` are in the primary metric's unit, ``score`` and ``iqm`` have none (0 is the floor, 1 the
-    ceiling of the agent's access level), ``metrics`` holds the secondary metrics' means. ``left_out`` counts the episodes that have no
-    scored step, or that not all training seeds have; ``seeds`` the
-    training seeds, 0 for an agent that is not trained. ``notes`` are sentences to be shown.
+    ceiling of the agent's access level), ``metrics`` holds the secondary metrics' means. ``left_out`` counts the
+    episodes that have no scored step, or that not all training seeds have; ``seeds`` the training seeds, 0 for an
+    agent that is not trained. ``notes`` are sentences to be shown.
 
     ``best_rule`` is the best agent of kind "rule" that knows no more than this one, perhaps itself. ``gain`` is the
     paired difference to it, None for the rule itself, and ``headroom`` the ceiling less that rule. ``left`` is the

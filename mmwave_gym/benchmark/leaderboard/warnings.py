@@ -43,7 +43,9 @@ def _above(task: Mapping[str, Any], agent: str, own: Sample, ceiling: Ceiling) -
         where = f"in {count} of {excess.size} episodes (by up to {excess.max():.3g})"
         if not ceiling.proven:
             mean = f", in the mean {by}" if difference.mean * sign_of(task) > 0 else ""
-            return [f"{agent} beats what was best known, {ceiling.name}, {where}{mean}: it is the best known there now."]
+            return [
+                f"{agent} beats what was best known, {ceiling.name}, {where}{mean}: it is the best known there now."
+            ]
         return [f"{agent} beats the {ceiling.kind} ceiling {ceiling.name} {where}: the ceiling or the rows are wrong."]
     if difference.mean * sign_of(task) <= difference.rounding:
         return []

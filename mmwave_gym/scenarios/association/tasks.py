@@ -28,11 +28,7 @@ TASKS: tuple[Task, ...] = (
         smallest_difference=0.1,
         episodes=64,
     ),
-    _paper_streets(
-        name="association/paper-512",
-        kwargs={"num_ues": 512, "duration_s": 60.0},
-        warmup_steps=1423,
-    ),
+    _paper_streets(name="association/paper-512", kwargs={"num_ues": 512, "duration_s": 60.0}, warmup_steps=1423),
     _paper_streets(
         name="association/paper-2048", kwargs={"num_ues": 2048, "duration_s": 40.0}, warmup_steps=5690, expensive=True
     ),

@@ -7,12 +7,7 @@ from functools import partial
 from mmwave_gym.benchmark.task import Task
 
 _handover = partial(
-    Task,
-    env_id="MmwaveHandover-v0",
-    ceiling="oracle",
-    reference="a3",
-    smallest_difference=0.001,
-    episodes=200,
+    Task, env_id="MmwaveHandover-v0", ceiling="oracle", reference="a3", smallest_difference=0.001, episodes=200
 )
 # 119 s of learning as in section V, then a minute that counts: in the paper's two seconds staying put is optimal.
 _learn_first = partial(_handover, warmup_steps=2380, scored_steps=1200)
