@@ -163,7 +163,7 @@ def _headroom(room: Room, entry: Entry, folder: Path) -> str:
     for task in (t for t in all_tasks(room.name) if t.env_id == entry.id):
         here = {row["agent"]: row for row in scored if row["task"] == task.name}
         rule = next((here[r["best_rule"]] for r in here.values() if r["group"] == "local" and r["headroom"]), None)
-        if rule is None:
+        if rule is None or not rule.get("ceiling"):
             continue
         learned = [row for row in here.values() if row["group"] == "local" and row["kind"] == "learned"]
         best = min(learned, key=lambda row: int(row["rank"]), default=None)
@@ -183,9 +183,9 @@ def _headroom(room: Room, entry: Entry, folder: Path) -> str:
     head = ("task", "best rule", "ceiling", "headroom", "best learned agent", "less the best rule", "of the headroom")
     return (
         "## What a task leaves to win\n\nHeadroom is the ceiling of local agents less the best rule that needs only "
-        "what an agent sees and hears. The best\nlearned agent of that kind stands beside it, with its difference to that "
-        "rule. From the rows of the committed\n[leaderboard](../leaderboard/leaderboard.md), which has all agents and "
-        "intervals.\n\n" + _table(head, rows)
+        "what an agent sees and hears. The best\nlearned agent of that kind stands beside it, with its difference to "
+        "that rule. From the rows of the committed\n[leaderboard](../leaderboard/leaderboard.md), which has all agents "
+        "and intervals.\n\n" + _table(head, rows)
     )
 
 
