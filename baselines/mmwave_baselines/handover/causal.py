@@ -55,8 +55,8 @@ from mmwave_gym.core.types import Float64Array
 from mmwave_gym.scenarios.handover.config import AREAS, HandoverConfig
 
 GRID_M, SWEEPS, FADINGS, DRAWS = 0.4, 250, 16, 48
-"""Grid of W, sweeps and fading draws of its value iteration, fading draws of a penalty: ours, 0.2 s an episode. Half the
-grid and twice the rest take eight times as long and lower B by 0.001 bit/s/Hz."""
+"""Grid of W, sweeps and fading draws of its value iteration, fading draws of a penalty: ours, 0.2 s an episode. Half
+the grid and twice the rest take eight times as long and are as tight."""
 NEAR_BORDER_M = 1e-3
 SLACK = 1e-5
 """bit/s/Hz, outward."""
