@@ -1,4 +1,4 @@
-"""The causal bound of UDN handover: against brute force over all that can happen in tiny worlds, and all agents' rows."""
+"""The causal bound of UDN handover against brute force over all that can happen in tiny worlds."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Tiny:
         """The place after a step, None where the UE has left."""
         x, y = place[0] + STEP * heading[0], place[1] + STEP * heading[1]
         if self.leaves:
-            return (x, y) if 0.0 <= min(x, y) and max(x, y) <= SIDE else None
+            return (x, y) if min(x, y) >= 0.0 and max(x, y) <= SIDE else None
         return min(max(x, 0.0), SIDE), min(max(y, 0.0), SIDE)
 
     def paths(self):
@@ -57,7 +57,7 @@ class Tiny:
             open_ = following
         return ended + open_
 
-    @cache
+    @cache  # noqa: B019, lives as long as the world
     def weight(self, walk):
         """E[1 / T | the walk so far]: what a reward counts."""
         if walk[-1] is None:
@@ -67,7 +67,7 @@ class Tiny:
         steps = zip(HEADINGS, CHANCES, strict=True)
         return sum(p * self.weight((*walk, self.after(walk[-1], h))) for h, p in steps)
 
-    @cache
+    @cache  # noqa: B019, lives as long as the world
     def optimum(self, walk, serving):
         """The most a causal agent has from here on, before it sees this slot's fading."""
         if walk[-1] is None or len(walk) > SLOTS:
