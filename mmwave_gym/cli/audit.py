@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from mmwave_gym.benchmark import suite
+from mmwave_gym.benchmark.bounds import stored_ceilings
 from mmwave_gym.benchmark.committed import committed_runs
 from mmwave_gym.benchmark.leaderboard import RowsError, TaskBoard, read_rows, summarise
 from mmwave_gym.benchmark.leaderboard.deciding import contradiction, decide
@@ -35,7 +36,7 @@ def audit(
     runs = committed_runs(names) if rows is None else [r for r in read_rows(rows) if r.task["name"] in names]
     if not runs:
         raise RowsError("there are no rows of these tasks: play them with `mmwave-gym leaderboard`, or name --rows.")
-    boards = summarise(runs, {t.name: t.describe() for t in suite.all_tasks()}).tasks
+    boards = summarise(runs, {t.name: t.describe() for t in suite.all_tasks()}, stored_ceilings(chosen)).tasks
     print_table("What decides a task", COLUMNS, [_row(board) for board in boards])
     for board in boards:
         for sentence in lacks(board):

@@ -12,6 +12,7 @@ import typer
 
 from mmwave_gym.agents.supervised import USUAL, Limits
 from mmwave_gym.benchmark import suite
+from mmwave_gym.benchmark.bounds import stored_ceilings
 from mmwave_gym.benchmark.committed import Plan, clear, committed_runs, plan
 from mmwave_gym.benchmark.jobs import Done
 from mmwave_gym.benchmark.leaderboard import PAGES, RowsError, Run, pack as pack_rows, summarise, unpack, write
@@ -133,7 +134,8 @@ def leaderboard(
             err.print(
                 f"{name} failed in {run.task['name']}: {run.failed}", markup=False, highlight=False, soft_wrap=True
             )
-    pages = write(summarise(runs, {t.name: t.describe() for t in suite.all_tasks()}), out_dir)
+    known = {t.name: {**t.describe(), "grants": t.grants} for t in suite.all_tasks()}
+    pages = write(summarise(runs, known, stored_ceilings(chosen, committed)), out_dir)
     if pack:
         holding = {run.identity: run for run in runs if not run.stale}
         # A board of some agents only leaves the rows of others in the packs of its tasks.

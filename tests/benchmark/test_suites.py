@@ -13,13 +13,15 @@ from made_rows import header, run, save
 
 import mmwave_gym
 from mmwave_gym.benchmark import suite
+from mmwave_gym.benchmark.bounds import stored_ceilings
 from mmwave_gym.benchmark.committed import committed_runs
-from mmwave_gym.benchmark.leaderboard import Run, TaskBoard, summarise
+from mmwave_gym.benchmark.leaderboard import Ceiling, Run, TaskBoard, summarise
 from mmwave_gym.benchmark.leaderboard.classes import CLASSES, classes
 from mmwave_gym.benchmark.leaderboard.deciding import contradiction, decide, reason
 from mmwave_gym.benchmark.leaderboard.evidence import evidence, lacks
 from mmwave_gym.benchmark.leaderboard.overall import why_empty
 from mmwave_gym.benchmark.leaderboard.tables import markdown
+from mmwave_gym.benchmark.statistics import Sample
 from mmwave_gym.benchmark.task import Task
 from mmwave_gym.cli import main
 from mmwave_gym.core.suites import DEFAULT, RECORD
@@ -27,7 +29,7 @@ from mmwave_gym.core.suites import DEFAULT, RECORD
 EPISODES = 64
 
 
-def board(rule: float, learned: Mapping[str, float], **task: Any) -> TaskBoard:
+def board(rule: float, learned: Mapping[str, float], bound: tuple[str, float] | None = None, **task: Any) -> TaskBoard:
     """A task whose floor is at 0 and whose ceiling is at 10, with noise that all agents share and a little that not."""
     rng = np.random.default_rng(5)
     world = rng.normal(0, 1, EPISODES)
@@ -40,7 +42,12 @@ def board(rule: float, learned: Mapping[str, float], **task: Any) -> TaskBoard:
 
     runs = [of("random", 100.0), of("oracle", 110.0), of("a3", 100.0 + rule)]
     runs += [of(name, 100.0 + mean, seed=0) for name, mean in learned.items()]
-    (made,) = summarise(runs).tasks
+    exact = Sample.of([{row["episode"]: float(row["reward"]) for row in runs[1].episodes}])
+    stored = [Ceiling("handover/a1", "oracle", "hindsight", "hindsight-exact", True, exact, ("oracle",))]
+    if bound is not None:
+        values = Sample(exact.episodes, np.full((1, EPISODES), bound[1]))
+        stored.append(Ceiling("handover/a1", "proof", bound[0], "proven bound", False, values))
+    (made,) = summarise(runs, {}, stored).tasks
     return made
 
 
@@ -67,16 +74,16 @@ def test_the_best_rule_and_the_learned_agents_decide_the_suite(rule, learned, wh
     assert not contradiction(board(rule, learned, suite="relays"))
 
 
-def test_a_share_is_of_the_level_s_own_bound_where_one_is_proven():
+def test_a_share_is_of_the_level_s_own_ceiling():
     assert decide(board(8.0, {"ppo": 9.0})).rule_share == pytest.approx(0.8, abs=0.01)
-    tight = decide(board(8.0, {"ppo": 9.0}, bounds={"local": 109.0}))
+    tight = decide(board(8.0, {"ppo": 8.5}, ("local", 109.0)))
     assert tight.rule_share == pytest.approx(8 / 9, abs=0.01)
-    assert (tight.suite, "proven" in tight.because) == ("papers", True)
-    assert decide(board(8.0, {"ppo": 9.0}, bounds={"central": 109.0})).rule_share == pytest.approx(0.8, abs=0.01)
+    assert (tight.suite, "the ceiling of local agents, proof (proven bound)" in tight.because) == ("papers", True)
+    assert decide(board(8.0, {"ppo": 9.0}, ("central", 111.0))).rule_share == pytest.approx(0.8, abs=0.01)
 
 
-def test_without_a_ceiling_rows_decide_nothing():
-    made = board(8.0, {"ppo": 9.0}, ceiling=None)
+def test_without_scores_rows_decide_nothing():
+    made = board(8.0, {"ppo": 9.0}, floor=None)
     assert decide(made).suite == ""
     assert "undecided" in contradiction(made)
 
@@ -85,7 +92,7 @@ def test_evidence_names_who_lacks_episodes_and_about_how_many_would_do():
     made = board(8.0, {"ppo": 9.0})
     assert lacks(made) == []
     assert [(one.role, one.agent) for one in evidence(made)] == [
-        ("reference", "a3"), ("ceiling", "oracle"), ("leader", "ppo")
+        ("reference", "a3"), ("leader", "ppo"), ("ceiling", "oracle")
     ]  # fmt: skip
     rng = np.random.default_rng(0)
     values = rng.normal(10, 2, 16)
@@ -184,7 +191,8 @@ def test_tasks_are_in_suites_and_a_suite_changes_no_hash():
 
 def test_our_tasks_are_in_the_suite_that_their_committed_rows_ask_for():
     tasks = {t.name: t for t in suite.all_tasks(suites=[DEFAULT, RECORD])}
-    found = summarise(committed_runs(tasks), {name: t.describe() for name, t in tasks.items()})
+    known = {name: t.describe() for name, t in tasks.items()}
+    found = summarise(committed_runs(tasks), known, stored_ceilings(tasks.values()))
     wrong = [sentence for one in found.tasks if (sentence := contradiction(one))]
     assert wrong == [], "move the task (`Task.suite`) or state why it is there (`Task.why`)"
     assert len(found.tasks) > 30

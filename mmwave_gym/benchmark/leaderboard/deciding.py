@@ -1,8 +1,9 @@
 """What decides a task: how much the best rule leaves to win, and whether learned agents differ. So its suite follows.
 
-A task is judged at its lowest access level that has a rule. A share is 0 at the floor and 1 at what the level allows:
-its proven bound, else the ceiling. Suite "v1" has tasks whose best rule has at most `MOST_OF_A_RULE`, whose learned
-agents are below `SATURATED_LEARNED`, and of whose learned agents one at least is told apart from that rule.
+A task is judged at its lowest access level that has a rule. A share is the score there: 0 at the floor, 1 at the
+ceiling of the level, the lowest that is proven, else the best known. Suite "v1" has tasks whose best rule has at most
+`MOST_OF_A_RULE`, whose learned agents are below `SATURATED_LEARNED`, and of whose learned agents one at least is told
+apart from that rule.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ def decide(board: TaskBoard) -> Decided:
         return Decided("", "no rule has been scored")
     of, shares = _shares(board, level)
     if of is None or rule.agent not in shares:
-        return Decided("", "no ceiling or bound is known, so what the best rule leaves cannot be said", level)
+        return Decided("", "no ceiling is known, so what the best rule leaves cannot be said", level)
     learned = {e.agent: shares[e.agent] for e in _of_level(board, level) if e.kind == "learned"}
     learned = dict(sorted(learned.items(), key=lambda item: -item[1]))
     apart = tuple(e.agent for e in board.entries if e.agent in learned and e.gain_verdict in ("better", "worse"))
@@ -112,15 +113,11 @@ def _of_level(board: TaskBoard, level: str) -> list[Entry]:
 
 
 def _shares(board: TaskBoard, level: str) -> tuple[str | None, dict[str, float]]:
-    """Against what, in words, and each agent's share of it by name; None and nothing where there is neither."""
-    floor, bounds = board.entry(board.task.get("floor")), dict(board.task.get("bounds") or {})
-    entries = [e for e in board.entries if e.status == "scored" and e.mean is not None]
-    if level in bounds and floor is not None and floor.mean is not None:
-        low, span = floor.mean.mean, float(bounds[level]) - floor.mean.mean
-        if span:
-            of = f"what {level} agents can have, proven"
-            return of, {e.agent: (e.mean.mean - low) / span for e in entries if e.mean is not None}
-    scores = {e.agent: e.score.mean for e in entries if e.score is not None}
-    if not scores:
+    """Against what, in words, and the share of it of each agent of the level; None and nothing where there is no
+    ceiling."""
+    ceiling = board.ceiling(level)
+    scores = {e.agent: e.score.mean for e in _of_level(board, level) if e.score is not None}
+    if ceiling is None or not scores:
         return None, {}
-    return f"the ceiling {board.task['ceiling']} ({board.task.get('ceiling_kind')})", scores
+    named = ceiling.name if ceiling.kind == ceiling.name else f"{ceiling.name} ({ceiling.kind})"
+    return f"the ceiling of {level} agents, {named}", scores

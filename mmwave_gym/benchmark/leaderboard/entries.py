@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from mmwave_gym.benchmark.leaderboard.ceilings import Ceiling, ceiling_of
 from mmwave_gym.benchmark.leaderboard.rows import Run
 from mmwave_gym.benchmark.leaderboard.verified import mark
 from mmwave_gym.benchmark.statistics import Interval
@@ -25,12 +26,13 @@ class Entry:
     level it is ranked in, or "bound" for the floor and hindsight agents, which have no rank. ``tied`` says
     that the difference to the agent ranked just above is not distinguishable from 0. ``mean`` and
     ``difference`` are in the primary metric's unit, ``score`` and ``iqm`` have none (0 is the floor, 1 the
-    ceiling), ``metrics`` holds the secondary metrics' means. ``left_out`` counts the episodes that have no
-    scored step, or that not all training seeds have; ``seeds`` the
-    training seeds, 0 for an agent that is not trained. ``notes`` are sentences to be shown.
+    ceiling of the agent's access level), ``metrics`` holds the secondary metrics' means. ``left_out`` counts the
+    episodes that have no scored step, or that not all training seeds have; ``seeds`` the training seeds, 0 for an
+    agent that is not trained. ``notes`` are sentences to be shown.
 
     ``best_rule`` is the best agent of kind "rule" that knows no more than this one, perhaps itself. ``gain`` is the
-    paired difference to it, None for the rule itself, and ``headroom`` the ceiling less that rule.
+    paired difference to it, None for the rule itself, and ``headroom`` the ceiling less that rule. ``left`` is the
+    ceiling less the agent itself.
     """
 
     agent: str
@@ -58,6 +60,7 @@ class Entry:
     gain: Interval | None = None
     gain_verdict: str = ""
     headroom: Interval | None = None
+    left: Interval | None = None
 
     @property
     def leads(self) -> bool:
@@ -110,7 +113,8 @@ class TaskBoard:
     """One task with its entries, best first within each group.
 
     ``units`` maps each metric to its unit, the primary one first. ``no_score`` says why there are no scores,
-    or is None. ``warnings`` are sentences about the task as a whole. ``outdated`` are agents whose rows hold no longer.
+    or is None. ``warnings`` are sentences about the task as a whole. ``ceilings`` are those that hold, ``outdated``
+    agents whose rows hold no longer.
     """
 
     task: Mapping[str, Any]
@@ -118,6 +122,7 @@ class TaskBoard:
     units: Mapping[str, str]
     no_score: str | None = None
     warnings: tuple[str, ...] = ()
+    ceilings: tuple[Ceiling, ...] = ()
     outdated: tuple[str, ...] = ()
 
     @property
@@ -139,6 +144,15 @@ class TaskBoard:
     def rules(self) -> Mapping[str, tuple[str, Interval | None]]:
         """The best rule and its headroom by access level, of the levels that agents are ranked in."""
         return {e.group: (e.best_rule, e.headroom) for e in self.entries if e.rank and e.best_rule}
+
+    def ceiling(self, access: str) -> Ceiling | None:
+        """What agents of an access level are scored against, None where there is nothing."""
+        return ceiling_of(self.ceilings, access, sign_of(self.task))
+
+    @property
+    def levels(self) -> tuple[str, ...]:
+        """The access levels that agents are ranked in, in the order of the entries."""
+        return tuple(dict.fromkeys(e.group for e in self.entries if e.rank))
 
     def entry(self, agent: str | None) -> Entry | None:
         """Return the scored entry of that agent, or None."""

@@ -1,7 +1,7 @@
 """Whether a task has enough episodes for what its board says: their number, widths of intervals, maps.
 
-Those whose numbers the sentences rest on are looked at: the reference, the ceiling, and the leader of the lowest access
-level that is ranked.
+What the sentences rest on is looked at: the reference, the leader of the lowest access level that is ranked, and the
+ceiling of that level.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from mmwave_gym.benchmark.leaderboard.entries import Entry, TaskBoard
+from mmwave_gym.benchmark.leaderboard.entries import TaskBoard
+from mmwave_gym.benchmark.statistics import Interval
 from mmwave_gym.core.access import ACCESS_LEVELS
 
 LEAST_EPISODES = 32
@@ -37,16 +38,19 @@ class Evidence:
 
 
 def evidence(board: TaskBoard) -> list[Evidence]:
-    """Of the reference, the ceiling and the leader, each once and under its first role."""
+    """Of the reference, the leader and its ceiling, each once and under its first role."""
     found: dict[str, Evidence] = {}
-    for role, name in (
-        ("reference", board.task.get("reference")),
-        ("ceiling", board.task.get("ceiling")),
-        ("leader", _leader(board)),
-    ):
-        entry = board.entry(name)
+    leader, logarithm = _leader(board), _is_logarithm(board)
+    entries = [
+        (role, board.entry(name)) for role, name in (("reference", board.task.get("reference")), ("leader", leader))
+    ]
+    for role, entry in entries:
         if entry is not None and entry.agent not in found:
-            found[entry.agent] = _of(entry, role, _is_logarithm(board))
+            found[entry.agent] = _of(role, entry.agent, entry.episodes, entry.mean, logarithm)
+    first = board.entry(leader)
+    ceiling = None if first is None else board.ceiling(first.access)
+    if ceiling is not None and ceiling.name not in found:
+        found[ceiling.name] = _of("ceiling", ceiling.name, ceiling.sample.episodes.size, ceiling.mean, logarithm)
     return list(found.values())
 
 
@@ -86,12 +90,12 @@ def _is_logarithm(board: TaskBoard) -> bool:
     return board.units[str(board.task["primary"])].startswith("log2(")
 
 
-def _of(entry: Entry, role: str, logarithm: bool) -> Evidence:
-    interval, width = entry.mean, None
+def _of(role: str, name: str, episodes: int, interval: Interval | None, logarithm: bool) -> Evidence:
+    width = None
     if interval is not None and interval.low is not None and interval.high is not None:
         whole = interval.high - interval.low
         width = 2.0**whole - 1.0 if logarithm else whole / abs(interval.mean) if interval.mean else math.inf
     wanted = LEAST_EPISODES
     if width is not None and math.isfinite(width):
-        wanted = max(wanted, math.ceil(entry.episodes * (width / WIDEST) ** 2))
-    return Evidence(role, entry.agent, entry.episodes, width, wanted)
+        wanted = max(wanted, math.ceil(episodes * (width / WIDEST) ** 2))
+    return Evidence(role, name, episodes, width, wanted)

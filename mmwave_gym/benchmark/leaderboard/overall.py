@@ -54,7 +54,9 @@ def why_empty(board: TaskBoard, agent: str, known: Sequence[Entry]) -> str:
     """
     entry = next((e for e in board.entries if e.agent == agent), None)
     if entry is not None and entry.status == "scored":
-        return "" if entry.score is not None else "no ceiling yet" if board.no_score else "no common episode"
+        if entry.score is not None:
+            return ""
+        return "no common episode" if board.ceiling(entry.access) is not None else "no ceiling yet"
     if entry is not None and entry.status == "failed":
         return "it failed here"
     if entry is not None and entry.status == "empty":

@@ -10,9 +10,10 @@ from typing import Any
 
 from mmwave_gym.benchmark.leaderboard.classes import classes
 from mmwave_gym.benchmark.leaderboard.deciding import decide, reason
-from mmwave_gym.benchmark.leaderboard.entries import Entry, Leaderboard, Overall, TaskBoard
+from mmwave_gym.benchmark.leaderboard.entries import Entry, Leaderboard, Overall, TaskBoard, sign_of
 from mmwave_gym.benchmark.leaderboard.evidence import lacks
 from mmwave_gym.benchmark.statistics import Interval
+from mmwave_gym.core.access import ACCESS_LEVELS
 from mmwave_gym.core.shown import spreadsheet_safe, visible
 
 
@@ -98,7 +99,7 @@ def headline(board: TaskBoard) -> list[tuple[str, str]]:
             text += " together with " + " and ".join(e.label for e in peers[1 : tied + 1])
         if first.score is not None:
             text += f": score {number(first.score.mean, first.score)} {ends(first.score)}"
-        said = (_said(first.verdict, str(board.task.get("reference"))), _against_rule(first, board))
+        said = (_said(first.verdict, str(board.task.get("reference"))), _against_rule(first, board), left(first, board))
         sentences.append((first.label, ", ".join([text.rstrip(), *filter(None, said)]) + "."))
     return sentences
 
@@ -122,8 +123,48 @@ def _against_rule(entry: Entry, board: TaskBoard) -> str:
     return f"{_said(entry.gain_verdict, name)} ({gain})"
 
 
+_KNOWN = {
+    "hindsight-exact": "exact with all of the episode known",
+    "expectation-exact": "exact in expectation",
+    "proven bound": "proven",
+}
+"""How a ceiling's kind reads behind what it leaves."""
+
+
+def left(entry: Entry, board: TaskBoard) -> str:
+    """What the ceiling of an agent's level leaves above it, in words; empty where there is no ceiling or no more."""
+    ceiling = board.ceiling(entry.access)
+    if ceiling is None or entry.left is None or entry.agent in ceiling.agents[:1]:
+        return ""
+    unit = f" {board.units[board.task['primary']]}".rstrip()
+    less = entry.left if sign_of(board.task) > 0 else _negative(entry.left)
+    gain = f"{number(less.mean, less)}{unit} {ends(less)}".rstrip()
+    if not ceiling.proven:
+        return f"{gain} below the best known, which nobody has proven"
+    return f"at most {gain} left for {entry.access} agents ({_KNOWN[ceiling.kind]})"
+
+
+def _negative(value: Interval) -> Interval:
+    low, high = (None if end is None else -end for end in (value.high, value.low))
+    return Interval(-value.mean, low, high)
+
+
+def ceilings(board: TaskBoard) -> list[str]:
+    """Return a sentence for each ceiling: its value with interval, how it is known, for whom it holds."""
+    unit = f" {board.units[board.task['primary']]}".rstrip()
+    sentences = []
+    for one in board.ceilings:
+        levels = " and ".join(level for level in ACCESS_LEVELS if board.ceiling(level) is one)
+        scale = f"; 1 on the scale of {levels} agents" if levels else ""
+        by = "" if one.proven or not one.agents else f", by {', '.join(one.agents[:3])}"
+        value = f"{number(one.mean.mean, one.mean)}{unit} {ends(one.mean)}".rstrip()
+        known = "" if one.kind == one.name else f", {one.kind}"
+        sentences.append(f"{one.name}: {value}{known}{by}{scale}.")
+    return sentences
+
+
 def limits(board: TaskBoard) -> str:
-    """Return what there is to gain above the best rules, and what is proven about means; empty if nothing is."""
+    """Return what there is to gain above the best rules, and which differences matter; empty if nothing is."""
     unit = f" {board.units[board.task['primary']]}".rstrip()
     sentences: list[str] = []
     above: dict[str, tuple[str, Interval | None]] = {}
@@ -135,11 +176,6 @@ def limits(board: TaskBoard) -> str:
             sentences.append(f"Headroom, the ceiling less the best {level} rule ({rule}): {gain}.")
     if smallest := board.task.get("smallest_difference"):
         sentences.append(f"Differences below {smallest:g}{unit} are called alike.")
-    bounds = dict(board.task.get("bounds") or {})
-    if bounds:
-        what = "more" if board.task["higher_is_better"] else "less"
-        proven = ", ".join(f"no {level} agent has {what} than {value:g}{unit}" for level, value in bounds.items())
-        sentences.append(f"Proven: in the mean {proven}.")
     return " ".join(sentences)
 
 
@@ -157,7 +193,7 @@ def about_suite(name: str) -> str:
 def markdown(leaderboard: Leaderboard) -> str:
     """Return the Markdown form: per suite the overall tables, then one table per task."""
     lines = ["# mmwave-gym leaderboard", ""]
-    lines += ["Score: 0 is the floor, 1 the ceiling, on the same episodes. Brackets are 95 % intervals.", ""]
+    lines += ["Score: 0 is the floor, 1 the ceiling of the agent's access level. Brackets are 95 % intervals.", ""]
     for suite in leaderboard.suites:
         lines += [f"## Suite {_md(suite)}", "", _md(about_suite(suite)), ""]
         for overall in (o for o in leaderboard.overall if o.suite == suite):
@@ -192,6 +228,7 @@ def _markdown_task(board: TaskBoard) -> list[str]:
         "",
         *([_md(limits(board)), ""] if limits(board) else []),
     ]
+    lines += [*(f"- Ceiling {_md(text)}" for text in ceilings(board)), ""] if board.ceilings else []
     lines += [f"> Too little evidence: {_md(text)}\n" for text in lacks(board)]
     lines += [f"> Warning: {_md(text)}\n" for text in board.warnings]
     if board.no_score:
@@ -301,8 +338,9 @@ def table(leaderboard: Leaderboard) -> str:
         "task,suite,suite_by_rows,task_version,task_hash,access,group,rank,tied,agent,label,kind,class,status,reason"
     )
     fixed += ",episodes,episodes_left_out,training_seeds,primary,unit"
-    for name in ("mean", "score", "difference", "gain", "headroom"):
+    for name in ("mean", "score", "difference", "gain", "headroom", "left"):
         fixed += f",{name},{name}_low,{name}_high"
+    fixed += ",ceiling,ceiling_kind,ceiling_mean"
     fixed += ",best_rule,gain_verdict,headroom_share,score_iqm,verdict,committed,verified,created,command"
     writer.writerow([*fixed.split(","), *_TRAINED, *(f"mean_{m}" for m in metrics)])
     for board in leaderboard.tasks:
@@ -332,8 +370,10 @@ def table(leaderboard: Leaderboard) -> str:
                 board.task["primary"],
                 board.units[board.task["primary"]],
             ]
-            for interval in (e.mean, e.score, e.difference, e.gain, e.headroom):
+            for interval in (e.mean, e.score, e.difference, e.gain, e.headroom, e.left):
                 row += [interval.mean, interval.low, interval.high] if interval else [None] * 3
+            limit = board.ceiling(e.access)
+            row += [limit.name, limit.kind, limit.mean.mean] if limit else [None] * 3
             row += [
                 e.best_rule,
                 e.gain_verdict,

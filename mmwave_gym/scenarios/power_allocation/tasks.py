@@ -1,4 +1,4 @@
-"""The tasks of power allocation: what the suite measures, between which floor and ceiling."""
+"""The tasks of power allocation: what the suite measures, from which floor up."""
 
 from __future__ import annotations
 

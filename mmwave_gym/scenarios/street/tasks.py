@@ -1,4 +1,4 @@
-"""The tasks of streets: what the suite measures, between which floor and ceiling."""
+"""The tasks of streets: what the suite measures, from which floor up."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ _street = partial(
     primary="rate_bps_hz",
     reference="a3",
     ceiling="oracle",
-    ceiling_kind="hindsight-exact",
     smallest_difference=0.005,
     episodes=256,
     suite="papers",
