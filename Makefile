@@ -2,6 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 OUT ?= runs/leaderboard
+SUITE ?= all
 READY := .venv/.ready
 
 .PHONY: setup test lint leaderboard city melbourne train bench nightly clients docs clean
@@ -26,11 +27,12 @@ lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# Shows committed rows that are current and plays the rest. REPLAY=1: plays all. QUICK=1: plays a few episodes and one
-# training seed each. FULL=1: also plays tasks and agents that are marked as expensive.
+# Shows committed rows that are current and plays the rest, of suites v1 and papers (SUITE=v1: of that one only).
+# REPLAY=1: plays all. QUICK=1: plays a few episodes and one training seed each. FULL=1: also plays tasks and agents that
+# are marked as expensive, and episodes that committed rows lack.
 # MMWAVE_DATA=folder: also the tasks on measured data (docs/channel_files.md).
 leaderboard: setup
-	$(BIN)/mmwave-gym leaderboard --out $(OUT) $(if $(REPLAY),--replay) $(if $(QUICK),--quick) $(if $(FULL),--full)
+	$(BIN)/mmwave-gym leaderboard --out $(OUT) $(addprefix --suite ,$(SUITE)) $(if $(REPLAY),--replay) $(if $(QUICK),--quick) $(if $(FULL),--full)
 
 # MMWAVE_DATA=folder make city: a morning's trams in Helsinki, every agent ranked on them, a picture and an animation.
 CITY := runs/city
@@ -66,6 +68,8 @@ clients: setup
 
 docs: setup
 	$(BIN)/mmwave-gym page --out docs/environments
+	$(BIN)/mmwave-gym page docs/training.md
+	$(BIN)/mmwave-gym page docs/channel_files.md
 	$(BIN)/python docs/make_images.py
 
 clean:

@@ -85,12 +85,14 @@ def plan(
     playable: Callable[[Job], bool] = lambda job: True,
     on_done: Callable[[Job], None] = lambda job: None,
     recheck: int = 0,
+    extend: bool = True,
 ) -> Plan:
     """Sort the jobs of a board into those to play and those whose committed rows hold.
 
     rows_dir: where the board's own rows are; those that hold are not played again. playable: may a job be played here?
     Others, such as expensive ones, show what is committed. on_done: called after each job. recheck: rows of a run that
     are played again where only the agent's code has changed; where they repeat, the run holds under a new header.
+    extend: play the episodes that committed rows lack; without it they are shown as they are.
     """
     kept = {run.identity: run for run in committed}
     made, heads = Plan(), _Heads(recheck)
@@ -106,7 +108,7 @@ def plan(
         if run is None:
             made.play += [job] if playable(job) else []
         elif job.task.missing_data or not (why := heads.why_stale(job, run)):
-            if len(run.episodes) >= job.episodes or not playable(job):
+            if len(run.episodes) >= job.episodes or not extend or not playable(job):
                 made.shown.append(_cut(run, job.episodes))
             else:
                 made.play.append(job)

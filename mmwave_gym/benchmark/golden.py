@@ -27,7 +27,7 @@ EVALUATOR = ("mmwave_gym.agents.rollout", "mmwave_gym.core.metrics", "mmwave_gym
 """What rows depend on beside the scenario and the agent."""
 DECIDES_NOTHING = {
     "mmwave_gym.version",
-    *(f"mmwave_gym.core.{name}" for name in ("errors", "files", "registration", "rooms")),
+    *(f"mmwave_gym.core.{name}" for name in ("errors", "files", "registration", "rooms", "suites")),
     *(f"mmwave_gym.agents.{name}" for name in ("files", "loading", "registry")),
     *(f"mmwave_gym.benchmark.{name}" for name in ("suite", "task")),
 }

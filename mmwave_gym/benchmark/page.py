@@ -19,10 +19,13 @@ from typing import Any
 
 from mmwave_gym.agents.protocol import sees
 from mmwave_gym.agents.registry import agents, named
+from mmwave_gym.benchmark.bounds import stored_ceilings
+from mmwave_gym.benchmark.quoting import Source, filled
 from mmwave_gym.benchmark.reproduction import GROUP as REPRODUCTIONS
 from mmwave_gym.benchmark.suite import all_tasks
 from mmwave_gym.benchmark.task import Task
 from mmwave_gym.core import ranges
+from mmwave_gym.core.access import ACCESS_LEVELS
 from mmwave_gym.core.registration import entry as entry_of, make_registered, room_of
 from mmwave_gym.core.rooms import Entry, Room
 from mmwave_gym.core.scenario import Scenario
@@ -65,18 +68,26 @@ def page(env_id: str, folder: Path) -> str:
         _size(scenario),
         f"## Differences from the paper{differences}" if differences else "",
         _reproduced(room, folder),
-        "## Tasks of the suite",
+        "## Tasks",
         _table(
-            ("task", "what it is", "warm-up", "scored", "ceiling"),
+            ("task", "suite", "what it is", "warm-up", "scored", "ceilings"),
             (
-                (f"`{t.name}`", t.description, t.warmup_steps, t.scored_steps or "to the end", _limits(t, scenario))
+                (
+                    f"`{t.name}`",
+                    t.suite,
+                    t.description,
+                    t.warmup_steps,
+                    t.scored_steps or "to the end",
+                    _limits(t, scenario),
+                )
                 for t in all_tasks(room.name)
                 if t.env_id == entry.id
             ),
         ),
+        _granted(room),
         _headroom(room, entry, folder),
         *_agents(room),
-        room.text().strip(),
+        filled(room.text().strip(), lambda: Source(folder.parent)),
         "## Versions\n\n" + "\n".join(f"- {line}" for line in entry.history),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -127,16 +138,27 @@ def _reproduced(room: Room, folder: Path) -> str:
 
 
 def _limits(task: Task, scenario: Scenario[Any, Any]) -> str:
-    """The ceiling with its kind, and what is proven about means."""
-    if task.ceiling is None:
-        return ""
+    """The stored ceilings that hold, each with its kind, its value and the highest level that it holds for."""
     unit = next((m.unit for m in scenario.metrics if m.name == task.primary), scenario.reward_unit)
-    proven = ", ".join(f"at most {value:g} {unit} for {level} agents" for level, value in task.bounds.items())
-    return f"{task.ceiling} ({task.ceiling_kind})" + (f"; proven: {proven}" if proven else "")
+    return "; ".join(
+        f"{c.name} ({c.kind}): {_short(c.mean.mean)} {unit} for {c.level} agents"
+        for c in sorted(stored_ceilings([task]), key=lambda c: (ACCESS_LEVELS.index(c.level), c.name))
+        if not c.stale
+    )
+
+
+def _granted(room: Room) -> str:
+    """What an agent of each access level may know."""
+    if not room.grants:
+        return ""
+    rows = [(f"`{level}`", room.grants[level]) for level in ACCESS_LEVELS if level in room.grants]
+    return "## Access levels\n\nEach level also knows what the levels above it in the table know.\n\n" + _table(
+        ("level", "what it grants here"), rows
+    )
 
 
 def _headroom(room: Room, entry: Entry, folder: Path) -> str:
-    """Of each task on the committed leaderboard: the best rule that a UE could play, the ceiling, the best learner.
+    """Of each task on the committed leaderboard: the best rule that a UE could play, its ceiling, the best learner.
 
     All of it stands in the board's file; see `mmwave_gym.benchmark.leaderboard.leading` for what it is.
     """
@@ -149,7 +171,7 @@ def _headroom(room: Room, entry: Entry, folder: Path) -> str:
     for task in (t for t in all_tasks(room.name) if t.env_id == entry.id):
         here = {row["agent"]: row for row in scored if row["task"] == task.name}
         rule = next((here[r["best_rule"]] for r in here.values() if r["group"] == "local" and r["headroom"]), None)
-        if rule is None or task.ceiling not in here:
+        if rule is None or not rule.get("ceiling"):
             continue
         learned = [row for row in here.values() if row["group"] == "local" and row["kind"] == "learned"]
         best = min(learned, key=lambda row: int(row["rank"]), default=None)
@@ -159,7 +181,7 @@ def _headroom(room: Room, entry: Entry, folder: Path) -> str:
             (
                 f"`{task.name}`",
                 f"`{rule['agent']}` {_short(mean)}",
-                f"`{task.ceiling}` {_short(float(here[task.ceiling]['mean']))}",
+                f"{rule['ceiling']} ({rule['ceiling_kind']}) {_short(float(rule['ceiling_mean']))}",
                 f"{_short(headroom, 3)} {unit}{share}",
                 *(("", "", "") if best is None else _learned(best)),
             )
@@ -168,10 +190,10 @@ def _headroom(room: Room, entry: Entry, folder: Path) -> str:
         return ""
     head = ("task", "best rule", "ceiling", "headroom", "best learned agent", "less the best rule", "of the headroom")
     return (
-        "## What a task leaves to win\n\nHeadroom is the ceiling less the best rule that needs only what an agent sees "
-        "and hears. The best learned agent of\nthat kind stands beside it, with its difference to that rule. From the "
-        "rows of the committed\n[leaderboard](../leaderboard/leaderboard.md), which has all agents and intervals.\n\n"
-        + _table(head, rows)
+        "## What a task leaves to win\n\nHeadroom is the ceiling of local agents less the best rule that needs only "
+        "what an agent sees and hears. The best\nlearned agent of that kind stands beside it, with its difference to "
+        "that rule. From the rows of the committed\n[leaderboard](../leaderboard/leaderboard.md), which has all agents "
+        "and intervals.\n\n" + _table(head, rows)
     )
 
 

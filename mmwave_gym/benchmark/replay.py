@@ -79,7 +79,7 @@ def replay(run: Run, episodes: Iterable[int], block: int | None = None, limits: 
     before = {row["episode"]: row for row in run.episodes}
     if absent := [e for e in wanted if e not in before]:
         raise ValueError(f"the run has no rows of the episodes {absent}.")
-    same = run.header.get("made_on") == processor()
+    same = run.header.get("made_on") == processor()  # not so for a run that was extended on another kind
     try:
         task: Task = suite.task(run.task["name"])
         layout = Layout(num_envs=(block or BLOCK) * task.carry, block=block, in_place=block is None)

@@ -38,12 +38,22 @@ from mmwave_gym.version import __version__
 
 GROUP = "mmwave_gym.reproductions"
 VERDICTS = ("reproduced", "partly", "not reproduced", "not comparable")
+KINDS = {
+    "paper": "of the paper",
+    "fitted": "fitted by us to the paper's numbers",
+    "derived": "that follow from a number fitted by us",
+    "ours": "of our own, where the paper is silent",
+    "prototype": "of an earlier implementation of ours",
+}
+"""Whose a claim is, and what pages call claims of that kind."""
 Table = list[dict[str, Any]]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Claim:
     """What a paper says, what we measure, and whether they agree. `interval` is the 95 % interval of `ours`.
+
+    `kind` is one of `KINDS`. Only "paper" counts for or against a paper: what was fitted to it, or is ours, does not.
 
     `times` is what clocks say of it, in words. It is another at every run, so it stands beside the claims, in
     `times.json`, and neither `ours` nor `reason` nor the verdict may depend on a clock.
@@ -58,8 +68,11 @@ class Claim:
     verdict: str
     reason: str
     times: str = ""
+    kind: str = "paper"
 
     def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise ValueError(f"kind must be one of {', '.join(KINDS)}, got {self.kind!r}.")
         if self.verdict not in VERDICTS:
             raise ValueError(f"verdict must be one of {', '.join(VERDICTS)}, got {self.verdict!r}.")
 
@@ -329,5 +342,6 @@ def claims_table(claims: Sequence[Claim]) -> str:
     for c in claims:
         interval = "" if c.interval is None else f"{number(c.interval[0])} to {number(c.interval[1])}"
         why = "; ".join(filter(None, (c.reason, c.times and f"measured: {c.times}")))
-        rows.append((c.claim, c.where, number(c.paper), number(c.ours), interval, f"**{c.verdict}**", why))
+        where = c.where if c.kind == "paper" else f"{c.where} ({c.kind})"
+        rows.append((c.claim, where, number(c.paper), number(c.ours), interval, f"**{c.verdict}**", why))
     return markdown_table(("claim", "where", "paper", "ours", "95 %", "verdict", "why"), rows)

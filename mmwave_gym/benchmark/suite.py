@@ -1,24 +1,45 @@
-"""The suite: the tasks of every room."""
+"""The tasks of every room, in suites: "v1" is the default board, "papers" is kept for the record.
+
+A task says which suite it is in (`Task.suite`). Another package's tasks are in a suite of their own, so that what "v1"
+holds does not depend on what is installed.
+"""
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterable
 from functools import lru_cache
 
 from mmwave_gym.benchmark.task import Task
 from mmwave_gym.core import rooms
 from mmwave_gym.core.checks import unknown
 from mmwave_gym.core.rooms import BROKEN, Room, why
+from mmwave_gym.core.suites import DEFAULT, suite_order
 
 
-def all_tasks(scenario: str | None = None) -> list[Task]:
-    """The suite's tasks, of one scenario or of all, in the order of rooms. ValueError for an unknown scenario.
+def all_tasks(scenario: str | None = None, suites: Iterable[str] | None = None) -> list[Task]:
+    """The tasks of one scenario or of all, of these suites or of all, in the order of rooms.
 
-    Of all, those of a room whose tasks cannot be loaded are left out with a warning.
+    Of all scenarios, those of a room whose tasks cannot be loaded are left out with a warning.
+    Errors: ValueError for an unknown scenario or suite.
     """
     if scenario is not None:
-        return list(_tasks_of(rooms.room(scenario)))
-    return [task for room in rooms.rooms().values() for task in _loadable(room)]
+        found = list(_tasks_of(rooms.room(scenario)))
+    else:
+        found = [task for room in rooms.rooms().values() for task in _loadable(room)]
+    if suites is None:
+        return found
+    wanted = list(suites)
+    for name in wanted:
+        if name not in (known := suite_names()):
+            raise ValueError(unknown("suite", name, known))
+    return [task for task in found if task.suite in wanted]
+
+
+def suite_names() -> list[str]:
+    """Names of the suites that tasks are in: the default one first, those of other packages, and last the record."""
+    found = {task.suite for task in all_tasks()} | {DEFAULT}
+    return sorted(found, key=suite_order)
 
 
 def _tasks_of(room: Room) -> tuple[Task, ...]:
@@ -47,9 +68,12 @@ def _loadable(room: Room) -> tuple[Task, ...]:
         return ()
 
 
-def tasks(scenario: str | None = None) -> list[str]:
-    """Names of the suite's tasks, of one scenario or of all. ValueError for an unknown scenario."""
-    return [t.name for t in all_tasks(scenario)]
+def tasks(scenario: str | None = None, suite: str | None = None) -> list[str]:
+    """Names of the tasks, of one scenario or of all, of one suite ("v1", "papers") or of all.
+
+    Errors: ValueError for an unknown scenario or suite.
+    """
+    return [t.name for t in all_tasks(scenario, None if suite is None else [suite])]
 
 
 def task(name: str | Task) -> Task:

@@ -1,4 +1,4 @@
-"""A task: what is measured, on which episodes, between which floor and ceiling. Versioned, so results compare.
+"""A task: what is measured, on which episodes, from which floor up. Versioned, so results compare.
 
 Training and test episodes come from seed streams of their own, which no `reset(seed=…)` can reproduce.
 """
@@ -10,15 +10,16 @@ import hashlib
 import json
 import math
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from mmwave_gym.core.access import ACCESS_LEVELS
 from mmwave_gym.core.registration import make_registered, room_of
 from mmwave_gym.core.scenario import EpisodeKey, Scenario
+from mmwave_gym.core.suites import OWN
 
 SUITE_SEED = 20261122
 SPLITS = ("test", "train")
@@ -26,7 +27,7 @@ SPLITS = ("test", "train")
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """A measurement: an environment with its keywords, episodes, what is scored, and the floor and ceiling.
+    """A measurement: an environment with its keywords, episodes, what is scored, and the floor.
 
     An agent plays every agent slot. With control="all" among the keywords it plays all at once, with others="NAME" the
     first one while that agent plays the rest, as in `gymnasium.make`.
@@ -37,6 +38,11 @@ class Task:
     kwargs: Mapping[str, Any] = field(default_factory=dict)
     name: str = "custom/task"
     version: int = 1
+    suite: str = OWN
+    """Which board it is on: "v1" is the default one, "papers" keeps tasks for the record; another package has its own.
+    No row depends on it."""
+    why: str = ""
+    """Why it is in its suite, where that is not what the rows of the board say (`leaderboard.deciding`)."""
     description: str = ""
     episodes: int = 100
     """Test episodes."""
@@ -51,15 +57,12 @@ class Task:
     higher_is_better: bool = True
     floor: str = "random"
     ceiling: str | None = None
-    ceiling_kind: str = "best known"
-    """"hindsight-exact" (holds for every episode), "expectation-exact" (for means), "proven bound", "best known"."""
-    bounds: Mapping[str, float] = field(default_factory=dict)
-    """Proven: agents of an access level (or below) have no larger mean of `primary`; no row depends on it."""
+    """The agent that stands for the ceiling in training and on hidden episodes, where no ceiling is stored."""
     reference: str | None = None
     """The heuristic against which differences are paired."""
     smallest_difference: float = 0.0
     """Smallest difference of `primary` that matters, in its unit: boards call smaller ones alike, no row depends on it.
-    Ours are one to three per cent of what the best rule leaves to the ceiling."""
+    Ours are one to three per cent of what the best rule leaves to the exact or best known ceiling."""
     groups: tuple[int, ...] = ()
     """Of each test episode a number that those of the same map share; intervals then resample maps. Empty: none do."""
     expensive: bool = False
@@ -75,12 +78,12 @@ class Task:
                 raise ValueError(f"{name} must be an integer of at least {low}, got {value!r}.")
         if not 0.0 <= self.smallest_difference < math.inf:
             raise ValueError(f"smallest_difference must be a number from 0 on, got {self.smallest_difference!r}.")
-        if unknown := set(self.bounds) - set(ACCESS_LEVELS):
-            raise ValueError(f"bounds must be by access level, {', '.join(ACCESS_LEVELS)}; got {sorted(unknown)}.")
         if not isinstance(self.kwargs.get("others"), str | None):
             raise ValueError(
                 f"others must be a name or a path, so that rows say who it was; got {self.kwargs['others']!r}."
             )
+        if not re.fullmatch(r"[a-z0-9][a-z0-9._-]{0,39}", str(self.suite)):
+            raise ValueError(f"suite must be a name such as 'v1', of a-z, 0-9, '.', '_' and '-', got {self.suite!r}.")
         if "/" not in self.name:
             raise ValueError(f"a task's name must be '<scenario>/<name>', got {self.name!r}.")
 
@@ -115,9 +118,13 @@ class Task:
         """This task as JSON values, with its hash: the head of a file of rows."""
         values = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
         values["kwargs"] = json.loads(json.dumps(dict(self.kwargs), default=str))
-        values["bounds"] = dict(self.bounds)
         values["groups"] = list(self.groups)
         return {**values, "hash": self.hash}
+
+    @property
+    def grants(self) -> dict[str, str]:
+        """What the scenario grants an agent of each access level."""
+        return dict(room_of(self.env_id).grants)
 
     @property
     def missing_data(self) -> str | None:

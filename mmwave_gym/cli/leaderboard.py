@@ -12,15 +12,27 @@ import typer
 
 from mmwave_gym.agents.supervised import USUAL, Limits
 from mmwave_gym.benchmark import suite
+from mmwave_gym.benchmark.bounds import stored_ceilings
 from mmwave_gym.benchmark.committed import Plan, clear, committed_runs, plan
 from mmwave_gym.benchmark.jobs import Done
 from mmwave_gym.benchmark.leaderboard import PAGES, RowsError, Run, pack as pack_rows, summarise, unpack, write
 from mmwave_gym.benchmark.playing import outcomes, play_all
 from mmwave_gym.benchmark.runs import Job, is_expensive, jobs_of, refuse_what_lacks, suite_jobs
 from mmwave_gym.benchmark.task import Task
-from mmwave_gym.cli.options import Jobs, LimitMemory, LimitStep, LimitTotal, Nodes, Ray, Trusted, everywhere
+from mmwave_gym.cli.options import (
+    Jobs,
+    LimitMemory,
+    LimitStep,
+    LimitTotal,
+    Nodes,
+    Ray,
+    Trusted,
+    chosen_tasks,
+    everywhere,
+)
 from mmwave_gym.cli.output import err, out, progress
 from mmwave_gym.core.files import try_place
+from mmwave_gym.core.suites import RECORD
 
 QUICK_EPISODES = 8
 
@@ -28,6 +40,12 @@ QUICK_EPISODES = 8
 def leaderboard(
     out_dir: Annotated[Path, typer.Option("--out", help="where rows and pages go; an interrupted run resumes")],
     task: Annotated[list[str] | None, typer.Option(help="only these tasks")] = None,
+    suites: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--suite", help="the tasks of this suite (v1, papers, all); may be repeated. Without it: all but papers"
+        ),
+    ] = None,
     agent: Annotated[list[str] | None, typer.Option(help="only these agents")] = None,
     also: Annotated[
         list[str] | None, typer.Option(help="an agent of your own beside them: package:Class or a file")
@@ -38,7 +56,10 @@ def leaderboard(
     quick: Annotated[
         bool, typer.Option("--quick", help="play a few episodes and one training seed each: to see that it works")
     ] = False,
-    full: Annotated[bool, typer.Option("--full", help="also play tasks and agents marked as expensive")] = False,
+    full: Annotated[
+        bool,
+        typer.Option("--full", help="also play what is marked as expensive, and episodes that committed rows lack"),
+    ] = False,
     replay: Annotated[
         bool, typer.Option("--replay", help="play everything here instead of showing committed rows that are current")
     ] = False,
@@ -64,7 +85,7 @@ def leaderboard(
         raise ImportError("The leaderboard page needs jinja2: pip install 'mmwave-gym[report]'.")
     if committed is not None and not committed.is_dir():
         raise RowsError(f"{committed} is no folder of packed rows: name one that --pack has written.")
-    chosen = [suite.task(name) for name in task] if task else suite.all_tasks()
+    chosen = chosen_tasks(task, suites, [name for name in suite.suite_names() if name != RECORD])
     number = QUICK_EPISODES if quick and not episodes else episodes
     limits = Limits(step_s=limit_step_s, total_s=limit_s, memory_gib=limit_memory_gib)
     work = suite_jobs(chosen, agent or (), also or (), number, True, 1 if quick else None, trusted, limits)
@@ -85,7 +106,9 @@ def leaderboard(
     with progress() as shown:
         bar = shown.add_task("committed rows", total=len(work))
         usable = () if replay or quick else kept
-        reused = plan(work, rows_dir, usable, playable, lambda job: shown.advance(bar), recheck)
+        reused = plan(
+            work, rows_dir, usable, playable, lambda job: shown.advance(bar), recheck, extend=full or bool(episodes)
+        )
         reused.shown += plan(context, rows_dir, kept, lambda job: False).shown
     _tell(chosen, work, reused, playable)
     refuse_what_lacks(reused.play)
@@ -111,7 +134,8 @@ def leaderboard(
             err.print(
                 f"{name} failed in {run.task['name']}: {run.failed}", markup=False, highlight=False, soft_wrap=True
             )
-    pages = write(summarise(runs, {t.name: t.describe() for t in suite.all_tasks()}), out_dir)
+    known = {t.name: {**t.describe(), "grants": t.grants} for t in suite.all_tasks()}
+    pages = write(summarise(runs, known, stored_ceilings(chosen, committed)), out_dir)
     if pack:
         holding = {run.identity: run for run in runs if not run.stale}
         # A board of some agents only leaves the rows of others in the packs of its tasks.

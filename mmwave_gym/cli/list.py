@@ -15,20 +15,27 @@ from mmwave_gym.core import rooms
 def list_(
     what: Annotated[str, typer.Argument(help="envs, tasks or agents, or a scenario; all without it")] = "all",
     scenario: Annotated[str | None, typer.Argument(help="only those of this scenario")] = None,
+    suites: Annotated[
+        list[str] | None, typer.Option("--suite", help="only tasks of this suite, v1 or papers; may be repeated")
+    ] = None,
 ) -> None:
     """List environments, tasks and agents, of all scenarios or of one."""
     if scenario is None and what in rooms.rooms():
         what, scenario = "all", what
     if what not in ("all", "envs", "tasks", "agents"):
         raise ValueError(f"list takes envs, tasks, agents or a scenario ({', '.join(rooms.rooms())}), got {what!r}.")
+    if suites and what not in ("all", "tasks"):
+        raise ValueError(f"--suite chooses tasks, not {what}: say `list tasks --suite {suites[0]}`.")
+    if suites:
+        what = "tasks"
     shown = [rooms.room(scenario)] if scenario else rooms.rooms().values()
     if what in ("all", "envs"):
         found = [(e.id, e.summary, _package(room)) for room in shown for e in room.entries]
         print_table("Environments", ("id", "what it is", "package"), found)
     if what in ("all", "tasks"):
-        tasks = suite.all_tasks(scenario)
-        rows = [(t.name, t.description + (f" [{t.missing_data}]" if t.missing_data else "")) for t in tasks]
-        print_table("Tasks", ("name", "what it is"), rows)
+        tasks = suite.all_tasks(scenario, suites)
+        rows = [(t.name, t.suite, t.description + (f" [{t.missing_data}]" if t.missing_data else "")) for t in tasks]
+        print_table("Tasks", ("name", "suite", "what it is"), rows)
     if what in ("all", "agents"):
         print_table("Agents", ("name",), [(name,) for name in agents(scenario)])
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Annotated
 
@@ -16,6 +16,7 @@ from mmwave_gym.benchmark.jobs import Done, run_all
 from mmwave_gym.benchmark.task import Task
 from mmwave_gym.core.keywords import keywords as parse
 from mmwave_gym.core.registration import room_of
+from mmwave_gym.core.suites import OWN
 
 Agent = Annotated[str, typer.Argument(help="a name (a3, ppo@3), package.module:Class, or a file (.npz, .zip)")]
 TaskName = Annotated[str | None, typer.Option("--task", help="a task of the suite; mmwave-gym list tasks")]
@@ -55,6 +56,18 @@ class Nodes:
         return f"{label} ({len(self._done)} nodes: {counts})"
 
 
+def chosen_tasks(
+    names: Sequence[str] | None, suites: Sequence[str] | None, otherwise: Sequence[str] | None = None
+) -> list[Task]:
+    """The tasks named, else those of the suites ("all" means every one), else those of the suites `otherwise`."""
+    if names and suites:
+        raise ValueError("--task and --suite both choose tasks: give one of them.")
+    if names:
+        return [suite.task(name) for name in names]
+    wanted = suites or otherwise
+    return suite.all_tasks(suites=None if wanted is None or "all" in wanted else wanted)
+
+
 def chosen_task(name: str | None, env: str | None, settings: list[str] | None) -> Task:
     keywords = parse(settings or (), "--set")
     if name is None:
@@ -68,4 +81,6 @@ def chosen_task(name: str | None, env: str | None, settings: list[str] | None) -
         return found
     # Other keywords make another task: its rows must not pass for the suite's.
     described = ",".join(f"{k}={v}" for k, v in sorted(keywords.items()))
-    return dataclasses.replace(found, name=f"{found.name},{described}", kwargs={**found.kwargs, **keywords})
+    return dataclasses.replace(
+        found, name=f"{found.name},{described}", kwargs={**found.kwargs, **keywords}, suite=OWN, why=""
+    )

@@ -1,4 +1,4 @@
-"""`mmwave-gym page`: the docs page of an environment, from its code."""
+"""`mmwave-gym page`: the docs page of an environment, from its code, and the numbers that other pages quote."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from mmwave_gym.benchmark.page import page as written
+from mmwave_gym.benchmark.quoting import filled, source_of
 from mmwave_gym.cli.output import out
 from mmwave_gym.core import files
 from mmwave_gym.core.checks import unknown
@@ -17,13 +18,24 @@ OURS = "mmwave_gym"
 
 
 def page(
-    env: Annotated[str | None, typer.Argument(help="an environment id; without it all of --package")] = None,
+    env: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="ENV|PAGE", help="an environment id, or a .md whose quotes are renewed; else all of --package"
+        ),
+    ] = None,
     out_path: Annotated[
         Path, typer.Option("--out", help="a file ending in .md, or a folder: SCENARIO.md in it")
     ] = Path("docs"),
     package: Annotated[str, typer.Option(help="without ENV: the Python package whose environments get pages")] = OURS,
 ) -> None:
-    """Write an environment's docs page: spaces, reward, metrics, keywords, tasks, agents."""
+    """Write an environment's docs page: spaces, reward, metrics, keywords, tasks, agents. Of a page of yours: renew the
+    numbers that it quotes from the board (`mmwave_gym.benchmark.quoting`)."""
+    if env is not None and env.endswith(".md"):
+        own = Path(env)
+        files.write(own, filled(own.read_text("utf-8"), lambda: source_of(own)))
+        out.print(str(own), highlight=False, soft_wrap=True)
+        return
     if env is None and out_path.suffix == ".md":
         raise ValueError(f"--out must be a folder where no environment is named, got {str(out_path)!r}.")
     for env_id in [env] if env is not None else _ids_of(package):

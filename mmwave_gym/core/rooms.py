@@ -72,6 +72,8 @@ class Room:
     """Verbs of `mmwave-gym` that only this scenario has: name -> function."""
     variants: Mapping[str, str] = field(default_factory=dict)
     """Keyword -> name of the scenario that is meant where the keyword is given."""
+    grants: Mapping[str, str] = field(default_factory=dict)
+    """What an agent of each access level may know here beside the levels below: level -> a sentence."""
     documented: Mapping[str, Any] = field(default_factory=dict)
     """Keywords with which the docs page shows the observation a second time."""
     guide: str = "guide.md"

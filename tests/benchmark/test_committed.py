@@ -227,6 +227,14 @@ def test_of_a_run_only_what_is_missing_is_played(made: Run, tmp_path: Path) -> N
     assert [row["episode"] for row in fewer.shown[0].episodes] == [0, 1]
 
 
+def test_rows_of_fewer_episodes_are_shown_as_they_are_unless_more_are_asked_for(made: Run, tmp_path: Path) -> None:
+    more = plan([replace(JOB, episodes=9)], tmp_path, [made], extend=False)
+    assert more.play == []
+    assert [len(run.episodes) for run in more.shown] == [len(made.episodes)]
+    assert not more.shown[0].stale
+    assert plan([replace(JOB, episodes=9)], tmp_path / "own", [made]).play
+
+
 def board(*words: Any) -> None:
     with pytest.raises(SystemExit, match="0"):
         main([str(word) for word in words])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import lzma
 import re
 import subprocess
 import sys
@@ -13,9 +14,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made_rows import header, run, suite
+from made_rows import ceiling, header, run, suite
 
-from mmwave_gym.benchmark.leaderboard import RowsError, Run, read_rows, summarise
+from mmwave_gym.benchmark.leaderboard import RowsError, Run, read_ceilings, read_rows, summarise, write_ceilings
 from mmwave_gym.benchmark.leaderboard.page import html as page_html
 from mmwave_gym.benchmark.leaderboard.tables import headline, limits, markdown, table
 
@@ -100,31 +101,39 @@ def test_episodes_without_scored_steps_are_left_out_and_counted():
 
 def test_beating_an_exact_ceiling_is_a_warning():
     runs = suite(np.random.default_rng(9))
+    exact = [ceiling([row["reward"] for row in runs[3].episodes])]
     episodes = [dict(row) for row in runs[2].episodes]
     episodes[4]["reward"] = runs[3].episodes[4]["reward"] * (1 + 1e-12)
     runs[2] = Run(runs[2].header, tuple(episodes))
-    assert summarise(runs).tasks[0].warnings == ()  # rounding is no contradiction
+    assert summarise(runs, ceilings=exact).tasks[0].warnings == ()  # rounding is no contradiction
     episodes[4]["reward"] += 0.5
-    board = summarise(runs)
+    board = summarise(runs, ceilings=exact)
     assert "ucb beats the hindsight-exact ceiling oracle in 1 of 40 episodes" in board.tasks[0].warnings[0]
     assert "beats the hindsight-exact ceiling" in page_html(board)
 
 
 def test_a_best_known_ceiling_may_be_beaten_and_the_page_says_by_how_much():
-    kind = {"ceiling_kind": "best known"}
-    runs = [Run(header(r.agent["name"], **kind), r.episodes) for r in suite(np.random.default_rng(9))]
-    assert summarise(runs).tasks[0].warnings == ()
+    runs = suite(np.random.default_rng(9))
     best = np.array([row["reward"] for row in runs[3].episodes])
+    kept = [ceiling(best, name="best known", kind="best known")]
+    assert summarise(runs, ceilings=kept).tasks[0].warnings == ()
     noise = np.random.default_rng(0).normal(0, 0.3, best.size)
     noise -= noise.mean()
-    board = summarise([*runs, run("better", best + 1.0 + noise, **kind), run("luck", best + 0.01 + noise, **kind)])
-    beaten, above = board.tasks[0].warnings
-    by = re.search(r"better beats the ceiling oracle \(best known\) in the mean, by ([0-9.]+) \[", beaten)
+    more = [run("better", best + 1.0 + noise), run("luck", best - 0.01 + noise)]
+    board = summarise([*runs, *more], ceilings=kept)
+    beaten, luck = board.tasks[0].warnings
+    by = re.search(r"better beats what was best known, best known, in 40 of 40 .*, in the mean by ([0-9.]+) \[", beaten)
     assert by is not None
     assert float(by[1]) == pytest.approx(1.0, abs=0.01)
-    assert above.startswith("luck has a score above 1, ")
-    assert "not told apart from the ceiling oracle" in above
-    assert "beats the ceiling oracle" in page_html(board)
+    episodes = int((noise > 0.01).sum())
+    assert f"luck beats what was best known, best known, in {episodes} of 40 episodes" in luck
+    assert "in the mean" not in luck
+    assert "beats what was best known" in page_html(board)
+    # The scale moves with it: the best known is the maximum over all of them, and nobody is above it.
+    (now,) = board.tasks[0].ceilings
+    np.testing.assert_allclose(now.sample.values[0], np.maximum(best + 1.0 + noise, best))
+    assert now.agents[0] == "better"
+    assert max(e.score.mean for e in board.tasks[0].entries) <= 1.0
 
 
 def test_a_local_agent_that_equals_hindsight_is_a_warning():
@@ -137,15 +146,26 @@ def test_a_local_agent_that_equals_hindsight_is_a_warning():
     assert not summarise([*runs, run("knowing", best, access="hindsight")]).tasks[0].warnings
 
 
-@pytest.mark.parametrize("gone", ["random", "oracle"])
-def test_missing_floor_or_ceiling_says_why_there_is_no_score(gone):
-    runs = [r for r in suite(np.random.default_rng(10)) if r.agent["name"] != gone]
+def test_a_missing_floor_says_why_there_is_no_score():
+    runs = [r for r in suite(np.random.default_rng(10)) if r.agent["name"] != "random"]
     board = summarise(runs)
     assert board.tasks[0].entry("ucb").score is None
-    assert f"{gone}, is missing (there are no rows of it)" in page_html(board)
-    runs.append(Run(header(gone), (), failed="no licence"))
-    assert f"{gone} failed: no licence" in markdown(summarise(runs))
+    assert "random, is missing (there are no rows of it)" in page_html(board)
+    runs.append(Run(header("random"), (), failed="no licence"))
+    assert "random failed: no licence" in markdown(summarise(runs))
     assert summarise(runs).tasks[0].entry("ucb").rank == 1
+
+
+def test_no_ceiling_but_the_rows_scores_by_the_best_known_and_one_below_the_floor_says_so():
+    runs = [r for r in suite(np.random.default_rng(10)) if r.agent["name"] != "oracle"]
+    board = summarise(runs).tasks[0]
+    (known,) = board.ceilings
+    assert (known.kind, known.level) == ("best known", "hindsight")
+    assert 0.9 < board.entry("ucb").score.mean <= 1.0
+    low = ceiling(np.full(40, -1e3), name="wrong", level="local", kind="proven bound", per_episode=False)
+    entry = summarise(runs, ceilings=[low]).tasks[0].entry("ucb")
+    assert entry.score is None
+    assert "No score: the ceiling, wrong, is no better than the floor." in entry.notes
 
 
 def test_rows_of_another_task_version_are_not_mixed_in():
@@ -159,15 +179,16 @@ def test_rows_of_another_task_version_are_not_mixed_in():
     assert said.startswith("net@0, @1 is left out: its committed rows no longer hold, its code changed.")
 
 
-def test_overall_table_takes_only_agents_with_every_task():
+def test_overall_table_gives_a_mean_only_over_every_task_and_says_why_a_cell_is_empty():
     runs = suite(np.random.default_rng(12))
     for r in suite(np.random.default_rng(13)):
         if r.agent["name"] != "ucb":
             runs.append(Run(header(r.agent["name"], task="handover/a2"), r.episodes))
     (overall,) = summarise(runs).overall
-    assert [row.entry.agent for row in overall.rows] == ["a3", "oracle", "random"]
-    assert overall.missing == {"ucb": ("handover/a2",)}
+    assert [row.entry.agent for row in overall.rows if row.whole] == ["a3", "oracle", "random"]
     assert overall.rows[0].mean == pytest.approx(np.mean(overall.rows[0].scores))
+    (ucb,) = (row for row in overall.rows if not row.whole)
+    assert (ucb.mean, ucb.iqm, ucb.scores[1], ucb.empty) == (None, None, None, ("", "not played here"))
 
 
 def test_the_leaderboard_imports_no_agent_and_nothing_heavy():
@@ -181,15 +202,16 @@ def test_the_leaderboard_imports_no_agent_and_nothing_heavy():
 
 def test_a_ceiling_bounds_only_agents_that_know_no_more():
     world = np.random.default_rng(3).normal(20, 5, 40)
-    changes = {"ceiling": "optimum", "ceiling_kind": "expectation-exact"}
+    told = {"name": "optimum", "level": "central", "kind": "expectation-exact", "per_episode": False}
+    exact = [ceiling(world, **told, agents=("optimum",))]
 
     def warnings(access: str) -> tuple[str, ...]:
         runs = [
-            run("random", world - 10, **changes),
-            run("optimum", world, access="central", **changes),
-            run("other", world + 1, access=access, **changes),
+            run("random", world - 10),
+            run("optimum", world, access="central"),
+            run("other", world + 1, access=access),
         ]
-        return tuple(summarise(runs).tasks[0].warnings)
+        return tuple(summarise(runs, ceilings=exact).tasks[0].warnings)
 
     assert any("other beats the ceiling optimum" in w for w in warnings("central"))
     assert not any("beats" in w for w in warnings("hindsight"))
@@ -210,7 +232,8 @@ def test_only_a_task_makes_an_agent_its_floor_or_ceiling(claim, access, shown):
         replace(r, header=header(r.agent["name"], kind=k))
         for r, k in zip(suite(rng)[::3], ("floor", "ceiling"), strict=True)
     ]
-    board = summarise([*known, run("stranger:Agent", rng.normal(20, 1, 40), kind=claim, access=access)])
+    exact = [ceiling([row["reward"] for row in known[1].episodes])]
+    board = summarise([*known, run("stranger:Agent", rng.normal(20, 1, 40), kind=claim, access=access)], ceilings=exact)
     assert {e.agent: e.kind for e in board.tasks[0].entries} == {
         "random": "floor",
         "oracle": "ceiling",
@@ -250,7 +273,6 @@ def test_copies_of_one_training_are_said_to_be_so():
     [
         {"agent.training": "yes"},
         {"physics": 5},
-        {"task.bounds": {"root": 1.0}},
         {"task.episodes": "all"},
         {"task.carry": 0},
         {"task.smallest_difference": -1.0},
@@ -268,31 +290,130 @@ def test_headers_that_no_board_can_read_are_refused(told, tmp_path):
         read_rows(tmp_path)
 
 
+def _bounded(world, local=18.0):
+    """Floor, two local rules and the central optimum, with what is proven of both levels."""
+    runs = [
+        run("random", world - 10),
+        run("a3", world - 4),
+        run("optimum", world, access="central"),
+        run("other", world - 1),
+    ]
+    told = {"kind": "proven bound", "per_episode": False, "agents": ()}
+    proven = [
+        ceiling(np.full(40, local), name="sharing", level="local", **told),
+        ceiling(np.full(40, 30.0), name="potential", level="central", **told),
+    ]
+    return runs, proven
+
+
 def test_a_proven_bound_is_shown_and_guarded_by_access_level():
     world = np.random.default_rng(3).normal(20, 1, 40)
-    changes = {"ceiling": "optimum", "ceiling_kind": "expectation-exact"}
-    runs = [
-        run("random", world - 10, **changes),
-        run("a3", world - 4, **changes),
-        run("optimum", world, access="central", **changes),
-        run("other", world - 1, **changes),
-    ]
-    for one in runs:
-        one.header["task"]["bounds"] = {"local": 18.0, "central": 30.0}
-    board = summarise(runs).tasks[0]
-    assert [w for w in board.warnings if "bound" in w] == [
-        "other beats the proven bound 18 of local agents: one is wrong."
-    ]
+    runs, proven = _bounded(world)
+    board = summarise(runs, ceilings=proven).tasks[0]
+    (beaten,) = [w for w in board.warnings if "ceiling" in w]
+    assert beaten.startswith("other beats the ceiling sharing (proven bound) in the mean, by ")
+    assert beaten.endswith("one of them is wrong.")
     rule, headroom = board.rules["local"]
     assert rule == "other"  # kind "rule", like a3, and better
     assert headroom is not None
-    assert headroom.mean == pytest.approx(1.0)
-    text = limits(board)
-    assert "the best local rule (other): 1" in text
-    assert "no local agent has more than 18" in text
-    assert text in markdown(summarise(runs)).replace("\\", "")
-    assert "no central agent has more than 30" in page_html(summarise(runs))
+    assert headroom.mean == pytest.approx(18.0 - (world - 1).mean())
+    assert board.rules["central"][1].mean == pytest.approx(30.0 - world.mean())
     assert limits(summarise([run("random", world)]).tasks[0]) == ""
+
+
+def test_each_level_is_scored_against_its_own_ceiling_and_the_page_says_what_is_left():
+    world = np.random.default_rng(3).normal(20, 1, 40)
+    runs, proven = _bounded(world, local=20.0)
+    board = summarise(runs, ceilings=proven)
+    (task,) = board.tasks
+    floor = (world - 10).mean()
+    assert task.entry("other").score.mean == pytest.approx(((world - 1).mean() - floor) / (20.0 - floor))
+    assert task.entry("optimum").score.mean == pytest.approx((world.mean() - floor) / (30.0 - floor))
+    assert [task.ceiling(level).name for level in ("local", "central", "trajectory")] == [
+        "sharing",
+        "potential",
+        "best known",
+    ]
+    assert not [w for w in task.warnings if "ceiling" in w]
+    said = dict(headline(task))
+    assert re.search(r"at most 1\.\d+ 1/slot \[.*\] left for local agents \(proven\)", said["OTHER"])
+    assert re.search(r"at most 10\.\d+ 1/slot \[.*\] left for central agents \(proven\)", said["OPTIMUM"])
+    page, text = page_html(board), markdown(board).replace("\\", "")
+    for form in (page, text):
+        assert "left for local agents (proven)" in form
+        assert "sharing: 20 1/slot, proven bound" in form
+    assert 'class="level ceiling"' in page
+    assert "local: proven bound" in page
+    (line,) = [line for line in csv.DictReader(io.StringIO(table(board))) if line["agent"] == "other"]
+    assert (line["ceiling"], line["ceiling_kind"], float(line["ceiling_mean"])) == ("sharing", "proven bound", 20.0)
+    assert float(line["left"]) == pytest.approx(20.0 - (world - 1).mean())
+
+
+def test_a_stale_ceiling_is_not_shown_and_the_page_says_so():
+    world = np.random.default_rng(3).normal(20, 1, 40)
+    runs, (local, central) = _bounded(world)
+    board = summarise(runs, ceilings=[replace(local, stale="it is of another task"), central])
+    assert board.tasks[0].ceiling("local").name == "potential"
+    assert "The ceiling sharing (proven bound) is not shown: it is of another task." in board.tasks[0].warnings
+    assert "is not shown: it is of another task" in page_html(board)
+    assert "sharing: 18" not in page_html(board)
+
+
+def test_where_less_is_better_the_highest_proven_ceiling_counts_and_the_best_known_is_the_least():
+    world = np.random.default_rng(3).normal(20, 1, 40)
+    down = {"higher_is_better": False}
+    runs = [run("random", world + 10, **down), run("a3", world, **down), run("ucb", world[::-1], **down)]
+    proven = [
+        ceiling(np.full(40, low), name=f"at least {low}", level="local", kind="proven bound", per_episode=False)
+        for low in (3.0, 5.0)
+    ]
+    board = summarise(runs, ceilings=proven).tasks[0]
+    assert board.ceiling("local").name == "at least 5.0"
+    known = board.ceiling("central")
+    np.testing.assert_array_equal(known.sample.values[0], np.minimum(world, world[::-1]))
+    left = world.mean() - 5.0
+    said = re.search(r"at most ([0-9.]+) 1/slot \[([0-9.]+), ([0-9.]+)\] left", headline(board)[0][1])
+    low, mean, high = (float(said[i]) for i in (2, 1, 3))
+    assert mean == pytest.approx(left, abs=0.01)
+    assert low < mean < high
+
+
+def test_ceilings_are_kept_beside_the_rows_and_read_as_they_were_written(tmp_path):
+    first = ceiling(np.random.default_rng(0).normal(20, 1, 40))
+    other = ceiling(np.full(40, 1 / 3), name="sharing", level="local", kind="proven bound", per_episode=False)
+    (path,) = write_ceilings([first], tmp_path)
+    assert path == tmp_path / "handover" / "a1.ceilings.xz"
+    write_ceilings([other, replace(first, command="again")], tmp_path)
+    read = {c.name: c for c in read_ceilings(path)}
+    assert read.keys() == {"oracle", "sharing"}
+    assert read["oracle"].command == "again"
+    for one in (first, other):
+        kept = read[one.name]
+        np.testing.assert_array_equal(kept.sample.values, one.sample.values)
+        assert (kept.level, kept.kind, kept.per_episode) == (one.level, one.kind, one.per_episode)
+        assert kept.made_for == one.made_for
+
+
+@pytest.mark.parametrize(
+    ("told", "says"),
+    [
+        ({"format": 2}, "format must be 1"),
+        ({"level": "root"}, "level must be one of local"),
+        ({"kind": "certain"}, "kind must be one of"),
+        ({"name": 5}, "name must be a text"),
+        ({"values": {}}, "finite numbers by episode"),
+        ({"values": {"0": float("nan")}}, "a1.ceilings.xz"),
+        ({"values": {"0": 1e200}}, "finite numbers by episode"),
+        ({"values": {"-1": 1.0}}, "finite numbers by episode"),
+        ({"agents": "oracle"}, "must name its agents"),
+    ],
+)
+def test_ceilings_that_nobody_can_use_are_refused(told, says, tmp_path):
+    (path,) = write_ceilings([ceiling([1.0, 2.0])], tmp_path)
+    line = json.loads(lzma.decompress(path.read_bytes()))
+    path.write_bytes(lzma.compress(json.dumps({**line, **told}).encode()))
+    with pytest.raises(RowsError, match=says):
+        read_ceilings(path)
 
 
 def _learners(rng, shift, **changes):

@@ -112,6 +112,15 @@ def test_page_is_well_formed_sortable_and_self_contained():
     assert sum(a.get("class") == "interval" for _, a in elements.found) >= 4
 
 
+def test_every_row_has_classes_that_the_filter_offers():
+    page = page_html(summarise(suite(np.random.default_rng(4))))
+    offered = set(re.findall(r'<option value="([a-z-]+)">', page))
+    rows = re.findall(r'<tr[^>]* data-classes="([^"]*)"', page)
+    assert len(rows) == 4
+    assert all(row and set(row.split()) <= offered for row in rows)
+    assert {"rule", "bound"} <= {name for row in rows for name in row.split()}
+
+
 def test_the_only_script_that_may_run_is_the_pages_own():
     import base64
     import hashlib

@@ -89,6 +89,19 @@ def test_same_key_with_another_date_and_more_episodes_extends(tmp_path):
     assert read.created == "2026-11-22T02:30:00Z"  # as old as the oldest row
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "wanted"), [("x, y", "x, z", "x, y; x, z"), ("x", "x", "x"), ("", "x", "not recorded; x")]
+)
+def test_rows_of_several_kinds_of_processors_say_so(tmp_path, before, after, wanted):
+    """On none of them does such a run repeat to the last digit."""
+    path = save(tmp_path, "a3", range(4), made_on=before)
+    for episodes in (8, 9):  # opened twice: no kind is named twice
+        with RowWriter.open(path, header(made_on=after, episodes=episodes)):
+            pass
+    (read,) = read_rows(tmp_path)
+    assert read.header["made_on"] == wanted
+
+
 def test_former_failure_is_dropped_and_its_episodes_kept(tmp_path):
     path = save(tmp_path, "a3", [1, 2])
     with RowWriter.open(path, header()) as writer:

@@ -1,13 +1,16 @@
 """The README's snippets run, and the generated pages are those of the code."""
 
+import json
 import pkgutil
 import re
+from collections import Counter
 from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
 
 from mmwave_gym.benchmark.page import page
+from mmwave_gym.benchmark.reproduction import KINDS
 from mmwave_gym.core import rooms
 
 ROOT = Path(__file__).parents[2]
@@ -40,6 +43,20 @@ def test_readme_has_the_three_uses() -> None:
 def test_pages_are_up_to_date(room: rooms.Room) -> None:
     folder = ROOT / "docs" / "environments"
     assert (folder / f"{room.name}.md").read_text() == page(room.entries[0].id, folder), "run `make docs`"
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "docs" / "reproductions").glob("*.md")), ids=lambda p: p.stem)
+def test_pages_of_papers_count_their_claims_by_kind(path: Path) -> None:
+    """What a page says of how many claims have which verdict is what its claims.json holds, each kind apart."""
+    claims = json.loads((path.parent / path.stem / "claims.json").read_text())
+    wanted = Counter((KINDS[claim["kind"]], claim["verdict"]) for claim in claims)
+    called = "|".join(map(re.escape, KINDS.values()))
+    said: Counter[tuple[str, str]] = Counter()
+    for total, kind, verdicts in re.findall(rf"(\d+) (?:claim|number)s? ({called}): ([^.]*)\.", path.read_text()):
+        found = {verdict: int(number) for number, verdict in re.findall(r"(\d+) ([a-z ]+)", verdicts)}
+        assert sum(found.values()) == int(total)
+        said.update({(kind, verdict): number for verdict, number in found.items()})
+    assert said == wanted
 
 
 @pytest.mark.parametrize(

@@ -241,6 +241,7 @@ def test_the_leaderboard_knows_rows_only() -> None:
         "mmwave_gym.core.errors",
         "mmwave_gym.core.files",
         "mmwave_gym.core.shown",
+        "mmwave_gym.core.suites",
         "mmwave_gym.core.types",
         "mmwave_gym.core.untrusted",
         "mmwave_gym.version",

@@ -26,15 +26,16 @@ import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numba import njit
 
 from mmwave_baselines.cell_selection.model import Game
 from mmwave_gym.agents.protocol import NotApplicable
 from mmwave_gym.core.types import Float64Array, Int64Array
 
-_CHUNK = 8192  # pairs of rules that stay in the cache
+compiled: Any = njit(cache=True)
 
 
 @dataclass(frozen=True)
@@ -135,44 +136,62 @@ class DelayedSharing:
         return Table(rate[kept], share[kept], extra[kept])
 
     def _best_rules(self, tables: list[Table], past: int, seat: int) -> float:
-        if len(tables) == 2:
-            return self._pairs(tables[0], tables[1], past, seat)
-        one = tables[0]
-        alpha = 1.0 - one.share / 2.0
-        return self._answer(past, seat, one.rate.sum(axis=1) + one.extra, alpha.T, -one.rate.T / 2.0)
-
-    def _pairs(self, first: Table, second: Table, past: int, seat: int) -> float:
-        """All pairs of rules of two UEs, the third answering."""
-        best = -np.inf
-        rows = max(1, _CHUNK // len(second.extra))
-        a2, b2 = second.rate.T[:, None, :], second.share.T[:, None, :]
-        for start in range(0, len(first.extra), rows):
-            a1 = first.rate.T[:, start : start + rows, None]
-            b1 = first.share.T[:, start : start + rows, None]
-            both = a1 * b2 + a2 * b1  # rates that are there together
-            single = a1 + a2 - both
-            base = (single + both / 2.0).sum(axis=0) + first.extra[start : start + rows, None] + second.extra
-            pair = b1 * b2
-            alpha = 1.0 - (b1 + b2) / 2.0 + pair / 3.0  # E[1 / n] over none, one or two others
-            beta = -(single / 2.0 + both / 6.0)
-            shape = (self.game.num_cells, -1)
-            best = max(best, self._answer(past, seat, base.ravel(), alpha.reshape(shape), beta.reshape(shape)))
-        return best
-
-    def _answer(self, past: int, seat: int, base: Float64Array, alpha: Float64Array, beta: Float64Array) -> float:
-        """max of base + the last UE's best answer; base (n,), alpha and beta (L, n)."""
+        """The best rules of the first UEs, the last one answering from its seat."""
         game = self.game
-        x = game.expected_rate_bps_hz * self._kept(seat)[:, None]  # (L, K)
-        link_law = game.matrix[game.links[past]]  # (L, K)
-        top: list[tuple[float, Float64Array]] = [(1.0, np.full(base.shape, -np.inf))]
-        for cell in range(game.num_cells):
-            scores = [alpha[cell] * x[cell, s] + beta[cell] + self._ahead[s] for s in range(len(game.matrix))]
-            offers = list(zip(link_law[cell], scores, strict=True))
-            top = [(p * q, np.maximum(t, score)) for p, t in top for q, score in offers]
-        value = base.copy()
-        for p, t in top:
-            value += p * t
-        return float(value.max()) - float(self._law[past] @ self.potential[game.links[:, seat]])
+        nobody = Table(np.zeros((1, game.num_cells)), np.zeros((1, game.num_cells)), np.zeros(1))
+        first, second = tables if len(tables) == 2 else (tables[0], nobody)
+        offer = game.expected_rate_bps_hz * self._kept(seat)[:, None]  # (L, K)
+        law = game.matrix[game.links[past]]  # (L, K)
+        rising = np.argsort(game.expected_rate_bps_hz, kind="stable")  # scores rise in this order, see the text above
+        found: float = best_answer(*first, *second, offer[:, rising], law[:, rising], self._ahead[rising])
+        return found - float(self._law[past] @ self.potential[game.links[:, seat]])
+
+
+@compiled
+def best_answer(rate_1, share_1, extra_1, rate_2, share_2, extra_2, offer, law, ahead):
+    """max over pairs of rules of two UEs of what all earn when a third answers best.
+
+    rate, share (rules, L) and extra (rules,) as in `Table`; offer (L, K): what a cell gives the third alone, in each
+    state of its link; law (L, K): probabilities of the states; ahead (K,): P w of them. Offers and P w rise with k.
+    """
+    cells, states = law.shape
+    score, top, below = np.empty((cells, states)), np.empty(cells, np.int64), np.empty(cells)
+    best = -np.inf
+    for i in range(len(extra_1)):
+        for j in range(len(extra_2)):
+            value = extra_1[i] + extra_2[j]
+            for cell in range(cells):
+                b1, b2 = share_1[i, cell], share_2[j, cell]
+                both = rate_1[i, cell] * b2 + rate_2[j, cell] * b1  # rates that are there together
+                single = rate_1[i, cell] + rate_2[j, cell] - both
+                value += single + both / 2.0
+                alpha = 1.0 - (b1 + b2) / 2.0 + b1 * b2 / 3.0  # E[1 / n] over none, one or two others
+                beta = -(single / 2.0 + both / 6.0)
+                below[cell], top[cell] = 1.0, states - 1
+                for s in range(states):
+                    score[cell, s] = alpha * offer[cell, s] + beta + ahead[s]
+            # E of the largest of independent scores: the probability that all lie below falls from 1, score by score.
+            chance = 1.0
+            for _ in range(cells * states):
+                high, c = -np.inf, 0
+                for cell in range(cells):
+                    if top[cell] >= 0 and score[cell, top[cell]] > high:
+                        high, c = score[cell, top[cell]], cell
+                if chance < 1e-15:
+                    break
+                if value + high * chance <= best:  # what is left cannot reach the best
+                    value = -np.inf
+                    break
+                below[c] = max(below[c] - law[c, top[c]], 0.0)
+                top[c] -= 1
+                rest = 1.0
+                for cell in range(cells):
+                    rest *= below[cell]
+                value += high * (chance - rest)
+                chance = rest
+            if value > best:
+                best = value
+    return best
 
 
 def pasts_up_to_names(game: Game) -> dict[tuple[int, ...], float]:

@@ -44,7 +44,12 @@ def judged(claims: PaperClaims, judges: Mapping[str, Callable[[Measured], Found]
     """Every claim of the file, in its order. Raises KeyError for one that nobody judges."""
     return [
         Claim(
-            id=id_, claim=entry["claim"], where=entry["where"], paper=entry["paper"], **judges[id_](measured)._asdict()
+            id=id_,
+            claim=entry["claim"],
+            where=entry["where"],
+            paper=entry["paper"],
+            kind=entry.get("kind", "paper"),
+            **judges[id_](measured)._asdict(),
         )
         for id_, entry in claims.items()
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from mmwave_gym.benchmark.reproduction import VERDICTS, Claim
+from mmwave_gym.benchmark.reproduction import KINDS, VERDICTS, Claim
 from mmwave_gym.benchmark.statistics import Interval
 
 
@@ -23,9 +23,18 @@ def _written(value: Interval, form: str) -> str:
     return f"{mean}" if low is None or high is None else f"{mean} ({low} to {high})"
 
 
-def counts(claims: Sequence[Claim]) -> str:
-    """How many claims have which verdict."""
-    return ", ".join(f"{sum(c.verdict == v for c in claims)} {v}" for v in VERDICTS)
+def counts(claims: Sequence[Claim], what: str = "claims") -> str:
+    """How many claims have which verdict, those of the paper first and every other kind apart: a few sentences.
+
+    what: they are called so, "claims" or "numbers of Table I".
+    """
+    sentences = []
+    for kind, called in KINDS.items():
+        of = [c for c in claims if c.kind == kind]
+        if of:
+            found = ", ".join(f"{number} {v}" for v in VERDICTS if (number := sum(c.verdict == v for c in of)))
+            sentences.append(f"{len(of)} {what if len(of) > 1 else what.removesuffix('s')} {called}: {found}.")
+    return " ".join(sentences)
 
 
 def numbered(texts: Iterable[str]) -> str:

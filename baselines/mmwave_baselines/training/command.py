@@ -87,7 +87,7 @@ class Command:
             raise ValueError(f"name an environment ({known}) or a --task, see `mmwave-gym list tasks`.")
         scenario = registration.room_of(self.env_id).name
         like = next((t for t in suite.all_tasks(scenario) if t.env_id == self.env_id), None)
-        bounds = {n: getattr(like, n) for n in ("floor", "ceiling", "ceiling_kind", "reference")} if like else {}
+        bounds = {n: getattr(like, n) for n in ("floor", "ceiling", "reference")} if like else {}
         return Task(env_id=self.env_id, kwargs=settings, name=f"{scenario}/custom", **bounds)
 
 

@@ -9,6 +9,7 @@ It imports no agent and no scenario, and trains nothing::
 """
 
 from mmwave_gym.benchmark.leaderboard.board import summarise
+from mmwave_gym.benchmark.leaderboard.ceilings import Ceiling, read_ceilings, write_ceilings
 from mmwave_gym.benchmark.leaderboard.entries import Entry, Leaderboard, Overall, TaskBoard
 from mmwave_gym.benchmark.leaderboard.packs import pack, unpack
 from mmwave_gym.benchmark.leaderboard.page import PAGES, write
@@ -17,6 +18,7 @@ from mmwave_gym.benchmark.statistics import Interval
 
 __all__ = [
     "PAGES",
+    "Ceiling",
     "Entry",
     "Interval",
     "Leaderboard",
@@ -26,9 +28,11 @@ __all__ = [
     "Run",
     "TaskBoard",
     "pack",
+    "read_ceilings",
     "read_rows",
     "row_path",
     "summarise",
     "unpack",
     "write",
+    "write_ceilings",
 ]

@@ -7,21 +7,22 @@ version of the task or has no scored episode stays on the board with the reason.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
-import numpy as np
-
 from mmwave_gym.benchmark import statistics
-from mmwave_gym.benchmark.leaderboard.entries import Entry, Leaderboard, Overall, OverallRow, TaskBoard, sign_of
+from mmwave_gym.benchmark.leaderboard.ceilings import Ceiling, best_known, ceiling_of
+from mmwave_gym.benchmark.leaderboard.entries import Entry, Leaderboard, TaskBoard, sign_of
 from mmwave_gym.benchmark.leaderboard.keys import DEFINITION, JUDGEMENT
 from mmwave_gym.benchmark.leaderboard.leading import against_rules, merits, paired, verdict
+from mmwave_gym.benchmark.leaderboard.overall import overall_tables
 from mmwave_gym.benchmark.leaderboard.rows import Run
 from mmwave_gym.benchmark.leaderboard.warnings import warnings_of
 from mmwave_gym.benchmark.statistics import Sample
 from mmwave_gym.core.access import ACCESS_LEVELS, KINDS
+from mmwave_gym.core.suites import suite_order
 
 USUAL_SEEDS = 5  # ours: with fewer an interval says little about the luck of training
 SAME_STEPS = 0.01
@@ -31,19 +32,24 @@ SAME_STEPS = 0.01
 Definitions = Mapping[str, Mapping[str, Any]]
 
 
-def summarise(runs: Iterable[Run], tasks: Definitions = MappingProxyType({})) -> Leaderboard:
+def summarise(
+    runs: Iterable[Run], tasks: Definitions = MappingProxyType({}), ceilings: Iterable[Ceiling] = ()
+) -> Leaderboard:
     """Return the leaderboard of ``runs``: a pure function, the same for the same rows in any order.
 
     tasks: by name, what the suite says of a task (``Task.describe``). It counts before what the headers of rows tell of
-    its floor, its ceiling and what is scored; without it committed rows are believed first, then the newest.
+    its floor and what is scored; without it committed rows are believed first, then the newest.
+    ceilings: those that are stored, of any tasks; the best known is found among the rows, too.
     """
     by_task: dict[str, list[Run]] = defaultdict(list)
     for run in runs:
         by_task[str(run.task["name"])].append(run)
-    boards = tuple(_task_board(by_task[name], tasks.get(name)) for name in sorted(by_task))
-    scenarios = sorted({board.scenario for board in boards})
-    overall = [_overall(s, [b for b in boards if b.scenario == s]) for s in scenarios]
-    return Leaderboard(boards, tuple(o for o in overall if o.rows and len(o.tasks) > 1))
+    stored = defaultdict(list)
+    for ceiling in ceilings:
+        stored[ceiling.task].append(ceiling)
+    boards = [_task_board(by_task[name], tasks.get(name), stored[name]) for name in sorted(by_task)]
+    boards.sort(key=lambda board: suite_order(board.suite))
+    return Leaderboard(tuple(boards), overall_tables(boards))
 
 
 def _seed_order(run: Run) -> tuple[str, bool, int]:
@@ -51,7 +57,7 @@ def _seed_order(run: Run) -> tuple[str, bool, int]:
     return (run.agent["name"], seed is not None, seed or 0)
 
 
-def _task_board(runs: list[Run], known: Mapping[str, Any] | None) -> TaskBoard:
+def _task_board(runs: list[Run], known: Mapping[str, Any] | None, stored: list[Ceiling]) -> TaskBoard:
     newest = max(
         runs, key=lambda run: (not run.stale, not run.committed, run.created, run.task["hash"], _seed_order(run))
     )
@@ -64,9 +70,13 @@ def _task_board(runs: list[Run], known: Mapping[str, Any] | None) -> TaskBoard:
     for run in current:
         by_agent[run.agent["name"]].append(run)
     samples: dict[str, Sample] = {}
-    entries = [_entry(group, task, samples) for group in by_agent.values()]
+    exact = {agent for c in stored if c.proven and not c.stale for agent in c.agents}
+    entries = [_entry(group, task, samples, exact) for group in by_agent.values()]
+    holding = [c for c in stored if c.proven and not c.stale]
+    if (known_best := best_known(task, samples, stored)) is not None:
+        holding.append(known_best)
     no_score = _why_no_score(task, entries, samples)
-    entries = [_compared(e, task, samples, no_score) if e.status == "scored" else e for e in entries]
+    entries = [_compared(e, task, samples, holding, no_score) if e.status == "scored" else e for e in entries]
     left_out: dict[tuple[str, str], str] = {}
     for run in stale:  # one warning for all training seeds of an agent
         named = (run.agent["name"], _why_left_out(run, task))
@@ -79,7 +89,7 @@ def _task_board(runs: list[Run], known: Mapping[str, Any] | None) -> TaskBoard:
         for name, told in _definition(run.task).items()
         if not run.committed and (told or None) != (task[name] or None)
     ]
-    warnings += warnings_of(task, entries, samples)
+    warnings += warnings_of(task, entries, samples, stored)
     if len({(e.episodes, e.left_out) for e in entries if e.status == "scored"}) > 1:
         warnings.append(
             "The agents have different numbers of episodes: differences, scores and ranks compare on the "
@@ -89,8 +99,9 @@ def _task_board(runs: list[Run], known: Mapping[str, Any] | None) -> TaskBoard:
     for run in current:
         for metric, unit in run.header["metrics"].items():
             units[metric] = units.get(metric) or str(unit)  # a run that failed early may not know its units
-    ranked = tuple(_ranked(against_rules(task, entries, samples), task, samples))
-    return TaskBoard(task, ranked, units, no_score, tuple(warnings))
+    ranked = tuple(_ranked(against_rules(task, entries, samples, holding), task, samples))
+    outdated = tuple(sorted({run.agent["name"] for run in stale} - set(by_agent)))
+    return TaskBoard(task, ranked, units, no_score, tuple(warnings), tuple(holding), outdated)
 
 
 def _definition(task: Mapping[str, Any]) -> dict[str, Any]:
@@ -112,14 +123,15 @@ def _at(run: Run) -> str:
     return "" if seed is None else f"@{seed}"
 
 
-def _entry(runs: list[Run], task: Mapping[str, Any], samples: dict[str, Sample]) -> Entry:
-    """One agent's own numbers; its values of the primary metric go into ``samples``."""
+def _entry(runs: list[Run], task: Mapping[str, Any], samples: dict[str, Sample], exact: Container[str]) -> Entry:
+    """One agent's own numbers; its values of the primary metric go into ``samples``. exact: whose rows are ceilings."""
     runs = _without_superseded(runs)
     agent = next((run.agent for run in runs if run.episodes), runs[0].agent)  # what did not play says little of itself
     name = str(agent["name"])
     ended = [run for run in runs if run.failed is None and run.skipped is None]
     whole = [run for run in ended if run.episodes]
-    roles = tuple(role for role in ("floor", "reference", "ceiling") if task.get(role) == name)
+    roles = tuple(role for role in ("floor", "reference") if task.get(role) == name)
+    roles += ("ceiling",) if name in exact else ()
     group = "bound" if "floor" in roles or agent["access"] == "hindsight" else str(agent["access"])
     notes = [f"{name}{_at(r)} failed: {r.failed}" for r in runs if r.failed is not None]
     notes += [f"{name}{_at(r)} was skipped: {r.skipped}" for r in runs if r.skipped is not None]
@@ -157,7 +169,7 @@ def _entry(runs: list[Run], task: Mapping[str, Any], samples: dict[str, Sample])
         entry,
         notes=tuple(notes),
         episodes=int(primary.episodes.size),
-        planned=max(int(run.task.get("episodes") or 0) for run in whole),
+        planned=int(task.get("episodes") or 0) or max(int(run.task.get("episodes") or 0) for run in whole),
         left_out=len(seen) - int(primary.episodes.size),
         seeds=sum(run.agent["training_seed"] is not None for run in whole),
         mean=statistics.mean_interval(primary.values, primary.groups),
@@ -170,7 +182,7 @@ def _entry(runs: list[Run], task: Mapping[str, Any], samples: dict[str, Sample])
 
 
 def _kind(agent: Mapping[str, Any], roles: Sequence[str], group: str) -> str:
-    """The kind that the rows tell; that of a floor or a ceiling counts only where the task names it as such."""
+    """The kind that the rows tell; that of a floor or a ceiling counts only where the board knows it as such."""
     told = str(agent.get("kind") or "")
     if told in ("floor", "ceiling") and told not in roles:
         return "bound" if group == "bound" else "other"
@@ -211,41 +223,43 @@ def _sample(runs: Sequence[Run], metric: str, groups: Sequence[int] | None) -> S
 
 
 def _why_no_score(task: Mapping[str, Any], entries: Sequence[Entry], samples: Mapping[str, Sample]) -> str | None:
-    for role in ("floor", "ceiling"):
-        name = task.get(role)
-        if name is None:
-            return f"No scores: this task names no {role}."
-        if name not in samples:
-            entry = next((e for e in entries if e.agent == name), None)
-            why = "; ".join(entry.notes) if entry and entry.notes else "there are no rows of it"
-            return f"No scores: the {role}, {name}, is missing ({why})."
-    floor, ceiling = statistics.align(samples[task["floor"]], samples[task["ceiling"]])
-    if not floor.size:
-        return "No scores: floor and ceiling have no episode in common."
-    if (ceiling.mean() - floor.mean()) * sign_of(task) <= 0:
-        return f"No scores: the ceiling, {task['ceiling']}, is no better than the floor, {task['floor']}."
+    name = task.get("floor")
+    if name is None:
+        return "No scores: this task names no floor."
+    if name not in samples:
+        entry = next((e for e in entries if e.agent == name), None)
+        why = "; ".join(entry.notes) if entry and entry.notes else "there are no rows of it"
+        return f"No scores: the floor, {name}, is missing ({why})."
     return None
 
 
-def _compared(entry: Entry, task: Mapping[str, Any], samples: Mapping[str, Sample], no_score: str | None) -> Entry:
+def _compared(
+    entry: Entry,
+    task: Mapping[str, Any],
+    samples: Mapping[str, Sample],
+    ceilings: Sequence[Ceiling],
+    no_score: str | None,
+) -> Entry:
     """Add the difference to the reference and the score."""
     own = samples[entry.agent]
     if entry.agent == task.get("reference"):
         entry = replace(entry, verdict="reference")
     elif task.get("reference") in samples and (difference := paired(own, samples[task["reference"]])) is not None:
         entry = replace(entry, difference=difference, verdict=verdict(task, difference))
-    if no_score is None:
-        values, floor, ceiling = statistics.align(own, samples[task["floor"]], samples[task["ceiling"]])
+    limit = ceiling_of(ceilings, entry.access, sign_of(task))
+    if no_score is None and limit is not None:
+        values, floor, ceiling = statistics.align(own, samples[task["floor"]], limit.sample)
         if values.size and (ceiling.mean() - floor.mean()) * sign_of(task) > 0:
             scores = statistics.normalised(values, floor, ceiling)
-            groups = statistics.shared_groups(own, samples[task["floor"]], samples[task["ceiling"]])
+            groups = statistics.shared_groups(own, samples[task["floor"]], limit.sample)
             entry = replace(
                 entry,
                 score=statistics.score_interval(values, floor, ceiling, groups),
                 iqm=statistics.interquartile_mean(scores),
             )
         else:
-            entry = replace(entry, notes=(*entry.notes, "No score: no episode in common with floor and ceiling."))
+            why = "is no better than the floor" if values.size else "has no episode in common with it and the floor"
+            entry = replace(entry, notes=(*entry.notes, f"No score: the ceiling, {limit.name}, {why}."))
     return entry
 
 
@@ -268,35 +282,3 @@ def _ranked(entries: Sequence[Entry], task: Mapping[str, Any], samples: Mapping[
 def _tied(own: Sample, above: Sample) -> bool:
     difference = paired(own, above)
     return difference is None or not difference.excludes_zero
-
-
-def _overall(scenario: str, boards: Sequence[TaskBoard]) -> Overall:
-    scores: dict[str, list[float]] = defaultdict(list)
-    missing: dict[str, list[str]] = defaultdict(list)
-    shown: dict[str, Entry] = {}
-    labels: dict[str, set[str]] = defaultdict(set)
-    for agent in sorted({entry.agent for board in boards for entry in board.entries}):
-        for board in boards:
-            entry = board.entry(agent)
-            if entry is None or entry.score is None:
-                missing[agent].append(board.name)
-            else:
-                shown[agent] = entry
-                labels[agent].add(entry.label)
-                scores[agent].append(entry.score.mean)
-    rows = [
-        OverallRow(
-            shown[agent],
-            labels[agent].pop() if len(labels[agent]) == 1 else agent,  # a label may tell how it was tuned for a task
-            tuple(values),
-            float(np.mean(values)),
-            statistics.interquartile_mean(np.array(values)),
-        )
-        for agent, values in scores.items()
-        if agent not in missing
-    ]
-    levels = (*ACCESS_LEVELS, "bound")
-    rows.sort(key=lambda row: (levels.index(row.entry.group), -row.mean, row.entry.agent))
-    return Overall(
-        scenario, tuple(b.name for b in boards), tuple(rows), {a: tuple(t) for a, t in sorted(missing.items())}
-    )

@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from mmwave_gym.benchmark.leaderboard.ceilings import Ceiling, ceiling_of
 from mmwave_gym.benchmark.leaderboard.rows import Run
 from mmwave_gym.benchmark.leaderboard.verified import mark
 from mmwave_gym.benchmark.statistics import Interval
+from mmwave_gym.core.suites import OWN
 
 
 def sign_of(task: Mapping[str, Any]) -> float:
@@ -24,12 +26,13 @@ class Entry:
     level it is ranked in, or "bound" for the floor and hindsight agents, which have no rank. ``tied`` says
     that the difference to the agent ranked just above is not distinguishable from 0. ``mean`` and
     ``difference`` are in the primary metric's unit, ``score`` and ``iqm`` have none (0 is the floor, 1 the
-    ceiling), ``metrics`` holds the secondary metrics' means. ``left_out`` counts the episodes that have no
-    scored step, or that not all training seeds have; ``seeds`` the
-    training seeds, 0 for an agent that is not trained. ``notes`` are sentences to be shown.
+    ceiling of the agent's access level), ``metrics`` holds the secondary metrics' means. ``left_out`` counts the
+    episodes that have no scored step, or that not all training seeds have; ``seeds`` the training seeds, 0 for an
+    agent that is not trained. ``notes`` are sentences to be shown.
 
     ``best_rule`` is the best agent of kind "rule" that knows no more than this one, perhaps itself. ``gain`` is the
-    paired difference to it, None for the rule itself, and ``headroom`` the ceiling less that rule.
+    paired difference to it, None for the rule itself, and ``headroom`` the ceiling less that rule. ``left`` is the
+    ceiling less the agent itself.
     """
 
     agent: str
@@ -57,6 +60,7 @@ class Entry:
     gain: Interval | None = None
     gain_verdict: str = ""
     headroom: Interval | None = None
+    left: Interval | None = None
 
     @property
     def leads(self) -> bool:
@@ -109,7 +113,8 @@ class TaskBoard:
     """One task with its entries, best first within each group.
 
     ``units`` maps each metric to its unit, the primary one first. ``no_score`` says why there are no scores,
-    or is None. ``warnings`` are sentences about the task as a whole.
+    or is None. ``warnings`` are sentences about the task as a whole. ``ceilings`` are those that hold, ``outdated``
+    agents whose rows hold no longer.
     """
 
     task: Mapping[str, Any]
@@ -117,11 +122,18 @@ class TaskBoard:
     units: Mapping[str, str]
     no_score: str | None = None
     warnings: tuple[str, ...] = ()
+    ceilings: tuple[Ceiling, ...] = ()
+    outdated: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
         """The task's name, such as ``relay/four``."""
         return str(self.task["name"])
+
+    @property
+    def suite(self) -> str:
+        """The suite that the task is in."""
+        return str(self.task.get("suite") or OWN)
 
     @property
     def scenario(self) -> str:
@@ -133,6 +145,15 @@ class TaskBoard:
         """The best rule and its headroom by access level, of the levels that agents are ranked in."""
         return {e.group: (e.best_rule, e.headroom) for e in self.entries if e.rank and e.best_rule}
 
+    def ceiling(self, access: str) -> Ceiling | None:
+        """What agents of an access level are scored against, None where there is nothing."""
+        return ceiling_of(self.ceilings, access, sign_of(self.task))
+
+    @property
+    def levels(self) -> tuple[str, ...]:
+        """The access levels that agents are ranked in, in the order of the entries."""
+        return tuple(dict.fromkeys(e.group for e in self.entries if e.rank))
+
     def entry(self, agent: str | None) -> Entry | None:
         """Return the scored entry of that agent, or None."""
         return next((e for e in self.entries if e.agent == agent and e.status == "scored"), None)
@@ -140,32 +161,42 @@ class TaskBoard:
 
 @dataclass(frozen=True)
 class OverallRow:
-    """One agent over all tasks of a scenario: its scores in the tasks' order, their mean and IQM."""
+    """One agent over the tasks of a scenario in one suite: its scores in the tasks' order, their mean and IQM.
+
+    A score is None on a task that gives none, and `empty` says why, in the tasks' order; mean and IQM are then None.
+    """
 
     entry: Entry
     label: str
-    scores: tuple[float, ...]
-    mean: float
-    iqm: float
+    scores: tuple[float | None, ...]
+    empty: tuple[str, ...]
+    mean: float | None
+    iqm: float | None
+
+    @property
+    def whole(self) -> bool:
+        """Whether it has a score on every task."""
+        return self.mean is not None
 
 
 @dataclass(frozen=True)
 class Overall:
-    """One scenario's agents over all its tasks.
+    """One scenario's agents over its tasks in one suite, those with a score on every task first."""
 
-    ``rows`` are the agents that have a score on every task; ``missing`` maps every other agent to
-    the tasks on which it has none.
-    """
-
+    suite: str
     scenario: str
     tasks: tuple[str, ...]
     rows: tuple[OverallRow, ...]
-    missing: Mapping[str, tuple[str, ...]]
 
 
 @dataclass(frozen=True)
 class Leaderboard:
-    """All tasks, and one overall table per scenario that has scores on several tasks."""
+    """All tasks by suite, and one overall table per suite and scenario that has scores on several tasks."""
 
     tasks: tuple[TaskBoard, ...]
     overall: tuple[Overall, ...]
+
+    @property
+    def suites(self) -> tuple[str, ...]:
+        """Names of the suites, in the order of the tasks."""
+        return tuple(dict.fromkeys(board.suite for board in self.tasks))

@@ -75,11 +75,6 @@ def _check_task(task: Mapping[str, Any], path: Path) -> None:
     groups = task.get("groups") or []
     if not isinstance(groups, list | tuple) or not all(type(one) is int and 0 <= one < 2**31 for one in groups):
         raise RowsError(f"{path}: the header's task.groups must be whole numbers from 0 on, got {str(groups)[:50]!r}.")
-    bounds = task.get("bounds") or {}
-    if not isinstance(bounds, dict) or not all(
-        level in ACCESS_LEVELS and isinstance(bound, int | float) for level, bound in bounds.items()
-    ):
-        raise RowsError(f"{path}: the header's task.bounds must be numbers by access level, got {str(bounds)[:50]!r}.")
 
 
 def check_episode(row: Mapping[str, Any], header: Mapping[str, Any], present: Iterable[int]) -> None:

@@ -20,9 +20,9 @@ KEY = (
     ("agent", "code"),
     ("physics", "code"),
 )
-DEFINITION = ("primary", "higher_is_better", "floor", "ceiling", "ceiling_kind", "reference", "bounds")
+DEFINITION = ("primary", "higher_is_better", "floor", "ceiling", "reference")
 """What a task says of the board, and no row depends on: it is the task's to say, whatever the rows' headers tell."""
-JUDGEMENT = ("smallest_difference", "groups")
+JUDGEMENT = ("smallest_difference", "groups", "grants", "suite", "why", "episodes", "needs_data", "expensive")
 """What only the board's words and intervals depend on: rows may tell another value, or none."""
 TOLERANCE = 1e-5
 """Golden sums this close, relative to the larger, differ by the last bits of another processor, not in physics."""

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from mmwave_gym.benchmark import statistics
+from mmwave_gym.benchmark.leaderboard.ceilings import Ceiling, ceiling_of
 from mmwave_gym.benchmark.leaderboard.entries import Entry, sign_of
 from mmwave_gym.benchmark.statistics import Interval, Sample
 from mmwave_gym.core.access import ACCESS_LEVELS
@@ -17,24 +18,31 @@ from mmwave_gym.core.access import ACCESS_LEVELS
 Samples = Mapping[str, Sample]
 
 
-def against_rules(task: Mapping[str, Any], entries: Sequence[Entry], samples: Samples) -> list[Entry]:
-    """The entries, each scored one with its best rule, its difference to that rule, and the rule's headroom.
+def against_rules(
+    task: Mapping[str, Any], entries: Sequence[Entry], samples: Samples, ceilings: Sequence[Ceiling]
+) -> list[Entry]:
+    """The entries, each ranked one with its best rule, its difference to that rule, the rule's headroom, and its own.
 
     samples: values of the primary metric by agent. The floor and agents of hindsight are left as they are.
     """
     return [
-        e if e.agent not in samples or e.group == "bound" else _measured(e, task, entries, samples) for e in entries
+        e if e.agent not in samples or e.group == "bound" else _measured(e, task, entries, samples, ceilings)
+        for e in entries
     ]
 
 
-def _measured(entry: Entry, task: Mapping[str, Any], entries: Sequence[Entry], samples: Samples) -> Entry:
+def _measured(
+    entry: Entry, task: Mapping[str, Any], entries: Sequence[Entry], samples: Samples, ceilings: Sequence[Ceiling]
+) -> Entry:
+    ceiling, headroom = ceiling_of(ceilings, entry.access, sign_of(task)), None
+    if ceiling is not None:
+        entry = replace(entry, left=paired(ceiling.sample, samples[entry.agent]))
     rule = best_rule(task, entries, samples, entry.access)
     if rule is None:
         return entry
-    headroom = None
-    if task.get("ceiling") in samples:
-        headroom = paired(samples[task["ceiling"]], samples[rule.agent])
-    gain = None if rule is entry else paired(samples[entry.agent], samples[rule.agent])
+    if ceiling is not None:
+        headroom = paired(ceiling.sample, samples[rule.agent])
+    gain = None if rule.agent == entry.agent else paired(samples[entry.agent], samples[rule.agent])
     return replace(entry, best_rule=rule.agent, gain=gain, gain_verdict=verdict(task, gain), headroom=headroom)
 
 
@@ -64,10 +72,10 @@ def verdict(task: Mapping[str, Any], difference: Interval | None) -> str:
 def merits(task: Mapping[str, Any], samples: Samples) -> Callable[[str], float]:
     """How good an agent is, by its name: larger is better.
 
-    It is the paired difference to one agent (reference, else floor, else ceiling). If all have the same episodes this
+    It is the paired difference to one agent (reference, else floor). If all have the same episodes this
     is the order of the means; if not, an agent gains nothing from having had easy ones.
     """
-    anchor = next((task[r] for r in ("reference", "floor", "ceiling") if task.get(r) in samples), None)
+    anchor = next((task[r] for r in ("reference", "floor") if task.get(r) in samples), None)
 
     def merit(agent: str) -> float:
         if anchor is None:

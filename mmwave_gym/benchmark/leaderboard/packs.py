@@ -41,9 +41,9 @@ def pack(runs: Iterable[Run], folder: str | Path) -> list[Path]:
         heads = b"".join(as_line(_summary(run)) for run in found)
         rows = b"".join(as_line(row) for run in found for row in run.episodes)
         for suffix, text in ((RUNS, heads), (ROWS, rows)):
-            path = _path(folder, name, suffix)
+            path = pack_path(folder, name, suffix)
             try:
-                if not path.exists() or _unpacked(path) != text:
+                if not path.exists() or unpacked(path) != text:
                     path.parent.mkdir(parents=True, exist_ok=True)
                     write(path, lzma.compress(text, preset=9 | lzma.PRESET_EXTREME))
                     changed.append(path)
@@ -58,7 +58,7 @@ def unpack(folder: str | Path, tasks: Iterable[str] | None = None) -> list[Run]:
     Raises `RowsError` for a pack that is damaged, too large or lacks its other half.
     """
     root = Path(folder)
-    paths = sorted(root.rglob(f"*{RUNS}")) if tasks is None else [_path(root, name, RUNS) for name in tasks]
+    paths = sorted(root.rglob(f"*{RUNS}")) if tasks is None else [pack_path(root, name, RUNS) for name in tasks]
     return [run for path in paths if path.exists() for run in read_pack(path)]
 
 
@@ -68,7 +68,8 @@ def _summary(run: Run) -> dict[str, Any]:
     return {**summary, **({"verified": run.verified} if run.verified else {}), "header": run.header}
 
 
-def _path(folder: str | Path, task: str, suffix: str) -> Path:
+def pack_path(folder: str | Path, task: str, suffix: str) -> Path:
+    """Where a task's pack of a kind lies in a folder."""
     plain = row_path(folder, task, "x").parent
     return plain.with_name(plain.name + suffix)
 
@@ -78,8 +79,8 @@ def read_pack(path: Path) -> list[Run]:
 
     Raises `RowsError`, which names the file.
     """
-    heads = [_head(text, path) for text in _unpacked(path).splitlines()]
-    rows = _unpacked(path.with_name(path.name.removesuffix(RUNS) + ROWS)).splitlines(keepends=True)
+    heads = [_head(text, path) for text in unpacked(path).splitlines()]
+    rows = unpacked(path.with_name(path.name.removesuffix(RUNS) + ROWS)).splitlines(keepends=True)
     if (counted := sum(head["rows"] for head in heads)) != len(rows):
         raise RowsError(f"{path} counts {counted} rows, the file beside it has {len(rows)}: one of them is damaged.")
     found, start = [], 0
@@ -105,8 +106,8 @@ def _head(text: bytes, path: Path) -> dict[str, Any]:
     raise RowsError(f"{path} is no pack of rows: a line has no header with a count of rows.")
 
 
-def _unpacked(path: Path) -> bytes:
-    """The text of a file. RowsError where it cannot be read, is damaged or too large."""
+def unpacked(path: Path) -> bytes:
+    """The text of a packed file. RowsError where it cannot be read, is damaged or too large."""
     with untrusted.blaming(path, RowsError):
         try:
             return untrusted.unxz(untrusted.read_bytes(path), _LARGEST_BYTES)

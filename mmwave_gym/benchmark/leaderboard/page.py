@@ -13,10 +13,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from mmwave_gym.benchmark.leaderboard.ceilings import KINDS
+from mmwave_gym.benchmark.leaderboard.classes import CLASSES, classes
+from mmwave_gym.benchmark.leaderboard.deciding import reason
 from mmwave_gym.benchmark.leaderboard.entries import Entry, Leaderboard, TaskBoard
+from mmwave_gym.benchmark.leaderboard.evidence import lacks
 from mmwave_gym.benchmark.leaderboard.rows import RowsError
 from mmwave_gym.benchmark.leaderboard.tables import (
     TRAINING,
+    about_suite,
+    ceilings,
     count,
     ends,
     headline,
@@ -37,12 +43,6 @@ GROUPS = {
     "trajectory": ("Trajectory", "also knows where the UEs will be"),
     "hindsight": ("Hindsight", "knows the whole episode"),
     "bound": ("Floor and ceilings", "not ranked: what the scores are measured between"),
-}
-CEILINGS = {
-    "hindsight-exact": "the exact optimum when the whole episode is known in advance; no agent can exceed it",
-    "expectation-exact": "the exact optimum in expectation; a single episode can exceed it, the mean cannot",
-    "proven bound": "a proven bound; it need not be attainable",
-    "best known": "the best known agent and no bound: a better one would score above 1",
 }
 VERDICTS = {
     "better": "▲ better",
@@ -96,17 +96,24 @@ def html(leaderboard: Leaderboard) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(number=number, ends=ends, count=count, csp=_script_hash)
+    environment.filters.update(number=number, ends=ends, count=count, csp=_script_hash, slug=_slug)
     runs = [run for task in leaderboard.tasks for entry in task.entries for run in entry.runs]
     return environment.get_template("page.html.j2").render(
         board=leaderboard,
         groups=GROUPS,
-        ceilings=CEILINGS,
+        ceilings=ceilings,
+        kinds=KINDS,
         plots={task.name: plots(task) for task in leaderboard.tasks},
         headline=headline,
         limits=limits,
+        reason=reason,
+        lacks=lacks,
+        classes=classes,
+        all_classes=CLASSES,
+        about_suite=about_suite,
         training=training,
         columns=TRAINING,
+        zip=zip,
         anchors={task.name: f"task-{i}" for i, task in enumerate(leaderboard.tasks, 1)},
         verdicts=VERDICTS,
         marks=MARKS,
@@ -114,6 +121,11 @@ def html(leaderboard: Leaderboard) -> str:
         versions=sorted({str(run.header.get("package_version")) for run in runs}),
         newest=max((run.created for run in runs), default=""),
     )
+
+
+def _slug(text: str) -> str:
+    """A class of ours as a word for an attribute."""
+    return text.replace(" ", "-")
 
 
 def _script_hash(script: str) -> str:
@@ -167,7 +179,8 @@ def _views(title: str, quantity: str, board: TaskBoard, values: dict[str, Interv
     scored.sort(key=lambda e: values[e.agent].mean, reverse=up)
     near = scored[: max(3, math.ceil(len(scored) * 0.6))]
     near += [e for e in scored if "reference" in e.roles and e not in near]
-    whole, close = (_extent([values[e.agent] for e in some]) for some in (scored, near))
+    limits = [] if title == "Score" else [c.mean for level in board.levels if (c := board.ceiling(level))]
+    whole, close = (_extent([values[e.agent] for e in some] + limits) for some in (scored, near))
     result: tuple[Plot, ...] = (_plot(title, quantity, board, scored, values, up, whole),)
     if close[1] - close[0] < 0.5 * (whole[1] - whole[0]):
         result += (_plot(f"{title}, leaders only", quantity, board, scored, values, up, close),)
@@ -209,13 +222,25 @@ def _plot(
         start, end = _span(value)
         dots.append(Dot(entry, value, place(value.mean), place(start), place(end), beyond))
     lines: list[tuple[str, float, str]] = []
-    for role in ("floor", "ceiling", "reference"):
+    for role in ("floor", "reference"):
         marked = values.get(str(board.task.get(role)))
         if marked is not None and low <= marked.mean <= high:
             x = place(marked.mean)
             lines.append((role, x, f"{role} {board.task[role]}"))
+    lines += [("ceiling", place(at), text) for at, text in _marks(title, board) if low <= at <= high]
     ticks = tuple((place(value), text) for value, text in _ticks(low, high))
     return Plot(title, quantity, up, tuple(dots), ticks, tuple(lines))
+
+
+def _marks(title: str, board: TaskBoard) -> list[tuple[float, str]]:
+    """Where the ceilings lie on a plot: each level's own at its value, on the scale of scores all of them at 1."""
+    found: dict[str, tuple[float, list[str], str]] = {}
+    for level in board.levels:
+        if (one := board.ceiling(level)) is not None:
+            found.setdefault(one.name, (one.mean.mean, [], one.kind))[1].append(level)
+    if title == "Score":
+        return [(1.0, "ceiling of the agent's level")] if found else []
+    return [(value, f"{' and '.join(levels)}: {kind}") for value, levels, kind in found.values()]
 
 
 def _ticks(low: float, high: float, wanted: int = 5) -> list[tuple[float, str]]:

@@ -343,7 +343,9 @@ def _check_key(old: Mapping[str, Any], new: Mapping[str, Any], path: Path) -> No
 
 
 def _merge(old: Mapping[str, Any], new: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The header of a resumed run: the wider request's command, and the age of its oldest row."""
+    """The header of a resumed run: the wider request's command, the age of its oldest row, all kinds of processors."""
     if (new["task"].get("episodes") or 0) < (old["task"].get("episodes") or 0):
         return old
-    return {**new, "created": old.get("created")}
+    kinds = [*str(old.get("made_on") or "not recorded").split("; "), str(new.get("made_on") or "not recorded")]
+    made_on = {"made_on": "; ".join(dict.fromkeys(kinds))} if new.get("made_on") else {}
+    return {**new, "created": old.get("created"), **made_on}

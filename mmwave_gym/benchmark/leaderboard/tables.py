@@ -8,8 +8,12 @@ import math
 import re
 from typing import Any
 
-from mmwave_gym.benchmark.leaderboard.entries import Entry, Leaderboard, TaskBoard
+from mmwave_gym.benchmark.leaderboard.classes import classes
+from mmwave_gym.benchmark.leaderboard.deciding import decide, reason
+from mmwave_gym.benchmark.leaderboard.entries import Entry, Leaderboard, Overall, TaskBoard, sign_of
+from mmwave_gym.benchmark.leaderboard.evidence import lacks
 from mmwave_gym.benchmark.statistics import Interval
+from mmwave_gym.core.access import ACCESS_LEVELS
 from mmwave_gym.core.shown import spreadsheet_safe, visible
 
 
@@ -70,7 +74,7 @@ def training(entry: Entry, board: TaskBoard) -> list[str]:
         unknown if seconds is None else f"{round(seconds):,}",
         unknown if teacher is None else str(teacher) or "none",
         unknown if regrets is None else "yes" if regrets else "no",
-        unknown if place is None else "this task" if place == board.name else str(place),
+        unknown if place is None else "here" if place == board.name else f"carried over from {place}",
     ]
 
 
@@ -95,7 +99,7 @@ def headline(board: TaskBoard) -> list[tuple[str, str]]:
             text += " together with " + " and ".join(e.label for e in peers[1 : tied + 1])
         if first.score is not None:
             text += f": score {number(first.score.mean, first.score)} {ends(first.score)}"
-        said = (_said(first.verdict, str(board.task.get("reference"))), _against_rule(first, board))
+        said = (_said(first.verdict, str(board.task.get("reference"))), _against_rule(first, board), left(first, board))
         sentences.append((first.label, ", ".join([text.rstrip(), *filter(None, said)]) + "."))
     return sentences
 
@@ -119,8 +123,48 @@ def _against_rule(entry: Entry, board: TaskBoard) -> str:
     return f"{_said(entry.gain_verdict, name)} ({gain})"
 
 
+_KNOWN = {
+    "hindsight-exact": "exact with all of the episode known",
+    "expectation-exact": "exact in expectation",
+    "proven bound": "proven",
+}
+"""How a ceiling's kind reads behind what it leaves."""
+
+
+def left(entry: Entry, board: TaskBoard) -> str:
+    """What the ceiling of an agent's level leaves above it, in words; empty where there is no ceiling or no more."""
+    ceiling = board.ceiling(entry.access)
+    if ceiling is None or entry.left is None or entry.agent in ceiling.agents[:1]:
+        return ""
+    unit = f" {board.units[board.task['primary']]}".rstrip()
+    less = entry.left if sign_of(board.task) > 0 else _negative(entry.left)
+    gain = f"{number(less.mean, less)}{unit} {ends(less)}".rstrip()
+    if not ceiling.proven:
+        return f"{gain} below the best known, which nobody has proven"
+    return f"at most {gain} left for {entry.access} agents ({_KNOWN[ceiling.kind]})"
+
+
+def _negative(value: Interval) -> Interval:
+    low, high = (None if end is None else -end for end in (value.high, value.low))
+    return Interval(-value.mean, low, high)
+
+
+def ceilings(board: TaskBoard) -> list[str]:
+    """Return a sentence for each ceiling: its value with interval, how it is known, for whom it holds."""
+    unit = f" {board.units[board.task['primary']]}".rstrip()
+    sentences = []
+    for one in board.ceilings:
+        levels = " and ".join(level for level in ACCESS_LEVELS if board.ceiling(level) is one)
+        scale = f"; 1 on the scale of {levels} agents" if levels else ""
+        by = "" if one.proven or not one.agents else f", by {', '.join(one.agents[:3])}"
+        value = f"{number(one.mean.mean, one.mean)}{unit} {ends(one.mean)}".rstrip()
+        known = "" if one.kind == one.name else f", {one.kind}"
+        sentences.append(f"{one.name}: {value}{known}{by}{scale}.")
+    return sentences
+
+
 def limits(board: TaskBoard) -> str:
-    """Return what there is to gain above the best rules, and what is proven about means; empty if nothing is."""
+    """Return what there is to gain above the best rules, and which differences matter; empty if nothing is."""
     unit = f" {board.units[board.task['primary']]}".rstrip()
     sentences: list[str] = []
     above: dict[str, tuple[str, Interval | None]] = {}
@@ -132,43 +176,60 @@ def limits(board: TaskBoard) -> str:
             sentences.append(f"Headroom, the ceiling less the best {level} rule ({rule}): {gain}.")
     if smallest := board.task.get("smallest_difference"):
         sentences.append(f"Differences below {smallest:g}{unit} are called alike.")
-    bounds = dict(board.task.get("bounds") or {})
-    if bounds:
-        what = "more" if board.task["higher_is_better"] else "less"
-        proven = ", ".join(f"no {level} agent has {what} than {value:g}{unit}" for level, value in bounds.items())
-        sentences.append(f"Proven: in the mean {proven}.")
     return " ".join(sentences)
 
 
+SUITES = {
+    "v1": "The default suite: the best rule leaves something to win, and learned agents differ.",
+    "papers": "Kept for the record: tasks of the papers, and tasks that tell agents apart no longer.",
+}
+
+
+def about_suite(name: str) -> str:
+    """What a suite is, in one sentence."""
+    return SUITES.get(name, "Tasks of another package.")
+
+
 def markdown(leaderboard: Leaderboard) -> str:
-    """Return the Markdown form: the overall tables, then one table per task."""
+    """Return the Markdown form: per suite the overall tables, then one table per task."""
     lines = ["# mmwave-gym leaderboard", ""]
-    lines += ["Score: 0 is the floor, 1 the ceiling, on the same episodes. Brackets are 95 % intervals.", ""]
-    for overall in leaderboard.overall:
-        lines += [f"## {_md(overall.scenario)}: all {len(overall.tasks)} tasks", ""]
-        lines += ["| agent | access | mean score | IQM |", "|---|---|---:|---:|"]
-        lines += [f"| {_md(row.label)} | {row.entry.access} | {row.mean:.3f} | {row.iqm:.3f} |" for row in overall.rows]
-        lines += [
-            "",
-            *(f"- Not in this table: {_md(a)} (no score on {_md(', '.join(t))})" for a, t in overall.missing.items()),
-            "",
-        ]
-    for board in leaderboard.tasks:
-        lines += _markdown_task(board)
+    lines += ["Score: 0 is the floor, 1 the ceiling of the agent's access level. Brackets are 95 % intervals.", ""]
+    for suite in leaderboard.suites:
+        lines += [f"## Suite {_md(suite)}", "", _md(about_suite(suite)), ""]
+        for overall in (o for o in leaderboard.overall if o.suite == suite):
+            lines += _markdown_overall(overall, leaderboard)
+        for board in (b for b in leaderboard.tasks if b.suite == suite):
+            lines += _markdown_task(board)
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _markdown_overall(overall: Overall, leaderboard: Leaderboard) -> list[str]:
+    names = [task.partition("/")[2] for task in overall.tasks]
+    lines = [f"### {_md(overall.scenario)}: all {len(overall.tasks)} tasks", ""]
+    lines.append("| agent | access | mean score | IQM | " + " | ".join(map(_md, names)) + " |")
+    lines.append("|---|---|---:|---:|" + "---:|" * len(names))
+    for row in overall.rows:
+        means = ["–" if value is None else f"{value:.3f}" for value in (row.mean, row.iqm)]
+        cells = [why if score is None else f"{score:.3f}" for score, why in zip(row.scores, row.empty, strict=True)]
+        lines.append("| " + " | ".join([_md(row.label), row.entry.access, *means, *cells]) + " |")
+    return [*lines, ""]
 
 
 def _markdown_task(board: TaskBoard) -> list[str]:
     task, primary = board.task, str(board.task["primary"])
     lines = [
-        f"## {_md(board.name)}",
+        f"### {_md(board.name)}",
         "",
         _md(str(task.get("description") or "")),
         "",
         *(f"- **{_md(who)}** {_md(text)}" for who, text in headline(board)),
         "",
+        _md(reason(board)),
+        "",
         *([_md(limits(board)), ""] if limits(board) else []),
     ]
+    lines += [*(f"- Ceiling {_md(text)}" for text in ceilings(board)), ""] if board.ceilings else []
+    lines += [f"> Too little evidence: {_md(text)}\n" for text in lacks(board)]
     lines += [f"> Warning: {_md(text)}\n" for text in board.warnings]
     if board.no_score:
         lines += [f"> {_md(board.no_score)}", ""]
@@ -176,13 +237,12 @@ def _markdown_task(board: TaskBoard) -> list[str]:
         "rank",
         "agent",
         "access",
+        "class",
         "score",
         "IQM",
         with_unit(board, primary),
         "difference to reference",
-        "",
         "less best rule",
-        "",
         "episodes",
         "seeds",
         "rows",
@@ -190,26 +250,26 @@ def _markdown_task(board: TaskBoard) -> list[str]:
     ]
     lines += [
         "| " + " | ".join(map(_md, heads)) + " |",
-        "|---:|---|---|---:|---:|---:|---:|---|---:|---|---:|---:|---|---|",
+        "|---:|---|---|---|---:|---:|---:|---:|---:|---:|---:|---|---|",
     ]
     for e in board.entries:
+        told = ", ".join(classes(e, board))
         if e.status != "scored" or e.mean is None:
-            reason = f"{e.status}: {' '.join(e.notes)}"
-            cells = ["–", e.label, e.access, reason, *[""] * 8, e.created[:10], ""]
+            why = f"{e.status}: {' '.join(e.notes)}"
+            cells = ["–", e.label, e.access, told, why, *[""] * 6, e.created[:10], ""]
             lines.append("| " + " | ".join(map(_md, cells)) + " |")
             continue
         cells = [
             "–" if e.rank is None else f"{e.rank}{' ≈' if e.tied else ''}",
             e.label + "".join(f" ({role})" for role in e.roles),
             e.access,
+            told,
             f"{number(e.score.mean, e.score)} {ends(e.score)}" if e.score else "–",
             number(e.iqm, e.score),
             f"{number(e.mean.mean, e.mean)} {ends(e.mean)}",
-            _signed(e.difference),
-            e.verdict,
-            _signed(e.gain),
-            e.gain_verdict,
-            _episodes(e),
+            _judged(e.difference, e.verdict),
+            _judged(e.gain, e.gain_verdict),
+            episodes_of(e),
             str(e.seeds or "–"),
             e.created[:10] + (" (committed)" if e.committed else ""),
             e.verified or "–",
@@ -247,14 +307,19 @@ def _all_metrics(board: TaskBoard) -> list[str]:
     return [*lines, "", "</details>", ""]
 
 
-def _signed(difference: Interval | None) -> str:
-    return f"{number(difference.mean, difference, True)} {ends(difference, True)}" if difference else "–"
+def _judged(difference: Interval | None, verdict: str) -> str:
+    """A difference with its interval, and its verdict below."""
+    if difference is None:
+        return verdict or "–"
+    shown = f"{number(difference.mean, difference, True)} {ends(difference, True)}".rstrip()
+    return f"{shown}, {verdict}" if verdict else shown
 
 
-def _episodes(entry: Entry) -> str:
+def episodes_of(entry: Entry) -> str:
+    """How many episodes an agent has, of how many the task asks for."""
     text = str(entry.episodes)
     if entry.episodes + entry.left_out < entry.planned:
-        text += f" of {entry.planned}"
+        text += f" of {entry.planned} episodes"
     return text + (f" ({entry.left_out} left out)" if entry.left_out else "")
 
 
@@ -269,16 +334,22 @@ def table(leaderboard: Leaderboard) -> str:
     metrics = list(dict.fromkeys(m for board in leaderboard.tasks for m in board.units))
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
-    fixed = "task,task_version,task_hash,access,group,rank,tied,agent,label,kind,status,reason"
+    fixed = (
+        "task,suite,suite_by_rows,task_version,task_hash,access,group,rank,tied,agent,label,kind,class,status,reason"
+    )
     fixed += ",episodes,episodes_left_out,training_seeds,primary,unit"
-    for name in ("mean", "score", "difference", "gain", "headroom"):
+    for name in ("mean", "score", "difference", "gain", "headroom", "left"):
         fixed += f",{name},{name}_low,{name}_high"
+    fixed += ",ceiling,ceiling_kind,ceiling_mean"
     fixed += ",best_rule,gain_verdict,headroom_share,score_iqm,verdict,committed,verified,created,command"
     writer.writerow([*fixed.split(","), *_TRAINED, *(f"mean_{m}" for m in metrics)])
     for board in leaderboard.tasks:
+        by_rows = decide(board).suite
         for e in board.entries:
             row: list[Any] = [
                 board.name,
+                board.suite,
+                by_rows,
                 board.task.get("version"),
                 board.task["hash"],
                 e.access,
@@ -288,6 +359,7 @@ def table(leaderboard: Leaderboard) -> str:
                 e.agent,
                 e.label,
                 e.kind,
+                "; ".join(classes(e, board)),
             ]
             row += [
                 e.status,
@@ -298,8 +370,10 @@ def table(leaderboard: Leaderboard) -> str:
                 board.task["primary"],
                 board.units[board.task["primary"]],
             ]
-            for interval in (e.mean, e.score, e.difference, e.gain, e.headroom):
+            for interval in (e.mean, e.score, e.difference, e.gain, e.headroom, e.left):
                 row += [interval.mean, interval.low, interval.high] if interval else [None] * 3
+            limit = board.ceiling(e.access)
+            row += [limit.name, limit.kind, limit.mean.mean] if limit else [None] * 3
             row += [
                 e.best_rule,
                 e.gain_verdict,

@@ -8,73 +8,50 @@ from typing import Any
 import numpy as np
 
 from mmwave_gym.benchmark import statistics
+from mmwave_gym.benchmark.leaderboard.ceilings import Ceiling
 from mmwave_gym.benchmark.leaderboard.entries import Entry, sign_of
 from mmwave_gym.benchmark.leaderboard.tables import ends, number
 from mmwave_gym.benchmark.statistics import Sample
-from mmwave_gym.core.access import ACCESS_LEVELS
 
 MOST_EQUAL = 0.5
 """Share of episodes in which an agent may equal one that knows the whole episode. Honest rules reach 0.34; ours."""
 
 
-def warnings_of(task: Mapping[str, Any], entries: Sequence[Entry], samples: Mapping[str, Sample]) -> list[str]:
-    """Sentences for a task's page. samples: values of the primary metric by agent."""
-    beaten = _ceiling_beaten(task, entries, samples)
-    return [
-        *beaten.values(),
-        *_scores_above_one(task, entries, beaten),
-        *_equal_to_hindsight(entries, samples),
-        *_bound_beaten(task, entries),
-    ]
+def warnings_of(
+    task: Mapping[str, Any], entries: Sequence[Entry], samples: Mapping[str, Sample], stored: Sequence[Ceiling]
+) -> list[str]:
+    """Sentences for a task's page. samples: values of the primary metric by agent. stored: ceilings that are kept."""
+    told = [f"The ceiling {c.name} ({c.kind}) is not shown: {c.stale}." for c in stored if c.stale]
+    for ceiling in (c for c in stored if not c.stale):
+        for entry in entries:
+            if entry.agent in samples and ceiling.holds_for(entry.access):
+                told += _above(task, entry.agent, samples[entry.agent], ceiling)
+    return told + _equal_to_hindsight(entries, samples)
 
 
-def _ceiling_beaten(task: Mapping[str, Any], entries: Sequence[Entry], samples: Mapping[str, Sample]) -> dict[str, str]:
-    """By agent, what contradicts the ceiling's claim: single episodes if it holds per episode, else the mean."""
-    name, kind = str(task.get("ceiling")), task.get("ceiling_kind")
-    warnings: dict[str, str] = {}
-    for entry in _bounded(task, entries):
-        if name not in samples or entry.agent not in samples:
-            continue
-        values, ceiling = statistics.align(samples[entry.agent], samples[name])
-        if not values.size:
-            continue
-        if kind == "hindsight-exact":
-            excess = statistics.above_ceiling(values, ceiling, bool(task["higher_is_better"]))
-            if count := int(np.count_nonzero(excess)):
-                warnings[entry.agent] = (
-                    f"{entry.agent} beats the hindsight-exact ceiling {name} in {count} of {excess.size} "
-                    f"episodes (by up to {excess.max():.3g}): the ceiling or the rows are wrong."
-                )
-            continue
-        groups = statistics.shared_groups(samples[entry.agent], samples[name])
-        difference = statistics.difference_interval(values, ceiling, groups)
-        if difference.excludes_zero and difference.mean * sign_of(task) > 0:
-            by = f"by {number(difference.mean, difference)} {ends(difference)} of {task['primary']}"
-            what = "it was the best known, so look at the rows" if kind == "best known" else "one of them is wrong"
-            warnings[entry.agent] = f"{entry.agent} beats the ceiling {name} ({kind}) in the mean, {by}: {what}."
-    return warnings
-
-
-def _bounded(task: Mapping[str, Any], entries: Sequence[Entry]) -> list[Entry]:
-    """Whom the ceiling should bound: all where it is the best known, else those that know no more than it does."""
-    ceiling = next((entry for entry in entries if entry.agent == task.get("ceiling")), None)
-    if ceiling is None:
+def _above(task: Mapping[str, Any], agent: str, own: Sample, ceiling: Ceiling) -> list[str]:
+    """Whether an agent is above a ceiling that holds for it: in single episodes, or in the mean."""
+    values, limit = statistics.align(own, ceiling.sample)
+    if not values.size:
         return []
-    others = [entry for entry in entries if entry is not ceiling]
-    if task.get("ceiling_kind") == "best known":
-        return others
-    knows = ACCESS_LEVELS.index(ceiling.access)
-    return [entry for entry in others if ACCESS_LEVELS.index(entry.access) <= knows]
-
-
-def _scores_above_one(task: Mapping[str, Any], entries: Sequence[Entry], said: Mapping[str, str]) -> list[str]:
-    """Scores above the ceiling's that nothing is said of yet."""
-    return [
-        f"{entry.agent} has a score above 1, {number(entry.score.mean, entry.score)} {ends(entry.score)}: it is "
-        f"{'not told apart from' if (entry.score.low or 0.0) <= 1.0 else 'above'} the ceiling {task['ceiling']}."
-        for entry in _bounded(task, entries)
-        if entry.score is not None and entry.score.mean > 1.0 + statistics.CLOSE and entry.agent not in said
-    ]
+    difference = statistics.difference_interval(values, limit, statistics.shared_groups(own, ceiling.sample))
+    by = f"by {number(difference.mean, difference)} {ends(difference)} of {task['primary']}".replace("  ", " ")
+    if ceiling.per_episode:
+        excess = statistics.above_ceiling(values, limit, bool(task["higher_is_better"]))
+        if not (count := int(np.count_nonzero(excess))):
+            return []
+        where = f"in {count} of {excess.size} episodes (by up to {excess.max():.3g})"
+        if not ceiling.proven:
+            mean = f", in the mean {by}" if difference.mean * sign_of(task) > 0 else ""
+            return [
+                f"{agent} beats what was best known, {ceiling.name}, {where}{mean}: it is the best known there now."
+            ]
+        return [f"{agent} beats the {ceiling.kind} ceiling {ceiling.name} {where}: the ceiling or the rows are wrong."]
+    if difference.mean * sign_of(task) <= difference.rounding:
+        return []
+    if difference.excludes_zero:
+        return [f"{agent} beats the ceiling {ceiling.name} ({ceiling.kind}) in the mean, {by}: one of them is wrong."]
+    return [f"{agent} is above the ceiling {ceiling.name} ({ceiling.kind}) in the mean, {by}: not told apart from it."]
 
 
 def _equal_to_hindsight(entries: Sequence[Entry], samples: Mapping[str, Sample]) -> list[str]:
@@ -95,17 +72,4 @@ def _equal_to_hindsight(entries: Sequence[Entry], samples: Mapping[str, Sample])
                     f"{values.shape[1]} episodes: it may know more than it says. Verify it on hidden episodes."
                 )
                 break
-    return warnings
-
-
-def _bound_beaten(task: Mapping[str, Any], entries: Sequence[Entry]) -> list[str]:
-    """Agents whose mean contradicts a proven bound of their access level or of one that knows more."""
-    warnings = []
-    for level, bound in dict(task.get("bounds") or {}).items():
-        for entry in entries:
-            if entry.mean is None or ACCESS_LEVELS.index(entry.access) > ACCESS_LEVELS.index(level):
-                continue
-            nearest = entry.mean.low if task["higher_is_better"] else entry.mean.high
-            if nearest is not None and (nearest - bound) * sign_of(task) > 0:
-                warnings.append(f"{entry.agent} beats the proven bound {bound:g} of {level} agents: one is wrong.")
     return warnings

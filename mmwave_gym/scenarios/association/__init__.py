@@ -16,5 +16,12 @@ ROOM = Room(
     config="config:AssociationConfig",
     tasks="tasks:TASKS",
     scene="scene:AssociationScene",
+    grants={
+        "local": "Of the UE that decides: its candidates now, their loads, and its own coming interval, for its route "
+        "is known. That is how long it lasts, how long each candidate stays one, and each one's mean efficiency.",
+        "central": "The serving base station and the efficiency of every UE, now and as planned until its next epoch.",
+        "trajectory": "The routes of all UEs and the buildings: all that is still to come.",
+        "hindsight": "Nothing more: who knows all routes knows the episode.",
+    },
     commands={"city": "commands:city"},
 )

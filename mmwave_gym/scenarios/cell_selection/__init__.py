@@ -17,6 +17,12 @@ ROOM = Room(
     config="config:CellSelectionConfig",
     tasks="tasks:TASKS",
     scene="scene:CellSelectionScene",
+    grants={
+        "local": "A UE sees its own links' states and how many UEs each cell serves; the model is known.",
+        "central": "The link states and the serving cells of all UEs in this slot.",
+        "trajectory": "Nothing more: the links of this model have no places.",
+        "hindsight": "The link states of all UEs in every slot.",
+    },
     table="table:tabular_model",
     commands={"transition": "commands:transition"},
 )

@@ -25,5 +25,11 @@ ROOM = Room(
     config="config:HandoverConfig",
     tasks="tasks:TASKS",
     scene="scene:HandoverScene",
+    grants={
+        "local": "The UE measures the link of every cell in this slot, and knows which cell serves it.",
+        "central": "Nothing more: the UE measures everything that there is now.",
+        "trajectory": "Where the UE will be in every slot, and where the cells are.",
+        "hindsight": "The spectral efficiency of every cell in every slot.",
+    },
     variants={"street": "street"},
 )

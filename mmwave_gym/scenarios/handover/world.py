@@ -166,6 +166,11 @@ class PaperWorld(World):
         making, kept, drawing = size
         return _memory(c, c.num_cells, kept, max(making, 2 * drawing))
 
+    def mean_snr_at(self, rng: EpisodeRng, place_m: FloatArray) -> FloatArray:
+        """Linear SNR averaged over fading, (cell, *shape), at places (2, *shape) in metres of an episode's maps."""
+        site_m, maps_db = self._fixed_layout or self._layout(rng)
+        return self._mean_snr(rng, site_m, maps_db, place_m)
+
     def _check_range(self) -> None:
         """ValueError where float32 could not tell a signal from nothing, for instance a thousand kilometres away."""
         c = self.config

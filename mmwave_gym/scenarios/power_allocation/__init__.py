@@ -17,6 +17,12 @@ ROOM = Room(
     config="config:PowerAllocationConfig",
     tasks="tasks:TASKS",
     scene="scene:PowerAllocationScene",
+    grants={
+        "local": "A base station knows the gains from and to it, its power and interference, and what others send it.",
+        "central": "All gains, powers and places of the network.",
+        "trajectory": "Nothing more: nobody moves within an episode.",
+        "hindsight": "Base stations that leave or arrive later, where the task has any.",
+    },
     policies="policy:policy_class",
     commands={"sites": "commands:sites"},
     documented={"observation": "local"},

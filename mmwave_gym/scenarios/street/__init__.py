@@ -27,4 +27,10 @@ ROOM = Room(
     tasks="tasks:TASKS",
     scene="scene:StreetScene",
     documented={"handover": "conditional"},
+    grants={
+        "local": "What the UE measures, late and filtered as in 3GPP, of all cells; the SINR of the serving cell.",
+        "central": "The power and the SINR of every cell at this tick, undelayed.",
+        "trajectory": "Where the UE will be at every tick, and which map it is.",
+        "hindsight": "The power and the SINR of every cell at every tick.",
+    },
 )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import json
 
 import numpy as np
 import pytest
@@ -17,6 +16,7 @@ from mmwave_baselines.association.world import KnownWorld, known_worlds
 from mmwave_gym.agents.loading import load_agent
 from mmwave_gym.agents.protocol import AgentError, NotApplicable, RowRng
 from mmwave_gym.agents.registry import agents
+from mmwave_gym.benchmark.bounds import bounds as registered, compute
 from mmwave_gym.benchmark.suite import task as find_task
 from mmwave_gym.benchmark.task import Task
 from mmwave_gym.core.batch import Batch, View
@@ -270,13 +270,11 @@ def test_the_jobs_of_a_pencil_and_paper_world():
     assert bound == pytest.approx(best, rel=1e-3)
 
 
-def test_the_command_writes_bounds(tmp_path, monkeypatch):
-    out = tmp_path / "bounds.json"
-    arguments = ["bounds", "--task", "association/small", "--episodes", "2", "--steps", "50", "--out", str(out)]
-    monkeypatch.setattr("sys.argv", arguments)
-    bounds.main()
-    written = json.loads(out.read_text())["association/small"]
-    assert [row["episode"] for row in written["rows"]] == [0, 1]
-    assert written["mean_mbps"] == pytest.approx(np.mean([row["bound_mbps"] for row in written["rows"]]), abs=0.01)
-    best = rates("optimum", dataclasses.replace(find_task("association/small"), episodes=2))
-    assert (best <= np.array([row["bound_mbps"] for row in written["rows"]]) * (1.0 + TICKS)).all()
+def test_the_relaxation_is_registered_and_bounds_the_optimum_of_the_suites_task():
+    task = dataclasses.replace(find_task("association/small"), episodes=2)
+    (relaxation,) = (b for b in registered(task) if b.name == "relaxation")
+    found = compute(task, relaxation)
+    assert (found.level, found.kind, found.per_episode) == ("hindsight", "proven bound", True)
+    best = rates("optimum", task)
+    assert (best <= found.sample.values[0]).all()
+    assert (found.sample.values[0] < 1.05 * best).all()

@@ -34,8 +34,7 @@ def page(m: Measured, claims: Sequence[Claim], figures: str) -> str:
     parts = [
         "# Sequence Q-Learning Algorithm for Optimal Mobility-Aware User Association, reproduced\n",
         "W. Ning, Y. Xu, J. Wu, X. Tong, ICC 2022 ([arXiv 2201.05983](https://arxiv.org/abs/2201.05983)).\n",
-        f"{len(others)} claims: {counts(others)}. Of the {len(cells)} numbers of Table I: {counts(cells)}. "
-        f"{_summary(m)}\n",
+        f"{counts(others)} Of Table I: {counts(cells, 'numbers')} {_summary(m)}\n",
         "What the text leaves open, and how it is filled:\n",
         numbered(_OPEN),
         "## Verdicts\n",

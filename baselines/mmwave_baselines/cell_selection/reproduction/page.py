@@ -57,7 +57,7 @@ def page(m: Measured, claims: Sequence[Claim], figures: str) -> str:
         "# An MDP Model for Optimal Handover Decisions in mmWave Cellular Networks, reproduced\n",
         "M. Mezzavilla, S. Goyal, S. Panwar, S. Rangan, M. Zorzi, EuCNC 2016 "
         "([arXiv 1507.00387](https://arxiv.org/abs/1507.00387)).\n",
-        f"{len(claims)} claims: {counts(claims)}. Table I is met within {rmse:.1f} points ({interval[0]:.1f} to "
+        f"{counts(claims)} Table I is met within {rmse:.1f} points ({interval[0]:.1f} to "
         f"{interval[1]:.1f}, root mean square over {cells} cells) with one fitted number, the rate without line of "
         f"sight: {rates[1] / rates[0]:.2f} of that with it; {derived[1] / derived[0]:.3f} follows from the path "
         "loss.\n",

@@ -35,7 +35,7 @@ def page(m: Measured, claims: Sequence[Claim], figures: str) -> str:
         "# Handover control via asynchronous multi-user deep reinforcement learning, reproduced\n",
         "Z. Wang, L. Li, Y. Xu, H. Tian, S. Cui, IEEE IoT Journal 5(6), 2018 "
         "([arXiv 1801.02077](https://arxiv.org/abs/1801.02077)).\n",
-        f"{len(claims)} claims, {counts(claims)}. {_summary(m)}\n",
+        f"{counts(claims)} {_summary(m)}\n",
         "What the text leaves open, and how it is filled:\n",
         numbered(_open(worlds)),
         "## Verdicts\n",

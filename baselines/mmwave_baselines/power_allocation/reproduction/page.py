@@ -38,11 +38,10 @@ _OPEN = (
 def page(m: Measured, claims: Sequence[Claim], figures: str) -> str:
     """All of it but how it was made."""
     quick = m.results.quick
-    paper = [c for c in claims if not c.id.startswith("prototype")]
     parts = [
         "# Self-organizing mmWave networks: a power allocation scheme based on machine learning, reproduced\n",
         "R. Amiri, H. Mehrpouyan, GSMM 2018 ([arXiv 1804.05757](https://arxiv.org/abs/1804.05757)).\n",
-        f"{len(paper)} claims: {counts(paper)}. {_summary(m)}\n",
+        f"{counts(claims)} {_summary(m)}\n",
         "What the text leaves open, and how it is filled:\n",
         numbered(_OPEN),
         "## Verdicts\n",

@@ -1,0 +1,35 @@
+"""What agents of association can have at most, see `mmwave-gym bound`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mmwave_baselines.association.bounds import TICKS, episode_bound
+from mmwave_gym.benchmark.bounds import Bound, of_agent
+from mmwave_gym.benchmark.task import Task
+
+
+def _relaxed(task: Task, episode: Any) -> float:
+    return episode_bound(task, episode) * (1.0 + TICKS)
+
+
+def _of_rate(task: Task) -> bool:
+    return task.primary == "network_rate_mbps"
+
+
+BOUNDS: tuple[Bound, ...] = (
+    of_agent(
+        "optimum",
+        "Backward induction over all joint associations of the drawn episode.",
+        applies=lambda task: task.name == "association/small",
+    ),
+    Bound(
+        name="relaxation",
+        level="hindsight",
+        kind="proven bound",
+        what="Base stations may share a UE's interval at a price that leaves every real plan unharmed.",
+        solve=_relaxed,
+        applies=_of_rate,
+        cheap=True,
+    ),
+)
