@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 
 from mmwave_gym.agents.archives import load_archive
+from mmwave_gym.agents.formats import load as load_foreign
+from mmwave_gym.agents.formats.described import description_of
 from mmwave_gym.agents.networks import AnyNetwork, SetNetwork, choice_columns, mark_columns, read_network
 from mmwave_gym.agents.policy import Policy, field_metadata, fields_of, outputs_of
 from mmwave_gym.agents.protocol import AgentError, UnknownAgent
@@ -86,7 +88,8 @@ def _check_columns(network: SetNetwork, fields: ObservationFields, frame_stack: 
 
 
 def load_policy(path: str | Path) -> Any:
-    """The agent saved in `path`: `.npz` with its `.json` beside it (either may be named), or an SB3 `.zip`.
+    """The agent saved in `path`: `.npz` with its `.json` beside it (either may be named), an SB3 `.zip`, or a file or
+    folder of another library, see `mmwave_gym.agents.formats`.
 
     An archive may have a `.json` of the same name, as the training scripts write it: whether observations were
     normalised, how many frames were stacked, for which fields. Without one, raw single observations are assumed.
@@ -94,11 +97,11 @@ def load_policy(path: str | Path) -> Any:
     Raises AgentError.
     """
     path = Path(path)
+    if path.suffix not in (".zip", ".npz", ".json"):
+        return load_foreign(path, description_of(path))
     if path.suffix == ".zip":
         side = path.with_suffix(".json")
         return load_archive(path, _metadata(_bytes(side), str(side)) if side.exists() else {})
-    if path.suffix not in (".npz", ".json"):
-        raise AgentError(f"a policy is a .npz, .json or .zip file, got {path}.")
     weights = path.with_suffix(".npz")
     return read_policy(_bytes(weights), _bytes(path.with_suffix(".json")), str(weights))
 

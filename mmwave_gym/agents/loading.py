@@ -18,8 +18,9 @@ from mmwave_gym.core.errors import error_text, missing_library
 def load_agent(agent: Any, scenario: str | None = None, task: Any = None) -> Any:
     """The agent behind a name, a name with a training seed ("ppo@3"), "package.module:Class", a file or an object.
 
-    A file is a policy saved by the training scripts (.npz beside its .json) or a Stable-Baselines3 archive (.zip).
-    An archive holds pickles: load only what you trust. `task` is a `Task`; `scenario` completes short names.
+    A file is a policy saved by the training scripts (.npz beside its .json), a Stable-Baselines3 archive (.zip), or one
+    of another library; `agents.formats` lists what reading each trusts. An archive holds pickles: load only what you
+    trust. `task` is a `Task`; `scenario` completes short names.
     Raises AgentError.
     """
     if not isinstance(agent, str | Path):

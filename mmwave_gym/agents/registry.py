@@ -11,6 +11,7 @@ from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
+from mmwave_gym.agents.formats import format_of
 from mmwave_gym.agents.protocol import AgentError
 from mmwave_gym.core import rooms
 from mmwave_gym.core.checks import unknown
@@ -28,8 +29,8 @@ def _found() -> dict[str, EntryPoint]:
 
 
 def is_file(agent: str) -> bool:
-    """Does this text name the file of a policy?"""
-    return agent.endswith((".npz", ".zip", ".json"))
+    """Does this text name the file of a policy, or the folder of a checkpoint?"""
+    return format_of(agent) is not None
 
 
 def agents(scenario: str | None = None) -> list[str]:

@@ -16,7 +16,7 @@ from mmwave_gym.benchmark.leaderboard.tables import ends, number
 from mmwave_gym.benchmark.runs import Job, described, run
 from mmwave_gym.benchmark.statistics import column_interval
 from mmwave_gym.cli.options import Agent, LimitMemory, LimitStep, LimitTotal, Settings, TaskName, Trusted, chosen_task
-from mmwave_gym.cli.output import print_table, progress
+from mmwave_gym.cli.output import print_table, progress, say_what_is_trusted
 
 
 def evaluate(
@@ -46,6 +46,7 @@ def evaluate(
     count = episodes or found.episodes
     if out_dir is not None and jobs != 1:
         raise ValueError("--jobs and --out exclude each other: a file of rows is written by one process.")
+    say_what_is_trusted(agent)
     loaded = playing(agent, found.scenario_name, found, trusted=trusted, limits=limits)
     with loaded as player, progress() as shown:  # fails before the first row
         bar = shown.add_task(f"{agent} in {found.name}", total=count)

@@ -18,7 +18,9 @@ from mmwave_gym.core.keywords import keywords as parse
 from mmwave_gym.core.registration import room_of
 from mmwave_gym.core.suites import OWN
 
-Agent = Annotated[str, typer.Argument(help="a name (a3, ppo@3), package.module:Class, or a file (.npz, .zip)")]
+Agent = Annotated[
+    str, typer.Argument(help="a name (a3, ppo@3), package.module:Class, or a file (.npz .zip .onnx .pt, RLlib folder)")
+]
 TaskName = Annotated[str | None, typer.Option("--task", help="a task of the suite; mmwave-gym list tasks")]
 Trusted = Annotated[
     bool, typer.Option("--trusted", help="play agents that are not shipped in this process too, without limits")

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from mmwave_gym.agents.formats import trust
 from mmwave_gym.core.errors import error_text
 from mmwave_gym.core.shown import visible
 
@@ -24,6 +25,12 @@ def _line(error: Exception) -> str:
     if isinstance(error, OSError) and error.filename and error.strerror:
         return f"{error.filename} cannot be used ({error.strerror}): choose another place or change its permissions."
     return error_text(error).partition(" was raised from the environment creator")[0]  # Gymnasium adds all keywords
+
+
+def say_what_is_trusted(*agents: str) -> None:
+    """One line for each agent that is a file: what reading it trusts."""
+    for text in filter(None, map(trust, agents)):
+        err.print(visible(text), markup=False, highlight=False, soft_wrap=True)
 
 
 def print_table(title: str, columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:

@@ -24,6 +24,11 @@ EXTRAS = {
     **dict.fromkeys(("pygame", "matplotlib"), "render"),
     **dict.fromkeys(("pandas", "pyarrow", "pyrosm", "pyproj", "shapely"), "real"),
     "ray": "ray",
+    "onnxruntime": "onnx",
+    "optuna": "tune",
+    "minari": "minari",
+    "huggingface_hub": "hub",
+    **{library: library for library in ("torchrl", "benchmarl", "tianshou", "skrl", "d3rlpy")},
 }
 """Module -> the extra that brings it."""
 
