@@ -145,7 +145,8 @@ def _refuse_others(arrays: Mapping[str, Any], chosen: Sequence[Part], name: str)
         held = [k for k in inside if _home(k.rpartition(".")[0]) == part.name and np.ndim(arrays[k]) > 0]
         if others := [k for k in held if np.ndim(arrays[k]) > 2 or not k.endswith((".weight", ".bias"))]:
             raise AgentError(f"{name} has {others[0]}, which is no linear layer: export the network as .onnx instead.")
-        if (count := len([k for k in held if k.endswith(".weight")])) != len(part.layers):
+        count = len([k for k in held if k.endswith(".weight")])
+        if held and count != len(part.layers):  # a layer that was named alone holds none
             raise AgentError(
                 f"{name} has {count} layers in {part.name!r}, and {len(part.layers)} linear ones that fit each other: "
                 "export the network as .onnx instead."
