@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmwave_gym.agents.loading import load_agent
-from mmwave_gym.agents.protocol import RowRng
+from mmwave_gym.agents.loading import find, load_agent
+from mmwave_gym.agents.protocol import AgentError, RowRng
+from mmwave_gym.core import rooms
 from mmwave_gym.core.actions import checked_action
 from mmwave_gym.core.batch import Batch, View
 from mmwave_gym.core.joint import FirstAgent
@@ -70,6 +71,22 @@ class Others:
         joint = np.array(joint).reshape(n, a, *first.shape[1:])
         joint[:, 0] = first
         return joint
+
+
+def others_of(batch: Batch, policy: Any) -> Others | None:
+    """Who plays beside the one agent that is controlled, None where a scenario has one only.
+
+    policy: as `others=` of `gymnasium.make`. Raises AgentError for one that is none, even where it has nobody to play.
+    """
+    if batch.scenario.num_agents > 1:
+        return Others(batch, policy)
+    if isinstance(policy, str):
+        room = rooms.rooms().get(batch.scenario.name)
+        if room is None or policy not in [entry.others for entry in room.entries]:  # the ids' own need no import
+            find(policy, batch.scenario.name)
+    elif policy is not None and not callable(getattr(policy, "predict", None)):
+        raise AgentError(f"others must be an agent's name or an object with predict, got {policy!r}.")
+    return None
 
 
 class _Whole:

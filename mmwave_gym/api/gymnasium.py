@@ -18,7 +18,7 @@ from gymnasium.vector import AutoresetMode
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from mmwave_gym.agents.others import Others
+from mmwave_gym.agents.others import others_of
 from mmwave_gym.api.seeds import RENDER_MODES, check_render_mode, episode_seeds
 from mmwave_gym.api.showing import Showing, numbers
 from mmwave_gym.core import rooms
@@ -57,7 +57,7 @@ class ScenarioEnv(gymnasium.Env[NDArray[np.float32], Any]):
         self._showing = Showing(self.scenario, mask, normalise)
         self.observation_space = self._showing.space
         self.action_space = self._showing.action_space
-        self._others = Others(self.batch, others) if self.scenario.num_agents > 1 else None
+        self._others = others_of(self.batch, others)
         self._running = False
         self._seeded = False
         self._renderer: Any = None
@@ -202,7 +202,7 @@ class ScenarioVectorEnv(gymnasium.vector.VectorEnv[NDArray[np.float32], NDArray[
         self.single_action_space = self._showing.action_space
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
-        self._others = Others(self.batch, others) if self.scenario.num_agents > 1 else None
+        self._others = others_of(self.batch, others)
         self._ended = np.zeros(num_envs, bool)
         self._seeded = False
 

@@ -53,3 +53,9 @@ def error_text(error: BaseException) -> str:
     if isinstance(error, ImportError) and (extra := extra_of(error)):
         return f"{error.name} is not installed: pip install 'mmwave-gym[{extra}]'"
     return str(error)
+
+
+def needs(what: str, extra: str, error: ImportError) -> ImportError:
+    """What to raise for an import error in a module that only an extra's libraries make usable: how to get them."""
+    text = f"{what} needs {error.name or 'a library'}, which is not installed: pip install 'mmwave-gym[{extra}]'."
+    return ImportError(text, name=error.name)

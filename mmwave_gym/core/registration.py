@@ -49,7 +49,13 @@ def make_scenario(name: str, /, **keywords: Any) -> Scenario[Any, Any]:
     Numbers of NumPy and arrays are welcome; the configuration holds them as Python's own numbers and tuples.
     """
     view = {keyword: keywords.pop(keyword) for keyword in VIEWS if keyword in keywords}
-    return viewed(_make(name, keywords), **view)
+    made = _make(name, keywords)
+    if made.num_agents == 1 and view.get("others") is not None:
+        raise ValueError(
+            f"others={view['others']!r} has nobody to play: {name} has one agent with these keywords. Leave it out, or "
+            f"ask for more {made.agent_noun}s."
+        )
+    return viewed(made, **view)
 
 
 def _make(name: str, keywords: dict[str, Any]) -> Scenario[Any, Any]:
