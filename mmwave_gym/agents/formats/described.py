@@ -6,6 +6,7 @@
 - frame_stack: how many observations in a row the network reads. 1
 - activation: between the linear layers of weights without a graph, "tanh" or "relu".
 - output: "logits", "q", "mean" (of a continuous action), "squashed" (before its hyperbolic tangent), or "action".
+- policy: which of the policies of a checkpoint of RLlib, where it has several.
 - layers: the names of the weights' modules in their order, where they cannot be told from others.
 - env_id, kwargs, fields, action: what it was trained on; an environment that differs is refused.
 - library, algorithm, label, seed, steps, command, results, training: for rows and pages.
@@ -31,7 +32,7 @@ from mmwave_gym.core.registration import make_registered
 OUTPUTS = ("logits", "q", "mean", "squashed", "action")
 IN_A_FOLDER = "mmwave.json"
 LARGEST_STACK, MOST_LAYERS = 1_000, 100
-_TEXTS = ("activation", "output", "env_id", "library", "algorithm", "label", "command", "normalisation")
+_TEXTS = ("activation", "output", "env_id", "library", "algorithm", "label", "command", "policy")
 _KINDS: dict[str, tuple[type | tuple[type, ...], str]] = {
     **dict.fromkeys(_TEXTS, (str, "a text")),
     "normalised": (bool, "true or false"),
