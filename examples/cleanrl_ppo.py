@@ -1,6 +1,7 @@
 """PPO in one file, in the style of CleanRL, on the native batch: discrete actions, masks where there are any.
 
-python examples/cleanrl_ppo.py --env-id MmwaveHandover-v0 --total-timesteps 500000
+python examples/cleanrl_ppo.py --task handover/a3-beta25 --decisions 500000 --save runs/cleanrl.cleanrl_model
+mmwave-gym evaluate runs/cleanrl.cleanrl_model --task handover/a3-beta25
 
 Differences from CleanRL's ppo.py: one `gym.make_vec` instead of a list of environments, SAME_STEP autoreset, and the
 value of a truncated episode's last observation is added to its reward (CleanRL takes a truncation for an end).
@@ -9,8 +10,10 @@ value of a truncated episode's last observation is added to its reward (CleanRL 
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from dataclasses import dataclass, fields
+from pathlib import Path
 
 import gymnasium as gym
 import numpy as np
@@ -18,14 +21,16 @@ import torch
 from torch import nn
 from torch.distributions import Categorical
 
-import mmwave_gym  # noqa: F401 registers the environments
+from mmwave_gym.agents.formats.described import describe
+from mmwave_gym.benchmark import suite
 
 
 @dataclass
 class Args:
-    env_id: str = "MmwaveHandover-v0"
+    task: str = "handover/a3-beta25"
     seed: int = 1
-    total_timesteps: int = 500_000
+    decisions: int = 500_000
+    save: str = ""
     learning_rate: float = 1e-3
     num_envs: int = 64
     num_steps: int = 32
@@ -59,11 +64,14 @@ class Agent(nn.Module):
         return Categorical(logits=self.actor(observation).masked_fill(~mask, -1e9))
 
 
-def train(args: Args) -> list[float]:
-    """Mean reward a step of each iteration."""
+def train(args: Args) -> tuple[Agent, list[float]]:
+    """The agent, and the mean reward a step of each iteration."""
     torch.manual_seed(args.seed)
     torch.set_num_threads(1)
-    envs = gym.make_vec(args.env_id, num_envs=args.num_envs, autoreset_mode="SameStep", normalise=True)
+    task = suite.task(args.task)
+    envs = gym.make_vec(
+        task.env_id, num_envs=args.num_envs, autoreset_mode="SameStep", normalise=True, **dict(task.kwargs)
+    )
     features, actions = envs.single_observation_space.shape[0], envs.single_action_space.n
     agent = Agent(features, actions)
     optimizer = torch.optim.Adam(agent.parameters(), lr=args.learning_rate, eps=1e-5)
@@ -77,12 +85,11 @@ def train(args: Args) -> list[float]:
     def allowed(info: dict) -> torch.Tensor:
         return torch.as_tensor(info.get("action_mask", np.ones((num_envs, actions)))).bool()
 
-    observation, info = envs.reset(seed=args.seed)
+    observation, info = envs.reset(seed=args.seed * 2**20)  # training seeds share no world
     observation, mask = torch.as_tensor(observation), allowed(info)
-    for iteration in range(max(args.total_timesteps // (steps * num_envs), 1)):
-        optimizer.param_groups[0]["lr"] = args.learning_rate * (
-            1.0 - iteration * steps * num_envs / max(args.total_timesteps, 1)
-        )
+    iterations = max(args.decisions // (steps * num_envs), 1)
+    for iteration in range(iterations):
+        optimizer.param_groups[0]["lr"] = args.learning_rate * (1.0 - iteration / iterations)
         real = 0.0
         for t in range(steps):
             obs[t], masks[t] = observation, mask
@@ -124,7 +131,7 @@ def train(args: Args) -> list[float]:
                 loss.backward()
                 nn.utils.clip_grad_norm_(agent.parameters(), args.max_grad_norm)
                 optimizer.step()
-    return mean_rewards
+    return agent, mean_rewards
 
 
 if __name__ == "__main__":
@@ -133,6 +140,16 @@ if __name__ == "__main__":
         parser.add_argument(f"--{field.name.replace('_', '-')}", type=type(field.default), default=field.default)
     args = Args(**vars(parser.parse_args()))
     began = time.time()
-    rewards = train(args)
+    agent, rewards = train(args)
     print(f"reward a step: {rewards[0]:.2f} at first, {rewards[-1]:.2f} at last")
-    print(f"{args.total_timesteps / (time.time() - began):.0f} steps a second")
+    print(f"{args.decisions / (time.time() - began):.0f} steps a second")
+    if args.save:
+        Path(args.save).parent.mkdir(parents=True, exist_ok=True)
+        torch.save(agent.state_dict(), args.save)
+        task = suite.task(args.task)
+        describe(
+            args.save, task.env_id, task.kwargs, normalised=True, activation="tanh", algorithm="PPO", library="CleanRL",
+            seed=args.seed, steps=len(rewards) * args.num_envs * args.num_steps, command=" ".join(["python", *sys.argv]),
+            training={"processor_s": round(time.process_time(), 1), "trained_on": args.task},
+        )  # fmt: skip
+        print(f"mmwave-gym evaluate {args.save} --task {args.task}")

@@ -57,9 +57,8 @@ def test_a_life_is_whole(task: Task) -> None:
             assert life.infos["action_mask"][np.arange(steps), life.actions].all(), "what was done was allowed"
 
 
-def test_those_who_leave_end_by_termination_and_new_ones_have_lives_of_their_own() -> None:
+def test_those_who_leave_end_by_termination() -> None:
     found = recorded(dataclasses.replace(WALK, kwargs={"num_ues": 3, "horizon": 400}))
-    assert len(found) > 3 * 3, "more lives than slots: UEs leave and others come"
     assert any(life.terminations[-1] for life in found)
     assert any(life.truncations[-1] for life in found)
 

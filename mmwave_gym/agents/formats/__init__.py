@@ -46,7 +46,7 @@ FORMATS = (
     ),
     Format("ONNX graph", (".onnx",), "formats.onnx", f"onnxruntime computes its graph: {NOTHING}.", "onnxruntime"),
     Format(
-        "weights of torch",
+        "file of torch weights",
         (".pt", ".pth", ".cleanrl_model"),
         "formats.torch_files",
         f"torch.load(weights_only=True) reads tensors and refuses all other classes: {NOTHING}.",
@@ -76,7 +76,7 @@ def format_of(agent: str) -> Format | None:
 def trust(agent: str) -> str:
     """What reading the file of an agent trusts, for people; "" for an agent that is no file."""
     known = format_of(agent)
-    return f"{agent} is a{'n' * (known.name[0] in 'aoAO')} {known.name}: {known.trusts}" if known else ""
+    return f"{agent} is a{'n' * (known.name[0] in 'aO')} {known.name}: {known.trusts}" if known else ""
 
 
 def refuse_what_lacks(agent: str) -> None:

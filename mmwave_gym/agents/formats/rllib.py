@@ -142,6 +142,8 @@ def _told(about: Mapping[str, Any], path: Path) -> dict[str, Any]:
     activation = config.get("fcnet_activation", "tanh")  # RLlib's own default
     if config.get("use_lstm"):
         raise AgentError(f"{path} holds an LSTM: export the network as .onnx without one, or write an agent.")
+    if config.get("head_fcnet_hiddens") and config.get("head_fcnet_activation", "relu") != activation:
+        raise AgentError(f"{path} has two kinds of activations: export the network as .onnx instead.")
     if activation not in ("tanh", "relu"):
         raise AgentError(f"{path} has {activation!r} between its layers: export the network as .onnx instead.")
     kind = re.search(r"algorithms\.(\w+)\.", str(about["class"]))
