@@ -26,6 +26,7 @@ from mmwave_gym.cli.page import page
 from mmwave_gym.cli.render import render
 from mmwave_gym.cli.reproduce import reproduce
 from mmwave_gym.cli.ship import ship
+from mmwave_gym.cli.sweeping import sweep
 from mmwave_gym.cli.train import FORWARD, train
 from mmwave_gym.cli.tune import tune
 from mmwave_gym.cli.verify import verify
@@ -48,6 +49,7 @@ app.command("list")(list_)
 app.command("import")(import_)
 for verb in (evaluate, export, leaderboard, audit, bound, reproduce, render, page, channel, ship, verify):
     app.command()(verb)
+app.command(context_settings=FORWARD)(sweep)
 app.command(context_settings=FORWARD)(train)
 app.command(context_settings=FORWARD)(tune)
 app.add_typer(new, name="new")
