@@ -27,9 +27,7 @@ from mmwave_gym.benchmark import suite
 
 def environment(task: str, num_envs: int = 64) -> GymWrapper:
     of = suite.task(task)
-    batch = gym.make_vec(
-        of.env_id, num_envs=num_envs, autoreset_mode="Disabled", normalise=True, **dict(of.kwargs)
-    )
+    batch = gym.make_vec(of.env_id, num_envs=num_envs, autoreset_mode="Disabled", normalise=True, **dict(of.kwargs))
     return GymWrapper(batch, categorical_action_encoding=True)
 
 

@@ -57,7 +57,7 @@ def _text(journal: Journal, sweep: Sweep, plots: Sequence[Path]) -> str:
     if found is None:
         return "\n".join([*lines, "No trial ran to its end."]) + "\n"
     lines += [
-        f"Best: trial {found.number}, {sweep.metric} {found.value:.4f}. It is the best of many trials on one seed each,",
+        f"Best: trial {found.number}, {sweep.metric} {found.value:.4f}. It is the best of many trials of one seed,",
         "so it promises too much: train it anew with several seeds.",
         "",
         "```",
