@@ -18,8 +18,8 @@ from benchmarl.experiment import Experiment, ExperimentConfig
 from benchmarl.models.mlp import MlpConfig
 
 from mmwave_gym.agents.formats.described import describe
-from mmwave_gym.benchmarl import MmwaveTask
 from mmwave_gym.benchmark import suite
+from mmwave_gym.benchmarl import MmwaveTask
 
 ALGORITHMS = {"mappo": MappoConfig, "ippo": IppoConfig}
 

@@ -149,7 +149,8 @@ if __name__ == "__main__":
         task = suite.task(args.task)
         describe(
             args.save, task.env_id, task.kwargs, normalised=True, activation="tanh", algorithm="PPO", library="CleanRL",
-            seed=args.seed, steps=len(rewards) * args.num_envs * args.num_steps, command=" ".join(["python", *sys.argv]),
+            seed=args.seed, steps=len(rewards) * args.num_envs * args.num_steps,
+            command=" ".join(["python", *sys.argv]),
             training={"processor_s": round(time.process_time(), 1), "trained_on": args.task},
         )  # fmt: skip
         print(f"mmwave-gym evaluate {args.save} --task {args.task}")

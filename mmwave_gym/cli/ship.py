@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shlex
+import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from importlib.metadata import distributions, entry_points
@@ -15,13 +16,18 @@ from typing import Annotated, Any, NamedTuple
 
 import typer
 
-from mmwave_gym.agents.files import load_policy
+from mmwave_gym.agents.files import load_policy, save_policy
+from mmwave_gym.agents.formats import format_of
+from mmwave_gym.agents.formats.described import description_of
+from mmwave_gym.agents.networks import Network
+from mmwave_gym.agents.others import batch_of
 from mmwave_gym.agents.policy import Policy
 from mmwave_gym.agents.registry import GROUP as AGENTS
 from mmwave_gym.benchmark import suite
 from mmwave_gym.benchmark.evaluation import evaluate
 from mmwave_gym.benchmark.task import Task
-from mmwave_gym.cli.output import err, out, progress
+from mmwave_gym.cli.output import err, out, progress, say_what_is_trusted
+from mmwave_gym.core.batch import View
 from mmwave_gym.core.files import write
 from mmwave_gym.core.registration import room_of
 
@@ -40,8 +46,10 @@ OF_A_RUN = (
     "training",
 )
 """Metadata that may differ between runs of one algorithm and settings; commands are compared option by option."""
-HARMLESS = ("--seed", "--together", "--eval-episodes", "--checkpoint-every")
+HARMLESS = ("--seed", "--together", "--eval-episodes", "--checkpoint-every", "--save", "--out")
 """Options that may differ."""
+OF_A_FILE = ("activation", "layers", "policy", "fields", "action")
+"""What describes another library's file, and not the policy."""
 
 
 class Finished(NamedTuple):
@@ -52,7 +60,10 @@ class Finished(NamedTuple):
 
 
 def ship(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="directories of finished runs, one a seed")],
+    runs: Annotated[
+        list[Path],
+        typer.Argument(metavar="RUN...", help="directories of finished runs, or files of other libraries, one a seed"),
+    ],
     package: Annotated[
         str | None,
         typer.Option(help="the Python package that gets the weights; default: that of the scenario's agents"),
@@ -70,7 +81,20 @@ def ship(
     ] = False,
 ) -> None:
     """Turn finished training runs into an agent: copy weights and metadata into a package, and say how to enter it."""
-    found = [policy for run in runs for policy in _finished(run)]
+    with tempfile.TemporaryDirectory() as place:
+        found = [policy for run in runs for policy in _finished(run, Path(place))]
+        _ship(found, package, out_dir, name, task, replace, installed)
+
+
+def _ship(
+    found: list[Finished],
+    package: str | None,
+    out_dir: Path | None,
+    name: str | None,
+    task: str | None,
+    replace: bool,
+    installed: bool,
+) -> None:
     _check_alike(found)
     metadata = found[0].policy.metadata
     of = suite.task(task) if task else _task_of(metadata)
@@ -90,7 +114,7 @@ def ship(
         for suffix in (".npz", ".json"):
             write(folder / f"{stem}{suffix}", one.path.with_suffix(suffix).read_bytes())
         out.print(str(folder / f"{stem}.npz"), markup=False, highlight=False, soft_wrap=True)
-    _tell(algorithm, str(metadata["algorithm"]), of.scenario_name, target)
+    _tell(algorithm, str(metadata.get("label") or metadata["algorithm"]), of.scenario_name, target)
     if not _is_world_of(metadata, of):
         out.print(
             f"They were trained with {_short(metadata['kwargs'])}, which is not {of.name}: Shipped(…) plays them only "
@@ -101,8 +125,11 @@ def ship(
         )
 
 
-def _finished(run: Path) -> list[Finished]:
-    """The policies of a run; ValueError where it has none."""
+def _finished(run: Path, place: Path) -> list[Finished]:
+    """The policies of a run; ValueError where it has none. What another library saved is written into `place`."""
+    known = format_of(str(run))
+    if known is not None and known.module:
+        run = _converted(run, place)
     paths = [run] if run.suffix == ".npz" else sorted(run.glob("policy*.npz"))
     if not paths:
         reason = f"{run} is not finished: there is no policy.npz" if run.is_dir() else f"there is no run {run}"
@@ -112,6 +139,23 @@ def _finished(run: Path) -> list[Finished]:
     if lacking := [str(f.path) for f in found if not re.fullmatch(r"\d+", repr(f.policy.metadata.get("seed")))]:
         raise ValueError(f"the .json of {', '.join(lacking)} does not say which training seed it is of.")
     return found
+
+
+def _converted(run: Path, place: Path) -> Path:
+    """Another library's perceptron as a policy of this package, which needs that library no longer."""
+    say_what_is_trusted(str(run))
+    agent, described = load_policy(run), description_of(run)
+    if lacking := [key for key in ("env_id", "kwargs", "seed", "algorithm") if key not in described]:
+        raise ValueError(f"{run}: the .json beside it lacks {', '.join(lacking)}: `describe` writes them.")
+    scenario = Task(env_id=described["env_id"], kwargs=described["kwargs"]).scenario()
+    policy = agent.policy_in(View(batch_of(scenario, 1), "local"))
+    if not isinstance(policy.network, Network):
+        raise ValueError(
+            f"{run} is no perceptron: it is played as it is, and shipped by a class of yours that loads it."
+        )
+    metadata = {key: value for key, value in policy.metadata.items() if key not in OF_A_FILE}
+    about = {**metadata, "label": agent.label, "action": policy.metadata["action"]}
+    return save_policy(place / run.with_suffix(".npz").name, policy.network, scenario.fields, about)
 
 
 def _check_alike(found: Sequence[Finished]) -> None:
@@ -179,6 +223,8 @@ def _is_world_of(metadata: Mapping[str, Any], task: Task) -> bool:
 def _algorithm(metadata: Mapping[str, Any]) -> str:
     """The name of the algorithm, without a hyphen: that of its command where the metadata call it alike."""
     called = str(metadata["algorithm"]).lower()
+    if library := metadata.get("library"):
+        called = f"{library}_{called}".lower()
     words = _words(metadata)
     script = next((w.removeprefix("train.").replace("-", "_") for w in words[2:3]), "")
     return script if script.replace("_", "") == called else re.sub(r"[^a-z0-9]+", "_", called).strip("_")

@@ -172,3 +172,32 @@ def test_weights_of_another_world_are_said_to_be_so(tmp_path: Path, capsys: Any)
     assert "was trained on MmwaveHandover-v0, and cell_selection/n3-cost10 is of Mmw" in capsys.readouterr().err
     assert ship(run(tmp_path / "d", 3, algorithm="../My PPO"), "--out", tmp_path / "v") == 0
     assert (tmp_path / "v/my_ppo-n3-cost10-s3.npz").exists()
+
+
+def test_what_another_library_trained_ships_as_a_policy_that_needs_it_no_longer(tmp_path: Path, capsys: Any) -> None:
+    torch = pytest.importorskip("torch")
+    from mmwave_gym.agents.formats.described import describe
+    from mmwave_gym.benchmark.evaluation import evaluate
+
+    files = []
+    for seed in (0, 1):
+        torch.manual_seed(seed)
+        files.append(tmp_path / f"actor-s{seed}.pt")
+        torch.save(
+            torch.nn.Sequential(torch.nn.Linear(15, 8), torch.nn.Tanh(), torch.nn.Linear(8, 3)).state_dict(), files[-1]
+        )
+        told = {"normalised": True, "activation": "tanh", "algorithm": "MAPPO", "library": "BenchMARL", "steps": 10}
+        describe(
+            files[-1], TASK.env_id, TASK.kwargs, **told, seed=seed, command=f"python it.py --seed {seed} --save x{seed}"
+        )
+    assert ship(*files, "--out", tmp_path / "weights") == 0
+    assert 'Shipped(__package__, "benchmarl_mappo", "MAPPO (BenchMARL)"' in " ".join(capsys.readouterr().out.split())
+    for seed, file in enumerate(files):
+        made = tmp_path / f"weights/benchmarl_mappo-n3-cost10-s{seed}.npz"
+        rows = [evaluate(str(path), TASK, episodes=2, trusted=True) for path in (made, file)]
+        assert rows[0] == rows[1]
+        about = load_policy(made)
+        assert (about.label, about.metadata["seed"], about.training["decisions"]) == ("MAPPO (BenchMARL)", seed, 10)
+    files[0].with_suffix(".json").write_text('{"activation": "tanh"}')
+    assert ship(files[0], "--out", tmp_path / "other") == 2
+    assert "lacks env_id, kwargs, seed, algorithm" in " ".join(capsys.readouterr().err.split())

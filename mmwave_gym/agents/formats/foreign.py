@@ -70,6 +70,10 @@ class ForeignPolicy:
             raise AgentError("begin(view, rng) must be called first: what is observed is unknown.")
         return self._policy.predict(observation, state, episode_start, deterministic)
 
+    def policy_in(self, view: View) -> Policy:
+        """The policy that it is in an environment. Raises AgentError where it does not fit."""
+        return self._policy or self._made_for(view)
+
     def _made_for(self, view: View) -> Policy:
         described, here = self._described, action_metadata(view.action_space)
         if "fields" in described and "action" in described:
