@@ -17,6 +17,7 @@ from mmwave_gym.cli.bound import bound
 from mmwave_gym.cli.channel import channel
 from mmwave_gym.cli.evaluate import evaluate
 from mmwave_gym.cli.export import export
+from mmwave_gym.cli.hub import load, push
 from mmwave_gym.cli.import_ import import_
 from mmwave_gym.cli.leaderboard import leaderboard
 from mmwave_gym.cli.list import list_
@@ -47,7 +48,7 @@ def add_command(to: typer.Typer, name: str, function: Any) -> None:
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 app.command("list")(list_)
 app.command("import")(import_)
-for verb in (evaluate, export, leaderboard, audit, bound, reproduce, render, page, channel, ship, verify):
+for verb in (evaluate, load, push, export, leaderboard, audit, bound, reproduce, render, page, channel, ship, verify):
     app.command()(verb)
 app.command(context_settings=FORWARD)(sweep)
 app.command(context_settings=FORWARD)(train)
