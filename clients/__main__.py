@@ -1,7 +1,8 @@
 """Run every library on every environment and write the table: `make clients`, or `python -m clients minari skrl`.
 
 Each library has an environment of its own below `--folder`, with the versions of `clients/pins/<library>.txt`. Its
-probe runs there, and so do its examples, briefly. The table goes into `docs/clients.md` where all libraries were run.
+probe runs there, and so do its examples, briefly; what they save is then evaluated here, without the library. The table
+goes into `docs/clients.md` where all libraries were run.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,19 +30,28 @@ class Library:
     package: str
     page: str
     example: tuple[str, ...] = ()
+    saves: str = ""
+    """The name of what the example saves."""
+    task: str = "handover/a3-beta25"
+    """In which that is evaluated."""
 
 
 LIBRARIES = {
     "minari": Library("minari", "https://minari.farama.org"),
     "jax": Library("jax", "https://docs.jax.dev", ("jax_wrappers.py",)),
-    "skrl": Library("skrl", "https://skrl.readthedocs.io", ("skrl_ppo.py", "--timesteps", "64")),
-    "tianshou": Library("tianshou", "https://tianshou.org", ("tianshou_dqn.py", "--epochs", "1", "--steps", "500")),
-    "torchrl": Library("torchrl", "https://docs.pytorch.org/rl", ("torchrl_ppo.py", "--frames", "4096")),
-    "benchmarl": Library(
-        "benchmarl", "https://benchmarl.readthedocs.io", ("benchmarl_mappo.py", "--iterations", "1", "--frames", "400")
+    "skrl": Library("skrl", "https://skrl.readthedocs.io", ("skrl_ppo.py", "--decisions", "4096"), "actor.pt"),
+    "tianshou": Library("tianshou", "https://tianshou.org", ("tianshou_dqn.py", "--decisions", "500"), "dqn.pt"),
+    "torchrl": Library(
+        "torchrl", "https://docs.pytorch.org/rl", ("torchrl_ppo.py", "--decisions", "4096"), "actor.pt"
     ),
-    "rllib": Library("ray", "https://docs.ray.io", ("rllib_ppo.py", "--iterations", "1", "--batch", "256")),
-}
+    "benchmarl": Library(
+        "benchmarl", "https://benchmarl.readthedocs.io",
+        ("benchmarl_mappo.py", "--decisions", "1200", "--frames", "400"), "actor.pt", "cell_selection/n3-cost10",
+    ),
+    "rllib": Library(
+        "ray", "https://docs.ray.io", ("rllib_ppo.py", "--decisions", "512", "--batch", "256"), "checkpoint"
+    ),
+}  # fmt: skip
 QUICK = ("minari", "jax")
 """The two smallest, without torch."""
 FAULTS: dict[tuple[str, str, str], tuple[str, str]] = {}
@@ -70,11 +81,17 @@ def probed(name: str, python: Path) -> list[dict[str, str]]:
 
 
 def exemplified(name: str, python: Path) -> str:
-    """What is wrong with the example of a library, "" where it runs to its end or there is none."""
-    example = LIBRARIES[name].example
-    if not example:
+    """What is wrong with the example of a library, or with what it saves; "" for nothing, or where there is none."""
+    library = LIBRARIES[name]
+    if not library.example:
         return ""
-    done = _run(python, str(ROOT / "examples" / example[0]), *example[1:])
+    with tempfile.TemporaryDirectory() as folder:
+        place = str(Path(folder) / library.saves)
+        saving = ["--save", place] if library.saves else []
+        done = _run(python, str(ROOT / "examples" / library.example[0]), *library.example[1:], *saving)
+        if saving and not done.returncode:
+            words = ["evaluate", place, "--task", library.task, "--episodes", "2"]
+            done = _run(Path(sys.executable), "-m", "mmwave_gym.cli", *words)
     return done.stderr.strip().splitlines()[-1] if done.returncode else ""
 
 
@@ -105,8 +122,8 @@ def cell(name: str, form: str, told: list[dict[str, str]]) -> str:
 def table(told: dict[str, list[dict[str, str]]], examples: dict[str, str]) -> str:
     """Markdown: a row for each library, a column for each form."""
     lines = [
-        "| library | version | single | native batch | parallel | AEC | example |",
-        "|---|---|---|---|---|---|---|",
+        "| library | version | single | native batch | parallel | AEC | its agents | example |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     for name, of in told.items():
         library = LIBRARIES[name]

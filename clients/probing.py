@@ -3,6 +3,9 @@
 A probe is a file of `clients/probes/` that runs in an environment which holds its library. It has a function for each
 form in which the library takes environments: `single`, `batch`, `parallel`, `aec`. Each plays `STEPS` scripted steps
 of a `Case` through the library and returns its trace: observations and rewards in order.
+
+`agent(case, folder)` makes a policy of the library for a case, saves it as its users do, and returns the path and what
+the policy itself does: a function of observations (rows, features) in [-1, 1] to actions. `evaluate` must do the same.
 """
 
 from __future__ import annotations
@@ -10,18 +13,24 @@ from __future__ import annotations
 import importlib
 import json
 import sys
+import tempfile
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
-import mmwave_gym  # noqa: F401 registers the environments
+from mmwave_gym.agents import RowRng, View, load_agent
+from mmwave_gym.agents.others import batch_of
+from mmwave_gym.agents.policy import Normalisation
+from mmwave_gym.core.registration import make_registered
+from mmwave_gym.core.scenario import EpisodeKey
 
-FORMS = ("single", "batch", "parallel", "aec")
+FORMS = ("single", "batch", "parallel", "aec", "agent")
 STEPS, SEED, NUM_ENVS = 30, 7, 4
 
 Trace = list[NDArray[np.float32]]
@@ -128,21 +137,58 @@ def aec(case: Case) -> Trace:
 PLAIN: dict[str, Callable[[Case], Trace]] = {"single": single, "batch": batch, "parallel": parallel, "aec": aec}
 
 
+def acts_alike(case: Case, path: Path, own: Callable[[NDArray[np.float32]], Any]) -> bool:
+    """Whether the agent in a file does in a case what its library's policy does."""
+    scenario = make_registered(case.env_id, **case.one)
+    batch = batch_of(scenario, NUM_ENVS)
+    batch.reset([EpisodeKey(SEED + i) for i in range(NUM_ENVS)])
+    agent = load_agent(str(path), scenario.name)
+    rows = NUM_ENVS * scenario.num_agents
+    state = agent.begin(View(batch, "local"), RowRng.from_seed(0, rows))
+    normalise = Normalisation(scenario.fields)
+    for _, actions in zip(range(5), script(scenario.action_space, rows), strict=False):
+        seen = batch.observe().reshape(rows, -1)
+        done, state = agent.predict(seen, state, np.zeros(rows, bool))
+        wanted = np.asarray(own(normalise(seen))).reshape(rows, -1)
+        if not np.allclose(np.asarray(done).reshape(rows, -1), wanted, rtol=1e-4, atol=1e-3):
+            return False
+        batch.step(np.array(actions).reshape(NUM_ENVS, scenario.num_agents, *(scenario.action_space.shape or ())))
+    return True
+
+
+def same(probe: Any, form: str, case: Case) -> bool:
+    """Whether a form of a probe gives what it must."""
+    through = getattr(probe, form)
+    if form == "agent":
+        with tempfile.TemporaryDirectory() as folder:
+            return acts_alike(case, *through(case, Path(folder)))
+    trace, plain = through(case), PLAIN[form](case)
+    return len(trace) == len(plain) and all(map(np.array_equal, trace, plain))
+
+
 def tell(**told: Any) -> None:
     print(json.dumps(told), flush=True)
+
+
+WRONG = ("another episode than without it", "other actions than the library's policy")
+
+
+def can_act(probe: Any, case: Case) -> bool:
+    """Whether a probe's policy is for the actions of a case; masks are for the trained agents of the examples."""
+    scenario = make_registered(case.env_id, **case.one)
+    kind = "discrete" if hasattr(scenario.action_space, "n") else "continuous"
+    return not scenario.masked and kind in getattr(probe, "ACTS", ("discrete", "continuous"))
 
 
 def run(probe: Any) -> None:
     """Print a line of JSON for each case and each form of a probe: what became of it."""
     for case in CASES:
         for form in FORMS:
-            through = getattr(probe, form, None)
-            if through is None:
+            if not hasattr(probe, form) or (form == "agent" and not can_act(probe, case)):
                 continue
             try:
-                trace, plain = through(case), PLAIN[form](case)
-                same = len(trace) == len(plain) and all(map(np.array_equal, trace, plain))
-                tell(case=case.name, form=form, ok=same, error="" if same else "another episode than without it")
+                found = same(probe, form, case)
+                tell(case=case.name, form=form, ok=found, error="" if found else WRONG[form == "agent"])
             except Exception as error:
                 last = traceback.extract_tb(error.__traceback__)[-1]
                 where = f"{last.filename.rpartition('site-packages/')[2]}:{last.lineno}"

@@ -1,12 +1,16 @@
 """skrl's PPO on the native batch.
 
-python examples/skrl_ppo.py --timesteps 2000
+python examples/skrl_ppo.py --task handover/a3-beta25 --decisions 100000 --save runs/skrl.pt
+mmwave-gym evaluate runs/skrl.pt --task handover/a3-beta25
 """
 
 from __future__ import annotations
 
 import argparse
+import sys
 import tempfile
+import time
+from pathlib import Path
 
 import gymnasium as gym
 import torch
@@ -17,7 +21,10 @@ from skrl.models.torch import CategoricalMixin, DeterministicMixin, Model
 from skrl.trainers.torch import SequentialTrainer
 from torch import nn
 
-import mmwave_gym  # noqa: F401 registers the environments
+from mmwave_gym.agents.formats.described import describe
+from mmwave_gym.benchmark import suite
+
+NUM_ENVS = 64
 
 
 class Actor(CategoricalMixin, Model):
@@ -44,10 +51,14 @@ def network(inputs: int, outputs: int) -> nn.Sequential:
     return nn.Sequential(nn.Linear(inputs, 64), nn.Tanh(), nn.Linear(64, 64), nn.Tanh(), nn.Linear(64, outputs))
 
 
-def train(timesteps: int, folder: str) -> tuple[float, float]:
-    """Reward a step of the untrained and of the trained policy, 64 environments side by side."""
-    torch.manual_seed(0)
-    env = wrap_env(gym.make_vec("MmwaveHandover-v0", num_envs=64, normalise=True), verbose=False)
+def train(task: str, timesteps: int, seed: int, folder: str) -> tuple[Actor, float, float]:
+    """The actor, and the reward a step of the untrained and of the trained one, NUM_ENVS environments side by side."""
+    torch.manual_seed(seed)
+    torch.set_num_threads(1)
+    of = suite.task(task)
+    batch = gym.make_vec(of.env_id, num_envs=NUM_ENVS, normalise=True, **dict(of.kwargs))
+    batch.reset(seed=seed * 2**20)  # training seeds share no world
+    env = wrap_env(batch, verbose=False)
     models = {"policy": Actor(env), "value": Critic(env)}
     agent = PPO(
         models=models,
@@ -65,7 +76,7 @@ def train(timesteps: int, folder: str) -> tuple[float, float]:
     before = reward(env, models["policy"])
     quiet = {"headless": True, "disable_progressbar": True}  # not headless, it draws every step
     SequentialTrainer(env=env, agents=agent, cfg={"timesteps": timesteps, **quiet}).train()
-    return before, reward(env, models["policy"])
+    return models["policy"], before, reward(env, models["policy"])
 
 
 @torch.no_grad()
@@ -80,8 +91,22 @@ def reward(env, policy: Actor, steps: int = 200) -> float:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--timesteps", type=int, default=2000)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--task", default="handover/a3-beta25")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--decisions", type=int, default=100_000)
+    parser.add_argument("--save", default="")
+    args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        before, after = train(parser.parse_args().timesteps, folder)
+        actor, before, after = train(args.task, args.decisions // NUM_ENVS, args.seed, folder)
     print(f"reward a step: {before:.2f} untrained, {after:.2f} trained")
+    if args.save:
+        Path(args.save).parent.mkdir(parents=True, exist_ok=True)
+        torch.save(actor.state_dict(), args.save)
+        of = suite.task(args.task)
+        describe(
+            args.save, of.env_id, of.kwargs, normalised=True, activation="tanh", algorithm="PPO", library="skrl",
+            seed=args.seed, steps=args.decisions // NUM_ENVS * NUM_ENVS, command=" ".join(["python", *sys.argv]),
+            training={"processor_s": round(time.process_time(), 1), "trained_on": args.task},
+        )  # fmt: skip
+        print(f"mmwave-gym evaluate {args.save} --task {args.task}")

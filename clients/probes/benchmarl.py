@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
+import torch
+from benchmarl.algorithms import MappoConfig
+from benchmarl.experiment import Experiment, ExperimentConfig
+from benchmarl.models.mlp import MlpConfig
+from tensordict import TensorDict
+from torchrl.envs.utils import ExplorationType, set_exploration_type
+
 from clients.probes.torchrl import group
 from clients.probing import SEED, Case, Trace
+from mmwave_gym.agents.formats.described import describe
 from mmwave_gym.benchmarl import MmwaveTask
+from mmwave_gym.core.registration import make_registered
+
+ACTS = ("discrete",)
 
 
 def parallel(case: Case) -> Trace:
@@ -15,3 +29,24 @@ def parallel(case: Case) -> Trace:
     names = env._env.possible_agents
     assert task.group_map(env) == {"agents": names}
     return group(env, env.reset(seed=SEED), "agents", env._env.action_space(names[0]), len(names))
+
+
+def agent(case: Case, folder: Path) -> tuple[Path, Any]:
+    """The untrained policy of a MAPPO experiment."""
+    config, network = ExperimentConfig.get_from_yaml(), MlpConfig.get_from_yaml()
+    config.loggers, config.save_folder, config.render, config.evaluation = [], str(folder), False, False
+    made = Experiment(
+        task=MmwaveTask(case.env_id, **case.one), algorithm_config=MappoConfig.get_from_yaml(), model_config=network,
+        critic_model_config=network, seed=0, config=config,
+    )  # fmt: skip
+    path, agents = folder / "actor.pt", make_registered(case.env_id, **case.one).num_agents
+    torch.save(made.policy.state_dict(), path)
+    describe(path, case.env_id, case.one, normalised=True, activation="tanh")  # BenchMARL's default
+
+    def own(observation: Any) -> Any:
+        seen = torch.as_tensor(observation).reshape(-1, agents, observation.shape[1])
+        given = TensorDict({"agents": TensorDict({"observation": seen}, seen.shape[:2])}, seen.shape[:1])
+        with torch.no_grad(), set_exploration_type(ExplorationType.DETERMINISTIC):
+            return made.policy(given)["agents", "action"].numpy()
+
+    return path, own

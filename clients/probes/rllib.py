@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from ray.rllib.env.wrappers.pettingzoo_env import ParallelPettingZooEnv, PettingZooEnv
 
 from clients.probing import SEED, STEPS, Case, Trace, flat, script
+from mmwave_gym.rllib import register
 
 
 def single(case: Case) -> Trace:
@@ -69,3 +71,25 @@ def aec(case: Case) -> Trace:
         observations, rewards, *_ = env.step({agent: action})
         owed.update(rewards)
     return trace
+
+
+def agent(case: Case, folder: Path) -> tuple[Path, Any]:
+    """An untrained PPO, saved by `save_to_path`; its action is the mean or the largest logit, spread as RLlib does."""
+    import torch
+    from ray.rllib.algorithms.ppo import PPOConfig
+    from ray.rllib.utils.spaces.space_utils import unsquash_action
+
+    config = PPOConfig().environment(register(case.env_id, **case.one)).env_runners(num_env_runners=0)
+    algorithm = config.rl_module(model_config={"fcnet_hiddens": [32, 32], "vf_share_layers": False}).build_algo()
+    path = folder / "checkpoint"
+    algorithm.save_to_path(str(path))
+    module, space = algorithm.get_module(), case.make().action_space
+
+    def own(observation: Any) -> Any:
+        with torch.no_grad():
+            inputs = module.forward_inference({"obs": torch.as_tensor(observation)})["action_dist_inputs"].numpy()
+        if hasattr(space, "n"):
+            return inputs.argmax(axis=1)
+        return [unsquash_action(row[: len(row) // 2], space) for row in inputs]
+
+    return path, own

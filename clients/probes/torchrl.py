@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,9 @@ from torchrl.envs.libs.pettingzoo import PettingZooWrapper
 from torchrl.envs.utils import check_env_specs
 
 from clients.probing import NUM_ENVS, SEED, STEPS, Case, Trace, flat, script
+from mmwave_gym.agents.formats.described import describe
+
+ACTS = ("discrete",)
 
 
 def _played(env: Any, space: Any, count: int | None) -> Trace:
@@ -59,3 +63,25 @@ def group(env: Any, td: Any, name: str, space: Any, count: int) -> Trace:
         td = env.step(td)["next"]
         trace.append(flat(seen(td), td[name, "reward"].numpy()))
     return trace
+
+
+def agent(case: Case, folder: Path) -> tuple[Path, Any]:
+    """An untrained probabilistic actor on TorchRL's own perceptron."""
+    from tensordict import TensorDict
+    from tensordict.nn import TensorDictModule
+    from torchrl.envs.utils import ExplorationType, set_exploration_type
+    from torchrl.modules import MLP, ProbabilisticActor
+
+    env, path = case.make(normalise=True), folder / "actor.pt"
+    net = MLP(in_features=env.observation_space.shape[0], out_features=int(env.action_space.n), num_cells=[32, 32])
+    logits = TensorDictModule(net, in_keys=["observation"], out_keys=["logits"])
+    actor = ProbabilisticActor(logits, in_keys=["logits"], distribution_class=torch.distributions.Categorical)
+    torch.save(actor.state_dict(), path)
+    describe(path, case.env_id, case.one, normalised=True, activation="tanh")  # TorchRL's default
+
+    def own(observation: Any) -> Any:
+        given = TensorDict({"observation": torch.as_tensor(observation)}, batch_size=len(observation))
+        with torch.no_grad(), set_exploration_type(ExplorationType.DETERMINISTIC):
+            return actor(given)["action"].numpy()
+
+    return path, own

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
 
 from clients import __main__ as clients
-from clients.probing import CASES, PLAIN, run
+from clients.probing import CASES, PLAIN, acts_alike, run
+from mmwave_gym.agents.formats.described import describe
 
 TOLD = [
     {"case": "A", "form": "single", "ok": True, "error": ""},
@@ -58,3 +60,25 @@ def test_every_library_has_pins_a_probe_and_its_example() -> None:
 def test_the_two_smallest_play_every_environment(tmp_path: Path) -> None:
     """MMWAVE_CLIENTS names a folder of environments that were made before; without it they are made here, by PyPI."""
     assert clients.main(["--quick", "--folder", os.environ.get("MMWAVE_CLIENTS", str(tmp_path))]) == 0
+
+
+def test_the_schedule_runs_every_library() -> None:
+    text = (clients.ROOT / ".github" / "workflows" / "clients.yml").read_text()
+    (listed,) = re.findall(r"library: \[(.*)\]", text)
+    assert listed.split(", ") == list(clients.LIBRARIES)
+    assert "schedule:" in text
+    assert "QUICK=1" in text
+
+
+def test_an_agent_that_acts_otherwise_is_told(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    case, path = CASES[0], tmp_path / "actor.pt"
+    net = torch.nn.Sequential(torch.nn.Linear(12, 8), torch.nn.Tanh(), torch.nn.Linear(8, 6))
+    torch.save(net.state_dict(), path)
+    describe(path, case.env_id, case.one, normalised=True, activation="tanh")
+
+    def own(observation):  # type: ignore[no-untyped-def]
+        return net(torch.as_tensor(observation)).argmax(dim=1).numpy()
+
+    assert acts_alike(case, path, own)
+    assert not acts_alike(case, path, lambda observation: (own(observation) + 1) % 6)
