@@ -122,8 +122,8 @@ def cell(name: str, form: str, told: list[dict[str, str]]) -> str:
 def table(told: dict[str, list[dict[str, str]]], examples: dict[str, str]) -> str:
     """Markdown: a row for each library, a column for each form."""
     lines = [
-        "| library | version | single | native batch | parallel | AEC | its agents | example |",
-        "|---|---|---|---|---|---|---|---|",
+        "| library | single | native batch | parallel | AEC | its agents | example |",
+        "|---|---|---|---|---|---|---|",
     ]
     for name, of in told.items():
         library = LIBRARIES[name]
@@ -131,7 +131,7 @@ def table(told: dict[str, list[dict[str, str]]], examples: dict[str, str]) -> st
         ran = f"[`{example}`](../examples/{example})" if example else "–"
         ran += f"<br>{examples[name]}" if examples[name] else ""
         cells = " | ".join(cell(name, form, of) for form in FORMS)
-        lines.append(f"| [{name}]({library.page}) | {version(name)} | {cells} | {ran} |")
+        lines.append(f"| [{name}]({library.page}) {version(name)} | {cells} | {ran} |")
     return "\n".join(lines)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import Annotated, Any
 
 import typer
@@ -29,7 +30,9 @@ def export(
     limit_memory_gib: LimitMemory = USUAL.memory_gib,
 ) -> None:
     """Keep an agent's play on training episodes as a Minari data set, with masks and metrics."""
-    from mmwave_gym.datasets import export as keep, sets
+    if find_spec("minari") is None:
+        raise ImportError("data sets need minari: pip install 'mmwave-gym[minari]'.", name="minari")
+    from mmwave_gym.benchmark.datasets import export as keep, sets
 
     limits = Limits(step_s=limit_step_s, total_s=limit_s, memory_gib=limit_memory_gib)
     if everything:

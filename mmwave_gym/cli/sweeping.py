@@ -135,5 +135,5 @@ def _option(words: Sequence[str], name: str) -> str | None:
         if word == f"--{name}" and i + 1 < len(words):
             return words[i + 1]
         if word.startswith(f"--{name}="):
-            return word.partition("=")[2]
+            return word.removeprefix(f"--{name}=")
     return None

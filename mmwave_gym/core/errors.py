@@ -57,5 +57,7 @@ def error_text(error: BaseException) -> str:
 
 def needs(what: str, extra: str, error: ImportError) -> ImportError:
     """What to raise for an import error in a module that only an extra's libraries make usable: how to get them."""
+    if not isinstance(error, ModuleNotFoundError):
+        return error
     text = f"{what} needs {error.name or 'a library'}, which is not installed: pip install 'mmwave-gym[{extra}]'."
-    return ImportError(text, name=error.name)
+    return ModuleNotFoundError(text, name=error.name)

@@ -22,6 +22,7 @@ ASKED_ELSEWHERE = {
     "mmwave_gym/agents/rule.py": "one row without its axis, within one call",
     "mmwave_gym/agents/policy.py": "one row without its axis, within one call",
     "mmwave_gym/agents/archives.py": "the model inside an agent",
+    "mmwave_gym/agents/formats/foreign.py": "the policy inside an agent",
     "mmwave_gym/agents/others.py": "the others: the user steps the copies, and the chance belongs to the episode",
     "mmwave_gym/scenarios/power_allocation/policy.py": "the network inside an agent",
     "baselines/mmwave_baselines/association/learned.py": "the network inside an agent",
