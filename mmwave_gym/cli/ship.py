@@ -131,6 +131,8 @@ def _finished(run: Path, place: Path) -> list[Finished]:
     if known is not None and known.module:
         run = _converted(run, place)
     paths = [run] if run.suffix == ".npz" else sorted(run.glob("policy*.npz"))
+    if run.is_file() and not paths:
+        raise ValueError(f"{run} holds no weights: name the file of the weights, or the folder of a run.")
     if not paths:
         reason = f"{run} is not finished: there is no policy.npz" if run.is_dir() else f"there is no run {run}"
         raise ValueError(f"{reason}; the training command with --resume goes on from its checkpoint.")
