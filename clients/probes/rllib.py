@@ -83,7 +83,8 @@ def agent(case: Case, folder: Path) -> tuple[Path, Any]:
     algorithm = config.rl_module(model_config={"fcnet_hiddens": [32, 32], "vf_share_layers": False}).build_algo()
     path = folder / "checkpoint"
     algorithm.save_to_path(str(path))
-    module, space = algorithm.get_module(), case.make().action_space
+    module: Any = algorithm.get_module()
+    space = case.make().action_space
 
     def own(observation: Any) -> Any:
         with torch.no_grad():

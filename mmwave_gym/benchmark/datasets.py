@@ -121,14 +121,15 @@ def _more(data: Any, waiting: list[EpisodeBuffer], name: str, env: Any, told: Ma
 
 
 def _buffer(life: Life) -> EpisodeBuffer:
-    return EpisodeBuffer(
-        observations=life.observations,  # type: ignore[arg-type]
-        actions=life.actions,  # type: ignore[arg-type]
-        rewards=life.rewards.tolist(),
-        terminations=life.terminations.tolist(),
-        truncations=life.truncations.tolist(),
-        infos=life.infos,
-    )
+    held: dict[str, Any] = {
+        "observations": life.observations,
+        "actions": life.actions,
+        "rewards": life.rewards.tolist(),
+        "terminations": life.terminations.tolist(),
+        "truncations": life.truncations.tolist(),
+        "infos": life.infos,
+    }
+    return EpisodeBuffer(**held)
 
 
 def _made_with(task: Task) -> dict[str, Any]:

@@ -113,9 +113,11 @@ def card(policies: Sequence[Trained], task: Task, episodes: int | None = None) -
     score = None
     if (floor := roles["floor"]) and (ceiling := roles["ceiling"]):
         shared = [e for e in own.episodes.tolist() if e in floor and e in ceiling]
-        samples = [Sample.of([{e: run[e] for e in shared} for run in runs]).values
-                   for runs in ([_column(run, task.primary) for run in rows], [floor], [ceiling])]  # fmt: skip
-        score = score_interval(*samples) if shared else None
+        values, low, high = (
+            Sample.of([{e: run[e] for e in shared} for run in runs]).values
+            for runs in ([_column(run, task.primary) for run in rows], [floor], [ceiling])
+        )
+        score = score_interval(values, low, high) if shared else None
     trainings = [one.policy.training for one in policies]
     return {
         "label": policies[0].policy.label,

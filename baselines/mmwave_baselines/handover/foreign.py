@@ -8,7 +8,7 @@ from __future__ import annotations
 from mmwave_baselines.shipped import Shipped
 
 CleanrlPpo = Shipped(
-    __package__, "cleanrl_ppo", "PPO (CleanRL)", "`python examples/cleanrl_ppo.py`: PPO in one file, on the native batch."
+    __package__, "cleanrl_ppo", "PPO (CleanRL)", "`python examples/cleanrl_ppo.py`: one file, on the native batch."
 )
 
 TorchrlPpo = Shipped(

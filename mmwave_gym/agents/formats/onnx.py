@@ -110,7 +110,7 @@ class Graph:
     def _computed(self, x: NDArray[Any], mask: NDArray[np.bool_] | None, size: int) -> NDArray[Any]:
         """What the graph gives for at most `size` rows; fewer are filled up, for graphs of a fixed number."""
         fill = [(0, size - len(x)), (0, 0)]
-        given = {self._seen.name: np.pad(x, fill).astype(TYPES[self._seen.type])}
+        given: dict[str, NDArray[Any]] = {self._seen.name: np.pad(x, fill).astype(TYPES[self._seen.type])}
         if self._mask is not None:
             allowed = np.ones((len(x), self.outputs), bool) if mask is None else mask
             given[self._mask.name] = np.pad(allowed, fill, constant_values=True).astype(TYPES[self._mask.type])
