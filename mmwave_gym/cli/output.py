@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 
 from rich.console import Console
@@ -29,8 +30,9 @@ def _line(error: Exception) -> str:
 
 def say_what_is_trusted(*agents: str) -> None:
     """One line for each agent that is a file: what reading it trusts."""
-    for text in filter(None, map(trust, agents)):
-        err.print(visible(text), markup=False, highlight=False, soft_wrap=True)
+    for text in map(trust, filter(os.path.exists, agents)):
+        if text:
+            err.print(visible(text), markup=False, highlight=False, soft_wrap=True)
 
 
 def print_table(title: str, columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:

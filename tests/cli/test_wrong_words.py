@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -306,7 +307,7 @@ def test_every_optional_library_has_an_extra() -> None:
     modules = {"scikit_learn": "sklearn", "pillow": "PIL", "pygame_ce": "pygame"}
     for extra in set(declared) - {"dev"}:
         for requirement in declared[extra]:
-            name = requirement.partition(">")[0].replace("-", "_")
+            name = re.split(r"[\[>]", requirement)[0].replace("-", "_")
             assert modules.get(name, name) in EXTRAS, (extra, requirement)
 
 

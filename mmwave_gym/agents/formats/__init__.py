@@ -8,6 +8,7 @@ the package's own `.npz` and the archives of Stable-Baselines3.
 from __future__ import annotations
 
 import importlib
+import os
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -68,7 +69,7 @@ def format_of(agent: str) -> Format | None:
     for known in FORMATS:
         if known.suffixes and agent.endswith(known.suffixes):
             return known
-        if known.marker and (Path(agent) / known.marker).is_file():
+        if known.marker and os.path.isfile(os.path.join(agent, known.marker)):  # False for names that are too long
             return known
     return None
 
