@@ -1,5 +1,7 @@
-"""Agents that other people's libraries trained, 102,400 decisions each, five training seeds; see docs/clients.md.
+"""Agents that other people's libraries trained, five training seeds each; see docs/clients.md and docs/datasets.md.
 
+`cleanrl-ppo` and `torchrl-ppo` had 102,400 decisions each. The offline ones had none: they learned from 64 training
+episodes, behaviour cloning from A3's, CQL from random play's (`mmwave-gym export a3 --episodes 64 --minari NAME`).
 The commands are in the weights' `.json`. The weights are `.npz`: to play them again needs no other library.
 """
 
@@ -13,4 +15,18 @@ CleanrlPpo = Shipped(
 
 TorchrlPpo = Shipped(
     __package__, "torchrl_ppo", "PPO (TorchRL)", "`python examples/torchrl_ppo.py`: TorchRL's PPO, on the native batch."
+)
+
+BcOffline = Shipped(
+    __package__,
+    "bc_offline",
+    "BC, offline (Tianshou)",
+    "`python examples/tianshou_offline.py`: behaviour cloning of recorded A3.",
+)
+
+CqlOffline = Shipped(
+    __package__,
+    "cql_offline",
+    "CQL, offline (Tianshou)",
+    "`python examples/tianshou_offline.py --algorithm cql`: from recorded random play.",
 )

@@ -1,0 +1,24 @@
+"""Agents that other people's libraries trained, five training seeds each; see docs/datasets.md.
+
+The offline ones made no decision of their own: they learned from 8 training episodes, behaviour cloning from those of
+`rate-stay`, CQL from those of random play (`mmwave-gym export rate-stay --episodes 8 --minari NAME`).
+The commands are in the weights' `.json`. The weights are `.npz`: to play them again needs no other library.
+"""
+
+from __future__ import annotations
+
+from mmwave_baselines.shipped import Shipped
+
+BcOffline = Shipped(
+    __package__,
+    "bc_offline",
+    "BC, offline (Tianshou)",
+    "`python examples/tianshou_offline.py`: behaviour cloning of recorded `rate-stay`.",
+)
+
+CqlOffline = Shipped(
+    __package__,
+    "cql_offline",
+    "CQL, offline (Tianshou)",
+    "`python examples/tianshou_offline.py --algorithm cql`: from recorded random play.",
+)
