@@ -68,21 +68,21 @@ def export(
             "package_version": __version__,
         }
         found = lives(player, task, episodes, on_episodes)
+        if name in minari.list_local_datasets():
+            minari.delete_dataset(name)
         return _written(name, task, found, told)
 
 
 def free(name: str, replace: bool = False) -> None:
-    """ValueError where a data set cannot have this name. replace: delete one that has it."""
+    """ValueError where a data set cannot have this name. replace: it may have that of another one."""
     try:
         minari.dataset.minari_dataset.parse_dataset_id(name)
     except (ValueError, TypeError):
         raise ValueError(
             f"a data set's name is (namespace/)name-v0, a version at its end, got {name!r}: try {name.rstrip('/')}-v0."
         ) from None
-    if name in minari.list_local_datasets():
-        if not replace:
-            raise ValueError(f"there is a data set {name} already: --replace writes over it, or choose another name.")
-        minari.delete_dataset(name)
+    if name in minari.list_local_datasets() and not replace:
+        raise ValueError(f"there is a data set {name} already: --replace writes over it, or choose another name.")
 
 
 def _written(name: str, task: Task, found: Iterable[Life], told: Mapping[str, Any]) -> Any:

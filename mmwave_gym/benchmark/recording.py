@@ -124,11 +124,7 @@ class _Block:
         shape = outcome.reward.shape
         told = {**outcome.metrics, **outcome.own, "elapsed_s": outcome.elapsed_s}
         numbers = {n: np.broadcast_to(v if v.ndim == 2 else v[:, None], shape).copy() for n, v in told.items()}
-        ends = {
-            "terminated": outcome.terminated.copy(),
-            "truncated": np.broadcast_to(outcome.truncated[:, None], shape),
-        }
-        return {"reward": outcome.reward.copy(), **ends, **numbers}
+        return {"reward": outcome.reward.copy(), "terminated": outcome.terminated.copy(), **numbers}
 
     def _lives_of(self, env: int, after: dict[str, NDArray[Any]]) -> Iterator[Life]:
         """The lives of an environment's agents. after: what is seen after the last step, as of `_seen`."""
