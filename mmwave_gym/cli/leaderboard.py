@@ -19,7 +19,6 @@ from mmwave_gym.benchmark.leaderboard import PAGES, RowsError, Run, pack as pack
 from mmwave_gym.benchmark.playing import outcomes, play_all
 from mmwave_gym.benchmark.runs import Job, is_expensive, jobs_of, refuse_what_lacks, suite_jobs
 from mmwave_gym.benchmark.task import Task
-<<<<<<< HEAD
 from mmwave_gym.cli.options import (
     Jobs,
     LimitMemory,
@@ -31,11 +30,7 @@ from mmwave_gym.cli.options import (
     chosen_tasks,
     everywhere,
 )
-from mmwave_gym.cli.output import err, out, progress
-=======
-from mmwave_gym.cli.options import Jobs, LimitMemory, LimitStep, LimitTotal, Nodes, Ray, Trusted, everywhere
 from mmwave_gym.cli.output import err, out, progress, say_what_is_trusted
->>>>>>> 7f5e2ba (evaluate reads ONNX graphs and torch weights, each format a module that says what reading it trusts)
 from mmwave_gym.core.files import try_place
 from mmwave_gym.core.suites import RECORD
 
@@ -90,12 +85,8 @@ def leaderboard(
         raise ImportError("The leaderboard page needs jinja2: pip install 'mmwave-gym[report]'.")
     if committed is not None and not committed.is_dir():
         raise RowsError(f"{committed} is no folder of packed rows: name one that --pack has written.")
-<<<<<<< HEAD
-    chosen = chosen_tasks(task, suites, [name for name in suite.suite_names() if name != RECORD])
-=======
     say_what_is_trusted(*(agent or ()), *(also or ()))
-    chosen = [suite.task(name) for name in task] if task else suite.all_tasks()
->>>>>>> 7f5e2ba (evaluate reads ONNX graphs and torch weights, each format a module that says what reading it trusts)
+    chosen = chosen_tasks(task, suites, [name for name in suite.suite_names() if name != RECORD])
     number = QUICK_EPISODES if quick and not episodes else episodes
     limits = Limits(step_s=limit_step_s, total_s=limit_s, memory_gib=limit_memory_gib)
     work = suite_jobs(chosen, agent or (), also or (), number, True, 1 if quick else None, trusted, limits)
