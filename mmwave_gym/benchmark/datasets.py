@@ -33,7 +33,7 @@ AT_ONCE = 256
 """Lives that are in memory before they are written: ours."""
 _TASK_FIELDS = (
     "name", "version", "warmup_steps", "scored_steps", "primary", "higher_is_better", "floor", "ceiling",
-    "ceiling_kind", "reference", "episodes",
+    "reference", "episodes",
 )  # fmt: skip
 
 

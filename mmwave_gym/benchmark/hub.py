@@ -132,7 +132,6 @@ def card(policies: Sequence[Trained], task: Task, episodes: int | None = None) -
         "score": _ends(score),
         "floor": task.floor,
         "ceiling": task.ceiling,
-        "ceiling_kind": task.ceiling_kind,
         "commands": [str(one.policy.metadata.get("command", "")) for one in policies],
         "decisions": [training.get("decisions") for training in trainings],
         "processor_s": [training.get("processor_s") for training in trainings],
@@ -214,7 +213,7 @@ def text(about: Mapping[str, Any]) -> str:
 def _facts(about: Mapping[str, Any]) -> list[tuple[str, str]]:
     score = about["score"]
     no_score = "not known: the task has no floor and ceiling here"
-    ceiling = f"0 is {about['floor']}, 1 is {about['ceiling']} ({about['ceiling_kind']})"
+    ceiling = f"0 is {about['floor']}, 1 is {about['ceiling']}"
     seconds, decisions = about["processor_s"], about["decisions"]
     how = "shaped by the optimum in hindsight" if about["oracle_regrets"] else "the environment's own"
     return [
