@@ -28,7 +28,6 @@ from mmwave_gym.version import __version__
 
 KEY = "mmwave_gym"
 """Of the metadata that are ours, a JSON text."""
-PAGE = "https://minari.farama.org"
 AT_ONCE = 256
 """Lives that are in memory before they are written: ours."""
 _TASK_FIELDS = (

@@ -58,7 +58,7 @@ def test_a_life_is_whole(task: Task) -> None:
 
 
 def test_those_who_leave_end_by_termination() -> None:
-    found = recorded(dataclasses.replace(WALK, kwargs={"num_ues": 3, "horizon": 400}))
+    found = recorded(dataclasses.replace(WALK, kwargs={"mobility": "A3", "num_ues": 3, "horizon": 400}))
     assert any(life.terminations[-1] for life in found)
     assert any(life.truncations[-1] for life in found)
 
