@@ -73,7 +73,7 @@ class _Acting(Rollout):
     action: NDArray[Any]
 
     def act(self) -> NDArray[Any]:
-        """As `Rollout.act`, (N, A, …)."""
+        """As `Rollout.act`: actions (N, A, …) in their own units."""
         self.action = super().act()
         return self.action
 
