@@ -93,3 +93,12 @@ def _found(name: str) -> bool:
     except (ImportError, AttributeError):
         return bool(entry_points(group=name))
     return True
+
+
+def test_no_file_holds_what_is_left_of_a_merge() -> None:
+    files = [
+        p for p in (*ROOT.glob("*.*"), *(ROOT / "docs").rglob("*"), *(ROOT / "mmwave_gym").rglob("*")) if p.is_file()
+    ]
+    texts = [p for p in files if p.suffix in {".md", ".html", ".j2", ".toml", ".txt", ".py", ".csv"}]
+    assert len(texts) > 100
+    assert [str(p) for p in texts if re.search(r"^(<{7}|>{7}) ", p.read_text("utf-8"), re.MULTILINE)] == []

@@ -361,15 +361,8 @@ def table(leaderboard: Leaderboard) -> str:
                 e.kind,
                 "; ".join(classes(e, board)),
             ]
-            row += [
-                e.status,
-                " ".join(e.notes),
-                e.episodes,
-                e.left_out,
-                e.seeds,
-                board.task["primary"],
-                board.units[board.task["primary"]],
-            ]
+            primary = board.task["primary"]
+            row += [e.status, " ".join(e.notes), e.episodes, e.left_out, e.seeds, primary, board.units[primary]]
             for interval in (e.mean, e.score, e.difference, e.gain, e.headroom, e.left):
                 row += [interval.mean, interval.low, interval.high] if interval else [None] * 3
             limit = board.ceiling(e.access)
@@ -388,7 +381,7 @@ def table(leaderboard: Leaderboard) -> str:
             row += [(e.training or {}).get(name.removeprefix("training_")) for name in _TRAINED]
             means = dict(e.metrics)
             if e.mean is not None:
-                means[str(board.task["primary"])] = e.mean
+                means[str(primary)] = e.mean
             row += [means[m].mean if m in means else None for m in metrics]
             writer.writerow([_cell(value) for value in row])
     return stream.getvalue()
