@@ -15,19 +15,29 @@ from mmwave_baselines.handover.mean_rate import MeanRate, rates_of
 from mmwave_baselines.handover.rules import StrongestCell
 from mmwave_baselines.handover.saturated import Saturated
 from mmwave_baselines.street.fresh import A3Fresh
-from mmwave_baselines.training.search import Search, search
-from mmwave_baselines.tuned import Tuned, tuned
-from mmwave_gym.agents.loading import load_agent
+from mmwave_gym.agents.loading import find, load_agent
 from mmwave_gym.agents.protocol import AgentError, RowRng
-from mmwave_gym.agents.rule import Seen
+from mmwave_gym.agents.registry import agents, is_shipped
+from mmwave_gym.agents.rule import Rule, Seen
+from mmwave_gym.agents.tuned import declares, file_of, parameters, stored
 from mmwave_gym.benchmark.suite import all_tasks, task as find_task
 from mmwave_gym.benchmark.task import Task
+from mmwave_gym.core import rooms
 from mmwave_gym.core.batch import Batch, View
 from mmwave_gym.core.registration import make_registered, make_scenario
 from mmwave_gym.core.scenario import EpisodeKey
 
-KINDS: tuple[type[Tuned], ...] = (Saturated, MeanRate, A3Fresh, Score, CoverScore)
 BLOCKED = {"num_ues": 6, "crossings": (3, 3), "duration_s": 40.0, "settle_s": 1.0, "geometry": "blocked"}
+
+
+def tunable_rules() -> list[tuple[str, str, Any]]:
+    """Scenario, name and class of every shipped agent that declares parameters."""
+    known = [(scenario, name) for scenario in rooms.rooms() for name in agents(scenario)]
+    found = [(scenario, name, find(name, scenario)) for scenario, name in known if is_shipped(name, scenario)]
+    return [(scenario, name, kind) for scenario, name, kind in found if declares(kind)]
+
+
+RULES = tunable_rules()
 
 
 def actions(agent: Any, scenario: str, envs: int = 6, steps: int = 60, **keywords: Any) -> Any:
@@ -43,21 +53,25 @@ def actions(agent: Any, scenario: str, envs: int = 6, steps: int = 60, **keyword
     return np.array(done)
 
 
-@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
-def test_what_was_tuned_holds_for_the_tasks_of_today(kind: type[Tuned]) -> None:
-    scenario = kind.__module__.split(".")[1]
-    for name, entry in tuned(f"mmwave_baselines.{scenario}")[kind.name].items():
-        assert entry["task_hash"] == find_task(name).hash, "tune it again"
-        made = load_agent(kind.name, scenario, find_task(name))
-        assert isinstance(made, kind)
+@pytest.mark.parametrize(("scenario", "name", "kind"), RULES, ids=[f"{s}/{n}" for s, n, _ in RULES])
+def test_what_was_tuned_holds_for_the_tasks_of_today(scenario: str, name: str, kind: type[Rule]) -> None:
+    for task_name, entry in stored(file_of(kind)).get(kind.__name__, {}).items():
+        task = find_task(task_name)
+        assert entry["task_hash"] == task.hash, "tune it again"
+        made = load_agent(name, scenario, task)
+        assert type(made) is kind
         assert {parameter: made.config[parameter] for parameter in entry["parameters"]} == entry["parameters"]
-        assert made.config["tuned_on"] == f"the training split of {name}, task hash {entry['task_hash']}"
-        assert "training episodes" in made.config["tuned_by"]
-    default = kind.for_task(Task(env_id=all_tasks(scenario)[0].env_id))
+        assert made.config["tuned_on"] == f"the training split of {task_name}, task hash {entry['task_hash']}"
+        assert made.config["tuned_by"] == entry["tuned_by"]
+        assert parameters(kind, task).keys() >= entry["parameters"].keys()
+    default = load_agent(name, scenario, Task(env_id=all_tasks(scenario)[0].env_id))
     assert default.config["tuned_on"] is None
-    assert kind().config == {k: v for k, v in default.config.items() if k not in ("tuned_on", "tuned_by")}
+    told = {
+        parameter: value for parameter, value in default.config.items() if parameter not in ("tuned_on", "tuned_by")
+    }
+    assert kind().config == told
     with pytest.raises(AgentError, match="no training seeds"):
-        load_agent(f"{kind.name}@3", scenario)
+        load_agent(f"{name}@3", scenario)
 
 
 @pytest.mark.parametrize(
@@ -229,40 +243,3 @@ def test_prices_turn_a_choice() -> None:
     ]
     assert not np.array_equal(actions(free, "association", **BLOCKED), actions(full, "association", **BLOCKED))
     assert np.mean([r["network_rate_mbps"] for r in rows[0]]) > np.mean([r["network_rate_mbps"] for r in rows[1]])
-
-
-# ---------------------------------------------------------------------- search
-
-
-def test_a_search_repeats_and_finds_what_gains(monkeypatch: pytest.MonkeyPatch) -> None:
-    """On made-up merits: it begins with what was stored, changes only what is in the space, and keeps what gains."""
-    task, played = find_task("street/car-sparse"), []
-
-    def merit(self: Search, settings: dict[str, Any], episodes: int, skip: int = 0) -> float:
-        self.tried += not skip
-        made = A3Fresh(**settings)  # allowed settings only
-        played.append(settings)
-        return -abs(made.config["hysteresis_db"] - 7.0) - made.config["past"] + sum(made.config["offset_db"][:1])
-
-    monkeypatch.setattr(Search, "merit", merit)
-    found = [Search(A3Fresh, task, 9, np.random.default_rng(1)).run(200, {"past": 0.5}) for _ in range(2)]
-    assert found[0] == found[1]
-    best, trained, validated, default = found[0]
-    assert played[1] == {"past": 0.5}
-    assert set(best) <= set(A3Fresh.space(task))
-    assert trained == validated > 2.0 > default == -4.0  # of 6 - 0 - 0
-    assert len(played) == 2 * (200 + 2)
-
-
-def test_a_search_plays_training_episodes_and_stores_only_what_holds() -> None:
-    task = Task(env_id="MmwaveHandover-v0", kwargs={"horizon": 40}, name="handover/short")
-    told = search(Saturated, task, {"beta": 5.0}, budget=6, episodes=4, seed=3)
-    again = search(Saturated, task, {"beta": 5.0}, budget=6, episodes=4, seed=3)
-    assert (told is None) == (again is None)
-    if told is not None:
-        assert told["parameters"] == again["parameters"]
-        assert "6 settings tried on 4 training episodes of beta=5.0, seed 3" in told["tuned_by"]
-    other = Search(Saturated, task, 4, np.random.default_rng(0))
-    hidden = mmwave_gym.evaluate(Saturated(), task, episodes=8, split="train", skip=frozenset(range(4)))
-    assert other.merit({}, 8, 4) == pytest.approx(np.mean([row["reward"] for row in hidden]))
-    assert other.tried == 0  # validation is no trial

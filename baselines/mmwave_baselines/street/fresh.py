@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from mmwave_baselines.tuned import Tuned
+from mmwave_baselines.street.rules import offsets
 from mmwave_gym.agents.protocol import AgentError, RowRng
-from mmwave_gym.agents.rule import Seen
+from mmwave_gym.agents.rule import Rule, Seen
 from mmwave_gym.core.batch import View
 from mmwave_gym.core.checks import at_least, between
+from mmwave_gym.core.ranges import Allowed, Count, Flag, Range
 from mmwave_gym.core.types import Float64Array, FloatArray, Int64Array
 from mmwave_gym.radio.units import db_to_linear, linear_to_db, spectral_efficiency_bps_hz
 from mmwave_gym.scenarios.street.world import NOISE_DBM
@@ -27,7 +28,7 @@ class FreshMemory:
     serving: Int64Array  # (rows,): whom the counter is about
 
 
-class A3Fresh(Tuned):
+class A3Fresh(Rule):
     """Event A3 (3GPP TS 38.331, 5.5.4.4) on SINR: the serving cell's of now, the neighbours' as last measured.
 
     A neighbour's SINR follows from the measured RSRP of all cells, each filtered over eight measurements. The best one
@@ -40,8 +41,6 @@ class A3Fresh(Tuned):
     agree. commands_in_outage: below `out_db` always commands, though that may lose the link at once; else never.
     offset_db: one a cell. ValueError for what is out of range.
     """
-
-    name = "a3-fresh"
 
     def __init__(
         self,
@@ -80,21 +79,20 @@ class A3Fresh(Tuned):
         self.label = f"A3 on fresh SINR ({hysteresis_db:g} dB)"
 
     @classmethod
-    def space(cls, task: Any) -> dict[str, Any]:
-        scenario = task.scenario()
-        one_map = len(scenario.config.map_seeds) == 1  # offsets are for cells of one street
+    def tunable(cls, task: Any) -> dict[str, Allowed]:
+        """What a search may choose: offsets only for the cells of one street."""
         return {
-            "hysteresis_db": (-2.0, 10.0),
-            "past": (0.0, 0.9),
-            "gate_db": (0.0, 30.0),
-            "trend": (0.0, 2.0),
-            "own_trend": (0.0, 3.0),
-            "capped": {False, True},
-            "factor": {0.0, 1.0, 1.25, 1.5, 1.75, 2.0, 2.5},
-            "stay_s": (0.0, 2.0),
-            "decisions": {1, 2, 3, 4},
-            "commands_in_outage": {False, True},
-            **({"offset_db": [(-6.0, 6.0)] * scenario.num_cells} if one_map else {}),
+            "hysteresis_db": Range(-2.0, 10.0, "dB"),
+            "past": Range(0.0, 0.9),
+            "gate_db": Range(0.0, UNLIMITED_DB, "dB"),
+            "trend": Range(0.0, 2.0),
+            "own_trend": Range(0.0, 3.0),
+            "capped": Flag(),
+            "factor": Range(0.0, 2.5),
+            "stay_s": Range(0.0, 2.0, "s"),
+            "decisions": Count(1, 4),
+            "commands_in_outage": Flag(),
+            **offsets(task),
         }
 
     def remember(self, view: View) -> FreshMemory:
