@@ -30,6 +30,7 @@ from mmwave_gym.core.ranges import Allowed, Count, Flag, Many, Range, Words
 FILE = "tuned_rules.json"
 SEARCHED = (Range, Count, Flag, Words)
 """What a single value may be, for a search."""
+_BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
 
 def declares(agent: Any) -> bool:
@@ -51,9 +52,9 @@ def parameters(kind: Any, task: Any) -> dict[str, Allowed]:
     declared = kind.tunable(task) if callable(kind.tunable) else kind.tunable
     if not isinstance(declared, Mapping) or not declared:
         raise AgentError(f"{name}.tunable must say what each parameter may be, got {declared!r}.")
-    takes = inspect.signature(kind).parameters
+    takes = _keywords(kind)
     for keyword, allowed in declared.items():
-        if keyword not in takes or takes[keyword].default is inspect.Parameter.empty:
+        if takes.get(keyword, inspect.Parameter.empty) is inspect.Parameter.empty:
             raise AgentError(f"{name}.tunable names {keyword!r}: the constructor must take it, with a default.")
         if not isinstance(allowed, SEARCHED) and not (isinstance(allowed, Many) and allowed.least == allowed.most > 0):
             raise AgentError(
@@ -65,9 +66,22 @@ def parameters(kind: Any, task: Any) -> dict[str, Allowed]:
 
 def defaults(kind: Any, names: Mapping[str, Allowed]) -> dict[str, Any]:
     """The defaults of these keywords of a class, those that a search may choose too."""
-    takes = inspect.signature(kind).parameters
-    given = {name: takes[name].default for name in names}
+    takes = _keywords(kind)
+    given = {name: takes[name] for name in names}
     return {name: value for name, value in given.items() if _holds(names[name], name, value)}
+
+
+def _keywords(kind: Any) -> dict[str, Any]:
+    """The defaults of a constructor's keywords, those that it passes on to the classes above it included."""
+    found: dict[str, Any] = {}
+    for above in kind.__mro__:
+        if "__init__" not in vars(above):
+            continue
+        takes = inspect.signature(above.__init__).parameters.values()
+        found = {each.name: each.default for each in takes if each.kind in _BY_NAME} | found
+        if not any(each.kind is inspect.Parameter.VAR_KEYWORD for each in takes):
+            break
+    return found
 
 
 def _holds(allowed: Allowed, name: str, value: Any) -> bool:

@@ -23,12 +23,15 @@ from mmwave_gym.core.types import FloatArray, Int64Array
 DEFAULT_HYSTERESIS_DB = 3.0
 
 
+def one_map(task: Any) -> bool:
+    """Have all episodes of a task one map, so that its cells can have parameters of their own?"""
+    return len(task.scenario().config.map_seeds) == 1
+
+
 def offsets(task: Any) -> dict[str, Allowed]:
     """What offsets of a task's cells may be; none where an episode may have one of several maps."""
-    scenario = task.scenario()
-    if len(scenario.config.map_seeds) > 1:
-        return {}
-    return {"offset_db": Many(Range(-6.0, 6.0, "dB"), scenario.num_cells, scenario.num_cells)}
+    cells = task.scenario().num_cells
+    return {"offset_db": Many(Range(-6.0, 6.0, "dB"), cells, cells)} if one_map(task) else {}
 
 
 class RandomCell(Rule):
