@@ -71,7 +71,7 @@ class Event(Rule):
         return memory.level_db + self.config["trend"] * change
 
     def compared_db(self, level_db: Float64Array) -> Float64Array:
-        """What cells are compared by, (rows, cells) both, dB."""
+        """What cells are compared by, (rows, cells), of filtered RSRQ `level_db` (rows, cells), in dB."""
         return level_db
 
     def holds(self, serving_db: Float64Array, best_db: Float64Array) -> NDArray[np.bool_]:
@@ -111,6 +111,7 @@ class A3Filtered(Event):
         return super().remember(view)
 
     def compared_db(self, level_db: Float64Array) -> Float64Array:
+        """RSRQ with offsets, (rows, cells), of filtered RSRQ `level_db` (rows, cells), in dB."""
         return level_db + np.array(self.config["offset_db"]) if self.config["offset_db"] else level_db
 
     def holds(self, serving_db: Float64Array, best_db: Float64Array) -> NDArray[np.bool_]:

@@ -175,7 +175,7 @@ class A3Fresh(Fresh):
         return self.pays(seen, best_db, now_db) & (own_db[:, 0] < its["gate_db"])
 
     def pays(self, seen: Seen, best_db: Float64Array, now_db: Float64Array) -> NDArray[np.bool_]:
-        """Whether the best neighbour is better enough than the serving cell, (rows,) all."""
+        """Whether the best neighbour is better enough, (rows,). best_db, now_db: its SINR and the serving one, (rows,)."""
         return best_db > now_db + self.config["hysteresis_db"]
 
     def _most_db(self, seen: Seen) -> float:
@@ -230,6 +230,7 @@ class RateFresh(A3Fresh):
         self.label = f"{self.named} (x {factor:g})"
 
     def pays(self, seen: Seen, best_db: Float64Array, now_db: Float64Array) -> NDArray[np.bool_]:
+        """Whether the best neighbour's rate is so many times the serving cell's, (rows,), of SINRs in dB, (rows,)."""
         known, margin_db = seen.constants, self.config["hysteresis_db"]
         return rate_bps_hz(best_db - margin_db, known) > self.config["factor"] * rate_bps_hz(now_db, known)
 
@@ -278,7 +279,7 @@ class A2Fresh(A5Fresh):
 
 
 def measured_sinr_db(level_dbm: Float64Array, known: Mapping[str, Any]) -> FloatArray:
-    """SINR in dB of each cell, (rows, cells), that follows from its RSRP and that of all others in dBm, same shape."""
+    """SINR in dB of each cell, (rows, cells), that follows from the RSRP of all, `level_dbm` (rows, cells)."""
     snr = db_to_linear(level_dbm - NOISE_DBM)
     share = 0.0 if known["interference_db"] is None else db_to_linear(np.float64(known["interference_db"]))
     return linear_to_db(snr / (1.0 + share * (snr.sum(axis=1, keepdims=True) - snr)))
