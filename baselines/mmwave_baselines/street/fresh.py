@@ -175,7 +175,7 @@ class A3Fresh(Fresh):
         return self.pays(seen, best_db, now_db) & (own_db[:, 0] < its["gate_db"])
 
     def pays(self, seen: Seen, best_db: Float64Array, now_db: Float64Array) -> NDArray[np.bool_]:
-        """Whether the best neighbour is better enough, (rows,). best_db, now_db: its SINR and the serving one, (rows,)."""
+        """Whether the best neighbour is better enough, (rows,). best_db, now_db: its SINR and the serving, (rows,)."""
         return best_db > now_db + self.config["hysteresis_db"]
 
     def _most_db(self, seen: Seen) -> float:
@@ -230,7 +230,7 @@ class RateFresh(A3Fresh):
         self.label = f"{self.named} (x {factor:g})"
 
     def pays(self, seen: Seen, best_db: Float64Array, now_db: Float64Array) -> NDArray[np.bool_]:
-        """Whether the best neighbour's rate is so many times the serving cell's, (rows,), of SINRs in dB, (rows,)."""
+        """Whether the neighbour's rate is that many times the serving's, (rows,). best_db, now_db: their SINRs, (rows,)."""
         known, margin_db = seen.constants, self.config["hysteresis_db"]
         return rate_bps_hz(best_db - margin_db, known) > self.config["factor"] * rate_bps_hz(now_db, known)
 
