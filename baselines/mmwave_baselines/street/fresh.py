@@ -230,7 +230,7 @@ class RateFresh(A3Fresh):
         self.label = f"{self.named} (x {factor:g})"
 
     def pays(self, seen: Seen, best_db: Float64Array, now_db: Float64Array) -> NDArray[np.bool_]:
-        """Whether the neighbour's rate is that many times the serving's, (rows,). best_db, now_db: their SINRs, (rows,)."""
+        """Whether the neighbour's rate is so much more, (rows,). best_db, now_db: both SINRs, (rows,)."""
         known, margin_db = seen.constants, self.config["hysteresis_db"]
         return rate_bps_hz(best_db - margin_db, known) > self.config["factor"] * rate_bps_hz(now_db, known)
 
