@@ -190,14 +190,14 @@ class A3Trend(A3Fresh):
 
 
 class A3Cells(A3Fresh):
-    """`A3Fresh` with an offset for each cell, tuned for the street (TS 38.331: cellIndividualOffset)."""
+    """`A3Trend` with an offset for each cell, tuned for the street (TS 38.331: cellIndividualOffset)."""
 
     named = "A3 on fresh SINR, offsets by cell"
 
     @classmethod
     def tunable(cls, task: Any) -> dict[str, Allowed]:
         """What a search may choose: offsets only for the cells of one street."""
-        return {**A3Fresh.tunable, **offsets(task)}
+        return {**A3Trend.tunable, **offsets(task)}
 
 
 class A3Pairs(A3Fresh):
@@ -221,7 +221,11 @@ class RateFresh(A3Fresh):
     """
 
     named = "rate on fresh SINR"
-    tunable: ClassVar[Any] = {**A3Trend.tunable, "factor": Range(1.0, 3.0)}
+
+    @classmethod
+    def tunable(cls, task: Any) -> dict[str, Allowed]:
+        """What a search may choose: offsets only for the cells of one street."""
+        return {**A3Trend.tunable, "factor": Range(1.0, 3.0), **offsets(task)}
 
     def __init__(self, *, factor: float = 1.25, **keywords: Any):
         super().__init__(**keywords)
