@@ -22,14 +22,14 @@ import numpy as np
 from mmwave_gym.agents.loading import find
 from mmwave_gym.agents.tuned import defaults, parameters
 from mmwave_gym.benchmark.evaluation import evaluate
+from mmwave_gym.benchmark.golden import agent_digest
 from mmwave_gym.benchmark.jobs import Call, Done, Job, run_all
 from mmwave_gym.benchmark.proposals import Proposals, flat
-from mmwave_gym.benchmark.source_digest import digest
 from mmwave_gym.benchmark.statistics import Interval, difference_interval
 from mmwave_gym.benchmark.task import Task
 from mmwave_gym.benchmark.tuning_journal import Journal
 from mmwave_gym.core.checks import at_least
-from mmwave_gym.core.ranges import Allowed
+from mmwave_gym.core.ranges import Allowed, Words
 from mmwave_gym.core.types import Float64Array
 
 GENERATION = 4
@@ -72,7 +72,7 @@ class Plan:
         """All that the proposals and their merits depend on, as JSON values."""
         return {
             "agent": self.agent,
-            "code": digest(frozenset({self.kind.__module__})),
+            "code": agent_digest(self.task, {self.kind.__module__}),
             "task": self.task.name,
             "task_hash": self.task.hash,
             "training": {name: _short(value) for name, value in (self.task.training or {}).items()},
@@ -87,8 +87,9 @@ class Plan:
 class Tuning:
     """What a tuning has found.
 
-    parameters: keywords of the class, none where its defaults were as good in validation. config: what was tried, as
-    JSON values. training, validation: means of the primary metric, of the chosen settings, in its unit.
+    parameters: keywords of the class, those of its defaults where these were as good in validation.
+    config: what was tried, as JSON values.
+    training, validation: means of the primary metric, of the chosen settings, in its unit.
     gain: of the chosen settings over the defaults on validation episodes, larger is better.
     """
 
@@ -197,23 +198,27 @@ class _Search:
         return -math.inf if values is None else self._sign * float(np.mean(values))
 
     @property
+    def _default(self) -> Settings:
+        """The defaults of the class: all that is said is what can be nothing else, such as the task of a fit."""
+        return {n: a.words[0] for n, a in self.space.items() if isinstance(a, Words) and len(a.words) == 1}
+
+    @property
     def _sign(self) -> float:
         return 1.0 if self.plan.task.higher_is_better else -1.0
 
     def _chosen(self) -> Tuning:
         ranked = sorted((pair for pair in self.tried if pair[1] > -math.inf), key=lambda pair: -pair[1])
         finalists = [settings for settings, _ in ranked[:FINALISTS]]
-        [default_first] = self._values([{}], 0)
-        default_second, *seconds = self._values([{}, *finalists], 1)
+        [default_first] = self._values([self._default], 0)
+        default_second, *seconds = self._values([self._default, *finalists], 1)
         merits = [merit + self._merit(second) for (_, merit), second in zip(ranked, seconds, strict=False)]
         default = self._merit(default_first) + self._merit(default_second)
         best = int(np.argmax([*merits, default]))
-        chosen: Settings = finalists[best] if best < len(finalists) else {}
-        trained = (merits[best] if chosen else default) / 2.0
-        plain, theirs = self._values([{}, chosen], 2)
+        chosen, trained = (finalists[best], merits[best]) if best < len(finalists) else (self._default, default)
+        plain, theirs = self._values([self._default, chosen], 2)
         if self._merit(theirs) <= self._merit(plain):
-            chosen, theirs, trained = {}, plain, default / 2.0
-        return self._told(chosen, trained, default / 2.0, theirs, plain)
+            chosen, theirs, trained = self._default, plain, default
+        return self._told(chosen, trained / 2.0, default / 2.0, theirs, plain)
 
     def _told(
         self, chosen: Settings, trained: float, default: float, theirs: Float64Array, plain: Float64Array

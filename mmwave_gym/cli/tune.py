@@ -94,7 +94,7 @@ def _show(agent: str, task: Task, result: Tuning, path: Path) -> None:
     gain = result.gain
     says = [
         f"Gain over the defaults in validation: {gain.mean:.4g} [{gain.low:.4g}, {gain.high:.4g}], paired, 95 %."
-        if result.parameters
+        if gain.mean > 0.0
         else "The defaults are as good in validation: they stay.",
         *(f"{name} = {value}" for name, value in sorted(result.parameters.items())),
         f"{tried['processor_s']:g} s of processor time. Written to {path}.",

@@ -35,14 +35,16 @@ class Patient(Rule):
         "wait": Count(0, 3),
         "brisk": Flag(),
         "tie": Words("stay", "go"),
+        "made_for": Words("anybody"),
         "offset_db": Many(Range(-3.0, 3.0, "dB"), 6, 6),
     }
 
-    def __init__(self, margin_db=9.0, wait=3, brisk=False, tie="stay", offset_db=()):
+    def __init__(self, margin_db=9.0, wait=3, brisk=False, tie="stay", offset_db=(), made_for=""):
         if margin_db < 0.1:
             raise ValueError("margin_db is too small.")
         self.margin_db = margin_db
         self.config = {"margin_db": margin_db, "wait": wait, "brisk": brisk, "tie": tie, "offset_db": list(offset_db)}
+        self.config["made_for"] = made_for
 
     def act(self, seen, rng):
         now = read(seen)
@@ -136,7 +138,14 @@ def test_settings_lie_in_their_ranges_and_the_best_is_chosen(
         for name, allowed in space.items():
             if name != "offset_db" or settings[name]:
                 allowed.check(name, settings[name])
-    assert played[0] == {"margin_db": 9.0, "wait": 3, "brisk": False, "tie": "stay", "offset_db": []}, "first as it is"
+    assert played[0] == {
+        "margin_db": 9.0,
+        "wait": 3,
+        "brisk": False,
+        "tie": "stay",
+        "offset_db": [],
+        "made_for": "anybody",
+    }, "first as it is"
     assert abs(found.parameters["margin_db"] - 5.0) < 0.5
     assert found.parameters["brisk"]
     assert found.parameters["offset_db"][0] > 0.0
@@ -156,7 +165,7 @@ def test_what_is_no_better_in_validation_stays_as_it_was(
 
     monkeypatch.setattr(tuning, "evaluate", rows)
     found = tuned(plan, tmp_path / "journal")
-    assert found.parameters == {}
+    assert found.parameters == {"made_for": "anybody"}, "what can be nothing else is said"
     assert found.gain.mean == 0.0
     assert found.validation == found.default_validation == 9.0
 
