@@ -27,7 +27,7 @@ from mmwave_gym.agents.protocol import AgentError, RowRng
 from mmwave_gym.agents.registry import agents, is_shipped
 from mmwave_gym.agents.rule import Rule, Seen
 from mmwave_gym.agents.tuned import declares, file_of, parameters, stored
-from mmwave_gym.benchmark.suite import all_tasks, task as find_task
+from mmwave_gym.benchmark.suite import task as find_task
 from mmwave_gym.benchmark.task import Task
 from mmwave_gym.core import rooms
 from mmwave_gym.core.batch import Batch, View
@@ -71,7 +71,7 @@ def test_what_was_tuned_holds_for_the_tasks_of_today(scenario: str, name: str, k
         assert made.config["tuned_on"] == f"the training split of {task_name}, task hash {entry['task_hash']}"
         assert made.config["tuned_by"] == entry["tuned_by"]
         assert parameters(kind, task).keys() >= entry["parameters"].keys()
-    default = load_agent(name, scenario, Task(env_id=all_tasks(scenario)[0].env_id))
+    default = load_agent(name, scenario)
     assert default.config["tuned_on"] is None
     told = {
         parameter: value for parameter, value in default.config.items() if parameter not in ("tuned_on", "tuned_by")
