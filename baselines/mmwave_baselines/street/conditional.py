@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from mmwave_baselines.street.fresh import UNLIMITED_DB, FreshMemory
-from mmwave_gym.agents.protocol import AgentError, RowRng
+from mmwave_gym.agents.protocol import AgentError, NotApplicable, RowRng
 from mmwave_gym.agents.rule import Rule, Seen
 from mmwave_gym.agents.tuned import tuned_for
 from mmwave_gym.core.batch import View
@@ -49,17 +49,17 @@ class ChoA3(Rule):
 
     @classmethod
     def for_task(cls, task: Any = None, training_seed: int | None = None) -> Self:
-        """The rule for a task; AgentError for a training seed, and for a task without conditional handover."""
+        """The rule for a task; AgentError for a training seed, NotApplicable without conditional handover."""
         if training_seed is not None:
             raise AgentError(f"cho-a3 is a rule and has no training seeds, got {training_seed}.")
         if task is not None and not task.scenario().conditional:
-            raise AgentError(NEEDS)
+            raise NotApplicable(NEEDS)
         made: Self = tuned_for(cls, task)
         return made
 
     def remember(self, view: View) -> FreshMemory:
         if view.constants.get("handover") != "conditional":
-            raise AgentError(NEEDS)
+            raise NotApplicable(NEEDS)
         return FreshMemory(np.zeros(view.num_rows, np.int64), np.full(view.num_rows, -1))
 
     def act(self, seen: Seen, rng: RowRng) -> Int64Array:
