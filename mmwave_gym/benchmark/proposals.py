@@ -16,6 +16,10 @@ from mmwave_gym.core.ranges import Allowed, Count, Flag, Many, Range, Words
 
 EXPLORED = 0.5
 """Share of the budget that TPE proposes."""
+BEGUN = 0.25
+"""Share of the budget with which TPE begins: at random, but each number `AS_FIRST` of the time as it is at first."""
+AS_FIRST = 0.5
+"""Most numbers of a rule do harm at random: all at once say little of any."""
 STEP = 0.15
 """Standard deviation of a move, in widths of the range."""
 DIGITS = 4
@@ -38,10 +42,13 @@ class Proposals:
             name: _distribution(allowed) for name, allowed in space.items() if not isinstance(allowed, Many)
         }
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        sampler = optuna.samplers.TPESampler(seed=seed, constant_liar=True)
+        begun = math.ceil(BEGUN * budget)
+        sampler = optuna.samplers.TPESampler(seed=seed, constant_liar=True, n_startup_trials=begun)
         self._study = optuna.create_study(direction="maximize", sampler=sampler)
-        if first:
-            self._study.enqueue_trial({name: value for name, value in first.items() if name in self._single})
+        single = {name: value for name, value in first.items() if name in self._single}
+        self._study.enqueue_trial(single)
+        for _ in range(begun - 1):
+            self._study.enqueue_trial({n: v for n, v in single.items() if self._rng.random() < AS_FIRST})
         self._asked: list[tuple[Settings, optuna.Trial | None]] = []
         self._best: Settings = {}
         self._most = -math.inf

@@ -1,9 +1,10 @@
 """Tuning: chooses the parameters that an agent declares, on a task's training split alone.
 
-1. Half of the budget: Optuna's TPE chooses single numbers and words; parameters of several numbers stay at rest.
-2. The other half: one or two numbers are moved from the best so far, and what gains is kept.
-3. The best `FINALISTS` and the default play as many other training episodes. The best mean of both is chosen.
-4. The chosen one and the default play the validation part of the training split: episodes that chose nothing.
+1. A quarter of the budget: each number and word is at random or, half of the time, the default.
+2. A quarter: Optuna's TPE chooses them. So far parameters of several numbers stay at rest.
+3. The other half: one or two numbers are moved from the best so far, and what gains is kept.
+4. The best `FINALISTS` and the default play as many other training episodes. The best mean of both is chosen.
+5. The chosen one and the default play the validation part of the training split: episodes that chose nothing.
 
 Settings are proposed in generations of `GENERATION`, whoever plays them and however many at once. A journal, a file of
 Optuna's, holds each one that was played: an interrupted tuning proposes the same again and plays what is missing.
