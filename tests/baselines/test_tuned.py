@@ -13,9 +13,9 @@ from mmwave_baselines.association.priced_rollout import PricedRollout
 from mmwave_baselines.association.rollout import Rollout
 from mmwave_baselines.association.rules import Cover, Msr, Price
 from mmwave_baselines.association.scored import CoverScore, Score
-from mmwave_baselines.handover.mean_rate import MeanRate, rates_of
 from mmwave_baselines.cell_selection.expected import ExpectedLoad
 from mmwave_baselines.handover.events import A3Filtered
+from mmwave_baselines.handover.mean_rate import MeanRate, rates_of
 from mmwave_baselines.handover.rules import StrongestCell
 from mmwave_baselines.handover.saturated import Saturated as HandoverSaturated
 from mmwave_baselines.power_allocation.feedback import BackOff, FoschiniMiljanicFeedback, Linear
