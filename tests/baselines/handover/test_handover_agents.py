@@ -355,11 +355,15 @@ def test_a3_without_hysteresis_and_time_is_greedy():
 
 
 def test_a3_takes_what_was_tuned_and_says_where_from():
-    for task in all_tasks():
-        if task.scenario_name == "handover" and not task.needs_data:
-            made = load_agent("a3", "handover", task)
+    tuned = stored(file_of(A3))["A3"]
+    for task in all_tasks("handover"):
+        made = load_agent("a3", "handover", task)
+        if task.name in tuned:
             assert made.config["tuned_on"] == f"the training split of {task.name}, task hash {task.hash}"
-            assert made.hysteresis_db == stored(file_of(A3))["A3"][task.name]["parameters"]["hysteresis_db"]
+            assert made.hysteresis_db == tuned[task.name]["parameters"].get("hysteresis_db", 3.0)
+        else:
+            assert made.config["tuned_on"] is None
+            assert task.env_id != ENV or task.needs_data
     default = load_agent("a3", "handover", Task(env_id=ENV))
     assert default.config == {"hysteresis_db": 3.0, "time_to_trigger_s": 0.15, "tuned_on": None, "tuned_by": None}
     with pytest.raises(AgentError, match="no training seeds"):
