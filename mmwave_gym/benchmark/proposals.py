@@ -96,8 +96,8 @@ class Proposals:
             away = int(self._rng.integers(1, reach + 1)) * (1 if self._rng.random() < 0.5 else -1)
             return int(np.clip((allowed.low if value is None else value) + away, allowed.low, allowed.high))
         if isinstance(allowed, Range):
-            at = self._rng.uniform(allowed.low, allowed.high) if value is None else value
-            return _rounded(allowed, at + self._rng.normal(0.0, STEP * (allowed.high - allowed.low)))
+            near = self._rng.uniform(allowed.low, allowed.high) if value is None else value
+            return _rounded(allowed, near + self._rng.normal(0.0, STEP * (allowed.high - allowed.low)))
         choices = [choice for choice in _choices(allowed) if choice != value]
         return choices[int(self._rng.integers(len(choices)))] if choices else value
 
