@@ -117,9 +117,9 @@ class Task:
         """
         if self.training is not None:
             return dataclasses.replace(self, kwargs={**self.kwargs, **self.training}, groups=())
-        part = next((k for k, v in self.kwargs.items() if isinstance(v, str) and "#" in v), None)
-        if self.groups or part is not None:
-            which = "its test episodes are grouped by map" if self.groups else f"{part}={self.kwargs[part]!r} is a part"
+        parts = [f"{k}={v!r} is a part" for k, v in self.kwargs.items() if isinstance(v, str) and "#" in v]
+        if self.groups or parts:
+            which = "its test episodes are grouped by map" if self.groups else parts[0]
             raise ValueError(
                 f"{self.name} is for testing only ({which}): its declaration must say where one trains, such as "
                 "training={'maps': (1001, 1002)}, or training={} for its own maps."
