@@ -195,7 +195,7 @@ class _Search:
         self._play(settings, part, keep)
         return [found[i] for i in range(len(settings))]
 
-    def _merit(self, values: Sequence[float] | None) -> float:
+    def _merit(self, values: Sequence[float] | Float64Array | None) -> float:
         return -math.inf if values is None else self._sign * float(np.mean(values))
 
     @property
