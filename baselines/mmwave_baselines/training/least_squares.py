@@ -85,8 +85,9 @@ def fit(kind: type[LeastSquares], task: Task, episodes: int, rounds: int, every:
         for first in range(0, episodes, AT_ONCE):
             part = range(number * episodes + first, number * episodes + min(first + AT_ONCE, episodes))
             drive(driver, watcher, world, part, every, equations)
+        found: dict[str, Any] = {window: weights.astype(np.float32) for window, weights in equations.solved().items()}
         with replacing(path, ".npz") as draft:
-            np.savez_compressed(draft, **{w: m.astype(np.float32) for w, m in equations.solved().items()})
+            np.savez_compressed(draft, **found)
         matrices.cache_clear()
         driver = kind(fitted_on=task.name)
 
