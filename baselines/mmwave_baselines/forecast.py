@@ -12,13 +12,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mmwave_gym.agents.protocol import NotApplicable, RowRng
+from mmwave_gym.agents.protocol import AgentError, NotApplicable, RowRng
 from mmwave_gym.agents.rule import Rule, RuleState, Seen
+from mmwave_gym.agents.tuned import tuned_for
 from mmwave_gym.core.batch import View
 from mmwave_gym.core.checks import at_least
 from mmwave_gym.core.ranges import Allowed, Range, Words
@@ -71,6 +72,16 @@ class LeastSquares(Rule, ABC):
             "window": Words(*cls.windows),
             "margin_bps_hz": Range(0.0, 4.0, "bit/s/Hz"),
         }
+
+    @classmethod
+    def for_task(cls, task: Any = None, training_seed: int | None = None) -> Self:
+        """The agent as it was fitted and tuned for a task. NotApplicable where it was not; AgentError for a seed."""
+        if training_seed is not None:
+            raise AgentError(f"least-squares has no training seeds, got {training_seed}.")
+        made: Self = tuned_for(cls, task)
+        if task is not None:
+            made.weights()
+        return made
 
     def begin(self, view: View, rng: RowRng | None = None) -> RuleState:
         self.weights()
