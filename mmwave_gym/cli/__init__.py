@@ -48,7 +48,9 @@ def add_command(to: typer.Typer, name: str, function: Any) -> None:
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 app.command("list")(list_)
 app.command("import")(import_)
-for verb in (evaluate, load, push, export, leaderboard, audit, bound, reproduce, render, page, channel, ship, tune, verify):
+for verb in (
+    evaluate, load, push, export, leaderboard, audit, bound, reproduce, render, page, channel, ship, tune, verify
+):  # fmt: skip
     app.command()(verb)
 app.command(context_settings=FORWARD)(sweep)
 app.command(context_settings=FORWARD)(train)
