@@ -1,22 +1,26 @@
-"""From what a user names to an agent that plays: a name, `package:Class`, a file, or an object."""
+"""From what a user names to an agent that plays: a name, `package:Class`, `file.py:Class`, a file, or an object."""
 
 from __future__ import annotations
 
 import contextlib
 import importlib
+import sys
 from collections.abc import Iterator
-from importlib.util import find_spec
+from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from mmwave_gym.agents.files import load_policy
 from mmwave_gym.agents.protocol import AgentError, NotInstalled, UnknownAgent
 from mmwave_gym.agents.registry import is_file, named
+from mmwave_gym.agents.tuned import declares, tuned_for
 from mmwave_gym.core.errors import error_text, missing_library
 
 
 def load_agent(agent: Any, scenario: str | None = None, task: Any = None) -> Any:
-    """The agent behind a name, a name with a training seed ("ppo@3"), "package.module:Class", a file or an object.
+    """The agent behind a name, a name with a training seed ("ppo@3"), "package.module:Class", "file.py:Class", a file
+    or an object.
 
     A file is a policy saved by the training scripts (.npz beside its .json), a Stable-Baselines3 archive (.zip), or one
     of another library; `agents.formats` lists what reading each trusts. An archive holds pickles: load only what you
@@ -69,7 +73,7 @@ def _found(agent: str, scenario: str | None) -> Any:
 def _imported(name: str) -> Any:
     module, _, attribute = name.partition(":")
     try:
-        return getattr(importlib.import_module(module), attribute)
+        return getattr(_of_file(module) if module.endswith(".py") else importlib.import_module(module), attribute)
     except (ImportError, ValueError) as error:  # ValueError: an empty name
         missing = isinstance(error, ModuleNotFoundError) and f"{module}.".startswith(f"{error.name}.")
         raise (UnknownAgent if missing or not module else AgentError)(
@@ -79,6 +83,28 @@ def _imported(name: str) -> Any:
         raise UnknownAgent(f"the module {module!r} has no {attribute!r}.") from None
 
 
+def _of_file(path: str) -> ModuleType:
+    """The module of a source file, under the file's name. AgentError where it is missing or that name is taken."""
+    place = Path(path).resolve()
+    known = sys.modules.get(place.stem)
+    if known is not None and getattr(known, "__file__", None) == str(place):
+        return known
+    spec = spec_from_file_location(place.stem, place) if place.is_file() else None
+    if spec is None or spec.loader is None:
+        raise UnknownAgent(f"there is no file {path}.")
+    if known is not None:
+        raise AgentError(f"{path}: a module {place.stem!r} is loaded already. Give the file another name.")
+    if (folder := str(place.parent)) not in sys.path:
+        sys.path.append(folder)  # for what stands beside it
+    made = sys.modules[place.stem] = module_from_spec(spec)
+    try:
+        spec.loader.exec_module(made)
+    except BaseException:
+        del sys.modules[place.stem]
+        raise
+    return made
+
+
 def _prepared(found: Any, task: Any, training_seed: int | None) -> Any:
     if hasattr(found, "for_task") and (isinstance(found, type) or not hasattr(found, "predict")):
         made = found.for_task(task, training_seed)  # an agent that exists already is played as it is
@@ -86,7 +112,7 @@ def _prepared(found: Any, task: Any, training_seed: int | None) -> Any:
         raise AgentError(f"{found!r} has no training seeds.")
     elif isinstance(found, type):
         try:
-            made = found()
+            made = tuned_for(found, task) if declares(found) else found()
         except TypeError as error:
             raise AgentError(f"cannot make a {found.__name__} without arguments: {error}.") from error
     else:

@@ -66,7 +66,8 @@ def module_of(agent: str, scenario: str) -> set[str]:
     if is_file(agent):
         return set()
     if ":" in agent:
-        return {agent.partition(":")[0]}
+        module = agent.partition(":")[0]
+        return {Path(module).stem if module.endswith(".py") else module}
     point = _found().get(_full(agent, scenario))
     return {point.module} if point else set()
 

@@ -28,7 +28,10 @@ EVALUATOR = ("mmwave_gym.agents.rollout", "mmwave_gym.core.metrics", "mmwave_gym
 DECIDES_NOTHING = {
     "mmwave_gym.version",
     *(f"mmwave_gym.core.{name}" for name in ("errors", "files", "registration", "rooms", "suites")),
-    *(f"mmwave_gym.agents.{name}" for name in ("files", "formats", "formats.described", "loading", "registry")),
+    *(
+        f"mmwave_gym.agents.{name}"
+        for name in ("files", "formats", "formats.described", "loading", "registry", "tuned")
+    ),
     *(f"mmwave_gym.benchmark.{name}" for name in ("suite", "task")),
 }
 """Modules that find, read and name things: no number comes from them that a task's hash or weights do not hold."""

@@ -63,6 +63,9 @@ class Task:
     smallest_difference: float = 0.0
     """Smallest difference of `primary` that matters, in its unit: boards call smaller ones alike, no row depends on it.
     Ours are one to three per cent of what the best rule leaves to the exact or best known ceiling."""
+    training: Mapping[str, Any] | None = None
+    """Keywords in which the world that one trains in differs, where the task's maps or regions are for testing only.
+    None: nothing is said, and one trains on the training split of the task's own world, as with no keywords."""
     groups: tuple[int, ...] = ()
     """Of each test episode a number that those of the same map share; intervals then resample maps. Empty: none do."""
     expensive: bool = False
@@ -107,6 +110,22 @@ class Task:
             raise ValueError(f"split must be one of {', '.join(SPLITS)}, got {split!r}.")
         return [EpisodeKey(SUITE_SEED, e, f"{self.env_id} {split}") for e in episodes]
 
+    def for_training(self) -> Task:
+        """The task in the world that one trains in: play its split "train", never its test episodes.
+
+        ValueError where the task's own maps or regions are for testing only, and it names no others to train on.
+        """
+        if self.training is not None:
+            return dataclasses.replace(self, kwargs={**self.kwargs, **self.training}, groups=())
+        parts = [f"{k}={v!r} is a part" for k, v in self.kwargs.items() if isinstance(v, str) and "#" in v]
+        if self.groups or parts:
+            which = "its test episodes are grouped by map" if self.groups else parts[0]
+            raise ValueError(
+                f"{self.name} is for testing only ({which}): its declaration must say where one trains, such as "
+                "training={'maps': (1001, 1002)}, or training={} for its own maps."
+            )
+        return self
+
     @property
     def hash(self) -> str:
         """Changes whenever something changes that rows depend on."""
@@ -119,6 +138,7 @@ class Task:
         values = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
         values["kwargs"] = json.loads(json.dumps(dict(self.kwargs), default=str))
         values["groups"] = list(self.groups)
+        del values["training"]  # no row depends on it
         return {**values, "hash": self.hash}
 
     @property

@@ -48,11 +48,12 @@ def add_command(to: typer.Typer, name: str, function: Any) -> None:
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 app.command("list")(list_)
 app.command("import")(import_)
-for verb in (evaluate, load, push, export, leaderboard, audit, bound, reproduce, render, page, channel, ship, verify):
+for verb in (
+    evaluate, load, push, export, leaderboard, audit, bound, reproduce, render, page, channel, ship, tune, verify
+):  # fmt: skip
     app.command()(verb)
 app.command(context_settings=FORWARD)(sweep)
 app.command(context_settings=FORWARD)(train)
-app.command(context_settings=FORWARD)(tune)
 app.add_typer(new, name="new")
 ours = {"list", "import", "new", *(c.callback.__name__ for c in app.registered_commands if c.callback)}
 for room in rooms.rooms().values():

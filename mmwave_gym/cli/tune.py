@@ -1,40 +1,108 @@
-"""`mmwave-gym tune`: choose the parameters of rules on the training split.
-
-A tuning is an entry point of the group `mmwave_gym.tunings`: the scenario's name, and a function `f(words, run_all)` of
-the words behind it and of what does its jobs, `mmwave_gym.benchmark.jobs.run_all` on the processes or the cluster that
-the command line named.
-
-    [project.entry-points."mmwave_gym.tunings"]
-    relay = "their_package.tuning:main"
-"""
+"""`mmwave-gym tune`: choose the parameters that an agent declares, on a task's training split."""
 
 from __future__ import annotations
 
-import argparse
+import json
+import re
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mmwave_gym.cli.options import everywhere
-from mmwave_gym.cli.train import function
-from mmwave_gym.core import rooms
+from mmwave_gym.agents.loading import find
+from mmwave_gym.agents.tuned import FILE, file_of, parameters, stored
+from mmwave_gym.benchmark.evaluation import metric_units
+from mmwave_gym.benchmark.jobs import Done
+from mmwave_gym.benchmark.leaderboard.tables import number
+from mmwave_gym.benchmark.task import Task
+from mmwave_gym.cli.options import Nodes, Ray, Settings, TaskName, chosen_task, everywhere
+from mmwave_gym.cli.output import out, print_table, progress
+from mmwave_gym.core.files import try_place, write
 
-GROUP = "mmwave_gym.tunings"
+if TYPE_CHECKING:
+    from mmwave_gym.benchmark.tuning import Tuning
+
+Tuned = Annotated[str, typer.Argument(help="a name (a3), package.module:Class, or file.py:Class")]
 
 
-def tune(context: typer.Context) -> None:
-    """Tune the rules of a scenario: mmwave-gym tune handover [TASK …]; every tuning has its own --help."""
-    words = context.args
-    if not words or words[0] in ("--help", "-h"):
-        known = ", ".join(sorted(rooms.points(GROUP, "tuning")))
-        print(
-            f"usage: mmwave-gym tune SCENARIO … [--jobs N] [--ray ADDRESS]\n\nscenarios: {known}\n\n"
-            "  --jobs N            processes; default one a core\n"
-            "  --ray ADDRESS       on a Ray cluster (auto, HOST:6379)"
-        )
-        return
-    run = function(GROUP, "tuning", words[0])
-    parser = argparse.ArgumentParser(prog="mmwave-gym tune", add_help=False, allow_abbrev=False)
-    parser.add_argument("--jobs", type=int, default=0)
-    parser.add_argument("--ray")
-    where, rest = parser.parse_known_args(words[1:])
-    run(rest, everywhere(where.jobs, where.ray))
+def tune(
+    agent: Tuned,
+    task: TaskName = None,
+    env: Annotated[str | None, typer.Option(help="an environment id, for a task of your own")] = None,
+    settings: Settings = None,
+    budget: Annotated[int, typer.Option(min=1, help="settings tried")] = 100,
+    episodes: Annotated[int, typer.Option(min=1, help="training episodes that each of them plays")] = 64,
+    seed: Annotated[int, typer.Option(min=0, help="of the settings proposed")] = 0,
+    jobs: Annotated[int, typer.Option("--jobs", min=0, help="processes; 0 is one a core")] = 1,
+    ray: Ray = None,
+    journal: Annotated[
+        Path | None, typer.Option(help="where it goes on if interrupted; default runs/tune/AGENT-TASK.journal")
+    ] = None,
+    out_file: Annotated[
+        Path | None, typer.Option("--out", help=f"where the result goes; default {FILE} beside the agent's module")
+    ] = None,
+) -> None:
+    """Tune an agent that declares its parameters, on the task's training split. docs/tuning.md says how."""
+    found = chosen_task(task, env, settings)
+    if reason := found.missing_data:
+        raise ValueError(f"{found.name}: {reason}.")
+    found.for_training()  # fails before any work
+    kind = find(agent, found.scenario_name)
+    parameters(kind, found)
+    path = out_file or file_of(kind)
+    try_place(path)
+    stored(path)
+    if find_spec("optuna") is None:
+        raise ImportError("tuning needs optuna: pip install 'mmwave-gym[tune]'.", name="optuna")
+    from mmwave_gym.benchmark.tuning import Plan, tune as search
+
+    plan = Plan(agent=agent, task=found, budget=budget, episodes=episodes, seed=seed)
+    kept = journal or Path("runs/tune") / f"{_plain(agent)}-{_plain(found.name)}.journal"
+    with progress() as shown:
+        bar, nodes = shown.add_task(f"tuning {agent} in {found.name}", total=None), Nodes()
+
+        def played(job: Any, done: Done) -> None:
+            shown.update(bar, advance=1, description=nodes.description(f"{agent}: {job.label}", done))
+
+        result = search(plan, kept, everywhere(jobs, ray), played)
+    _store(path, kind.__name__, found, result)
+    _show(agent, found, result, path)
+
+
+def _store(path: Path, name: str, task: Task, result: Tuning) -> None:
+    """Add to the file; what it holds of other classes and tasks stays."""
+    held = stored(path)
+    held.setdefault(name, {})[task.name] = {
+        "parameters": result.parameters,
+        "task_hash": task.hash,
+        "tuned_by": result.config,
+    }
+    write(path, json.dumps(held, indent=1, sort_keys=True) + "\n")
+
+
+def _show(agent: str, task: Task, result: Tuning, path: Path) -> None:
+    tried, unit = result.config, metric_units(task.scenario())[task.primary]
+    title = f"{agent} in {task.name}: {tried['settings_tried']} settings tried, {task.primary} in {unit}"
+    here, there = result.training - result.default_training, result.validation - result.default_validation
+    lines = [
+        ("defaults", number(result.default_training), number(result.default_validation), ""),
+        ("tuned", number(result.training), number(result.validation), ""),
+        ("difference", number(here, signed=True), number(there, signed=True), number(result.gap, signed=True)),
+    ]
+    print_table(title, ("", "training", "validation", "gap"), lines)
+    gain = result.gain
+    says = [
+        f"Gain over the defaults in validation: {gain.mean:.4g} [{gain.low:.4g}, {gain.high:.4g}], paired, 95 %."
+        if gain.mean > 0.0
+        else "The defaults are as good in validation: they stay.",
+        *(f"{name} = {value}" for name, value in sorted(result.parameters.items())),
+        f"{tried['processor_s']:g} s of processor time. Written to {path}.",
+    ]
+    for text in says:
+        out.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def _plain(text: str) -> str:
+    """A text as a part of a file's name."""
+    return re.sub(r"[^A-Za-z0-9.@=,_-]+", "-", text)

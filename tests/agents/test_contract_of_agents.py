@@ -18,12 +18,12 @@ HARD = {**POWERS, "ue_radius_m": 30.0, "reward": "difference", "levels": None, "
 TASKS: dict[str, tuple[str | Task, ...]] = {
     "association": ("association/small",),
     "cell_selection": ("cell_selection/n3-cost10",),
-    "handover": ("handover/a1-beta25",),
+    "handover": ("handover/a1-beta25", "handover/a3-beta25"),
     "power_allocation": (
         Task(env_id="MmwavePowerAllocation-v0", kwargs=POWERS, name="power_allocation/few-levels"),
         Task(env_id="MmwavePowerAllocation-v0", kwargs=HARD, name="power_allocation/few-hard"),
     ),
-    "street": ("street/car-sparse",),
+    "street": ("street/car-sparse", "street/car-sparse-v1", "street/car-sparse-conditional-v1"),
 }
 """Small tasks of each scenario; an agent is checked in the first that it has any business in."""
 ENV = "MmwaveHandover-v0"

@@ -1,17 +1,13 @@
-"""Several trainings and tunings by one command: which words each gets, and how what was written far away comes home."""
+"""Several trainings by one command: which words each gets, and how what was written far away comes home."""
 
 import io
 import json
-import subprocess
-import sys
 import tarfile
 from pathlib import Path
 
 import pytest
 
 from mmwave_gym.cli.sweep import Sweep, Training, seeds_of
-from mmwave_gym.cli.tune import GROUP
-from mmwave_gym.core import rooms
 
 
 def test_seeds_are_written_as_ranges_and_lists():
@@ -73,12 +69,3 @@ def test_what_was_written_far_away_comes_home(tmp_path, monkeypatch, out):
     assert (home / "policy.npz").read_bytes() == b"weights"
     assert printed == f"see {home}/"
     assert {path.name for path in tmp_path.iterdir()} == {home.parts[0]}, "nothing else is left"
-
-
-def test_every_tuning_loads_and_an_unknown_one_is_named():
-    tunings = rooms.points(GROUP, "tuning")
-    assert {"handover", "street"} <= tunings.keys()
-    assert all(callable(point.load()) for point in tunings.values())
-    done = subprocess.run([sys.executable, "-m", "mmwave_gym.cli", "tune", "strete"], capture_output=True, text=True)
-    assert done.returncode == 2
-    assert "Did you mean 'street'" in done.stderr

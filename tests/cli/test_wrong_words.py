@@ -81,7 +81,7 @@ REFUSED = [
         "taken/x cannot be written (Not a directory): choose another --pack",
     ),
     ([*BOARD, "--agent", "rate", "--committed", "nowhere"], "nowhere is no folder of packed rows"),
-    (["tune", "street", "street/walk-sparse", "--output", "taken/x.json"], "taken cannot be used (File exists)"),
+    (["tune", "a3", "--task", "street/walk-sparse", "--out", "taken/x.json"], "taken cannot be used (File exists)"),
     (["evaluate", "run", "--task", TASK], "run is a folder, not an agent: name the policy in it"),
     (["evaluate", "rate", "--task", "cell_selection"], "Known are cell_selection/n3-cost10"),
     (["evaluate", "nobody", "--task", TASK], "counts once the package is installed again"),

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import ClassVar
 
 from mmwave_baselines.association.reading import Reading
 from mmwave_baselines.association.rules import ByScore, Cover
-from mmwave_baselines.tuned import Tuned
 from mmwave_gym.agents.rule import Seen
 from mmwave_gym.core.checks import at_least
+from mmwave_gym.core.ranges import Allowed, Range
 from mmwave_gym.core.types import Float64Array
 
-PRICES = {"kappa_bps_hz": (-8.0, 8.0), "opening_bps_hz": (-8.0, 8.0)}
-"""Ranges of the prices that a search tries."""
+_PRICE = Range(-8.0, 8.0, "bit/s/Hz")
 
 
-class Score(Tuned, ByScore):
+class Score(ByScore):
     """MSR and PRICE with a weight on what the cell's UEs lose and a price of opening a free cell. Ours.
 
         score = (m - lam S) / (n + 1) - kappa / ((n + 1) (n + 2)) - opening [n = 0]
@@ -26,8 +25,8 @@ class Score(Tuned, ByScore):
     lam: a number. kappa_bps_hz, opening_bps_hz: prices, below 0 rewards. ValueError for what is not finite.
     """
 
-    name = "score"
     label = "score (three prices)"
+    tunable: ClassVar[dict[str, Allowed]] = {"lam": Range(0.0, 2.0), "kappa_bps_hz": _PRICE, "opening_bps_hz": _PRICE}
 
     def __init__(self, lam: float = 1.0, kappa_bps_hz: float = 3.0, opening_bps_hz: float = 0.0):
         self.config = {"lam": lam, "kappa_bps_hz": kappa_bps_hz, "opening_bps_hz": opening_bps_hz}
@@ -36,24 +35,24 @@ class Score(Tuned, ByScore):
         self._lam = lam
         self._kappa, self._opening = kappa_bps_hz, opening_bps_hz
 
-    @classmethod
-    def space(cls, task: Any) -> dict[str, Any]:
-        return {"lam": (0.0, 2.0), **PRICES}
-
     def score(self, seen: Seen, now: Reading) -> Float64Array:
         own = (now.mean - self._lam * now.cell_mean) / (now.load + 1.0)
         return own - prices(now, self._kappa, self._opening)
 
 
-class CoverScore(Tuned, Cover):
+class CoverScore(Cover):
     """COVER with the prices of `Score`: what joining crowds later, and what opening a free cell takes. Ours.
 
     threshold_bps_hz: COVER's, at least 0. kappa_bps_hz, opening_bps_hz: prices, below 0 rewards. The default is COVER.
     ValueError otherwise.
     """
 
-    name = "cover-score"
     label = "COVER with prices"
+    tunable: ClassVar[dict[str, Allowed]] = {
+        "threshold_bps_hz": Range(0.0, 5.0, "bit/s/Hz"),
+        "kappa_bps_hz": _PRICE,
+        "opening_bps_hz": _PRICE,
+    }
 
     def __init__(self, threshold_bps_hz: float = 2.0, kappa_bps_hz: float = 0.0, opening_bps_hz: float = 0.0):
         super().__init__(threshold_bps_hz)
@@ -62,10 +61,6 @@ class CoverScore(Tuned, Cover):
         for parameter, value in more.items():
             at_least(parameter, value, -1e6)
         self.config = {**self.config, **more}
-
-    @classmethod
-    def space(cls, task: Any) -> dict[str, Any]:
-        return {"threshold_bps_hz": (0.0, 5.0), **PRICES}
 
     def score(self, seen: Seen, now: Reading) -> Float64Array:
         return super().score(seen, now) - prices(now, self._kappa, self._opening)

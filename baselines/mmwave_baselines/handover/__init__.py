@@ -9,5 +9,5 @@
 * `mobility_clusters`: which UEs share a server; `a3_kernel`: event A3, whom learners imitate at first
 * `a3c_agents`: a UE that fetches its cluster's weights, offline, online, and as in the paper
 
-`tuned_a3.json` is written by `mmwave-gym tune handover` from the training split.
+`tuned_rules.json` is written by `mmwave-gym tune` from training splits (docs/tuning.md).
 """

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mmwave_baselines.handover.rules import num_cells, read
-from mmwave_baselines.tuned import Tuned
 from mmwave_gym.agents.protocol import RowRng
-from mmwave_gym.agents.rule import Seen
+from mmwave_gym.agents.rule import Rule, Seen
 from mmwave_gym.core.batch import View
 from mmwave_gym.core.checks import at_least, between
+from mmwave_gym.core.ranges import Allowed, Range
 from mmwave_gym.core.types import Float64Array, Int64Array
 
 
@@ -23,7 +23,7 @@ class MeanRateMemory:
     slots: Int64Array  # (rows,): slots that it holds
 
 
-class MeanRate(Tuned):
+class MeanRate(Rule):
     """Hands over where the rate of the mean signal pays for the handover within so many slots. Ours.
 
         gain_n = T (r_n - r_s) - h - w r_s
@@ -35,7 +35,7 @@ class MeanRate(Tuned):
     slots: T, from 0. alpha: weight of the newest slot, 0 to 1. ValueError otherwise.
     """
 
-    name = "mean-rate"
+    tunable: ClassVar[dict[str, Allowed]] = {"slots": Range(0.0, 40.0), "alpha": Range(0.0, 0.6)}
 
     def __init__(self, slots: float = 6.0, alpha: float = 0.2):
         at_least("slots", slots, 0.0)
@@ -43,10 +43,6 @@ class MeanRate(Tuned):
         self._slots, self._alpha = float(slots), float(alpha)
         self.label = f"rate of the mean ({self._slots:g} slots, {self._alpha:g})"
         self.config = {"slots": self._slots, "alpha": self._alpha}
-
-    @classmethod
-    def space(cls, task: Any) -> dict[str, Any]:
-        return {"slots": (0.0, 40.0), "alpha": (0.0, 0.6)}
 
     def remember(self, view: View) -> MeanRateMemory:
         return MeanRateMemory(np.zeros((view.num_rows, num_cells(view))), np.zeros(view.num_rows, np.int64))

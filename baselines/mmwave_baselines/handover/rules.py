@@ -10,20 +10,18 @@ the field `heard` says so, and in worlds without that field where its RSRQ is ab
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import dataclass
-from functools import lru_cache
-from importlib.resources import files
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mmwave_gym.agents.protocol import AgentError, RowRng
+from mmwave_gym.agents.protocol import RowRng
 from mmwave_gym.agents.rule import Rule, Seen
 from mmwave_gym.core.batch import View
 from mmwave_gym.core.checks import at_least
+from mmwave_gym.core.ranges import Allowed, Range
 from mmwave_gym.core.types import Int64Array
 
 
@@ -100,13 +98,6 @@ class StrongestCell(Rule):
 DEFAULT_PAIR = (3.0, 0.15)  # dB, s: 3 slots of 50 ms; the best of the pairs that we tried at beta = 25
 
 
-@lru_cache(maxsize=1)
-def tuned_pairs() -> dict[str, dict[str, Any]]:
-    """What `mmwave-gym tune handover` has found, by the task's name."""
-    stored: dict[str, dict[str, Any]] = json.loads(files(__package__).joinpath("tuned_a3.json").read_text("utf-8"))
-    return stored
-
-
 @dataclass
 class A3Memory:
     """Counters of event A3, one row a UE."""
@@ -130,29 +121,18 @@ class A3(Rule):
     hysteresis_db: at least 0. time_to_trigger_s: at least 0, rounded up to whole slots. ValueError otherwise.
     """
 
+    tunable: ClassVar[dict[str, Allowed]] = {
+        "hysteresis_db": Range(0.0, 15.0, "dB"),
+        "time_to_trigger_s": Range(0.0, 1.0, "s"),
+    }
+
     def __init__(self, hysteresis_db: float = DEFAULT_PAIR[0], time_to_trigger_s: float = DEFAULT_PAIR[1]):
         at_least("hysteresis_db", hysteresis_db, 0.0)
         at_least("time_to_trigger_s", time_to_trigger_s, 0.0)
         self.hysteresis_db = float(hysteresis_db)
         self.time_to_trigger_s = float(time_to_trigger_s)
         self.label = f"A3 ({self.hysteresis_db:g} dB, {1e3 * self.time_to_trigger_s:g} ms)"
-        self.config: dict[str, Any] = {
-            "hysteresis_db": self.hysteresis_db,
-            "time_to_trigger_s": self.time_to_trigger_s,
-            "tuned_on": None,
-        }
-
-    @classmethod
-    def for_task(cls, task: Any = None, training_seed: int | None = None) -> A3:
-        """A3 with the pair tuned on the task's training split; without one, 3 dB and 0.15 s, and `config` says so."""
-        if training_seed is not None:
-            raise AgentError(f"a3 is a rule and has no training seeds, got {training_seed}.")
-        tuned = None if task is None else tuned_pairs().get(task.name)
-        if tuned is None:
-            return cls()
-        made = cls(tuned["hysteresis_db"], tuned["time_to_trigger_s"])
-        made.config["tuned_on"] = f"the training split of {task.name}, task hash {tuned['task_hash']}"
-        return made
+        self.config: dict[str, Any] = {"hysteresis_db": self.hysteresis_db, "time_to_trigger_s": self.time_to_trigger_s}
 
     def remember(self, view: View) -> A3Memory:
         shape = (view.num_rows, num_cells(view))

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import ClassVar
 
 import numpy as np
 
 from mmwave_baselines.handover.rules import num_cells, read
-from mmwave_baselines.tuned import Tuned
 from mmwave_gym.agents.protocol import RowRng
-from mmwave_gym.agents.rule import Seen
+from mmwave_gym.agents.rule import Rule, Seen
 from mmwave_gym.core.batch import View
 from mmwave_gym.core.checks import at_least, between
+from mmwave_gym.core.ranges import Allowed, Range
 from mmwave_gym.core.types import Float64Array, Int64Array
 
 BIT_DB = 10.0 * np.log10(2.0)
@@ -25,7 +25,7 @@ class SaturatedMemory:
     slots: Int64Array  # (rows,): slots that it holds
 
 
-class Saturated(Tuned):
+class Saturated(Rule):
     """Hands over where this slot's gain and the value of the mean's gain pay for the handover. Ours.
 
         gain_n = q_n - q_s + h tanh(T (f_n - f_s) / h) - h
@@ -37,7 +37,7 @@ class Saturated(Tuned):
     slots: T, from 0. alpha: weight of the newest slot, 0 to 1. ValueError otherwise.
     """
 
-    name = "saturated"
+    tunable: ClassVar[dict[str, Allowed]] = {"slots": Range(0.0, 20.0), "alpha": Range(0.0, 0.5)}
 
     def __init__(self, slots: float = 5.0, alpha: float = 0.1):
         at_least("slots", slots, 0.0)
@@ -45,10 +45,6 @@ class Saturated(Tuned):
         self._slots, self._alpha = float(slots), float(alpha)
         self.label = f"saturated mean ({self._slots:g} slots, {self._alpha:g})"
         self.config = {"slots": self._slots, "alpha": self._alpha}
-
-    @classmethod
-    def space(cls, task: Any) -> dict[str, Any]:
-        return {"slots": (0.0, 20.0), "alpha": (0.0, 0.5)}
 
     def remember(self, view: View) -> SaturatedMemory:
         return SaturatedMemory(np.zeros((view.num_rows, num_cells(view))), np.zeros(view.num_rows, np.int64))

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from mmwave_baselines.street.fresh import UNLIMITED_DB, FreshMemory
-from mmwave_baselines.tuned import Tuned
-from mmwave_gym.agents.protocol import AgentError, RowRng
-from mmwave_gym.agents.rule import Seen
+from mmwave_gym.agents.protocol import AgentError, NotApplicable, RowRng
+from mmwave_gym.agents.rule import Rule, Seen
+from mmwave_gym.agents.tuned import tuned_for
 from mmwave_gym.core.batch import View
 from mmwave_gym.core.checks import at_least
+from mmwave_gym.core.ranges import Allowed, Count, Range
 from mmwave_gym.core.types import Int64Array
 
 NEEDS = (
@@ -20,7 +21,7 @@ NEEDS = (
 )
 
 
-class ChoA3(Tuned):
+class ChoA3(Rule):
     """Conditional handover (3GPP TS 38.331, 5.3.5.13) on condEventA3: RSRP_n > RSRP_s + hysteresis, both of now.
 
     Of the prepared cells that are better enough the strongest is taken. It plays where `handover="conditional"` alone.
@@ -29,7 +30,11 @@ class ChoA3(Tuned):
     trigger). ValueError for what is out of range.
     """
 
-    name = "cho-a3"
+    tunable: ClassVar[dict[str, Allowed]] = {
+        "hysteresis_db": Range(0.0, 12.0, "dB"),
+        "gate_db": Range(0.0, UNLIMITED_DB, "dB"),
+        "decisions": Count(1, 4),
+    }
 
     def __init__(self, *, hysteresis_db: float = 3.0, gate_db: float = UNLIMITED_DB, decisions: int = 1):
         at_least("hysteresis_db", hysteresis_db, -100.0)
@@ -43,19 +48,18 @@ class ChoA3(Tuned):
         self.label = f"CHO on A3 ({hysteresis_db:g} dB)"
 
     @classmethod
-    def space(cls, task: Any) -> dict[str, Any]:
-        return {"hysteresis_db": (0.0, 12.0), "gate_db": (0.0, 40.0), "decisions": {1, 2, 3, 4}}
-
-    @classmethod
     def for_task(cls, task: Any = None, training_seed: int | None = None) -> Self:
-        """The rule for a task; AgentError for a training seed, and for a task without conditional handover."""
+        """The rule for a task; AgentError for a training seed, NotApplicable without conditional handover."""
+        if training_seed is not None:
+            raise AgentError(f"cho-a3 is a rule and has no training seeds, got {training_seed}.")
         if task is not None and not task.scenario().conditional:
-            raise AgentError(NEEDS)
-        return super().for_task(task, training_seed)
+            raise NotApplicable(NEEDS)
+        made: Self = tuned_for(cls, task)
+        return made
 
     def remember(self, view: View) -> FreshMemory:
         if view.constants.get("handover") != "conditional":
-            raise AgentError(NEEDS)
+            raise NotApplicable(NEEDS)
         return FreshMemory(np.zeros(view.num_rows, np.int64), np.full(view.num_rows, -1))
 
     def act(self, seen: Seen, rng: RowRng) -> Int64Array:

@@ -7,11 +7,8 @@ the reference that shows what late measurements cost.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from functools import lru_cache
-from importlib.resources import files
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,9 +17,21 @@ from mmwave_gym.agents.protocol import AgentError, RowRng
 from mmwave_gym.agents.rule import Rule, Seen
 from mmwave_gym.core.batch import View
 from mmwave_gym.core.checks import at_least
+from mmwave_gym.core.ranges import Allowed, Count, Many, Range
 from mmwave_gym.core.types import FloatArray, Int64Array
 
 DEFAULT_HYSTERESIS_DB = 3.0
+
+
+def one_map(task: Any) -> bool:
+    """Have all episodes of a task one map, so that its cells can have parameters of their own?"""
+    return len(task.scenario().config.map_seeds) == 1
+
+
+def offsets(task: Any) -> dict[str, Allowed]:
+    """What offsets of a task's cells may be; none where an episode may have one of several maps."""
+    cells = task.scenario().num_cells
+    return {"offset_db": Many(Range(-6.0, 6.0, "dB"), cells, cells)} if one_map(task) else {}
 
 
 class RandomCell(Rule):
@@ -53,13 +62,6 @@ class Strongest(Rule):
         return seen["rsrp_0_dbm"].argmax(axis=1)
 
 
-@lru_cache(maxsize=1)
-def tuned() -> dict[str, dict[str, dict[str, Any]]]:
-    """What `mmwave-gym tune street` has found: by rule, then by the task's name."""
-    stored: dict[str, Any] = json.loads(files(__package__).joinpath("tuned.json").read_text("utf-8"))
-    return stored
-
-
 @dataclass
 class A3Memory:
     level_dbm: FloatArray  # (rows, cells): the newest measurement
@@ -77,7 +79,11 @@ class A3(Rule):
     hysteresis_db: any. wait: measurements, from 0. filter_k: from 0. offset_db: one a cell, 0 where nothing is said.
     """
 
-    rule = "a3"
+    tunable: ClassVar[Any] = {
+        "hysteresis_db": Range(-2.0, 10.0, "dB"),
+        "wait": Count(0, 8, "measurements"),
+        "filter_k": Range(0.0, 8.0),
+    }
 
     def __init__(
         self,
@@ -97,22 +103,9 @@ class A3(Rule):
             "wait": self.wait,
             "filter_k": self.filter_k,
             "offset_db": list(self.offset_db),
-            "tuned_on": None,
         }
 
     named = "A3"
-
-    @classmethod
-    def for_task(cls, task: Any = None, training_seed: int | None = None) -> A3:
-        """The rule as it was tuned on the task's training split; 3 dB without one, and `config` says so."""
-        if training_seed is not None:
-            raise AgentError(f"{cls.rule} is a rule and has no training seeds, got {training_seed}.")
-        found = None if task is None else tuned().get(cls.rule, {}).get(task.name)
-        if found is None:
-            return cls()
-        made = cls(found["hysteresis_db"], found["wait"], found["filter_k"], tuple(found.get("offset_db", ())))
-        made.config["tuned_on"] = f"the training split of {task.name}, task hash {found['task_hash']}"
-        return made
 
     def remember(self, view: View) -> A3Memory:
         cells = int(view.constants["num_cells"])
@@ -151,15 +144,17 @@ class A3(Rule):
 class A3Offsets(A3):
     """A3 with an offset for each cell, tuned for the street (cellIndividualOffset)."""
 
-    rule = "a3-offsets"
     named = "A3 with offsets"
+
+    @classmethod
+    def tunable(cls, task: Any) -> dict[str, Allowed]:
+        return {**A3.tunable, **offsets(task)}
 
 
 class A3Undelayed(A3):
     """A3 on every cell's true power at every decision; `wait` and the filter count decisions."""
 
     access = "central"
-    rule = "a3-undelayed"
     named = "A3 undelayed"
 
     always_new = True

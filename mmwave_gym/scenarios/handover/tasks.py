@@ -66,6 +66,7 @@ TASKS: tuple[Task, ...] = (
         name="handover/chicago-walk-regions",
         kwargs={"channel": "mssn:V-R10/2071667#north", "beta": 25.0},
         episodes=3072,
+        training={"channel": "mssn:V-R10/2071667#south"},
         description="The pedestrian in the north of these streets, for testing only: one learns in the south.",
         needs_data=True,
     ),

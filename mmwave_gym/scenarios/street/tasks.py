@@ -28,6 +28,9 @@ _UNSEEN = (
     "3535050537067114115021716165261360615365561361656444150677133070"
 )
 
+TRAINING_MAPS = tuple(range(1001, 1129))
+"""Where one trains for tasks of maps that are for testing only."""
+
 _V0: tuple[Task, ...] = (
     _street(
         name="street/car-sparse",
@@ -73,13 +76,14 @@ _V0: tuple[Task, ...] = (
     _street(
         name="street/car-unseen",
         kwargs={"users": "car", "cells": "sparse", "maps": (101, 102, 103, 104, 105, 106, 107, 108)},
+        training={"maps": TRAINING_MAPS},
         description="Eight maps that are for testing only: what is learned must hold in any street.",
         groups=tuple(map(int, _UNSEEN)),
     ),
 )
 
 UNSEEN_MAPS = tuple(range(2001, 2065))
-"""Maps that are for testing only. Training takes 1001 and on."""
+"""Maps that are for testing only, none of `TRAINING_MAPS`."""
 
 
 def _v1(task: Task) -> Task:
@@ -89,7 +93,7 @@ def _v1(task: Task) -> Task:
 
 def _of_unseen_maps(task: Task) -> Task:
     """The task with `UNSEEN_MAPS`, and of each episode which of them it has (a test draws them again)."""
-    made = dataclasses.replace(task, kwargs={**task.kwargs, "maps": UNSEEN_MAPS})
+    made = dataclasses.replace(task, kwargs={**task.kwargs, "maps": UNSEEN_MAPS}, training={"maps": TRAINING_MAPS})
     chance = (EpisodeRng(key)["route"] for key in made.keys(list(range(made.episodes))))
     return dataclasses.replace(made, groups=tuple(int(rng.integers(len(UNSEEN_MAPS))) for rng in chance))
 

@@ -15,11 +15,12 @@ from hypothesis import given, settings, strategies as st
 import mmwave_gym
 from mmwave_baselines.handover.mean_rate import MeanRate
 from mmwave_baselines.handover.oracle import Oracle
-from mmwave_baselines.handover.rules import A3, RandomCell, Stay, StrongestCell, tuned_pairs
+from mmwave_baselines.handover.rules import A3, RandomCell, Stay, StrongestCell
 from mmwave_baselines.handover.saturated import Saturated
 from mmwave_baselines.handover.ucb import NormalisedUcb, Ucb
 from mmwave_gym.agents.loading import load_agent
 from mmwave_gym.agents.protocol import AgentError, NotApplicable, RowRng
+from mmwave_gym.agents.tuned import file_of, stored
 from mmwave_gym.benchmark.suite import all_tasks
 from mmwave_gym.benchmark.task import Task
 from mmwave_gym.core.batch import Batch, View
@@ -353,19 +354,18 @@ def test_a3_without_hysteresis_and_time_is_greedy():
         assert (ours == greedy).all()
 
 
-def test_a3_takes_tuned_pairs_and_says_where_from():
-    for name, entry in tuned_pairs().items():
-        made = A3.for_task(mmwave_gym.benchmark.suite.task(name))
-        assert made.hysteresis_db == entry["hysteresis_db"]
-        assert made.config["tuned_on"].startswith(f"the training split of {name}")
-        assert entry["task_hash"] == mmwave_gym.benchmark.suite.task(name).hash, (
-            "python -m train.tune_a3 has to run again"
-        )
-        assert entry["pairs_tried"] >= 60
-    for task in all_tasks():
-        assert task.name in tuned_pairs() or task.needs_data or task.scenario_name != "handover"
-    default = A3.for_task(Task(env_id=ENV))
-    assert default.config == {"hysteresis_db": 3.0, "time_to_trigger_s": 0.15, "tuned_on": None}
+def test_a3_takes_what_was_tuned_and_says_where_from():
+    tuned = stored(file_of(A3))["A3"]
+    for task in all_tasks("handover"):
+        made = load_agent("a3", "handover", task)
+        if task.name in tuned:
+            assert made.config["tuned_on"] == f"the training split of {task.name}, task hash {task.hash}"
+            assert made.hysteresis_db == tuned[task.name]["parameters"].get("hysteresis_db", 3.0)
+        else:
+            assert made.config["tuned_on"] is None
+            assert task.env_id != ENV or task.needs_data
+    default = load_agent("a3", "handover", Task(env_id=ENV))
+    assert default.config == {"hysteresis_db": 3.0, "time_to_trigger_s": 0.15, "tuned_on": None, "tuned_by": None}
     with pytest.raises(AgentError, match="no training seeds"):
         load_agent("a3@3", "handover")
 

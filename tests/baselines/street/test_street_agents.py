@@ -239,7 +239,7 @@ def test_cho_a3_needs_conditional_handovers() -> None:
     with pytest.raises(AgentError, match="cho-a3 needs"):
         ChoA3().begin(View(batch_of(1), "local"))
     assert ChoA3.for_task(task("street/car-sparse-conditional-v1")).config["tuned_on"]
-    assert task("street/car-sparse-conditional-v1").reference == ChoA3.name
+    assert task("street/car-sparse-conditional-v1").reference == "cho-a3"
 
 
 def test_shaped_rewards_of_v1_and_conditional_handovers_rank_as_the_oracle() -> None:
