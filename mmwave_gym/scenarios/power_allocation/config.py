@@ -113,6 +113,9 @@ class PowerAllocationConfig(OneWorld):
     base station's power costs the others), or a function of capacities (N, A) and the required one, in bit/s/Hz."""
     penalty: Annotated[float, Range(0.0, 1e6)] = only_with("reward", "team", "difference", default=5.0)
     """Utility = capacity - `penalty` * max(0, required capacity - capacity), in bit/s/Hz (ours)."""
+    missed_bps_hz: Annotated[float | None, Range(0.0, 1e6, "bit/s/Hz")] = 10.0
+    """What each unsatisfied UE costs in the metric `qos_rate_bps_hz` (ours). None: so much that more satisfied UEs
+    always count more, whatever the rates (proven); 10 does not reach that. No reward depends on it."""
     feasible: Annotated[str, Words(*FEASIBLE)] = "any"
     """"only" draws worlds in which all UEs can be satisfied at once, "not" those in which they cannot. Worlds are drawn
     until one is so, 2,000 at most and fewer of large clusters: an error after seconds says where none was."""
@@ -182,6 +185,10 @@ class PowerAllocationConfig(OneWorld):
             self._check_clusters()
         if self.is_network and self.feasible != "any":
             raise ValueError(f"feasible must be 'any' for a whole network, got {self.feasible!r}.")
+        if self.authors and self.missed_bps_hz is None:
+            raise ValueError(
+                "missed_bps_hz=None needs the greatest SNR, which authors=True does not bound: it shadows own links."
+            )
         if self.authors and self.layout != "rows":
             raise ValueError(f"authors=True is for layout='rows', on which the authors evaluate, got {self.layout!r}.")
 
@@ -214,6 +221,27 @@ class PowerAllocationConfig(OneWorld):
                 f"{self.ue_radius_m:g} m away has an SNR of "
                 f"{10.0 ** (0.1 * alone_db):.3g} without any interference. Lower it or raise power_dbm."
             )
+
+    def missed(self, num_bs: int) -> float:
+        """What an unsatisfied UE costs in the metric that ranks, of at most `num_bs` UEs, in bit/s/Hz.
+
+        With missed_bps_hz=None: P = (n - 1) (C_max - C_q), n = `num_bs`. C_q = log2(1 + q) is the least capacity of a
+        satisfied UE, C_max that at `NEAREST_UE_M` and the greatest power against noise alone.
+
+        Claim: powers at which k UEs are satisfied have a larger metric than any at which fewer are.
+        Proof. A satisfied UE has a capacity between C_q and C_max, as noise is the least it can have against it and
+        Friis' gain is largest at the least distance. So with k satisfied of the m <= n present the metric is at least
+        k C_q - (m - k) P, and with k' < k it is at most k' C_max - (m - k') P. The difference of the two is
+
+            k C_q - k' C_max + (k - k') P >= C_q - (k - 1) (C_max - C_q) + P >= C_q > 0,
+
+        where k' = k - 1 is the worst case, as k' C_max + k' P grows with k', and k <= n. Giving up one UE is that case.
+        """
+        if self.missed_bps_hz is not None:
+            return float(self.missed_bps_hz)
+        snr_db = self.power_dbm[1] - self.friis_db(NEAREST_UE_M) - self.noise_dbm
+        most = math.log2(1.0 + 10.0 ** (0.1 * snr_db))
+        return (num_bs - 1) * max(most - math.log2(1.0 + self.qos_sinr), 0.0)
 
     def friis_db(self, distance_m: Any) -> Any:
         """Free-space path loss in dB of a UE's own link over a distance (section II), element-wise."""

@@ -50,9 +50,6 @@ from mmwave_gym.scenarios.power_allocation.world import Chance, PowerAllocationE
 RING_M = 50.0  # authors' code
 PRESSURE_GAIN, PRESSURE_MARGIN, MOST_SHORTFALL = 0.3, 0.05, 3.0
 """How what a missed requirement weighs grows from slot to slot; ours, see `PowerAllocation.pressed`."""
-MISSED_BPS_HZ = 10.0
-"""What a UE that is not satisfied costs in the metric that ranks (ours). Counting satisfied UEs' rates alone would pay
-for starving some: on 64 worlds of `hard-14` giving up any one UE never won the others more than 8.2."""
 MET = 1.0 - 1e-9  # a requirement that is met exactly is met
 _SLOT = "present", "power_mw", "own_gain", "gain", "interference_mw", "capacity_bps_hz"
 
@@ -86,7 +83,7 @@ class PowerAllocation(Scenario[PowerAllocationEpisodes, PowerAllocationState]):
     memory = memory_of
     reward_unit = "1"
     metrics = (
-        Metric("qos_rate_bps_hz", "bit/s/Hz", "step", f"satisfied rate minus {MISSED_BPS_HZ:g} per unsatisfied UE"),
+        Metric("qos_rate_bps_hz", "bit/s/Hz", "step", "satisfied rate minus `missed_bps_hz` per unsatisfied UE"),
         Metric("satisfied_rate_bps_hz", "bit/s/Hz", "step", "sum of the capacities of satisfied UEs"),
         Metric("sum_rate_bps_hz", "bit/s/Hz", "step", "sum of all UEs' capacities"),
         Metric("qos_satisfaction", "1", "step", "share of a UE's slots in which it is satisfied"),
@@ -105,6 +102,7 @@ class PowerAllocation(Scenario[PowerAllocationEpisodes, PowerAllocationState]):
         self.num_agents = self.max_agent_ids = self.worlds.num_agents
         self.power_mw, self.noise_mw = self.worlds.power_mw, self.worlds.noise_mw
         self.required_bps_hz = float(np.log2(1.0 + c.qos_sinr))
+        self.missed_bps_hz = c.missed(self.num_agents)
         self.actions, self.reward = actions_of(c), reward_of(c.reward)
         self.action_space, self.action_meaning = self.actions.space, self.actions.meaning
         self.reward_meaning = self.reward.meaning
@@ -205,7 +203,7 @@ class PowerAllocation(Scenario[PowerAllocationEpisodes, PowerAllocationState]):
         satisfied_rate = (capacity * satisfied).sum(axis=1)
         missed = count - satisfied.sum(axis=1)
         metrics = {
-            "qos_rate_bps_hz": satisfied_rate - MISSED_BPS_HZ * missed,
+            "qos_rate_bps_hz": satisfied_rate - self.missed_bps_hz * missed,
             "satisfied_rate_bps_hz": satisfied_rate,
             "sum_rate_bps_hz": total,
             "qos_satisfaction": satisfied.astype(np.float64),
@@ -329,7 +327,7 @@ class PowerAllocation(Scenario[PowerAllocationEpisodes, PowerAllocationState]):
         return seen
 
     def constants(self) -> Mapping[str, Any]:
-        """The keywords, powers and noise in mW, levels in mW, and the capacity that satisfies."""
+        """The keywords, powers and noise in mW, levels in mW, the capacity that satisfies, and what missing costs."""
         levels_mw = self.actions.levels_mw
         return {
             **{f.name: getattr(self.config, f.name) for f in dataclasses.fields(self.config)},
@@ -337,5 +335,6 @@ class PowerAllocation(Scenario[PowerAllocationEpisodes, PowerAllocationState]):
             "noise_mw": self.noise_mw,
             "levels_mw": None if levels_mw is None else tuple(levels_mw.tolist()),
             "required_bps_hz": self.required_bps_hz,
+            "missed_bps_hz": self.missed_bps_hz,
             "is_sparse": self.config.is_sparse,
         }

@@ -18,6 +18,7 @@ from mmwave_baselines.power_allocation.planners import (
     networks,
 )
 from mmwave_baselines.power_allocation.rules import FullPower, MinimumPower, RandomPower
+from mmwave_baselines.power_allocation.set_planner import SetSca
 from mmwave_gym.agents.protocol import NotApplicable, RowRng
 from mmwave_gym.core.batch import Batch, View
 from mmwave_gym.core.scenario import EpisodeKey
@@ -76,6 +77,18 @@ def test_none_beats_the_ceiling(feasible, levels):
         assert (rate <= got[Selected] * (1 + 1e-4)).all(), kind
         assert ranked[kind].mean() <= ranked[Sca].mean() * (1 + 1e-4), kind
     assert (got[Sca] > got[FullPower]).mean() > 0.5
+
+
+@pytest.mark.parametrize("feasible", ["only", "not"])
+@pytest.mark.parametrize("levels", [None, 32])
+def test_where_satisfied_users_count_first_none_beats_sets(feasible, levels):
+    """On every episode, beyond the rounding of powers."""
+    keywords = {**HARD, "feasible": feasible, "levels": levels, "missed_bps_hz": None}
+    best = Play(SetSca(), **keywords).step().metrics
+    for kind in [*PLANNERS, *RULES, *([LevelAscent] if levels else [])]:
+        metrics = Play(kind(), **keywords).step().metrics
+        allowed = best["qos_rate_bps_hz"] + 1e-4 * best["satisfied_rate_bps_hz"]
+        assert (metrics["qos_rate_bps_hz"] <= allowed).all(), kind
 
 
 def test_a_plan_is_made_once_and_again_for_each_change():
@@ -218,3 +231,5 @@ def test_agents_say_what_they_are_not_for():
         Play(Sca(), num_bs=4, authors=True, ue_radius_m=10.0)
     with pytest.raises(NotApplicable, match="levels"):
         Play(LevelAscent(), **HARD).action()
+    with pytest.raises(NotApplicable, match="at most 24 base stations"):
+        Play(SetSca(), num_envs=1, **{**NETWORK, "interference": "network", "side_m": 700.0}).action()
