@@ -63,6 +63,15 @@ class Relaxation:
     leave: IntArray  # (cells,): jobs that end with it
     join: IntArray  # (cells,): jobs that begin with it
     seconds: float
+    ue: IntArray  # (job,)
+    epoch: IntArray  # (job,): the epoch at which it is decided, -1: it runs already
+    rank: IntArray  # (link,): of the base station among the candidates of its job
+    bs: IntArray  # (link,)
+
+    @property
+    def pieces_cell(self) -> IntArray:
+        """(piece,): the cell of each piece."""
+        return np.repeat(np.arange(len(self.leave)), np.diff(self.cell))
 
     @property
     def course(self) -> tuple[NDArray[Any], ...]:
@@ -88,6 +97,7 @@ def relaxation(world: KnownWorld, begin_s: float, end_s: float) -> Relaxation:
     cells[:num_ues, 0] = np.where(world.serving < len(world.bs_m), world.serving, -1)
     cells[num_ues:] = world.candidate
     keep = (finish > start) & (cells[:, 0] >= 0)
+    epoch = np.maximum(np.arange(num_ues + num_epochs) - num_ues, -1)[keep]
     ue, start, finish, cells = ue[keep], start[keep], finish[keep], cells[keep]
     job, rank = np.nonzero(cells >= 0)
     bs = cells[job, rank]
@@ -130,6 +140,10 @@ def relaxation(world: KnownWorld, begin_s: float, end_s: float) -> Relaxation:
         leave=np.concatenate(leave),
         join=np.concatenate(join),
         seconds=end_s - begin_s,
+        ue=ue,
+        epoch=epoch,
+        rank=rank,
+        bs=bs,
     )
 
 

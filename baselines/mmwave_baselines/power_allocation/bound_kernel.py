@@ -226,6 +226,20 @@ def loosest(F, eta, p_low, p_high, kind, low, high, missed, y):
 
 
 @compiled
+def endless(F, kind, low, v):
+    """Whether v >= 0 (A,) proves that no powers serve all: e^{low_i} (F v)_i > v_i wherever v_i > 0.
+
+    Then s v <= T(s v) there for every s, so that powers which serve all would be above every s v (see `raise_floor`).
+    The negative part of Newton's solution is such a v where the interference alone is too much.
+    """
+    heard = F @ v
+    for i in range(len(v)):
+        if v[i] > 0.0 and (kind[i] != SERVED or np.exp(low[i]) * heard[i] * (1.0 - 1e-12) <= v[i]):
+            return False
+    return v.max() > 0.0
+
+
+@compiled
 def raise_floor(F, eta, p_low, p_high, kind, low):
     """Powers that all allowed ones reach at least: `p_low` rises in place. False: proven that none is allowed.
 
@@ -246,6 +260,8 @@ def raise_floor(F, eta, p_low, p_high, kind, low):
                 system[i] -= np.exp(low[i]) * F[i]
                 right[i] = np.exp(low[i]) * eta[i]
         q = np.linalg.solve(system, right)
+        if (q < 0.0).any() and endless(F, kind, low, np.maximum(-q, 0.0)):
+            return False
         if (q < p * (1.0 - 1e-9)).any():
             break
         q = np.maximum(q * (1.0 - LOWERED), p_low)
