@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mmwave_baselines.association.bounds import TICKS, episode_bound
+from mmwave_baselines.association.fair_bound import METRIC, episode_bound as fair_bound
 from mmwave_gym.benchmark.bounds import Bound, of_agent
 from mmwave_gym.benchmark.task import Task
 
@@ -13,8 +14,16 @@ def _relaxed(task: Task, episode: Any) -> float:
     return episode_bound(task, episode) * (1.0 + TICKS)
 
 
+def _fair(task: Task, episode: Any) -> float:
+    return fair_bound(task, episode)
+
+
 def _of_rate(task: Task) -> bool:
     return task.primary == "network_rate_mbps"
+
+
+def _fairly(task: Task) -> bool:
+    return task.primary == METRIC and not task.warmup_steps and task.scored_steps is None
 
 
 BOUNDS: tuple[Bound, ...] = (
@@ -31,5 +40,19 @@ BOUNDS: tuple[Bound, ...] = (
         solve=_relaxed,
         applies=_of_rate,
         cheap=True,
+    ),
+    of_agent(
+        "polish",
+        "COVER's plan, annealed in hindsight on the episode's true rates.",
+        kind="best known",
+        applies=lambda task: _of_rate(task) and task.name != "association/small",
+    ),
+    Bound(
+        name="tangent",
+        level="hindsight",
+        kind="proven bound",
+        what="The log of a rate lies below its tangents, so a weighted sum rate bounds fairness.",
+        solve=_fair,
+        applies=_fairly,
     ),
 )
