@@ -265,13 +265,22 @@ def upper_bound(problem: Relaxation, steps: int = 100, first_step: float = 1.0, 
     The least of what `steps` of subgradient descent find. A step changes prices by `first_step` bit/s/Hz at first and
     `last_step` at last; the average of the second half is tried too. See the text of the module for the proof.
     """
+    return best_prices(problem, steps, first_step, last_step)[0]
+
+
+def best_prices(
+    problem: Relaxation, steps: int = 100, first_step: float = 1.0, last_step: float = 0.02
+) -> tuple[float, FloatArray]:
+    """`upper_bound`, and the prices (piece,) in bit/s/Hz that it comes from."""
     price = np.zeros(len(problem.link))
     move, average = np.zeros_like(price), np.zeros_like(price)
     taken = np.empty(len(price), bool)
-    least = np.inf
+    least, best = np.inf, price
     job = problem.job[problem.link]
     for t in range(steps):
-        least = min(least, bound_bits_per_hz(problem, price, taken))
+        bits = bound_bits_per_hz(problem, price, taken)
+        if bits < least:
+            least, best = bits, price
         share = np.bincount(problem.link, problem.piece_s * taken, len(problem.job)) / problem.job_s[problem.job]
         served = np.bincount(problem.job, share, len(problem.job_s))
         # Prices rise where jobs are taken, and what a job gets back changes alike with all its candidates.
@@ -281,7 +290,10 @@ def upper_bound(problem: Relaxation, steps: int = 100, first_step: float = 1.0, 
         price = price + first_step * (last_step / first_step) ** (t / steps) * move
         if 2 * t >= steps:
             average += (price - average) / (t - steps // 2 + 1)
-    return min(least, bound_bits_per_hz(problem, average, taken)) / problem.seconds
+    bits = bound_bits_per_hz(problem, average, taken)
+    if bits < least:
+        least, best = bits, average
+    return least / problem.seconds, best
 
 
 def episode_bound(task: Task, episode: int, steps: int = 80) -> float:
