@@ -115,13 +115,16 @@ class Tree:
         return total + OUTWARD * float(p.bits.sum() + np.abs(paid).sum())
 
     def descend(self, gone: BoolArray, price: FloatArray, steps: int, first: float = FIRST_STEP) -> Leaf:
-        """The least bound that `steps` find, from the prices (piece,), with the links `gone` (link,) gone."""
+        """The least bound that `steps` find, from the prices (piece,), with the links `gone` (link,) gone.
+
+        Prices of jobs that are not inner stay bit for bit: the other parts count on them.
+        """
         p = self.problem
         left = np.bincount(p.job[~gone], minlength=len(p.job_s))
         forced = p.forced | ((left[self.job] == 1) & ~gone[p.link] & self.here.inner[self.job])
         still = forced | gone[p.link] | ~self.here.inner[self.job]
-        best, least = price, np.inf
-        move, average, share_sum = np.zeros_like(price), np.zeros_like(price), np.zeros(len(p.job))
+        best, least, averaged = price, np.inf, 0
+        move, average, shares = np.zeros_like(price), price, np.zeros(len(p.job))
         for t in range(steps):
             bits = self.bits(price, gone, forced)
             if bits < least:
@@ -132,12 +135,13 @@ class Tree:
             move = 0.8 * move + 0.2 * np.where(still, 0.0, slope)
             price = price + first * (LAST_STEP / first) ** (t / steps) * move
             if 2 * t >= steps:
-                average += (price - average) / (t - steps // 2 + 1)
-                share_sum += share
+                averaged += 1
+                average = average + (price - average) / averaged
+                shares += (share - shares) / averaged
         bits = self.bits(average, gone, forced)
         if bits < least:
             best, least = average, bits
-        return Leaf(gone, best, share_sum / (steps - (steps + 1) // 2), least)
+        return Leaf(gone, best, shares, least)
 
     def run(self, price: FloatArray, most_nodes: int, steps: int = 40, known_bits: float = -np.inf) -> float:
         """The bound of the part after about `most_nodes` problems, bit/Hz; they stop where it is `known_bits`."""
