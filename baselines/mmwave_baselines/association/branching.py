@@ -30,12 +30,18 @@ from itertools import count
 import numpy as np
 from numpy.typing import NDArray
 
-from mmwave_baselines.association.bounds import Relaxation, best_plans
+from mmwave_baselines.association.bounds import Relaxation, best_plans, best_prices, relaxation
+from mmwave_baselines.association.world import known_worlds
+from mmwave_gym.benchmark.task import Task
+from mmwave_gym.core.batch import Batch, View
 from mmwave_gym.core.types import BoolArray, FloatArray, IntArray
+from mmwave_gym.scenarios.association.game import MBIT
 
 GONE = 1e9
 OUTWARD = 1e-9
 """Relative: added to a bound for the rounding of its sums."""
+WHOLE_STEPS = 80
+"""Of the whole network's descent, before its parts are branched in."""
 FIRST_STEP, LAST_STEP = 0.3, 0.03
 """Of prices in a node, in bit/s/Hz, which begins with its parent's."""
 
@@ -214,3 +220,19 @@ def branched_bound(
         total += Tree(here).run(price[here.pieces], most_nodes, steps, stop)
         back[here.jobs[here.inner]] = 0.0
     return (total + float(back.sum()) + OUTWARD * float(np.abs(paid).sum())) / whole.seconds
+
+
+def episode_bound(task: Task, episode: int, most_bs: int = 8, most_nodes: int = 20, steps: int = 30) -> float:
+    """A bound on the network's rate over what a task scores of a test episode, in Mbit/s, less the metric's ticks.
+
+    most_bs: base stations of a part. most_nodes, steps: problems in each part, and steps of descent in each problem.
+    """
+    batch = Batch(task.scenario(), 1)
+    batch.reset(task.keys([episode]))
+    view = View(batch, "hindsight")
+    (world,) = known_worlds(view)
+    last = len(world.ue) if task.scored_steps is None else task.warmup_steps + task.scored_steps
+    whole = relaxation(world, world.time_s[task.warmup_steps], world.time_s[min(last, len(world.ue))])
+    _, price = best_prices(whole, WHOLE_STEPS)
+    found = branched_bound(whole, price, parts_of(world.bs_m, most_bs), most_nodes, steps)
+    return found * float(view.constants["bandwidth_hz"]) * MBIT
