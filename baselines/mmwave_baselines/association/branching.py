@@ -150,7 +150,10 @@ class Tree:
         return Leaf(gone, best, shares, least)
 
     def run(self, price: FloatArray, most_nodes: int, steps: int = 40, known_bits: float = -np.inf) -> float:
-        """The bound of the part after about `most_nodes` problems, bit/Hz; they stop where it is `known_bits`."""
+        """The bound of the part after about `most_nodes` problems, bit/Hz; they stop where it is `known_bits`.
+
+        price (piece,): prices to begin with, bit/s/Hz. steps: of descent in each problem.
+        """
         order, nodes = count(), 1
         root = self.descend(np.zeros(len(self.problem.job), bool), price, steps)
         heap = [(-root.bits, next(order), root)]
@@ -207,8 +210,8 @@ def branched_bound(
 ) -> float:
     """No plan makes the network's mean rate larger than this, in bit/s/Hz.
 
-    price (piece,): good prices, of `bounds.best_prices`. parts: each base station's number in one of them. most_nodes:
-    in each part. known: a rate that a plan reaches, bit/s/Hz, at which one part alone may stop.
+    price (piece,): good prices in bit/s/Hz, of `bounds.best_prices`. parts: indices of base stations (k,) each, every one
+    in one part. most_nodes: in each part. known: a rate that a plan reaches, bit/s/Hz, at which one part alone may stop.
     """
     paid = np.bincount(whole.link, price * whole.piece_s, len(whole.job))
     back = np.full(len(whole.job_s), -np.inf)
@@ -222,7 +225,7 @@ def branched_bound(
     return (total + float(back.sum()) + OUTWARD * float(np.abs(paid).sum())) / whole.seconds
 
 
-def episode_bound(task: Task, episode: int, most_bs: int = 8, most_nodes: int = 20, steps: int = 30) -> float:
+def episode_bound(task: Task, episode: int, most_bs: int = 8, most_nodes: int = 40, steps: int = 14) -> float:
     """A bound on the network's rate over what a task scores of a test episode, in Mbit/s, less the metric's ticks.
 
     most_bs: base stations of a part. most_nodes, steps: problems in each part, and steps of descent in each problem.

@@ -71,7 +71,7 @@ class Weighted:
         return np.asarray(np.bincount(self.ue, got, len(self.counts)) * self.mbps)
 
     def slope(self) -> FloatArray:
-        """(piece,): where prices should go, as in `bounds.upper_bound`."""
+        """(piece,): where prices in bit/s/Hz should go, as in `bounds.upper_bound`; a direction, of unit 1."""
         p = self.problem
         share = np.bincount(p.link, p.piece_s * self.taken, len(p.job)) / p.job_s[p.job]
         served = np.bincount(p.job, share, len(p.job_s))
