@@ -210,8 +210,8 @@ def branched_bound(
 ) -> float:
     """No plan makes the network's mean rate larger than this, in bit/s/Hz.
 
-    price (piece,): good prices in bit/s/Hz, of `bounds.best_prices`. parts: indices of base stations (k,) each, every one
-    in one part. most_nodes: in each part. known: a rate that a plan reaches, bit/s/Hz, at which one part alone may stop.
+    price (piece,): good prices in bit/s/Hz, of `bounds.best_prices`. parts: indices of base stations (k,) each, every
+    one in one part. most_nodes: in each part. known: a rate that a plan reaches, bit/s/Hz, at which a lone part stops.
     """
     paid = np.bincount(whole.link, price * whole.piece_s, len(whole.job))
     back = np.full(len(whole.job_s), -np.inf)
