@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -50,9 +51,8 @@ def episode_bound(
     most_nodes, tolerance: see `certificate`. Raises NotApplicable where the task ranks by another metric, far base
     stations disturb by their mean power, there are more than `MOST_BS`, or the authors' faulty interference counts.
     """
-    scenario = task.scenario()
-    constants = scenario.constants()
-    if task.primary != METRIC or constants["authors"]:
+    scenario: Any = task.scenario()
+    if task.primary != METRIC or scenario.config.authors:
         raise NotApplicable(f"the bound is on {METRIC} with real interference; {task.name} is not ranked by it.")
     batch = Batch(scenario, 1)
     batch.reset(task.keys([episode], split))
@@ -63,7 +63,7 @@ def episode_bound(
             searched = network.present.shape[1] <= MOST_SEARCHED
             one = certificate(
                 network,
-                constants["missed_bps_hz"],
+                scenario.missed_bps_hz,
                 _known(network),
                 first=task.kwargs.get("missed_bps_hz", 0.0) is None,
                 most_nodes=most_nodes if searched else 1,

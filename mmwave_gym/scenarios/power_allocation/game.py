@@ -51,6 +51,7 @@ RING_M = 50.0  # authors' code
 PRESSURE_GAIN, PRESSURE_MARGIN, MOST_SHORTFALL = 0.3, 0.05, 3.0
 """How what a missed requirement weighs grows from slot to slot; ours, see `PowerAllocation.pressed`."""
 MET = 1.0 - 1e-9  # a requirement that is met exactly is met
+_PRICE = "missed_bps_hz"
 _SLOT = "present", "power_mw", "own_gain", "gain", "interference_mw", "capacity_bps_hz"
 
 
@@ -327,14 +328,18 @@ class PowerAllocation(Scenario[PowerAllocationEpisodes, PowerAllocationState]):
         return seen
 
     def constants(self) -> Mapping[str, Any]:
-        """The keywords, powers and noise in mW, levels in mW, the capacity that satisfies, and what missing costs."""
+        """The keywords, powers and noise in mW, levels in mW, the capacity that satisfies, and what missing costs.
+
+        `missed_bps_hz` is there unless it is the default: rows from before it was a keyword are of the same task.
+        """
         levels_mw = self.actions.levels_mw
+        usual = self.config.missed_bps_hz == type(self.config).missed_bps_hz
         return {
-            **{f.name: getattr(self.config, f.name) for f in dataclasses.fields(self.config)},
+            **{f.name: getattr(self.config, f.name) for f in dataclasses.fields(self.config) if f.name != _PRICE},
+            **({} if usual else {_PRICE: self.missed_bps_hz}),
             "power_mw": self.power_mw,
             "noise_mw": self.noise_mw,
             "levels_mw": None if levels_mw is None else tuple(levels_mw.tolist()),
             "required_bps_hz": self.required_bps_hz,
-            "missed_bps_hz": self.missed_bps_hz,
             "is_sparse": self.config.is_sparse,
         }
