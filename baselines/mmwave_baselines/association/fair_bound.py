@@ -106,7 +106,7 @@ def mean_log_rate_bound(
     settle_s: from the first epoch at or after it rates count. present_s (ue, 2): when each UE comes and goes.
     mbit_hz: Mbit/s of 1 bit/s/Hz. ValueError where no UE counts.
     """
-    begin = np.searchsorted(world.time_s, settle_s)
+    begin = int(np.searchsorted(world.time_s, settle_s))
     begin_s, end_s = float(world.time_s[min(begin, len(world.time_s) - 1)]), float(world.time_s[-1])
     there_s = np.ptp(np.clip(present_s, begin_s, end_s), axis=1)
     counts = (there_s > 0.0) & (there_s >= min(SHORTEST_PRESENCE_S, end_s - begin_s))

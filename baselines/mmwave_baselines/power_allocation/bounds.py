@@ -33,7 +33,7 @@ from __future__ import annotations
 
 import heapq
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations, count
 from math import comb
 
@@ -188,8 +188,8 @@ class Search:
 
 
 def _copy(node: Node) -> Node:
-    arrays = node.kind, node.low, node.high, node.p_low, node.p_high, node.y
-    return Node(*(array.copy() for array in arrays), node.bound)
+    limits = {name: getattr(node, name).copy() for name in ("kind", "low", "high", "p_low", "p_high")}
+    return replace(node, **limits)
 
 
 def certificate(
