@@ -225,7 +225,7 @@ def branched_bound(
     return (total + float(back.sum()) + OUTWARD * float(np.abs(paid).sum())) / whole.seconds
 
 
-def episode_bound(task: Task, episode: int, most_bs: int = 8, most_nodes: int = 40, steps: int = 14) -> float:
+def episode_bound(task: Task, episode: int, most_bs: int = 4, most_nodes: int = 40, steps: int = 14) -> float:
     """A bound on the network's rate over what a task scores of a test episode, in Mbit/s, less the metric's ticks.
 
     most_bs: base stations of a part. most_nodes, steps: problems in each part, and steps of descent in each problem.
