@@ -18,6 +18,10 @@ fixed, the bracket of P bounds what P's base stations earn less what they pay fo
 relaxation's bound of a problem of its own. So it may be replaced by that of a tree over P's inner jobs, whose prices
 are free. Leaves of different parts need not be combined, which is what makes it affordable.
 
+Tightness, measured on one world each: in a window of 16 s of 9 base stations and 64 UEs, from 26 % above the best plan
+known to 5 % with 480 problems and to 2 % with 800, in one part. In an episode of `blocked-512` from 21 % to 14 % in a
+minute, in parts of four base stations; to go on, parts must grow, since what they share stays shared.
+
 Whoever is gone from a base station there costs `GONE`, more than all bits together: no real plan takes it.
 """
 

@@ -198,14 +198,14 @@ def certificate(
     known_mw: FloatArray,
     *,
     first: bool = False,
-    most_nodes: int = 15_000,
+    most_nodes: int = 20_000,
     tolerance: float = 0.004,
 ) -> Certificate:
     """The bound of one network (N = 1) and the best powers found.
 
     missed: what an unsatisfied user costs, bit/s/Hz. known_mw (A,): powers to begin with, the better the faster.
     first: `missed` is that of `missed_bps_hz=None`. most_nodes: of the search, 14 base stations take 5 to 10 s for
-    15,000. tolerance: the search stops where the bound is above the best known by this share of its rate.
+    20,000. tolerance: the search stops where the bound is above the best known by this share of its rate.
     ValueError for several networks or absent base stations.
     """
     began = time.process_time()

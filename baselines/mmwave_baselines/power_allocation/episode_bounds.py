@@ -44,7 +44,7 @@ class EpisodeBound:
 
 
 def episode_bound(
-    task: Task, episode: int, most_nodes: int = 15_000, tolerance: float = 0.004, split: str = "test"
+    task: Task, episode: int, most_nodes: int = 20_000, tolerance: float = 0.004, split: str = "test"
 ) -> EpisodeBound:
     """The bound of one episode of `task`, and what `sca` or `sca-sets` reach in each slot.
 
