@@ -111,7 +111,7 @@ def _plots(journal: Journal, sweep: Sweep, out: Path) -> list[Path]:
         axes.plot([t.params[name] if ranged else str(t.params[name]) for t in done], values, "o")
         axes.set_xlabel(name)
         axes.set_ylabel(sweep.metric)
-        if ranged and of.log:
+        if isinstance(of, FloatDistribution | IntDistribution) and of.log:
             axes.set_xscale("log")
     for axes in grid.ravel()[len(sweep.space) :]:
         axes.set_axis_off()

@@ -75,7 +75,7 @@ class StreetWorld:
             episode += 4 * k * (ticks // self._measurement + 1) + 4 * k * (ticks // self._decision + 1)
         blockages = 32.0 * (4.0 + 2.0 * ticks * TICK_S / self.config.clear_s)
         a_point = (13 if self.sees else 5) * k
-        maps = min(len(self._map_seeds) * points * a_point, MAPS_BYTES) + 25 * points * k
+        maps: float = min(len(self._map_seeds) * points * a_point, MAPS_BYTES) + 25 * points * k
         drawing = ticks * (60 * k + 80) + blockages
         if self.sees:
             densest = max(self.config.vehicles_per_km, self.config.resolved("bodies_per_km"))
