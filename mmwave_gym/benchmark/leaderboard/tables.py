@@ -120,7 +120,8 @@ def _against_rule(entry: Entry, board: TaskBoard) -> str:
     name = "the best rule, " + (other.label if other else entry.best_rule)
     unit = f" {board.units[board.task['primary']]}".rstrip()
     gain = f"{number(entry.gain.mean, entry.gain, True)}{unit} {ends(entry.gain, True)}".rstrip()
-    return f"{_said(entry.gain_verdict, name)} ({gain})"
+    share = "" if entry.share is None or entry.share < 0.0 else f", {entry.share:.0%} of the headroom"
+    return f"{_said(entry.gain_verdict, name)} ({gain}{share})"
 
 
 _KNOWN = {
