@@ -156,8 +156,9 @@ def compute(
     if progress is not None:
         progress.unlink(missing_ok=True)
     agents = (bound.agent,) if bound.agent else ()
-    told = {"command": f"mmwave-gym bound {task.name} --level {bound.level}", "created": _now(), "made_for": current}
-    return Ceiling(task.name, bound.name, bound.level, bound.kind, bound.per_episode, sample, agents, **told)
+    command = f"mmwave-gym bound {task.name} --level {bound.level}"
+    about = task.name, bound.name, bound.level, bound.kind, bound.per_episode
+    return Ceiling(*about, sample, agents, command, _now(), current)
 
 
 def _solve(task: str, bound: str, piece: Any) -> Any:

@@ -148,7 +148,7 @@ def test_every_task_has_a_ceiling_and_no_agent_is_above_one_unannounced(name):
             assert any(entry.agent in w for w in board.warnings), entry.agent
 
 
-@pytest.mark.parametrize(("name", "bound"), _cheap())
+@pytest.mark.parametrize(("name", "bound"), list(_cheap()))
 def test_cheap_ceilings_are_computed_again_as_they_are_stored(name, bound):
     task = find_task(name)
     (way,) = (b for b in bounds(task) if b.name == bound)

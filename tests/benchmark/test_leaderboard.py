@@ -450,6 +450,8 @@ def test_a_learned_agent_leads_only_where_it_is_told_apart_from_the_best_rule(sh
     assert ppo.gain.mean == pytest.approx(shift, abs=0.05)
     assert ppo.headroom.mean == pytest.approx(4.0)
     assert ppo.share == pytest.approx(shift / 4.0, abs=0.02)
+    assert ppo.share_of_reference == pytest.approx((1.0 + shift) / 5.0, abs=0.02)
+    assert f"learned agents take: PPO {ppo.share_of_reference:.0%}." in limits(board)
     assert (board.entry("best").gain, board.entry("a3").gain.mean) == (None, pytest.approx(-1.0))
     assert {level: rule for level, (rule, _) in board.rules.items()} == {"local": "best", "central": "boss"}
     assert board.entry("oracle").best_rule == board.entry("random").best_rule == ""

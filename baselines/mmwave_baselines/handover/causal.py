@@ -104,7 +104,7 @@ def applies(task: Task) -> bool:
 
 def causal(task: Task, episode: int) -> Found:
     """B of a test episode, the optimum in hindsight, and what the policy has that follows W."""
-    c = task.scenario().config
+    c = _scenario(task).config
     drive = _drive(task, episode)
     price, kept = c.beta * c.handover_energy_j, 1.0 - c.interruption_s / c.step_s
     leaves, side, slots = c.boundary == "leave", c.area_side_m, len(drive.rate)
@@ -124,13 +124,18 @@ def causal(task: Task, episode: int) -> Found:
     return Found(float(best[0]) + SLACK, float(best[1]), float(policy))
 
 
+def _scenario(task: Task) -> Any:
+    """The task's `Handover`, in the paper's world."""
+    return task.scenario()
+
+
 def _chances(config: HandoverConfig) -> Float64Array:
     """The probability of each heading, (4,)."""
     return np.array(AREAS[config.mobility] if isinstance(config.mobility, str) else config.mobility)
 
 
 def _drive(task: Task, episode: int) -> Drive:
-    scenario = task.scenario()
+    scenario = _scenario(task)
     c, world = scenario.config, scenario.world
     (key,) = task.keys([episode])
     batch = Batch(scenario, 1)
@@ -167,7 +172,7 @@ def _drive(task: Task, episode: int) -> Drive:
 
 def _weights(task: Task, place: Float64Array, near: Float64Array, step: float, to_the_end: bool) -> Float64Array:
     """kappa of each slot (T,): one over the slots that will have counted, as far as they are known."""
-    c = task.scenario().config
+    c = _scenario(task).config
     slots = len(place) - 1
     if c.boundary == "leave":
         east, _, west, _ = _chances(c)

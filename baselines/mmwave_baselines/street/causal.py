@@ -131,7 +131,7 @@ def values(way: Way, chance: Float64Array, apart: NDArray[np.int64], most: int) 
 
 def price_of_the_way(task: Task, episode: int) -> float:
     """What knowing the way beforehand is worth in a test episode, in bit/s/Hz."""
-    scenario = task.scenario()
+    scenario: Any = task.scenario()  # a `Street`
     constants = scenario.constants()
     world = StreetWorld(scenario.config, scenario.world.after)
     (key,) = task.keys([episode])

@@ -99,7 +99,8 @@ def best_known(
     """
     sign = 1.0 if task["higher_is_better"] else -1.0
     best: dict[int, tuple[float, str]] = {}
-    shown = {**{c.name: c.sample for c in stored if not c.proven and not c.stale}, **samples}
+    # Agents before what is stored: who equals the record is named, not the record.
+    shown = {**samples, **{c.name: c.sample for c in stored if not c.proven and not c.stale}}
     for name, sample in shown.items():
         values = sign * (sign * sample.values).max(axis=0, initial=-math.inf)
         for episode, value in zip(sample.episodes.tolist(), values.tolist(), strict=True):

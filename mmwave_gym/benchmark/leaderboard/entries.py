@@ -75,6 +75,13 @@ class Entry:
         return self.gain.mean / self.headroom.mean
 
     @property
+    def share_of_reference(self) -> float | None:
+        """The share of what the reference leaves to the ceiling that it takes; None where either is unknown."""
+        if self.difference is None or self.left is None or self.difference.mean + self.left.mean == 0.0:
+            return None
+        return self.difference.mean / (self.difference.mean + self.left.mean)
+
+    @property
     def committed(self) -> bool:
         """Whether the rows are the committed ones and not from this evaluation."""
         return any(run.committed for run in self.runs)

@@ -120,7 +120,8 @@ def _against_rule(entry: Entry, board: TaskBoard) -> str:
     name = "the best rule, " + (other.label if other else entry.best_rule)
     unit = f" {board.units[board.task['primary']]}".rstrip()
     gain = f"{number(entry.gain.mean, entry.gain, True)}{unit} {ends(entry.gain, True)}".rstrip()
-    return f"{_said(entry.gain_verdict, name)} ({gain})"
+    share = "" if entry.share is None or entry.share < 0.0 else f", {entry.share:.0%} of the headroom"
+    return f"{_said(entry.gain_verdict, name)} ({gain}{share})"
 
 
 _KNOWN = {
@@ -174,6 +175,13 @@ def limits(board: TaskBoard) -> str:
         if headroom is not None:
             gain = f"{number(headroom.mean, headroom)}{unit} {ends(headroom)}".rstrip()
             sentences.append(f"Headroom, the ceiling less the best {level} rule ({rule}): {gain}.")
+    for level in board.levels:
+        known = [(e, e.share_of_reference) for e in board.entries if e.group == level and e.kind == "learned"]
+        taken = [f"{e.label} {share:.0%}" for e, share in known if share is not None]
+        if taken:
+            reference = board.task["reference"]
+            what = f"what {reference} leaves to the ceiling of {level} agents"
+            sentences.append(f"Of {what}, learned agents take: {', '.join(taken)}.")
     if smallest := board.task.get("smallest_difference"):
         sentences.append(f"Differences below {smallest:g}{unit} are called alike.")
     return " ".join(sentences)
@@ -341,7 +349,9 @@ def table(leaderboard: Leaderboard) -> str:
     for name in ("mean", "score", "difference", "gain", "headroom", "left"):
         fixed += f",{name},{name}_low,{name}_high"
     fixed += ",ceiling,ceiling_kind,ceiling_mean"
-    fixed += ",best_rule,gain_verdict,headroom_share,score_iqm,verdict,committed,verified,created,command"
+    fixed += (
+        ",best_rule,gain_verdict,reference_share,headroom_share,score_iqm,verdict,committed,verified,created,command"
+    )
     writer.writerow([*fixed.split(","), *_TRAINED, *(f"mean_{m}" for m in metrics)])
     for board in leaderboard.tasks:
         by_rows = decide(board).suite
@@ -370,6 +380,7 @@ def table(leaderboard: Leaderboard) -> str:
             row += [
                 e.best_rule,
                 e.gain_verdict,
+                e.share_of_reference,
                 e.share,
                 e.iqm,
                 e.verdict,
