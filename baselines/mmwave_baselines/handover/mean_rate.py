@@ -52,7 +52,7 @@ class MeanRate(Rule):
         memory.slots = memory.slots + 1
         share = np.maximum(self._alpha, 1.0 / memory.slots)[:, None]
         memory.mean_db = memory.mean_db + share * (now.rsrq_db.astype(np.float64) - memory.mean_db)
-        rate = rates_of(memory.mean_db, known["interference_db"], known["most_bps_hz"])
+        rate = rates_of(memory.mean_db, known.get("interference_db"), known.get("most_bps_hz"))
         own = now.of(rate, now.serving)
         cost = known["beta"] * known["handover_energy_j"] + known["interruption_s"] / known["step_s"] * own
         gain = self._slots * (rate - own[:, None]) - cost[:, None]

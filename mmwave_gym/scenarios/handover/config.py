@@ -30,6 +30,9 @@ and a beam hits a ninth of directions (ours). most_bps_hz: 8 bit at a code rate 
 table 5.1.3.1-2. interruption_s: the paper's longest; 49.5 ms in LTE (TR 36.881, not read again).
 """
 
+SINCE_V1 = ("receiver", "interference_db", "most_bps_hz")
+"""Keywords that rows of v0 know nothing of."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class HandoverConfig(OneWorld):
@@ -105,6 +108,12 @@ class HandoverConfig(OneWorld):
             object.__setattr__(self, name, RECEIVERS[self.receiver][name])
         if self.receiver == "ideal":
             between("interruption_s", self.interruption_s, 0.0, self.step_s)
+
+    def as_constants(self) -> dict[str, Any]:
+        """Keywords of this world; of those younger than v0 only what differs from v0, whose rows hold these."""
+        ideal = {"receiver": "ideal", **RECEIVERS["ideal"]}
+        own = self.own_keywords().items()
+        return {name: value for name, value in own if name not in SINCE_V1 or value != ideal[name]}
 
     @property
     def world(self) -> Mapping[str, str]:

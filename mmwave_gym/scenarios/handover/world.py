@@ -156,7 +156,7 @@ class PaperWorld(World):
                 episodes.departure[i] = mobility.first_outside(position_m, c.area_side_m)
 
     def constants(self) -> Mapping[str, Any]:
-        return self.config.own_keywords()
+        return self.config.as_constants()
 
     def memory(self) -> Memory:
         c = self.config
@@ -297,4 +297,4 @@ class MeasuredWorld(World):
     def constants(self) -> Mapping[str, Any]:
         # The matrix itself would tell every agent what lies ahead; its fingerprint only says which it is.
         named = {"channel": self.channel.fingerprint, "cells": self.channel.cells, "noise_dbm": self.channel.noise_dbm}
-        return {**self.config.own_keywords(), "num_cells": self.num_cells, **named}
+        return {**self.config.as_constants(), "num_cells": self.num_cells, **named}
