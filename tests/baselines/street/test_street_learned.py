@@ -11,12 +11,13 @@ import mmwave_gym
 from mmwave_baselines.street.learned import A3c, Ppo, PpoRewards, RecurrentPpo
 from mmwave_baselines.street.oracle import Oracle
 from mmwave_baselines.street.rules import A3
+from mmwave_baselines.street.training.presets import UNTRAINED
 from mmwave_gym.agents.protocol import NotApplicable, RowRng
 from mmwave_gym.benchmark.suite import task, tasks
 from mmwave_gym.benchmark.task import Task
 
-UNSEEN = "street/car-unseen"
-FIXED = tuple(name for name in tasks("street") if name != UNSEEN)
+FIXED = tuple(name for name in tasks("street") if "unseen" not in name)
+V1 = tuple(name for name in tasks("street") if name.endswith("-v1"))
 COMMANDS: dict[Any, str] = {
     Ppo: "train.ppo", PpoRewards: "train.ppo", RecurrentPpo: "train.recurrent_ppo", A3c: "train.a3c"
 }  # fmt: skip
@@ -33,8 +34,29 @@ def played(agent: Any, name: str, seed: int | None = None) -> dict[str, Any]:
     return {m: np.array([row[m] for row in rows]) for m in ("rate_bps_hz", "failures_per_min")}
 
 
-def test_ppo_is_shipped_for_every_street() -> None:
-    assert all(Ppo.training_seeds(task(name)) == (0, 1, 2, 3, 4) for name in FIXED)
+@pytest.mark.parametrize("name", tasks("street"))
+def test_ppo_is_shipped_for_every_street_but_those_that_say_why_not(name: str) -> None:
+    """Five seeds or none; and none is called untrained that is trained."""
+    assert Ppo.training_seeds(task(name)) == (() if name in UNTRAINED else (0, 1, 2, 3, 4))
+
+
+@pytest.mark.parametrize("name", V1)
+def test_regrets_and_rewards_are_trained_on_equal_terms(name: str) -> None:
+    """Either both learners of a task of v1 are shipped or neither; from as many decisions, with the same teacher."""
+    of = task(name)
+    assert PpoRewards.training_seeds(of) == Ppo.training_seeds(of)
+    for seed in Ppo.training_seeds(of):
+        regrets, rewards = (kind.for_task(of, seed).metadata for kind in (Ppo, PpoRewards))
+        own = ("regret", "usual_per_s")
+        alike = [{k: v for k, v in m["arguments"].items() if k not in own} for m in (regrets, rewards)]
+        assert alike[0] == alike[1]
+        assert (regrets["steps"], regrets["arguments"]["regret"]) == (rewards["steps"], True)
+        assert not rewards["arguments"]["regret"]
+
+
+def test_what_is_untrained_are_tasks_and_says_why() -> None:
+    assert set(UNTRAINED) <= set(tasks("street"))
+    assert all(reason.endswith(".") for reason in UNTRAINED.values())
 
 
 @pytest.mark.sample(by=lambda kind, name: (kind.label,))
