@@ -11,7 +11,6 @@ pytest.importorskip("sb3_contrib", reason="the extra mmwave-gym[train] is not in
 import torch
 
 import mmwave_gym
-from mmwave_baselines.street.rules import A3
 from mmwave_baselines.training.command import parse
 from mmwave_baselines.training.imitation import imitate
 from mmwave_baselines.training.recurrent_ppo import RecurrentPpo, build
@@ -104,7 +103,7 @@ def test_imitation_along_episodes_reaches_the_expert():
     assert losses[0] > 1.5
     assert losses[1] < 0.15
 
-    base, expert, network = environment.base, A3.for_task(of), network_of(model)[0]
+    base, expert, network = environment.base, load_agent("a3", "street", of), network_of(model)[0]
     observation, started, memory = environment.venv.reset(), np.ones(64, bool), network.start(64)
     state = expert.begin(base.view(), None)
     agreed = []
