@@ -73,7 +73,8 @@ class Polish(Optimum):
         from mmwave_baselines.association.polish_kernel import cover_plan
 
         (epochs,) = known_epochs(view, [env])
-        rest = epochs._make(part[epoch:] for part in epochs)
+        parts: Any = [part[epoch:] for part in epochs]
+        rest = type(epochs)(*parts)
         network = network_of(serving, planned.astype(np.float64), len(free))
         rank: IntArray = cover_plan(network, rest, free, THRESHOLD_BPS_HZ)
         return rank

@@ -12,7 +12,9 @@ HEADINGS_Y = np.array([0.0, -1.0, 0.0, 1.0])
 
 
 @njit(cache=True)
-def worth(snr: Any, fading: Any, chances: Any, moves: float, price: float, kept: float, sweeps: int, leaves: bool):
+def worth(
+    snr: Any, fading: Any, chances: Any, moves: float, price: float, kept: float, sweeps: int, leaves: bool
+) -> Any:
     """W (n, n, cell): what a cell is worth from the next slot on, on a grid of places, by value iteration.
 
     snr (n, n, cell): linear, averaged over fading; fading (draw, cell): its factors, alike at all places. moves: the
@@ -56,7 +58,7 @@ def worth(snr: Any, fading: Any, chances: Any, moves: float, price: float, kept:
 
 
 @njit(cache=True)
-def at(grid: Any, x: float, y: float, side: float, value: Any):
+def at(grid: Any, x: float, y: float, side: float, value: Any) -> None:
     """Put the grid (n, n, cell) at a place, linear between its points, into `value` (cell,)."""
     n = len(grid)
     u, v = min(max(x / side, 0.0), 1.0) * (n - 1), min(max(y / side, 0.0), 1.0) * (n - 1)
@@ -68,7 +70,7 @@ def at(grid: Any, x: float, y: float, side: float, value: Any):
 
 
 @njit(cache=True)
-def loss(rate: Any, ahead: Any, price: float, kept: float, found: Any):
+def loss(rate: Any, ahead: Any, price: float, kept: float, found: Any) -> None:
     """Add to `found` (cell,) what being with each cell loses against the best one, at most the price of a change.
 
     rate, ahead (cell,): of this slot, and W of the place.
@@ -84,7 +86,7 @@ def loss(rate: Any, ahead: Any, price: float, kept: float, found: Any):
 @njit(cache=True)
 def penalties(
     rate: Any, place: Any, near_snr: Any, inside: Any, grid: Any, side: float, setting: Any, weight: Any, fading: Any
-):
+) -> Any:
     """d_t(a) of `causal`, (slot, cell), for the slots of `rate` (slot, cell).
 
     place (slot + 1, 2); near_snr (slot, 4, cell): linear, averaged over fading, after a step in each heading, and
@@ -124,7 +126,7 @@ def penalties(
 
 
 @njit(cache=True)
-def viterbi(rate: Any, penalty: Any, price: float, kept: float, weight: float, value: Any):
+def viterbi(rate: Any, penalty: Any, price: float, kept: float, weight: float, value: Any) -> None:
     """The most that a series of cells has, by the cell before it, into `value` (cell,); rate, penalty (slot, cell)."""
     slots, cells = rate.shape
     value[:] = 0.0
@@ -137,7 +139,7 @@ def viterbi(rate: Any, penalty: Any, price: float, kept: float, weight: float, v
 
 
 @njit(cache=True)
-def follow(rate: Any, place: Any, grid: Any, side: float, price: float, kept: float, serving: int):
+def follow(rate: Any, place: Any, grid: Any, side: float, price: float, kept: float, serving: int) -> Any:
     """The sum of rewards of who changes where rate and W together gain more than the price; serving -1: free at first.
 
     rate (slot, cell), place (slot + 1, 2).

@@ -234,7 +234,7 @@ class Street(Scenario[StreetEpisodes, StreetState]):
         told[at] = arrives
         return told
 
-    def prepared(self, episodes: StreetEpisodes, state: StreetState) -> NDArray[np.int64]:
+    def prepared(self, episodes: StreetEpisodes, state: StreetState) -> NDArray[np.int16]:
         """(N, 2): the cells that are prepared, -1 for none, where handovers are conditional."""
         return episodes.prepared[episodes.row, self.world.newest_prepared(state.tick), state.serving]
 
