@@ -57,7 +57,7 @@ class Tracer:
         self.dr, self.mi, self.rt = drjit, mitsuba, rt
         drjit.set_thread_count(1)  # sums of several threads differ in their last bits from run to run
         file = job["file"] or getattr(rt.scene, job["scene"])
-        self.scene = rt.load_scene(file)
+        self.scene = rt.load_scene(file, merge_shapes_exclude_regex=f"(?i)(mesh-)?({'|'.join(GROUNDS)})$")
         self.scene.frequency = job["frequency_hz"]
         names = [name for name in self.scene.objects if name.lower().removeprefix("mesh-") in GROUNDS]
         if not names:
@@ -112,8 +112,8 @@ class Tracer:
         parameters.update()
         return mesh
 
-    def reflected(self, site_m: FloatArray, surface: Any, job: dict[str, Any], seed: int) -> FloatArray:
-        """Mean path gain (n,), linear, of reflections (and diffraction) from a site (3,) on the squares of `surface`."""
+    def reflected(self, site_m: FloatArray, surface: Any, job: dict[str, Any]) -> FloatArray:
+        """Mean path gain (n,), linear, of reflections from a site (3,) on the squares of `surface`."""
         for name in list(self.scene.transmitters):
             self.scene.remove(name)
         iso = self.rt.PlanarArray(num_rows=1, num_cols=1, pattern="iso", polarization="V")
@@ -121,7 +121,7 @@ class Tracer:
         self.scene.add(self.rt.Transmitter("site", self.mi.Point3f(*site_m.tolist())))
         found = self.rt.RadioMapSolver()(
             self.scene, measurement_surface=surface, samples_per_tx=job["samples"], max_depth=job["depth"], los=False,
-            refraction=False, diffraction=job["diffraction"], diffraction_lit_region=False, seed=seed,
+            refraction=False,
         )  # fmt: skip
         gain = np.array(found.path_gain, np.float64).reshape(-1, 2)
         return np.asarray(np.nan_to_num(gain).mean(axis=1))
@@ -147,12 +147,12 @@ def trace(job: dict[str, Any]) -> dict[str, NDArray[Any]]:
     surface = tracer.surface(rx_m, job["step_m"])
     for site, place_m in enumerate(tx_m):
         _tell(stage="reflections", done=site, of=len(tx_m))
-        gain[site] += tracer.reflected(place_m, surface, job, job["seed"] + site)
+        gain[site] += tracer.reflected(place_m, surface, job)
     with np.errstate(divide="ignore"):
         gain_db = np.maximum(10.0 * np.log10(gain), -200.0)
     return {
         "gain_db": gain_db.T, "rx": rx_m, "tx": tx_m, "los": los.T, "edges": places.edges(on_street),
-        "map_m": xy_m[:, :, :], "roof": ~ground & np.isfinite(height_m),
+        "map_m": xy_m, "roof": ~ground & np.isfinite(height_m),
     }  # fmt: skip
 
 
