@@ -109,7 +109,7 @@ def read(
         _check_gain(gain_db)
         radio = Radio(tx_power_dbm, antenna_gain_db, bandwidth_hz, noise_figure_db, lowest_snr_db)
         rsrp_dbm = radio.received_dbm(gain_db)
-        kept, edges, note = _joined(rx_m[:, :2], np.asarray(~np.isnan(rsrp_dbm).all(axis=1)))
+        kept, edges, note = joined(rx_m[:, :2], np.asarray(~np.isnan(rsrp_dbm).all(axis=1)))
         rsrp_dbm, rx_m = rsrp_dbm[kept], rx_m[kept]
         heard = ~np.isnan(rsrp_dbm).all(axis=0)
         return LinkMatrix(
@@ -127,7 +127,7 @@ def read(
         )
 
 
-def _joined(rx_m: NDArray[np.float64], heard: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp], str]:
+def joined(rx_m: NDArray[np.float64], heard: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp], str]:
     """Points (kept,) of a route or a map (points, 2), the pairs (edges, 2) of them that are joined, and a note.
 
     heard: (points,), whether any site is.

@@ -170,7 +170,7 @@ def _sites(
         return np.column_stack((place_m, np.nan_to_num(below_m) + above_m))
     candidate = places.beside_walls(on_street, ground, np.random.default_rng(job["seed"]))
     candidate_m = rx_m[candidate] + (0.0, 0.0, mast_m - job["ue_height_m"])
-    return candidate_m[places.cover(tracer.sees(candidate_m, rx_m), job["number"])]
+    return candidate_m[places.cover(tracer.sees(candidate_m, rx_m), candidate_m[:, :2], job["number"])]
 
 
 if __name__ == "__main__":

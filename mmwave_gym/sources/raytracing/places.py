@@ -71,27 +71,32 @@ def beside_walls(on_street: NDArray[np.bool_], outdoor: NDArray[np.bool_], rng: 
     return np.sort(rng.choice(found, min(len(found), MAX_CANDIDATES), replace=False))
 
 
-def cover(seen: NDArray[np.bool_], number: int) -> NDArray[np.intp]:
+def cover(seen: NDArray[np.bool_], place_m: FloatArray, number: int) -> NDArray[np.intp]:
     """`number` candidates, chosen one by one so that most places see `COVERED_BY` of them, then that most see more.
 
-    seen: (candidates, places). A place counts as 1 while too few see it, and as 1 / (1 + those it sees)**2 after that.
-    Ties go to the first. CityError where there are fewer candidates.
+    seen: (candidates, places); place_m: (candidates, 2) in metres. A place counts as 1 while too few see it, and as
+    1 / (1 + those it sees)**2 after that. Sites keep the distance of `number` sites spread over the candidates' square,
+    halved, while any candidate does. Ties go to the first. CityError where there are fewer candidates.
     """
     if number > len(seen):
         raise CityError(f"--sites: {number} sites, but only {len(seen)} places to choose from: take fewer sites.")
-    count = np.zeros(seen.shape[1])
-    free = np.ones(len(seen), bool)
+    apart_m = 0.5 * float(np.sqrt(np.ptp(place_m, axis=0).prod() / number))
+    count, nearest_m = np.zeros(seen.shape[1]), np.full(len(seen), np.inf)
     chosen: list[int] = []
     for _ in range(number):
         worth = np.where(count < COVERED_BY, 1.0, 1.0 / (1.0 + count) ** 2)
-        gain = np.where(free, seen @ worth, -1.0)
-        chosen.append(int(gain.argmax()))
-        free[chosen[-1]] = False
+        free = np.ones(len(seen), bool)
+        free[chosen] = False
+        apart = free & (nearest_m >= apart_m)
+        chosen.append(int(np.where(apart if apart.any() else free, seen @ worth, -1.0).argmax()))
         count += seen[chosen[-1]]
+        nearest_m = np.minimum(nearest_m, np.linalg.norm(place_m - place_m[chosen[-1]], axis=1))
     return np.array(chosen, np.intp)
 
 
-def check_sites(names: tuple[str, ...], place_m: FloatArray, on_ground: NDArray[np.bool_], known: NDArray[np.bool_]) -> None:
+def check_sites(
+    names: tuple[str, ...], place_m: FloatArray, on_ground: NDArray[np.bool_], known: NDArray[np.bool_]
+) -> None:
     """CityError for sites in buildings or beyond the scene. place_m (S, 2); on_ground, known (S,)."""
     for bad, what in (
         (~known, "beyond the scene's ground; use the scene's metres, or leave them out"),

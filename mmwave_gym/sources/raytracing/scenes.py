@@ -80,7 +80,7 @@ def open_scene(scene: str, folder: Path) -> Scene:
     projection = Projection(found.bounds, found.degrees)
     mesh, unknown, failed = extruded([projection.metres(ring) for ring in found.outlines], found.height_m)
     write_scene(folder, mesh)
-    terms = ", ".join(text for text in (found.attribution, found.licence) if text)
+    terms = ", ".join(text for text in (found.attribution, found.licence.removesuffix(" (map)")) if text)
     note = (
         f"{len(found.outlines) - failed} buildings, {unknown} of them without a height in the map and taken to be "
         f"{UNKNOWN_HEIGHT_M:g} m high; flat ground. Metres of {projection.text}."
