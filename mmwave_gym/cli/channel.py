@@ -37,7 +37,7 @@ channel.command()(raytrace)
 @channel.command()
 def convert(
     source: Annotated[
-        str, typer.Argument(help="city:NAME, deepmimo:FOLDER, mssn:REGION/CARRIER, raytraced:NAME, a recording, or a channel file")
+        str, typer.Argument(help="city:NAME, deepmimo:FOLDER, mssn:REGION/CARRIER, raytraced:NAME, or a file")
     ],
     out_file: Annotated[Path, typer.Option("--out", help="the channel file to write, .npz")],
     time: words.Time = None,

@@ -26,7 +26,7 @@ def raytrace(
         typer.Option(help="its middle: LATITUDE LONGITUDE of a map, X Y in m of a scene", show_default="the map's"),
     ] = None,
     site_height: Annotated[float, typer.Option(metavar="M", help="height of sites above the street in m")] = 8.0,
-    on_roofs: Annotated[bool, typer.Option("--on-roofs", help="sites of a file that are in a building stand on it")] = False,
+    on_roofs: Annotated[bool, typer.Option("--on-roofs", help="sites in a building stand on it")] = False,
     depth: Annotated[int, typer.Option(help="reflections of a path at most")] = 3,
     samples: Annotated[int, typer.Option(help="rays of a site")] = 2_000_000,
     seed: Annotated[int, typer.Option(help="chance of the places that sites are chosen from")] = 0,

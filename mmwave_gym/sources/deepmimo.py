@@ -107,7 +107,10 @@ def _beside(power: Path, name: str) -> Path:
 def _place(folder: Path, power: Path, end: str) -> FloatArray:
     """Places (n, 3) in metres of the receivers or the transmitter that belong to a file of powers."""
     for name in (f"{end}_pos", f"{end}_loc"):
-        for file in (_beside(power, name), _beside(power, name).with_suffix({".npz": ".mat"}.get(power.suffix, ".npz"))):
+        for file in (
+            _beside(power, name),
+            _beside(power, name).with_suffix({".npz": ".mat"}.get(power.suffix, ".npz")),
+        ):
             if file.exists():
                 place_m = _matrix(file, name)
                 if place_m.ndim != 2 or place_m.shape[1] != 3 or len(place_m) < 1 or not np.isfinite(place_m).all():

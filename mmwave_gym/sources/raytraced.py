@@ -61,7 +61,8 @@ class Radio:
     def text(self) -> str:
         return (
             f"{self.tx_power_dbm:g} dBm, antenna gain {self.antenna_gain_db:g} dB, {self.bandwidth_hz / 1e6:g} MHz, "
-            f"noise figure {self.noise_figure_db:g} dB, heard from {self.lowest_snr_db:g} dB SNR: this package's choice."
+            f"noise figure {self.noise_figure_db:g} dB, heard from {self.lowest_snr_db:g} dB SNR: this package's "
+            "choice."
         )
 
 
@@ -121,9 +122,7 @@ def read(
             site_m=tx_m[heard, :2],
             carrier_hz=CARRIER_HZ,
             source=f"ray-traced {'map' if note else 'route'} {file.name}",
-            notes=(
-                f"{radio.text()} {int((~heard).sum())} of {sites} sites are heard nowhere and left out.{note}"
-            ),
+            notes=(f"{radio.text()} {int((~heard).sum())} of {sites} sites are heard nowhere and left out.{note}"),
         )
 
 

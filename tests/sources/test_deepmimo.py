@@ -26,7 +26,12 @@ def write(folder: Path, *, stations: int = 3, ending: str = "npz", old_names: bo
     for station in range(stations):
         power = np.full((USERS, 4), np.nan, np.float32)
         power[:, 0], power[:, 1] = -80.0 - station, -90.0
-        arrays = {"power": power, "rx_pos": rx_m, "tx_pos": np.array([[5.0 * station, -7.0, 10.0]], np.float32), **changes}
+        arrays = {
+            "power": power,
+            "rx_pos": rx_m,
+            "tx_pos": np.array([[5.0 * station, -7.0, 10.0]], np.float32),
+            **changes,
+        }
         for name, array in arrays.items():
             if array is None:
                 continue
@@ -59,7 +64,11 @@ def test_paths_are_added_and_the_world_is_played(tmp_path: Path, ending: str, ol
 def test_the_largest_set_of_receivers_is_the_users(tmp_path: Path) -> None:
     folder = write(tmp_path)
     for station in range(3):
-        for name, array in (("power", np.full((3, 2), -60.0)), ("rx_pos", np.zeros((3, 3))), ("tx_pos", np.zeros((1, 3)))):
+        for name, array in (
+            ("power", np.full((3, 2), -60.0)),
+            ("rx_pos", np.zeros((3, 3))),
+            ("tx_pos", np.zeros((1, 3))),
+        ):
             np.savez(folder / f"{name}_t001_tx{station:03}_r001.npz", **{name: array})
     assert len(deepmimo.read(folder).rsrp_dbm) == USERS
 
@@ -96,7 +105,7 @@ def test_folders_that_are_none(tmp_path: Path) -> None:
     with pytest.raises(ChannelError, match="there is no such folder"):
         open_channel("deepmimo:nowhere")
     (tmp_path / "readme.txt").write_text("hello")
-    with pytest.raises(ChannelError, match="holds no power_t.*found: readme.txt"):
+    with pytest.raises(ChannelError, match=r"holds no power_t.*found: readme.txt"):
         deepmimo.read(tmp_path)
 
 

@@ -212,11 +212,11 @@ def test_a_child_that_aborts_becomes_one_line_that_says_what_to_install(monkeypa
 
 
 def test_other_ends_of_the_child() -> None:
-    with pytest.raises(CityError, match="killed .SIGKILL.: is there enough memory"):
+    with pytest.raises(CityError, match=r"killed .SIGKILL.: is there enough memory"):
         tracing.run({}, command=fake("os.kill(os.getpid(), signal.SIGKILL)"))
     with pytest.raises(CityError, match=r"exit code 1.*ZeroDivisionError"):
         tracing.run({}, command=fake("1 / 0"))
-    with pytest.raises(CityError, match="^no ground here$"):
+    with pytest.raises(CityError, match=r"^no ground here$"):
         tracing.run({}, command=fake("print(json.dumps({'error': 'no ground here'})); sys.exit(1)"))
     with pytest.raises(CityError, match="install LLVM 19"):
         tracing.run({}, command=fake("raise RuntimeError('jit_init: the LLVM backend is inactive')"))
@@ -420,7 +420,7 @@ def test_what_the_tracer_refuses(town: Path, tmp_path: Path) -> None:
         trace(Wanted(scene="simple_reflector", sites="2", side_m=20.0))
     file = tmp_path / "sites.csv"
     file.write_text("name,lat,lon\nin,60.1702,24.9402\nout,60.17055,24.94055\n")
-    with pytest.raises(CityError, match="1 of 2 sites stand in a building.*'in'"):
+    with pytest.raises(CityError, match=r"1 of 2 sites stand in a building.*'in'"):
         trace(Wanted(scene=str(town), sites=str(file), side_m=100.0, step_m=10.0))
 
 

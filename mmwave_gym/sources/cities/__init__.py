@@ -19,8 +19,10 @@ from mmwave_gym.links.matrix import LinkMatrix
 
 @lru_cache
 def known() -> dict[str, dict[str, Any]]:
-    """Name -> `sha256`, `command`, `split` ("train" or "test"), `attribution`."""
-    found: dict[str, dict[str, Any]] = json.loads(files(__package__).joinpath("cities.json").read_text())
+    """Name -> `sha256`, `command`, `split` ("train" or "test")."""
+    found: dict[str, dict[str, Any]] = json.loads(files(__package__).joinpath("cities.json").read_text("utf-8"))[
+        "cities"
+    ]
     return found
 
 

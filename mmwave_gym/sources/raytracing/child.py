@@ -104,7 +104,7 @@ class Tracer:
         corners = np.array(((-half, -half, 0.0), (half, -half, 0.0), (half, half, 0.0), (-half, half, 0.0)))
         vertices = (rx_m[:, None, :] + corners).reshape(-1, 3).astype(np.float32)
         first = 4 * np.arange(len(rx_m))[:, None]
-        faces = np.stack((first + (0, 1, 2), first + (0, 2, 3)), axis=1).reshape(-1, 3)
+        faces = (first[..., None] + np.array(((0, 1, 2), (0, 2, 3)))).reshape(-1, 3)
         mesh = self.mi.Mesh("surface", len(vertices), len(faces))
         parameters = self.mi.traverse(mesh)
         parameters["vertex_positions"] = self.mi.Float(vertices.ravel())

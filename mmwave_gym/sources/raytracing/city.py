@@ -57,8 +57,8 @@ class Wanted:
 
     def __post_init__(self) -> None:
         for name, low, high in (
-            ("frequency_hz", 1e9, 100e9), ("step_m", 0.5, 50.0), ("side_m", 10.0, 5000.0), ("site_height_m", 1.0, 200.0),
-            ("depth", 0, 10), ("samples", 1000, 50_000_000), ("seed", 0, 2**31 - 1),
+            ("frequency_hz", 1e9, 100e9), ("step_m", 0.5, 50.0), ("side_m", 10.0, 5000.0),
+            ("site_height_m", 1.0, 200.0), ("depth", 0, 10), ("samples", 1000, 50_000_000), ("seed", 0, 2**31 - 1),
         ):  # fmt: skip
             value = getattr(self, name)
             if not (math.isfinite(value) and low <= value <= high):
@@ -128,9 +128,7 @@ def _job(wanted: Wanted, scene: Scene, names: Sequence[str], place_m: FloatArray
     }  # fmt: skip
 
 
-def city(
-    wanted: Wanted, scene: Scene, names: tuple[str, ...], site_note: str, arrays: dict[str, NDArray[Any]]
-) -> City:
+def city(wanted: Wanted, scene: Scene, names: tuple[str, ...], site_note: str, arrays: dict[str, NDArray[Any]]) -> City:
     """The link matrix of what the tracer found: `gain_db` (points, sites), `rx`, `tx`, `los`, `edges`, `map_m`, `roof`.
 
     Sites that no place hears are left out. CityError where fewer than two are heard.
@@ -159,10 +157,11 @@ def city(
         notes=" ".join(
             text
             for text in (
-                f"Sionna RT 2.2: line of sight and up to {wanted.depth} reflections at {wanted.frequency_hz / 1e9:g} GHz, "
-                f"{wanted.samples:,} rays a site, sites {wanted.site_height_m:g} m and UEs {UE_HEIGHT_M:g} m high.",
+                f"Sionna RT 2.2: line of sight and up to {wanted.depth} reflections at "
+                f"{wanted.frequency_hz / 1e9:g} GHz, {wanted.samples:,} rays a site, sites {wanted.site_height_m:g} m and UEs {UE_HEIGHT_M:g} m high.",
                 f"{radio.text()} {int((~heard).sum())} of {len(names)} sites are heard nowhere and left out; "
-                f"{silent} of {len(rsrp_dbm)} places hear none; line of sight on {arrays['los'].mean():.0%} of the links.",
+                f"{silent} of {len(rsrp_dbm)} places hear none; line of sight on "
+                f"{arrays['los'].mean():.0%} of the links.",
                 site_note,
                 scene.notes,
             )

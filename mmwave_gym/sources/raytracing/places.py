@@ -20,8 +20,7 @@ COVERED_BY = 2
 
 
 def grid(centre_m: tuple[float, float], side_m: float, step_m: float) -> FloatArray:
-    """Places (n, n, 2) in metres of a square grid; axis 0 goes east, axis 1 north. CityError where there are too many.
-    """
+    """Places (n, n, 2) in metres of a square grid; axis 0 goes east, axis 1 north. CityError for too many."""
     n = int(np.floor(side_m / step_m + 1e-9)) + 1
     if n < 3:
         raise CityError(f"a side of {side_m:g} m has only {n} points of step {step_m:g} m: take a smaller step.")
@@ -59,7 +58,9 @@ def edges(on_street: NDArray[np.bool_]) -> NDArray[np.intp]:
     return np.concatenate(pairs).astype(np.intp)
 
 
-def beside_walls(on_street: NDArray[np.bool_], outdoor: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[np.intp]:
+def beside_walls(
+    on_street: NDArray[np.bool_], outdoor: NDArray[np.bool_], rng: np.random.Generator
+) -> NDArray[np.intp]:
     """Numbers (c,) of street places next to a building, at most `MAX_CANDIDATES`: where a site can hang on a wall.
 
     on_street, outdoor: (n, n). Without buildings every place is one.

@@ -110,7 +110,11 @@ def extruded(outlines_m: list[FloatArray], height_m: FloatArray) -> tuple[Mesh, 
             first += len(parts[-1].vertices_m)
     if not parts:
         raise CityError(f"none of its {len(outlines_m)} buildings has an area of at least {LEAST_AREA_M2:g} m².")
-    return Mesh(np.concatenate([p.vertices_m for p in parts]), np.concatenate([p.faces for p in parts])), unknown, failed
+    return (
+        Mesh(np.concatenate([p.vertices_m for p in parts]), np.concatenate([p.faces for p in parts])),
+        unknown,
+        failed,
+    )
 
 
 def _prism(polygon: Any, height_m: float, first: int, shapely: Any) -> Mesh:

@@ -23,7 +23,13 @@ LLVM = "DRJIT_LIBLLVM_PATH"
 """The environment variable by which Dr.Jit, Sionna RT's compiler, is told its LLVM."""
 OLDEST_LLVM = 17
 """15 and 16 abort the process; 19 is what we tested."""
-LLVM_FOLDERS = ("/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib64", "/usr/lib", "/opt/homebrew/opt/llvm/lib")
+LLVM_FOLDERS = (
+    "/usr/lib/x86_64-linux-gnu",
+    "/usr/lib/aarch64-linux-gnu",
+    "/usr/lib64",
+    "/usr/lib",
+    "/opt/homebrew/opt/llvm/lib",
+)
 HOW = (
     "install LLVM 19 (Debian, Ubuntu: apt-get install libllvm19), or name its library: "
     f"{LLVM}=/usr/lib/x86_64-linux-gnu/libLLVM.so.19.1"
@@ -66,7 +72,9 @@ def run(
         file = Path(folder, "job.json")
         out = Path(folder, "traced.npz")
         file.write_text(json.dumps({**job, "out": str(out), "parent": os.getpid()}))
-        child = subprocess.Popen([*command, str(file)], stdout=subprocess.PIPE, stderr=errors, env=environment, text=True)
+        child = subprocess.Popen(
+            [*command, str(file)], stdout=subprocess.PIPE, stderr=errors, env=environment, text=True
+        )
         try:
             reason = _listen(child, on_progress)
             child.wait()
