@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import json
 import os
@@ -18,7 +19,8 @@ from typer.testing import CliRunner
 
 import mmwave_gym  # noqa: F401
 from mmwave_gym.cli import app, main
-from mmwave_gym.core.errors import CityError
+from mmwave_gym.core.errors import ChannelError, CityError
+from mmwave_gym.sources import cities, open_channel
 from mmwave_gym.sources.raytracing import places, scenes, tracing
 from mmwave_gym.sources.raytracing.city import City, Wanted, _job, _sites, city, trace
 
@@ -428,3 +430,38 @@ def test_signals_have_names_here() -> None:
     assert tracing.why_ended(-signal.SIGILL, "", None).count("SIGILL") == 1
     assert "no LLVM 17 or later was found" in tracing.why_ended(-signal.SIGABRT, "", None)
     assert os.linesep not in tracing.why_ended(1, "a\nb\n", None)
+
+
+# ---------------------------------------------------------------------- the cities that come with the package
+
+
+def test_six_cities_are_shipped_small_whole_and_said_whose_they_are() -> None:
+    known = cities.known()
+    assert len(known) == 6
+    assert len(cities.names("train")) == len(cities.names("test")) == 3
+    folder = Path(cities.__file__).parent
+    assert {file.stem for file in folder.glob("*.npz")} == set(known)
+    for name, its in known.items():
+        file = folder / f"{name}.npz"
+        assert file.stat().st_size <= 100_000
+        assert hashlib.sha256(file.read_bytes()).hexdigest() == its["sha256"]
+        assert its["command"].startswith("mmwave-gym channel raytrace --scene ")
+        assert its["command"].endswith(f"--out {name}.npz")
+        matrix = open_channel(f"city:{name}")
+        assert matrix.num_cells == 16
+        assert "© OpenStreetMap contributors, ODbL 1.0" in matrix.licence
+        assert "Sionna RT" in matrix.notes
+        assert (~matrix.heard.any(axis=1)).mean() < 0.02, "outages are few"
+
+
+def test_a_city_is_played_and_a_changed_file_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    for env_id in ("MmwaveHandover-v0", "MmwaveStreet-v1"):
+        env = gym.make(env_id, channel="city:helsinki")
+        env.reset(seed=0)
+        assert env.step(0)[1] >= 0.0
+    with pytest.raises(ChannelError, match="the shipped cities are munich"):
+        open_channel("city:atlantis")
+    changed = {"munich": {**cities.known()["munich"], "sha256": "0" * 64}}
+    monkeypatch.setattr(cities, "known", lambda: changed)
+    with pytest.raises(ChannelError, match="its file was changed"):
+        open_channel("city:munich")

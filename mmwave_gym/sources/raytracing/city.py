@@ -158,7 +158,8 @@ def city(wanted: Wanted, scene: Scene, names: tuple[str, ...], site_note: str, a
             text
             for text in (
                 f"Sionna RT 2.2: line of sight and up to {wanted.depth} reflections at "
-                f"{wanted.frequency_hz / 1e9:g} GHz, {wanted.samples:,} rays a site, sites {wanted.site_height_m:g} m and UEs {UE_HEIGHT_M:g} m high.",
+                f"{wanted.frequency_hz / 1e9:g} GHz, {wanted.samples:,} rays a site, "
+                f"sites {wanted.site_height_m:g} m and UEs {UE_HEIGHT_M:g} m high.",
                 f"{radio.text()} {int((~heard).sum())} of {len(names)} sites are heard nowhere and left out; "
                 f"{silent} of {len(rsrp_dbm)} places hear none; line of sight on "
                 f"{arrays['los'].mean():.0%} of the links.",
