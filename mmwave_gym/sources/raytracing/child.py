@@ -35,7 +35,7 @@ def main(job_file: str) -> int:
     end_with_parent(job["parent"])
     try:
         arrays = trace(job)
-    except (CityError, ValueError) as error:
+    except CityError as error:
         _tell(error=str(error))
         return 1
     np.savez_compressed(job["out"], **arrays)
