@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from mmwave_gym.cli.output import out, progress
-from mmwave_gym.core.files import try_place
 from mmwave_gym.core.shown import visible
 
 
@@ -25,7 +24,7 @@ def raytrace(
         tuple[float, float] | None,
         typer.Option(help="its middle: LATITUDE LONGITUDE of a map, X Y in m of a scene", show_default="the map's"),
     ] = None,
-    site_height: Annotated[float, typer.Option(metavar="M", help="height of sites above the street in m")] = 8.0,
+    site_height: Annotated[float, typer.Option(metavar="M", help="height of sites above the ground in m")] = 8.0,
     on_roofs: Annotated[bool, typer.Option("--on-roofs", help="sites in a building stand on it")] = False,
     depth: Annotated[int, typer.Option(help="reflections of a path at most")] = 3,
     samples: Annotated[int, typer.Option(help="rays of a site")] = 2_000_000,
@@ -36,10 +35,7 @@ def raytrace(
 
     Needs `pip install 'mmwave-gym[raytrace]'` and LLVM 19.
     """
-    from mmwave_gym.links.files import write_channel
-    from mmwave_gym.links.remarks import remarks
-    from mmwave_gym.sources.raytracing import tracing
-    from mmwave_gym.sources.raytracing.city import Wanted, trace
+    from mmwave_gym.sources.raytracing.written import Wanted, write
 
     if out_file.suffix.lower() != ".npz":
         raise ValueError(f"--out must end in .npz, got {str(out_file)!r}.")
@@ -47,16 +43,11 @@ def raytrace(
         scene=scene, sites=sites, frequency_hz=frequency, step_m=step, side_m=side, centre=centre,
         site_height_m=site_height, depth=depth, samples=samples, seed=seed, on_roofs=on_roofs,
     )  # fmt: skip
-    tracing.check_installed()
-    try_place(out_file)
     with progress() as bar:
         task = bar.add_task("reading the map", total=None)
-        city = trace(wanted, lambda stage, done, of: bar.update(task, description=stage, completed=done, total=of))
-    write_channel(out_file, city.links)
-    told = [str(out_file), city.links.describe(), *remarks(city.links)]
-    if picture:
-        from mmwave_gym.sources.raytracing.picture import draw
 
-        draw(out_file.with_suffix(".png"), city)
-        told.insert(1, str(out_file.with_suffix(".png")))
-    out.print(visible("\n".join(told)), markup=False, highlight=False, soft_wrap=True)
+        def show(stage: str, done: int, of: int) -> None:
+            bar.update(task, description=stage, completed=done, total=of)
+
+        told = write(wanted, out_file, show, picture=picture)
+    out.print(visible(told), markup=False, highlight=False, soft_wrap=True)

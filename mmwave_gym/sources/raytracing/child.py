@@ -38,7 +38,8 @@ def main(job_file: str) -> int:
     except CityError as error:
         _tell(error=str(error))
         return 1
-    np.savez_compressed(job["out"], **arrays)
+    named: dict[str, Any] = arrays
+    np.savez_compressed(job["out"], **named)
     return 0
 
 
@@ -136,7 +137,8 @@ def trace(job: dict[str, Any]) -> dict[str, NDArray[Any]]:
     tracer = Tracer(job)
     centre_m = tuple(job["centre_m"] or tracer.centre_m)
     xy_m = places.grid(centre_m, job["side_m"], job["step_m"])
-    height_m, ground = (part.reshape(xy_m.shape[:2]) for part in tracer.heights(xy_m.reshape(-1, 2)))
+    seen_m, is_ground = tracer.heights(xy_m.reshape(-1, 2))
+    height_m, ground = seen_m.reshape(xy_m.shape[:2]), is_ground.reshape(xy_m.shape[:2])
     on_street = places.streets(ground)
     rx_m = np.column_stack((xy_m[on_street], height_m[on_street] + job["ue_height_m"]))
     tx_m = _sites(job, tracer, rx_m, on_street, ground)

@@ -115,7 +115,11 @@ def why_ended(code: int, told: str, library: str | None) -> str:
         return f"the ray tracer was killed ({signal.Signals(-code).name}): is there enough memory?{last}"
     with_llvm = "llvm" in told.lower()
     if code < 0 or with_llvm:
-        name = signal.Signals(-code).name if code < 0 and -code in iter(signal.Signals) else f"exit code {code}"
+        name = (
+            signal.Signals(-code).name
+            if code < 0 and -code in [int(known) for known in signal.Signals]
+            else f"exit code {code}"
+        )
         used = f"with the LLVM library {library}" if library else f"and no LLVM {OLDEST_LLVM} or later was found"
         return f"the ray tracer's process was aborted ({name}), {used}: {HOW}.{last}"
     return f"the ray tracer failed (exit code {code}).{last}"
