@@ -118,7 +118,9 @@ class ChannelWorld(StreetWorld):
             drawn = channel.draw(rng, horizon=ticks - 1, step_s=TICK_S)
         else:
             slowest, fastest = self._speeds_mps
-            walked_m = self.tick_m(slowest + (fastest - slowest) * float(chance.random())) * np.arange(ticks)
+            walked_m = self.tick_m(slowest + (fastest - slowest) * float(chance.random())) * np.arange(
+                ticks, dtype=np.float64
+            )
             way = streets.way(chance, walked_m[-1] + 1.0)
             drawn = channel.along(rng, way, walked_m)
         level_dbm = drawn.of_all_cells(self.num_cells)[0] - channel.noise_dbm + NOISE_DBM

@@ -137,7 +137,7 @@ def city(wanted: Wanted, scene: Scene, names: tuple[str, ...], site_note: str, a
     gain_db = np.round(arrays["gain_db"].astype(np.float64) / STEP_DB) * STEP_DB
     gain_db[arrays["gain_db"] <= NO_PATH_DB] = NO_PATH_DB
     rsrp_dbm = radio.received_dbm(gain_db)
-    heard = ~np.isnan(rsrp_dbm).all(axis=0)
+    heard = np.asarray(~np.isnan(rsrp_dbm).all(axis=0))
     if heard.sum() < 2:
         raise CityError(
             f"{int(heard.sum())} of {len(names)} sites are heard on the streets traced; a world needs 2. Are the sites "
@@ -148,9 +148,9 @@ def city(wanted: Wanted, scene: Scene, names: tuple[str, ...], site_note: str, a
         rsrp_dbm=rsrp_dbm[:, heard],
         noise_dbm=radio.noise_dbm,
         cells=tuple(name for name, there in zip(names, heard, strict=True) if there),
-        position_m=np.round(arrays["rx"][:, :2].astype(np.float64), 2),
+        position_m=np.asarray(np.round(arrays["rx"][:, :2], 2), np.float64),
         edges=arrays["edges"],
-        site_m=np.round(arrays["tx"][heard, :2].astype(np.float64), 2),
+        site_m=np.asarray(np.round(arrays["tx"][heard, :2], 2), np.float64),
         carrier_hz=wanted.frequency_hz,
         source=scene.source,
         licence=scene.licence,

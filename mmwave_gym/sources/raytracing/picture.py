@@ -29,18 +29,21 @@ def draw(path: Path, city: City) -> None:
     edge = (west - step_m / 2, east + step_m / 2, south - step_m / 2, north + step_m / 2)
     axes.imshow(city.roof.T, origin="lower", extent=edge, cmap="Greys", vmin=0.0, vmax=2.0, interpolation="nearest")
     there = np.isfinite(best_db)
+    x_m, y_m = links.position_m.T
     shown = axes.scatter(
-        *links.position_m[there].T, c=best_db[there], s=9, marker="s", cmap="viridis", vmin=LOWEST_DB, vmax=HIGHEST_DB
+        x_m[there], y_m[there], c=best_db[there], s=9, marker="s", cmap="viridis", vmin=LOWEST_DB, vmax=HIGHEST_DB
     )
     if not there.all():
-        axes.scatter(*links.position_m[~there].T, s=9, marker="s", color="tab:red", label="no site heard")
-    axes.scatter(*links.site_m.T, s=50, marker="^", color="white", edgecolor="black", label="site")
+        axes.scatter(x_m[~there], y_m[~there], s=9, marker="s", color="tab:red", label="no site heard")
+    axes.scatter(
+        links.site_m[:, 0], links.site_m[:, 1], s=50, marker="^", color="white", edgecolor="black", label="site"
+    )
     figure.colorbar(shown, label="SNR of the best site (dB)", shrink=0.8)
     axes.set(xlabel="x (m)", ylabel="y (m)", title=links.source, xlim=edge[:2], ylim=edge[2:], aspect="equal")
     axes.title.set_fontsize(9)
     axes.legend(loc="upper right", fontsize=8)
     if city.attribution:
         figure.text(0.01, 0.005, city.attribution, fontsize=6)
-        figure.get_layout_engine().set(rect=(0.0, 0.02, 1.0, 0.98))  # type: ignore[union-attr]
+        figure.set_layout_engine("constrained", rect=(0.0, 0.02, 1.0, 0.98))
     with replacing(path, suffix=".png") as draft:
         figure.savefig(draft, dpi=110, metadata={"Copyright": city.attribution} if city.attribution else None)
