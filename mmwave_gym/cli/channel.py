@@ -14,6 +14,7 @@ from typer.core import TyperGroup
 from mmwave_gym.cli.output import out
 from mmwave_gym.cli.raytrace import raytrace
 from mmwave_gym.core.shown import visible
+from mmwave_gym.sources import convert as converted
 from mmwave_gym.sources.recordings import words
 
 
@@ -55,8 +56,6 @@ def convert(
     The options on columns and values are for recordings, see `mmwave-gym import`; --resample, --no-signal and --noise
     are for channel files too.
     """
-    from mmwave_gym.sources import convert as converted
-
     options = words.chosen(
         preset, time=time, level=level, cell=cell, unit=unit, separator=separator, no_signal=no_signal
     )

@@ -9,6 +9,7 @@ import typer
 
 from mmwave_gym.cli.output import out, progress
 from mmwave_gym.core.shown import visible
+from mmwave_gym.sources.raytracing.written import Wanted, write
 
 
 def raytrace(
@@ -35,8 +36,6 @@ def raytrace(
 
     Needs `pip install 'mmwave-gym[raytrace]'` and LLVM 19.
     """
-    from mmwave_gym.sources.raytracing.written import Wanted, write
-
     if out_file.suffix.lower() != ".npz":
         raise ValueError(f"--out must end in .npz, got {str(out_file)!r}.")
     wanted = Wanted(
