@@ -49,13 +49,14 @@ app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_
 app.command("list")(list_)
 app.command("import")(import_)
 for verb in (
-    evaluate, load, push, export, leaderboard, audit, bound, reproduce, render, page, channel, ship, tune, verify
+    evaluate, load, push, export, leaderboard, audit, bound, reproduce, render, page, ship, tune, verify
 ):  # fmt: skip
     app.command()(verb)
 app.command(context_settings=FORWARD)(sweep)
 app.command(context_settings=FORWARD)(train)
 app.add_typer(new, name="new")
-ours = {"list", "import", "new", *(c.callback.__name__ for c in app.registered_commands if c.callback)}
+app.add_typer(channel, name="channel")
+ours = {"list", "import", "new", "channel", *(c.callback.__name__ for c in app.registered_commands if c.callback)}
 for room in rooms.rooms().values():
     for name, reference in room.commands.items():
         try:

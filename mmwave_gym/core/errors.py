@@ -29,6 +29,7 @@ EXTRAS = {
     "minari": "minari",
     "huggingface_hub": "hub",
     **{library: library for library in ("torchrl", "benchmarl", "tianshou", "skrl", "d3rlpy")},
+    "sionna": "raytrace",
 }
 """Module -> the extra that brings it."""
 

@@ -194,6 +194,22 @@ class LinkMatrix:
             position_m = start_m.take(legs.leg, axis=1) + legs.fraction * step_m.take(legs.leg, axis=1)
         return Drawn(position_m, *self._rsrp(rng, legs))
 
+    def along(self, rng: EpisodeRng, way: NDArray[np.intp], walked_m: Float64Array) -> Drawn:
+        """Positions and RSRP of one UE on a given way over places.
+
+        way: (n,) places, each joined to the next; walked_m: (slot,) metres from the first, equally far apart and not
+        falling. Percentiles use `rng["channel"]`.
+        """
+        assert self.position_m is not None
+        ends_m = np.linalg.norm(np.diff(self.position_m[way], axis=0), axis=1).cumsum()
+        leg = np.minimum(np.searchsorted(ends_m, walked_m, side="right"), len(ends_m) - 1)
+        length_m = np.diff(ends_m, prepend=0.0)[leg]
+        fraction = np.clip(1.0 - (ends_m[leg] - walked_m) / length_m, 0.0, 1.0)
+        stride_m = np.diff(walked_m[:2], append=walked_m[0])[:1]
+        legs = _Legs(np.stack((way[:-1], way[1:]), axis=1), leg[None], fraction[None], stride_m)
+        start_m, end_m = self.position_m[legs.ends[leg]].transpose(1, 2, 0)
+        return Drawn((start_m + fraction * (end_m - start_m))[:, None], *self._rsrp(rng, legs))
+
     def check_episode(self, horizon: int, step_s: float, fastest_mps: float) -> None:
         """ChannelError unless episodes of this length can be played."""
         episode_s = horizon * step_s

@@ -22,15 +22,20 @@ from mmwave_gym.links.files import is_channel, read_channel, write_channel
 from mmwave_gym.links.matrix import LinkMatrix
 from mmwave_gym.links.regions import within
 from mmwave_gym.links.remarks import remarks
-from mmwave_gym.sources import mssn, raytraced, recordings, sites
+from mmwave_gym.sources import cities, deepmimo, mssn, raytraced, recordings, sites
 from mmwave_gym.sources.recordings import Options
 
 SCHEMES: dict[str, Callable[[Path, str], LinkMatrix]] = {"mssn": mssn.open_named, "raytraced": raytraced.open_named}
 """Prefix of a source -> reader(data folder, name)."""
+ELSEWHERE: dict[str, Callable[[str], LinkMatrix]] = {"city": cities.open_named, "deepmimo": deepmimo.open_named}
+"""Prefix of a source that needs no data folder -> reader(name)."""
 
 
 def open_channel(channel: str | os.PathLike[str] | LinkMatrix) -> LinkMatrix:
-    """A link matrix, as it is, from an .npz or .csv file, or from a source "scheme:name" in the MMWAVE_DATA folder.
+    """A link matrix, as it is, from an .npz or .csv file, or from a source "scheme:name".
+
+    Sources are "city:munich" (comes with the package), "deepmimo:FOLDER", and "mssn:…" and "raytraced:…" in the
+    MMWAVE_DATA folder.
 
     An .npz file with `gain_db` is read as what a ray tracer gives.
 
@@ -53,6 +58,8 @@ def open_channel(channel: str | os.PathLike[str] | LinkMatrix) -> LinkMatrix:
         except ChannelError as error:
             raise ChannelError(f"{text}: {error}") from None
     scheme, colon, name = text.partition(":")
+    if colon and scheme in ELSEWHERE:
+        return ELSEWHERE[scheme](name)
     if colon and scheme in SCHEMES:
         return SCHEMES[scheme](data_folder(text), name)
     if colon and len(scheme) > 1 and not Path(text).exists():  # one letter is a drive of Windows
@@ -103,7 +110,7 @@ def data_folder(wanted: str, page: str = "docs/channel_files.md") -> Path:
 
 
 def _schemes() -> str:
-    return ", ".join(f"{scheme}:…" for scheme in SCHEMES)
+    return ", ".join(f"{scheme}:…" for scheme in (*ELSEWHERE, *SCHEMES))
 
 
 def open_sites(

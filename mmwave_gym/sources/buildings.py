@@ -1,7 +1,7 @@
 """Buildings: outlines from OpenStreetMap (.osm.pbf through pyrosm, .osm) or from GeoJSON.
 
 Only footprints count: a building is taken to be higher than the antennas, and its courtyards to be closed. Heights are
-kept where the map has them. What is no outline is left out and counted.
+kept where the map has them; storeys count as `LEVEL_M` each. What is no outline is left out and counted.
 """
 
 from __future__ import annotations
@@ -33,6 +33,9 @@ HEIGHT_NAMES = ("height", "building:height", "height_m", "measuredheight")
 """Names that a building's height may have, small or capital letters."""
 HEIGHT = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*(m|'|ft)?\s*")
 FOOT_M = 0.3048
+LEVELS_NAMES = ("building:levels", "levels")
+LEVEL_M = 3.0
+"""Height of a storey, for a building of which only their number is known: ours."""
 FLAT = 1e-6
 """An outline that is narrower than this share of its length is a line: ours, a millimetre in a kilometre."""
 
@@ -125,13 +128,16 @@ def _plausible(found: list[_Outline], notes: Notes) -> Iterator[_Outline]:
 
 
 def _height_m(labels: Any) -> float:
-    """Height in metres that a building's labels tell, as in "12.5", "12 m" or "40 ft"; NaN where they do not."""
+    """Height in metres that a building's labels tell, as in "12.5", "12 m" or "40 ft", or of its storeys; else NaN."""
     if not isinstance(labels, dict):
         return math.nan
     known = {str(key).lower(): value for key, value in labels.items()}
     for name in HEIGHT_NAMES:
         if match := HEIGHT.fullmatch(str(known.get(name, ""))):
             return float(match.group(1)) * (FOOT_M if match.group(2) in ("'", "ft") else 1.0)
+    for name in LEVELS_NAMES:
+        if (match := HEIGHT.fullmatch(str(known.get(name, "")))) and not match.group(2):
+            return float(match.group(1)) * LEVEL_M
     return math.nan
 
 
@@ -151,11 +157,12 @@ def _pbf(file: Path, notes: Notes) -> list[_Outline]:
         frame = pyrosm.OSM(str(file)).get_buildings()
     if frame is None:
         return []
-    heights = frame["height"] if "height" in frame else [None] * len(frame)
+    columns = {key: frame[key] for key in ("height", *LEVELS_NAMES) if key in frame}
+    labels = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)] or [{}] * len(frame)
     found = []
-    for shape, name, height in zip(frame.geometry, frame.get("id", range(len(frame))), heights, strict=True):
+    for shape, name, known in zip(frame.geometry, frame.get("id", range(len(frame))), labels, strict=True):
         where, rings = f"building {name}", list(_rings(shape))
-        found += [(where, ring, _height_m({"height": height})) for ring in rings]
+        found += [(where, ring, _height_m(known)) for ring in rings]
         if not rings:
             notes.leave_out("building", "without an area", where, f"it is a {getattr(shape, 'geom_type', 'nothing')}")
     return found

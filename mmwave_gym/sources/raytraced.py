@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import os
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,34 @@ HIGHEST_GAIN_DB = -20.0
 NO_PATH_DB = -200.0
 JUMP_STEPS = 3.0
 """A step of so many median ones is no step along a route: ours."""
+
+
+@dataclass(frozen=True)
+class Radio:
+    """What makes a received power of a path gain; the values are this package's choice, see above."""
+
+    tx_power_dbm: float = 30.0
+    antenna_gain_db: float = 20.0
+    bandwidth_hz: float = 100e6
+    noise_figure_db: float = 10.0
+    lowest_snr_db: float = -20.0
+
+    @property
+    def noise_dbm(self) -> float:
+        return thermal_noise_dbm(self.bandwidth_hz, noise_figure_db=self.noise_figure_db)
+
+    def received_dbm(self, gain_db: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Power in dBm of path gains in dB, any shape; NaN where there is no path or the SNR is too low."""
+        rsrp_dbm = gain_db + self.tx_power_dbm + self.antenna_gain_db
+        rsrp_dbm[(gain_db <= NO_PATH_DB) | (rsrp_dbm < self.noise_dbm + self.lowest_snr_db)] = np.nan
+        return rsrp_dbm
+
+    def text(self) -> str:
+        return (
+            f"{self.tx_power_dbm:g} dBm, antenna gain {self.antenna_gain_db:g} dB, {self.bandwidth_hz / 1e6:g} MHz, "
+            f"noise figure {self.noise_figure_db:g} dB, heard from {self.lowest_snr_db:g} dB SNR: this package's "
+            "choice."
+        )
 
 
 def open_named(folder: Path, name: str) -> LinkMatrix:
@@ -79,30 +108,25 @@ def read(
         rx_m = _array(arrays, "rx", (points, None))
         tx_m = _array(arrays, "tx", (sites, None))
         _check_gain(gain_db)
-        noise_dbm = thermal_noise_dbm(bandwidth_hz, noise_figure_db=noise_figure_db)
-        rsrp_dbm = gain_db + tx_power_dbm + antenna_gain_db
-        rsrp_dbm[(gain_db <= NO_PATH_DB) | (rsrp_dbm < noise_dbm + lowest_snr_db)] = np.nan
-        kept, edges, note = _joined(rx_m[:, :2], np.asarray(~np.isnan(rsrp_dbm).all(axis=1)))
+        radio = Radio(tx_power_dbm, antenna_gain_db, bandwidth_hz, noise_figure_db, lowest_snr_db)
+        rsrp_dbm = radio.received_dbm(gain_db)
+        kept, edges, note = joined(rx_m[:, :2], np.asarray(~np.isnan(rsrp_dbm).all(axis=1)))
         rsrp_dbm, rx_m = rsrp_dbm[kept], rx_m[kept]
         heard = ~np.isnan(rsrp_dbm).all(axis=0)
         return LinkMatrix(
             rsrp_dbm=rsrp_dbm[:, heard],
-            noise_dbm=noise_dbm,
+            noise_dbm=radio.noise_dbm,
             cells=tuple(f"site {i}" for i in np.flatnonzero(heard)),
             position_m=rx_m[:, :2],
             edges=edges,
             site_m=tx_m[heard, :2],
             carrier_hz=CARRIER_HZ,
             source=f"ray-traced {'map' if note else 'route'} {file.name}",
-            notes=(
-                f"{tx_power_dbm:g} dBm, antenna gain {antenna_gain_db:g} dB, {bandwidth_hz / 1e6:g} MHz, noise figure "
-                f"{noise_figure_db:g} dB, heard from {lowest_snr_db:g} dB SNR: this package's choice. "
-                f"{int((~heard).sum())} of {sites} sites are heard nowhere and left out.{note}"
-            ),
+            notes=(f"{radio.text()} {int((~heard).sum())} of {sites} sites are heard nowhere and left out.{note}"),
         )
 
 
-def _joined(rx_m: NDArray[np.float64], heard: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp], str]:
+def joined(rx_m: NDArray[np.float64], heard: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp], str]:
     """Points (kept,) of a route or a map (points, 2), the pairs (edges, 2) of them that are joined, and a note.
 
     heard: (points,), whether any site is.

@@ -98,7 +98,7 @@ class HandoverConfig(OneWorld):
     layout_seed: Annotated[int | None, Count(0, 2**63 - 1)] = only_in(PAPER_WORLD, default=None)
     """Fixes cells and shadowing maps for all episodes; None draws new ones for every episode."""
     channel: Annotated[str | os.PathLike[str] | LinkMatrix | None, Said("a link matrix, its file or its name")] = None
-    """A link matrix as the world: a .npz or .csv file, "mssn:V-R10/2071667", "raytraced:sf_columbus_28ghz". Append
+    """A link matrix as the world: a .npz or .csv file, "city:munich", "mssn:V-R10/2071667", "deepmimo:FOLDER". Append
     "#north" to the name to use the northern half of the map."""
 
     def __post_init__(self) -> None:

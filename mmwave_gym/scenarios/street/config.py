@@ -28,8 +28,13 @@ TICK_S = 0.02
 
 GEOMETRY = ("parked_share", "vehicles_per_km", "bodies_per_km")
 """Keywords that only `sight="geometry"` reads."""
-SINCE_V1 = ("handover", "lost_command", "sight", *GEOMETRY)
+SINCE_V1 = ("handover", "lost_command", "sight", "channel", *GEOMETRY)
 """Keywords that rows of v0 know nothing of; their defaults are v0."""
+OF_THE_STREET = (
+    "street", "cells", "maps", "lane_m", "isd_m", "arm_m", "frequency_ghz", "link_budget_db", "sight", *GEOMETRY,
+)  # fmt: skip
+"""Keywords of the 3GPP street, which mean nothing beside `channel`."""
+MAX_CHANNELS = 64
 SEEDS = Many(Count(0, 2**63 - 1), 1, 4096)
 
 
@@ -126,6 +131,11 @@ class StreetConfig:
     """Loss of a blocked link (arXiv 1709.05883: 11.5 to 15.8, by beam width, at 73.5 GHz)."""
     handover_energy_j: Annotated[float, Range(0.0, 1000.0, "J")] = 0.3
     """Energy of a handover, as in the paper's world; it is no part of the reward."""
+    channel: Annotated[Any, Said("a link matrix, its file or its name, or 1 to 64 of them", ("city:munich",))] = None
+    """Link matrices in place of the 3GPP street, of which each episode takes one: "city:munich", "city.npz", a tuple.
+
+    UEs follow the streets of the map. Power, noise and cells are the matrix's; all that says how handovers work stays.
+    """
 
     same_as: ClassVar[Mapping[str, str]] = {"step_s": "decision_s"}
 
@@ -141,11 +151,14 @@ class StreetConfig:
     def __post_init__(self) -> None:
         check_ranges(self)
         SEEDS.check("maps", self.map_seeds)
+        self._check_channel()
         between("in_db", self.in_db, self.out_db, 300.0)
         at_least("duration_s", self.resolved("duration_s"), self.decision_s)
         for name in ("lane_m", "arm_m"):
             if self.resolved(name) != round(self.resolved(name)):
                 raise ValueError(f"{name} must be whole metres, got {self.resolved(name)}.")
+        if self.channel is not None:
+            return  # what follows is the street's
         if self.resolved("isd_m") > self.resolved("arm_m"):
             raise ValueError(
                 f"isd_m must leave two cells a street of {2 * self.resolved('arm_m'):g} m, got "
@@ -157,6 +170,25 @@ class StreetConfig:
                 f"duration_s={self.resolved('duration_s'):g} at {self.resolved('speed_mps')[1]:g} m/s is {way_m:g} m, "
                 f"more than a street of {2.0 * self.resolved('arm_m'):g} m has: shorten duration_s or lengthen arm_m."
             )
+
+    def _check_channel(self) -> None:
+        """ValueError for keywords that mean nothing beside `channel`."""
+        if self.channel is None:
+            return
+        if not 1 <= len(self.channels) <= MAX_CHANNELS:
+            raise ValueError(f"channel must be 1 to {MAX_CHANNELS} link matrices, got {len(self.channels)}.")
+        default = {field.name: field.default for field in dataclasses.fields(self)}
+        for name in OF_THE_STREET:
+            if getattr(self, name) != default[name]:
+                raise ValueError(
+                    f"{name} must be left out with channel=…, which has its own streets and cells; got "
+                    f"{getattr(self, name)!r}."
+                )
+
+    @property
+    def channels(self) -> tuple[Any, ...]:
+        """The link matrices, their files or names."""
+        return tuple(self.channel) if isinstance(self.channel, tuple | list) else (self.channel,)
 
     @property
     def map_seeds(self) -> tuple[int, ...]:
@@ -186,7 +218,7 @@ class StreetConfig:
         return {
             f.name: self.resolved(f.name) if f.name != "interference_db" else self.interference_db
             for f in dataclasses.fields(self)
-            if f.name not in SINCE_V1
+            if f.name not in (SINCE_V1 if self.channel is None else (*SINCE_V1, *OF_THE_STREET))
             or getattr(self, f.name) != f.default
             or (self.sight == "geometry" and f.name in GEOMETRY)
         }

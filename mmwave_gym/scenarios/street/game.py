@@ -44,6 +44,7 @@ from mmwave_gym.core.scenario import EpisodeRng, Metric, ObservationField, Obser
 from mmwave_gym.core.types import FloatArray
 from mmwave_gym.radio.units import db_to_linear, spectral_efficiency_bps_hz
 from mmwave_gym.scenarios.street import t310
+from mmwave_gym.scenarios.street.channel_world import ChannelWorld
 from mmwave_gym.scenarios.street.compiled_world import CompiledStreetWorld
 from mmwave_gym.scenarios.street.config import TICK_S, StreetConfig
 from mmwave_gym.scenarios.street.world import StreetEpisodes
@@ -97,10 +98,8 @@ class Street(Scenario[StreetEpisodes, StreetState]):
     def __init__(self, config: StreetConfig):
         self.config = c = config
         self.geometry = c.geometry
-        self.num_cells = len(self.geometry.sites_m())
         self.ticks, self.decision_ticks = c.ticks("duration_s"), c.ticks("decision_s")
         self.horizon = -(-self.ticks // self.decision_ticks)
-        self.action_space = spaces.Discrete(self.num_cells)
         self.conditional = c.handover == "conditional"
         self._fails = c.lost_command == "fails" and not self.conditional
         self._preparation = 0 if self.conditional else c.ticks("preparation_s")
@@ -111,7 +110,9 @@ class Street(Scenario[StreetEpisodes, StreetState]):
         self.handover_ticks = -(-max(takes, 1) // self.decision_ticks) * self.decision_ticks
         self.lost_ticks = -(-max(self._preparation, 1) // self.decision_ticks) * self.decision_ticks
         after = self.handover_ticks + self._reestablishment + 2 * self.decision_ticks
-        self.world = CompiledStreetWorld(c, after)
+        self.world = CompiledStreetWorld(c, after) if c.channel is None else ChannelWorld(c, after)
+        self.num_cells = self.world.num_cells
+        self.action_space = spaces.Discrete(self.num_cells)
         self._windows = -(-(self.ticks + after) // WINDOW_TICKS)
         self.fields = self._fields()
 
@@ -378,8 +379,8 @@ class Street(Scenario[StreetEpisodes, StreetState]):
         """The keywords with presets filled in, places of sites, and times in ticks."""
         return {
             **self.config.as_constants(),
+            **self.world.constants(),
             "num_cells": self.num_cells,
-            "site_m": tuple(map(tuple, self.geometry.sites_m().tolist())),
             "tick_s": TICK_S,
             "decision_ticks": self.decision_ticks,
             "handover_ticks": self.handover_ticks,

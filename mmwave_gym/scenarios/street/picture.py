@@ -31,7 +31,7 @@ from mmwave_gym.rendering.colours import ALARM, FAINT, GREY, INK, LINE, WHITE, C
 from mmwave_gym.rendering.scales import nice_length
 from mmwave_gym.scenarios.street.config import TICK_S
 from mmwave_gym.scenarios.street.maps import STREET_M
-from mmwave_gym.scenarios.street.scene import INTERRUPTED, LOST, PREPARED, REFINED, RSRP, SIGHTS, SINR, Record
+from mmwave_gym.scenarios.street.scene import HEARD, INTERRUPTED, LOST, PREPARED, REFINED, RSRP, SIGHTS, SINR, Record
 
 BADGE_OFF_PX = 15  # from the lamp post into the houses, for a street is thinner than a badge
 LINKS, BARS = 6, 8  # cells with a line on the map, with a bar
@@ -58,8 +58,13 @@ class StreetPicture:
         self._map = Layer((MAP_SIDE, MAP_SIDE))
         self._plot = Layer((PLOT_WIDTH, BEST[1]))
         c = record.config
-        self._about = f"{c.street}, {record.scenario.num_cells} cells, {c.users}, {c.frequency_ghz:g} GHz"
-        self._half_m = 1.03 * record.scenario.geometry.arm_m
+        where = f"{c.street}, " if c.channel is None else ""
+        band = f", {c.frequency_ghz:g} GHz" if c.channel is None else ""
+        self._about = f"{where}{record.scenario.num_cells} cells, {c.users}{band}"
+
+    @property
+    def _half_m(self) -> float:
+        return 1.03 * self._record.half_m
 
     def draw(self) -> Frame:
         """The frame of this moment; the next call draws into the same one."""
@@ -97,8 +102,8 @@ class StreetPicture:
         shown = record.shown_cells(LINKS)
         for cell in sorted(shown, key=lambda k: k == record.serving):
             width = 3.5 if cell == record.serving else 1.2
-            colour, there = series_colour(cell), self._place(record.map.site_m[cell])
-            if sight[cell] == 0:
+            colour, there = series_colour(cell), self._place(record.site_m[cell])
+            if sight[cell] in (0, HEARD):
                 layer.line(colour, here, there, width)
             else:
                 layer.dashed(colour, here, there, width, 4.0)
@@ -117,15 +122,22 @@ class StreetPicture:
         x, y, length = MAP_AT[0], MAP_AT[1] + MAP_SIDE + 12, bar_m / (2.0 * self._half_m) * MAP_SIDE
         frame.box(INK, (x, y - 1, length, 2))
         frame.text(f"{bar_m:g} m", (x + length + 7, y), 12)
-        words = "link solid: in sight, dashed: not" + (", x: blocked" if record.config.resolved("blocked_s") else "")
+        words = "link solid: in sight, dashed: not" if record.street else "link solid: heard, dashed: not"
+        words += ", x: blocked" if record.config.resolved("blocked_s") else ""
         frame.text(words, (MAP_AT[0] + MAP_SIDE, y), 11, GREY, align="right")
 
     def _draw_houses(self, layer: Layer) -> None:
         half_px = STREET_M / 2.0 / self._half_m * MAP_SIDE / 2.0
         middle = MAP_SIDE / 2.0
         layer.box(HOUSES, (0, 0, MAP_SIDE, MAP_SIDE))
+        if self._record.channel is not None:
+            side_px = self._record.channel.step_m / self._half_m * MAP_SIDE / 2.0
+            for place_m in self._record.channel.place_m:
+                x, y = self._place(place_m)
+                layer.box(WHITE, (x - side_px / 2.0, y - side_px / 2.0, side_px + 0.5, side_px + 0.5))
+            return
         layer.box(WHITE, (0, middle - half_px, MAP_SIDE, 2.0 * half_px))
-        if self._record.map.geometry.kind == "crossing":
+        if self._record.scenario.geometry.kind == "crossing":
             layer.box(WHITE, (middle - half_px, 0, 2.0 * half_px, MAP_SIDE))
 
     def _draw_trail(self, layer: Layer) -> None:
@@ -143,10 +155,12 @@ class StreetPicture:
                 layer.cross(INK, self._place(event.place_m), 6.0, 2.0)
 
     def _draw_site(self, cell: int, serving: bool) -> None:
-        place_m = self._record.map.site_m[cell]
+        place_m = self._record.site_m[cell]
         x, y = self._place(place_m)
         # Towards the houses: across the street, or to a corner of its own for a post in the middle of the crossing.
-        if max(abs(place_m)) <= STREET_M / 2.0:
+        if self._record.channel is not None:
+            off = (0.0, -1.0)
+        elif max(abs(place_m)) <= STREET_M / 2.0:
             off = (math.copysign(0.7, place_m[0] or place_m[1]), -math.copysign(0.7, place_m[1] or -place_m[0]))
         elif abs(place_m[0]) >= abs(place_m[1]):
             off = (0.0, -math.copysign(1.0, place_m[1]))

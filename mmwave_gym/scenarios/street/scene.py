@@ -16,6 +16,7 @@ from mmwave_gym.rendering.scales import Scale
 from mmwave_gym.rendering.text import cell_sign, framed, side_by_side, text_of
 from mmwave_gym.rendering.totals import Totals
 from mmwave_gym.scenarios.street import t310
+from mmwave_gym.scenarios.street.channel_world import LOWEST_DBM, ChannelMap, ChannelWorld
 from mmwave_gym.scenarios.street.config import TICK_S
 from mmwave_gym.scenarios.street.game import Street
 from mmwave_gym.scenarios.street.maps import STREET_M, StreetMap, street_map
@@ -24,7 +25,9 @@ from mmwave_gym.scenarios.street.world import NOISE_DBM
 SERVED, PREPARED, INTERRUPTED, REFINED, LOST = range(5)
 """What a tick is spent on: LOST is from a failure until another cell serves."""
 COMMAND, ACCESS, TIMER = "command lost", "access failed", "link lost (T310)"
-SIGHTS = ("in sight", "out of sight", "blocked")
+SIGHTS = ("in sight", "out of sight", "blocked", "heard", "not heard")
+"""The last two are all that a link matrix tells."""
+HEARD, NOT_HEARD = 3, 4
 RSRP = Scale(0, -120.0, -40.0)
 SINR = Scale(0, -15.0, 30.0)
 MAP_COLUMNS, MAP_ROWS = 31, 15
@@ -69,7 +72,17 @@ class Record:
         self.episode += 1
         self.totals = Totals(self.scenario.metrics, 1)
         self.rsrp_dbm, self.sinr_db = episodes.rsrp_dbm[row], episodes.sinr_db[row]
-        self.map: StreetMap = street_map(self.scenario.geometry, int(episodes.map_seed[row]), self.config.frequency_ghz)
+        seed = int(episodes.map_seed[row])
+        self.street: StreetMap | None = None
+        self.channel: ChannelMap | None = None
+        place_m = episodes.place_m[row, : self.scenario.ticks]
+        if isinstance(self.scenario.world, ChannelWorld):
+            self.channel = self.scenario.world.map_of(seed)
+            place_m = np.nan_to_num(place_m - self.channel.centre_m)  # a recording may have no places
+            self.site_m, self.half_m = self.channel.site_m, self.channel.half_m
+        else:
+            self.street = street_map(self.scenario.geometry, seed, self.config.frequency_ghz)
+            self.site_m, self.half_m = self.street.site_m, self.scenario.geometry.arm_m
         ticks = self.scenario.ticks
         best = self.sinr_db[:ticks].argmax(axis=1)
         self.line = Timeline(
@@ -79,7 +92,7 @@ class Record:
             rate_bps_hz=np.zeros(ticks),
             best=best,
             best_db=self.sinr_db[np.arange(ticks), best],
-            place_m=episodes.place_m[row, :ticks],
+            place_m=place_m,
         )
         self.began = 0  # the tick at which the last step began
         self._note()
@@ -172,7 +185,9 @@ class Record:
 
     def sight(self) -> NDArray[np.int64]:
         """(cell,): index of `SIGHTS`."""
-        here = self.map
+        here = self.street
+        if here is None:
+            return np.where(self.rsrp_dbm[self.now] > LOWEST_DBM, HEARD, NOT_HEARD)
         place_m = np.asarray(self.line.place_m[self.now], np.float64)
         lanes_m = here.geometry.lanes_m()
         # The UE is on a lane between two of its points, a metre apart.
@@ -234,24 +249,28 @@ class StreetScene(RecordedScene[Record]):
     def _map_grid(self) -> np.ndarray:
         """North is up; ':' houses, '.' path, '@' the UE, digits, letters: cells, '#' the serving one, 'x' a failure."""
         record = self._record
-        arm_m = record.map.geometry.arm_m
         grid = np.full((MAP_ROWS, MAP_COLUMNS), ":")
-        if record.map.geometry.kind == "crossing":
-            grid[:, MAP_COLUMNS // 2] = " "
-        grid[MAP_ROWS // 2] = " "
 
         def put(place_m: FloatArray, sign: str) -> None:
             # What is on the street stays on it: a row is wider than a street.
-            x, y = (0.0 if abs(v) <= STREET_M / 2.0 else float(v) for v in place_m)
-            column = round((x / arm_m + 1.0) / 2.0 * (MAP_COLUMNS - 1))
-            row = round((1.0 - y / arm_m) / 2.0 * (MAP_ROWS - 1))
+            axis_m = STREET_M / 2.0 if record.street else 0.0
+            x, y = (0.0 if abs(v) <= axis_m else float(v) for v in place_m)
+            column = round((x / record.half_m + 1.0) / 2.0 * (MAP_COLUMNS - 1))
+            row = round((1.0 - y / record.half_m) / 2.0 * (MAP_ROWS - 1))
             grid[min(max(row, 0), MAP_ROWS - 1), min(max(column, 0), MAP_COLUMNS - 1)] = sign
 
+        if record.channel is not None:
+            for place_m in record.channel.place_m:
+                put(place_m, " ")
+        else:
+            if record.scenario.geometry.kind == "crossing":
+                grid[:, MAP_COLUMNS // 2] = " "
+            grid[MAP_ROWS // 2] = " "
         for place_m in record.line.place_m[: record.now : record.scenario.decision_ticks]:
             put(place_m, ".")
-        for cell, place_m in enumerate(record.map.site_m):
+        for cell, place_m in enumerate(record.site_m):
             put(place_m, cell_sign(cell))
-        put(record.map.site_m[record.serving], "#")
+        put(record.site_m[record.serving], "#")
         for event in record.line.events:
             if event.what != "handover":
                 put(event.place_m, "x")
@@ -268,6 +287,6 @@ class StreetScene(RecordedScene[Record]):
             mark = "#" if cell == record.serving else cell_sign(cell)
             lines.append(
                 f"{mark} {cell:3d} {rsrp_dbm[cell]:6.0f} {measured_dbm[cell]:6.0f} {bar:.<{BAR}} {sinr_db[cell]:5.1f}"
-                f" {('sight', '', 'block')[sight[cell]]}"
+                f" {('sight', '', 'block', '', '')[sight[cell]]}"
             )
         return lines

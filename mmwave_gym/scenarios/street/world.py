@@ -65,6 +65,10 @@ class StreetWorld:
         self.conditional = config.handover == "conditional"
         self._preparation, self._decision = config.ticks("preparation_s"), config.ticks("decision_s")
 
+    def constants(self) -> dict[str, Any]:
+        """What is fixed by the keywords: places of the sites."""
+        return {"site_m": tuple(map(tuple, self.geometry.sites_m().tolist()))}
+
     def memory(self, state: float) -> Memory:
         """Bytes of drives, with those of a state."""
         ticks, k = self.ticks + self.after, self.num_cells
