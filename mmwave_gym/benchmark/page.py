@@ -87,10 +87,16 @@ def page(env_id: str, folder: Path) -> str:
         _granted(room),
         _headroom(room, entry, folder),
         *_agents(room),
-        filled(room.text().strip(), lambda: Source(folder.parent)),
+        _guide(room, Source(folder.parent)),
         "## Versions\n\n" + "\n".join(f"- {line}" for line in entry.history),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _guide(room: Room, source: Source) -> str:
+    """The room's text, its quotes renewed where there is a board to quote."""
+    text = room.text().strip()
+    return filled(text, lambda: source) if source.board.exists() else text
 
 
 def _fields(scenario: Scenario[Any, Any]) -> str:

@@ -26,7 +26,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from mmwave_gym.benchmark.leaderboard.tables import ends, number
+from mmwave_gym.benchmark.leaderboard.digits import ends, number
 from mmwave_gym.benchmark.statistics import Interval
 from mmwave_gym.core.errors import InputError
 
@@ -54,10 +54,14 @@ class Source:
 
     folder: Path
 
+    @property
+    def board(self) -> Path:
+        return self.folder / "leaderboard" / "leaderboard.csv"
+
     @cached_property
     def rows(self) -> Mapping[tuple[str, str], Mapping[str, str]]:
         """The scored rows of the board by task and agent, as its file has them."""
-        path = self.folder / "leaderboard" / "leaderboard.csv"
+        path = self.board
         if not path.exists():
             raise QuoteError(f"there is no board {path} to quote: write it with `mmwave-gym leaderboard`.")
         with path.open(encoding="utf-8") as file:
@@ -76,8 +80,8 @@ def source_of(page: Path) -> Source:
     """The folder of the board that a page quotes: the nearest above it that has one. Raises QuoteError."""
     for folder in page.absolute().parents:
         for place in (folder, folder / "docs"):
-            if (place / "leaderboard" / "leaderboard.csv").exists():
-                return Source(place)
+            if (source := Source(place)).board.exists():
+                return source
     raise QuoteError(f"{page} lies below no folder with leaderboard/leaderboard.csv, from which numbers are quoted.")
 
 

@@ -15,7 +15,7 @@ from mmwave_gym.benchmark.bounds import bounds, compute, record, stored_ceilings
 from mmwave_gym.benchmark.evaluation import metric_units
 from mmwave_gym.benchmark.leaderboard import Ceiling, RowsError, write_ceilings
 from mmwave_gym.benchmark.leaderboard.ceilings import BEST_KNOWN
-from mmwave_gym.benchmark.leaderboard.tables import ends, number
+from mmwave_gym.benchmark.leaderboard.digits import ends, number
 from mmwave_gym.benchmark.task import Task
 from mmwave_gym.cli.options import Jobs, Ray, everywhere
 from mmwave_gym.cli.output import err, out, print_table, progress

@@ -12,7 +12,7 @@ import typer
 from mmwave_gym.agents.supervised import USUAL, Limits, playing
 from mmwave_gym.benchmark.evaluation import evaluate as play, evaluate_together, metric_units
 from mmwave_gym.benchmark.leaderboard import read_rows
-from mmwave_gym.benchmark.leaderboard.tables import ends, number
+from mmwave_gym.benchmark.leaderboard.digits import ends, number
 from mmwave_gym.benchmark.runs import Job, described, run
 from mmwave_gym.benchmark.statistics import column_interval
 from mmwave_gym.cli.options import Agent, LimitMemory, LimitStep, LimitTotal, Settings, TaskName, Trusted, chosen_task

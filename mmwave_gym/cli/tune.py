@@ -14,7 +14,7 @@ from mmwave_gym.agents.loading import find
 from mmwave_gym.agents.tuned import FILE, file_of, parameters, stored
 from mmwave_gym.benchmark.evaluation import metric_units
 from mmwave_gym.benchmark.jobs import Done
-from mmwave_gym.benchmark.leaderboard.tables import number
+from mmwave_gym.benchmark.leaderboard.digits import number
 from mmwave_gym.benchmark.task import Task
 from mmwave_gym.cli.options import Nodes, Ray, Settings, TaskName, chosen_task, everywhere
 from mmwave_gym.cli.output import out, print_table, progress

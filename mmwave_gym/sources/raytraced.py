@@ -127,9 +127,9 @@ def read(
 
 
 def joined(rx_m: NDArray[np.float64], heard: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp], str]:
-    """Points (kept,) of a route or a map (points, 2), the pairs (edges, 2) of them that are joined, and a note.
+    """Points (kept,) of a route or a map, the pairs (edges, 2) of them that are joined, and a note.
 
-    heard: (points,), whether any site is.
+    rx_m: (points, 2). heard: (points,), whether any site is.
     """
     points = len(rx_m)
     if not _is_map(rx_m):

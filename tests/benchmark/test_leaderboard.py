@@ -18,7 +18,8 @@ from made_rows import ceiling, header, run, suite
 
 from mmwave_gym.benchmark.leaderboard import RowsError, Run, read_ceilings, read_rows, summarise, write_ceilings
 from mmwave_gym.benchmark.leaderboard.page import html as page_html
-from mmwave_gym.benchmark.leaderboard.tables import headline, limits, markdown, table
+from mmwave_gym.benchmark.leaderboard.sentences import headline, limits
+from mmwave_gym.benchmark.leaderboard.tables import markdown, table
 
 
 def test_ranks_verdicts_and_bounds():

@@ -14,8 +14,9 @@ from made_rows import METRICS, header, run, suite
 
 from mmwave_gym.benchmark import statistics
 from mmwave_gym.benchmark.leaderboard import Run, summarise, write
+from mmwave_gym.benchmark.leaderboard.digits import number
 from mmwave_gym.benchmark.leaderboard.page import html as page_html
-from mmwave_gym.benchmark.leaderboard.tables import markdown, number
+from mmwave_gym.benchmark.leaderboard.tables import markdown
 
 
 class Elements(html.parser.HTMLParser):

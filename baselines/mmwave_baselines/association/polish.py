@@ -69,14 +69,12 @@ class Polish(Optimum):
 
     @staticmethod
     def _cover(view: View, env: int, epoch: int, serving: Any, planned: Any, free: BoolArray) -> IntArray:
-        from mmwave_baselines.association.kernels import network_of
         from mmwave_baselines.association.polish_kernel import cover_plan
 
         (epochs,) = known_epochs(view, [env])
         parts: Any = [part[epoch:] for part in epochs]
         rest = type(epochs)(*parts)
-        network = network_of(serving, planned.astype(np.float64), len(free))
-        rank: IntArray = cover_plan(network, rest, free, THRESHOLD_BPS_HZ)
+        rank: IntArray = cover_plan(serving, planned.astype(np.float64), rest, free, THRESHOLD_BPS_HZ)
         return rank
 
 

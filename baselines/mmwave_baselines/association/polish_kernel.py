@@ -7,17 +7,18 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from mmwave_baselines.association.kernels import gain, join, leave, uniform
+from mmwave_baselines.association.kernels import gain, join, leave, network_of, uniform
 
 compiled: Any = njit(cache=True)
 
 
 @compiled
-def cover_plan(network: Any, epochs: Any, free: Any, threshold: float) -> Any:
+def cover_plan(serving: Any, planned: Any, epochs: Any, free: Any, threshold: float) -> Any:
     """The ranks (K,) that COVER takes at all epochs; free (cell,): who takes only means from `threshold` on.
 
-    The network is changed.
+    serving, planned (ue,): the cells at the first one, and the mean efficiencies there.
     """
+    network = network_of(serving, planned, len(free))
     rank = np.zeros(len(epochs.ue), np.int64)
     for k in range(len(epochs.ue)):
         leave(network, epochs.ue[k])

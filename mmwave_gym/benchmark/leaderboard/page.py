@@ -16,23 +16,12 @@ from pathlib import Path
 from mmwave_gym.benchmark.leaderboard.ceilings import KINDS
 from mmwave_gym.benchmark.leaderboard.classes import CLASSES, classes
 from mmwave_gym.benchmark.leaderboard.deciding import reason
+from mmwave_gym.benchmark.leaderboard.digits import count, ends, number, with_unit
 from mmwave_gym.benchmark.leaderboard.entries import Entry, Leaderboard, TaskBoard
 from mmwave_gym.benchmark.leaderboard.evidence import lacks
 from mmwave_gym.benchmark.leaderboard.rows import RowsError
-from mmwave_gym.benchmark.leaderboard.tables import (
-    TRAINING,
-    about_suite,
-    ceilings,
-    count,
-    ends,
-    headline,
-    limits,
-    markdown,
-    number,
-    table,
-    training,
-    with_unit,
-)
+from mmwave_gym.benchmark.leaderboard.sentences import about_suite, ceilings, headline, limits
+from mmwave_gym.benchmark.leaderboard.tables import TRAINING, markdown, table, training
 from mmwave_gym.benchmark.statistics import Interval
 from mmwave_gym.core.files import write as write_file
 from mmwave_gym.core.shown import visible

@@ -9,8 +9,8 @@ import numpy as np
 
 from mmwave_gym.benchmark import statistics
 from mmwave_gym.benchmark.leaderboard.ceilings import Ceiling
+from mmwave_gym.benchmark.leaderboard.digits import ends, number
 from mmwave_gym.benchmark.leaderboard.entries import Entry, sign_of
-from mmwave_gym.benchmark.leaderboard.tables import ends, number
 from mmwave_gym.benchmark.statistics import Sample
 
 MOST_EQUAL = 0.5

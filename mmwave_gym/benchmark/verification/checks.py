@@ -16,9 +16,9 @@ from mmwave_gym.agents.protocol import AgentError, NotInstalled
 from mmwave_gym.agents.supervised import USUAL, Limits, playing
 from mmwave_gym.benchmark import suite
 from mmwave_gym.benchmark.evaluation import BLOCK, Layout, Row, play_episodes
+from mmwave_gym.benchmark.leaderboard.digits import ends, number
 from mmwave_gym.benchmark.leaderboard.keys import DEFINITION, differing
 from mmwave_gym.benchmark.leaderboard.rows import Run
-from mmwave_gym.benchmark.leaderboard.tables import ends, number
 from mmwave_gym.benchmark.leaderboard.verified import digest
 from mmwave_gym.benchmark.replay import Comparison, replay, spec_of
 from mmwave_gym.benchmark.runs import Job, about_task, header

@@ -18,7 +18,7 @@ from rich.table import Table
 from mmwave_gym.agents.loading import load_agent
 from mmwave_gym.agents.rollout import Rollout
 from mmwave_gym.benchmark.evaluation import evaluate
-from mmwave_gym.benchmark.leaderboard.tables import ends, number
+from mmwave_gym.benchmark.leaderboard.digits import ends, number
 from mmwave_gym.benchmark.statistics import column_interval
 from mmwave_gym.benchmark.suite import task
 from mmwave_gym.core.batch import Batch

@@ -75,7 +75,7 @@ class Tracer:
         return self.mi.Point3f(*(np.ascontiguousarray(axis, np.float32) for axis in place_m.T))
 
     def heights(self, xy_m: FloatArray) -> tuple[FloatArray, NDArray[np.bool_]]:
-        """Height (n,) in m of what is seen from above at places (n, 2), NaN for nothing; whether it is ground (n,)."""
+        """Height (n,) in m of what is seen from above, NaN for nothing; whether it is ground (n,). xy_m: (n, 2)."""
         above = np.column_stack((xy_m, np.full(len(xy_m), self.top_m)))
         hit = self.scene.mi_scene.ray_intersect(self.mi.Ray3f(self._points(above), self.mi.Vector3f(0.0, 0.0, -1.0)))
         there = np.array(hit.is_valid())
@@ -100,7 +100,7 @@ class Tracer:
         return self.mi.Vector3f(*(np.ascontiguousarray(axis) for axis in unit.T))
 
     def surface(self, rx_m: FloatArray, step_m: float) -> Any:
-        """Two triangles a place (n, 3), a level square of the grid: what the radio map is measured on."""
+        """Two triangles a place, a level square of the grid: what the radio map is measured on. rx_m: (n, 3)."""
         half = 0.5 * step_m
         corners = np.array(((-half, -half, 0.0), (half, -half, 0.0), (half, half, 0.0), (-half, half, 0.0)))
         vertices = (rx_m[:, None, :] + corners).reshape(-1, 3).astype(np.float32)
@@ -129,7 +129,8 @@ class Tracer:
 
 
 def trace(job: dict[str, Any]) -> dict[str, NDArray[Any]]:
-    """Arrays `gain_db` (points, sites), `rx` (points, 3), `tx` (sites, 3), `los`, `edges` and what a picture needs.
+    """Arrays `gain_db` (points, sites) in dB, `rx` (points, 3) and `tx` (sites, 3) in m, `los` (points, sites), `edges`
+    (edges, 2) and what a picture needs.
 
     Raises CityError for a scene without ground or streets, and for sites in buildings.
     """

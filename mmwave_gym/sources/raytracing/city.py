@@ -129,8 +129,9 @@ def _job(wanted: Wanted, scene: Scene, names: Sequence[str], place_m: FloatArray
 
 
 def city(wanted: Wanted, scene: Scene, names: tuple[str, ...], site_note: str, arrays: dict[str, NDArray[Any]]) -> City:
-    """The link matrix of what the tracer found: `gain_db` (points, sites), `rx`, `tx`, `los`, `edges`, `map_m`, `roof`.
+    """The link matrix of what the tracer found.
 
+    arrays: `gain_db` (points, sites) in dB, `rx` (points, 3) and `tx` (sites, 3) in m, and others, see `child.trace`.
     Sites that no place hears are left out. CityError where fewer than two are heard.
     """
     radio = Radio()

@@ -49,7 +49,10 @@ def streets(outdoor: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def edges(on_street: NDArray[np.bool_]) -> NDArray[np.intp]:
-    """Pairs (E, 2) of neighbours, east-west and north-south, of the places of a grid (n, n) in row-major order."""
+    """Pairs (E, 2) of neighbours, east-west and north-south, of the places of a grid in row-major order.
+
+    on_street: (n, n), the grid's places that count.
+    """
     number = np.cumsum(on_street.ravel()).reshape(on_street.shape) - 1
     pairs = []
     for a, b in ((np.s_[:-1], np.s_[1:]), (np.s_[:, :-1], np.s_[:, 1:])):
@@ -73,7 +76,7 @@ def beside_walls(
 
 
 def cover(seen: NDArray[np.bool_], place_m: FloatArray, number: int) -> NDArray[np.intp]:
-    """`number` candidates, chosen one by one so that most places see `COVERED_BY` of them, then that most see more.
+    """Candidates (number,), chosen one by one so that most places see `COVERED_BY` of them, then that most see more.
 
     seen: (candidates, places); place_m: (candidates, 2) in metres. A place counts as 1 while too few see it, and as
     1 / (1 + those it sees)**2 after that. Sites keep the distance of `number` sites spread over the candidates' square,

@@ -61,7 +61,8 @@ def find_llvm(folders: Sequence[str] = LLVM_FOLDERS) -> str | None:
 def run(
     job: dict[str, Any], on_progress: Progress = lambda stage, done, of: None, *, command: Sequence[str] = CHILD
 ) -> dict[str, NDArray[Any]]:
-    """The arrays that the child `command` makes of a job.
+    """The arrays that the child `command` makes of a job: shapes and units as of `child.trace`, such as `gain_db`
+    (points, sites) in dB.
 
     Raises CityError with the child's reason, or with what to install where its process was aborted.
     """
