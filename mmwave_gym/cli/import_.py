@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from mmwave_gym.cli.output import out
+from mmwave_gym.core.files import write
 from mmwave_gym.sources.recordings import words
 
 
@@ -30,7 +31,6 @@ def import_(
     A clean recording has the columns time_s, rsrp_dbm or snr_db, cell and run; `mmwave-gym transition` and
     `mmwave-gym channel` read it. A channel file has a column for each cell.
     """
-    from mmwave_gym.core.files import write
     from mmwave_gym.links.files import write_channel
     from mmwave_gym.sources import recordings
 

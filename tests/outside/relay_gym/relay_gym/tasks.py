@@ -2,11 +2,12 @@
 
 from functools import partial
 
+from mmwave_gym.benchmark.bounds import of_agent
 from mmwave_gym.benchmark.task import Task
 
-task = partial(Task, env_id="Relay-v0", primary="rate_bps_hz", floor="random", reference="max-min", episodes=64)
-task = partial(task, ceiling="oracle")
+task = partial(Task, env_id="Relay-v0", primary="rate_bps_hz", reference="max-min", ceiling="oracle", episodes=64)
 TASKS = (
     task(name="relay/slow", kwargs={"correlation": 0.95}, description="The last slot says much of the next."),
     task(name="relay/fast", kwargs={"correlation": 0.5}, description="The last slot says little of the next."),
 )
+BOUNDS = (of_agent("oracle", "The relay that will be best, in every slot."),)
