@@ -37,6 +37,7 @@ class Polish(Optimum):
 
     needs = ("numba",)
     label = "COVER annealed in hindsight"
+    expensive = True  # some ten seconds an episode, whatever its size
 
     def __init__(self, warmup_steps: int = 0, scored_steps: int | None = None, moves: int = 20_000_000):
         super().__init__(warmup_steps, scored_steps)
