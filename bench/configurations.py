@@ -29,7 +29,7 @@ from mmwave_gym.core.memory import check_fits
 MOST_MIB, MOST_SHARED_MIB = 32.0, 100.0
 STEPS, ROW_STEPS, NUM_ENVS = 24, 8, 3
 SLOW_S = 30.0
-"""A drawn world that takes longer is counted as slow and left."""
+"""A drawn world that takes more processor time is counted as slow and left. Others may keep the processor busy."""
 
 
 class _SlowError(BaseException):
@@ -142,13 +142,13 @@ def _within(seconds: float) -> Iterator[None]:
     def late(*_: Any) -> None:
         raise _SlowError
 
-    before = signal.signal(signal.SIGALRM, late)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    before = signal.signal(signal.SIGPROF, late)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0.0)
-        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_PROF, 0.0)
+        signal.signal(signal.SIGPROF, before)
 
 
 def draw(scenario: str, count: int, seed: int, show: bool = False) -> tuple[Counter[str], dict[str, dict[str, Any]]]:
