@@ -22,6 +22,7 @@ TASKS: dict[str, tuple[str | Task, ...]] = {
     "power_allocation": (
         Task(env_id="MmwavePowerAllocation-v0", kwargs=POWERS, name="power_allocation/few-levels"),
         Task(env_id="MmwavePowerAllocation-v0", kwargs=HARD, name="power_allocation/few-hard"),
+        "power_allocation/hard-14",
     ),
     "street": ("street/car-sparse", "street/car-sparse-v1", "street/car-sparse-conditional-v1"),
 }

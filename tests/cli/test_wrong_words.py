@@ -308,6 +308,8 @@ def test_every_optional_library_has_an_extra() -> None:
     for extra in set(declared) - {"dev"}:
         for requirement in declared[extra]:
             name = re.split(r"[\[>]", requirement)[0].replace("-", "_")
+            if name == "mmwave_gym":
+                continue  # an extra of ours, whose libraries are checked there
             assert modules.get(name, name) in EXTRAS, (extra, requirement)
 
 
