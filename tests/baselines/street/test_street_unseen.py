@@ -158,7 +158,7 @@ def test_renamed_cells_get_renamed_answers(seed: int) -> None:
 
 
 def test_it_plays_streets_that_it_has_not_seen() -> None:
-    """Every seed on the same drives as the tuned A3: more rate from about as many handovers, and less time without data."""
+    """Every seed on the same drives as the tuned A3: more rate from about as many handovers, less time without data."""
 
     def means(agent: Any) -> list[float]:
         rows = mmwave_gym.evaluate(agent, TASK, episodes=48)
