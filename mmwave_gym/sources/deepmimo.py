@@ -49,7 +49,7 @@ def read(folder: str | Path) -> LinkMatrix:
         raise ChannelError(f"deepmimo:{folder}: there is no such folder; name a DeepMIMO 4 scenario's.")
     files = _power_files(place)
     first = next(iter(files.values()))
-    rx_m = _place(place, first, "rx")
+    rx_m = _place(place, first, "rx").astype(np.float64)
     if len(rx_m) > MAX_USERS:
         raise ChannelError(f"{first}: it has {len(rx_m):,} users, at most {MAX_USERS:,} are read: cut the grid.")
     if len(rx_m) * len(files) > MAX_VALUES:
@@ -59,11 +59,11 @@ def read(folder: str | Path) -> LinkMatrix:
     gain_db = np.stack([_gain_db(file, len(rx_m)) for file in files.values()], axis=1)
     tx_m = np.stack([_place(place, file, "tx")[0] for file in files.values()])
     radio = Radio()
-    rsrp_dbm = radio.received_dbm(gain_db)
+    rsrp_dbm = radio.received_dbm(gain_db.astype(np.float64))
     with untrusted.blaming(place, ChannelError):
         kept, edges, note = joined(rx_m[:, :2], np.asarray(~np.isnan(rsrp_dbm).all(axis=1)))
         rsrp_dbm = rsrp_dbm[kept]
-        heard = ~np.isnan(rsrp_dbm).all(axis=0)
+        heard = np.asarray(~np.isnan(rsrp_dbm).all(axis=0))
         return LinkMatrix(
             rsrp_dbm=rsrp_dbm[:, heard],
             noise_dbm=radio.noise_dbm,

@@ -78,7 +78,8 @@ class Record:
         place_m = episodes.place_m[row, : self.scenario.ticks]
         if isinstance(self.scenario.world, ChannelWorld):
             self.channel = self.scenario.world.map_of(seed)
-            place_m = np.nan_to_num(place_m - self.channel.centre_m)  # a recording may have no places
+            # A recording may have no places.
+            place_m = np.nan_to_num(place_m - self.channel.centre_m).astype(np.float64)
             self.site_m, self.half_m = self.channel.site_m, self.channel.half_m
         else:
             self.street = street_map(self.scenario.geometry, seed, self.config.frequency_ghz)
