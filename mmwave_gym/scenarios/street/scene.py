@@ -78,12 +78,11 @@ class Record:
         place_m = episodes.place_m[row, : self.scenario.ticks]
         if isinstance(self.scenario.world, ChannelWorld):
             self.channel = self.scenario.world.map_of(seed)
-            # A recording may have no places.
-            place_m = np.nan_to_num(place_m - self.channel.centre_m).astype(np.float64)
+            place_m = np.nan_to_num(place_m - self.channel.centre_m)  # a recording may have no places
             self.site_m, self.half_m = self.channel.site_m, self.channel.half_m
         else:
             self.street = street_map(self.scenario.geometry, seed, self.config.frequency_ghz)
-            self.site_m, self.half_m = self.street.site_m, self.scenario.geometry.arm_m
+            self.site_m, self.half_m = self.street.site_m.astype(np.float64), self.scenario.geometry.arm_m
         ticks = self.scenario.ticks
         best = self.sinr_db[:ticks].argmax(axis=1)
         self.line = Timeline(
