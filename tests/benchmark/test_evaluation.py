@@ -303,7 +303,7 @@ class NeedsArguments(Constant):
 @pytest.mark.parametrize(
     ("agent", "fault"),
     [
-        ("nobody", "unknown handover agent 'nobody'. Known are a2c, a3, "),
+        ("nobody", "unknown handover agent 'nobody'. Known are a2, a2c, a3, "),
         ("no_such_package:Agent", "cannot import 'no_such_package'"),
         (":Agent", "cannot import ''"),
         ("json:Agent", "the module 'json' has no 'Agent'"),

@@ -304,7 +304,7 @@ def test_every_optional_library_has_an_extra() -> None:
 
     root = Path(__file__).resolve().parents[2]
     declared = tomllib.loads((root / "pyproject.toml").read_text())["project"]["optional-dependencies"]
-    modules = {"scikit_learn": "sklearn", "pillow": "PIL", "pygame_ce": "pygame"}
+    modules = {"scikit_learn": "sklearn", "pillow": "PIL", "pygame_ce": "pygame", "sionna_rt": "sionna"}
     for extra in set(declared) - {"dev"}:
         for requirement in declared[extra]:
             name = re.split(r"[\[>]", requirement)[0].replace("-", "_")

@@ -378,7 +378,7 @@ def test_the_vector_environment_plays_the_same_episodes_through_restarts():
         ({"num_cells": 3}, "num_cells must be left out with channel=…, which has 2"),
         ({"num_cells": 6}, "num_cells must be left out with channel=…, which has 2; got 6"),
         ({"channel": "nowhere.npz"}, "no such file"),
-        ({"channel": "elsewhere:V-R10"}, "known sources are mssn:…, raytraced:…"),
+        ({"channel": "elsewhere:V-R10"}, "known sources are city:…, deepmimo:…, mssn:…, raytraced:…"),
         ({"channel": 5}, "channel must be the path"),
         ({"channel": LinkMatrix(**TIME)}, "recording lasts 2 s and an episode 5 s"),
         ({"channel": LinkMatrix(**TIME), "horizon": 10, "speed_mps": (1.0, 2.0)}, "speed_mps means nothing"),

@@ -223,7 +223,7 @@ def test_pettingzoo_render_test(make: Any) -> None:
 def test_gymnasium_checker_renders_without_a_warning() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        warnings.filterwarnings("ignore", message=".*we recommend.*|.*not within.*|.*different.*spec.*")
+        warnings.filterwarnings("ignore", message=".*out of date.*|.*we recommend.*|.*not within.*|.*different.*spec.*")
         check_env(gym.make("MmwaveHandover-v0").unwrapped, skip_render_check=False)
 
 
