@@ -40,7 +40,7 @@ class Forger:
     def begin(self, view: Any, rng: Any) -> Any:
         batch = view._batch
         for values in vars(batch.episodes).values():
-            if isinstance(values, np.ndarray) and values.dtype.kind == "f":
+            if isinstance(values, np.ndarray) and values.dtype.kind == "f" and values.size:
                 values[:] = values.max()
         return view.look()
 
