@@ -48,8 +48,6 @@ OPEN = {
     ),
     "issue 17: stored ceilings were computed for another state and are to be computed again": (
         "test_cheap_ceilings_are_computed_again_as_they_are_stored",
-        "test_agents_that_cheat_are_caught[Forger",
-        "test_last_bits_of_another_processor_are_no_alarm",
         "test_sqa_is_expensive_where_it_takes_minutes",
     ),
 }
