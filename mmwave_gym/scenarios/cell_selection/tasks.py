@@ -21,6 +21,7 @@ TASKS: tuple[Task, ...] = (
         name="cell_selection/n3-cost10",
         kwargs={"num_ues": 3, "handover_cost": 0.1},
         description="Three UEs share three cells; a handover costs a tenth of a slot.",
+        why="the smallest game: what each access level can have is exact or proven, beside learned agents that differ",
         ceiling="optimum",
     ),
     _cell_selection(

@@ -59,6 +59,7 @@ TASKS: tuple[Task, ...] = (
         kwargs={**_HARD, **_FIRST, **_CONTINUOUS, "feasible": "not"},
         ceiling="sca-sets",
         suite="v1",
+        why="somebody has to give way here, and learned agents differ from the rules in who does",
         episodes=1536,
         description="Draws in which not all UEs can be satisfied: somebody has to give way.",
     ),
