@@ -13,7 +13,7 @@ ROOM = Room(
             others="cho-a3",
         ),
     ),
-    scenario="game:SharedStreet",
+    scenario="compiled_game:CompiledSharedStreet",
     config="config:SharedStreetConfig",
     tasks="tasks:TASKS",
     grants={

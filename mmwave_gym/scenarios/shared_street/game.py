@@ -318,23 +318,27 @@ class SharedStreet(Scenario[SharedStreetEpisodes, SharedStreetState]):
         level = episodes.measured_dbm[drawn]
         now_db = episodes.sinr_db[row[env], slot[env], ue, state.serving[env, ue]]
         told = (now_db >= np.float32(self.config.out_db)) & (state.doing[env, ue] == FREE)
-        order = np.argsort(-level, axis=1, kind="stable")
-        state.order[env, ue] = order
+        state.order[env, ue] = np.argsort(-level, axis=1, kind="stable")
         state.candidate[...] = self.observer.candidates(state.order, state.serving)
         ready = state.candidate[env, ue, 1:3]
         state.prepared[env[told], ue[told]] = ready[told]
-        if not self.config.shared_map:
-            return
-        place, speed = episodes.reported_m[drawn], episodes.speed_mps[drawn]
-        lane = episodes.lane[row[env], ue]
-        feeds = np.flatnonzero(episodes.reports[row[env], ue] & ~comes[env, ue])
-        # A measurement is the mean over four slots: it stands for where the UE was in their middle.
-        middle = place[feeds] - speed[feeds] * np.float32(1.5 * SLOT_S)
-        radio_map.feed(state.map_dbm, state.map_count, env[feeds], lane[feeds], middle, level[feeds])
-        for i, ahead_s in enumerate(radio_map.AHEAD_S):
-            there = place + speed * np.float32(ahead_s)
-            found = radio_map.look_up(state.map_dbm, state.map_count, env, lane, there)
-            state.ahead_dbm[env, ue, i], state.known[env, ue, i] = found
+        look_ups = np.repeat(level[:, None], len(radio_map.AHEAD_S), axis=1)
+        if self.config.shared_map:
+            place, speed = episodes.reported_m[drawn], episodes.speed_mps[drawn]
+            lane = episodes.lane[row[env], ue]
+            feeds = np.flatnonzero(episodes.reports[row[env], ue] & ~comes[env, ue])
+            # A measurement is the mean over four slots: it stands for where the UE was in their middle.
+            middle = place[feeds] - speed[feeds] * np.float32(1.5 * SLOT_S)
+            radio_map.feed(state.map_dbm, state.map_count, env[feeds], lane[feeds], middle, level[feeds])
+            for i, ahead_s in enumerate(radio_map.AHEAD_S):
+                there = place + speed * np.float32(ahead_s)
+                found, known = radio_map.look_up(state.map_dbm, state.map_count, env, lane, there)
+                state.known[env, ue, i] = known
+                look_ups[known, i] = found[known]
+            changes = look_ups[:, radio_map.CHANGES] - level[:, None]
+            state.change_db[env, ue] = changes
+        look_ups[:, 0] = level
+        state.efficiency_bps_hz[env, ue] = self.world.estimated_bps_hz(look_ups)
 
     # ------------------------------------------------------------------ what agents see
 

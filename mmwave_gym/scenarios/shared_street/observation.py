@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mmwave_gym.core.scenario import ObservationField, ObservationFields
 from mmwave_gym.scenarios.shared_street.config import SLOT_S, SharedStreetConfig
-from mmwave_gym.scenarios.shared_street.radio_map import AHEAD_S
+from mmwave_gym.scenarios.shared_street.radio_map import AHEAD_S, CHANGES
 from mmwave_gym.scenarios.shared_street.state import CANDIDATES, FREE, SharedStreetState
 from mmwave_gym.scenarios.shared_street.world import (
     MOVING_MPS,
@@ -26,6 +26,7 @@ LEAST_SINR_DB, MOST_SINR_DB = -40.0, 60.0
 MOST_SHARING, FARTHEST_M, FASTEST_MPS, LONG_S, CHANGE_DB = 500.0, 1000.0, 60.0, 10.0, 60.0
 LATER = tuple(f"{round(1e3 * s)}ms" for s in AHEAD_S[1:])
 """How names of fields tell the times of look-ups."""
+CHANGE_NAMES = ("map_change_db", f"map_change_{LATER[CHANGES[1] - 1]}_db")
 
 
 def fields_of(config: SharedStreetConfig) -> ObservationFields:
@@ -54,8 +55,8 @@ def fields_of(config: SharedStreetConfig) -> ObservationFields:
                 rate(f"ahead_{text}_bps_hz", description=f"efficiency by the radio map {text} ahead, else that of now")
                 for text in LATER
             ),
-            change("map_change_db", description="RSRP by the radio map at the reported place less that measured"),
-            change(f"map_change_{LATER[1]}_db", description=f"the same with the place {LATER[1]} ahead"),
+            change(CHANGE_NAMES[0], description="RSRP by the radio map at the reported place less that measured"),
+            change(CHANGE_NAMES[1], description="the same of the place that much ahead"),
             ObservationField("known", len(LATER), 0.0, 1.0, "1", f"1 where the radio map knows the place in {known}"),
             one("sinr_db", low=LEAST_SINR_DB, high=MOST_SINR_DB, unit="dB", description="SINR of the serving cell now"),
             one("served_s", high=LONG_S, unit="s", description="time since the serving cell took over, up to 10 s"),
@@ -111,13 +112,15 @@ class Observer:
         parts["now_dbm"][:] = np.clip(self._now(episodes, state, newest_dbm), LEAST_DBM, MOST_DBM)
         parts["serving"][..., 0] = 1.0
         parts["prepared"][:] = (state.candidate[..., None] == state.prepared[:, :, None, :]).any(axis=3)
-        efficiency = self.world.estimated_bps_hz(measured)
-        parts["efficiency_bps_hz"][:] = of(efficiency)
+        for i, name in enumerate(("efficiency_bps_hz", *(f"ahead_{text}_bps_hz" for text in LATER))):
+            parts[name][:] = of(state.efficiency_bps_hz[:, :, i])
+        for i, name in enumerate(CHANGE_NAMES):
+            parts[name][:] = np.clip(of(state.change_db[:, :, i]), -CHANGE_DB, CHANGE_DB)
+        parts["known"][:] = state.known[:, :, 1:]
         active = episodes.active[row, slot, ue]
         self._loads(state, parts, chosen, active)
         speed = episodes.speed_mps[row, number, ue]
         self._place(episodes, parts, chosen, episodes.reported_m[row, number, ue], speed)
-        self._ahead(state, parts, of, efficiency, newest_dbm)
         now_db = np.take_along_axis(episodes.sinr_db[row, slot, ue], state.serving[..., None], axis=2)
         parts["sinr_db"][:] = np.clip(now_db, LEAST_SINR_DB, MOST_SINR_DB)
         parts["served_s"][..., 0] = np.minimum((slot - state.since) * SLOT_S, LONG_S)
@@ -156,24 +159,8 @@ class Observer:
     def _place(self, episodes: SharedStreetEpisodes, parts: Any, chosen: Any, reported_m: Any, speed: Any) -> None:
         lane = episodes.lane[episodes.row]
         way_m = self.world.site_m[chosen] - self.world.place_m(lane, reported_m)[:, :, None, :]
-        far_m = np.hypot(way_m[..., 0], way_m[..., 1])
+        far_m = np.sqrt(way_m[..., 0] * way_m[..., 0] + way_m[..., 1] * way_m[..., 1])
         heading = self._heading[lane][:, :, None, :]
         towards = (way_m[..., 0] * heading[..., 0] + way_m[..., 1] * heading[..., 1]) / np.maximum(far_m, 1.0)
         parts["distance_m"][:] = np.minimum(far_m, FARTHEST_M)
         parts["approach"][:] = np.where((speed > MOVING_MPS)[..., None], np.clip(towards, -1.0, 1.0), 0.0)
-
-    def _ahead(self, state: SharedStreetState, parts: Any, of: Any, efficiency: Any, newest_dbm: Any) -> None:
-        """The radio map's fields; where it knows nothing the future is as the present."""
-        if not self.config.shared_map:
-            for text in LATER:
-                parts[f"ahead_{text}_bps_hz"][:] = of(efficiency)
-            return
-        known = state.known[..., None]
-        for i, text in enumerate(LATER, start=1):
-            there = self.world.estimated_bps_hz(state.ahead_dbm[:, :, i])
-            parts[f"ahead_{text}_bps_hz"][:] = of(np.where(known[:, :, i], there, efficiency))
-        for i, name in ((0, "map_change_db"), (2, f"map_change_{LATER[1]}_db")):
-            change = of(state.ahead_dbm[:, :, i]) - newest_dbm
-            parts[name][:] = np.clip(np.where(known[:, :, i], change, 0.0), -CHANGE_DB, CHANGE_DB)
-        parts["known"][:] = state.known[:, :, 1:]
-

@@ -25,6 +25,8 @@ REACH = 3
 """Bins away up to which the nearest known one counts."""
 AHEAD_S = (0.0, 0.4, 0.8, 1.2, 2.0)
 """Times ahead for which a UE looks up its place."""
+CHANGES = (0, 2)
+"""Of which of them it is told how the map's RSRP differs from what is measured."""
 
 
 def bins_of(length_m: float) -> int:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmwave_gym.scenarios.shared_street.places import LANES
-from mmwave_gym.scenarios.shared_street.radio_map import AHEAD_S
+from mmwave_gym.scenarios.shared_street.radio_map import AHEAD_S, CHANGES
 
 CANDIDATES = 6
 """Cells among which an agent chooses."""
@@ -36,8 +36,9 @@ class SharedStreetState:
     load_before: NDArray[np.float64]  # (N, cell): and the time before
     map_dbm: NDArray[np.float32]  # (N, lane, bin, cell)
     map_count: NDArray[np.float32]  # (N, lane, bin)
-    ahead_dbm: NDArray[np.float32]  # (N, A, AHEAD_S, cell): looked up at the newest measurement
-    known: NDArray[np.bool_]  # (N, A, AHEAD_S)
+    efficiency_bps_hz: NDArray[np.float32]  # (N, A, AHEAD_S, cell): by the newest measurement, then by the map
+    change_db: NDArray[np.float32]  # (N, A, CHANGES, cell): RSRP by the map less the newest measurement
+    known: NDArray[np.bool_]  # (N, A, AHEAD_S): does the map know the place?
     received: NDArray[np.float64]  # (N, A): sum of rates in the running second, bit/s/Hz
     active_slots: NDArray[np.int64]  # (N, A): of that second
     value: NDArray[np.float64]  # (N, A): the sum of its rewards so far
@@ -68,7 +69,8 @@ def fresh(n: int, agents: int, cells: int, bins: int, seconds: int) -> SharedStr
         load_before=np.zeros((n, cells)),
         map_dbm=np.zeros((n, LANES, bins, cells), np.float32),
         map_count=np.zeros((n, LANES, bins), np.float32),
-        ahead_dbm=np.zeros((n, agents, len(AHEAD_S), cells), np.float32),
+        efficiency_bps_hz=np.zeros((n, agents, len(AHEAD_S), cells), np.float32),
+        change_db=np.zeros((n, agents, len(CHANGES), cells), np.float32),
         known=np.zeros((n, agents, len(AHEAD_S)), bool),
         received=np.zeros((n, agents)),
         active_slots=zeros(agents),

@@ -98,6 +98,8 @@ class SharedStreetWorld:
         loss_db = street_map(self.crossing, seed, c.frequency_ghz).loss_db
         blocked = self._blocked(rng["blockage"])
         self.links(loss_db, movers.lane, along_m, blocked, episodes.rsrp_dbm[i], episodes.sinr_db[i])
+        for last in (episodes.measured_dbm, episodes.reported_m, episodes.speed_mps):
+            last[i, -1] = 0.0  # some UEs measure so often, others once less
         chance = rng["measurement"]
         noise = chance.standard_normal(episodes.measured_dbm[i].shape, np.float32)
         self.measure(episodes.rsrp_dbm[i], present, noise, episodes.measured_dbm[i])
