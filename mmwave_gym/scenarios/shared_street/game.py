@@ -351,8 +351,9 @@ class SharedStreet(Scenario[SharedStreetEpisodes, SharedStreetState]):
         From "central": `slot` (N,); `rsrp_dbm`, `sinr_db` (N, ue, cell) now; `serving` (N, ue), `candidate` (N, ue,
         choice), cells, -1 for none; `sharing` (N, cell), active UEs that share each cell now. From "trajectory":
         `map_seed` (N,), `lane` (N, ue), `along_m` (N, slot, ue), and `sinr_next_db` (N, ue, slots of 1.2 s, cell), the
-        own links from now on. "hindsight" adds `sinr_ahead_db`, `rsrp_ahead_dbm` (N, slot, ue, cell), `active_ahead`
-        and `present_ahead` (N, slot, ue), of the whole episode.
+        own links from now on. "hindsight" adds `sinr_ahead_db`, `rsrp_ahead_dbm` (N, slot, ue, cell),
+        `measured_ahead_dbm` (N, measurement, ue, cell), `active_ahead` and `present_ahead` (N, slot, ue), of the whole
+        episode.
         """
         if access == "local":
             return {}
@@ -371,6 +372,7 @@ class SharedStreet(Scenario[SharedStreetEpisodes, SharedStreetState]):
         if access == "hindsight":
             known["sinr_ahead_db"] = lambda: episodes.sinr_db[row]
             known["rsrp_ahead_dbm"] = lambda: episodes.rsrp_dbm[row]
+            known["measured_ahead_dbm"] = lambda: episodes.measured_dbm[row]
             known["active_ahead"] = lambda: episodes.active[row]
             known["present_ahead"] = lambda: episodes.present[row]
         return known
@@ -393,6 +395,7 @@ class SharedStreet(Scenario[SharedStreetEpisodes, SharedStreetState]):
         """The keywords, places of sites, and times in slots."""
         return {
             **self.config.as_constants(),
+            "keywords": tuple(self.config.as_constants()),
             "site_m": tuple(map(tuple, self.world.site_m.tolist())),
             "num_cells": self.num_cells,
             "slot_s": SLOT_S,
