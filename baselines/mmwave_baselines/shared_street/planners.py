@@ -151,4 +151,3 @@ def next_of_candidates(seen: Seen, rows: NDArray[np.intp]) -> Float64Array:
     ahead = ahead.reshape(-1, *ahead.shape[2:])[rows]
     cell = np.maximum(known["candidate"].reshape(len(seen), -1)[rows], 0)
     return np.moveaxis(np.take_along_axis(ahead, cell[:, None, :], axis=2), 1, 2).astype(np.float64)
-

@@ -61,5 +61,3 @@ class CompiledSharedStreet(SharedStreet):
         env, ue = who[:count].T
         state.efficiency_bps_hz[env, ue] = self.world.estimated_bps_hz(look_ups[:count])
         return None
-
-

@@ -4,8 +4,8 @@ UEs in cars and of pedestrians come and go (`traffic`), want data now and then, 
 equally. The links are those of `MmwaveStreet-v1`: TR 38.901's UMi street canyon on maps that a seed fixes (`world`). A
 slot takes 100 ms, and a step is a slot. What a UE does in slot t:
 
-1. **Measurement.** Every fourth slot, each UE in its own, and when it arrives: RSRP of all cells, mean since the last
-   one. It reports it with its place, and all reports make the radio map (`radio_map`).
+1. **Measurement.** Every fourth slot, each UE in its own, and in slot 0: RSRP of all cells, mean since the last one or
+   since it arrived. It reports it with its place, and all reports make the radio map (`radio_map`).
 2. **Command.** In the slot of its measurement the network may command it to another cell. Below an SINR of `out_db` the
    command is lost: nothing happens. Else the old cell still serves 60 % of the slot, two slots are silent, and in the
    fourth the UE accesses the new cell.
@@ -43,8 +43,8 @@ from mmwave_gym.scenarios.shared_street import radio_map
 from mmwave_gym.scenarios.shared_street.config import SLOT_S, SLOTS_A_SECOND, SharedStreetConfig
 from mmwave_gym.scenarios.shared_street.observation import Observer
 from mmwave_gym.scenarios.shared_street.state import CANDIDATES, FREE, LOST, MOVING, SharedStreetState, fresh
-from mmwave_gym.scenarios.shared_street.traffic import lives_of
-from mmwave_gym.scenarios.shared_street.world import SharedStreetEpisodes, SharedStreetWorld, measures, newest
+from mmwave_gym.scenarios.shared_street.traffic import lives_of, measures, newest
+from mmwave_gym.scenarios.shared_street.world import SharedStreetEpisodes, SharedStreetWorld
 from mmwave_gym.scenarios.street import t310
 
 COMMAND_SLOTS, CONDITIONAL_SLOTS = 4, 3
@@ -65,7 +65,9 @@ class SharedStreet(Scenario[SharedStreetEpisodes, SharedStreetState]):
     name = "shared_street"
     agent_noun = "ue"
     masked = True
-    action_meaning = "0 stays; 1 to 5 hand over to the strongest other cells, by the newest measurement, strongest first"
+    action_meaning = (
+        "0 stays; 1 to 5 hand over to the strongest other cells, by the newest measurement, strongest first"
+    )
     reward_unit = "1"
     metrics = (
         Metric("utility", "1", "all", "mean over active UE-seconds of ln(mean rate + 0.01), rates in bit/s/Hz"),
@@ -180,7 +182,9 @@ class SharedStreet(Scenario[SharedStreetEpisodes, SharedStreetState]):
         target = np.take_along_axis(state.candidate, action[..., None], axis=2)[..., 0]
         named = np.take_along_axis(self.allowed(state), action[..., None], axis=2)[..., 0] & (action > 0)
         commanded = self.commandable(state)
-        now_db = np.take_along_axis(episodes.sinr_db[episodes.row, state.slot], state.serving[..., None], axis=2)[..., 0]
+        now_db = np.take_along_axis(episodes.sinr_db[episodes.row, state.slot], state.serving[..., None], axis=2)[
+            ..., 0
+        ]
         moves = named & (~commanded | (now_db >= np.float32(self.config.out_db)))
         state.target = np.where(moves, target, state.target)
         state.doing = np.where(moves, MOVING, state.doing)

@@ -12,13 +12,8 @@ from mmwave_gym.core.scenario import ObservationField, ObservationFields
 from mmwave_gym.scenarios.shared_street.config import SLOT_S, SharedStreetConfig
 from mmwave_gym.scenarios.shared_street.radio_map import AHEAD_S, CHANGES
 from mmwave_gym.scenarios.shared_street.state import CANDIDATES, FREE, SharedStreetState
-from mmwave_gym.scenarios.shared_street.world import (
-    MOVING_MPS,
-    SharedStreetEpisodes,
-    SharedStreetWorld,
-    measures,
-    newest,
-)
+from mmwave_gym.scenarios.shared_street.traffic import measures, newest
+from mmwave_gym.scenarios.shared_street.world import MOVING_MPS, SharedStreetEpisodes, SharedStreetWorld
 
 PAST_MEASUREMENTS = 4
 LEAST_DBM, MOST_DBM = -200.0, 0.0
@@ -43,7 +38,9 @@ def fields_of(config: SharedStreetConfig) -> ObservationFields:
     return ObservationFields(
         (
             *(level(f"rsrp_{i}_dbm", description=f"RSRP by {text}") for i, text in enumerate(ago)),
-            level("now_dbm", description="RSRP of this slot of serving and prepared cells, else the newest measurement"),
+            level(
+                "now_dbm", description="RSRP of this slot of serving and prepared cells, else the newest measurement"
+            ),
             flag("serving", description="1 for the serving cell, which is candidate 0"),
             flag("prepared", description="1 where a conditional handover is prepared"),
             rate("efficiency_bps_hz", description="efficiency by the newest measurement"),

@@ -47,6 +47,7 @@ class SharedStreetState:
 
 def fresh(n: int, agents: int, cells: int, bins: int, seconds: int) -> SharedStreetState:
     """The state before slot 0: nobody is there."""
+
     def zeros(*shape: int) -> NDArray[np.int64]:
         return np.zeros((n, *shape), np.int64)
 

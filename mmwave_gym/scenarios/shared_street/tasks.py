@@ -16,11 +16,7 @@ _DENSE: Mapping[str, Any] = {"isd_m": 100.0, "num_cars": 56, "num_pedestrians": 
 
 
 def _task(
-    name: str,
-    description: str,
-    keywords: Mapping[str, Any],
-    training: Mapping[str, Any] | None = None,
-    **more: Any,
+    name: str, description: str, keywords: Mapping[str, Any], training: Mapping[str, Any] | None = None, **more: Any
 ) -> Task:
     """A task on `UNSEEN_MAPS`; `training` says in what else than maps the world differs where one trains."""
     task = Task(

@@ -6,8 +6,8 @@ Per slot of 0.1 s, from the places of the slot before:
     speed = min(room / 1.5 s, desired speed, speed before + 0.25 m/s), at least 0
 
 The line is 15 m before the middle. A car stops at it if 4 m/s^2 are enough for that. Who reaches the end of a lane
-leaves; its place is empty for a slot at least, until nobody is within 9 m of the lane's beginning. Then a new UE enters
-there. All numbers are ours.
+leaves; its place is empty for a slot at least. A new UE enters there in a slot in which it measures, once nobody is
+within 9 m of the lane's beginning. All numbers are ours.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from mmwave_gym.core.scenario import EpisodeRng
 from mmwave_gym.core.types import Float64Array
-from mmwave_gym.scenarios.shared_street.config import SLOT_S, SharedStreetConfig
+from mmwave_gym.scenarios.shared_street.config import MEASURED_SLOTS, SLOT_S, SharedStreetConfig
 from mmwave_gym.scenarios.shared_street.places import CAR_LANES
 
 WARM_SLOTS = 400
@@ -82,8 +82,7 @@ def begin(config: SharedStreetConfig, rng: EpisodeRng) -> Movers:
 def move(config: SharedStreetConfig, movers: Movers) -> tuple[Any, Any, Any]:
     """Where everyone is, (slot, ue) in metres along the lane; how fast, in m/s; and whether they are there, bool.
 
-    Pedestrians begin to move with the first slot. Agent slot 0 has a UE in it: cars change their numbers for that, in
-    `movers` too. The reference of `traffic_kernel.move`, which has the same numbers.
+    Pedestrians begin to move with the first slot. The reference of `traffic_kernel.move`, which has the same numbers.
     """
     length_m, cars, ues = 2.0 * config.arm_m, config.num_cars, len(movers.lane)
     along, there = movers.along_m.copy(), np.ones(ues, bool)
@@ -107,18 +106,15 @@ def move(config: SharedStreetConfig, movers: Movers) -> tuple[Any, Any, Any]:
         speed = np.where(is_car, np.maximum(driven, 0.0), desired)
         along = np.where(there & (is_car | (slot > 0)), along + speed * SLOT_S, along)
         there = there & (along < length_m - END_M)
-        if slot == 0 and not there[:cars].any():
-            waits = ~there
-        for ue in np.flatnonzero(waits):
-            if is_car[ue] and (along[same_lane[ue] & is_car & there] <= ENTRY_M).any():
-                continue
+        for ue in np.flatnonzero(waits | ((slot == 0) & (~there) & (np.arange(ues) == 0))):
+            if ue or slot:  # agent slot 0 has a UE in slot 0
+                taken = is_car[ue] and (along[same_lane[ue] & is_car & there] <= ENTRY_M).any()
+                if taken or not measures(slot, ue):
+                    continue
             life[ue] += 1
             along[ue], speed[ue], there[ue] = BEGIN_M, movers.desired_mps[ue, life[ue]], True
         if slot >= 0:
             along_m[slot], speed_mps[slot], present[slot] = along, speed, there
-    first = int(present[0].argmax())
-    for array in (along_m.T, speed_mps.T, present.T, movers.lane):
-        array[[0, first]] = array[[first, 0]]
     return along_m, speed_mps, present
 
 
@@ -127,3 +123,12 @@ def green(slot: int, street: NDArray[np.int64]) -> NDArray[np.bool_]:
     since = (slot - street * (CYCLE_SLOTS // 2)) % CYCLE_SLOTS
     return since < GREEN_SLOTS
 
+
+def measures(slot: Any, ue: Any) -> Any:
+    """Does a UE measure in a slot? Every fourth, by its number; element-wise."""
+    return (slot + ue) % MEASURED_SLOTS == 0
+
+
+def newest(slot: Any, ue: Any) -> Any:
+    """The number of a UE's newest measurement in a slot, element-wise."""
+    return (slot + ue % MEASURED_SLOTS) // MEASURED_SLOTS

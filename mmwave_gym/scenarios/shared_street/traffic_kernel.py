@@ -18,6 +18,7 @@ from mmwave_gym.scenarios.shared_street.traffic import (
     HEADWAY_S,
     LENGTH_M,
     LINE_M,
+    MEASURED_SLOTS,
     SLOT_S,
     SPEED_UP_MPS,
     WARM_SLOTS,
@@ -29,7 +30,7 @@ def move(
     lane: Any, along: Any, desired_mps: Any, phase: int, cars: int, length_m: float, lights: bool,
     along_m: Any, speed_mps: Any, present: Any,
 ) -> None:  # fmt: skip
-    """Fill `along_m` in metres, `speed_mps` and `present`, (slot, ue) each, and change `lane` and `along` (ue,).
+    """Fill `along_m` in metres, `speed_mps` and `present`, (slot, ue) each, and change `along` (ue,).
 
     desired_mps: (ue, life); phase: slots of the lights' cycle that have passed; cars: how many UEs are cars; length_m:
     of a lane.
@@ -41,7 +42,6 @@ def move(
     speed = desired_mps[:, 0].copy()
     moved = np.empty(ues)
     for slot in range(-WARM_SLOTS, slots):
-        some_car = False
         for ue in range(ues):
             waits[ue] = not there[ue]
             desired = desired_mps[ue, life[ue]]
@@ -63,26 +63,17 @@ def move(
         for ue in range(ues):
             along[ue] = moved[ue]
             there[ue] = there[ue] and along[ue] < length_m - END_M
-            some_car = some_car or (ue < cars and there[ue])
         for ue in range(ues):
-            if not (waits[ue] or (slot == 0 and not some_car and not there[ue])):
+            if not (waits[ue] or (slot == 0 and ue == 0 and not there[ue])):
                 continue
-            free = True
+            free = (slot + ue) % MEASURED_SLOTS == 0
             if ue < cars:
                 for other in range(cars):
                     if lane[other] == lane[ue] and there[other] and along[other] <= ENTRY_M:
                         free = False
-            if free:
+            if free or (slot == 0 and ue == 0):
                 life[ue] += 1
                 along[ue], speed[ue], there[ue] = BEGIN_M, desired_mps[ue, life[ue]], True
         if slot >= 0:
             for ue in range(ues):
                 along_m[slot, ue], speed_mps[slot, ue], present[slot, ue] = along[ue], speed[ue], there[ue]
-    first = 0
-    while not present[0, first]:
-        first += 1
-    lane[0], lane[first] = lane[first], lane[0]
-    for slot in range(slots):
-        along_m[slot, 0], along_m[slot, first] = along_m[slot, first], along_m[slot, 0]
-        speed_mps[slot, 0], speed_mps[slot, first] = speed_mps[slot, first], speed_mps[slot, 0]
-        present[slot, 0], present[slot, first] = present[slot, first], present[slot, 0]

@@ -6,8 +6,8 @@ Of UE u, that is a part f beyond point p of its lane in slot t, and cell k, with
     SINR = SNR_k / (1 + w sum of the other cells' SNR),   SNR = 10^((RSRP - noise) / 10)
 
 w is the share of another cell's power that interferes, at any load. So links do not depend on what agents do. UE u
-measures in slots t with (t + u) divisible by 4, and in the slot of its arrival: the mean RSRP since its last
-measurement, in dB, with an error. It reports its place and speed at the same time, with errors.
+measures in slots t with (t + u) divisible by 4, and in slot 0: the mean RSRP since its last measurement or arrival, in
+dB, with an error. It reports its place and speed at the same time, with errors.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from mmwave_gym.radio.units import db_to_linear, linear_to_db, spectral_efficien
 from mmwave_gym.scenarios.shared_street import traffic
 from mmwave_gym.scenarios.shared_street.config import MEASURED_SLOTS, SharedStreetConfig
 from mmwave_gym.scenarios.shared_street.places import POINT_M
+from mmwave_gym.scenarios.shared_street.traffic import measures, newest
 from mmwave_gym.scenarios.street.maps import street_map
 from mmwave_gym.scenarios.street.world import NOISE_DBM
 
@@ -243,13 +244,3 @@ class SharedStreetWorld:
         """(…, 2): places in metres of UEs on lanes (…), `along_m` (…) from their beginnings."""
         heading, middle = (np.array(part) for part in zip(*self.crossing.lane_axes, strict=True))
         return middle[lane] + (np.asarray(along_m)[..., None] - self.crossing.arm_m) * heading[lane]
-
-
-def measures(slot: Any, ue: Any) -> Any:
-    """Does a UE measure in a slot, apart from its arrival? Element-wise."""
-    return (slot + ue) % MEASURED_SLOTS == 0
-
-
-def newest(slot: Any, ue: Any) -> Any:
-    """The number of a UE's newest measurement in a slot, element-wise."""
-    return (slot + ue % MEASURED_SLOTS) // MEASURED_SLOTS
