@@ -129,7 +129,7 @@ class SharedStreet(Scenario[SharedStreetEpisodes, SharedStreetState]):
         back = moves & (state.target == state.previous) & (slot[:, None] - state.since <= PING_PONG_S / SLOT_S)
         state.previous = np.where(moves, state.serving, state.previous)
 
-        cell = self.counted_at(state)
+        state.cell = cell = self.counted_at(state)
         link = np.maximum(cell, 0)
         sinr_db = np.take_along_axis(episodes.sinr_db[row, slot], link[..., None], axis=2)[..., 0]
         accesses = (state.doing == MOVING) & (state.left == 1)

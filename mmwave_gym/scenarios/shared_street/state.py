@@ -31,6 +31,7 @@ class SharedStreetState:
     prepared: NDArray[np.int64]  # (N, A, 2): cells, -1 for none
     order: NDArray[np.int64]  # (N, A, cell): by the newest measurement, strongest first
     candidate: NDArray[np.int64]  # (N, A, choice): cells, the serving one first, -1 for none
+    cell: NDArray[np.int64]  # (N, A): whose bandwidth it shared in the slot before, -1 for none
     first: NDArray[np.int64]  # (N, A): number of the UE's first measurement
     load: NDArray[np.float64]  # (N, cell): active UEs, as broadcast last
     load_before: NDArray[np.float64]  # (N, cell): and the time before
@@ -65,6 +66,7 @@ def fresh(n: int, agents: int, cells: int, bins: int, seconds: int) -> SharedStr
         prepared=zeros(agents, 2) - 1,
         order=zeros(agents, cells) + np.arange(cells),
         candidate=zeros(agents, CANDIDATES) - 1,
+        cell=zeros(agents) - 1,
         first=zeros(agents),
         load=np.zeros((n, cells)),
         load_before=np.zeros((n, cells)),
