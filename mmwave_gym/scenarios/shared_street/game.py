@@ -51,7 +51,7 @@ COMMAND_SLOTS, CONDITIONAL_SLOTS = 4, 3
 """Slots of a handover with its access slot (ours, of 60 + 240 + 100 ms in `MmwaveStreet-v1`)."""
 BEFORE_COMMAND = 0.6
 """Share of the first slot that the old cell still serves (TR 36.839: 50 ms until the command)."""
-PING_PONG_S = 1.0  # 3GPP TR 36.839: minimum time of stay
+PING_PONG_SLOTS = 10  # 3GPP TR 36.839: minimum time of stay, 1 s
 LEAST_BPS_HZ = 0.01
 """What is added to a rate before its logarithm (ours): about 1 % of the geometric mean."""
 NEXT_S = 1.2
@@ -122,40 +122,14 @@ class SharedStreet(Scenario[SharedStreetEpisodes, SharedStreetState]):
         return state
 
     def step(self, episodes: SharedStreetEpisodes, state: SharedStreetState, action: NDArray[Any]) -> Outcome:
-        row, slot = episodes.row, state.slot
-        there = state.id >= 0
-        active = episodes.active[row, slot] & there
-        moves = self._goes(episodes, state, action)
-        back = moves & (state.target == state.previous) & (slot[:, None] - state.since <= PING_PONG_S / SLOT_S)
-        state.previous = np.where(moves, state.serving, state.previous)
-
-        state.cell = cell = self.counted_at(state)
-        link = np.maximum(cell, 0)
-        sinr_db = np.take_along_axis(episodes.sinr_db[row, slot], link[..., None], axis=2)[..., 0]
-        accesses = (state.doing == MOVING) & (state.left == 1)
-        refused = accesses & (sinr_db < np.float32(self.config.in_db))
-        joins = accesses & ~refused
-        efficiency = self.world.efficiency_bps_hz(
-            np.where(joins, sinr_db - np.float32(self.config.refinement_db), sinr_db)
-        )
-        leaves = (state.doing == MOVING) & (state.left == COMMAND_SLOTS)
-        silent = (state.doing == LOST) | ((state.doing == MOVING) & ~leaves & ~joins)
-        share = np.where(silent, 0.0, np.where(leaves, BEFORE_COMMAND, 1.0))
-        load = self._loads(np.where(active, cell, -1))
-        sharing = np.maximum(np.take_along_axis(load, link, axis=1), 1.0)
-        reward = self._received(state, active, share * efficiency / sharing, sharing)
-
-        state.serving = np.where(joins, state.target, state.serving)
-        state.since = np.where(joins, slot[:, None], state.since)
-        stays = there & (state.doing == FREE)
-        ran = t310.after_tick(state.out_slots, sinr_db, np.float32(self.config.out_db), np.float32(self.config.in_db))
-        state.out_slots = np.where(stays, ran, 0)
-        fails = refused | (state.out_slots >= self._t310)
-        state.doing = np.where(fails, LOST, state.doing)
-        state.left = np.where(fails, self._back, np.maximum(state.left - 1, 0))
-        state.out_slots[fails] = 0
-
-        state.slot = slot + 1
+        row, there = episodes.row, state.id >= 0
+        active = episodes.active[row, state.slot] & there
+        moves, back = self._go(episodes, state, action)
+        sinr_db, share, sharing, joins, refused = self._serve(episodes, state, active)
+        rate = share * self.world.efficiency_bps_hz(sinr_db) / sharing
+        reward = self._received(state, active, rate, sharing)
+        fails = self._end(state, sinr_db, joins, refused)
+        state.slot = state.slot + 1
         terminated = there & ~episodes.present[row, state.slot]
         self.arrive(episodes, state)
         truncated = state.slot >= self.horizon
@@ -172,26 +146,55 @@ class SharedStreet(Scenario[SharedStreetEpisodes, SharedStreetState]):
             },
         )
 
-    def _goes(
-        self, episodes: SharedStreetEpisodes, state: SharedStreetState, action: NDArray[Any]
-    ) -> NDArray[np.bool_]:
-        """(N, A): whose handover starts now; `target`, `doing`, `left` and `prepared` change.
+    def _go(self, episodes: SharedStreetEpisodes, state: SharedStreetState, action: NDArray[Any]) -> Any:
+        """(N, A) twice: whose handover starts now, and who returns by it to its previous cell within a second.
 
         What the mask forbids is to stay, and so is a command that is lost.
         """
         target = np.take_along_axis(state.candidate, action[..., None], axis=2)[..., 0]
         named = np.take_along_axis(self.allowed(state), action[..., None], axis=2)[..., 0] & (action > 0)
         commanded = self.commandable(state)
-        now_db = np.take_along_axis(episodes.sinr_db[episodes.row, state.slot], state.serving[..., None], axis=2)[
-            ..., 0
-        ]
+        links_db = episodes.sinr_db[episodes.row, state.slot]
+        now_db = np.take_along_axis(links_db, state.serving[..., None], axis=2)[..., 0]
         moves = named & (~commanded | (now_db >= np.float32(self.config.out_db)))
+        back = moves & (target == state.previous) & (state.slot[:, None] - state.since <= PING_PONG_SLOTS)
+        state.previous = np.where(moves, state.serving, state.previous)
         state.target = np.where(moves, target, state.target)
         state.doing = np.where(moves, MOVING, state.doing)
         state.left = np.where(moves, np.where(commanded, COMMAND_SLOTS, CONDITIONAL_SLOTS), state.left)
         state.out_slots = np.where(moves, 0, state.out_slots)
         state.prepared[moves] = -1
-        return moves
+        return moves, back
+
+    def _serve(self, episodes: SharedStreetEpisodes, state: SharedStreetState, active: NDArray[np.bool_]) -> Any:
+        """How the slot is used, (N, A) each; active: (N, A).
+
+        SINR in dB of the cell whose bandwidth a UE shares, on a wide beam where it accesses; share of the slot in which
+        it is served; active UEs of the cell, one at least; whose access succeeds; whose fails.
+        """
+        state.cell, load = self._counted(state, active)
+        link = np.maximum(state.cell, 0)
+        sinr_db = np.take_along_axis(episodes.sinr_db[episodes.row, state.slot], link[..., None], axis=2)[..., 0]
+        moving = state.doing == MOVING
+        refused = moving & (state.left == 1) & (sinr_db < np.float32(self.config.in_db))
+        joins = moving & (state.left == 1) & ~refused
+        sinr_db = np.where(joins, sinr_db - np.float32(self.config.refinement_db), sinr_db)
+        leaves = moving & (state.left == COMMAND_SLOTS)
+        silent = (state.doing == LOST) | (moving & ~leaves & ~joins)
+        share = np.where(silent, 0.0, np.where(leaves, BEFORE_COMMAND, 1.0))
+        return sinr_db, share, np.maximum(np.take_along_axis(load, link, axis=1), 1.0), joins, refused
+
+    def _end(self, state: SharedStreetState, sinr_db: FloatArray, joins: Any, refused: Any) -> NDArray[np.bool_]:
+        """(N, A): whose link is lost at the end of the slot; all arguments as `_serve` returns them."""
+        state.serving = np.where(joins, state.target, state.serving)
+        state.since = np.where(joins, state.slot[:, None], state.since)
+        ran = t310.after_tick(state.out_slots, sinr_db, np.float32(self.config.out_db), np.float32(self.config.in_db))
+        state.out_slots = np.where((state.id >= 0) & (state.doing == FREE), ran, 0)
+        fails: NDArray[np.bool_] = refused | (state.out_slots >= self._t310)
+        state.doing = np.where(fails, LOST, state.doing)
+        state.left = np.where(fails, self._back, np.maximum(state.left - 1, 0))
+        state.out_slots[fails] = 0
+        return fails
 
     def commandable(self, state: SharedStreetState) -> NDArray[np.bool_]:
         """(N, A): may the network command the UE now? It has just measured, and commands are there."""
@@ -216,18 +219,18 @@ class SharedStreet(Scenario[SharedStreetEpisodes, SharedStreetState]):
     def agent_ids(self, episodes: SharedStreetEpisodes, state: SharedStreetState) -> NDArray[np.int64]:
         return state.id
 
-    @staticmethod
-    def counted_at(state: SharedStreetState) -> NDArray[np.int64]:
-        """(N, A): the cell whose bandwidth a UE shares in this slot, -1 where it has no link or is not there."""
+    def _counted(self, state: SharedStreetState, active: NDArray[np.bool_]) -> tuple[NDArray[np.int64], Float64Array]:
+        """(N, A): the cell whose bandwidth a UE shares in this slot, -1 for none; (N, cell): active UEs that share it.
+
+        active: (N, A).
+        """
         gone = (state.doing == MOVING) & (state.left < COMMAND_SLOTS)
         cell = np.where(gone, state.target, state.serving)
-        return np.where((state.id < 0) | (state.doing == LOST), -1, cell)
-
-    def _loads(self, cell: NDArray[np.int64]) -> Float64Array:
-        """(N, cell): how many UEs share each cell, from the cells (N, A) of those who count, -1 for the others."""
+        cell = np.where((state.id < 0) | (state.doing == LOST), -1, cell)
         n, k = len(cell), self.num_cells
-        at = np.where(cell < 0, k, cell) + np.arange(0, n * (k + 1), k + 1)[:, None]
-        return np.bincount(at.ravel(), minlength=n * (k + 1)).reshape(n, k + 1)[:, :k].astype(np.float64)
+        at = np.where(active & (cell >= 0), cell, k) + np.arange(0, n * (k + 1), k + 1)[:, None]
+        load = np.bincount(at.ravel(), minlength=n * (k + 1)).reshape(n, k + 1)[:, :k]
+        return cell, load.astype(np.float64)
 
     def _received(
         self, state: SharedStreetState, active: NDArray[np.bool_], rate: Float64Array, sharing: Float64Array
@@ -271,7 +274,17 @@ class SharedStreet(Scenario[SharedStreetEpisodes, SharedStreetState]):
     # ------------------------------------------------------------------ the next slot
 
     def arrive(self, episodes: SharedStreetEpisodes, state: SharedStreetState) -> None:
-        """Begin the slot `state.slot`: who comes, who goes, who has a cell again, what is measured, mapped, broadcast."""
+        """Begin the slot `state.slot`: who comes and goes, who has a cell again, what is measured and broadcast."""
+        comes = self._begin(episodes, state)
+        self._measured(episodes, state, comes)
+        told = state.slot % self._period == 0
+        if told.any():
+            load = self._counted(state, episodes.active[episodes.row, state.slot])[1]
+            state.load_before = np.where(told[:, None], state.load, state.load_before)
+            state.load = np.where(told[:, None], load, state.load)
+
+    def _begin(self, episodes: SharedStreetEpisodes, state: SharedStreetState) -> NDArray[np.bool_]:
+        """(N, A): who comes; ends lives, handovers and lost links whose time is over."""
         row, slot = episodes.row, state.slot
         present = episodes.present[row, slot]
         comes = present & (state.id < 0)
@@ -293,32 +306,19 @@ class SharedStreet(Scenario[SharedStreetEpisodes, SharedStreetState]):
             state.received = np.where(anew, 0.0, state.received)
             state.active_slots = np.where(anew, 0, state.active_slots)
             state.value = np.where(anew, 0.0, state.value)
+            state.first = np.where(comes, newest(slot[:, None], self._ue), state.first)
         state.doing = np.where((state.doing == MOVING) & (state.left == 0), FREE, state.doing)
-        number = newest(slot[:, None], self._ue)
-        state.first = np.where(comes, number, state.first)
-        self._measured(episodes, state, comes, number)
-        told = slot % self._period == 0
-        if told.any():
-            active = episodes.active[row, slot]
-            load = self._loads(np.where(active, self.counted_at(state), -1))
-            state.load_before = np.where(told[:, None], state.load, state.load_before)
-            state.load = np.where(told[:, None], load, state.load)
+        return comes
 
-    def _measured(
-        self,
-        episodes: SharedStreetEpisodes,
-        state: SharedStreetState,
-        comes: NDArray[np.bool_],
-        number: NDArray[np.int64],
-    ) -> None:
+    def _measured(self, episodes: SharedStreetEpisodes, state: SharedStreetState, comes: NDArray[np.bool_]) -> None:
         """What new measurements bring: order of candidates, prepared cells, the radio map and look-ups in it.
 
-        comes: (N, A), who has just arrived; number: (N, A), of each UE's newest measurement.
+        comes: (N, A), who has just arrived.
         """
         row, slot = episodes.row, state.slot
         new = (measures(slot[:, None], self._ue) | comes) & (state.id >= 0)
         env, ue = np.nonzero(new)
-        drawn = row[env], number[env, ue], ue
+        drawn = row[env], newest(slot[env], ue), ue
         level = episodes.measured_dbm[drawn]
         now_db = episodes.sinr_db[row[env], slot[env], ue, state.serving[env, ue]]
         told = (now_db >= np.float32(self.config.out_db)) & (state.doing[env, ue] == FREE)
@@ -368,7 +368,7 @@ class SharedStreet(Scenario[SharedStreetEpisodes, SharedStreetState]):
             "sinr_db": lambda: episodes.sinr_db[at],
             "serving": state.serving,
             "candidate": state.candidate,
-            "sharing": lambda: self._loads(np.where(episodes.active[at], self.counted_at(state), -1)),
+            "sharing": lambda: self._counted(state, episodes.active[at])[1],
         }
         if access != "central":
             known |= {"map_seed": lambda: episodes.map_seed[row], "lane": lambda: episodes.lane[row]}
