@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from mmwave_gym.agents.rollout import Rollout
 from mmwave_gym.core.batch import Batch
 from mmwave_gym.core.scenario import ObservationFields
-from mmwave_gym.scenarios.shared_street.game import LEAST_BPS_HZ
 from mmwave_gym.scenarios.shared_street.observation import CHANGE_NAMES, LATER, PAST_MEASUREMENTS
+from mmwave_gym.scenarios.shared_street.scores import LEAST_BPS_HZ
 from mmwave_gym.scenarios.shared_street.state import CANDIDATES
 from mmwave_gym.scenarios.street.world import NOISE_DBM
 
@@ -26,8 +26,8 @@ def scaled(fields: ObservationFields, observation: NDArray[Any]) -> NDArray[np.f
 
     In order: four measurements, efficiency, is it the serving cell, sharing, value less the serving cell's, ln
     efficiency, the serving cell's efficiency and sharing, time served, own SINR, active, car, change of load, distance,
-    approach, would it be alone on the cell, does T310 run, ln efficiency by the map at four times, share of them that is
-    known, map less measurement twice, speed. Absent candidates have zeros.
+    approach, would it be alone on the cell, does T310 run, ln efficiency by the map at four times, share of them that
+    is known, map less measurement twice, speed. Absent candidates have zeros.
     """
     seen = fields.split(observation)
     rows = len(observation)

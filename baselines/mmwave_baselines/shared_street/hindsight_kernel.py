@@ -1,8 +1,9 @@
 """The recursions of `hindsight`, compiled: one UE of one episode, the others held.
 
-Arrays of an episode: `efficiency` and `wide` (slot, ue, cell) in bit/s/Hz on a fine and on a wide beam, `sinr_db` (slot,
-ue, cell), `measured_dbm` (measurement, ue, cell), `active` and `present` (slot, ue), `strongest` (slot, ue), the cell of
-the greatest RSRP. Slots 0 to the horizon. `limits`: `out_db`, `in_db` (float32), slots of T310, of re-establishment.
+Arrays of an episode, slots 0 to the horizon: `efficiency` and `wide` (slot, ue, cell) in bit/s/Hz on a fine and on a
+wide beam, `sinr_db` (slot, ue, cell), `measured_dbm` (measurement, ue, cell), `active` and `present` (slot, ue), and
+`strongest` (slot, ue), the cell of the greatest RSRP. `limits`: `out_db`, `in_db` (float32), slots of T310 and of
+re-establishment. `ways`: are there commands, and may UEs go by themselves?
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ import numpy as np
 from numba import njit
 
 from mmwave_gym.scenarios.shared_street.config import MEASURED_SLOTS
-from mmwave_gym.scenarios.shared_street.game import COMMAND_SLOTS, CONDITIONAL_SLOTS, LEAST_BPS_HZ
+from mmwave_gym.scenarios.shared_street.game import COMMAND_SLOTS, CONDITIONAL_SLOTS
+from mmwave_gym.scenarios.shared_street.scores import LEAST_BPS_HZ
 from mmwave_gym.scenarios.shared_street.state import CANDIDATES
 
 BEFORE_LOSS, SILENT_LOSS, LOST_COMMAND_LOSS = 0.4, 1.0, 0.01
@@ -89,9 +91,9 @@ def solve(
 ) -> None:  # fmt: skip
     """Fill what follows from each slot on, on each cell.
 
-    best (slot, cell, 2): by the best decisions, with nothing prepared and with two prepared cells. stay (slot, cell, 2):
-    the same after a first decision to stay. access (slot, cell): of two silent slots and access to a cell.
-    ways: are there commands, and may the UE go by itself? values: (2, slot, cell) as of `slot_values`; fails: as of `ran_out`.
+    best (slot, cell, 2): by the best decisions, with nothing prepared and with two prepared cells. stay (slot, cell,
+    2): the same after a first decision to stay. access (slot, cell): of two silent slots and access to a cell.
+    values: (2, slot, cell) as of `slot_values`; fails: as of `ran_out`.
     """
     end, cells = active.shape[0] - 1, sinr_db.shape[2]
     order = np.empty(cells, np.int64)

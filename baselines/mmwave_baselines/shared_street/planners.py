@@ -19,9 +19,9 @@ from mmwave_gym.core.checks import at_least
 from mmwave_gym.core.ranges import Count, Range
 from mmwave_gym.core.types import Float64Array
 from mmwave_gym.scenarios.shared_street.config import SLOT_S
-from mmwave_gym.scenarios.shared_street.game import LEAST_BPS_HZ
 from mmwave_gym.scenarios.shared_street.observation import LATER
 from mmwave_gym.scenarios.shared_street.radio_map import AHEAD_S
+from mmwave_gym.scenarios.shared_street.scores import LEAST_BPS_HZ
 
 COMMAND_LOSS, SILENT_LOSS, REFUSED_LOSS = 0.4, 1.0, 10.0
 WIDE_BPS_HZ, WIDE_SHARE, REFUSED_BPS_HZ = 2.0, 0.4, 0.4

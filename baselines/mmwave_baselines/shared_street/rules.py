@@ -16,7 +16,7 @@ from mmwave_gym.agents.protocol import RowRng
 from mmwave_gym.agents.rule import Rule, Seen
 from mmwave_gym.core.ranges import Flag, Range
 from mmwave_gym.core.types import Float64Array, Int64Array
-from mmwave_gym.scenarios.shared_street.game import LEAST_BPS_HZ
+from mmwave_gym.scenarios.shared_street.scores import LEAST_BPS_HZ
 
 ALWAYS_DB = 60.0
 """A serving SINR that no UE reaches where it matters: the condition then asks for the offset alone."""

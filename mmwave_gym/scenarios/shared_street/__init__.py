@@ -17,8 +17,8 @@ ROOM = Room(
     config="config:SharedStreetConfig",
     tasks="tasks:TASKS",
     grants={
-        "local": "What the UE measures and reports, its cell's SINR, the broadcast loads, and look-ups in the radio map "
-        "that all feed.",
+        "local": "What the UE measures and reports, its cell's SINR, the broadcast loads, and look-ups in the radio "
+        "map that all feed.",
         "central": "The power and the SINR of every cell at every UE now, and who is served by whom.",
         "trajectory": "The next 1.2 s of the UE's links, where all will be, and which map it is.",
         "hindsight": "The links of all UEs in every slot, and when each wants data.",

@@ -29,10 +29,9 @@ class CompiledSharedStreet(SharedStreet):
 
     def __init__(self, config: SharedStreetConfig):
         super().__init__(config)
-        c = config
-        self._out_db, self._in_db = np.float32(c.out_db), np.float32(c.in_db)
-        self._ways = c.handover != "conditional", c.handover != "command"
-        self._shared = bool(c.shared_map)
+        self._levels = np.float32(config.out_db), np.float32(config.in_db)
+        self._ways = config.handover != "conditional", config.handover != "command"
+        self._shared = bool(config.shared_map)
 
     def _world(self) -> CompiledSharedStreetWorld:
         return CompiledSharedStreetWorld(self.config)
@@ -64,7 +63,7 @@ class CompiledSharedStreet(SharedStreet):
             state.slot, state.id, state.serving, state.previous, state.since, state.target, state.doing, state.left,
             state.out_slots, state.prepared, state.candidate,
         )  # fmt: skip
-        kernel.go(episodes.row, episodes.sinr_db, its, action, self._ways, self._out_db, moves, back)
+        kernel.go(episodes.row, episodes.sinr_db, its, action, self._ways, self._levels[0], moves, back)
         return moves, back
 
     def _counted(self, state: SharedStreetState, active: NDArray[np.bool_]) -> tuple[NDArray[np.int64], Float64Array]:
@@ -81,7 +80,7 @@ class CompiledSharedStreet(SharedStreet):
         shape = state.id.shape
         link_db, (share, sharing) = np.empty(shape, np.float32), np.empty((2, *shape))
         joins, refused = np.empty((2, *shape), bool)
-        limits = self._in_db, np.float32(self.config.refinement_db)
+        limits = self._levels[1], np.float32(self.config.refinement_db)
         its = state.slot, state.doing, state.left, state.cell
         kernel.serve(
             episodes.row, episodes.sinr_db, its, load, limits, link_db, share, sharing, joins, refused,
@@ -95,7 +94,7 @@ class CompiledSharedStreet(SharedStreet):
         its = (
             state.slot, state.id, state.serving, state.since, state.target, state.doing, state.left, state.out_slots,
         )  # fmt: skip
-        kernel.end(its, sinr_db, joins, refused, (self._out_db, self._in_db), (self._t310, self._back), fails)
+        kernel.end(its, sinr_db, joins, refused, self._levels, (self._t310, self._back), fails)
         return fails
 
     def _begin(self, episodes: SharedStreetEpisodes, state: SharedStreetState) -> NDArray[np.bool_]:
@@ -124,7 +123,7 @@ class CompiledSharedStreet(SharedStreet):
             state.slot, state.id, state.serving, state.doing, state.order, state.candidate, state.prepared,
             state.map_dbm, state.map_count, state.change_db, state.known,
         )  # fmt: skip
-        count = compiled.kernel(MEASURING).measured(drawn, its, comes, self._out_db, self._shared, look_ups, who)
+        count = compiled.kernel(MEASURING).measured(drawn, its, comes, self._levels[0], self._shared, look_ups, who)
         env, ue = who[:count].T
         state.efficiency_bps_hz[env, ue] = self.world.estimated_bps_hz(look_ups[:count])
         return None

@@ -44,7 +44,7 @@ class SharedStreetConfig:
     horizon: Annotated[int, Count(1, 36_000, cost="memory and time in proportion")] = 1200
     """Length of an episode in slots."""
     handover: Annotated[str, Words("both", "command", "conditional")] = "both"
-    """"command" (the network's, when a UE has measured), "conditional" (the UE's own, to a prepared cell), or "both"."""
+    """"command" (the network's, when a UE has measured), "conditional" (the UE's own, to a prepared one), or "both"."""
     shared_map: Annotated[bool, Flag()] = True
     """Do UEs see the radio map that all feed?"""
     reporting_share: Annotated[float, Range(0.0, 1.0)] = 1.0
@@ -56,7 +56,7 @@ class SharedStreetConfig:
     load_period_s: Annotated[float, Range(SLOT_S, 60.0, "s")] = 1.0
     """Time between broadcasts of how many active UEs each cell serves (ours), in whole slots."""
     reward: Annotated[str, Words("own", "difference")] = "own"
-    """"own" (what the slot adds to the UE's own second), or "difference" (less what sharing costs the cell's others)."""
+    """"own" (what the slot adds to the UE's own second), or "difference" (less what sharing costs others)."""
     car_mps: Annotated[tuple[float, float], pair(1.0, 40.0, "m/s")] = (8.0, 14.0)
     """Speeds that drivers want (ours: 29 to 50 km/h)."""
     walk_mps: Annotated[tuple[float, float], pair(0.1, 5.0, "m/s")] = (0.8, 1.8)
@@ -109,12 +109,13 @@ class SharedStreetConfig:
         SEEDS.check("maps", self.map_seeds)
         between("in_db", self.in_db, self.out_db, 300.0)
         if self.num_cars + self.num_pedestrians < 1:
-            raise ValueError(f"num_cars and num_pedestrians must be 1 at least together, got {self.num_cars} and 0.")
+            raise ValueError("num_cars and num_pedestrians must be 1 at least together, got 0 and 0.")
         if self.arm_m % POINT_M:
             raise ValueError(f"arm_m must be an even number of metres, got {self.arm_m}.")
         if self.isd_m > self.arm_m:
             raise ValueError(
-                f"isd_m must leave two cells a street of {2 * self.arm_m:g} m, got {self.isd_m:g}: at most {self.arm_m:g}."
+                f"isd_m must leave two cells a street of {2 * self.arm_m:g} m, got {self.isd_m:g}: at most "
+                f"{self.arm_m:g}."
             )
 
     @property

@@ -10,17 +10,17 @@ slot takes 100 ms, and a step is a slot. What a UE does in slot t:
    command is lost: nothing happens. Else the old cell still serves 60 % of the slot, two slots are silent, and in the
    fourth the UE accesses the new cell.
 3. **Conditional handover.** A measurement prepares its two strongest neighbours, if the serving cell can tell the UE
-   (SINR of at least `out_db`). In the other slots the UE knows the RSRP of now of its own and the prepared cells, and may
-   go to one by itself: no command that could be lost, two silent slots, access in the third. A handover ends what was
-   prepared.
+   (SINR of at least `out_db`). In the other slots the UE knows the RSRP of now of its own and the prepared cells, and
+   may go to one by itself: no command that could be lost, two silent slots, access in the third. A handover ends what
+   was prepared.
 4. **Access.** It fails below `in_db` of the new cell. Else that slot is on a wide beam, `refinement_db` less.
 5. **T310.** It runs in slots on a cell from below `out_db` until above `in_db`, through lost commands. After `t310_s`
    the link is lost. A lost link, by T310 or by access, takes `reestablishment_s` more; then the strongest cell serves.
 
 The cells' loads, how many active UEs each serves, are broadcast every `load_period_s`. An agent chooses among the
 serving cell and the five strongest others by the newest measurement. A slot's rate is the efficiency of its link,
-divided by the active UEs of the cell; a UE counts at the new cell from the command's next slot on, and nowhere while its
-link is lost.
+divided by the active UEs of the cell; a UE counts at the new cell from the command's next slot on, and nowhere while
+its link is lost.
 
 The score is the mean over active UE-seconds of ln(mean rate + 0.01 bit/s/Hz), `utility`. A second counts if the UE was
 active in half of its slots. The reward of a slot is what it adds to k ln(mean rate of the second so far + 0.01) with k
@@ -37,11 +37,12 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from mmwave_gym.core.memory import Memory
-from mmwave_gym.core.scenario import EpisodeRng, Metric, Outcome, Scenario
+from mmwave_gym.core.scenario import EpisodeRng, Outcome, Scenario
 from mmwave_gym.core.types import Float64Array, FloatArray
 from mmwave_gym.scenarios.shared_street import radio_map
 from mmwave_gym.scenarios.shared_street.config import SLOT_S, SLOTS_A_SECOND, SharedStreetConfig
 from mmwave_gym.scenarios.shared_street.observation import Observer
+from mmwave_gym.scenarios.shared_street.scores import LEAST_BPS_HZ, METRICS, SCORES, score
 from mmwave_gym.scenarios.shared_street.state import CANDIDATES, FREE, LOST, MOVING, SharedStreetState, fresh
 from mmwave_gym.scenarios.shared_street.traffic import lives_of, measures, newest
 from mmwave_gym.scenarios.shared_street.world import SharedStreetEpisodes, SharedStreetWorld
@@ -52,11 +53,8 @@ COMMAND_SLOTS, CONDITIONAL_SLOTS = 4, 3
 BEFORE_COMMAND = 0.6
 """Share of the first slot that the old cell still serves (TR 36.839: 50 ms until the command)."""
 PING_PONG_SLOTS = 10  # 3GPP TR 36.839: minimum time of stay, 1 s
-LEAST_BPS_HZ = 0.01
-"""What is added to a rate before its logarithm (ours): about 1 % of the geometric mean."""
 NEXT_S = 1.2
 """How far ahead "trajectory" knows the own links."""
-MBIT = 1e-6
 
 
 class SharedStreet(Scenario[SharedStreetEpisodes, SharedStreetState]):
@@ -69,15 +67,7 @@ class SharedStreet(Scenario[SharedStreetEpisodes, SharedStreetState]):
         "0 stays; 1 to 5 hand over to the strongest other cells, by the newest measurement, strongest first"
     )
     reward_unit = "1"
-    metrics = (
-        Metric("utility", "1", "all", "mean over active UE-seconds of ln(mean rate + 0.01), rates in bit/s/Hz"),
-        Metric("p5_mbps", "Mbit/s", "all", "5th percentile of the mean rates of active UE-seconds"),
-        Metric("mean_mbps", "Mbit/s", "all", "mean rate of active UE-seconds"),
-        Metric("target_share", "1", "all", "share of active UE-seconds with a mean rate of `target_mbps` at least"),
-        Metric("failures_per_min", "1/min", "second", "link failures of a UE: failed accesses and T310"),
-        Metric("handovers_per_s", "1/s", "second", "handovers of a UE started"),
-        Metric("ping_pongs_per_s", "1/s", "second", "returns of a UE to its previous cell within a second"),
-    )
+    metrics = METRICS
 
     def __init__(self, config: SharedStreetConfig):
         self.config = c = config
@@ -93,6 +83,7 @@ class SharedStreet(Scenario[SharedStreetEpisodes, SharedStreetState]):
             self.reward_meaning += ", less what the cell's other active UEs lose by sharing with the UE"
         self._t310, self._back = c.slots("t310_s"), c.slots("reestablishment_s")
         self._period = c.slots("load_period_s")
+        self._out_db, self._in_db = (float(np.float32(level_db)) for level_db in (c.out_db, c.in_db))
         self.observer = self._observer()
         self.fields = self.observer.fields
         self._ue = np.arange(self.num_agents)
@@ -140,7 +131,7 @@ class SharedStreet(Scenario[SharedStreetEpisodes, SharedStreetState]):
             elapsed_s=np.full(len(row), SLOT_S),
             metrics={
                 **self._score(state, truncated),
-                "failures_per_min": 60.0 * fails,
+                "failures_per_min": fails * np.float64(60.0),
                 "handovers_per_s": moves.astype(np.float64),
                 "ping_pongs_per_s": back.astype(np.float64),
             },
@@ -156,7 +147,7 @@ class SharedStreet(Scenario[SharedStreetEpisodes, SharedStreetState]):
         commanded = self.commandable(state)
         links_db = episodes.sinr_db[episodes.row, state.slot]
         now_db = np.take_along_axis(links_db, state.serving[..., None], axis=2)[..., 0]
-        moves = named & (~commanded | (now_db >= np.float32(self.config.out_db)))
+        moves = named & (~commanded | (now_db >= self._out_db))
         back = moves & (target == state.previous) & (state.slot[:, None] - state.since <= PING_PONG_SLOTS)
         state.previous = np.where(moves, state.serving, state.previous)
         state.target = np.where(moves, target, state.target)
@@ -176,7 +167,7 @@ class SharedStreet(Scenario[SharedStreetEpisodes, SharedStreetState]):
         link = np.maximum(state.cell, 0)
         sinr_db = np.take_along_axis(episodes.sinr_db[episodes.row, state.slot], link[..., None], axis=2)[..., 0]
         moving = state.doing == MOVING
-        refused = moving & (state.left == 1) & (sinr_db < np.float32(self.config.in_db))
+        refused = moving & (state.left == 1) & (sinr_db < self._in_db)
         joins = moving & (state.left == 1) & ~refused
         sinr_db = np.where(joins, sinr_db - np.float32(self.config.refinement_db), sinr_db)
         leaves = moving & (state.left == COMMAND_SLOTS)
@@ -188,7 +179,7 @@ class SharedStreet(Scenario[SharedStreetEpisodes, SharedStreetState]):
         """(N, A): whose link is lost at the end of the slot; all arguments as `_serve` returns them."""
         state.serving = np.where(joins, state.target, state.serving)
         state.since = np.where(joins, state.slot[:, None], state.since)
-        ran = t310.after_tick(state.out_slots, sinr_db, np.float32(self.config.out_db), np.float32(self.config.in_db))
+        ran = t310.after_tick(state.out_slots, sinr_db, self._out_db, self._in_db)
         state.out_slots = np.where((state.id >= 0) & (state.doing == FREE), ran, 0)
         fails: NDArray[np.bool_] = refused | (state.out_slots >= self._t310)
         state.doing = np.where(fails, LOST, state.doing)
@@ -259,16 +250,11 @@ class SharedStreet(Scenario[SharedStreetEpisodes, SharedStreetState]):
 
     def _score(self, state: SharedStreetState, truncated: NDArray[np.bool_]) -> dict[str, Float64Array]:
         """The scores of whole episodes, (N,) each, told at the end; 0 where no UE-second counts."""
-        scores = {name: np.zeros(len(truncated)) for name in ("utility", "p5_mbps", "mean_mbps", "target_share")}
-        mbps = self.config.bandwidth_hz * MBIT
+        scores = {name: np.zeros(len(truncated)) for name in SCORES}
         for i in np.flatnonzero(truncated) if truncated.any() else ():
             rate = state.second_bps_hz[i].ravel().astype(np.float64)
-            rate = rate[rate >= 0.0]
-            if len(rate):
-                scores["utility"][i] = np.log(rate + LEAST_BPS_HZ).mean()
-                scores["p5_mbps"][i] = mbps * np.percentile(rate, 5.0)
-                scores["mean_mbps"][i] = mbps * rate.mean()
-                scores["target_share"][i] = (rate * mbps >= self.config.target_mbps).mean()
+            for name, value in score(rate[rate >= 0.0], self.config).items():
+                scores[name][i] = value
         return scores
 
     # ------------------------------------------------------------------ the next slot
@@ -321,7 +307,7 @@ class SharedStreet(Scenario[SharedStreetEpisodes, SharedStreetState]):
         drawn = row[env], newest(slot[env], ue), ue
         level = episodes.measured_dbm[drawn]
         now_db = episodes.sinr_db[row[env], slot[env], ue, state.serving[env, ue]]
-        told = (now_db >= np.float32(self.config.out_db)) & (state.doing[env, ue] == FREE)
+        told = (now_db >= self._out_db) & (state.doing[env, ue] == FREE)
         state.order[env, ue] = np.argsort(-level, axis=1, kind="stable")
         state.candidate[...] = self.observer.candidates(state.order, state.serving)
         ready = state.candidate[env, ue, 1:3]

@@ -61,7 +61,7 @@ def measured(drawn: Any, state: Any, comes: Any, out_db: float, shared: bool, lo
             if not reports[r, ue] or comes[i, ue]:
                 continue
             middle = reported_m[r, number, ue] - speed_mps[r, number, ue] * MIDDLE
-            at = int(math.floor(middle / BIN))
+            at = math.floor(middle / BIN)
             if at < 0 or at >= map_count.shape[2]:
                 continue
             street = lane[r, ue]

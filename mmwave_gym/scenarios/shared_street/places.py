@@ -1,7 +1,7 @@
 """Where UEs of a shared street can be: eight lanes of a crossing, and what every cell is worth along them.
 
-Four lanes of cars and four pavements are points of one Gaussian field, so that a pedestrian and a car that pass the same
-place find about the same. Maps, path loss and sight are those of the street (`scenarios.street.maps`).
+Four lanes of cars and four pavements are points of one Gaussian field, so that a pedestrian and a car that pass the
+same place find about the same. Maps, path loss and sight are those of the street (`scenarios.street.maps`).
 """
 
 from __future__ import annotations

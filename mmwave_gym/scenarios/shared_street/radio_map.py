@@ -5,8 +5,8 @@ A report of a UE at place x counts in the bin of x. With n reports so far, this 
     level += max(1 / n, 0.2) (measured - level)
 
 so that it is the mean of the first five reports, and later one that forgets. A look-up at x takes the two bins whose
-middles are on both sides of x, by their distances (and 0.02 each, so that no weight is 0), where they have reports; else
-the nearest bin with reports, up to three away; else the place is unknown. All numbers are ours.
+middles are on both sides of x, by their distances (and 0.02 each, so that no weight is 0), where they have reports;
+else the nearest bin with reports, up to three away; else the place is unknown. All numbers are ours.
 
 Arrays: `level_dbm` (env, lane, bin, cell) and `count` (env, lane, bin), reports so far.
 """

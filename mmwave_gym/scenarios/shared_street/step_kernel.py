@@ -63,7 +63,7 @@ def go(row: Any, sinr_db: Any, state: Any, action: Any, ways: Any, out_db: float
 
 @njit(cache=True)
 def count(state: Any, active: Any, cell: Any, load: Any) -> None:
-    """Fill `cell` (N, A) as `SharedStreet.counted_at` says, and add the active UEs (N, A) of each to `load` (N, cell)."""
+    """Fill `cell` (N, A) and `load` (N, cell), zeros before, as `SharedStreet._counted` says; active: (N, A)."""
     ids, serving, target, doing, left = state
     for i in range(ids.shape[0]):
         for ue in range(ids.shape[1]):
@@ -107,7 +107,10 @@ def serve(
 
 @njit(cache=True)
 def end(state: Any, link_db: Any, joins: Any, refused: Any, limits: Any, times: Any, fails: Any) -> None:
-    """Fill `fails` (N, A) as `SharedStreet._end` says; limits: `out_db`, `in_db` (float32); times: T310, back, slots."""
+    """Fill `fails` (N, A) as `SharedStreet._end` says.
+
+    limits: `out_db`, `in_db`, float32; times: slots of T310 and of re-establishment.
+    """
     slot, ids, serving, since, target, doing, left, out_slots = state
     for i in range(ids.shape[0]):
         for ue in range(ids.shape[1]):

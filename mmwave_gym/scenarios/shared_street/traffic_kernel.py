@@ -52,9 +52,9 @@ def move(
                         room = min(room, along[other] - along[ue])
                 room -= LENGTH_M
                 since = (phase + slot - lane[ue] % CAR_LANES // 2 * (CYCLE_SLOTS // 2)) % CYCLE_SLOTS
-                if lights and since >= GREEN_SLOTS and along[ue] < line_m:
-                    if line_m - along[ue] > speed[ue] * speed[ue] / (2.0 * BRAKE_MPS2) - 1.0:
-                        room = min(room, line_m - along[ue])
+                brakes_m = speed[ue] * speed[ue] / (2.0 * BRAKE_MPS2) - 1.0
+                if lights and since >= GREEN_SLOTS and along[ue] < line_m and line_m - along[ue] > brakes_m:
+                    room = min(room, line_m - along[ue])
                 speed[ue] = max(min(min(room / HEADWAY_S, desired), speed[ue] + SPEED_UP_MPS), 0.0)
             else:
                 speed[ue] = desired

@@ -118,7 +118,9 @@ def test_a_plan_that_is_played_has_its_cells(handover: str) -> None:
         candidate = batch.state.candidate[0]
         at = np.array([np.flatnonzero(candidate[u] == c)[0] if c >= 0 else 0 for u, c in enumerate(decisions[t])])
         wanted = decisions[t] >= 0
-        assert scenario.allowed(batch.state)[0][np.arange(9), at][wanted].all(), "a plan goes only where the mask allows it"
+        assert scenario.allowed(batch.state)[0][np.arange(9), at][wanted].all(), (
+            "a plan goes only where the mask allows it"
+        )
         batch.step(at[None])
         assert batch.state.cell[0].tolist() == cell[t].tolist(), t
 
@@ -143,7 +145,9 @@ def test_sweeps_improve_the_score() -> None:
 class Stays:
     """Never hands over."""
 
-    def predict(self, observation: Any, state: Any = None, episode_start: Any = None, deterministic: bool = True) -> Any:
+    def predict(
+        self, observation: Any, state: Any = None, episode_start: Any = None, deterministic: bool = True
+    ) -> Any:
         return np.zeros(len(observation), np.int64), state
 
 
