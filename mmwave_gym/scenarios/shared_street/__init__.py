@@ -16,6 +16,7 @@ ROOM = Room(
     scenario="compiled_game:CompiledSharedStreet",
     config="config:SharedStreetConfig",
     tasks="tasks:TASKS",
+    scene="scene:SharedStreetScene",
     grants={
         "local": "What the UE measures and reports, its cell's SINR, the broadcast loads, and look-ups in the radio "
         "map that all feed.",
