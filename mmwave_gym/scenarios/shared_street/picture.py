@@ -122,13 +122,13 @@ class SharedStreetPicture:
     def _draw_curve(self) -> None:
         """The mean and the 5th percentile over UEs of each second's rates."""
         frame, record = self._frame, self._record
-        frame.text("Rates of active UEs, second by second", (PANEL, CURVE_TOP - 14), 13, bold=True)
+        frame.text("Rates in each second, Mbit/s", (PANEL, CURVE_TOP - 14), 13, bold=True)
         wide = RIGHT - CURVE_LEFT
         rates = record.seconds_mbps[-PAST_S:]
-        known = np.isfinite(rates).any(axis=1)
+        known = np.isfinite(rates).max(axis=1, initial=False).tolist()
         first = max(record.seconds_mbps.shape[0] - PAST_S, 0)
         series: list[tuple[Colour, str, NDArray[np.float64]]] = []
-        if known.any():
+        if any(known):
             mean = np.array([np.nanmean(r) if k else np.nan for r, k in zip(rates, known, strict=True)])
             low = np.array([np.nanpercentile(r, 5.0) if k else np.nan for r, k in zip(rates, known, strict=True)])
             series = [(series_colour(0), "mean", mean), (series_colour(3), "5th percentile", low)]
@@ -148,4 +148,4 @@ class SharedStreetPicture:
                     y = CURVE_TOP + CURVE_HEIGHT * (1.0 - min(value / high, 1.0))
                     frame.box(colour, (CURVE_LEFT + wide * i / PAST_S, y - 1, wide / PAST_S, 2))
             frame.box(colour, (x, CURVE_TOP + CURVE_HEIGHT + 27, 14, 2))
-            x += 32 + frame.text(f"{words}, Mbit/s", (x + 18, CURVE_TOP + CURVE_HEIGHT + 28), 10, GREY)
+            x += 32 + frame.text(words, (x + 18, CURVE_TOP + CURVE_HEIGHT + 28), 10, GREY)
