@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+import time
 from typing import Any
 
 import numpy as np
@@ -73,15 +74,13 @@ def until_better(seed: int, rates: np.ndarray) -> tuple[float | None, int]:
 
     prepare_torch()
     args = parse(Ppo, ["--task", TASK, "--seed", str(seed)])
-    task, made = args.target(), {}
+    task = args.target()
 
-    def begin() -> None:
-        made["environment"] = environment = Environment(args, task, args.seed)
-        made["model"] = model = build(args, environment.venv)
-        pretrain(model, args, task)
-
-    spent_s = seconds(begin)
-    model, environment = made["model"], made["environment"]
+    began = time.process_time()
+    environment = Environment(args, task, args.seed)
+    model = build(args, environment.venv)
+    pretrain(model, args, task)
+    spent_s = time.process_time() - began
     frame = args.n_envs * args.n_steps
     while model.num_timesteps < args.steps:
         spent_s += seconds(lambda: model.learn(EVERY * frame, reset_num_timesteps=False))
