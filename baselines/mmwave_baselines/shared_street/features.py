@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from mmwave_gym.agents.rollout import Rollout
 from mmwave_gym.core.batch import Batch
 from mmwave_gym.core.scenario import ObservationFields
+from mmwave_gym.radio.street_maps import NOISE_DBM
 from mmwave_gym.scenarios.shared_street.observation import CHANGE_NAMES, LATER, PAST_MEASUREMENTS
 from mmwave_gym.scenarios.shared_street.scores import LEAST_BPS_HZ
 from mmwave_gym.scenarios.shared_street.state import CANDIDATES
-from mmwave_gym.scenarios.street.world import NOISE_DBM
 
 FEATURES = 28
 LITTLE_BPS_HZ = 0.05

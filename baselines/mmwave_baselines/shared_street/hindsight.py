@@ -26,9 +26,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mmwave_gym.core import compiled
 from mmwave_gym.core.types import Float64Array
 from mmwave_gym.scenarios.shared_street.game import SharedStreet
 from mmwave_gym.scenarios.shared_street.world import SharedStreetEpisodes
+
+KERNEL = f"{__package__}.hindsight_kernel"
 
 
 @dataclass
@@ -65,7 +68,10 @@ class Episode:
         present: NDArray[np.bool_],
         conditional: bool = True,
     ) -> Episode:
-        """From the arrays that access level "hindsight" grants, of one environment."""
+        """From what access level "hindsight" grants of one environment.
+
+        sinr_db, rsrp_dbm: (slot, ue, cell); measured_dbm: (measurement, ue, cell); active, present: (slot, ue).
+        """
         c, world = scenario.config, scenario.world
         return cls(
             efficiency=np.asarray(world.efficiency_bps_hz(sinr_db), np.float32),
@@ -84,9 +90,7 @@ class Recursion:
     """The recursion of the module's text for the UEs of one episode. weight: of what others lose by sharing."""
 
     def __init__(self, episode: Episode, weight: float = 1.0):
-        from mmwave_baselines.shared_street import hindsight_kernel  # numba takes half a second to load
-
-        self.kernel, self.episode, self.weight = hindsight_kernel, episode, float(weight)
+        self.kernel, self.episode, self.weight = compiled.kernel(KERNEL), episode, float(weight)
         slots, self.ues, cells = episode.sinr_db.shape
         self.slots = slots - 1
         self.values = np.zeros((2, slots, cells))
@@ -104,7 +108,10 @@ class Recursion:
         return load
 
     def solve(self, ue: int, cell: NDArray[np.int64], load: Float64Array) -> None:
-        """Fill `values`, `best`, `stay` and `access` for a UE, with the others on the cells (slot, ue)."""
+        """Fill `values`, `best`, `stay` and `access` for a UE.
+
+        cell: (slot, ue), that all are on; load: (slot, cell), a number, as `load` returns it.
+        """
         e, kernel = self.episode, self.kernel
         kernel.slot_values(ue, e.efficiency, e.wide, e.active, cell, load, self.weight, self.values)
         kernel.solve(

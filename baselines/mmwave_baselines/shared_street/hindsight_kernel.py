@@ -93,7 +93,8 @@ def solve(
 
     best (slot, cell, 2): by the best decisions, with nothing prepared and with two prepared cells. stay (slot, cell,
     2): the same after a first decision to stay. access (slot, cell): of two silent slots and access to a cell.
-    values: (2, slot, cell) as of `slot_values`; fails: as of `ran_out`.
+    values: (2, slot, cell) as of `slot_values`; fails: as of `ran_out`; sinr_db: (slot, ue, cell); measured_dbm:
+    (measurement, ue, cell).
     """
     end, cells = active.shape[0] - 1, sinr_db.shape[2]
     order = np.empty(cells, np.int64)
@@ -155,7 +156,8 @@ def follow(
 ) -> None:  # fmt: skip
     """Let the UE decide by `best`: fill its column of `cell` and `plan` (slot, ue).
 
-    plan: the cell that it goes to, -1 to stay. The procedure is the environment's, so a plan that is played has these
+    plan: the cell that it goes to, -1 to stay; sinr_db: (slot, ue, cell); measured_dbm: (measurement, ue, cell). The
+    procedure is the environment's, so a plan that is played has these
     cells, whatever `solve` leaves out.
     """
     end, cells = active.shape[0] - 1, sinr_db.shape[2]
@@ -230,7 +232,8 @@ def worth(
     """Fill the UE's columns of `q` (slot, ue, choice), what each candidate is worth, and `v` (slot, ue), the best.
 
     candidate: (slot, ue, choice), cells, the serving one first, -1 for none, nowhere one where there is no decision;
-    prepared: (slot, ue), are two cells? In slots of measurement candidates are commanded, in the others gone to.
+    prepared: (slot, ue), are two cells? sinr_db: (slot, ue, cell). In slots of measurement candidates are commanded, in
+    the others gone to.
     """
     for t in range(active.shape[0] - 1):
         s = candidate[t, ue, 0]

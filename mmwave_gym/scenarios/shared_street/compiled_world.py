@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from mmwave_gym.core import compiled
 from mmwave_gym.core.scenario import EpisodeRng
 from mmwave_gym.core.types import Float64Array
+from mmwave_gym.radio.street_maps import NOISE_DBM
 from mmwave_gym.radio.units import NATS_PER_DB
 from mmwave_gym.scenarios.shared_street import traffic
 from mmwave_gym.scenarios.shared_street.world import MOVING_MPS, SharedStreetEpisodes, SharedStreetWorld
-from mmwave_gym.scenarios.street.world import NOISE_DBM
 
 MOVING, WORLD = f"{__package__}.traffic_kernel", f"{__package__}.world_kernel"
 A_SLOT_S = 100e-6

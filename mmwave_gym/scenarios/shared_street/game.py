@@ -39,6 +39,7 @@ from numpy.typing import NDArray
 from mmwave_gym.core.memory import Memory
 from mmwave_gym.core.scenario import EpisodeRng, Outcome, Scenario
 from mmwave_gym.core.types import Float64Array, FloatArray
+from mmwave_gym.radio import t310
 from mmwave_gym.scenarios.shared_street import radio_map
 from mmwave_gym.scenarios.shared_street.config import SLOT_S, SLOTS_A_SECOND, SharedStreetConfig
 from mmwave_gym.scenarios.shared_street.observation import Observer
@@ -46,7 +47,6 @@ from mmwave_gym.scenarios.shared_street.scores import LEAST_BPS_HZ, METRICS, SCO
 from mmwave_gym.scenarios.shared_street.state import CANDIDATES, FREE, LOST, MOVING, SharedStreetState, fresh
 from mmwave_gym.scenarios.shared_street.traffic import lives_of, measures, newest
 from mmwave_gym.scenarios.shared_street.world import SharedStreetEpisodes, SharedStreetWorld
-from mmwave_gym.scenarios.street import t310
 
 COMMAND_SLOTS, CONDITIONAL_SLOTS = 4, 3
 """Slots of a handover with its access slot (ours, of 60 + 240 + 100 ms in `MmwaveStreet-v1`)."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from mmwave_gym.radio.street_maps import STREET_M
 from mmwave_gym.rendering.canvas import Frame, Layer
 from mmwave_gym.rendering.colours import FAINT, GREY, INK, LINE, WHITE, Colour, blend, series_colour
 from mmwave_gym.rendering.map import BELOW, MAP, MAP_SIZE, PANEL, RIGHT, Plan, draw_head, point
 from mmwave_gym.rendering.scales import nice_step
 from mmwave_gym.scenarios.shared_street.config import SLOT_S
 from mmwave_gym.scenarios.shared_street.scene import PAST_S, Record
-from mmwave_gym.scenarios.street.maps import STREET_M
 
 HOUSES: Colour = (226, 226, 230)
 LOADS_TOP, SCORES_TOP, CURVE_TOP, CURVE_HEIGHT = 66, 330, 500, 150

@@ -1,7 +1,7 @@
 """Where UEs of a shared street can be: eight lanes of a crossing, and what every cell is worth along them.
 
 Four lanes of cars and four pavements are points of one Gaussian field, so that a pedestrian and a car that pass the
-same place find about the same. Maps, path loss and sight are those of the street (`scenarios.street.maps`).
+same place find about the same. Maps, path loss and sight are those of streets (`radio.street_maps`).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mmwave_gym.core.types import FloatArray
-from mmwave_gym.scenarios.street.maps import Geometry
+from mmwave_gym.radio.street_maps import Geometry
 
 POINT_M = 2.0
 """Distance between points of a lane; between them path loss is interpolated in dB (ours)."""

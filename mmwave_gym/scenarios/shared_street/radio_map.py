@@ -42,7 +42,10 @@ def feed(
     place_m: NDArray[np.float32],
     measured_dbm: NDArray[np.float32],
 ) -> None:
-    """Reports (n,) from places on lanes of environments, one after the other; measured_dbm: (n, cell)."""
+    """Take reports (n,) from places on lanes of environments, one after the other; measured_dbm: (n, cell).
+
+    level_dbm: (env, lane, bin, cell); count: (env, lane, bin), a number of reports.
+    """
     at = np.floor(place_m / np.float32(BIN_M)).astype(np.int64)
     inside = np.flatnonzero((at >= 0) & (at < count.shape[2]))
     # The first report of every environment, then the second: these never share a bin.
@@ -65,7 +68,10 @@ def look_up(
     lane: NDArray[np.int64],
     place_m: NDArray[np.float32],
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Levels (n, cell) in dBm at places (n,) on lanes of environments, 0 where nothing is known; (n,): is it known?"""
+    """Levels (n, cell) in dBm at places (n,) on lanes of environments, 0 where nothing is known; (n,): is it known?
+
+    level_dbm: (env, lane, bin, cell); count: (env, lane, bin), a number of reports.
+    """
     scaled = place_m / np.float32(BIN_M) - np.float32(0.5)
     first = np.floor(scaled)
     part = scaled - first

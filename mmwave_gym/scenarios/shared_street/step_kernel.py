@@ -40,7 +40,10 @@ def allowed(state: Any, ways: Any, may: Any) -> None:
 
 @njit(cache=True)
 def go(row: Any, sinr_db: Any, state: Any, action: Any, ways: Any, out_db: float, moves: Any, back: Any) -> None:
-    """Fill `moves` and `back` (N, A), False before, as `SharedStreet._go` says; out_db: in dB, float32."""
+    """Fill `moves` and `back` (N, A), False before, as `SharedStreet._go` says.
+
+    sinr_db: (storage, slot, ue, cell); action: (N, A), numbers of candidates; out_db: in dB, float32.
+    """
     slot, ids, serving, previous, since, target, doing, left, out_slots, prepared, candidate = state
     for i in range(ids.shape[0]):
         for ue in range(ids.shape[1]):
@@ -84,7 +87,8 @@ def serve(
 ) -> None:  # fmt: skip
     """Fill the last five, (N, A) each, as `SharedStreet._serve` says.
 
-    load: (N, cell), active UEs; limits: `in_db` and the wide beam's loss in dB, float32.
+    sinr_db: (storage, slot, ue, cell); link_db: (N, A); load: (N, cell), active UEs; limits: `in_db` and the wide
+    beam's loss in dB, float32.
     """
     slot, doing, left, cell = state
     for i in range(cell.shape[0]):
@@ -109,7 +113,7 @@ def serve(
 def end(state: Any, link_db: Any, joins: Any, refused: Any, limits: Any, times: Any, fails: Any) -> None:
     """Fill `fails` (N, A) as `SharedStreet._end` says.
 
-    limits: `out_db`, `in_db`, float32; times: slots of T310 and of re-establishment.
+    link_db: (N, A); limits: `out_db`, `in_db`, float32; times: slots of T310 and of re-establishment.
     """
     slot, ids, serving, since, target, doing, left, out_slots = state
     for i in range(ids.shape[0]):
@@ -130,9 +134,9 @@ def end(state: Any, link_db: Any, joins: Any, refused: Any, limits: Any, times: 
 
 @njit(cache=True)
 def begin(row: Any, present: Any, rsrp_dbm: Any, state: Any, sums: Any, comes: Any) -> None:
-    """Begin a slot as `SharedStreet.arrive` says, up to measurements; fill `comes` (N, A).
+    """Begin a slot as `SharedStreet._begin` says; fill `comes` (N, A).
 
-    sums: what is counted of the running second.
+    present: (storage, slot, ue); rsrp_dbm: (storage, slot, ue, cell); sums: what is counted of the running second.
     """
     slot, ids, life, serving, previous, since, doing, left, out_slots, prepared, first = state
     received, active_slots, value = sums

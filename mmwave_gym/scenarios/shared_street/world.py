@@ -21,13 +21,12 @@ from numpy.typing import NDArray
 
 from mmwave_gym.core.scenario import EpisodeRng, Episodes
 from mmwave_gym.core.types import Float64Array, FloatArray
+from mmwave_gym.radio.street_maps import NOISE_DBM, street_map
 from mmwave_gym.radio.units import db_to_linear, linear_to_db, spectral_efficiency_bps_hz
 from mmwave_gym.scenarios.shared_street import traffic
 from mmwave_gym.scenarios.shared_street.config import MEASURED_SLOTS, SharedStreetConfig
 from mmwave_gym.scenarios.shared_street.places import POINT_M
 from mmwave_gym.scenarios.shared_street.traffic import measures, newest
-from mmwave_gym.scenarios.street.maps import street_map
-from mmwave_gym.scenarios.street.world import NOISE_DBM
 
 MOVING_MPS = 0.2
 """Slower UEs report their speed without error: they stand."""
@@ -175,7 +174,10 @@ class SharedStreetWorld:
 
     @staticmethod
     def total(value: FloatArray) -> FloatArray:
-        """(…, 1): the sum over the last axis, one after the other, so that compiled code has the same bits."""
+        """(…, 1): the sum of values (…, any) over the last axis, in their unit.
+
+        They are added one after the other, so that compiled code has the same bits.
+        """
         total = value[..., 0].copy()
         for k in range(1, value.shape[-1]):
             total += value[..., k]
@@ -215,7 +217,7 @@ class SharedStreetWorld:
         reported_m: NDArray[np.float32],
         told_mps: NDArray[np.float32],
     ) -> None:
-        """Fill places and speeds that UEs report with their measurements, (measurement, ue) each.
+        """Fill `reported_m` and `told_mps`, (measurement, ue) each: what UEs report when they measure.
 
         along_m, speed_mps, present: (slot, ue); errors: (2, measurement, ue), standard normal.
         """

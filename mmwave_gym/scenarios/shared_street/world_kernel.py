@@ -42,7 +42,7 @@ def levels(
     """Fill `rsrp_dbm` and `level`, ln(SNR), no unit, (slot, ue, cell) each.
 
     loss_db: (lane, point, cell) in dB; lane: (ue,); along_m: (slot, ue) in metres; blocked: (slot, pedestrian, cell);
-    law_db: budget, loss of a body, noise over 0 dBm; per_db: ln(10) / 10.
+    law_db: (3,), budget, loss of a body, noise over 0 dBm; per_db: ln(10) / 10.
     """
     cars = along_m.shape[1] - blocked.shape[1]
     last = loss_db.shape[1] - 1.001
@@ -74,7 +74,10 @@ def interfered(snr: Any, weight: float) -> None:
 
 @njit(cache=True)
 def measure(rsrp_dbm: Any, present: Any, noise: Any, error_db: float, measured_dbm: Any) -> None:
-    """Fill `measured_dbm` as `SharedStreetWorld.measure` says: arrays of its shapes, error_db in dB."""
+    """Fill `measured_dbm` (measurement, ue, cell) as `SharedStreetWorld.measure` says.
+
+    rsrp_dbm: (slot, ue, cell); present: (slot, ue); noise: of the shape of `measured_dbm`; error_db: in dB.
+    """
     slots, ues, cells = rsrp_dbm.shape
     sums = np.zeros((ues, cells))
     count = np.zeros(ues)
@@ -105,9 +108,10 @@ def report(
     along_m: Any, speed_mps: Any, present: Any, errors: Any, error_m: float, error_mps: float, moving_mps: float,
     reported_m: Any, told_mps: Any,
 ) -> None:  # fmt: skip
-    """Fill `reported_m` and `told_mps` as `SharedStreetWorld.report` says: arrays of its shapes.
+    """Fill `reported_m` and `told_mps` (measurement, ue) as `SharedStreetWorld.report` says.
 
-    error_m, error_mps: standard deviations in m and m/s; moving_mps: slower UEs stand.
+    along_m, speed_mps, present: (slot, ue); errors: (2, measurement, ue), standard normal; error_m, error_mps:
+    standard deviations in m and m/s; moving_mps: slower UEs stand.
     """
     for slot in range(along_m.shape[0]):
         for ue in range(along_m.shape[1]):

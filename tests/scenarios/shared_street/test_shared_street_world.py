@@ -12,11 +12,11 @@ import pytest
 from mmwave_gym.core.registration import make_scenario
 from mmwave_gym.core.scenario import EpisodeKey, EpisodeRng
 from mmwave_gym.radio import tr38901_umi as umi
+from mmwave_gym.radio.street_maps import street_map
 from mmwave_gym.scenarios.shared_street import radio_map, traffic
 from mmwave_gym.scenarios.shared_street.config import TRAINING_MAPS, SharedStreetConfig
 from mmwave_gym.scenarios.shared_street.places import Crossing
 from mmwave_gym.scenarios.shared_street.tasks import TASKS, UNSEEN_MAPS
-from mmwave_gym.scenarios.street.maps import street_map
 
 SMALL: dict[str, Any] = {"arm_m": 100.0, "isd_m": 100.0, "maps": 3}
 
