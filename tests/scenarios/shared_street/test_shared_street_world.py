@@ -338,12 +338,12 @@ def test_an_unknown_keyword_is_named() -> None:
 
 def test_training_and_test_maps_differ_and_groups_say_which_map_an_episode_has() -> None:
     assert len(TRAINING_MAPS) == 48
-    assert len(UNSEEN_MAPS) == 64
     assert not set(TRAINING_MAPS) & set(UNSEEN_MAPS)
     for task in TASKS:
         assert task.kwargs["maps"] == UNSEEN_MAPS
         assert task.for_training().kwargs["maps"] == TRAINING_MAPS
         assert len(task.groups) == task.episodes
+        assert len(set(task.groups)) >= 64
     main = TASKS[0]
     short = dataclasses.replace(main, kwargs={**main.kwargs, "horizon": 1, "num_cars": 1, "num_pedestrians": 0})
     scenario = make_scenario("shared_street", **{**short.kwargs, "arm_m": 40.0, "isd_m": 40.0})
