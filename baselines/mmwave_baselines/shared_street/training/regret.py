@@ -34,7 +34,6 @@ from mmwave_baselines.training.command import Command, option
 from mmwave_baselines.training.run import Run, main, metadata_of
 from mmwave_gym.agents.networks import SetNetwork, choice_columns
 from mmwave_gym.agents.policy import field_metadata
-from mmwave_gym.benchmark.evaluation import evaluate
 from mmwave_gym.benchmark.task import Task
 from mmwave_gym.core.batch import Batch
 from mmwave_gym.core.files import replacing
@@ -126,6 +125,11 @@ class Decisions:
     regret: torch.Tensor  # (rows, choices), of `REGRET_SCALE`
 
 
+def described() -> dict[str, Any]:
+    """Metadata of a network that is not saved."""
+    return {**METADATA, "fields": field_metadata(FIELDS), "env_id": "", "kwargs": {}, "algorithm": "REGRET"}
+
+
 class Drawing(RegretPolicy):
     """Draws from the softmax of the scores, all rows from one generator, and keeps what it decided on.
 
@@ -133,8 +137,7 @@ class Drawing(RegretPolicy):
     """
 
     def __init__(self, network: SetNetwork, rng: np.random.Generator):
-        fields = {"fields": field_metadata(FIELDS), "env_id": "", "kwargs": {}, "algorithm": "REGRET"}
-        super().__init__(network, {**METADATA, **fields})
+        super().__init__(network, described())
         self.rng = rng
         self.kept: list[tuple[NDArray[np.intp], NDArray[np.float32], NDArray[np.bool_]]] = []
 
@@ -243,15 +246,16 @@ def train(args: Regret, console: Console) -> Path:
 
 
 def _evaluated(run: Run[Regret], learner: Learner) -> dict[str, float]:
-    """The primary metric on episodes of the task's training split, beside that of its reference."""
-    task, count = run.task, run.args.eval_episodes
-    metadata = {**METADATA, "fields": field_metadata(FIELDS), "algorithm": "REGRET"}
-    policy = RegretPolicy(learner.scores.network(), {**metadata, "env_id": task.env_id, "kwargs": {}})
-    rows = evaluate(policy, task, episodes=count, split="train")
-    found = {f"eval/{task.primary}": float(np.mean([row[task.primary] for row in rows]))}
-    run.record(found, learner.steps)
-    run.tell(f"{learner.steps}: {task.primary} {found[f'eval/{task.primary}']:.4f} in {count} training episodes")
-    return {"episodes": count, task.primary: found[f"eval/{task.primary}"]}
+    """The score on episodes of the task's training split, whose chance nobody trains on; greedily."""
+    world, count = run.task.for_training(), run.args.eval_episodes
+    batch = Batch(world.scenario(), count, draws_ahead=False)
+    batch.reset(world.keys(list(range(count)), "train"))
+    found = float(
+        np.mean([trace.utility for trace in records(batch, RegretPolicy(learner.scores.network(), described()))])
+    )
+    run.record({"eval/utility": found}, learner.steps)
+    run.tell(f"{learner.steps}: utility {found:.4f} in {count} training episodes")
+    return {"episodes": count, "utility": found}
 
 
 def _keep(learner: Learner, checkpoint: Path) -> None:
