@@ -53,13 +53,13 @@ CLIP = 1.0
 class Regret(Command):
     """A network over candidates, trained on what every candidate would have been worth in hindsight."""
 
-    steps: int = option(60, "iterations: episodes that are played, then learned from")
-    episodes: int = option(8, "episodes of an iteration")
+    steps: int = option(12, "iterations: episodes that are played, then learned from")
+    episodes: int = option(4, "episodes of an iteration")
     horizon: int = option(800, "slots of a training episode")
     hidden: int = option(32, "width of both hidden layers")
-    learning_rate: float = option(3e-3, "at the beginning; it falls to 1e-4 linearly")
-    batch_size: int = option(2048, "decisions of a gradient step")
-    keep: int = option(3, "iterations whose decisions are learned from")
+    learning_rate: float = option(4e-3, "at the beginning; it falls to 1e-4 linearly")
+    batch_size: int = option(1024, "decisions of a gradient step")
+    keep: int = option(4, "iterations whose decisions are learned from")
     entropy: float = option(0.01, "weight of the entropy")
     eval_every: int = option(0, "iterations between evaluations on the training split; 0 for none but the last")
     eval_episodes: int = option(16, "episodes of an evaluation")
