@@ -102,7 +102,7 @@ class CompiledSharedStreet(SharedStreet):
             return super()._begin(episodes, state)
         comes = np.empty(state.id.shape, bool)
         its = (
-            state.slot, state.id, state.life, state.serving, state.previous, state.since, state.doing, state.left,
+            state.slot, state.id, state.born, state.serving, state.previous, state.since, state.doing, state.left,
             state.out_slots, state.prepared, state.first,
         )  # fmt: skip
         sums = state.received, state.active_slots, state.value

@@ -64,7 +64,8 @@ class CompiledSharedStreetWorld(SharedStreetWorld):
             return super().links(loss_db, lane, along_m, blocked, rsrp_dbm, sinr_db)
         kernel, level = compiled.kernel(WORLD), np.empty(rsrp_dbm.shape)
         law_db = float(self.config.link_budget_db), float(self.config.blockage_db), NOISE_DBM
-        kernel.levels(loss_db, lane, along_m, blocked, law_db, NATS_PER_DB, rsrp_dbm, level)
+        scales = NATS_PER_DB, self.crossing.point_m
+        kernel.levels(loss_db, lane, along_m, blocked, law_db, scales, rsrp_dbm, level)
         np.exp(level, out=level)
         kernel.interfered(level.reshape(-1, self.num_cells), self.interference)
         np.log10(level, out=level)

@@ -9,12 +9,13 @@ from typing import Annotated, Any, ClassVar
 
 from mmwave_gym.core.checks import between
 from mmwave_gym.core.ranges import Count, Flag, Many, Range, Said, Words, check_ranges, pair
-from mmwave_gym.scenarios.shared_street.places import LEAST_ARM_M, POINT_M, Crossing
+from mmwave_gym.scenarios.shared_street.places import LEAST_ARM_M, Crossing
 
 SLOT_S = 0.1
 SLOTS_A_SECOND = 10
 MEASURED_SLOTS = 4
 """Slots between a UE's measurements of neighbours (TS 38.133, FR2: at least 400 ms)."""
+SPACING_M = 200.0
 TRAINING_MAPS = tuple(range(3001, 3049))
 """Where one trains: 48 maps."""
 SEEDS = Many(Count(0, 2**63 - 1), 1, 4096)
@@ -31,12 +32,12 @@ class SharedStreetConfig:
     """UEs in cars, at most; they cross the map and are replaced."""
     num_pedestrians: Annotated[int, Count(0, 200, cost="memory and time in proportion")] = 16
     """UEs of pedestrians, at most."""
-    isd_m: Annotated[float, Range(40.0, 600.0, "m", "memory and time with its inverse")] = 200.0
-    """Distance between cells along a street: 200 m are 6 cells, 100 m are 12."""
+    isd_m: Annotated[float | None, Range(40.0, 600.0, "m", "memory and time with its inverse")] = None
+    """Distance between cells along a street: 200 m are 6 cells, 100 m are 12. None: 200, at most `arm_m`."""
     arm_m: Annotated[
         float, Range(LEAST_ARM_M, 400.0, "m", "for the first map memory with its square, time with its cube")
     ] = 300.0
-    """Length of a street on each side of the middle, an even number of metres."""
+    """Length of a street on each side of the middle."""
     maps: Annotated[
         int | tuple[int, ...] | None, Said("a seed, or 1 to 4096 of them, from 0 to 2^63 - 1", (1, 7, (3, 4)))
     ] = None
@@ -110,9 +111,7 @@ class SharedStreetConfig:
         between("in_db", self.in_db, self.out_db, 300.0)
         if self.num_cars + self.num_pedestrians < 1:
             raise ValueError("num_cars and num_pedestrians must be 1 at least together, got 0 and 0.")
-        if self.arm_m % POINT_M:
-            raise ValueError(f"arm_m must be an even number of metres, got {self.arm_m}.")
-        if self.isd_m > self.arm_m:
+        if self.isd_m is not None and self.isd_m > self.arm_m:
             raise ValueError(
                 f"isd_m must leave two cells a street of {2 * self.arm_m:g} m, got {self.isd_m:g}: at most "
                 f"{self.arm_m:g}."
@@ -130,7 +129,12 @@ class SharedStreetConfig:
 
     @property
     def crossing(self) -> Crossing:
-        return Crossing("crossing", float(self.arm_m), float(self.isd_m), 3.0)
+        return Crossing("crossing", float(self.arm_m), self.spacing_m, 3.0)
+
+    @property
+    def spacing_m(self) -> float:
+        """The distance between cells."""
+        return min(SPACING_M, float(self.arm_m)) if self.isd_m is None else float(self.isd_m)
 
     def slots(self, name: str) -> int:
         """A keyword's time in slots, rounded, one at least."""
@@ -142,4 +146,7 @@ class SharedStreetConfig:
 
     def as_constants(self) -> dict[str, Any]:
         """All keywords by name."""
-        return {f.name: getattr(self, f.name) for f in dataclasses.fields(self)} | {"maps": self.map_seeds}
+        return {f.name: getattr(self, f.name) for f in dataclasses.fields(self)} | {
+            "maps": self.map_seeds,
+            "isd_m": self.spacing_m,
+        }

@@ -275,8 +275,9 @@ class SharedStreet(Scenario[SharedStreetEpisodes, SharedStreetState]):
         present = episodes.present[row, slot]
         comes = present & (state.id < 0)
         leaves = ~present & (state.id >= 0)
-        state.life = state.life + comes
-        state.id = np.where(present, self._ue + self.num_agents * state.life, -1)
+        order = np.cumsum(comes, axis=1)
+        state.id = np.where(comes, state.born[:, None] + order - 1, np.where(present, state.id, -1))
+        state.born = state.born + order[:, -1]
         back = present & (state.doing == LOST) & (state.left == 0)
         changes = comes | leaves | back
         if changes.any():

@@ -97,7 +97,7 @@ class SharedStreetPicture:
         for i, cell in enumerate(cells):
             y, colour = LOADS_TOP + 26 + pitch * i, series_colour(cell)
             frame.badge(cell, colour, (PANEL + 10, y), min(9.0, 0.45 * pitch))
-            width = 170.0
+            width = 150.0
             frame.box(FAINT, (PANEL + 28, y - 0.3 * pitch, width, 0.6 * pitch))
             frame.box(colour, (PANEL + 28, y - 0.3 * pitch, width * load[cell] / most, 0.6 * pitch))
             frame.text(f"{load[cell]}", (PANEL + 36 + width, y), 11, bold=True)

@@ -14,7 +14,7 @@ from mmwave_gym.core.types import FloatArray
 from mmwave_gym.radio.street_maps import Geometry
 
 POINT_M = 2.0
-"""Distance between points of a lane; between them path loss is interpolated in dB (ours)."""
+"""About the distance between points of a lane; between them path loss is interpolated in dB (ours)."""
 PAVEMENT_M = 8.0
 """A pavement's distance from the street's axis; cars drive at 3 m (ours)."""
 LEAST_ARM_M = 40.0
@@ -25,7 +25,7 @@ LANES = 8
 
 @dataclass(frozen=True)
 class Crossing(Geometry):
-    """A crossing with lanes for cars and pavements, `POINT_M` between the points of a lane."""
+    """A crossing with lanes for cars and pavements, about `POINT_M` between the points of a lane."""
 
     @property
     def lane_axes(self) -> list[tuple[FloatArray, FloatArray]]:
@@ -35,7 +35,12 @@ class Crossing(Geometry):
 
     @property
     def points_a_lane(self) -> int:
-        return int(self.length_m / POINT_M) + 1
+        return round(self.length_m / POINT_M) + 1
+
+    @property
+    def point_m(self) -> float:
+        """The distance between points."""
+        return self.length_m / (self.points_a_lane - 1)
 
     @property
     def length_m(self) -> float:
@@ -44,5 +49,5 @@ class Crossing(Geometry):
 
     def lanes_m(self) -> FloatArray:
         """(lane, point, 2): points of every lane in the direction of travel, in metres."""
-        along = np.arange(self.points_a_lane) * POINT_M - self.arm_m
+        along = np.arange(self.points_a_lane) * self.point_m - self.arm_m
         return np.stack([middle + along[:, None] * heading for heading, middle in self.lane_axes])

@@ -20,7 +20,7 @@ FREE, MOVING, LOST = range(3)
 class SharedStreetState:
     slot: NDArray[np.int64]  # (N,)
     id: NDArray[np.int64]  # (N, A): -1 for an empty agent slot
-    life: NDArray[np.int64]  # (N, A): UEs that had the agent slot before this one
+    born: NDArray[np.int64]  # (N,): UEs that have been there so far; the next one gets this id
     serving: NDArray[np.int64]  # (N, A)
     previous: NDArray[np.int64]  # (N, A): the cell before it, -1 for none
     since: NDArray[np.int64]  # (N, A): the slot in which it took over, or in which the UE came
@@ -55,7 +55,7 @@ def fresh(n: int, agents: int, cells: int, bins: int, seconds: int) -> SharedStr
     return SharedStreetState(
         slot=zeros(),
         id=zeros(agents) - 1,
-        life=zeros(agents) - 1,
+        born=zeros(),
         serving=zeros(agents),
         previous=zeros(agents) - 1,
         since=zeros(agents),

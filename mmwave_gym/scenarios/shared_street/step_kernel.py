@@ -138,20 +138,21 @@ def begin(row: Any, present: Any, rsrp_dbm: Any, state: Any, sums: Any, comes: A
 
     present: (storage, slot, ue); rsrp_dbm: (storage, slot, ue, cell); sums: what is counted of the running second.
     """
-    slot, ids, life, serving, previous, since, doing, left, out_slots, prepared, first = state
+    slot, ids, born, serving, previous, since, doing, left, out_slots, prepared, first = state
     received, active_slots, value = sums
-    agents = ids.shape[1]
     for i in range(ids.shape[0]):
         r, t = row[i], slot[i]
-        for ue in range(agents):
+        for ue in range(ids.shape[1]):
             here = present[r, t, ue]
             arrives, leaves = here and ids[i, ue] < 0, not here and ids[i, ue] >= 0
             again = here and doing[i, ue] == LOST and left[i, ue] == 0
             comes[i, ue] = arrives
             if arrives:
-                life[i, ue] += 1
+                ids[i, ue] = born[i]
+                born[i] += 1
                 first[i, ue] = (t + ue % MEASURED_SLOTS) // MEASURED_SLOTS
-            ids[i, ue] = ue + agents * life[i, ue] if here else -1
+            if leaves:
+                ids[i, ue] = -1
             if arrives or again:
                 serving[i, ue], since[i, ue] = np.argmax(rsrp_dbm[r, t, ue]), t
             if arrives or again or leaves:

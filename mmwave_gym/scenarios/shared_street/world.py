@@ -25,7 +25,6 @@ from mmwave_gym.radio.street_maps import NOISE_DBM, street_map
 from mmwave_gym.radio.units import db_to_linear, linear_to_db, spectral_efficiency_bps_hz
 from mmwave_gym.scenarios.shared_street import traffic
 from mmwave_gym.scenarios.shared_street.config import MEASURED_SLOTS, SharedStreetConfig
-from mmwave_gym.scenarios.shared_street.places import POINT_M
 from mmwave_gym.scenarios.shared_street.traffic import measures, newest
 
 MOVING_MPS = 0.2
@@ -168,7 +167,7 @@ class SharedStreetWorld:
 
     def point_of(self, along_m: Any) -> tuple[NDArray[np.int64], Float64Array]:
         """The last point that is passed, and the part of the way to the next one; in the shape of `along_m`."""
-        place = np.minimum(np.asarray(along_m, np.float64) / POINT_M, self.crossing.points_a_lane - 1.001)
+        place = np.minimum(np.asarray(along_m, np.float64) / self.crossing.point_m, self.crossing.points_a_lane - 1.001)
         point = place.astype(np.int64)
         return point, place - point
 

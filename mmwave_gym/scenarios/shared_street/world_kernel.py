@@ -11,7 +11,6 @@ import numpy as np
 from numba import njit
 
 from mmwave_gym.scenarios.shared_street.config import MEASURED_SLOTS
-from mmwave_gym.scenarios.shared_street.places import POINT_M
 
 F32 = np.float32
 
@@ -37,18 +36,18 @@ def change(share: float, ends: float, begins: float, u: Any, anew: Any, state: A
 
 @njit(cache=True)
 def levels(
-    loss_db: Any, lane: Any, along_m: Any, blocked: Any, law_db: Any, per_db: float, rsrp_dbm: Any, level: Any
+    loss_db: Any, lane: Any, along_m: Any, blocked: Any, law_db: Any, scales: Any, rsrp_dbm: Any, level: Any
 ) -> None:
     """Fill `rsrp_dbm` and `level`, ln(SNR), no unit, (slot, ue, cell) each.
 
     loss_db: (lane, point, cell) in dB; lane: (ue,); along_m: (slot, ue) in metres; blocked: (slot, pedestrian, cell);
-    law_db: (3,), budget, loss of a body, noise over 0 dBm; per_db: ln(10) / 10.
+    law_db: (3,), budget, loss of a body, noise over 0 dBm; scales: ln(10) / 10, metres a point.
     """
     cars = along_m.shape[1] - blocked.shape[1]
     last = loss_db.shape[1] - 1.001
     for slot in range(along_m.shape[0]):
         for ue in range(along_m.shape[1]):
-            place = min(along_m[slot, ue] / POINT_M, last)
+            place = min(along_m[slot, ue] / scales[1], last)
             at = int(place)
             part = place - at
             rest = 1.0 - part
@@ -58,7 +57,7 @@ def levels(
                 if ue >= cars:
                     level_db -= law_db[1] * blocked[slot, ue - cars, cell]
                 rsrp_dbm[slot, ue, cell] = level_db + law_db[2]
-                level[slot, ue, cell] = level_db * per_db
+                level[slot, ue, cell] = level_db * scales[0]
 
 
 @njit(cache=True, error_model="numpy")

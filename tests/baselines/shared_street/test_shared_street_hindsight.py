@@ -16,8 +16,9 @@ from mmwave_gym.core.scenario import EpisodeKey
 pytest.importorskip("numba")
 
 from mmwave_baselines.shared_street.ascent import Ascent
-from mmwave_baselines.shared_street.features import record, scaled
+from mmwave_baselines.shared_street.features import record, records, scaled
 from mmwave_baselines.shared_street.hindsight import Episode, Recursion, plan, regrets
+from mmwave_baselines.shared_street.rules import A3
 from mmwave_gym.agents.rollout import Rollout
 
 
@@ -202,3 +203,20 @@ def test_features_have_the_scales_of_their_recipe() -> None:
     assert x[ue, 1, 7] == pytest.approx(value[1] - value[0], rel=1e-4)
     assert x[ue, 1, 21] == pytest.approx(math.log(parts["ahead_800ms_bps_hz"][ue, 1] + 0.05) / 2.0, rel=1e-4)
     assert (x[ue, 4:] == 0.0).all(), "there are four cells"
+
+
+def test_traces_of_a_batch_are_those_of_single_environments() -> None:
+    keywords = {**TINY, "num_cars": 4, "num_pedestrians": 2, "maps": (1, 2), "horizon": 60}
+    scenario = make_scenario("shared_street", **keywords)
+    many = Batch(scenario, 3, draws_ahead=False)
+    many.reset([EpisodeKey(seed) for seed in range(3)])
+    together = records(many, A3(2.0))
+    for seed, trace in enumerate(together):
+        one = Batch(scenario, 1, draws_ahead=False)
+        one.reset([EpisodeKey(seed)])
+        alone = record(one, A3(2.0))
+        for name in ("cell", "candidate", "prepared", "observation", "action"):
+            assert np.array_equal(getattr(trace, name), getattr(alone, name)), name
+        assert trace.utility == alone.utility
+        q, v = (regrets(Episode.of(scenario, t.episodes, 0), t.cell, t.candidate, t.prepared) for t in (trace, alone))
+        assert np.array_equal(q[0], v[0])
