@@ -9,6 +9,8 @@ All UEs share the network of `mmwave_baselines.shared_street.learned`. No reward
 
        - sum over candidates a of pi(a) max(Q(a) - V, -30) / 3 - entropy H(pi)
 
+   Of the decisions on which little depends only a part is learned from, with more weight (`thinned`): they are most.
+
 The gradient sees all candidates, not only the one that was chosen, so it has no variance from the actions of others in
 time: that is why so few decisions are enough.
 """
@@ -45,6 +47,8 @@ STREAM = "training from regrets"
 SEED_SPACING = 2**20
 LEAST_REGRET, REGRET_SCALE = -30.0, 3.0
 LAST_RATE = 1e-4
+SURELY, LEAST_CHANCE = 0.02, 0.05
+"""A decision is learned from for certain if the probabilities of its actions move by so much, see `thinned`."""
 CLIP = 1.0
 """The greatest norm of a gradient."""
 
@@ -53,13 +57,13 @@ CLIP = 1.0
 class Regret(Command):
     """A network over candidates, trained on what every candidate would have been worth in hindsight."""
 
-    steps: int = option(12, "iterations: episodes that are played, then learned from")
+    steps: int = option(32, "iterations: episodes that are played, then learned from")
     episodes: int = option(4, "episodes of an iteration")
     horizon: int = option(800, "slots of a training episode")
     hidden: int = option(32, "width of both hidden layers")
     learning_rate: float = option(4e-3, "at the beginning; it falls to 1e-4 linearly")
-    batch_size: int = option(1024, "decisions of a gradient step")
-    keep: int = option(4, "iterations whose decisions are learned from")
+    batch_size: int = option(512, "decisions of a gradient step")
+    keep: int = option(8, "iterations whose decisions are learned from")
     entropy: float = option(0.01, "weight of the entropy")
     eval_every: int = option(0, "iterations between evaluations on the training split; 0 for none but the last")
     eval_episodes: int = option(16, "episodes of an evaluation")
@@ -109,11 +113,29 @@ class Scores(nn.Module):
         return SetNetwork(layers, choice_columns(FIELDS, CANDIDATES), FIELDS.size, "relu")
 
 
-def loss_of(scores: torch.Tensor, regret: torch.Tensor, mask: torch.Tensor, entropy: float) -> torch.Tensor:
-    """The module's loss, the mean over rows. All (rows, choices): scores, (Q - V) / 3, and which are allowed."""
+def loss_of(
+    scores: torch.Tensor, regret: torch.Tensor, mask: torch.Tensor, weight: torch.Tensor, entropy: float
+) -> torch.Tensor:
+    """The module's loss, the weighted mean over rows.
+
+    (rows, choices) each: scores, (Q - V) / 3, and which are allowed; weight: (rows,).
+    """
     log_pi = torch.log_softmax(scores.masked_fill(~mask, -1e9), dim=1)
     pi = log_pi.exp()
-    return (pi * (entropy * log_pi.clamp(min=-20.0) - regret)).sum(dim=1).mean()
+    return ((pi * (entropy * log_pi.clamp(min=-20.0) - regret)).sum(dim=1) * weight).sum() / weight.sum()
+
+
+def thinned(rows: Decisions, scores: torch.Tensor, chance: NDArray[np.float64]) -> Decisions:
+    """A part of the rows that stands for all of them without bias.
+
+    A row is kept with a probability in proportion to sum pi(a) |Q(a) - mean Q| / 3, to which its gradient is, and
+    weighs as many rows as that stands for. scores: (rows, choices); chance: (rows,), uniform in [0, 1).
+    """
+    pi = torch.softmax(scores.masked_fill(~rows.mask, -1e9), dim=1)
+    moves = (pi * (rows.regret - (pi * rows.regret).sum(dim=1, keepdim=True)).abs()).sum(dim=1)
+    kept = (moves / SURELY).clamp(LEAST_CHANCE, 1.0)
+    at = torch.as_tensor(chance) < kept
+    return Decisions(rows.x[at], rows.mask[at], rows.regret[at], 1.0 / kept[at])
 
 
 @dataclass
@@ -123,6 +145,7 @@ class Decisions:
     x: torch.Tensor  # (rows, INPUTS * choices)
     mask: torch.Tensor  # (rows, choices)
     regret: torch.Tensor  # (rows, choices), of `REGRET_SCALE`
+    weight: torch.Tensor  # (rows,)
 
 
 def described() -> dict[str, Any]:
@@ -164,7 +187,8 @@ def decisions_of(scenario: Any, player: Drawing, traces: Sequence[Trace]) -> Dec
     rows, x, mask = (np.concatenate(arrays) for arrays in zip(*player.kept, strict=True))
     slot = np.repeat(np.arange(len(player.kept)), [len(kept[0]) for kept in player.kept])
     env, ue = np.divmod(rows, scenario.num_agents)
-    return Decisions(torch.as_tensor(x), torch.as_tensor(mask), torch.as_tensor(regret[env, slot, ue]))
+    at = torch.as_tensor(x), torch.as_tensor(mask), torch.as_tensor(regret[env, slot, ue])
+    return Decisions(*at, torch.ones(len(x)))
 
 
 def _regret(scenario: Any, trace: Trace) -> NDArray[np.float32]:
@@ -194,28 +218,33 @@ class Learner:
         self.batch.reset([EpisodeKey(first + i, 0, STREAM) for i in range(args.episodes)])
         player = Drawing(self.scores.network(), self.rng)
         traces = records(self.batch, player)
-        self.recent = [*self.recent, decisions_of(self.scenario, player, traces)][-args.keep :]
-        rows = len(self.recent[-1].x)
-        self.decisions += rows
-        before = self._mean_loss(self.recent[-1])
+        rows = decisions_of(self.scenario, player, traces)
+        self.decisions += len(rows.x)
+        with torch.no_grad():
+            scores = self.scores(rows.x, rows.mask)
+            before = float(loss_of(scores, rows.regret, rows.mask, rows.weight, 0.0))
+            part = thinned(rows, scores, self.rng.random(len(rows.x)))
+        self.recent = [*self.recent, part][-args.keep :]
         rate = args.learning_rate * (1.0 - self.steps / args.steps) + LAST_RATE
         self.optimiser.param_groups[0]["lr"] = rate
         self._learn()
         self.steps += 1
         utility = float(np.mean([trace.utility for trace in traces]))
-        return {"train/utility": utility, "train/loss": before, "train/decisions": float(rows)}
-
-    def _mean_loss(self, rows: Decisions) -> float:
-        with torch.no_grad():
-            return float(loss_of(self.scores(rows.x, rows.mask), rows.regret, rows.mask, 0.0))
+        return {
+            "train/utility": utility,
+            "train/loss": before,
+            "train/decisions": float(len(rows.x)),
+            "train/learned_from": float(len(part.x)),
+        }
 
     def _learn(self) -> None:
         """One pass over the recent decisions, in random order."""
         size = self.args.batch_size
-        x, mask, regret = (torch.cat([getattr(d, name) for d in self.recent]) for name in ("x", "mask", "regret"))
+        parts = [[getattr(d, name) for d in self.recent] for name in ("x", "mask", "regret", "weight")]
+        x, mask, regret, weight = (torch.cat(part) for part in parts)
         order = torch.as_tensor(self.rng.permutation(len(x)))
         for rows in order.split(size):
-            loss = loss_of(self.scores(x[rows], mask[rows]), regret[rows], mask[rows], self.args.entropy)
+            loss = loss_of(self.scores(x[rows], mask[rows]), regret[rows], mask[rows], weight[rows], self.args.entropy)
             self.optimiser.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(self.scores.parameters(), CLIP)
@@ -262,7 +291,7 @@ def _keep(learner: Learner, checkpoint: Path) -> None:
     """Write the checkpoint at once or not at all."""
     state = {"scores": learner.scores.state_dict(), "optimiser": learner.optimiser.state_dict()}
     counts = {"steps": learner.steps, "decisions": learner.decisions}
-    recent = [(d.x, d.mask, d.regret) for d in learner.recent]
+    recent = [(d.x, d.mask, d.regret, d.weight) for d in learner.recent]
     with replacing(checkpoint) as draft:
         torch.save({**state, **counts, "recent": recent, "chance": learner.rng.bit_generator.state}, draft)
 
