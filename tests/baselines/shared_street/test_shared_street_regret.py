@@ -50,10 +50,10 @@ def test_the_loss_is_what_pencil_and_paper_say() -> None:
 
 
 def test_what_is_left_out_is_stood_for() -> None:
-    """Row 0 moves (0.5 * 0.5) * 2 = 0.5 and is always kept; the others move 0.01, a fifth of what is kept for sure."""
+    """Of equal scores a regret d moves d / 2: row 0 moves 0.5 and is kept, the others a fifth of what is kept surely."""
     rows = 4000
     regret = torch.zeros(rows, 2)
-    regret[0, 1], regret[1:, 1] = -1.0, -0.02
+    regret[0, 1], regret[1:, 1] = -1.0, -0.4 * training.SURELY
     ones = torch.ones(rows, 2, dtype=torch.bool)
     x = torch.arange(rows, dtype=torch.float32)[:, None]
     before = training.Decisions(x, ones, regret, torch.ones(rows))

@@ -57,7 +57,7 @@ CLIP = 1.0
 class Regret(Command):
     """A network over candidates, trained on what every candidate would have been worth in hindsight."""
 
-    steps: int = option(32, "iterations: episodes that are played, then learned from")
+    steps: int = option(20, "iterations: episodes that are played, then learned from")
     episodes: int = option(4, "episodes of an iteration")
     horizon: int = option(800, "slots of a training episode")
     hidden: int = option(32, "width of both hidden layers")
