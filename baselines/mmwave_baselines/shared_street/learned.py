@@ -58,7 +58,7 @@ def inputs(fields: ObservationFields, observation: NDArray[Any]) -> Float32Array
     x[:, FEATURES] = np.where(there, (seen["now_dbm"] - NOISE_DBM) / 20.0, 0.0)
     x[:, FEATURES + 1] = seen["prepared"]
     x[:, FEATURES + 2] = np.where(there, seen["measures"], 0.0)
-    return x.reshape(len(x), -1)
+    return x.reshape(len(x), INPUTS * CANDIDATES)
 
 
 def deciding(fields: ObservationFields, observation: NDArray[Any], mask: NDArray[np.bool_]) -> NDArray[np.intp]:

@@ -50,7 +50,7 @@ def test_the_loss_is_what_pencil_and_paper_say() -> None:
 
 
 def test_what_is_left_out_is_stood_for() -> None:
-    """Of equal scores a regret d moves d / 2: row 0 moves 0.5 and is kept, the others a fifth of what is kept surely."""
+    """Of equal scores a regret d moves d / 2: row 0 by 0.5, so it is kept, the others by a fifth of `SURELY`."""
     rows = 4000
     regret = torch.zeros(rows, 2)
     regret[0, 1], regret[1:, 1] = -1.0, -0.4 * training.SURELY
