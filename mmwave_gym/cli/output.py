@@ -28,6 +28,12 @@ def _line(error: Exception) -> str:
     return error_text(error).partition(" was raised from the environment creator")[0]  # Gymnasium adds all keywords
 
 
+def say(text: str) -> None:
+    """A line on standard output as it is, what a terminal would take for a command shown escaped; none of nothing."""
+    if text:
+        out.print(visible(text), markup=False, highlight=False, soft_wrap=True)
+
+
 def say_what_is_trusted(*agents: str) -> None:
     """One line for each agent that is a file: what reading it trusts."""
     for text in map(trust, filter(os.path.exists, agents)):
@@ -35,8 +41,15 @@ def say_what_is_trusted(*agents: str) -> None:
             err.print(visible(text), markup=False, highlight=False, soft_wrap=True)
 
 
-def print_table(title: str, columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
+def print_table(
+    title: str, columns: tuple[str, ...], rows: Sequence[tuple[str, ...]], lines: Sequence[str] = ()
+) -> None:
+    """A title, lines under it, and a table; without columns there is none."""
     out.print(title, style="italic", markup=False, highlight=False, soft_wrap=True)  # no narrow table breaks it
+    for text in lines:
+        say(text)
+    if not columns:
+        return
     table = Table(box=None, padding=(0, 2, 0, 0))
     for column in columns:
         table.add_column(column, overflow="fold")
