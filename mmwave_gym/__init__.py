@@ -40,9 +40,7 @@ def __getattr__(name: str) -> Any:
     if not name.startswith("_") and name in _modules():
         try:
             return importlib.import_module(f"mmwave_gym.{name}")
-        except (
-            ImportError
-        ) as error:  # a library of an extra; `inspect` asks for all names, and this is no reason to stop
+        except ImportError as error:  # `inspect` asks for every name, and goes on after AttributeError only
             raise AttributeError(f"mmwave_gym.{name} cannot be imported here: {error_text(error)}") from error
     raise AttributeError(f"module 'mmwave_gym' has no attribute {name!r}")
 

@@ -65,7 +65,7 @@ def about(name: str) -> list[Section]:
 
 
 def of_env(env_id: str) -> list[Section]:
-    """What an environment is: observation, action, reward, keywords with ranges, access levels, tasks, how to make it."""
+    """What an environment is: spaces, reward, keywords with ranges, access levels, tasks, versions, how to make it."""
     room, entry = room_of(env_id), entry_of(env_id)
     scenario = make_registered(env_id)
     stated = next(c for c in room.load("scenario").__mro__ if "name" in vars(c))
@@ -100,14 +100,12 @@ def of_env(env_id: str) -> list[Section]:
 def of_task(task: Task) -> list[Section]:
     """What a task measures, in which world, who is best in it by the committed rows, and how to play it."""
     board = board_of(task)
-    scored = f"{task.scored_steps or 'all'} steps of each"
+    scored = f"{task.scored_steps or 'all'} steps of each are scored"
+    scored += f", after {task.warmup_steps:,} that are not" if task.warmup_steps else ""
     facts = [
         ("environment", task.env_id),
         ("suite", f"{task.suite}" + (f": {task.why}" if task.why and board is None else "")),
-        (
-            "episodes",
-            f"{task.episodes:,}, {scored}" + f" after {task.warmup_steps:,} unscored" * (task.warmup_steps > 0),
-        ),
+        ("episodes", f"{task.episodes:,}; {scored}"),
         ("ranked by", f"{task.primary}, {'more' if task.higher_is_better else 'less'} is better"),
         ("smallest difference that matters", f"{task.smallest_difference:g}"),
         ("floor, reference, ceiling", ", ".join(str(n or "none") for n in (task.floor, task.reference, task.ceiling))),
@@ -207,11 +205,9 @@ def _spaces(scenario: Scenario[Any, Any]) -> list[Section]:
     fields = tuple((f.name, str(f.size), f"{f.low:g} to {f.high:g}", f.unit, f.description) for f in scenario.fields)
     metrics = [("reward", scenario.reward_unit, PER["step"], scenario.reward_meaning)]
     metrics += [(m.name, m.unit, PER[m.per], m.description) for m in scenario.metrics]
-    agents_are = (
-        f"Agents: {scenario.num_agents}, each a {scenario.agent_noun}. Steps of an episode: {scenario.horizon:,}."
-    )
+    told = f"Agents: {scenario.num_agents} ({scenario.agent_noun}). Steps of an episode: {scenario.horizon:,} at most."
     return [
-        Section("Observation", (agents_are,), ("field", "size", "range", "unit", "what it is"), fields),
+        Section("Observation", (told,), ("field", "size", "range", "unit", "what it is"), fields),
         Section("Action", (f"{scenario.action_space}: {scenario.action_meaning}",)),
         Section("Reward and metrics", (), ("name", "unit", "in a row", "what it is"), tuple(metrics)),
     ]

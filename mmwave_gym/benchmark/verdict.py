@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from mmwave_gym.agents.protocol import AgentError
-from mmwave_gym.agents.registry import is_file
 from mmwave_gym.agents.supervised import USUAL, Limits
 from mmwave_gym.benchmark import jobs as work
 from mmwave_gym.benchmark.bounds import stored_ceilings
@@ -22,7 +21,7 @@ from mmwave_gym.benchmark.leaderboard.differences import Difference, of_metric, 
 from mmwave_gym.benchmark.leaderboard.rows import Run
 from mmwave_gym.benchmark.leaderboard.standing import Standing, stand
 from mmwave_gym.benchmark.playing import outcomes, play_all
-from mmwave_gym.benchmark.runs import Job, jobs_of, refuse_what_lacks
+from mmwave_gym.benchmark.runs import Job, job_of, jobs_of, refuse_what_lacks
 from mmwave_gym.benchmark.statistics import Interval, mean_interval
 from mmwave_gym.benchmark.task import Task
 
@@ -122,11 +121,8 @@ def compare(
 
 def _jobs(name: str, task: Task, episodes: int | None, trusted: bool, limits: Limits) -> list[Job]:
     """The runs of an agent: the training seed that its name asks for, or all of them."""
-    agent, at, seed = name.partition("@")
-    if at and seed.isdigit() and ":" not in name and not is_file(name):
-        count = task.episodes if episodes is None else episodes
-        return [Job(task, agent, int(seed), count, trusted, limits)]
-    return jobs_of(task, name, episodes, True, trusted, limits)
+    one = job_of(task, name, episodes, trusted, limits)
+    return [one] if one.training_seed is not None else jobs_of(task, name, episodes, True, trusted, limits)
 
 
 def _whole(runs: dict[tuple[str, str, int | None], Run], job: Job) -> Run:

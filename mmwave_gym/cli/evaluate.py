@@ -9,12 +9,11 @@ from typing import Annotated, Any
 
 import typer
 
-from mmwave_gym.agents.registry import is_file
 from mmwave_gym.agents.supervised import USUAL, Limits, playing
 from mmwave_gym.benchmark.evaluation import evaluate as play, evaluate_together, metric_units
 from mmwave_gym.benchmark.leaderboard import Run, read_rows
 from mmwave_gym.benchmark.leaderboard.digits import ends, number
-from mmwave_gym.benchmark.runs import Job, about_task, described, header, run
+from mmwave_gym.benchmark.runs import Job, about_task, described, header, job_of, run
 from mmwave_gym.benchmark.statistics import column_interval
 from mmwave_gym.benchmark.verdict import judged
 from mmwave_gym.cli.options import (
@@ -61,15 +60,7 @@ def evaluate(
     if out_dir is not None and seed:
         raise ValueError("--seed and --out exclude each other: rows of a leaderboard have the agent's seed 0.")
     say_what_is_trusted(agent)
-    name, _, training_seed = (agent, "", "") if ":" in agent or is_file(agent) else agent.partition("@")
-    job = Job(
-        found,
-        name,
-        int(training_seed) if training_seed.isdigit() else None,
-        episodes or found.episodes,
-        trusted,
-        limits,
-    )
+    job = job_of(found, agent, episodes, trusted, limits)
     with playing(agent, found.scenario_name, found, trusted=trusted, limits=limits) as player, progress() as shown:
         bar = shown.add_task(f"{agent} in {found.name}", total=job.episodes)
         if out_dir is not None:

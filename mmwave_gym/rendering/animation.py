@@ -52,21 +52,9 @@ def _mp4(frames: Sequence[NDArray[np.uint8]], path: Path, seconds_per_frame: flo
     # Players want yuv420p, and that wants even sides.
     wanted = ["-vf", "pad=ceil(iw/2)*2:ceil(ih/2)*2", "-c:v", "libx264", "-pix_fmt", "yuv420p"]
     with replacing(path, ".mp4") as draft:
-        command = [
-            _ffmpeg(),
-            "-y",
-            "-loglevel",
-            "error",
-            *form,
-            "-i",
-            "-",
-            *wanted,
-            "-movflags",
-            "+faststart",
-            str(draft),
-        ]
+        command = [_ffmpeg(), "-y", "-loglevel", "error", *form, "-i", "-", *wanted, "-movflags", "+faststart"]
         pictures = b"".join(np.ascontiguousarray(frame, np.uint8).tobytes() for frame in frames)
-        done = subprocess.run(command, input=pictures, capture_output=True, check=False)
+        done = subprocess.run([*command, str(draft)], input=pictures, capture_output=True, check=False)
         if done.returncode:
             said = done.stderr.decode(errors="replace").strip().splitlines() or ["it said nothing"]
             raise OSError(f"ffmpeg could not write {path}: {said[-1]}")

@@ -18,8 +18,8 @@ __all__ = ["Wanted", "write"]
 def write(wanted: Wanted, out: Path, on_progress: tracing.Progress, *, picture: bool = True) -> str:
     """Trace a city and write it to `out` (.npz), with a picture (.png) beside it; returns what to tell.
 
-    Raises ImportError without Sionna RT, or matplotlib for the picture, and OSError for a place that cannot be written, both before any work; CityError
-    for what cannot be traced.
+    Before any work it raises ImportError without Sionna RT, or without matplotlib for the picture, and OSError for a
+    place that cannot be written; then CityError for what cannot be traced.
     """
     tracing.check_installed()
     if picture:
