@@ -17,6 +17,7 @@ from mmwave_gym.benchmark.leaderboard import RowsError
 from mmwave_gym.benchmark.verification import Asked, Verdict, found_at, note, verify_all
 from mmwave_gym.cli.options import Jobs, LimitMemory, LimitStep, LimitTotal, Nodes, Ray, everywhere
 from mmwave_gym.cli.output import out, progress
+from mmwave_gym.core.checks import unknown
 from mmwave_gym.core.files import try_place
 from mmwave_gym.core.shown import visible
 
@@ -47,6 +48,10 @@ def verify(
 ) -> None:
     """Play published rows again and say, for each run, whether it passed. Exit code 1: something failed."""
     everything = found_at(place)
+    for what, wanted in (("task", task), ("agent", agent)):
+        known = sorted({str(run.header[what]["name"]) for run in everything})
+        if missing := [name for name in wanted or () if name not in known]:
+            raise RowsError(f"{place} has no rows of it: {unknown(what, missing[0], known)}")
     chosen = [
         run
         for run in everything
