@@ -51,7 +51,7 @@ def verify(
     for what, wanted in (("task", task), ("agent", agent)):
         known = sorted({str(run.header[what]["name"]) for run in everything})
         if missing := [name for name in wanted or () if name not in known]:
-            raise RowsError(f"{place} has no rows of it: {unknown(what, missing[0], known)}")
+            raise RowsError(f"none of the {len(everything)} runs in {place} is it: {unknown(what, missing[0], known)}")
     chosen = [
         run
         for run in everything

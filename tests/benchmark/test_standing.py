@@ -138,6 +138,7 @@ def test_groups_are_what_is_resampled() -> None:
     alone = Sample(np.arange(64), np.zeros((1, 64)))
     mapped = of_primary(TASK, own, other, "a3", "")
     free = of_primary(TASK, apart, alone, "a3", "")
-    assert mapped is not None and free is not None
+    assert mapped is not None
+    assert free is not None
     assert mapped.value.high - mapped.value.low > 2 * (free.value.high - free.value.low)
     assert (mapped.more or 0) > 4 * (free.more or 0) > 0

@@ -68,7 +68,9 @@ def test_an_agent_of_ones_own_is_ranked_among_the_committed_rows(own: str) -> No
 def test_played_rows_stand_where_the_board_has_them(board: TaskBoard) -> None:
     """Every episode of a shipped rule, played now: rank, score and difference are those of its committed rows."""
     entry = board.entry("channel-stay")
-    assert entry is not None and entry.gain is not None and entry.score is not None
+    assert entry is not None
+    assert entry.gain is not None
+    assert entry.score is not None
     standing = told("evaluate", "channel-stay", "--task", TASK)["standing"]
     assert standing["rank"] == entry.rank
     assert standing["score"]["mean"] == pytest.approx(entry.score.mean)
@@ -93,7 +95,8 @@ def test_an_environment_without_rows_says_so(own: str) -> None:
 
 def test_agents_with_rows_are_read(board: TaskBoard) -> None:
     entry = board.entry("ppo")
-    assert entry is not None and entry.gain is not None
+    assert entry is not None
+    assert entry.gain is not None
     result = told("compare", "ppo", entry.best_rule, "--task", TASK)
     assert result["played"] == []
     first = result["metrics"][0]
