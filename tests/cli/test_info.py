@@ -114,9 +114,8 @@ def test_shells_are_offered_names(words: str, offered: str, shell: str) -> None:
         "zsh": {"_TYPER_COMPLETE_ARGS": typed},
         "fish": {"_TYPER_COMPLETE_ARGS": typed, "_TYPER_COMPLETE_FISH_ACTION": "get-args"},
     }[shell]
-    done = CliRunner().invoke(
-        app, [], prog_name="mmwave-gym", env={"_MMWAVE_GYM_COMPLETE": f"complete_{shell}", **asked}
-    )
+    asked["_MMWAVE_GYM_COMPLETE"] = f"complete_{shell}"
+    done = CliRunner().invoke(app, [], prog_name="mmwave-gym", env=asked)
     assert offered in done.stdout
 
 

@@ -42,9 +42,10 @@ COMMANDS = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("words", "library", "extra"), COMMANDS, ids=[f"{' '.join(w)} {lib}" for w, lib, _ in COMMANDS]
-)
+NAMES = [f"{' '.join(words)} without {library}" for words, library, _ in COMMANDS]
+
+
+@pytest.mark.parametrize(("words", "library", "extra"), COMMANDS, ids=NAMES)
 def test_a_missing_library_is_told_before_any_work(
     words: list[str],
     library: str,
