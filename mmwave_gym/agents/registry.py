@@ -86,8 +86,10 @@ def named(name: str, scenario: str | None) -> Any:
             raise AgentError(f"{name} is a folder, not an agent: name the policy in it, such as {name}/policy.npz.")
         known = list(found) if scenario is None or "/" in name else agents(scenario)
         what = f"{scenario} agent" if scenario else "agent"
+        elsewhere = [place for place, _, agent in (other.partition("/") for other in found) if agent == name]
+        plays = f" {name} plays {', '.join(elsewhere)}." if elsewhere else ""
         raise AgentError(
-            f"{unknown(what, name, known)} Others: 'package:Class' or a file. A new line of a package's pyproject.toml "
+            f"{unknown(what, name, known)}{plays} Others: 'package:Class' or a file. A new line of a package's pyproject.toml "
             "counts once the package is installed again."
         )
     try:

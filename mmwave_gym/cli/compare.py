@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from mmwave_gym.agents.formats import refuse_what_lacks
 from mmwave_gym.agents.supervised import USUAL, Limits
 from mmwave_gym.benchmark.jobs import Done
 from mmwave_gym.benchmark.leaderboard.differences import rough_episodes, what_settles, words
@@ -53,7 +54,9 @@ def compare(
 ) -> None:
     """Compare two agents on the same episodes, in every metric. Committed rows are read, everything else is played."""
     found = chosen_task(task, env, settings)
-    say_what_is_trusted(first, second)
+    for agent in (first, second):
+        refuse_what_lacks(agent)
+        say_what_is_trusted(agent)
     with progress() as shown:
         bar, nodes = shown.add_task("committed rows", total=None), Nodes()
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from mmwave_gym.agents.formats import refuse_what_lacks
 from mmwave_gym.agents.supervised import USUAL, Limits, playing
 from mmwave_gym.benchmark.evaluation import evaluate as play, evaluate_together, metric_units
 from mmwave_gym.benchmark.leaderboard import Run, read_rows
@@ -59,6 +60,7 @@ def evaluate(
         raise ValueError("--jobs and --out exclude each other: a file of rows is written by one process.")
     if out_dir is not None and seed:
         raise ValueError("--seed and --out exclude each other: rows of a leaderboard have the agent's seed 0.")
+    refuse_what_lacks(agent)
     say_what_is_trusted(agent)
     job = job_of(found, agent, episodes, trusted, limits)
     with playing(agent, found.scenario_name, found, trusted=trusted, limits=limits) as player, progress() as shown:

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from mmwave_gym.agents.formats import refuse_what_lacks
 from mmwave_gym.agents.supervised import USUAL, Limits
 from mmwave_gym.benchmark import suite
 from mmwave_gym.cli.options import EnvName, LimitMemory, LimitStep, LimitTotal, Settings, TaskName, Trusted, chosen_task
@@ -44,6 +45,7 @@ def export(
         raise ValueError("name an agent and a data set: mmwave-gym export AGENT --task TASK --minari NAME, or --all.")
     else:
         work = [(agent, chosen_task(task, env, settings), minari)]
+        refuse_what_lacks(agent)
         say_what_is_trusted(agent)
     for who, where, name in work:
         with progress() as shown:
