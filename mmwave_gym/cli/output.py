@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Sequence
 
 from rich.console import Console
@@ -13,7 +14,11 @@ from mmwave_gym.agents.formats import trust
 from mmwave_gym.core.errors import error_text
 from mmwave_gym.core.shown import visible
 
-out, err = Console(emoji=False), Console(stderr=True, emoji=False)
+WIDE = 160
+"""Characters of a line where nobody says how wide the screen is, such as in a pipe: ours."""
+
+out = Console(emoji=False, width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else WIDE)
+err = Console(stderr=True, emoji=False)
 
 
 def line(error: Exception) -> str:
@@ -51,8 +56,8 @@ def print_table(
     if not columns:
         return
     table = Table(box=None, padding=(0, 2, 0, 0))
-    for column in columns:
-        table.add_column(column, overflow="fold")
+    for i, column in enumerate(columns):
+        table.add_column(column, overflow="fold", no_wrap=i == 0)  # a name in two lines cannot be copied
     for row in rows:
         table.add_row(*row)
     out.print(table)
