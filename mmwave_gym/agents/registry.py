@@ -88,10 +88,9 @@ def named(name: str, scenario: str | None) -> Any:
         what = f"{scenario} agent" if scenario else "agent"
         elsewhere = [place for place, _, agent in (other.partition("/") for other in found) if agent == name]
         plays = f" {name} plays {', '.join(elsewhere)}." if elsewhere else ""
-        raise AgentError(
-            f"{unknown(what, name, known)}{plays} Others: 'package:Class' or a file. A new line of a package's pyproject.toml "
-            "counts once the package is installed again."
-        )
+        others = "Others: 'package:Class' or a file."
+        new = "A new line of a package's pyproject.toml counts once the package is installed again."
+        raise AgentError(f"{unknown(what, name, known)}{plays} {others} {new}")
     try:
         return found[full].load()
     except rooms.BROKEN as error:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from mmwave_gym.agents.registry import agents, module_of, named
@@ -49,7 +49,8 @@ class Section:
 def about(name: str) -> list[Section]:
     """What stands behind a name: a task, an environment id, a scenario, "SCENARIO/AGENT" or an agent's name alone.
 
-    A bare agent's name stands for that agent in every scenario that has one. Raises ValueError for an unknown name.
+    A bare agent's name stands for that agent in every scenario that has one, then in short. Raises ValueError for an
+    unknown name.
     """
     tasks = {task.name: task for task in suite.all_tasks()}
     if name in tasks:
@@ -59,8 +60,10 @@ def about(name: str) -> list[Section]:
     if name in rooms.rooms():
         return of_env(rooms.room(name).entries[0].id)
     full = [known for known in agents() if name in (known, known.partition("/")[2])]
+    if len(full) == 1:
+        return of_agent(*full[0].split("/", 1))
     if full:
-        return [section for known in full for section in of_agent(*known.split("/", 1))]
+        return [_in_short(*known.split("/", 1)) for known in full]
     raise ValueError(unknown("name", name, [*tasks, *agents(), *ids, *rooms.rooms()]))
 
 
@@ -131,8 +134,7 @@ def of_task(task: Task) -> list[Section]:
 
 def of_agent(scenario: str, name: str) -> list[Section]:
     """What a named agent is, how it was trained, and where it stands in every task of its scenario with rows of it."""
-    row = next(row for row in agent_rows(scenario) if row[1] == name)
-    sections = [Section(f"{scenario}/{name}: an agent", (row[-1],), FACTS, tuple(_facts(scenario, name, row)))]
+    sections = [_what(scenario, name)]
     boards = [board for task in suite.all_tasks(scenario) if (board := board_of(task, name)) is not None]
     found = [(board, entry) for board in boards if (entry := board.entry(name)) is not None]
     if not found:
@@ -146,6 +148,17 @@ def of_agent(scenario: str, name: str) -> list[Section]:
         sections.append(Section("Training, means over its seeds", (), ("task", "seeds", *TRAINING), learned))
     board, entry = found[0]
     return [*sections, Section("Play it", entry.commands[:1] or (f"mmwave-gym evaluate {name} --task {board.name}",))]
+
+
+def _in_short(scenario: str, name: str) -> Section:
+    found = _what(scenario, name)
+    more = f"Where it stands: mmwave-gym info {scenario}/{name}"
+    return replace(found, lines=(*found.lines, more))
+
+
+def _what(scenario: str, name: str) -> Section:
+    row = next(row for row in agent_rows(scenario) if row[1] == name)
+    return Section(f"{scenario}/{name}: an agent", (row[-1],), FACTS, tuple(_facts(scenario, name, row)))
 
 
 def agent_rows(scenario: str | None = None) -> list[tuple[str, str, str, str, str]]:
@@ -167,13 +180,13 @@ def agent_rows(scenario: str | None = None) -> list[tuple[str, str, str, str, st
 def board_of(task: Task, agent: str | None = None) -> TaskBoard | None:
     """The board of a task by its committed rows, its primary metric only; None where no rows hold.
 
-    agent: None too where there are no rows of this one.
+    agent: None too where there are no rows of this one. That rows and physics come from one package is believed.
     """
-    runs = [narrow(run) for run in current_runs(task) if not run.stale]
+    runs = [narrow(run) for run in current_runs(task, golden=False) if not run.stale]
     if not runs or (agent is not None and not any(run.agent["name"] == agent for run in runs)):
         return None
     known: Mapping[str, Any] = {task.name: {**task.describe(), "grants": task.grants}}
-    return summarise(runs, known, stored_ceilings([task])).tasks[0]
+    return summarise(runs, known, stored_ceilings([task], golden=False)).tasks[0]
 
 
 def _declared(agent: Any) -> tuple[str, str]:
@@ -259,8 +272,8 @@ def _commands(task: Task, board: TaskBoard | None) -> Iterable[str]:
 
 
 def _first_sentence(text: str | None) -> str:
-    """The first paragraph of a docstring as one line."""
-    return " ".join((text or "").partition("\n\n")[0].split())
+    """The first paragraph of a docstring as one line, without the marks of Markdown."""
+    return _bare(" ".join((text or "").partition("\n\n")[0].split()))
 
 
 def _bare(text: str) -> str:

@@ -68,16 +68,17 @@ def committed_runs(tasks: Iterable[str] | None = None, folder: str | Path | None
     return list(found.values())
 
 
-def current_runs(task: Task, folder: str | Path | None = None) -> list[Run]:
+def current_runs(task: Task, folder: str | Path | None = None, golden: bool = True) -> list[Run]:
     """The committed runs of a task, `stale` where the task or its physics have changed since.
 
+    golden: whether to play the golden sums where code of the physics has changed; without it the numbers are believed.
     Whether an agent still decides alike is not asked: `plan` does that. Without its data a task's rows are believed.
     """
     heads, job = _Heads(0), Job(task, "", None, task.episodes)
     found = committed_runs([task.name], folder)
     if task.missing_data:
         return found
-    return [replace(run, stale=heads.why_other_world(job, run)) for run in found]
+    return [replace(run, stale=heads.why_other_world(job, run, golden)) for run in found]
 
 
 @dataclass
@@ -153,9 +154,10 @@ class _Heads:
             return str(error)
         return _said(found)
 
-    def why_other_world(self, job: Job, run: Run) -> str:
+    def why_other_world(self, job: Job, run: Run, golden: bool = True) -> str:
         """Why a run's rows are of another task or of other physics than today's, empty where they are not."""
-        return _said(differing(run.header, {**self._task(job, run), "agent": run.agent}))
+        now = {**self._task(job, run, golden), "agent": run.agent}
+        return _said(differing(run.header, now if golden else {**now, "physics": run.header.get("physics")}))
 
     def renewed(self, job: Job, run: Run) -> Run:
         """The run under the header of today's code where that decides alike in the rows that are played again."""
@@ -198,14 +200,14 @@ class _Heads:
         except (Exception, SystemExit, GeneratorExit) as error:
             raise AgentError(f"{job.spec} cannot be asked what it is: {error!r}") from error
 
-    def _task(self, job: Job, run: Run) -> dict[str, Any]:
+    def _task(self, job: Job, run: Run, golden: bool = True) -> dict[str, Any]:
         """What a header would say of the task now."""
         known = (job.task.name, job.episodes)
         if known not in self._tasks:
             self._tasks[known] = about_task(job.task, job.episodes, golden=False)
         physics = self._tasks[known]["physics"]
         code = (run.header.get("physics") or {}).get("code")
-        if physics["sums"] is None and code != physics["code"]:
+        if golden and physics["sums"] is None and code != physics["code"]:
             physics["sums"] = golden_sums(job.task)
         return {**self._tasks[known], "package_version": __version__}
 

@@ -10,7 +10,7 @@ import typer
 
 from mmwave_gym.benchmark.about import about
 from mmwave_gym.cli import completion
-from mmwave_gym.cli.output import out, print_table
+from mmwave_gym.cli.output import out, print_table, progress
 
 
 def info(
@@ -25,7 +25,9 @@ def info(
     as_json: Annotated[bool, typer.Option("--json", help="print it as JSON")] = False,
 ) -> None:
     """Say what a task, an agent or an environment is, and who stands where by the committed rows."""
-    found = about(name)
+    with progress() as shown:
+        shown.add_task("reading committed rows", total=None)
+        found = about(name)
     if as_json:
         print(json.dumps([dataclasses.asdict(section) for section in found]))
         return

@@ -55,7 +55,7 @@ def print_table(
         say(text)
     if not columns:
         return
-    table = Table(box=None, padding=(0, 2, 0, 0))
+    table = Table(box=None, padding=(0, 2, 0, 0), show_header=any(columns))
     for i, column in enumerate(columns):
         table.add_column(column, overflow="fold", no_wrap=i == 0)  # a name in two lines cannot be copied
     for row in rows:
