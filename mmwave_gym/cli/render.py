@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -55,7 +56,10 @@ def render(
     if keywords.get("control") != "all":
         keywords.setdefault("others", player)
     mode = "human" if out_file is None else "rgb_array"
-    made: Any = gymnasium.make(found.env_id, render_mode=mode, **keywords)
+    with warnings.catch_warnings():
+        if task:  # it says which version of its environment it plays, and no other
+            warnings.filterwarnings("ignore", ".*is out of date", DeprecationWarning)
+        made: Any = gymnasium.make(found.env_id, render_mode=mode, **keywords)
     batch = made.unwrapped.batch
     step_s = batch.scenario.constants().get("step_s", 0.1)
     if every is None:

@@ -49,7 +49,7 @@ def test_worse_than_rule_and_leader_in_one_line_each(others: list[Run]) -> None:
     assert found.verdict.startswith("worse than the best rule and leader, ucb, by 1.")
     assert found.verdict.endswith("] 1/slot")
     assert found.undecided == []
-    assert found.lines()[0] == "Rank 3 of 3 local agents on the committed rows."
+    assert found.lines()[0] == "Rank 3 of 3 local agents among the committed rows."
 
 
 def test_whoever_leads_is_told_apart_from_all_whom_it_is_compared_with(others: list[Run]) -> None:
@@ -142,3 +142,10 @@ def test_groups_are_what_is_resampled() -> None:
     assert free is not None
     assert mapped.value.high - mapped.value.low > 2 * (free.value.high - free.value.low)
     assert (mapped.more or 0) > 4 * (free.more or 0) > 0
+
+
+def test_a_single_training_seed_is_named(others: list[Run]) -> None:
+    noise = np.random.default_rng(1).normal(0, 0.2, 40)
+    found = stand([run("ppo", values(others[2]) + noise - noise.mean(), 3)], others, {})
+    assert found is not None
+    assert "mmwave-gym compare ppo@3 ucb --task handover/a1 --episodes " in "".join(found.lines())

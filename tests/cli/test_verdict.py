@@ -61,7 +61,7 @@ def test_an_agent_of_ones_own_is_ranked_among_the_committed_rows(own: str) -> No
     assert all(one["verdict"] == "worse" and one["difference"]["high"] < 0 for one in roles.values())
     assert all(one["episodes"] == 16 and one["words"].startswith("worse than ") for one in roles.values())
     text = said(*words)
-    assert f"Rank {standing['rank']} of {standing['ranked']} local agents on the committed rows." in text
+    assert f"Rank {standing['rank']} of {standing['ranked']} local agents among the committed rows." in text
     assert f"Verdict: {standing['verdict']}." in text
 
 

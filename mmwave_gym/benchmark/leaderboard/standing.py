@@ -31,6 +31,12 @@ class Standing:
     against: tuple[tuple[str, Difference], ...]
 
     @property
+    def name(self) -> str:
+        """The agent as commands name it: with its training seed where one was played ("ppo@3")."""
+        seeds = [run.agent["training_seed"] for run in self.entry.runs]
+        return f"{self.entry.agent}@{seeds[0]}" if len(seeds) == 1 and seeds[0] is not None else self.entry.agent
+
+    @property
     def leads(self) -> bool:
         """Whether it is first of its level and told apart from all whom it is compared with."""
         return self.entry.rank == 1 and all(one.verdict == "better" for _, one in self.against)
@@ -61,11 +67,12 @@ class Standing:
         if entry.rank is None:
             ranks = f"Not ranked: {_why_unranked(entry)}."
         else:
-            ranks = f"Rank {entry.rank} of {self.ranked} {entry.group} agents on the committed rows."
+            ranks = f"Rank {entry.rank} of {self.ranked} {entry.group} agents among the committed rows."
         told = [ranks]
         if entry.score is not None and (ceiling := self.board.ceiling(entry.access)) is not None:
             scale = f"0 is {self.board.task['floor']}, 1 the ceiling ({ceiling.name})"
-            told.append(f"Score {number(entry.score.mean, entry.score)} {ends(entry.score)}: {scale}.")
+            score = f"{number(entry.score.mean, entry.score)} {ends(entry.score)}".rstrip()
+            told.append(f"Score {score}: {scale}.")
         elif self.board.no_score:
             told.append(self.board.no_score)
         told.append(f"Verdict: {self.verdict}.")
@@ -76,7 +83,7 @@ class Standing:
         """The command that plays so many episodes, where the number is known."""
         if one.more is None:
             return ""
-        names = shlex.join([self.entry.agent, one.other])
+        names = shlex.join([self.name, one.other])
         return f" mmwave-gym compare {names} --task {self.board.name} --episodes {rough_episodes(one)}"
 
     def as_json(self) -> dict[str, Any]:
