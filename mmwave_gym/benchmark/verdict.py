@@ -17,6 +17,7 @@ from mmwave_gym.benchmark import jobs as work
 from mmwave_gym.benchmark.bounds import stored_ceilings
 from mmwave_gym.benchmark.committed import committed_runs, current_runs, plan
 from mmwave_gym.benchmark.leaderboard.board import sample_of
+from mmwave_gym.benchmark.leaderboard.ceilings import Ceiling
 from mmwave_gym.benchmark.leaderboard.differences import Difference, of_metric, of_primary, what_settles, words
 from mmwave_gym.benchmark.leaderboard.rows import Run
 from mmwave_gym.benchmark.leaderboard.standing import Standing, stand
@@ -26,24 +27,36 @@ from mmwave_gym.benchmark.statistics import Interval, mean_interval
 from mmwave_gym.benchmark.task import Task
 
 
-def judged(task: Task, own: Sequence[Run]) -> tuple[Standing | None, str]:
-    """Where the agent of the runs `own`, one a training seed, stands among the committed rows of a task.
+@dataclass(frozen=True)
+class Committed:
+    """What is committed of a task: runs, `stale` where they no longer hold, and ceilings."""
 
-    The text says why there is no standing, or what is left out of it; empty where nothing is.
-    """
-    found = current_runs(task)
-    if not found:
-        return None, f"No rows of {task.name} are committed, so there is no rank and no verdict."
-    holding = [run for run in found if not run.stale]
-    if not holding:
-        why = f"they are of another version of the task ({found[0].stale})"
-        return None, f"The committed rows of {task.name} do not count: {why}."
-    known = {task.name: {**task.describe(), "grants": task.grants}}
-    place = stand(own, holding, known, stored_ceilings([task]))
-    if place is None:
-        return None, "No episode has a scored step, so there is no rank and no verdict."
-    left_out = sorted({str(run.agent["name"]) for run in found if run.stale})
-    return place, f"Left out, of another version of the task: {', '.join(left_out)}." if left_out else ""
+    task: Task
+    runs: tuple[Run, ...]
+    ceilings: tuple[Ceiling, ...]
+
+    @classmethod
+    def of(cls, task: Task) -> Committed:
+        """Read it, before anything is played. Raises RowsError where a package's rows are damaged."""
+        runs = tuple(current_runs(task))
+        return cls(task, runs, tuple(stored_ceilings([task])) if runs else ())
+
+    def judge(self, own: Sequence[Run]) -> tuple[Standing | None, str]:
+        """Where the agent of the runs `own`, one a training seed, stands among the committed rows.
+
+        The text says why there is no standing, or what is left out of it; empty where nothing is.
+        """
+        name, holding = self.task.name, [run for run in self.runs if not run.stale]
+        if not self.runs:
+            return None, f"No rows of {name} are committed, so there is no rank and no verdict."
+        if not holding:
+            why = f"they are of another version of the task ({self.runs[0].stale})"
+            return None, f"The committed rows of {name} do not count: {why}."
+        place = stand(own, holding, {name: {**self.task.describe(), "grants": self.task.grants}}, self.ceilings)
+        if place is None:
+            return None, "No episode has a scored step, so there is no rank and no verdict."
+        left_out = sorted({str(run.agent["name"]) for run in self.runs if run.stale})
+        return place, f"Left out, of another version of the task: {', '.join(left_out)}." if left_out else ""
 
 
 @dataclass(frozen=True)

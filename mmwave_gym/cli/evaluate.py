@@ -16,7 +16,7 @@ from mmwave_gym.benchmark.leaderboard import Run, read_rows
 from mmwave_gym.benchmark.leaderboard.digits import ends, number
 from mmwave_gym.benchmark.runs import Job, about_task, described, header, job_of, run
 from mmwave_gym.benchmark.statistics import column_interval
-from mmwave_gym.benchmark.verdict import judged
+from mmwave_gym.benchmark.verdict import Committed
 from mmwave_gym.cli.options import (
     Agent,
     EnvName,
@@ -64,6 +64,7 @@ def evaluate(
     say_what_is_trusted(agent)
     job = job_of(found, agent, episodes, trusted, limits)
     with playing(agent, found.scenario_name, found, trusted=trusted, limits=limits) as player, progress() as shown:
+        committed = Committed.of(found)  # damaged rows are told before an agent has played for an hour
         bar = shown.add_task(f"{agent} in {found.name}", total=job.episodes)
         if out_dir is not None:
             written = _written(job, out_dir, num_envs)
@@ -80,7 +81,7 @@ def evaluate(
                 rows = evaluate_together(agent, found, processes, trusted=trusted, limits=limits, **more)
             written = Run(header(job, player, about_task(found, job.episodes, golden=False)), tuple(rows))
         shown.update(bar, total=None, description="comparing with the committed rows")
-        place, note = judged(found, [written])
+        place, note = committed.judge([written])
     units = metric_units(found.scenario())
     means = {metric: column_interval(written.episodes, metric) for metric in units}
     if as_json:

@@ -22,6 +22,7 @@ from mmwave_gym.core.access import ACCESS_LEVELS, KINDS
 from mmwave_gym.core.registration import entries
 
 TASK = "cell_selection/n3-cost10"
+ROWS = Path(__file__).parents[2] / "baselines/mmwave_baselines/rows/cell_selection"
 
 
 def said(*words: str) -> str:
@@ -145,8 +146,7 @@ NEAR = [
     (["page", "MmwaveStret-v0"], "'MmwaveStreet-v0'"),
     (["new", "agent", "mine", "--scenario", "stret"], "'street'"),
     (["reproduce", "cell-selecton", "--out", "x"], "'cell-selection'"),
-    (["verify", str(Path(__file__).parents[2] / "baselines/mmwave_baselines/rows"), "--task", "handover/a1-beta26"],
-     "'handover/a1-beta25'"),
+    (["verify", str(ROWS), "--task", "cell_selection/n3-cost11"], "'cell_selection/n3-cost10'"),
 ]  # fmt: skip
 
 
