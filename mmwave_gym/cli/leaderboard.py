@@ -25,6 +25,7 @@ from mmwave_gym.cli.options import (
     LimitTotal,
     Nodes,
     Ray,
+    TaskNames,
     Trusted,
     chosen_tasks,
     everywhere,
@@ -39,7 +40,7 @@ QUICK_EPISODES = 8
 
 def leaderboard(
     out_dir: Annotated[Path, typer.Option("--out", help="where rows and pages go; an interrupted run resumes")],
-    task: Annotated[list[str] | None, typer.Option(help="only these tasks")] = None,
+    task: TaskNames = None,
     suites: Annotated[
         list[str] | None,
         typer.Option(

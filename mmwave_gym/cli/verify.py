@@ -15,7 +15,7 @@ from mmwave_gym.benchmark.evaluation import BLOCK
 from mmwave_gym.benchmark.jobs import Done
 from mmwave_gym.benchmark.leaderboard import RowsError
 from mmwave_gym.benchmark.verification import Asked, Verdict, found_at, note, verify_all
-from mmwave_gym.cli.options import Jobs, LimitMemory, LimitStep, LimitTotal, Nodes, Ray, everywhere
+from mmwave_gym.cli.options import Jobs, LimitMemory, LimitStep, LimitTotal, Nodes, Ray, TaskNames, everywhere
 from mmwave_gym.cli.output import out, progress
 from mmwave_gym.core.checks import unknown
 from mmwave_gym.core.files import try_place
@@ -32,7 +32,7 @@ def verify(
     ] = "",
     rows: Annotated[int, typer.Option(min=1, help="rows of each run that are played again")] = BLOCK,
     hidden: Annotated[int, typer.Option(min=2, help="hidden episodes of each run")] = 32,
-    task: Annotated[list[str] | None, typer.Option(help="only these tasks")] = None,
+    task: TaskNames = None,
     agent: Annotated[list[str] | None, typer.Option(help="only these agents")] = None,
     most_s: Annotated[
         float | None, typer.Option(min=0.0, help="leave out runs whose rows took more seconds of processor time")
