@@ -27,20 +27,20 @@ It bounds the true integral. The metric takes efficiencies at the middle of tick
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from mmwave_baselines.association.bound_kernel import best_plans
+from mmwave_baselines.association.paid import Paid
 from mmwave_baselines.association.world import KnownWorld, known_worlds
 from mmwave_gym.benchmark.task import Task
 from mmwave_gym.core.batch import Batch, View
 from mmwave_gym.core.types import FloatArray, IntArray
 from mmwave_gym.scenarios.association.game import MBIT
 
-compiled: Any = njit(cache=True)
 TICKS = 1e-3
 """Relative: what the metric's efficiencies at the middle of ticks may give above the true integral; .0004 was seen."""
 
@@ -49,7 +49,8 @@ TICKS = 1e-3
 class Relaxation:
     """Jobs, their links to base stations, and pieces of links, one for each cell; pieces are ordered by cell."""
 
-    job_s: FloatArray  # (job,): how long it takes
+    span_s: FloatArray  # (job, 2): from when to when it takes
+    cell_s: FloatArray  # (cells, 2): likewise
     links: FloatArray  # (job,): how many candidates it has
     job: IntArray  # (link,)
     link: IntArray  # (piece,)
@@ -69,6 +70,11 @@ class Relaxation:
     bs: IntArray  # (link,)
 
     @property
+    def job_s(self) -> FloatArray:
+        """(job,): how long each takes."""
+        return self.span_s[:, 1] - self.span_s[:, 0]
+
+    @property
     def pieces_cell(self) -> IntArray:
         """(piece,): the cell of each piece."""
         return np.repeat(np.arange(len(self.leave)), np.diff(self.cell))
@@ -83,8 +89,11 @@ class Relaxation:
         return self.station, self.cell, self.leave, self.join, self.onward, self.fresh
 
 
-def relaxation(world: KnownWorld, begin_s: float, end_s: float) -> Relaxation:
-    """The jobs of a world between two instants; what runs at `begin_s` may be with any of its candidates."""
+def relaxation(world: KnownWorld, begin_s: float, end_s: float, paid: Paid | None = None) -> Relaxation:
+    """The jobs of a world between two instants; what runs at `begin_s` may be with any of its candidates.
+
+    paid: the efficiencies that a metric counts, instead of the true ones.
+    """
     num_ues, num_epochs, most = len(world.serving), len(world.ue), world.candidate.shape[1]
     ue = np.concatenate((np.arange(num_ues), world.ue))
     start = np.concatenate((np.full(num_ues, world.time_s[0]), world.time_s[:-1]))
@@ -104,7 +113,7 @@ def relaxation(world: KnownWorld, begin_s: float, end_s: float) -> Relaxation:
     links = (cells >= 0).sum(axis=1)
 
     pieces: list[tuple[IntArray, FloatArray, FloatArray, IntArray]] = []  # link, begins, ends, cell
-    station, leave, join = [0], [], []
+    station, leave, join, cell_s = [0], [], [], []
     for b in range(len(world.bs_m)):
         mine = np.flatnonzero(bs == b)
         times = np.unique(np.concatenate((start[job[mine]], finish[job[mine]])))
@@ -116,6 +125,7 @@ def relaxation(world: KnownWorld, begin_s: float, end_s: float) -> Relaxation:
         by_cell = np.argsort(at, kind="stable")
         link, at = link[by_cell], at[by_cell]
         pieces.append((link, times[at], times[at + 1], at + station[-1]))
+        cell_s.append(np.stack((times[:-1], times[1:]), axis=1) if len(times) else np.empty((0, 2)))
         station.append(station[-1] + cells_here)
         leave.append(np.bincount(last - 1, minlength=cells_here))
         join.append(np.bincount(first, minlength=cells_here))
@@ -126,12 +136,13 @@ def relaxation(world: KnownWorld, begin_s: float, end_s: float) -> Relaxation:
     onward[by_link[:-1][goes_on]] = by_link[1:][goes_on]
     fresh[by_link[1:][goes_on]] = False
     return Relaxation(
-        job_s=finish - start,
+        span_s=np.stack((start, finish), axis=1),
+        cell_s=np.concatenate(cell_s),
         links=links.astype(np.float64),
         job=job,
         link=link,
         piece_s=ends - begins,
-        bits=world.bits_per_hz(ue[job[link]], bs[link], begins, ends),
+        bits=(paid or world).bits_per_hz(ue[job[link]], bs[link], begins, ends),
         forced=links[job[link]] == 1,
         cell=np.searchsorted(cell, np.arange(station[-1] + 1)),
         onward=onward,
@@ -147,116 +158,12 @@ def relaxation(world: KnownWorld, begin_s: float, end_s: float) -> Relaxation:
     )
 
 
-@compiled
-def _rank(bits, price, free, size, order, worth):
-    """Sort `order`, its first `free` pieces, by what each adds to a set of `size`; `worth` receives how much."""
-    for k in range(free):  # insertion: almost sorted already, from the size before
-        i = order[k]
-        w = bits[i] / size - price[i]
-        j = k
-        while j > 0 and worth[j - 1] < w:
-            worth[j], order[j] = worth[j - 1], order[j - 1]
-            j -= 1
-        worth[j], order[j] = w, i
-
-
-@compiled
-def best_plans(station, cell, leave, join, onward, fresh, bits, price, forced, taken):
-    """Sum over base stations of the best series of sets; `taken` (piece,) becomes whether it is in its cell's set.
-
-    Backward induction over the cells of a base station. States are the size of the set, and for a set of one the piece.
-    Sizes fall by no more than `leave[c]` jobs that end with cell c and rise by no more than `join[c + 1]` that begin
-    then; who is alone stays while its job lasts. bits, price, forced, onward, fresh: (piece,).
-    """
-    cells = len(cell) - 1
-    many = np.full(len(bits) + cells, -np.inf)  # value of a cell's set by its size, from that cell on
-    then_many = np.zeros(len(bits) + cells, np.int64)  # what follows: a size, or -1 - the piece that is alone
-    one = np.full(len(bits), -np.inf)  # the same for a set of one, by piece
-    then_one = np.zeros(len(bits), np.int64)
-    order, worth = np.zeros(len(bits), np.int64), np.zeros(len(bits))
-    must = np.zeros(cells, np.int64)
-    total = 0.0
-    for b in range(len(station) - 1):
-        for c in range(station[b + 1] - 1, station[b] - 1, -1):
-            first, last = cell[c], cell[c + 1]
-            free, must_bits, must_price = 0, 0.0, 0.0
-            for i in range(first, last):
-                if forced[i]:
-                    must[c] += 1
-                    must_bits += bits[i]
-                    must_price += price[i]
-                else:
-                    order[first + free] = i
-                    free += 1
-            if must[c] == 0:
-                many[first + c] = 0.0
-            if must[c] <= 1:
-                for i in range(first, last):
-                    if forced[i] or must[c] == 0:
-                        one[i] = bits[i] - price[i]
-            mine, its = order[first:last], worth[first:last]
-            for size in range(max(must[c], 2), last - first + 1):
-                _rank(bits, price, free, size, mine, its)
-                many[first + c + size] = must_bits / size - must_price + its[: size - must[c]].sum()
-            if c == station[b + 1] - 1:
-                continue
-            # What the next cell offers: the best piece that is alone, and the best of those that begin with it.
-            base, most = last + c + 1, cell[c + 2] - last
-            alone, newly = -1, -1
-            for i in range(last, cell[c + 2]):
-                if alone < 0 or one[i] > one[alone]:
-                    alone = i
-                if fresh[i] and (newly < 0 or one[i] > one[newly]):
-                    newly = i
-            for size in range(last - first + 1):
-                best, then = -np.inf, 0
-                for n in range(max(size - leave[c], 0), min(size + join[c + 1], most) + 1):
-                    who = newly if size == 0 else alone
-                    gain = many[base + n] if n != 1 else (one[who] if who >= 0 else -np.inf)
-                    if gain > best:
-                        best, then = gain, n if n != 1 else -1 - who
-                many[first + c + size] += best
-                then_many[first + c + size] = then
-            for i in range(first, last):
-                stays = onward[i] >= 0
-                who = onward[i] if stays else newly
-                best, then = (one[who], -1 - who) if who >= 0 else (-np.inf, 0)
-                for n in range(min(stays + join[c + 1], most) + 1):
-                    if (n >= 2 or (n == 0 and not stays)) and many[base + n] > best:
-                        best, then = many[base + n], n
-                one[i] += best
-                then_one[i] = then
-        if station[b] == station[b + 1]:
-            continue
-        first, last = cell[station[b]], cell[station[b] + 1]
-        state = int(np.argmax(many[first + station[b] : last + station[b] + 1]))
-        best = many[first + station[b] + state]
-        for i in range(first, last):
-            if one[i] > best:
-                best, state = one[i], -1 - i
-        total += best
-        for c in range(station[b], station[b + 1]):
-            first, last = cell[c], cell[c + 1]
-            for i in range(first, last):
-                taken[i] = forced[i]
-            if state < 0:
-                taken[-1 - state] = True
-                state = then_one[-1 - state]
-            else:
-                if state > 0:
-                    _rank(bits, price, last - first - must[c], state, order[first:last], worth[first:last])
-                    for k in range(first, first + state - must[c]):
-                        taken[order[k]] = True
-                state = then_many[first + c + state]
-    return total
-
-
 def bound_bits_per_hz(problem: Relaxation, price: FloatArray, taken: NDArray[np.bool_]) -> float:
     """What no plan exceeds, by prices (piece,) in bit/s/Hz; `taken` (piece,) becomes what base stations would have."""
     p, paid = problem, price * problem.piece_s
     back = np.full(len(p.job_s), -np.inf)
     np.maximum.at(back, p.job, np.bincount(p.link, paid, len(p.job)))
-    return float(back.sum() + best_plans(*p.course, p.bits, paid, p.forced, taken))
+    return float(back.sum() + best_plans(*p.course, p.bits, paid, p.forced, named, taken))
 
 
 def upper_bound(problem: Relaxation, steps: int = 100, first_step: float = 1.0, last_step: float = 0.02) -> float:
@@ -296,12 +203,32 @@ def best_prices(
     return least / problem.seconds, best
 
 
-def episode_bound(task: Task, episode: int, steps: int = 80) -> float:
-    """A bound on the network's rate over what a task scores of a test episode, in Mbit/s, less the metric's ticks."""
+@dataclass(frozen=True)
+class Scored:
+    """What a task scores of a test episode, by the metric's own efficiencies. mbps: Mbit/s of 1 bit/s/Hz."""
+
+    world: KnownWorld
+    problem: Relaxation
+    mbps: float
+
+
+def scored(task: Task, episode: int) -> Scored:
+    """What a task scores of a test episode.
+
+    The first scored step still pays for what came after the last payment before it, so time counts from there on.
+    """
     batch = Batch(task.scenario(), 1)
     batch.reset(task.keys([episode]))
     view = View(batch, "hindsight")
     (world,) = known_worlds(view)
-    last = len(world.ue) if task.scored_steps is None else task.warmup_steps + task.scored_steps
-    problem = relaxation(world, world.time_s[task.warmup_steps], world.time_s[min(last, len(world.ue))])
-    return upper_bound(problem, steps) * float(view.constants["bandwidth_hz"]) * MBIT
+    last = len(world.ue) if task.scored_steps is None else min(task.warmup_steps + task.scored_steps, len(world.ue))
+    begin_s, end_s = world.time_s[task.warmup_steps], world.time_s[last]
+    paid = Paid(world, float(view.constants["settle_s"]))
+    problem = relaxation(world, paid.payments.before(begin_s), end_s, paid)
+    return Scored(world, replace(problem, seconds=end_s - begin_s), float(view.constants["bandwidth_hz"]) * MBIT)
+
+
+def episode_bound(task: Task, episode: int, steps: int = 80) -> float:
+    """A bound on the network's rate over what a task scores of a test episode, in Mbit/s."""
+    found = scored(task, episode)
+    return upper_bound(found.problem, steps) * found.mbps

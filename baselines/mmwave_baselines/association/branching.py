@@ -34,7 +34,8 @@ from itertools import count
 import numpy as np
 from numpy.typing import NDArray
 
-from mmwave_baselines.association.bounds import Relaxation, best_plans, best_prices, relaxation
+from mmwave_baselines.association.bound_kernel import best_plans
+from mmwave_baselines.association.bounds import Relaxation, best_prices, relaxation
 from mmwave_baselines.association.world import known_worlds
 from mmwave_gym.benchmark.task import Task
 from mmwave_gym.core.batch import Batch, View
@@ -70,7 +71,8 @@ def part(whole: Relaxation, stations: IntArray) -> Part:
     jobs, job = np.unique(whole.job[links], return_inverse=True)
     made = replace(
         whole,
-        job_s=whole.job_s[jobs],
+        span_s=whole.span_s[jobs],
+        cell_s=whole.cell_s[cells],
         links=whole.links[jobs],
         job=job,
         link=link,
@@ -121,7 +123,7 @@ class Tree:
         left = np.flatnonzero(~gone)
         np.maximum.at(back, p.job[left], np.bincount(p.link, paid, len(p.job))[left])
         cost = np.where(gone[p.link], GONE, paid)
-        total = float(back[self.here.inner].sum() + best_plans(*p.course, p.bits, cost, forced, self.taken))
+        total = float(back[self.here.inner].sum() + best_plans(*p.course, p.bits, cost, forced, NAMED, self.taken))
         return total + OUTWARD * float(p.bits.sum() + np.abs(paid).sum())
 
     def descend(self, gone: BoolArray, price: FloatArray, steps: int, first: float = FIRST_STEP) -> Leaf:

@@ -21,7 +21,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from mmwave_baselines.association.bounds import TICKS, Relaxation, best_plans, relaxation
+from mmwave_baselines.association.bound_kernel import best_plans
+from mmwave_baselines.association.bounds import TICKS, Relaxation, relaxation
 from mmwave_baselines.association.world import KnownWorld, known_worlds
 from mmwave_gym.benchmark.task import Task
 from mmwave_gym.core.batch import Batch, View
@@ -59,7 +60,7 @@ class Weighted:
         paid, bits = price * p.piece_s * factor, p.bits * factor
         back = np.full(len(p.job_s), -np.inf)
         np.maximum.at(back, p.job, np.bincount(p.link, paid, len(p.job)))
-        rate = float(back.sum() + best_plans(*p.course, bits, paid, p.forced, self.taken)) * (1.0 + TICKS)
+        rate = float(back.sum() + best_plans(*p.course, bits, paid, p.forced, NAMED, self.taken)) * (1.0 + TICKS)
         constant = np.maximum(-1.0 - np.log(weight), np.log(LEAST_RATE_MBPS))
         return (rate + float((constant * self.counts).sum())) / float(self.counts.sum()) / float(np.log(2.0))
 
