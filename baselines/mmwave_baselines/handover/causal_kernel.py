@@ -12,9 +12,7 @@ HEADINGS_Y = np.array([0.0, -1.0, 0.0, 1.0])
 
 
 @njit(cache=True)
-def worth(
-    snr: Any, fading: Any, shift: Any, price: float, kept: float, sweeps: int, leaves: bool
-) -> Any:
+def worth(snr: Any, fading: Any, shift: Any, price: float, kept: float, sweeps: int, leaves: bool) -> Any:
     """W (n, n, cell): what a cell is worth from the next slot on, on a grid of places, by value iteration.
 
     snr (n, n, cell): linear, averaged over fading; fading (draw, cell): its factors, alike at all places. shift (4,):
