@@ -166,6 +166,7 @@ def best_plans(station, cell, leave, join, onward, fresh, brief, bits, price, fo
     widest = int(briefs.max()) + 1 if cells else 1
     best_of, who = np.empty((MOST + 1, widest)), np.zeros((MOST + 1, widest), np.int64)
     few = np.empty((MOST + 1, widest))
+    inverse = 1.0 / np.maximum(np.arange(widest + MOST + 1), 1)
     members = np.empty(3, np.int64)
     for b in range(len(station) - 1):
         begin, end = station[b], station[b + 1]
@@ -175,13 +176,14 @@ def best_plans(station, cell, leave, join, onward, fresh, brief, bits, price, fo
         for c in range(end - 1, begin - 1, -1):
             first, n, ns = cell[c], lasting[c], briefs[c]
             here, last = base[c - begin], c == end - 1
-            long, which = np.empty(n, np.int64), np.empty(ns, np.int64)
+            which, bound = np.empty(ns, np.int64), np.zeros(n, np.int64)
+            w, q = np.empty(n), np.empty(n)  # of lasting ones
             must_lasting = 0
             for i in range(first, cell[c + 1]):
                 if brief[i]:
                     which[local[i]] = i
                 else:
-                    long[local[i]] = i
+                    w[local[i]], q[local[i]], bound[local[i]] = bits[i], price[i], forced[i]
                     must_lasting += forced[i]
                 must[c] += forced[i]
             # What follows.
@@ -224,9 +226,9 @@ def best_plans(station, cell, leave, join, onward, fresh, brief, bits, price, fo
                     a, d, e, left = -1, -1, -1, 0
                     for member in range(k):
                         j = x if member == 0 else (y if member == 1 else z)
-                        all_bits += bits[long[j]]
-                        paid += price[long[j]]
-                        held += forced[long[j]]
+                        all_bits += w[j]
+                        paid += q[j]
+                        held += bound[j]
                         if stays[j] >= 0:
                             if left == 0:
                                 a = stays[j]
@@ -250,33 +252,37 @@ def best_plans(station, cell, leave, join, onward, fresh, brief, bits, price, fo
                             other = _pair(n2, a, new)
                         else:
                             other = _triple(n2, a, d, new)
+                    over, several = left + new_lasting > named, new_lasting > 1
+                    stay, come = ahead + go * (ns2 + 1), ahead + other * (ns2 + 1)
                     for m in range(ns + 1):
+                        then[state] = 0
                         if held < must_lasting or few[k, m] == -np.inf:
-                            value[state], then[state] = -np.inf, 0
+                            value[state] = -np.inf
                             state += 1
                             continue
-                        gain = all_bits / max(k + m, 1) - paid + few[k, m]
+                        best, to = -np.inf, ahead
+                        least2, most2 = max(m - gone_brief, 0), min(min(m, ns - gone_brief) + new_brief, ns2)
                         if last:
-                            value[state], then[state] = gain, 0
-                            state += 1
-                            continue
-                        best, to = -np.inf, 0
-                        for m2 in range(max(m - gone_brief, 0), min(min(m, ns - gone_brief) + new_brief, ns2) + 1):
-                            at = go * (ns2 + 1) + m2
-                            if value[ahead + at] > best:
-                                best, to = value[ahead + at], at
+                            best = 0.0
+                        else:
+                            for m2 in range(least2, most2 + 1):
+                                if value[stay + m2] > best:
+                                    best, to = value[stay + m2], stay + m2
                             if other >= 0:
-                                at = other * (ns2 + 1) + m2
-                                if value[ahead + at] > best:
-                                    best, to = value[ahead + at], at
-                            if new_lasting > 1:  # several begin at once: whoever is there then
+                                for m2 in range(least2, most2 + 1):
+                                    if value[come + m2] > best:
+                                        best, to = value[come + m2], come + m2
+                            if over:
+                                for size in range(named + 1 + least2, min(left + new_lasting + most2, largest) + 1):
+                                    if value[larger + size] > best:
+                                        best, to = value[larger + size], larger + size
+                            if several:  # begin at once: whoever is there then
                                 for more in range(left + 1, min(left + new_lasting, named) + 1):
-                                    if best_of[more, m2] > best:
-                                        best, to = best_of[more, m2], who[more, m2]
-                            for size in range(named + 1 + m2, min(left + new_lasting + m2, largest) + 1):
-                                if value[larger + size] > best:
-                                    best, to = value[larger + size], larger + size - ahead
-                        value[state], then[state] = gain + best, to
+                                    for m2 in range(least2, most2 + 1):
+                                        if best_of[more, m2] > best:
+                                            best, to = best_of[more, m2], ahead + who[more, m2]
+                        value[state] = all_bits * inverse[k + m] - paid + few[k, m] + best
+                        then[state] = to - ahead
                         state += 1
                     if k >= 1:
                         x += 1

@@ -10,7 +10,7 @@ from mmwave_gym.benchmark.bounds import Bound, first_episodes, of_agent
 from mmwave_gym.benchmark.task import Task
 
 MEMBERS = {"association/blocked-512": CLOSE, "association/blocked-2048": QUICK, "association/paper-2048": QUICK}
-"""Where an episode takes half a minute or more, and how the bound of each descends."""
+"""Where an episode takes ten seconds or more, and how the bound of each descends."""
 MOST_EPISODES = 32
 """Of a task that are bounded there."""
 
