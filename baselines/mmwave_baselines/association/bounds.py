@@ -200,7 +200,8 @@ def upper_bound(problem: Relaxation, stages: Sequence[Stage] = QUICK) -> float:
 
     The least of what the descent finds; the average of each second half is tried, too. See the text of the module.
     """
-    least, price = np.inf, np.zeros(len(problem.link))
+    least: float = np.inf
+    price: FloatArray = np.zeros(len(problem.link))
     for stage in stages:
         bits, price = descend(problem, price, stage)
         least = min(least, bits)

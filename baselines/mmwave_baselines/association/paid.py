@@ -101,7 +101,7 @@ class Paid:
         use = np.flatnonzero(overlap > 0.0)
         link, at = link[use], at[use]
         mean = self._mean(ue[link], bs[link], since_s[use], until_s[use], self.nodes[at])
-        return np.bincount(link, overlap[use] * mean, len(ue))
+        return np.asarray(np.bincount(link, overlap[use] * mean, len(ue)), np.float64)
 
     def _mean(
         self, ue: IntArray, bs: IntArray, since_s: FloatArray, until_s: FloatArray, ticks: IntArray
