@@ -11,14 +11,13 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
 from pathlib import Path
 
 from ray.rllib.algorithms.ppo import PPOConfig
 from ray.rllib.core.rl_module.rl_module import RLModuleSpec
 from ray.rllib.examples.rl_modules.classes.action_masking_rlm import ActionMaskingTorchRLModule
 
-from mmwave_gym.agents.formats.described import describe
+from mmwave_gym.agents.formats.described import describe, trained_on
 from mmwave_gym.benchmark import suite
 from mmwave_gym.rllib import register
 
@@ -62,7 +61,7 @@ if __name__ == "__main__":
         describe(
             args.save, of.env_id, of.kwargs, normalised=True, algorithm="PPO", library="RLlib", seed=args.seed,
             steps=iterations * args.batch, command=" ".join(["python", *sys.argv]),
-            training={"processor_s": round(time.process_time(), 1), "trained_on": args.task},
+            training=trained_on(args.task),
         )  # fmt: skip
         print(f"mmwave-gym evaluate {args.save} --task {args.task}")
     algorithm.stop()

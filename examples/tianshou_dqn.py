@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
 from pathlib import Path
 
 import gymnasium as gym
@@ -21,7 +20,7 @@ from tianshou.env import DummyVectorEnv
 from tianshou.trainer import OffPolicyTrainerParams
 from tianshou.utils.net.common import Net
 
-from mmwave_gym.agents.formats.described import describe
+from mmwave_gym.agents.formats.described import describe, trained_on
 from mmwave_gym.benchmark import suite
 
 
@@ -50,13 +49,11 @@ def train(task: str, decisions: int, seed: int) -> tuple[DiscreteQLearningPolicy
     algorithm.run_training(
         OffPolicyTrainerParams(
             training_collector=training,
-            test_collector=testing,
             max_epochs=epochs,
             epoch_num_steps=decisions // epochs,
             collection_step_num_env_steps=64,
             update_step_num_gradient_steps_per_sample=0.1,
             batch_size=128,
-            test_step_num_episodes=8,
             verbose=False,
             show_progress=False,
         )
@@ -80,6 +77,6 @@ if __name__ == "__main__":
         describe(
             args.save, of.env_id, of.kwargs, normalised=True, activation="relu", output="q", algorithm="DQN",
             library="Tianshou", seed=args.seed, steps=args.decisions, command=" ".join(["python", *sys.argv]),
-            training={"processor_s": round(time.process_time(), 1), "trained_on": args.task},
+            training=trained_on(args.task),
         )  # fmt: skip
         print(f"mmwave-gym evaluate {args.save} --task {args.task}")

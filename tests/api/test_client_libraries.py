@@ -11,6 +11,7 @@ import pytest
 from clients import __main__ as clients
 from clients.probing import CASES, PLAIN, acts_alike, run
 from mmwave_gym.agents.formats.described import describe
+from mmwave_gym.core.registration import entries
 
 TOLD = [
     {"case": "A", "form": "single", "ok": True, "error": ""},
@@ -47,6 +48,10 @@ def test_a_probe_tells_another_episode_and_an_error(capsys: pytest.CaptureFixtur
     assert '"ok": false, "error": "KeyError: \'final_observation\'"' in lines[0]
     assert '"ok": false, "error": "another episode than without it"' in lines[1]
     assert all('"ok": true' in line for line in lines[2:])
+
+
+def test_every_id_is_run() -> None:
+    assert {case.env_id for case in CASES} == {entry.id for entry in entries() if entry.id.startswith("Mmwave")}
 
 
 def test_every_library_has_pins_a_probe_and_its_example() -> None:
