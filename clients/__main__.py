@@ -46,7 +46,7 @@ LIBRARIES = {
     ),
     "benchmarl": Library(
         "benchmarl", "https://benchmarl.readthedocs.io",
-        ("benchmarl_mappo.py", "--decisions", "1200", "--frames", "400"), "actor.pt", "cell_selection/n3-cost10",
+        ("benchmarl_mappo.py", "--decisions", "1152", "--frames", "384"), "actor.pt", "cell_selection/n3-cost10",
     ),
     "rllib": Library(
         "ray", "https://docs.ray.io", ("rllib_ppo.py", "--decisions", "512", "--batch", "256"), "checkpoint"
