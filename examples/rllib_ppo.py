@@ -44,7 +44,7 @@ if __name__ == "__main__":
     args = parser.parse_args()
     config = (
         config_of(args.task, args.agents)
-        .env_runners(num_env_runners=0, num_envs_per_env_runner=8 if args.agents == "one" else 1)
+        .env_runners(num_env_runners=0, num_envs_per_env_runner=64 if args.agents == "one" else 1)
         .training(train_batch_size_per_learner=args.batch, minibatch_size=min(512, args.batch), num_epochs=4)
         .training(lr=1e-3, gamma=0.95, lambda_=0.9, entropy_coeff=0.01, vf_clip_param=1e6, grad_clip=0.5)
         .rl_module(model_config={"fcnet_hiddens": [64, 64], "vf_share_layers": False})

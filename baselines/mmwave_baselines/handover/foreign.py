@@ -17,6 +17,14 @@ TorchrlPpo = Shipped(
     __package__, "torchrl_ppo", "PPO (TorchRL)", "`python examples/torchrl_ppo.py`: TorchRL's PPO, on the native batch."
 )
 
+RllibPpo = Shipped(
+    __package__, "rllib_ppo", "PPO (RLlib)", "`python examples/rllib_ppo.py`: RLlib's PPO, on single environments."
+)
+
+TianshouDqn = Shipped(
+    __package__, "tianshou_dqn", "DQN (Tianshou)", "`python examples/tianshou_dqn.py`: Tianshou's DQN, likewise."
+)
+
 BcOffline = Shipped(
     __package__,
     "bc_offline",
