@@ -2,7 +2,7 @@
 
 Each library has an environment of its own below `--folder`, with the versions of `clients/pins/<library>.txt`. Its
 probe runs there, and so do its examples, briefly; what they save is then evaluated here, without the library. The table
-goes into `docs/clients.md` where all libraries were run.
+goes into `docs/clients.md`; rows of libraries that were not run stay as they are. `--quick` writes nothing.
 """
 
 from __future__ import annotations
@@ -119,20 +119,28 @@ def cell(name: str, form: str, told: list[dict[str, str]]) -> str:
     return "<br>".join([f"{green} of {len(cells)}", *notes])
 
 
-def table(told: dict[str, list[dict[str, str]]], examples: dict[str, str]) -> str:
-    """Markdown: a row for each library, a column for each form."""
-    lines = [
-        "| library | single | native batch | parallel | AEC | its agents | example |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    for name, of in told.items():
-        library = LIBRARIES[name]
-        example = library.example[0] if library.example else ""
-        ran = f"[`{example}`](../examples/{example})" if example else "–"
-        ran += f"<br>{examples[name]}" if examples[name] else ""
-        cells = " | ".join(cell(name, form, of) for form in FORMS)
-        lines.append(f"| [{name}]({library.page}) {version(name)} | {cells} | {ran} |")
-    return "\n".join(lines)
+HEAD = """| library | single | native batch | parallel | AEC | its agents | example |
+|---|---|---|---|---|---|---|
+"""
+
+
+def row(name: str, told: list[dict[str, str]], wrong: str) -> str:
+    """Markdown: the row of a library, a cell for each form. wrong: what is wrong with its example."""
+    library = LIBRARIES[name]
+    example = library.example[0] if library.example else ""
+    ran = f"[`{example}`](../examples/{example})" if example else "–"
+    ran += f"<br>{wrong}" if wrong else ""
+    cells = " | ".join(cell(name, form, told) for form in FORMS)
+    return f"| [{name}]({library.page}) {version(name)} | {cells} | {ran} |\n"
+
+
+def page(text: str, rows: dict[str, str]) -> str:
+    """A page's text with these rows in its table, and those that it has of other libraries."""
+    before, _, rest = text.partition(BEGIN)
+    inside, _, after = rest.partition(END)
+    kept = inside.partition(HEAD)[2].splitlines(keepends=True)
+    found = {line.partition("](")[0].removeprefix("| ["): line for line in kept} | rows
+    return f"{before}{BEGIN}\n{HEAD}{''.join(found[name] for name in LIBRARIES if name in found)}{END}{after}"
 
 
 def ours(told: dict[str, list[dict[str, str]]], examples: dict[str, str]) -> list[str]:
@@ -161,11 +169,10 @@ def main(words: list[str] | None = None) -> int:
         told[name], examples[name] = probed(name, python), exemplified(name, python)
         green = sum(bool(line["ok"]) for line in told[name])
         print(f"{name} {version(name)}: {green} of {len(told[name])}", examples[name], flush=True)
-    text = table(told, examples)
-    print(text)
-    if set(chosen) == set(LIBRARIES):
-        before, _, rest = PAGE.read_text().partition(BEGIN)
-        PAGE.write_text(f"{before}{BEGIN}\n{text}\n{END}{rest.partition(END)[2]}")
+    rows = {name: row(name, told[name], examples[name]) for name in chosen}
+    print(HEAD, *rows.values(), sep="", end="")
+    if not given.quick:
+        PAGE.write_text(page(PAGE.read_text(), rows))
     red = ours(told, examples)
     print(*(f"red: {line}" for line in red), sep="\n")
     return bool(red)

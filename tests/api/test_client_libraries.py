@@ -33,6 +33,15 @@ def test_a_red_cell_says_why_and_links_to_whose_it_is(monkeypatch: pytest.Monkey
     assert clients.ours({"skrl": TOLD}, {"skrl": ""}) == []
 
 
+def test_a_run_of_one_library_leaves_the_rows_of_the_others() -> None:
+    skrl, jax = (clients.row(name, TOLD, "") for name in ("skrl", "jax"))
+    text = f"before\n{clients.BEGIN}\n{clients.END}\nafter\n"
+    one = clients.page(text, {"skrl": skrl})
+    both = clients.page(one, {"jax": jax})
+    assert both == f"before\n{clients.BEGIN}\n{clients.HEAD}{jax}{skrl}{clients.END}\nafter\n"
+    assert clients.page(both, {"jax": jax.replace("1 of 2", "2 of 2")}).count("2 of 2") == 1
+
+
 def test_a_probe_tells_another_episode_and_an_error(capsys: pytest.CaptureFixture[str]) -> None:
     class Probe:
         @staticmethod
