@@ -48,6 +48,7 @@ LIBRARIES = {
         "benchmarl", "https://benchmarl.readthedocs.io",
         ("benchmarl_mappo.py", "--decisions", "1152", "--frames", "384"), "actor.pt", "cell_selection/n3-cost10",
     ),
+    "agilerl": Library("agilerl", "https://docs.agilerl.com"),
     "rllib": Library(
         "ray", "https://docs.ray.io", ("rllib_ppo.py", "--decisions", "512", "--batch", "256"), "checkpoint"
     ),
