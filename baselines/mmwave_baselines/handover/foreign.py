@@ -1,6 +1,6 @@
 """Agents that other people's libraries trained, five training seeds each; see docs/clients.md and docs/datasets.md.
 
-`cleanrl-ppo`, `torchrl-ppo` and `rllib-ppo` had 102,400 decisions each, `tianshou-dqn` as many as the shipped `dqn`.
+`cleanrl-ppo`, `torchrl-ppo`, `rllib-ppo` and `tianshou-dqn` had 102,400 decisions each.
 The offline ones had none: they learned from 64 training episodes, behaviour cloning from A3's, CQL from random play's
 (`mmwave-gym export a3 --episodes 64 --minari NAME`).
 The commands are in the weights' `.json`. The weights are `.npz`: to play them again needs no other library.
