@@ -164,16 +164,16 @@ def main(words: list[str] | None = None) -> int:
     if unknown := set(given.libraries) - set(LIBRARIES):
         parser.error(f"unknown library {sorted(unknown)[0]!r}; known are {', '.join(LIBRARIES)}.")
     chosen = given.libraries or (QUICK if given.quick else tuple(LIBRARIES))
-    told, examples = {}, {}
+    told, examples, rows = {}, {}, {}
     for name in chosen:
         python = made(name, given.folder.resolve())
         told[name], examples[name] = probed(name, python), exemplified(name, python)
         green = sum(bool(line["ok"]) for line in told[name])
         print(f"{name} {version(name)}: {green} of {len(told[name])}", examples[name], flush=True)
-    rows = {name: row(name, told[name], examples[name]) for name in chosen}
+        rows[name] = row(name, told[name], examples[name])
+        if not given.quick:
+            PAGE.write_text(page(PAGE.read_text(), {name: rows[name]}))
     print(HEAD, *rows.values(), sep="", end="")
-    if not given.quick:
-        PAGE.write_text(page(PAGE.read_text(), rows))
     red = ours(told, examples)
     print(*(f"red: {line}" for line in red), sep="\n")
     return bool(red)

@@ -103,7 +103,7 @@ class MmwaveTask(TaskClass):
         return Composite({GROUP: Composite({name: group[name].clone()}, shape=group.shape)})
 
 
-class ScenarioBatchEnv(EnvBase):  # type: ignore[misc]
+class ScenarioBatchEnv(EnvBase):
     """The native batch as an environment of TorchRL, all agents in one group; specs are those of `like`, one copy.
 
     Copy i has the episodes of `reset(seed=seed + i)`.

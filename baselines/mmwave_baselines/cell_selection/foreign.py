@@ -1,7 +1,9 @@
 """Agents that other people's libraries trained, five training seeds each; see docs/clients.md and docs/datasets.md.
 
 `benchmarl-mappo` and `benchmarl-ippo` had as many decisions as the shipped `dqn`, all agents together, and the team's
-rewards as that one. The offline ones made no decision of their own: they learned from 8 training episodes, behaviour cloning from those of
+rewards as that one.
+
+The offline ones made no decision of their own: they learned from 8 training episodes, behaviour cloning from those of
 `rate-stay`, CQL from those of random play (`mmwave-gym export rate-stay --episodes 8 --minari NAME`).
 The commands are in the weights' `.json`. The weights are `.npz`: to play them again needs no other library.
 """
