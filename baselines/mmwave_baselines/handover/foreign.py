@@ -1,6 +1,6 @@
 """Agents that other people's libraries trained, five training seeds each; see docs/clients.md and docs/datasets.md.
 
-`cleanrl-ppo`, `torchrl-ppo`, `rllib-ppo` and `tianshou-dqn` had 102,400 decisions each.
+`cleanrl-ppo`, `torchrl-ppo` and `rllib-ppo` had 102,400 decisions each.
 The offline ones had none: they learned from 64 training episodes, behaviour cloning from A3's, CQL from random play's
 (`mmwave-gym export a3 --episodes 64 --minari NAME`).
 The commands are in the weights' `.json`. The weights are `.npz`: to play them again needs no other library.
@@ -20,10 +20,6 @@ TorchrlPpo = Shipped(
 
 RllibPpo = Shipped(
     __package__, "rllib_ppo", "PPO (RLlib)", "`python examples/rllib_ppo.py`: RLlib's PPO, on single environments."
-)
-
-TianshouDqn = Shipped(
-    __package__, "tianshou_dqn", "DQN (Tianshou)", "`python examples/tianshou_dqn.py`: Tianshou's DQN, likewise."
 )
 
 BcOffline = Shipped(
