@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 from mmwave_gym.core.checks import between
 from mmwave_gym.core.ranges import Count, Flag, Many, Range, Said, Words, check_ranges, pair
@@ -102,8 +102,6 @@ class SharedStreetConfig:
     """Mean time between blockages (ours)."""
     blockage_db: Annotated[float, Range(0.0, 100.0, "dB")] = 14.0
     """Loss of a blocked link (arXiv 1709.05883: 11.5 to 15.8, by beam width, at 73.5 GHz)."""
-
-    same_as: ClassVar[dict[str, str]] = {}
 
     def __post_init__(self) -> None:
         check_ranges(self)

@@ -41,7 +41,7 @@ from mmwave_gym.core.scenario import EpisodeRng, Outcome, Scenario
 from mmwave_gym.core.types import Float64Array, FloatArray
 from mmwave_gym.radio import t310
 from mmwave_gym.scenarios.shared_street import radio_map
-from mmwave_gym.scenarios.shared_street.config import SLOT_S, SLOTS_A_SECOND, SharedStreetConfig
+from mmwave_gym.scenarios.shared_street.config import MEASURED_SLOTS, SLOT_S, SLOTS_A_SECOND, SharedStreetConfig
 from mmwave_gym.scenarios.shared_street.observation import Observer
 from mmwave_gym.scenarios.shared_street.scores import LEAST_BPS_HZ, METRICS, SCORES, score
 from mmwave_gym.scenarios.shared_street.state import CANDIDATES, FREE, LOST, MOVING, SharedStreetState, fresh
@@ -390,6 +390,6 @@ class SharedStreet(Scenario[SharedStreetEpisodes, SharedStreetState]):
             "site_m": tuple(map(tuple, self.world.site_m.tolist())),
             "num_cells": self.num_cells,
             "slot_s": SLOT_S,
-            "measured_slots": 4,
+            "measured_slots": MEASURED_SLOTS,
             "interference": self.world.interference,
         }
