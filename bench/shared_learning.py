@@ -12,8 +12,10 @@ gain of the network over greedy + CHO on the maps that it was trained on, less t
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -57,17 +59,20 @@ class Rows:
     def less(self, task: str, agent: str, other: str, other_task: str = "") -> Interval:
         """The mean of an agent's score less that of another, on the same worlds."""
         a, b = self.sample(task, agent), self.sample(other_task or task, other)
-        return difference_interval(*align(a, b), shared(a, b))
+        values, others = align(a, b)
+        return difference_interval(values, others, shared(a, b))
 
     def share(self, task: str, agent: str) -> Interval:
         """An agent's share of the distance from A3 to the ascent."""
         samples = [self.sample(task, name) for name in (agent, "a3", "ascent")]
-        return score_interval(*align(*samples), shared(*samples))
+        values, floor, ceiling = align(*samples)
+        return score_interval(values, floor, ceiling, shared(*samples))
 
     def gap(self) -> Interval:
         """The network's gain over greedy + CHO on seen maps less that on unseen maps; the two are independent."""
         seen, unseen = (self.less(task, NETWORK, GREEDY) for task in (SEEN, MAIN))
-        half = np.hypot(*((i.high or np.nan) - (i.low or np.nan) for i in (seen, unseen))) / 2.0
+        widths = [(i.high or np.nan) - (i.low or np.nan) for i in (seen, unseen)]
+        half = math.hypot(*widths) / 2.0
         mean = seen.mean - unseen.mean
         return Interval(mean, mean - half, mean + half)
 
@@ -121,7 +126,7 @@ CLAIMS = (
         reason="the ascent knows everybody's links to the end; see the share of a clairvoyant of one second",
     ),
     *(
-        Claim(f"the same as it is, {task.partition('/')[2]}", 0.60, lambda rows, task=task: rows.share(task, NETWORK))
+        Claim(f"the same as it is, {task.partition('/')[2]}", 0.60, partial(Rows.share, task=task, agent=NETWORK))
         for task in AWAY
     ),
     Claim("share of A3 to ascent, PPO on rewards, main", 0.60, lambda rows: rows.share(MAIN, REWARDS)),
@@ -138,7 +143,7 @@ def beside(rows: Rows) -> list[str]:
         for agent in ("cho-a3", GREEDY, PLANNER, REWARDS, NETWORK, "clairvoyant"):
             if rows.seeds(task, agent):
                 name = f"share of A3 to ascent, {agent}, {task.partition('/')[2]}"
-                found.append((name, lambda task=task, agent=agent: rows.share(task, agent)))
+                found.append((name, partial(rows.share, task, agent)))
     lines = []
     for what, number in found:
         try:

@@ -118,7 +118,7 @@ def test_a_row_does_not_depend_on_the_others() -> None:
             actions.append(rollout.act()[-1])
             rollout.step()
         found.append(np.array(actions))
-    np.testing.assert_array_equal(*found)
+    np.testing.assert_array_equal(found[0], found[1])
     assert found[0].any()
 
 
@@ -146,7 +146,8 @@ def test_a_training_from_beginning_to_end_and_resumed(tmp_path: Path, capsys: An
     class Stopped(Exception):
         pass
 
-    update, done = training.Learner.update, []
+    update = training.Learner.update
+    done: list[int] = []
 
     def stops(self: Any) -> dict[str, float]:
         if len(done) == 2:
