@@ -123,7 +123,7 @@ def test_a_row_does_not_depend_on_the_others() -> None:
 
 
 def test_it_is_for_shared_streets_only() -> None:
-    batch = Batch(make_scenario("street"), 1)
+    batch = Batch(make_scenario("cell_selection"), 1)
     batch.reset([EpisodeKey(0)])
     with pytest.raises(AgentError, match="MmwaveSharedStreet-v0"):
         a_policy().begin(View(batch, "local"), RowRng.from_seed(0, 1))
