@@ -14,6 +14,7 @@ from mmwave_gym.agents.supervised import USUAL, Limits
 from mmwave_gym.benchmark import suite
 from mmwave_gym.benchmark.bounds import stored_ceilings
 from mmwave_gym.benchmark.committed import Plan, clear, committed_runs, plan
+from mmwave_gym.benchmark.describing import cards
 from mmwave_gym.benchmark.jobs import Done
 from mmwave_gym.benchmark.leaderboard import PAGES, RowsError, Run, pack as pack_rows, summarise, unpack, write
 from mmwave_gym.benchmark.playing import outcomes, play_all
@@ -79,10 +80,10 @@ def leaderboard(
     limit_s: LimitTotal = USUAL.total_s,
     limit_memory_gib: LimitMemory = USUAL.memory_gib,
 ) -> None:
-    """Write the leaderboard as Markdown, CSV and an HTML page. Agents whose rows are committed and current are not
+    """Write the leaderboard as a folder of pages, Markdown and CSV. Agents whose rows are committed and current are not
     played again."""
     if importlib.util.find_spec("jinja2") is None:
-        raise ImportError("The leaderboard page needs jinja2: pip install 'mmwave-gym[report]'.")
+        raise ImportError("The leaderboard's pages need jinja2: pip install 'mmwave-gym[report]'.")
     if committed is not None and not committed.is_dir():
         raise RowsError(f"{committed} is no folder of packed rows: name one that --pack has written.")
     say_what_is_trusted(*(agent or ()), *(also or ()))
@@ -136,7 +137,8 @@ def leaderboard(
                 f"{name} failed in {run.task['name']}: {run.failed}", markup=False, highlight=False, soft_wrap=True
             )
     known = {t.name: {**t.describe(), "grants": t.grants} for t in suite.all_tasks()}
-    pages = write(summarise(runs, known, stored_ceilings(chosen, committed)), out_dir)
+    board = summarise(runs, known, stored_ceilings(chosen, committed))
+    pages = write(board, out_dir, cards(board))
     if pack:
         holding = {run.identity: run for run in runs if not run.stale}
         # A board of some agents only leaves the rows of others in the packs of its tasks.
