@@ -1,4 +1,4 @@
-"""What agents are, for their pages on the board: text, source, networks and training commands, from the installed agents."""
+"""What agents are, for their pages on the board: text, source, networks and training commands."""
 
 from __future__ import annotations
 
@@ -33,7 +33,8 @@ def cards(board: Leaderboard) -> Cards:
 
 def _card(scenario: str, agent: str, entries: Iterable[tuple[str, Entry]]) -> Card:
     found = named(agent, scenario)
-    networks, commands = {}, []
+    networks: dict[str, list[str]] = {}
+    commands: list[str] = []
     for task, entry in entries:
         seeds = [run.agent["training_seed"] for run in entry.runs if run.agent["training_seed"] is not None]
         metadata = _metadata(f"{agent}@{min(seeds)}", scenario, task) if seeds else None
@@ -69,7 +70,9 @@ def _network(metadata: Any) -> str:
         hidden = "-".join(map(str, network.get("hidden", ())))
         shape = f"one network that rates every choice, hidden layers of {hidden}, {network.get('activation')}"
     elif "recurrent" in network:
-        shape = f"{str(network['recurrent']).upper()}, encoder of {network.get('encoder')}, {network.get('units')} units"
+        shape = (
+            f"{str(network['recurrent']).upper()}, encoder of {network.get('encoder')}, {network.get('units')} units"
+        )
     else:
         return ""
     frames = metadata.get("frame_stack") or 1

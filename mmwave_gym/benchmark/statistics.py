@@ -120,9 +120,7 @@ def difference_interval(values: Float64Array, other: Float64Array, groups: Group
     return _difference(values, other, replicates, groups)
 
 
-def _difference(
-    values: Float64Array, other: Float64Array, replicates: NDArray[np.float64], groups: Groups
-) -> Interval:
+def _difference(values: Float64Array, other: Float64Array, replicates: NDArray[np.float64], groups: Groups) -> Interval:
     per_episode = values.mean(axis=0) - other.mean(axis=0)
     found = _interval(float(values.mean() - other.mean()), replicates, [values, other], per_episode, groups)
     return replace(found, rounding=CLOSE * float(np.abs(values).mean()))

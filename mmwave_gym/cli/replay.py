@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -38,8 +39,8 @@ def replay(
     with progress() as shown:
         for name in names:
             bar = shown.add_task(name, total=None)
-            made = recorded(name, found, episode, trusted=trusted, on_step=lambda bar=bar: shown.advance(bar))
-            recordings.append(made)
+            on_step = partial(shown.advance, bar)
+            recordings.append(recorded(name, found, episode, trusted=trusted, on_step=on_step))
     page, notes = replay_page(recordings)
     files.write(out_file, page)
     err.print(" ".join(notes), highlight=False, soft_wrap=True)

@@ -1,4 +1,6 @@
-"""What a replay shows of an episode: a stage that is told once, and moments on it. A scene that has both is drawn on a map.
+"""What a replay shows of an episode: a stage that is told once, and moments on it.
+
+A scene that has both is drawn on a map:
 
     class RelayScene(RecordedScene[Record]):
         def stage(self) -> Stage: ...
@@ -25,14 +27,15 @@ class Stage:
     """What stays the same over an episode. Nodes serve, UEs are served; each kind has its noun.
 
     node_m: (K, 2) where nodes stand, None where a scenario has no places: links are then shown as a table. outlines_m:
-    buildings, (corners, 2) each. value: the number that every UE has, its unit and its range. level: what a UE hears of
-    every node, likewise; "" where nothing is told of it. nodes_vary: nodes have a share of their own, such as a power.
+    buildings, (corners, 2) each. value: the number that every UE has, and its unit. level: what a UE hears of every
+    node, its unit and its range; "" where nothing is told of it. nodes_vary: what share nodes have of their own, such
+    as "power".
     """
 
     title: str
     num_ues: int
     num_nodes: int
-    value: tuple[str, str, float, float]
+    value: tuple[str, str]
     node_m: Points | None = None
     outlines_m: tuple[Points, ...] = ()
     level: tuple[str, str, float, float] = ("", "", 0.0, 1.0)
@@ -47,8 +50,8 @@ class Moment:
     """What holds from `time_s` on, until the next moment. Arrays are by UE (U,) or by node (K,).
 
     serving: index of the node, -1 for nobody. trouble: True where a UE has no data or not what it needs. level: (W, K),
-    W = 1 where one UE is watched, or U. node_share: 0 to 1. events: (UE, what), for instance (0, "ping-pong"); that a UE
-    changes its node need not be told.
+    W = 1 where one UE is watched, or U. node_share: 0 to 1. events: (UE, what), for instance (0, "ping-pong"); that a
+    UE changes its node need not be told.
     """
 
     time_s: float

@@ -262,7 +262,8 @@ def test_who_skips_a_task_is_not_counted_as_played(
     board(*words, "--replay", "--also", "foreign_agents:Elsewhere")
     said = capsys.readouterr().err
     assert "Runs played here: 1. Skipped by their agents: 1.\n" in said
-    assert "not made for cell_selection/n3-cost10" in (tmp_path / "index.html").read_text()
+    page = (tmp_path / "tasks" / "cell_selection" / "n3-cost10.html").read_text()
+    assert "not made for cell_selection/n3-cost10" in page
 
 
 def test_a_row_that_was_altered_does_not_repeat(made: Run) -> None:

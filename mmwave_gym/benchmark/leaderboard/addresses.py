@@ -15,7 +15,7 @@ def slug(name: str) -> str:
     that two names never share an address, also where a file system ignores case.
     """
     plain = re.sub(r"[^A-Za-z0-9._-]+", "_", name).strip(".")
-    if plain == name == name.lower() and len(name) <= LONGEST:
+    if plain and plain == name == name.lower() and len(name) <= LONGEST:
         return plain
     return f"{plain[:LONGEST]}~{hashlib.sha256(name.encode(errors='surrogatepass')).hexdigest()[:8]}"
 

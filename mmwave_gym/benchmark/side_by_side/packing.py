@@ -7,6 +7,7 @@ agents share, such as where UEs are, is stored once.
 
 from __future__ import annotations
 
+import itertools
 import json
 import zlib
 from collections.abc import Sequence
@@ -26,6 +27,8 @@ MOST_EVENTS = 1500
 """Of an agent, one by one; above, only their number in each frame is kept."""
 PLACES = 4095
 """A map is as many steps wide."""
+SUDDEN = 2.0
+"""Rewards part in a window that has so many times its share of the final gap."""
 STRAIGHT = 0.004
 """So far from a straight line, in widths of the map, nearly all places between two kept ones may be."""
 
@@ -78,8 +81,15 @@ class _File:
         self.clock_s = np.linspace(0.0, self._seconds, self.frames)
         self._steps = longest - 1
         first = recordings[0]
+        values = [m.value[m.present] for r in recordings for m in r.moments]
+        known = np.concatenate(values) if values else np.zeros(1)
+        known = known[np.isfinite(known)] if np.isfinite(known).any() else np.zeros(1)
+        self._range = (
+            min(0.0, float(known.min())),
+            float(np.quantile(known, 0.999)) or 1.0,
+        )  # few are far above all others
         sums = np.array([_reward_at(r, self.clock_s) for r in recordings])
-        self.header = {
+        self.header: dict[str, Any] = {
             "task": first.task.name,
             "about": first.task.description,
             "episode": first.episode,
@@ -110,7 +120,7 @@ class _File:
             "nodes": stage.num_nodes,
             "ue": stage.ue_noun,
             "node": stage.node_noun,
-            "value": stage.value,
+            "value": [*stage.value, *self._range],
             "level": stage.level,
             "vary": stage.nodes_vary,
             "attribution": stage.attribution,
@@ -140,11 +150,10 @@ class _File:
     def _drawn(self, moments: Sequence[Moment], stage: Stage) -> dict[str, Any]:
         at = _at([m.time_s for m in moments], self.clock_s)
         shown = [moments[i] for i in at]
-        _, _, low, high = stage.value
         told: dict[str, Any] = {
             "serving": self._add(np.stack([m.serving for m in shown])),
             "state": self._add(np.stack([m.present + 2 * (m.trouble & m.present) for m in shown])),
-            "value": self._add(*self._number(np.stack([m.value for m in shown]), low, high)),
+            "value": self._add(*self._number(np.stack([m.value for m in shown]), *self._range, root=True)),
         }
         if shown[0].place_m is not None:
             told |= self._places(np.stack([np.asarray(m.place_m, np.float64) for m in shown]), stage)
@@ -159,8 +168,13 @@ class _File:
         told["dropped"] = 0 if len(events) <= MOST_EVENTS else len(events)
         return told
 
-    def _number(self, values: Float64Array, low: float, high: float, steps: int = 0) -> tuple[NDArray[Any], int, int]:
-        """Values (frame, n) as 1 to `steps` + 1, 0 for NaN; how often they are kept, and how many steps there are."""
+    def _number(
+        self, values: Float64Array, low: float, high: float, steps: int = 0, root: bool = False
+    ) -> tuple[NDArray[Any], int, int, bool]:
+        """Values (frame, n) as 1 to `steps` + 1, 0 for NaN; how often they are kept, and how many steps there are.
+
+        root: steps are finer where values are small.
+        """
         steps, every = (steps, 1) if steps else (self._detail.steps, self._detail.every)
         if values.shape[1] <= 20:
             steps, every = max(steps, 100), 1
@@ -168,10 +182,11 @@ class _File:
             self._values = True
         kept = values[::every]
         share = np.clip((kept - low) / ((high - low) or 1.0), 0.0, 1.0)
-        return np.where(np.isnan(kept), 0, 1 + np.round(np.nan_to_num(share) * steps)), every, steps
+        share = np.sqrt(share) if root else share
+        return np.where(np.isnan(kept), 0, 1 + np.round(np.nan_to_num(share) * steps)), every, steps, root
 
     def _places(self, place_m: Float64Array, stage: Stage) -> dict[str, Any]:
-        """Places (frame, U, 2): steps from a corner, kept so seldom that straight lines between them are near enough."""
+        """Places (frame, U, 2): steps from a corner, kept as seldom as straight lines between them allow."""
         known = [place_m.reshape(-1, 2)] + ([] if stage.node_m is None else [stage.node_m])
         known += list(stage.outlines_m)
         points = np.concatenate(known)
@@ -190,17 +205,18 @@ class _File:
         flat = at[kept].reshape(len(kept), -1)
         return {"place": self._add(flat, every), "corner": low.tolist(), "step": wide / PLACES}
 
-    def _add(self, values: NDArray[Any], every: int = 1, steps: int = 0) -> int:
+    def _add(self, values: NDArray[Any], every: int = 1, steps: int = 0, root: bool = False) -> int:
         """The number of an array (frame, n) of whole numbers."""
         columns = np.clip(values, -32768, 32767).astype(np.int32).T
         changes = np.diff(columns, axis=1, prepend=0).astype(np.int32).ravel()
         changes = ((changes + 32768) % 65536) - 32768
-        content = bytes(str((values.shape, every, steps)), "ascii") + changes.astype("<i2").tobytes()
+        content = bytes(str((values.shape, every, steps, root)), "ascii") + changes.astype("<i2").tobytes()
         if content in self._index:
             return self._index[content]
         self._index[content] = len(self._arrays)
         narrow = changes.size == 0 or bool((np.abs(changes) < 128).all())
-        self._arrays.append({"f": values.shape[0], "n": values.shape[1], "every": every, "steps": steps, "narrow": narrow})
+        about = {"f": values.shape[0], "n": values.shape[1], "every": every, "steps": steps}
+        self._arrays.append({**about, "root": root, "narrow": narrow})
         raw = changes.astype("<i2")
         self._planes.append((raw & 0xFF).astype(np.uint8).tobytes())
         if not narrow:
@@ -216,7 +232,7 @@ class _File:
             notes.append(f"Numbers of many are rounded to {self._detail.steps} steps{each}.")
         if self._places_every > 1:
             notes.append(f"Places every {self._places_every * frame_s:.3g} s, straight lines between them.")
-        if dropped := max((a.get("dropped", 0) for a in self.header["agents"]), default=0):  # type: ignore[attr-defined]
+        if dropped := max((a.get("dropped", 0) for a in self.header["agents"]), default=0):
             notes.append(f"Up to {dropped:,} events an agent are counted, not shown one by one.")
         if self.header["hidden"]:
             notes.append(f"The first {self.header['hidden']:.4g} s, which are not scored, are left out.")
@@ -227,7 +243,7 @@ def parting(sums: Float64Array) -> dict[str, int | None]:
     """When rewards part, from sums so far (agent, frame). Both are frames, None where all agents get the same.
 
     first: the first frame in which they differ. part: where the window of a twentieth of the episode begins in which
-    the best agent gains most on the worst, both as they are at the end.
+    the best agent gains most on the worst, both as they are at the end. Where it gains evenly, that is the first, too.
     """
     spread = np.ptp(sums, axis=0)
     scale = float(np.abs(sums).max()) or 1.0
@@ -237,7 +253,8 @@ def parting(sums: Float64Array) -> dict[str, int | None]:
     window = max(1, sums.shape[1] // 20)
     gap = sums[sums[:, -1].argmax()] - sums[sums[:, -1].argmin()]
     grows = gap[window:] - gap[:-window]
-    return {"first": int(differ[0]), "part": int(grows.argmax()) if grows.size else int(differ[0])}
+    even = not grows.size or grows.max() < SUDDEN * float(gap[-1]) * window / sums.shape[1]
+    return {"first": int(differ[0]), "part": int(differ[0]) if even else int(grows.argmax())}
 
 
 def _reward_at(recording: Recording, clock_s: Float64Array) -> Float64Array:
@@ -257,7 +274,7 @@ def _events(moments: Sequence[Moment]) -> tuple[Float64Array, list[list[Any]]]:
     """Times of handovers, and all events as [time, UE, what]: also that trouble begins."""
     handovers: list[float] = []
     events: list[list[Any]] = []
-    for before, now in zip(moments, moments[1:], strict=False):
+    for before, now in itertools.pairwise(moments):
         both = before.present & now.present
         moved = np.flatnonzero(both & (now.serving != before.serving) & (now.serving >= 0))
         handovers += [now.time_s] * len(moved)

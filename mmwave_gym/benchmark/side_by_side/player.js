@@ -41,7 +41,8 @@
   }
   function told(index, column, t, range) {
     var step = number(index, column, t);
-    return step === 0 ? NaN : range[2] + (step - 1) / D.arrays[index].steps * (range[3] - range[2]);
+    var share = (step - 1) / D.arrays[index].steps;
+    return step === 0 ? NaN : range[2] + (D.arrays[index].root ? share * share : share) * (range[3] - range[2]);
   }
   function reward(agent, t) { return number(agent.reward, 0, t) * agent.scale; }
   function place(agent, u, t) {
@@ -56,7 +57,7 @@
   }
   function seconds(t) { return t / (D.frames - 1) * D.seconds; }
   function shown(value) {
-    if (!isFinite(value)) { return "–"; }
+    if (!isFinite(value) || value === 0) { return value === 0 ? "0" : "–"; }
     var digits = Math.abs(value) >= 1000 ? 0 : Math.abs(value) >= 100 ? 1 : Math.abs(value) >= 1 ? 2 : 3;
     return value.toLocaleString("en-GB", { minimumFractionDigits: digits, maximumFractionDigits: digits }).replace("-", "−");
   }
@@ -134,7 +135,7 @@
     var power = Math.pow(10, Math.floor(Math.log10(rough)));
     return power * [1, 2, 5, 10].find(function (m) { return m * power >= rough * 0.999; });
   }
-  // Of one UE: who serves it, and failures. Of many: how many hand over.
+  // Of one UE: who serves it, and failures. Of many: how many hand over, or where nobody does, how many are in trouble.
   function drawStrip(c, agent, i, top, x) {
     var one = D.stage.ues === 1, t, from = 0;
     if (one) {
@@ -145,10 +146,8 @@
         from = t;
       }
     } else {
-      var most = 1;
-      for (t = 1; t < D.frames; t++) { most = Math.max(most, number(agent.moves, 0, t) - number(agent.moves, 0, t - 1)); }
       for (t = 1; t < D.frames; t++) {
-        var share = (number(agent.moves, 0, t) - number(agent.moves, 0, t - 1)) / most;
+        var share = (D.moving ? number(agent.moves, 0, t) - number(agent.moves, 0, t - 1) : agent.bad[t]) / D.most;
         c.fillStyle = agentColour(i);
         c.fillRect(x(t), top + (STRIP - 3) * (1 - share), Math.max(1, x(1) - x(0) - 0.5), (STRIP - 3) * share);
       }
@@ -169,8 +168,8 @@
     };
     (D.stage.places || []).forEach(add);
     A.forEach(function (agent) {
-      for (var t = 0; t < D.frames; t += 4) {
-        for (var u = 0; u < D.stage.ues; u += Math.max(1, Math.floor(D.stage.ues / 200))) {
+      for (var t = 0; t < D.frames; t += Math.max(1, Math.floor(D.frames / 50))) {
+        for (var u = 0; u < D.stage.ues; u++) {
           if (number(agent.state, u, t) & 1) { add(place(agent, u, t)); }
         }
       }
@@ -229,10 +228,10 @@
     for (k = 0; k < stage.nodes; k++) {
       var p = node(k), r = stage.nodes > 60 ? 2 : 5;
       if (!p) { continue; }
-      c.fillStyle = hue(k);
+      c.fillStyle = stage.nodes > 60 && agent.share !== undefined ? ink.mark : hue(k);
       if (agent.share !== undefined) {
         r = (stage.nodes > 60 ? 1 : 3) + (stage.nodes > 60 ? 5 : 11) * (told(agent.share, k, frame, ["", "", 0, 1]) || 0);
-        c.globalAlpha = 0.75;
+        c.globalAlpha = stage.nodes > 60 ? 0.5 : 0.75;
         c.beginPath(); c.arc(p[0], p[1], r, 0, 7); c.fill();
         c.globalAlpha = 1;
       } else { c.fillRect(p[0] - r, p[1] - r, 2 * r, 2 * r); }
@@ -305,8 +304,23 @@
     }
   }
 
+  // How many are in trouble in each frame, whether anybody hands over, and the most of what the strips show.
+  function count() {
+    D.moving = A.some(function (agent) { return number(agent.moves, 0, D.frames - 1) > 0; });
+    D.most = 1;
+    A.forEach(function (agent) {
+      agent.bad = [];
+      for (var t = 0; t < D.frames; t++) {
+        var bad = 0;
+        for (var u = 0; u < D.stage.ues; u++) { bad += (number(agent.state, u, t) & 2) / 2; }
+        agent.bad.push(bad);
+        D.most = Math.max(D.most, !D.moving ? bad : t ? number(agent.moves, 0, t) - number(agent.moves, 0, t - 1) : 0);
+      }
+    });
+  }
+
   function numbers(agent) {
-    var best = A.least(function (found, one) { return Math.max(found, reward(one, frame)); }, -Infinity);
+    var best = A.reduce(function (found, one) { return Math.max(found, reward(one, frame)); }, -Infinity);
     var list = [["reward so far", shown(reward(agent, frame)), ""]];
     if (A.length > 1) { list.push(["less the best", shown(reward(agent, frame) - best), ""]); }
     if (D.stage) {
@@ -317,7 +331,7 @@
       }
       list.push([stage.ues > 1 ? "mean " + stage.value[0] : stage.value[0], shown(sum / there) + " " + stage.value[1], ""]);
       if (stage.ues === 1) { list.push([stage.node, number(agent.serving, 0, frame) < 0 ? "none" : number(agent.serving, 0, frame), ""]); }
-      list.push(["handovers", number(agent.moves, 0, frame), ""]);
+      if (D.moving) { list.push(["handovers", number(agent.moves, 0, frame), ""]); }
       if (stage.ues > 1) { list.push(["in trouble", bad + " of " + there, bad ? "bad" : ""]); }
       if (stage.ues > 1 && stage.places) {
         list.push([stage.ue + " " + watched, shown(told(agent.value, watched, frame, stage.value)) + " " + stage.value[1], ""]);
@@ -384,7 +398,6 @@
     $("about").textContent = D.about;
     $("notes").textContent = D.notes.join(" ") + (D.stage && D.stage.attribution ? " " + D.stage.attribution : "");
     var stage = D.stage;
-    $("key").textContent = !stage ? "" : (stage.places ? "Squares or discs: " + stage.node + "s. Circles: " + stage.ue + "s, in the colour of the " + stage.node + " that serves them; red: in trouble. " : "Rows: " + stage.ue + "s; columns: " + stage.node + "s, the fuller the better the link; a frame marks the " + stage.node + " that serves. ") + (stage.vary ? "The larger a disc, the more " + stage.vary + ". " : "") + "In trouble: without data, or with less than needed. Shade: where most of the difference in reward arises; thin line: the first difference.";
     A.forEach(function (agent, i) {
       var panel = element($("panels"), "section", "panel"), title = element(panel, "h2");
       element(title, "i").style.background = agentColour(i);
@@ -402,6 +415,8 @@
       agent.event = element(panel, "div", "event");
     });
     if (stage && A[0].place !== undefined) { D.box = bounds(); }
+    if (stage) { count(); }
+    $("key").textContent = !stage ? "" : (stage.places ? "Squares or discs: " + stage.node + "s. Circles: " + stage.ue + "s, in the colour of the " + stage.node + " that serves them; red: in trouble. " : "Rows: " + stage.ue + "s; columns: " + stage.node + "s, the fuller the better the link; a frame marks the " + stage.node + " that serves. ") + (stage.vary ? "The larger a disc, the more " + stage.vary + ". " : "") + (stage.ues === 1 ? "Strips: who serves; red: trouble begins. " : D.moving ? "Strips: handovers in each frame. " : "Strips: how many are in trouble. ") + "In trouble: without data, or with less than needed. Shade: where rewards part fastest; thin line: their first difference.";
     $("scrub").max = D.frames - 1;
     $("scrub").addEventListener("input", function () { run(false); go(Number(this.value)); });
     $("play").addEventListener("click", function () { run(!playing); });

@@ -35,8 +35,8 @@ MOST_LOOKS = 2500
 class Recording:
     """An agent's episode. time_s: (S + 1,), the end of each step, 0 before the first; reward: (S,), of all agents.
 
-    moments are told by a scene with a stage, texts (time, text) by any other. scored_s: when the warm-up ended. row: the
-    metrics of the scored steps, as a row of the board has them. hidden_s: seconds of warm-up that are not shown.
+    moments are told by a scene with a stage, texts (time, text) by any other. scored_s: when the warm-up ended.
+    row: the metrics of the scored steps, as a row of the board has them. hidden_s: seconds of warm-up not shown.
     """
 
     task: Task

@@ -120,7 +120,7 @@ class CellSelectionScene(RecordedScene[Record]):
             title="cell selection",
             num_ues=record.config.num_ues,
             num_nodes=record.config.num_cells,
-            value=("rate", "bit/s/Hz", 0.0, most),
+            value=("rate", "bit/s/Hz"),
             level=("link", "bit/s/Hz", 0.0, most),
         )
 

@@ -27,7 +27,7 @@ class HandoverScene(RecordedScene[Track]):
             title="handover",
             num_ues=track.batch.scenario.num_agents,
             num_nodes=scale.size,
-            value=("rate", "bit/s/Hz", 0.0, 40.0),
+            value=("rate", "bit/s/Hz"),
             node_m=track.map.site_m,
             level=("RSRQ", "dB", scale.low, scale.high),
         )

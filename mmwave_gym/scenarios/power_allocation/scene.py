@@ -203,7 +203,7 @@ class PowerAllocationScene(RecordedScene[Record]):
             title="power allocation",
             num_ues=count,
             num_nodes=count,
-            value=("capacity", "bit/s/Hz", 0.0, 20.0),
+            value=("capacity", "bit/s/Hz"),
             node_m=np.where(record.ever[:, None], record.place_m, np.nan),
             node_noun="base station",
             nodes_vary="power",

@@ -234,7 +234,7 @@ class StreetScene(RecordedScene[Record]):
             title="street",
             num_ues=1,
             num_nodes=len(record.site_m),
-            value=("rate", "bit/s/Hz", 0.0, 10.0),
+            value=("rate", "bit/s/Hz"),
             node_m=np.asarray(record.site_m, np.float64),
             level=("RSRP", "dBm", RSRP.low, RSRP.high),
         )
