@@ -34,13 +34,13 @@ def cards(board: Leaderboard) -> Cards:
 def _card(scenario: str, agent: str, entries: Iterable[tuple[str, Entry]]) -> Card:
     found = named(agent, scenario)
     networks: dict[str, list[str]] = {}
-    commands: list[str] = []
+    commands: list[tuple[str, str]] = []
     for task, entry in entries:
         seeds = [run.agent["training_seed"] for run in entry.runs if run.agent["training_seed"] is not None]
         metadata = _metadata(f"{agent}@{min(seeds)}", scenario, task) if seeds else None
         if metadata is not None:
             networks.setdefault(_network(metadata), []).append(task.partition("/")[2])
-            commands += [str(metadata["command"])] if metadata.get("command") else []
+            commands += [(task, str(metadata["command"]))] if metadata.get("command") else []
     lines = (f"{what} ({', '.join(where)})" for what, where in networks.items() if what)
     kind = found if isinstance(found, type) else type(found)
     text = found.__doc__ if found.__doc__ != kind.__doc__ or isinstance(found, type) else ""
@@ -48,7 +48,7 @@ def _card(scenario: str, agent: str, entries: Iterable[tuple[str, Entry]]) -> Ca
         tuple(" ".join(part.split()) for part in inspect.cleandoc(text or "").split("\n\n") if part.strip()),
         ", ".join(sorted(module_of(agent, scenario))) + (f":{kind.__name__}" if isinstance(found, type) else ""),
         tuple(lines),
-        tuple(dict.fromkeys(commands)),
+        tuple(commands),
     )
 
 

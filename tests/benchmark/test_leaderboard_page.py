@@ -69,7 +69,7 @@ def test_other_peoples_text_is_escaped_everywhere():
     for r in runs:
         r.header["task"]["description"] = evil
     board = summarise(runs)
-    made = pages(board, {("handover", "ucb"): Card((evil,), evil, (evil,), (evil,))})
+    made = pages(board, {("handover", "ucb"): Card((evil,), evil, (evil,), ((evil, evil),))})
     for name, page in made.items():
         if name.endswith(".html"):
             assert "<script>alert" not in page

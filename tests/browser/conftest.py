@@ -37,9 +37,11 @@ class Page:
         page.on("console", lambda m: self.faults.append(m.text) if m.type in ("error", "warning") else None)
         page.on("pageerror", lambda error: self.faults.append(str(error)))
         page.on("requestfailed", lambda request: self.faults.append(request.url))
-        page.on(
-            "request", lambda r: None if r.url.startswith(("file:", "data:", "blob:")) else self.faults.append(r.url)
-        )
+        page.on("request", lambda request: self._asked(request.url))
+
+    def _asked(self, url: str) -> None:
+        if not url.startswith(("file:", "data:", "blob:")):
+            self.faults.append(f"asks the network for {url}")
 
     def go(self, address: str) -> Any:
         self.page.goto(address)

@@ -45,9 +45,7 @@ class _Cell:
     def __init__(self, cell: int):
         self.cell, self.label = cell, f"cell {cell}"
 
-    def predict(
-        self, observation: Any, state: Any = None, episode_start: Any = None, deterministic: bool = True
-    ) -> Any:
+    def predict(self, observation: Any, state: Any = None, episode_start: Any = None, deterministic: Any = True) -> Any:
         return np.full(len(observation), self.cell), state
 
 

@@ -14,13 +14,14 @@ class Card:
     """One agent of a scenario.
 
     about: paragraphs, from the docstring of its class. source: where its code is, "module:Class". networks: a line for
-    each network that it plays with, and where. trained_by: the commands that trained them, the first seed's.
+    each network that it plays with, and where. trained_by: (task, command)
+    of the first seed of each.
     """
 
     about: tuple[str, ...] = ()
     source: str = ""
     networks: tuple[str, ...] = ()
-    trained_by: tuple[str, ...] = ()
+    trained_by: tuple[tuple[str, str], ...] = ()
 
 
 Cards = Mapping[tuple[str, str], Card]

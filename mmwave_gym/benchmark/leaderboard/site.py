@@ -123,7 +123,7 @@ def _environment() -> Any:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(number=number, ends=ends, count=count, said=said, slug=slug, word=_word)
+    environment.filters.update(number=number, ends=ends, count=count, said=said, slug=slug, word=_word, ticked=_ticked)
     environment.globals.update(
         agent_page=agent_page,
         task_page=task_page,
@@ -147,6 +147,14 @@ def _environment() -> Any:
 def _word(text: str) -> str:
     """A class of ours as a word for an attribute or an address."""
     return text.replace(" ", "-")
+
+
+def _ticked(text: str) -> Any:
+    """Text with what stands between backticks as code."""
+    from markupsafe import Markup, escape  # comes with jinja2
+
+    parts = [escape(visible(part)) for part in text.split("`")]
+    return Markup("").join(Markup(f"<code>{part}</code>") if i % 2 else part for i, part in enumerate(parts))
 
 
 def _overall_page(suite: str, scenario: str) -> str:

@@ -11,8 +11,8 @@ from mmwave_gym.benchmark.leaderboard.entries import Entry, TaskBoard, sign_of
 from mmwave_gym.benchmark.statistics import Interval
 from mmwave_gym.core.access import ACCESS_LEVELS
 
-AT_MOST = 1.15
-"""How far a spark line reaches, in headrooms: the rule is at 0, the ceiling at 1."""
+AT_LEAST, AT_MOST = -0.7, 1.05
+"""How far a spark line reaches, in headrooms: the rule is at 0, the ceiling at 1, lower ones at the edge."""
 
 
 @dataclass(frozen=True)
@@ -186,8 +186,8 @@ def _spark(peers: Sequence[Entry], leader: Entry, board: TaskBoard) -> tuple[tup
     whole = whole or max((abs(e.gain.mean) for e in peers if e.gain is not None), default=0.0) or 1.0
 
     def height(value: float) -> str:
-        share = min(max(sign * value / whole, -1.0), AT_MOST)
-        return f"{2 + 24 * (AT_MOST - share) / (AT_MOST + 1.0):.1f}".removesuffix(".0")
+        share = min(max(sign * value / whole, AT_LEAST), AT_MOST)
+        return f"{2 + 24 * (AT_MOST - share) / (AT_MOST - AT_LEAST):.1f}".removesuffix(".0")
 
     across = {"rule": f"M0 {height(0.0)}H100"}
     if leader.headroom is not None:

@@ -75,7 +75,7 @@
 
   // Any two agents: the file beside the page is read when it is wanted.
   var section = document.getElementById("compare"), data = null;
-  window.mmwaveBoard = { pairs: function (found) { data = found; compare(false); } };
+  window.mmwaveBoard = { pairs: function (found) { data = found; compare(address.has("a") || address.has("b")); } };
   function digits(value, half) {
     if (value === null) { return "–"; }
     var places = half > 0 ? 1 - Math.floor(Math.log10(half)) : value ? 3 - Math.floor(Math.log10(Math.abs(value))) : 0;
