@@ -64,6 +64,9 @@ def leaderboard(
     replay: Annotated[
         bool, typer.Option("--replay", help="play everything here instead of showing committed rows that are current")
     ] = False,
+    as_committed: Annotated[
+        bool, typer.Option("--as-committed", help="play and check nothing: committed rows as they are, in a minute")
+    ] = False,
     committed: Annotated[
         Path | None, typer.Option(help="a folder of packed rows to use, instead of those of installed packages")
     ] = None,
@@ -88,6 +91,11 @@ def leaderboard(
         raise RowsError(f"{committed} is no folder of packed rows: name one that --pack has written.")
     say_what_is_trusted(*(agent or ()), *(also or ()))
     chosen = chosen_tasks(task, suites, [name for name in suite.suite_names() if name != RECORD])
+    _refuse_what_cannot_be_written(out_dir, pack)
+    kept = committed_runs([t.name for t in chosen], committed)
+    if as_committed:
+        _print(_written(kept, chosen, committed, out_dir))
+        return
     number = QUICK_EPISODES if quick and not episodes else episodes
     limits = Limits(step_s=limit_step_s, total_s=limit_s, memory_gib=limit_memory_gib)
     work = suite_jobs(chosen, agent or (), also or (), number, True, 1 if quick else None, trusted, limits)
@@ -101,8 +109,7 @@ def leaderboard(
     def playable(job: Job) -> bool:
         return not job.task.missing_data and (full or not dear(job.agent, job.task.name))
 
-    _refuse_what_cannot_be_written(out_dir, pack)
-    rows_dir, kept = out_dir / "rows", committed_runs([t.name for t in chosen], committed)
+    rows_dir = out_dir / "rows"
     others = [job for job in work if not playable(job)] if replay or quick else []
     context = others + ([job for t in chosen for job in _roles(t, agent, number)] if agent else [])
     with progress() as shown:
@@ -136,14 +143,23 @@ def leaderboard(
             err.print(
                 f"{name} failed in {run.task['name']}: {run.failed}", markup=False, highlight=False, soft_wrap=True
             )
-    known = {t.name: {**t.describe(), "grants": t.grants} for t in suite.all_tasks()}
-    board = summarise(runs, known, stored_ceilings(chosen, committed))
-    pages = write(board, out_dir, cards(board))
+    pages = _written(runs, chosen, committed, out_dir)
     if pack:
         holding = {run.identity: run for run in runs if not run.stale}
         # A board of some agents only leaves the rows of others in the packs of its tasks.
         there = unpack(pack, [t.name for t in chosen]) if agent and pack.is_dir() else []
         pages += pack_rows([*holding.values(), *(run for run in there if run.identity not in holding)], pack)
+    _print(pages)
+
+
+def _written(runs: Sequence[Run], chosen: Sequence[Task], committed: Path | None, out_dir: Path) -> list[Path]:
+    """Write the board of these runs."""
+    known = {t.name: {**t.describe(), "grants": t.grants} for t in suite.all_tasks()}
+    board = summarise(runs, known, stored_ceilings(chosen, committed))
+    return write(board, out_dir, cards(board))
+
+
+def _print(pages: Sequence[Path]) -> None:
     for page in pages:
         out.print(str(page), highlight=False, soft_wrap=True)
 

@@ -21,7 +21,7 @@ from mmwave_gym.rendering.stage import Moment, Stage
 TASKS = {
     "handover": ("MmwaveHandover-v0", {"horizon": 60, "num_ues": 3}, ("a3", "strongest")),
     "street": ("MmwaveStreet-v0", {"duration_s": 12.0}, ("a3", "strongest")),
-    "association": ("MmwaveAssociation-v0", {"num_ues": 12, "duration_s": 12.0}, ("msr", "sbh")),
+    "association": ("MmwaveAssociation-v0", {"num_ues": 12, "duration_s": 30.0, "settle_s": 2.0}, ("msr", "sbh")),
     "cell_selection": ("MmwaveCellSelection-v0", {"num_ues": 3, "horizon": 50}, ("rate-stay", "random")),
     "power_allocation": ("MmwavePowerAllocation-v0", {"horizon": 30}, ("full-power", "random")),
 }
@@ -97,7 +97,8 @@ def crowd(agent: str, ues: int, seed: int, moves: float) -> Recording:
     place_m = np.cumsum(heading, axis=0) + world.uniform(0.0, 900.0, (ues, 2))
     serving = own.integers(cells, size=(steps, ues))
     kept = np.maximum.accumulate(np.where(own.random((steps, ues)) < moves, np.arange(steps)[:, None], 0), axis=0)
-    serving, rate = np.take_along_axis(serving, kept, axis=0), own.gamma(1.0, 20.0, (steps, ues))
+    rate = np.take_along_axis(own.gamma(1.0, 20.0, (steps, ues)), kept // 4 * 4, axis=0)
+    serving = np.take_along_axis(serving, kept, axis=0)
     recording = Recording(task("association"), 0, agent, agent)
     recording.stage = Stage("crowd", ues, cells, ("rate", "Mbit/s"), world.uniform(0.0, 900.0, (cells, 2)))
     there = np.ones(ues, bool)

@@ -14,7 +14,7 @@ from mmwave_gym.benchmark.task import Task
 CASES = {
     "handover": ("MmwaveHandover-v0", {"horizon": 200}, ("a3", "random")),
     "street": ("MmwaveStreet-v0", {"duration_s": 20.0}, ("a3", "strongest")),
-    "association": ("MmwaveAssociation-v0", {"num_ues": 40, "duration_s": 12.0}, ("msr", "random")),
+    "association": ("MmwaveAssociation-v0", {"num_ues": 40, "duration_s": 30.0, "settle_s": 2.0}, ("msr", "random")),
     "cell_selection": ("MmwaveCellSelection-v0", {"num_ues": 3, "horizon": 60}, ("rate-stay", "random")),
     "power_allocation": ("MmwavePowerAllocation-v0", {"horizon": 40}, ("full-power", "random")),
 }
@@ -71,7 +71,10 @@ def test_it_loads_plays_scrubs_and_obeys_the_keyboard(replay: Path, sized: Any) 
     assert str(page.evaluate("document.getElementById('scrub').max")) == str(last)
     page.keyboard.press("Home")
     page.keyboard.press(" ")
-    page.wait_for_function("Number(document.getElementById('scrub').value) > 1")
+    for _ in range(100):
+        page.wait_for_timeout(20)
+        if frame() > 1:
+            break
     page.keyboard.press(" ")
     stopped = frame()
     page.wait_for_timeout(120)
@@ -81,20 +84,12 @@ def test_it_loads_plays_scrubs_and_obeys_the_keyboard(replay: Path, sized: Any) 
     assert abs(frame() - last / 2) <= 0.03 * last + 1
     for canvas in page.query_selector_all("canvas"):
         assert canvas.evaluate(INK) > 200
+    if (canvas := page.locator(".panel canvas").first).count():
+        box = canvas.bounding_box()
+        canvas.click(position={"x": 0.8 * box["width"], "y": 0.2 * box["height"]})  # watches another UE
     page.locator("summary").click()
     assert "frames" in page.locator("#notes").inner_text()
     assert sized.sideways() == 0
-    assert sized.faults == []
-
-
-def test_a_click_watches_another_ue(replay: Path, sized: Any) -> None:
-    page = sized.go(replay.as_uri())
-    page.wait_for_selector("body[data-ready]")
-    canvas = page.locator(".panel canvas").first
-    if canvas.count():
-        canvas.scroll_into_view_if_needed()
-        box = canvas.bounding_box()
-        page.mouse.click(box["x"] + 0.8 * box["width"], box["y"] + 0.2 * box["height"])
     assert sized.faults == []
 
 

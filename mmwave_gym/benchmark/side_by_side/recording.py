@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -54,7 +55,7 @@ class Recording:
 
 
 def recorded(
-    agent: str,
+    agent: Any,
     task: str | Task,
     episode: int = 0,
     *,
@@ -65,8 +66,8 @@ def recorded(
 ) -> Recording:
     """Play test episode `episode` of a task and return its recording.
 
-    agent: a name, "ppo@3", "package:Class" or a file. Where episodes share an agent's memory, those before it in the
-    chain are played, too. Raises AgentError and ValueError as `evaluate` does.
+    agent: a name, "ppo@3", "package:Class", a file or an object with `predict`. Where episodes share an agent's memory,
+    those before it in the chain are played, too. Raises AgentError and ValueError as `evaluate` does.
     """
     found = find_task(task)
     at_least("episode", episode, 0, integer=True)
@@ -76,8 +77,9 @@ def recorded(
         playing(agent, found.scenario_name, found, trusted=trusted, limits=limits) as player,
         threadpool_limits(limits=1),
     ):
-        label = str(getattr(player, "label", agent))
-        return _Play(found, episode, player, agent_seed).recording(Recording(found, episode, agent, label), on_step)
+        name = str(agent) if isinstance(agent, str | Path) else type(agent).__name__
+        label = str(getattr(player, "label", name))
+        return _Play(found, episode, player, agent_seed).recording(Recording(found, episode, name, label), on_step)
 
 
 class _Play:
@@ -153,7 +155,9 @@ class _Told:
         if isinstance(scene, Replayed):
             if into.stage is None:
                 into.stage = scene.stage()
-            into.moments += scene.moments()
+                into.moments = scene.moments()[-1:]
+            else:
+                into.moments += scene.moments()
         else:
             into.texts.append((sum(self._elapsed), scene.text()))
 
@@ -164,6 +168,7 @@ class _Told:
         into.hidden_s = float(time_s[min(hidden, len(time_s) - 1)])
         into.time_s, into.reward = time_s[hidden:] - into.hidden_s, np.array(self._reward[hidden:])
         into.scored_s = float(time_s[min(warmup, len(time_s) - 1)]) - into.hidden_s
-        into.moments = [replace(m, time_s=m.time_s - into.hidden_s) for m in into.moments]
+        begin_s = into.moments[0].time_s if into.moments else 0.0  # a scene's clock may start before the first step
+        into.moments = [replace(m, time_s=m.time_s - begin_s) for m in into.moments]
         into.texts = [(t - into.hidden_s, text) for t, text in into.texts]
         into.row = {name: float(column[0]) for name, column in self._scored.episodes().items()}

@@ -255,6 +255,7 @@ class StreetScene(RecordedScene[Record]):
     def _at(self, tick: int, event: str) -> Moment:
         record, line = self._record, self._record.line
         played = line.phase[tick] >= 0
+        world = tick // MOMENT_TICKS * MOMENT_TICKS  # the same for all agents, whatever happens to them
         serving = int(line.cell[tick]) if played else record.serving
         return Moment(
             time_s=tick * TICK_S,
@@ -262,8 +263,8 @@ class StreetScene(RecordedScene[Record]):
             serving=np.array([serving]),
             value=line.rate_bps_hz[tick : tick + 1].astype(np.float64),
             trouble=np.array([played and (serving < 0 or line.rate_bps_hz[tick] <= 0.0)]),
-            place_m=np.asarray(line.place_m[tick : tick + 1], np.float64),
-            level=np.asarray(record.rsrp_dbm[tick][None], np.float64),
+            place_m=np.asarray(line.place_m[world : world + 1], np.float64),
+            level=np.asarray(record.rsrp_dbm[world][None], np.float64),
             events=((0, event),) if event else (),
         )
 
