@@ -203,8 +203,25 @@ def _spark(peers: Sequence[Entry], leader: Entry, board: TaskBoard) -> tuple[tup
     return (*across.items(), *paths.items())
 
 
-def seeds(entry: Entry, board: TaskBoard) -> tuple[float, ...]:
-    """The score of each training seed of an agent, in the order of its runs; empty where there are fewer than two.
+@dataclass(frozen=True)
+class Seeds:
+    """Scores of training seeds on a scale of their own, 120 wide: places ``(x, score)``, and the agent's band
+    ``(x, width)``, its 95 % interval, where it has one."""
+
+    places: tuple[tuple[float, float], ...]
+    band: tuple[float, float] | None
+
+    @property
+    def low(self) -> float:
+        return min(score for _, score in self.places)
+
+    @property
+    def high(self) -> float:
+        return max(score for _, score in self.places)
+
+
+def seeds(entry: Entry, board: TaskBoard) -> Seeds | None:
+    """The training seeds of an agent, in the order of its runs; None where there are fewer than two.
 
     A score is linear in the mean, so it follows from the agent's own and those of the floor and the ceiling.
     """
@@ -212,14 +229,21 @@ def seeds(entry: Entry, board: TaskBoard) -> tuple[float, ...]:
     ceiling = board.ceiling(entry.access)
     runs = [r for r in entry.runs if r.episodes and r.agent["training_seed"] is not None and r.failed is None]
     if len(runs) < 2 or entry.score is None or entry.mean is None or floor is None or ceiling is None:
-        return ()
+        return None
     assert floor.mean is not None
     span = ceiling.mean.mean - floor.mean.mean
     values = [[row[primary] for row in run.episodes if row.get(primary) is not None] for run in runs]
     if not span or not all(values):
-        return ()
-    means = [sum(one) / len(one) for one in values]
-    return tuple(entry.score.mean + (mean - entry.mean.mean) / span for mean in means)
+        return None
+    scores = [entry.score.mean + (sum(one) / len(one) - entry.mean.mean) / span for one in values]
+    low, high = _extent([entry.score, *(Interval(score, None, None) for score in scores)])
+
+    def place(score: float) -> float:
+        return round(120 * (score - low) / (high - low), 1)
+
+    start, end = (place(end) for end in _span(entry.score))
+    band = (start, round(end - start, 1)) if end > start else None
+    return Seeds(tuple((place(score), score) for score in scores), band)
 
 
 def said(value: Interval | None, signed: bool = False) -> str:

@@ -109,9 +109,9 @@
       c.fillRect(x(D.first), 0, 1, high);
     }
     c.fillStyle = ink.soft;
-    if (D.part === null || D.part > D.frames / 4) {
-      c.fillText(gap ? "reward so far, less " + A[0].label : "reward so far", LEFT + 3, 11);
-    }
+    var title = gap ? "reward so far, less " + A[0].name : "reward so far", room = s.w - 2 * LEFT;
+    if (D.part !== null) { room = x(D.part) - LEFT - 8 - (D.part > D.frames / 2 ? c.measureText("they part").width + 4 : 0); }
+    if (c.measureText(title).width < room) { c.fillText(title, LEFT + 3, 11); }
     c.fillRect(LEFT, y(0), s.w - LEFT - RIGHT, 1);
     A.forEach(function (agent, i) {
       c.strokeStyle = agentColour(i);
@@ -231,7 +231,7 @@
       c.fillStyle = stage.nodes > 60 && agent.share !== undefined ? ink.mark : hue(k);
       if (agent.share !== undefined) {
         r = (stage.nodes > 60 ? 1 : 3) + (stage.nodes > 60 ? 5 : 11) * (told(agent.share, k, frame, ["", "", 0, 1]) || 0);
-        c.globalAlpha = stage.nodes > 60 ? 0.5 : 0.75;
+        c.globalAlpha = stage.nodes > 60 ? 0.35 : 0.75;
         c.beginPath(); c.arc(p[0], p[1], r, 0, 7); c.fill();
         c.globalAlpha = 1;
       } else { c.fillRect(p[0] - r, p[1] - r, 2 * r, 2 * r); }

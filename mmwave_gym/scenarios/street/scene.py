@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mmwave_gym.core.batch import Batch
 from mmwave_gym.core.scenario import Outcome
-from mmwave_gym.core.types import FloatArray
+from mmwave_gym.core.types import Float64Array, FloatArray
 from mmwave_gym.rendering.recorded import RecordedScene
 from mmwave_gym.rendering.scales import Scale
 from mmwave_gym.rendering.stage import Moment, Stage
@@ -236,8 +236,19 @@ class StreetScene(RecordedScene[Record]):
             num_nodes=len(record.site_m),
             value=("rate", "bit/s/Hz"),
             node_m=np.asarray(record.site_m, np.float64),
+            outlines_m=self._houses(),
             level=("RSRP", "dBm", RSRP.low, RSRP.high),
         )
+
+    def _houses(self) -> tuple[Float64Array, ...]:
+        """What is not street, as rectangles; nothing where links were measured."""
+        record, edge = self._record, STREET_M / 2.0
+        if record.street is None:
+            return ()
+        far = record.half_m
+        spans = [(-far, -edge), (edge, far)]
+        across = spans if record.street.geometry.kind == "crossing" else [(-far, far)]
+        return tuple(np.array([[a, c], [b, c], [b, d], [a, d]]) for a, b in across for c, d in spans)
 
     def moments(self) -> list[Moment]:
         """The ticks since the last call, each `MOMENT_TICKS` long, and those at which something happens."""
