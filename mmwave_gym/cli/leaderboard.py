@@ -91,10 +91,9 @@ def leaderboard(
         raise RowsError(f"{committed} is no folder of packed rows: name one that --pack has written.")
     say_what_is_trusted(*(agent or ()), *(also or ()))
     chosen = chosen_tasks(task, suites, [name for name in suite.suite_names() if name != RECORD])
-    _refuse_what_cannot_be_written(out_dir, pack)
-    kept = committed_runs([t.name for t in chosen], committed)
     if as_committed:
-        _print(_written(kept, chosen, committed, out_dir))
+        _refuse_what_cannot_be_written(out_dir, None)
+        _print(_written(committed_runs([t.name for t in chosen], committed), chosen, committed, out_dir))
         return
     number = QUICK_EPISODES if quick and not episodes else episodes
     limits = Limits(step_s=limit_step_s, total_s=limit_s, memory_gib=limit_memory_gib)
@@ -109,7 +108,8 @@ def leaderboard(
     def playable(job: Job) -> bool:
         return not job.task.missing_data and (full or not dear(job.agent, job.task.name))
 
-    rows_dir = out_dir / "rows"
+    _refuse_what_cannot_be_written(out_dir, pack)
+    rows_dir, kept = out_dir / "rows", committed_runs([t.name for t in chosen], committed)
     others = [job for job in work if not playable(job)] if replay or quick else []
     context = others + ([job for t in chosen for job in _roles(t, agent, number)] if agent else [])
     with progress() as shown:

@@ -278,7 +278,7 @@ def _events(moments: Sequence[Moment]) -> tuple[Float64Array, list[list[Any]]]:
         both = before.present & now.present
         moved = np.flatnonzero(both & (now.serving != before.serving) & (now.serving >= 0))
         handovers += [now.time_s] * len(moved)
-        events += [[round(now.time_s, 4), int(ue), "handover"] for ue in moved]
+        events += [[round(now.time_s, 4), int(ue), "moved"] for ue in moved]
         lost = np.flatnonzero(now.trouble & now.present & ~(before.trouble & before.present))
         events += [[round(now.time_s, 4), int(ue), "trouble"] for ue in lost]
         events += [[round(now.time_s, 4), ue, what] for ue, what in now.events]

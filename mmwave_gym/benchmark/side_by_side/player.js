@@ -154,7 +154,7 @@
     }
     c.fillStyle = ink.bad;
     agent.events.forEach(function (event) {
-      if (event[2] !== "handover" && (one || event[1] === watched)) {
+      if (event[2] !== "moved" && (one || event[1] === watched)) {
         c.fillRect(x(event[0] / D.seconds * (D.frames - 1)) - 1, top - 1, 2, STRIP - 1);
       }
     });
@@ -240,7 +240,7 @@
       }
     }
     links.forEach(function (link) {
-      var r = many ? 1.8 : stage.ues > 8 ? 3 : 5, moved = recent(agent, link[0], "handover");
+      var r = many ? 1.8 : stage.ues > 8 ? 3 : 5, moved = recent(agent, link[0], "moved");
       c.fillStyle = link[3] ? ink.bad : many ? ink.ink : hue(link[2]);
       c.beginPath(); c.arc(link[1][0], link[1][1], r, 0, 7); c.fill();
       if (moved && !many) { c.strokeStyle = ink.ink; c.lineWidth = 1.5; c.beginPath(); c.arc(link[1][0], link[1][1], r + 5, 0, 7); c.stroke(); }
@@ -278,7 +278,7 @@
       var serving = number(agent.serving, u, frame), trouble = number(agent.state, u, frame) & 2;
       if (serving >= 0) {
         c.strokeStyle = trouble ? ink.bad : ink.ink;
-        c.lineWidth = recent(agent, u, "handover") ? 3.5 : 2;
+        c.lineWidth = recent(agent, u, "moved") ? 3.5 : 2;
         c.strokeRect(left + serving * wide + 2, top + 2, wide - 4, high - 4);
       }
       var value = told(agent.value, u, frame, stage.value);
@@ -347,7 +347,7 @@
     var now = seconds(frame), window = Math.max(D.seconds / 40, seconds(1));
     var said = agent.events ? agent.events.filter(function (e) {
       return (D.stage.ues === 1 || e[1] === watched) && e[0] <= now + 1e-9 && e[0] > now - window;
-    }).map(function (e) { return e[2]; }) : [];
+    }).map(function (e) { return e[2] === "moved" ? "handover" : e[2]; }) : [];
     agent.event.textContent = said.slice(-2).join(", ");
   }
   function draw() {
