@@ -188,6 +188,14 @@ def test_every_row_has_what_the_filters_ask_for():
     assert {("access", "local"), ("access", "bound"), ("class", "rule"), ("class", "bound")} <= offered
 
 
+def test_a_command_to_paste_quotes_names_for_the_shell():
+    runs = suite(np.random.default_rng(4))
+    runs.append(run("x; touch pwned '", [25.0] * 40))
+    page = pages(summarise(runs))[agent_page("handover", "x; touch pwned '")]
+    assert "--agents 'x; touch pwned '&#34;'&#34;'" in page.replace("&#39;", "'")
+    assert "--agents x;" not in page
+
+
 def test_pairs_are_the_paired_differences_of_every_metric():
     runs = suite(np.random.default_rng(3))
     runs[1] = Run(runs[1].header, runs[1].episodes[:30])  # fewer episodes: compared on those that both have

@@ -9,6 +9,7 @@ other people's text and is escaped for the place it goes to.
 
 from __future__ import annotations
 
+import shlex
 from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
@@ -179,16 +180,19 @@ def _kept(leaderboard: Leaderboard, suite: str) -> dict[str, list[TaskBoard]]:
     return found
 
 
-def _replay_command(task: TaskBoard) -> str:
-    """The command that plays the best rule, the leader and a ceiling side by side."""
+def _replay_command(task: TaskBoard, agent: str = "") -> str:
+    """The command that plays some agents side by side: the best rule and `agent`; without one the leader and a ceiling.
+
+    Names are other people's text, and people paste commands into a shell: they are quoted for it.
+    """
     told = line(task)
-    names = [] if told is None else [told.rule.agent if told.rule else "", told.leader.agent]
+    names = [told.rule.agent] if told is not None and told.rule else []
+    names += [agent] if agent else [told.leader.agent] if told is not None else []
     names += [str(task.task.get(role) or "") for role in ("reference", "ceiling")]
-    known = {e.agent for e in task.entries if e.status == "scored"}
-    chosen = [name for name in dict.fromkeys(names) if name in known][:3]
     scored = [e.agent for e in task.entries if e.status == "scored"]
-    shown = ",".join(chosen or scored[:2])
-    return f"mmwave-gym replay {task.name} --agents {shown} --episode 0 --out replay.html"
+    chosen = [name for name in dict.fromkeys(names) if name in scored][: 2 if agent else 3]
+    shown = shlex.quote(",".join(chosen or scored[:2]))
+    return f"mmwave-gym replay {shlex.quote(task.name)} --agents {shown} --episode 0 --out replay.html"
 
 
 def _seconds_each(entry: Entry) -> float | None:

@@ -96,6 +96,8 @@
     if (Math.abs(difference[0]) < data.smallest) { return ["≈ alike", "alike"]; }
     return (difference[0] > 0) === data.higher ? ["▲ better", "better"] : ["▼ worse", "worse"];
   }
+  // People paste commands into a shell, and names are other people's text.
+  function quoted(text) { return /^[\w@%+=:,./-]+$/.test(text) ? text : "'" + text.replace(/'/g, "'\"'\"'") + "'"; }
   function compare(chosen) {
     var boxes = all("select", section), names = data.agents.map(function (agent) { return agent[0]; });
     var a = names.indexOf(boxes[0].value), b = names.indexOf(boxes[1].value), n = names.length;
@@ -133,7 +135,9 @@
       keep("a", boxes[0].value);
       keep("b", boxes[1].value);
       var code = section.querySelector(".command code");
-      code.textContent = code.textContent.replace(/--agents \S+/, "--agents " + boxes[0].value + "," + boxes[1].value);
+      code.textContent = code.textContent.replace(/--agents .* --episode/, function () {
+        return "--agents " + quoted(boxes[0].value + "," + boxes[1].value) + " --episode";
+      });
     }
   }
   if (section && section.querySelector("option")) {
