@@ -313,7 +313,7 @@ def test_a_board_of_one_agent_leaves_the_packed_rows_of_others(tmp_path: Path, m
 def test_as_committed_checks_and_plays_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("plan", "play_all", "suite_jobs"):
         monkeypatch.setattr(sys.modules["mmwave_gym.cli.leaderboard"], name, None)
-    main(["leaderboard", "--task", TASK.name, "--as-committed", "--out", str(tmp_path)])
+    board("leaderboard", "--task", TASK.name, "--as-committed", "--out", tmp_path)
     assert "PPO" in (tmp_path / "tasks" / "cell_selection" / "n3-cost10.html").read_text()
     assert "layers of" in (tmp_path / "agents" / "cell_selection" / "ppo.html").read_text(), "the card of a network"
     assert not any((tmp_path / "rows").iterdir())
