@@ -193,6 +193,12 @@ class _File:
         points = points[np.isfinite(points).all(axis=1)]
         low, wide = points.min(axis=0), float(max(np.ptp(points, axis=0).max(), 1.0))
         at = np.round(np.nan_to_num(place_m - low) / wide * PLACES)
+        if (at == at[0]).all():  # nobody moves
+            return {
+                "place": self._add(at[:1].reshape(1, -1), self.frames),
+                "corner": low.tolist(),
+                "step": wide / PLACES,
+            }
         frames = np.arange(self.frames)
         for every in (16, 8, 4, 2, 1):
             kept = np.unique(np.append(frames[::every], self.frames - 1))
