@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -27,11 +26,13 @@ from mmwave_gym.cli.options import (
     LimitTotal,
     Nodes,
     Ray,
+    TaskNames,
     Trusted,
     chosen_tasks,
     everywhere,
 )
 from mmwave_gym.cli.output import err, out, progress, say_what_is_trusted
+from mmwave_gym.core.errors import require
 from mmwave_gym.core.files import try_place
 from mmwave_gym.core.suites import RECORD
 
@@ -40,7 +41,7 @@ QUICK_EPISODES = 8
 
 def leaderboard(
     out_dir: Annotated[Path, typer.Option("--out", help="where rows and pages go; an interrupted run resumes")],
-    task: Annotated[list[str] | None, typer.Option(help="only these tasks")] = None,
+    task: TaskNames = None,
     suites: Annotated[
         list[str] | None,
         typer.Option(
@@ -85,8 +86,7 @@ def leaderboard(
 ) -> None:
     """Write the leaderboard as a folder of pages, Markdown and CSV. Agents whose rows are committed and current are not
     played again."""
-    if importlib.util.find_spec("jinja2") is None:
-        raise ImportError("The leaderboard's pages need jinja2: pip install 'mmwave-gym[report]'.")
+    require("the leaderboard's pages", "jinja2")
     if committed is not None and not committed.is_dir():
         raise RowsError(f"{committed} is no folder of packed rows: name one that --pack has written.")
     say_what_is_trusted(*(agent or ()), *(also or ()))

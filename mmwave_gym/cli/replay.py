@@ -10,15 +10,17 @@ import typer
 
 from mmwave_gym.benchmark import suite
 from mmwave_gym.benchmark.side_by_side import recorded, replay_page
+from mmwave_gym.cli import completion
 from mmwave_gym.cli.options import Trusted
 from mmwave_gym.cli.output import err, out, progress, say_what_is_trusted
 from mmwave_gym.core import files
+from mmwave_gym.core.errors import require
 
 MOST_AGENTS = 6
 
 
 def replay(
-    task: Annotated[str, typer.Argument(help="a task of the suite")],
+    task: Annotated[str, typer.Argument(help="a task of the suite", autocompletion=completion.tasks)],
     agents: Annotated[str, typer.Option(help="who plays, between commas: names, ppo@3, package:Class or files")],
     episode: Annotated[int, typer.Option(min=0, help="which of the task's test episodes")] = 0,
     out_file: Annotated[Path, typer.Option("--out", help="a file ending in .html")] = Path("replay.html"),
@@ -33,6 +35,7 @@ def replay(
     found = suite.task(task)
     if found.missing_data:
         raise ValueError(f"{found.name} cannot be played: {found.missing_data}.")
+    require("a replay", "jinja2")
     say_what_is_trusted(*names)
     files.try_place(out_file)
     recordings = []
