@@ -1,6 +1,6 @@
 """Trajectory-known association: UEs on known routes choose base stations at decision epochs.
 
-The paper is W. Ning, Y. Xu, J. Wu, X. Tong, "Sequence Q-Learning Algorithm for Optimal Mobility-Aware User
+The paper is W. Ning, Z. Xu, J. Wu, T. Tong, "Sequence Q-Learning Algorithm for Optimal Mobility-Aware User
 Association", ICC 2022 (arXiv 2201.05983), sections II and IV. The surviving text has no formulas and no numbers;
 what is rebuilt here, and why, stands in the differences below.
 
