@@ -29,11 +29,11 @@ from mmwave_gym.core import rooms
 
 FILE = "agents.toml"
 KINDS = {
-    "rule": "rules",
-    "paper": "rules of papers",
-    "planner": "planners",
+    "rule": "rule",
+    "paper": "rule of a paper",
+    "planner": "planner",
     "learned": "learned",
-    "ceiling": "ceilings",
+    "ceiling": "ceiling",
     "floor": "the floor",
 }
 """What an agent may be, in the order of the page, and how the page calls it."""
