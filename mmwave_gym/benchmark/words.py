@@ -15,12 +15,12 @@ from importlib.resources import files
 OPENING, END = "<!-- words -->", "<!-- . -->"
 BLOCK = re.compile(rf"{OPENING}.*?{END}", re.DOTALL)
 _HIDDEN = re.compile(
-    r"```.*?```|~~~.*?~~~|\$\$.*?\$\$|<!--.*?-->|^---\n.*?\n---\n|`[^`\n]*`|\$[^$\n]*\$|\]\([^)]*\)|<[^>\n]+>"
-    r"|https?://\S+|^:\w+:.*$|^\{?\w+\}?=$|\{[a-z:]+\}",
+    r"\A---\n.*?\n---\n|```.*?```|^# [^\n]*|\$\$.*?\$\$|<!--.*?-->|`[^`\n]*`|\$[^$\n]*\$|\]\([^)\n]*\)|<[^>\n]+>"
+    r"|https?://\S+|^:\w+:[^\n]*|\{[a-z:]+\}",
     re.DOTALL | re.MULTILINE,
 )
 """Code, formulas, comments, headers and addresses: no prose."""
-_TOKEN = re.compile(r"(?<![\w/.@#&-])([A-Z][A-Za-z0-9]*)(?:s|-v\d)?(?![\w@])")
+_TOKEN = re.compile(r"(?<![\w/.@#&-])(\d?[A-Z][A-Za-z0-9]*)(?:s|-v\d)?(?![\w@])")
 
 
 def _table(name: str) -> dict[str, str]:
@@ -62,7 +62,7 @@ def undefined(text: str) -> list[str]:
             continue
         name = re.escape(word)
         before, after = shown[max(0, at - 1) : at] == "(", shown[at:]
-        explained = before or re.match(rf"{name}s? \([a-z0-9]", after) or re.match(rf"{name}s?,? (?:is|are|means) ", after)
+        explained = before or re.match(rf"{name}s?(?: \([a-z0-9]|: |,? (?:is|are|means) )", after)
         if not explained:
             missing.append(word)
     return missing
@@ -70,8 +70,11 @@ def undefined(text: str) -> list[str]:
 
 def key(text: str) -> str:
     """The line of a page that explains its short forms; empty where it needs none. What nobody knows is left out."""
-    known = [word for word in undefined(BLOCK.sub("", text)) if SHORT_FORMS.get(word)]
-    said = ", ".join(f"{SHORT_FORMS[word]} ({word})" for word in sorted(known))
+    said, before = "", None
+    while said != before:  # what stands for one may hold another
+        known = {word for word in undefined(f"{said}\n{BLOCK.sub('', text)}") if SHORT_FORMS.get(word)}
+        known |= set(re.findall(r"\((\w+)\)", said))
+        before, said = said, ", ".join(f"{SHORT_FORMS[word]} ({word})" for word in sorted(known))
     return f"*Short forms: {said}.*" if said else ""
 
 
