@@ -20,7 +20,10 @@ SUITE = "v1"
 
 def pages() -> list[Path]:
     """All hand-written pages, and the generated ones."""
-    return [*sorted(DOCS.parent.glob("*.md")), *sorted(p for p in DOCS.rglob("*.md") if p.parent != DOCS / "leaderboard")]
+    return [
+        *sorted(DOCS.parent.glob("*.md")),
+        *sorted(p for p in DOCS.rglob("*.md") if p.parent != DOCS / "leaderboard"),
+    ]
 
 
 def renewed() -> dict[Path, str]:
@@ -32,7 +35,9 @@ def renewed() -> dict[Path, str]:
 if __name__ == "__main__":
     old = [path for path, text in renewed().items() if not path.exists() or path.read_text("utf-8") != text]
     if "--check" in sys.argv:
-        print("\n".join(f"{path} is out of date: run `python docs/renew.py`" for path in old) or "all pages are current")
+        print(
+            "\n".join(f"{path} is out of date: run `python docs/renew.py`" for path in old) or "all pages are current"
+        )
         sys.exit(bool(old))
     for path, text in renewed().items():
         if path in old:

@@ -1,4 +1,4 @@
-"""Docstrings, which are plain text with Markdown's backquotes, as reStructuredText for autodoc; and pages of all modules.
+"""Docstrings, plain text with Markdown's backquotes, as reStructuredText for autodoc; and pages of all modules.
 
 Before a build it writes `api/generated`: a page for each subpackage, with every public name of every module.
 """
@@ -73,7 +73,9 @@ def _literal(out: list[str], block: list[str]) -> int:
     if out and out[-1].strip():
         out.append("")
     out += ["::", ""]
-    out += [f"    {line.strip() if not line.startswith('    ') else line[4:]}" if line.strip() else "" for line in block]
+    out += [
+        f"    {line.strip() if not line.startswith('    ') else line[4:]}" if line.strip() else "" for line in block
+    ]
     out.append("")
     return 1
 

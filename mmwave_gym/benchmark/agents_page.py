@@ -116,7 +116,9 @@ def _command(scenario: str) -> str:
 
 def _overview(names: list[str], scenario: str) -> str:
     lines = ["| agent | access | what it does |", "|---|---|---|"]
-    lines += [f"| [`{name}`](#{name}) | {_access(_of(name, scenario))} | {_cell(_of(name, scenario))} |" for name in names]
+    lines += [
+        f"| [`{name}`](#{name}) | {_access(_of(name, scenario))} | {_cell(_of(name, scenario))} |" for name in names
+    ]
     return "\n".join(lines)
 
 
@@ -136,7 +138,9 @@ def _section(name: str, scenario: str) -> str:
     parts = [f"## {name}", f"{called}{KINDS[kind_of(agent)]}, access `{_access(agent)}`."]
     if formula := spec.get("formula"):
         parts.append(f"$$\n{formula}\n$$")
-    parts.append(" ".join(x for x in (spec.get("symbols", ""), f"Source: {spec['source']}." if "source" in spec else "") if x))
+    parts.append(
+        " ".join(x for x in (spec.get("symbols", ""), f"Source: {spec['source']}." if "source" in spec else "") if x)
+    )
     parts.append(_own_text(agent))
     parts.append(_weights(agent, scenario))
     return "\n\n".join(part for part in parts if part)

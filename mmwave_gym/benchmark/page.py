@@ -205,7 +205,7 @@ def _headroom(room: Room, entry: Entry, folder: Path) -> str:
     head = ("task", "best rule", "ceiling", "headroom", "best learned agent", "less the best rule", "of the headroom")
     return (
         "## What a task leaves to win\n\nHeadroom = ceiling - best local rule. A local rule needs only what an agent "
-        "observes. The best learned local agent\nstands beside it, with its paired difference to that rule. The numbers "
+        "observes. The best learned local agent\nstands beside it, with its paired difference to that rule. Numbers "
         "are those of the committed\n[leaderboard](../leaderboard/leaderboard.md), which has all agents and "
         "intervals.\n\n" + _table(head, rows)
     )

@@ -6,14 +6,18 @@ From the rows of `leaderboard.csv` alone: a table, and a picture (SVG) of the pa
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
 Row = Mapping[str, str]
 COLOURS = {"better": "#1a7f37", "tied": "#8a6d00", "worse": "#c0392b"}
-WIDTH, LEFT, RIGHT, LINE = 480, 168, 18, 20
-"""Of the picture, in its own units: width, where the axis begins, the margin behind it, height of a line."""
+WIDTH, LEFT, RIGHT, TOP, LINE, STEP = 480, 168, 18, 58, 20, 20
+"""Of the picture: width, start of the axis, the margins behind it and above, height of a line, per cent a mark."""
+"""Of the picture: width, start of the axis, margins behind and above it, height of a line, per cent a mark."""
+.g{stroke:#d0d7de}.z{stroke:#57606a;stroke-dasharray:3 2}</style>
+<rect width="100%" height="100%" fill="#fff"/>"""
 VERDICTS = ("better", "tied", "worse")
 
 
@@ -48,22 +52,23 @@ def _standing(task: str, rows: Sequence[Row]) -> Standing:
     best = min(learned, key=lambda row: int(row["rank"]), default=None)
     if best is None:
         return Standing(task)
-    headroom = float(best["headroom"]) if best["headroom"] else 0.0
-    mean, low, high = (100.0 * float(best[f"gain{end}"]) / headroom if headroom > 0 else 0.0 for end in ("", "_low", "_high"))
-    share = (mean, low, high) if headroom > 0 else None
+    headroom = float(best["headroom"] or 0.0)
+    gains = [float(best[f"gain{end}"]) for end in ("", "_low", "_high")]
+    share = None
+    if headroom > 0:
+        share = (100.0 * gains[0] / headroom, 100.0 * gains[1] / headroom, 100.0 * gains[2] / headroom)
     return Standing(task, best["agent"], best["best_rule"], best["gain_verdict"], share)
 
 
 def table(rows: Sequence[Row], suite: str) -> str:
     """What is on the board, Markdown: a line for each scenario."""
-    found = standings(rows, suite)
-    agents = {s: len({r["agent"] for r in rows if r["suite"] == suite and r["task"].startswith(f"{s}/")})
-              for s in {one.scenario for one in found}}  # fmt: skip
     lines = ["| scenario | tasks | agents | learning better | tied | worse | not trained |", "|---|" + "---:|" * 6]
-    for scenario, group in groupby(found, key=lambda one: one.scenario):
+    for scenario, group in groupby(standings(rows, suite), key=lambda one: one.scenario):
         of = list(group)
+        agents = {row["agent"] for row in rows if row["suite"] == suite and row["task"].startswith(f"{scenario}/")}
         counted = [sum(one.verdict == verdict for one in of) for verdict in (*VERDICTS, "")]
-        lines.append(f"| {scenario.replace('_', ' ')} | " + " | ".join(map(str, (len(of), agents[scenario], *counted))) + " |")
+        cells = (scenario.replace("_", " "), len(of), len(agents), *counted)
+        lines.append("| " + " | ".join(map(str, cells)) + " |")
     return "\n".join(lines)
 
 
@@ -71,50 +76,56 @@ def picture(rows: Iterable[Row], suite: str) -> str:
     """The paired differences of a suite with their 95 % intervals, as an SVG."""
     found = standings(rows, suite)
     shown = [one for one in found if one.share]
-    lows = [one.share[1] for one in shown if one.share] or [0.0]
-    highs = [one.share[2] for one in shown if one.share] or [100.0]
-    least, most = 20.0 * (min(*lows, 0.0) // 20.0), max(100.0, 20.0 * -(-max(highs) // 20.0))
+    shares = [one.share for one in shown if one.share] or [(0.0, 0.0, 0.0)]
+    least = STEP * math.floor(min(0.0, *(low for _, low, _ in shares)) / STEP)
+    most = STEP * math.ceil(max(100.0, *(high for *_, high in shares)) / STEP)
 
-    def x(value: float) -> float:
-        return LEFT + (value - least) / (most - least) * (WIDTH - LEFT - RIGHT)
+    def x(share: float) -> float:
+        return LEFT + (share - least) / (most - least) * (WIDTH - LEFT - RIGHT)
 
-    top, parts = 58, []
-    y = top
+    lines, y = [], TOP
     for scenario, group in groupby(shown, key=lambda one: one.scenario):
-        parts.append(f'<text x="8" y="{y + 14}" class="h">{html.escape(scenario.replace("_", " "))}</text>')
+        lines.append(_text(8, y + 14, scenario.replace("_", " "), "h"))
         y += LINE
         for one in group:
-            assert one.share
-            mean, low, high = (x(value) for value in one.share)
-            colour, at = COLOURS[one.verdict], y + 10
-            parts.append(f'<text x="16" y="{y + 14}">{html.escape(one.task.partition("/")[2])}</text>')
-            parts.append(f'<g stroke="{colour}" fill="{colour}"><title>{html.escape(_said(one))}</title>'
-                         f'<path d="M{low:.1f} {at}H{high:.1f}M{low:.1f} {at - 4}v8M{high:.1f} {at - 4}v8" stroke-width="2"/>'
-                         f'<circle cx="{mean:.1f}" cy="{at}" r="4"/></g>')  # fmt: skip
+            lines += [_text(16, y + 14, one.task.partition("/")[2]), _mark(one, x, y + 10)]
             y += LINE
-    ticks = [value for value in range(int(least), int(most) + 1, 20)]
-    grid = [f'<path d="M{x(v):.1f} {top}V{y + 4}" class="{"z" if v in (0, 100) else "g"}"/>'
-            f'<text x="{x(v):.1f}" y="{y + 20}" class="t">{v} %</text>' for v in ticks if v % 40 == 0 or v == 100]  # fmt: skip
-    foot = [
-        f'<text x="{x(0):.1f}" y="{top - 6}" class="t">best rule</text>',
-        f'<text x="{x(100):.1f}" y="{top - 6}" class="t">ceiling</text>',
-        '<text x="8" y="16" class="h">Best learned agent less best rule, in % of the headroom</text>',
-        '<text x="8" y="32">paired by episode, 95 % intervals over seeds and episodes</text>',
+    grid = []
+    for share in range(int(least), int(most) + 1, STEP):
+        grid.append(f'<path d="M{x(share):.1f} {TOP}V{y + 4}" class="{"z" if share in (0, 100) else "g"}"/>')
+        if share % (2 * STEP) == 0 or share == 100:
+            grid.append(_text(x(share), y + 20, f"{share} %", "t"))
+    head = [
+        _text(8, 16, "Best learned agent less best rule, in % of the headroom", "h"),
+        _text(8, 32, "paired by episode, 95 % intervals over seeds and episodes"),
+        _text(x(0.0), TOP - 6, "best rule", "t"),
+        _text(x(100.0), TOP - 6, "ceiling", "t"),
     ]
-    legend = "".join(
-        f'<circle cx="{LEFT + 70 * i}" cy="{y + 36}" r="4" fill="{COLOURS[v]}"/><text x="{LEFT + 8 + 70 * i}" y="{y + 40}">{v}</text>'
-        for i, v in enumerate(VERDICTS)
-    )
-    untrained = len(found) - len(shown)
-    note = f'<text x="8" y="{y + 58}">{untrained} of {len(found)} tasks of {html.escape(suite)} have no learned agent yet.</text>' if untrained else ""
-    height = y + (66 if untrained else 48)
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}" role="img" '
-        f'aria-label="{html.escape("; ".join(map(_said, shown)))}">\n<style>text{{font:11px system-ui,sans-serif;fill:#24292f}}'
-        ".h{font-weight:600}.t{text-anchor:middle;fill:#57606a}.g{stroke:#d0d7de}.z{stroke:#57606a;stroke-dasharray:3 2}"
-        "</style>\n"
-        f'<rect width="100%" height="100%" fill="#fff"/>\n' + "\n".join((*foot, *grid, *parts, legend, note)) + "\n</svg>\n"
-    )
+    legend = []
+    for at, verdict in zip(range(LEFT, WIDTH, 70), VERDICTS, strict=False):
+        legend.append(f'<circle cx="{at}" cy="{y + 36}" r="4" fill="{COLOURS[verdict]}"/>')
+        legend.append(_text(at + 8, y + 40, verdict))
+    if untrained := len(found) - len(shown):
+        legend.append(_text(8, y + 58, f"{untrained} of {len(found)} tasks of {suite} have no learned agent yet."))
+    said = html.escape("; ".join(map(_said, shown)))
+    size = f'viewBox="0 0 {WIDTH} {y + 66}" width="{WIDTH}" height="{y + 66}"'
+    opening = f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" aria-label="{said}">'
+    return "\n".join((opening, STYLE, *head, *grid, *lines, *legend, "</svg>", ""))
+
+
+def _text(x: float, y: float, text: str, kind: str = "") -> str:
+    said = f' class="{kind}"' if kind else ""
+    return f'<text x="{x:.1f}" y="{y}"{said}>{html.escape(text)}</text>'
+
+
+def _mark(one: Standing, x: Callable[[float], float], y: int) -> str:
+    """A mean with its interval."""
+    assert one.share
+    mean, low, high = map(x, one.share)
+    bar = f"M{low:.1f} {y}H{high:.1f}M{low:.1f} {y - 4}v8M{high:.1f} {y - 4}v8"
+    inside = f'<path d="{bar}" stroke-width="2"/><circle cx="{mean:.1f}" cy="{y}" r="4"/>'
+    colour = COLOURS[one.verdict]
+    return f'<g stroke="{colour}" fill="{colour}"><title>{html.escape(_said(one))}</title>{inside}</g>'
 
 
 def _said(one: Standing) -> str:

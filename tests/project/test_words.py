@@ -70,7 +70,7 @@ def test_the_glossary_goes_both_ways() -> None:
     assert len(terms[0]) >= 30
     assert len(terms[1]) >= 30
     assert len(set().union(*terms)) == sum(map(len, terms)) >= 60
-    named = " ".join(sum(terms, []))
+    named = " ".join(term for part in terms for term in part)
     for word in ("UE", "RSRP", "SINR", "LOS", "NLOS", "UDN", "PPO", "DQN", "MDP", "GAE"):
         assert word in named, word
 
@@ -87,7 +87,9 @@ def test_every_agent_has_a_formula_and_a_source(scenario: str) -> None:
 def test_formulas_become_mathml() -> None:
     latex2mathml = pytest.importorskip("docutils.utils.math.latex2mathml")
     texts = [spec_of(name, scenario)["formula"] for scenario in SCENARIOS for name in agents(scenario)]
-    texts += [found for page in PAGES for found in re.findall(r"^\$\$\n(.*?)\n\$\$$", page.read_text("utf-8"), re.M | re.S)]
+    texts += [
+        found for page in PAGES for found in re.findall(r"^\$\$\n(.*?)\n\$\$$", page.read_text("utf-8"), re.M | re.S)
+    ]
     assert len(texts) > 150
     for text in texts:
         assert "<math" in str(latex2mathml.tex2mathml(text, as_block=True))
