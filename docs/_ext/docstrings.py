@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import modules
+from sphinx.errors import ExtensionError
 
 BULLET = re.compile(r"(?:[*-]|\d+\.) ")
 
@@ -115,7 +116,16 @@ def write_pages(app: Any) -> None:
             path.write_text(text, "utf-8")
 
 
+def check_names(app: Any, env: Any) -> None:
+    """Every public class and function of every module is in the reference. Raises ExtensionError."""
+    objects = env.domaindata["py"]["objects"]
+    missing = [name for name in modules.public_names() if name not in objects]
+    if missing and any("api/generated" in docname for docname in env.found_docs):
+        raise ExtensionError("not in the API reference:\n" + "\n".join(missing))
+
+
 def setup(app: Any) -> dict[str, bool]:
     app.connect("builder-inited", write_pages)
     app.connect("autodoc-process-docstring", process)
+    app.connect("env-check-consistency", check_names)
     return {"parallel_read_safe": True}

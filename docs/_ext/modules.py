@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import pkgutil
+import sys
 from collections.abc import Iterator
 
 import mmwave_baselines
@@ -40,6 +42,18 @@ def names() -> Iterator[str]:
         for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             if not any(part.startswith("_") for part in found.name.split(".")) and ".templates" not in found.name:
                 yield found.name
+
+
+def public_names() -> Iterator[str]:
+    """The full names of all public classes and functions that modules define."""
+    for module_name in names():
+        module = sys.modules.get(module_name)
+        if module is None:  # not imported by autodoc: it lacks its library
+            continue
+        for name, value in vars(module).items():
+            ours = not name.startswith("_") and getattr(value, "__module__", None) == module_name
+            if ours and (inspect.isclass(value) or inspect.isfunction(value)):
+                yield f"{module_name}.{name}"
 
 
 def group_of(module: str) -> str:

@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
+import re
 import shutil
+from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from docutils import nodes
 from sphinx import addnodes
+from sphinx.errors import ExtensionError
 
 ROOT = Path(__file__).parents[2]
-PAGES = {"CONTRIBUTING.md": "contributing", "CHANGELOG.md": "changelog", "README.md": "index"}
-BOARD = "leaderboard/"
+
+
+def read(app: Any, docname: str, source: list[str]) -> None:
+    """A page as the site has it: pages beside this folder are taken in, and links to them and to the board lead there."""
+    if docname in ("contributing", "changelog"):
+        source[0] = (ROOT / f"{docname.upper()}.md").read_text("utf-8")
+        if docname == "contributing":
+            _, _, tree = (ROOT / "README.md").read_text("utf-8").partition("## Where things are")
+            source[0] += f"\n## Where things are{tree.partition('## ')[0]}"
+        source[0] = source[0].replace("](README.md#where-things-are)", "](#where-things-are)").replace("](docs/", "](")
+    up = "../" * docname.count("/")
+    text = re.sub(r"\]\(((?:\.\./)*leaderboard)/leaderboard\.md", r"](\1/index.html", source[0])
+    source[0] = re.sub(r"\]\((?:\.\./)+CONTRIBUTING\.md", f"]({up}contributing.md", text)
 
 
 def places(app: Any, doctree: Any) -> None:
-    """Links to the board are plain addresses, links to pages beside this folder lead to their copies on the site."""
+    """Links to the board are plain addresses."""
     docname = app.env.docname
     up = "../" * docname.count("/")
     for node in list(doctree.findall(addnodes.download_reference)):
@@ -30,10 +45,7 @@ def places(app: Any, doctree: Any) -> None:
 
 def _address(target: Path, docs: Path) -> str | None:
     if target.is_relative_to(docs / "leaderboard"):
-        page = target.relative_to(docs).as_posix()
-        return f"{BOARD}index.html" if page == f"{BOARD}leaderboard.md" else page
-    if target.parent == ROOT and target.name in PAGES:
-        return f"{PAGES[target.name]}.html"
+        return target.relative_to(docs).as_posix()
     return None
 
 
@@ -49,8 +61,35 @@ def copy_board(app: Any, error: Exception | None) -> None:
         shutil.copytree(Path(app.srcdir) / "leaderboard", Path(app.outdir) / "leaderboard", dirs_exist_ok=True)
 
 
+def check_links(app: Any, error: Exception | None) -> None:
+    """Every link and picture of every page leads to a file, and to a place in it. Raises ExtensionError."""
+    if error is not None or app.builder.format != "html":
+        return
+    site, dead = Path(app.outdir).resolve(), []
+    for page in sorted(p for p in site.rglob("*.html") if not p.is_relative_to(site / "leaderboard")):
+        text = page.read_text("utf-8")
+        for target in dict.fromkeys(re.findall(r'(?:href|src)="([^"]+)"', text)):
+            if re.match(r"[a-z]+:|//", target) or "_static/" in target:
+                continue
+            path, _, anchor = target.partition("#")
+            path = unquote(path.partition("?")[0])
+            file = (page.parent / path).resolve() if path else page
+            if not file.exists() or (anchor and file.suffix == ".html" and unquote(anchor) not in _places(file)):
+                dead.append(f"{page.relative_to(site)}: {target}")
+    if dead:
+        raise ExtensionError("links that lead nowhere:\n" + "\n".join(dead))
+
+
+@cache
+def _places(page: Path) -> frozenset[str]:
+    """What links may name behind a #."""
+    return frozenset(re.findall(r'\bid="([^"]+)"', page.read_text("utf-8"))) | {""}
+
+
 def setup(app: Any) -> dict[str, bool]:
+    app.connect("source-read", read)
     app.connect("doctree-read", places)
     app.connect("doctree-read", short_forms)
     app.connect("build-finished", copy_board)
+    app.connect("build-finished", check_links)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -15,6 +15,7 @@ Formulas and sources stand in `agents.toml` beside the code of the agents, one t
 from __future__ import annotations
 
 import inspect
+import re
 import tomllib
 from collections.abc import Mapping
 from functools import lru_cache
@@ -60,8 +61,8 @@ def agents_page(scenario: str) -> str:
 def summary(agent: Any) -> str:
     """The first sentence of an agent's own text."""
     text = " ".join((agent.__doc__ or "").partition("\n\n")[0].split())
-    end = next((at for at in range(len(text)) if text[at] in ".:" and text[at + 1 : at + 2] in ("", " ")), None)
-    return f"{text[:end]}." if end and text[0] != "`" else text
+    end = re.search(r"(?<!\beq)(?<!\be\.g)\. (?=[A-Z`])", text)
+    return text[: end.start() + 1] if end else text
 
 
 def kind_of(agent: Any) -> str:

@@ -14,8 +14,9 @@ from itertools import groupby
 Row = Mapping[str, str]
 COLOURS = {"better": "#1a7f37", "tied": "#8a6d00", "worse": "#c0392b"}
 WIDTH, LEFT, RIGHT, TOP, LINE, STEP = 480, 168, 18, 58, 20, 20
-"""Of the picture: width, start of the axis, the margins behind it and above, height of a line, per cent a mark."""
 """Of the picture: width, start of the axis, margins behind and above it, height of a line, per cent a mark."""
+STYLE = """<style>text{font:11px system-ui,sans-serif;fill:#24292f}.h{font-weight:600}
+.t{text-anchor:middle;fill:#57606a}
 .g{stroke:#d0d7de}.z{stroke:#57606a;stroke-dasharray:3 2}</style>
 <rect width="100%" height="100%" fill="#fff"/>"""
 VERDICTS = ("better", "tied", "worse")

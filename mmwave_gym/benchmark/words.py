@@ -2,7 +2,9 @@
 
 A page has the line between two comments, which Markdown does not show::
 
-    <!-- words -->*Short forms: user equipment (UE), base station (BS).*<!-- . -->
+    <!-- words -->
+    *Short forms: base station (BS), user equipment (UE).*
+    <!-- . -->
 
 `mmwave-gym page PAGE` writes and renews it, from the short forms that the page uses and does not explain itself.
 """
@@ -80,7 +82,7 @@ def key(text: str) -> str:
 
 def explained(text: str) -> str:
     """The page with its line of short forms renewed, where it has one."""
-    return BLOCK.sub(lambda _: f"{OPENING}{key(text)}{END}", text, count=1)
+    return BLOCK.sub(lambda _: f"{OPENING}\n{key(text)}\n{END}", text, count=1)
 
 
 def headed(text: str) -> str:

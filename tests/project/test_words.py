@@ -102,8 +102,8 @@ def test_pages_of_agents_are_up_to_date(scenario: str) -> None:
 
 def test_an_agent_of_a_stranger_has_a_page_without_a_formula() -> None:
     class Mine:
-        """Takes the first cell: always. And more of it."""
+        """Takes the first cell (eq. 3 of a paper). And more of it."""
 
-    assert summary(Mine) == "Takes the first cell."
+    assert summary(Mine) == "Takes the first cell (eq. 3 of a paper)."
     assert kind_of(Mine) == "rule"
     assert set(KINDS) >= {"rule", "learned", "ceiling", "floor"}
