@@ -69,7 +69,7 @@ clients: setup
 # The site: docs/*.md and all docstrings, notebooks are run, warnings are errors. Open runs/site/index.html.
 site: setup
 	$(BIN)/python docs/renew.py
-	$(BIN)/python -m sphinx -W --keep-going -q -b html -d runs/site-cache docs runs/site
+	$(BIN)/python -m sphinx -W --keep-going -q -j 2 -b html -d runs/site-cache docs runs/site
 	@echo "runs/site/index.html"
 
 # Pages and pictures that come from the code and the board, then the site.

@@ -24,11 +24,12 @@ version = release = __version__
 extensions = ["myst_nb", "sphinx.ext.autodoc", "mathml", "docstrings", "places"]
 exclude_patterns = ["leaderboard/**", "_ext/**", "images/**", "**/.ipynb_checkpoints"]
 default_role = "code"
+toc_object_entries = False
 
 myst_enable_extensions = ["dollarmath", "colon_fence", "deflist"]
 myst_heading_anchors = 4
 myst_dmath_double_inline = True
-suppress_warnings = ["myst.header", "myst.strikethrough", "misc.highlighting_failure"]
+suppress_warnings = ["myst.header", "myst.strikethrough", "misc.highlighting_failure", "ref.python"]
 
 nb_execution_mode = "cache"
 nb_execution_raise_on_error = True

@@ -9,7 +9,8 @@ from docutils.utils.math import latex2mathml
 
 
 def _markup(self: Any, node: Any, block: bool) -> None:
-    self.body.append(str(latex2mathml.tex2mathml(node.astext(), as_block=block)))
+    made = str(latex2mathml.tex2mathml(node.astext(), as_block=block))
+    self.body.append(f'<div class="formula">{made}</div>' if block else made)
     raise nodes.SkipNode
 
 

@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def read(app: Any, docname: str, source: list[str]) -> None:
-    """A page as the site has it: pages beside this folder are taken in, and links to them and to the board lead there."""
+    """A page as the site has it: pages beside this folder are taken in, links lead to places of the site."""
     if docname in ("contributing", "changelog"):
         source[0] = (ROOT / f"{docname.upper()}.md").read_text("utf-8")
         if docname == "contributing":

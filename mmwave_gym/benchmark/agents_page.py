@@ -1,6 +1,7 @@
 """The page of a scenario's agents: the rule of each in one formula, its source, what it knows, and its own text.
 
-Formulas and sources stand in `agents.toml` beside the code of the agents, one table an agent::
+Formulas and sources stand in `agents.toml` beside the code of the agents, one table an agent. A line `what = "…"` takes
+the place of the first sentence of the agent's own text::
 
     about = "n is a neighbour, s the serving cell."
 
@@ -56,6 +57,11 @@ def agents_page(scenario: str) -> str:
         *(_section(name, scenario) for name in names),
     ]
     return headed("\n\n".join(part for part in parts if part) + "\n")
+
+
+def what(name: str, scenario: str) -> str:
+    """What an agent does in a sentence: as told beside its formula, else the first one of its own text."""
+    return spec_of(name, scenario).get("what") or summary(_of(name, scenario))
 
 
 def summary(agent: Any) -> str:
@@ -117,14 +123,10 @@ def _command(scenario: str) -> str:
 
 def _overview(names: list[str], scenario: str) -> str:
     lines = ["| agent | access | what it does |", "|---|---|---|"]
-    lines += [
-        f"| [`{name}`](#{name}) | {_access(_of(name, scenario))} | {_cell(_of(name, scenario))} |" for name in names
-    ]
+    for name in names:
+        told = what(name, scenario).replace("|", "\\|")
+        lines.append(f"| [`{name}`](#{name}) | {_access(_of(name, scenario))} | {told} |")
     return "\n".join(lines)
-
-
-def _cell(agent: Any) -> str:
-    return summary(agent).replace("|", "\\|")
 
 
 def _access(agent: Any) -> str:

@@ -19,7 +19,7 @@ from typing import Any
 
 from mmwave_gym.agents.protocol import sees
 from mmwave_gym.agents.registry import agents, named
-from mmwave_gym.benchmark.agents_page import summary
+from mmwave_gym.benchmark.agents_page import what
 from mmwave_gym.benchmark.bounds import stored_ceilings
 from mmwave_gym.benchmark.quoting import Source, filled
 from mmwave_gym.benchmark.reproduction import GROUP as REPRODUCTIONS
@@ -127,7 +127,7 @@ def _agents(room: Room, folder: Path) -> list[str]:
     for name in agents(room.name):
         agent = named(name, room.name)
         player = agent if hasattr(agent, "access") else getattr(agent, "kind", agent)  # of weights: who has them
-        rows.append((f"[`{name}`]({page}#{name})" if there else f"`{name}`", sees(player), summary(agent)))
+        rows.append((f"[`{name}`]({page}#{name})" if there else f"`{name}`", sees(player), what(name, room.name)))
     more = f"\n\nThe [page of the agents]({page}) has the rule of each in one formula, and its source." if there else ""
     return [f"## Agents{more}", _table(("name", "access", "what it does"), rows)] if rows else []
 

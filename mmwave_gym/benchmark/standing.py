@@ -94,7 +94,7 @@ def picture(rows: Iterable[Row], suite: str) -> str:
     grid = []
     for share in range(int(least), int(most) + 1, STEP):
         grid.append(f'<path d="M{x(share):.1f} {TOP}V{y + 4}" class="{"z" if share in (0, 100) else "g"}"/>')
-        if share % (2 * STEP) == 0 or share == 100:
+        if share == 100 or (share % (2 * STEP) == 0 and not 0 < 100 - share <= STEP):
             grid.append(_text(x(share), y + 20, f"{share} %", "t"))
     head = [
         _text(8, 16, "Best learned agent less best rule, in % of the headroom", "h"),
