@@ -50,8 +50,9 @@ def public_names() -> Iterator[str]:
         module = sys.modules.get(module_name)
         if module is None:  # not imported by autodoc: it lacks its library
             continue
+        told = getattr(module, "__all__", None) or vars(module)
         for name, value in vars(module).items():
-            ours = not name.startswith("_") and getattr(value, "__module__", None) == module_name
+            ours = name in told and not name.startswith("_") and getattr(value, "__module__", None) == module_name
             if ours and (inspect.isclass(value) or inspect.isfunction(value)):
                 yield f"{module_name}.{name}"
 
