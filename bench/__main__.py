@@ -25,6 +25,7 @@ from threadpoolctl import threadpool_limits
 
 import mmwave_gym  # noqa: F401  (registers the environments)
 from bench.association import association_epochs, association_worlds, sqa_speed
+from bench.beating import time_to_beat
 from bench.cell_selection import cell_selection_rate
 from bench.cliffs import cliffs
 from bench.compiled import compiled_draws, compiled_steps
@@ -42,7 +43,7 @@ MEASURES: dict[str, Callable[[bool], Row | list[Row]]] = {
         *(against_peers, against_chance, worst_step, cell_selection_rate),
         *(compiled_draws, compiled_steps, cliffs),
         *(association_epochs, association_worlds, sqa_speed),
-        *(hindsight_time, ppo_share, street_share, ppo_frames, a3c_updates),
+        *(hindsight_time, ppo_share, street_share, time_to_beat, ppo_frames, a3c_updates),
         *(power_rates, difference_rate, clustering_time, same_as_single),
     )
 }

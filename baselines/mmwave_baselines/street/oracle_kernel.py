@@ -51,26 +51,27 @@ def access(
 
 
 @njit(nogil=True, error_model="numpy")
-def t310_after(ran: int, level_db: float, limits_db: Any) -> int:
-    """`t310.after_tick` of one UE: level_db in dB, `ran` in ticks, limits_db (2,) as of `solve`."""
-    return ran + 1 if level_db < limits_db[0] or (ran > 0 and level_db <= limits_db[1]) else 0
+def t310_after(ran: int, level_db: float, out_db: float, in_db: float) -> int:
+    """`t310.after_tick` of one UE: `ran` in ticks."""
+    return ran + 1 if level_db < out_db or (ran > 0 and level_db <= in_db) else 0
 
 
 @njit(nogil=True, error_model="numpy")
-def handover(
-    after: Any, lost: float, commanded: Any, fails: bool, allowed: Any, before: Any, way: int, d: int, cell: int
-) -> tuple[float, int]:
-    """What the best handover from `cell` brings, and its target; after: (cell,), in the unit of what is returned.
+def handover(after: Any, before: float, allowed: Any, way: int, d: int, cell: int) -> tuple[float, int]:
+    """What the best handover from `cell` brings, and its target; -inf where none is prepared.
 
-    The other arrays are those of `bound`. Where the command is lost the first other cell is the target
-    if that `fails` the link; else there is no handover, -inf.
+    after: (cell,), as `before` in the unit of what is returned; allowed: as of `bound`.
     """
-    if not commanded[way, d, cell]:
-        return (lost + before[way, d, cell], int(cell == 0)) if fails else (-np.inf, 0)
     most, target = -np.inf, 0
+    if len(allowed):
+        for to in range(len(after)):
+            value = after[to] + before
+            if to != cell and value > most and allowed[way, d, cell, to]:
+                most, target = value, to
+        return most, target
     for to in range(len(after)):
-        value = after[to] + before[way, d, cell]
-        if to != cell and value > most and (not len(allowed) or allowed[way, d, cell, to]):
+        value = after[to] + before
+        if to != cell and value > most:
             most, target = value, to
     return most, target
 
@@ -91,7 +92,10 @@ def bound(
             at_will = again(best, strongest, way, d * times[0], times)
             lost = access(best, strongest, gained, accessible, way, d, times, after)
             for cell in range(len(after)):
-                moved, _ = handover(after, lost, commanded, fails, allowed, before, way, d, cell)
+                if commanded[way, d, cell]:
+                    moved, _ = handover(after, before[way, d, cell], allowed, way, d, cell)
+                else:
+                    moved = lost + before[way, d, cell] if fails else -np.inf
                 best[way, d, cell] = max(stay[way, d, cell] + best[way, d + 1, cell], moved, at_will)
 
 
@@ -105,6 +109,7 @@ def solve(
     rate, sinr_db: (way, tick, cell), bit/s/Hz times 100 ms and dB; limits_db: (2,), Qout and Qin of the SINRs' type;
     the others are those of `bound`.
     """
+    out_db, in_db = limits_db
     cells, most = best.shape[2], moves.shape[3]
     after, following, now = np.empty(cells), np.empty((cells, most)), np.empty((cells, most))
     for way in range(len(best)):
@@ -113,13 +118,18 @@ def solve(
             lost = access(best, strongest, gained, accessible, way, d, times, after)
             begin, commanded_at = d * times[0], d * times[0] + times[1]
             for cell in range(cells):
-                moved, to = handover(after, lost, commanded, fails, allowed, before, way, d, cell)
+                moved, to = -np.inf, 0
+                if commanded[way, d, cell]:
+                    moved, to = handover(after, before[way, d, cell], allowed, way, d, cell)
+                elif fails:  # the first other cell is as good as any
+                    moved, to = lost + before[way, d, cell], int(cell == 0)
                 target[way, d, cell] = to
-                for began in range(most):
+                stops = sinr_db[way, begin, cell] > max(out_db, in_db)  # T310, whenever it began
+                for began in range(1 if stops else most):
                     ran, kept = began, 0.0
                     for tick in range(begin, begin + times[0]):
                         kept += rate[way, tick, cell]
-                        ran = t310_after(ran, sinr_db[way, tick, cell], limits_db)
+                        ran = t310_after(ran, sinr_db[way, tick, cell], out_db, in_db)
                         if ran >= most:
                             kept += again(best, strongest, way, tick + 1, times)
                             break
@@ -128,9 +138,11 @@ def solve(
                     ran, good = began, True
                     if not fails:  # the command may come too late
                         for tick in range(begin, commanded_at):
-                            ran = t310_after(ran, sinr_db[way, tick, cell], limits_db)
+                            ran = t310_after(ran, sinr_db[way, tick, cell], out_db, in_db)
                             good = good and ran < most
                     moves[way, d, cell, began] = good and moved > kept
                     now[cell, began] = max(kept, moved) if good else kept
+                if stops:
+                    moves[way, d, cell, 1:], now[cell, 1:] = moves[way, d, cell, 0], now[cell, 0]
             following[:] = now
             best[way, d] = now[:, 0]
