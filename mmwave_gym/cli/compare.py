@@ -82,7 +82,9 @@ def compare(
     print_table(title, heads, [_line(result, i) for i in range(len(result.differences))])
     say(f"Verdict: {first} is {words(result.primary)} ({found.primary}).")
     if settles := what_settles(result.primary):
-        say(settles + _command(result))
+        place = ["--task", task] if task else ["--env", str(env)]
+        place += [word for setting in settings or () for word in ("--set", setting)]
+        say(settles + _command(result, place))
     say(f"Played now: {', '.join(result.played)}." if result.played else "All rows are committed ones.")
 
 
@@ -99,9 +101,9 @@ def _line(result: Comparison, i: int) -> tuple[str, ...]:
     )
 
 
-def _command(result: Comparison) -> str:
-    """The command that plays so many episodes; nothing where the number is not known or the task has no name."""
-    if result.primary.more is None or result.task.name.endswith("/custom"):
+def _command(result: Comparison, place: list[str]) -> str:
+    """The command that plays as many episodes as are wanted, in the same place; nothing where no number is known."""
+    if result.primary.more is None:
         return ""
-    names = shlex.join([result.first, result.second])
-    return f" mmwave-gym compare {names} --task {result.task.name} --episodes {rough_episodes(result.primary)}"
+    words = shlex.join([result.first, result.second, *place])
+    return f" mmwave-gym compare {words} --episodes {rough_episodes(result.primary)}"

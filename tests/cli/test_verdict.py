@@ -118,6 +118,16 @@ def test_others_are_played_on_the_same_episodes(own: str) -> None:
     assert back["metrics"][0]["difference"]["mean"] == -result["metrics"][0]["difference"]["mean"]
 
 
+def test_what_would_settle_it_is_a_command() -> None:
+    place = ["--env", "MmwaveHandover-v0", "--set", "beta=5", "--set", "horizon=200"]
+    words = ["compare", "a3", "strongest", *place, "--episodes", "4"]
+    result = told(*words)
+    assert result["played"] == ["a3", "strongest"]
+    assert result["metrics"][0]["verdict"] == "tied"
+    wanted = 4 + result["metrics"][0]["more_episodes"]
+    assert f"mmwave-gym {' '.join(words[:-1])} {wanted}\n" in said(*words)
+
+
 def test_episodes_beyond_the_committed_ones_are_played() -> None:
     task = suite.task(TASK)
     more = task.episodes + 2
