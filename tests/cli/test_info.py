@@ -98,6 +98,14 @@ def test_the_version() -> None:
     assert said("--version") == f"mmwave-gym {mmwave_gym.__version__}\n"
 
 
+def test_the_command_line_starts_light() -> None:
+    """Whatever is heavy or optional is loaded by the command that wants it."""
+    heavy = ("torch", "matplotlib", "numba", "scipy.stats", "pygame", "PIL", "optuna", "mmwave_baselines")
+    code = f"import sys, mmwave_gym.cli; print([name for name in {heavy} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
 @pytest.mark.parametrize(
     ("words", "offered"),
     [
