@@ -99,6 +99,18 @@ def of_agent(agent: str, what: str, **more: Any) -> Bound:
     return Bound(what=what, solve=solve, pieces=pieces, combine=combine, agent=agent, **given)
 
 
+def first_episodes(most: int) -> dict[str, Any]:
+    """`pieces` and `combine` of a `Bound` that takes so long that only a task's first episodes are solved, `most`."""
+
+    def pieces(task: Task, episodes: Sequence[int]) -> list[int]:
+        return list(episodes)[:most]
+
+    def combine(task: Task, episodes: Sequence[int], found: Sequence[float]) -> list[float | None]:
+        return [*found, *[None] * (len(episodes) - len(found))]
+
+    return {"pieces": pieces, "combine": combine}
+
+
 def bounds(task: Task, level: str | None = None) -> list[Bound]:
     """The registered bounds of a task, of one access level or of all. ValueError for an unknown level."""
     if level is not None and level not in ACCESS_LEVELS:
