@@ -38,7 +38,7 @@ nb_merge_streams = True
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
-autodoc_default_options = {"members": True, "undoc-members": True, "show-inheritance": True}
+autodoc_default_options = {"members": True, "undoc-members": True}
 autodoc_inherit_docstrings = False
 autodoc_mock_imports = ["benchmarl", "torchrl", "ray.rllib", "tensordict"]
 autodoc_preserve_defaults = True

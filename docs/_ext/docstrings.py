@@ -103,6 +103,11 @@ def process(app: Any, what: str, name: str, obj: Any, options: Any, lines: list[
     lines[:] = rst(lines)
 
 
+def signature(app: Any, what: str, name: str, obj: Any, options: Any, text: str | None, returns: str | None) -> Any:
+    """Defaults that have no short text, such as functions, are dots."""
+    return (re.sub(r"<function .*?(?:<lambda>)?>|<[\w.]+ object at \w+>", "...", text) if text else text), returns
+
+
 def write_pages(app: Any) -> None:
     folder = Path(app.srcdir) / "api" / "generated"
     folder.mkdir(exist_ok=True)
@@ -127,5 +132,6 @@ def check_names(app: Any, env: Any) -> None:
 def setup(app: Any) -> dict[str, bool]:
     app.connect("builder-inited", write_pages)
     app.connect("autodoc-process-docstring", process)
+    app.connect("autodoc-process-signature", signature)
     app.connect("env-check-consistency", check_names)
     return {"parallel_read_safe": True}

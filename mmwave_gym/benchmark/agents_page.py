@@ -122,10 +122,10 @@ def _command(scenario: str) -> str:
 
 
 def _overview(names: list[str], scenario: str) -> str:
-    lines = ["| agent | access | what it does |", "|---|---|---|"]
+    lines = ["| agent | what it does | access |", "|---|---|---|"]
     for name in names:
         told = what(name, scenario).replace("|", "\\|")
-        lines.append(f"| [`{name}`](#{name}) | {_access(_of(name, scenario))} | {told} |")
+        lines.append(f"| [`{name}`](#{name}) | {told} | {_access(_of(name, scenario))} |")
     return "\n".join(lines)
 
 

@@ -127,9 +127,9 @@ def _agents(room: Room, folder: Path) -> list[str]:
     for name in agents(room.name):
         agent = named(name, room.name)
         player = agent if hasattr(agent, "access") else getattr(agent, "kind", agent)  # of weights: who has them
-        rows.append((f"[`{name}`]({page}#{name})" if there else f"`{name}`", sees(player), what(name, room.name)))
+        rows.append((f"[`{name}`]({page}#{name})" if there else f"`{name}`", what(name, room.name), sees(player)))
     more = f"\n\nThe [page of the agents]({page}) has the rule of each in one formula, and its source." if there else ""
-    return [f"## Agents{more}", _table(("name", "access", "what it does"), rows)] if rows else []
+    return [f"## Agents{more}", _table(("name", "what it does", "access"), rows)] if rows else []
 
 
 def _picture(room: Room, entry: Entry, folder: Path) -> str:

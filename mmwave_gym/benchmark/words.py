@@ -28,8 +28,8 @@ _TOKEN = re.compile(r"(?<![\w/.@#&-])(\d?[A-Z][A-Za-z0-9]*)(?:s|-v\d)?(?![\w@])"
 def _table(name: str) -> dict[str, str]:
     """Lines "SHORT = what it stands for" of a file beside this module; an empty right side: a name, no short form."""
     text = (files(__package__) / name).read_text("utf-8")
-    pairs = (line.partition("=") for line in text.splitlines() if line.strip() and not line.startswith("#"))
-    return {short.strip(): full.strip() for short, _, full in pairs}
+    lines = (line for line in text.splitlines() if line.strip() and not line.startswith("#"))
+    return dict(re.split(r"\s*=\s*", line, maxsplit=1) for line in lines)
 
 
 SHORT_FORMS = _table("words.txt")

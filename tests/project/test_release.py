@@ -91,7 +91,7 @@ def test_three_commands_to_a_ranked_policy(python: Path, tmp_path: Path) -> None
     done = run(["bash", "-euo", "pipefail", "-c", commands], python, tmp_path)
     assert done.returncode == 0, done.stdout
     assert (tmp_path / "runs" / "board" / "index.html").exists()
-    assert "policy.npz" in (tmp_path / "runs" / "board" / "leaderboard.md").read_text("utf-8")
+    assert "runs/ppo/policy.npz" in (tmp_path / "runs" / "board" / "leaderboard.csv").read_text("utf-8")
     assert {path.name for path in tmp_path.iterdir()} == {"runs"}
 
 
@@ -120,6 +120,7 @@ def test_commands_on_pages_exist() -> None:
 
 
 def fault_of(root: Any, line: str) -> str:
+    """What a command line names that there is not; empty where all is there. typer has click's classes of its own."""
     words = shlex.split(line, comments=True)[1:]
     command = root
     while words and hasattr(command, "commands"):

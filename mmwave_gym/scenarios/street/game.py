@@ -8,10 +8,8 @@ The world is 3GPP's:
 * A handover has preparation, interruption and beam refinement. Commands get lost, access fails, links fail and are
   re-established, with the thresholds of TR 36.839.
 
-A map is fixed by its seed, so a policy may learn its street. An episode is one way through it.
-
-Every `decision_s` (100 ms) a decision names the cell that is to serve. To name the serving cell is to stay. To name
-another starts a handover:
+A map is fixed by its seed, so a policy may learn its street. An episode is one way through it. Every `decision_s`
+(100 ms) a decision names the cell that is to serve. To name the serving cell is to stay; another starts a handover:
 
 1. `preparation_s` on the old cell, then the command. Below an old SINR of `out_db` the command is lost. In v0 the link
    then fails at once. Since v1 the UE stays on the old cell, also where the report at the decision itself is lost.
