@@ -67,6 +67,8 @@ class Stage:
 
 QUICK = (Stage(1, 80),)
 """In bit/s/Hz. A tenth of a second a step with 512 UEs."""
+FEW = (Stage(1, 30, 1.0, 0.05),)
+"""Two seconds a step with 2,048 UEs."""
 CLOSE = (Stage(1, 40, 1.0, 0.05), Stage(2, 20, 0.3, 0.03))
 """Ten seconds an episode with 512 UEs. `Stage(3, 12, 0.1, 0.02)` behind it takes as long again and 2 % off."""
 
