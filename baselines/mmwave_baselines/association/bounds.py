@@ -27,7 +27,7 @@ the bound is convex in the prices.
 **It bounds the metric,** not only the true integral: s are those of the efficiency that is paid (`paid`).
 
 **What makes it tight.** With exact D_b it was the optimum in all small worlds that were tried. Where members are
-forgotten, a base station takes half of every job, the best one of each moment, and the bound is 20 % and more too large.
+forgotten, a base station takes half of every job, the best one of each moment, and the bound is 20 % too large or more.
 In two windows of 16 s of 9 base stations and 64 UEs it is 13 and 26 % above the best plan known with `BRIEF_S` = 0 and
 `named` = 1; 0.1 and 11 % with `BRIEF_S` = 3 and 2; 0.05 and 7 % with `BRIEF_S` = 1 and 3.
 """
