@@ -2,7 +2,7 @@
 
 Each library has an environment of its own below `--folder`, with the versions of `clients/pins/<library>.txt`. Its
 probe runs there, and so do its examples, briefly; what they save is then evaluated here, without the library. The table
-goes into `docs/clients.md` where all libraries were run.
+goes into `docs/clients.md`; rows of libraries that were not run stay as they are. `--quick` writes nothing.
 """
 
 from __future__ import annotations
@@ -46,8 +46,9 @@ LIBRARIES = {
     ),
     "benchmarl": Library(
         "benchmarl", "https://benchmarl.readthedocs.io",
-        ("benchmarl_mappo.py", "--decisions", "1200", "--frames", "400"), "actor.pt", "cell_selection/n3-cost10",
+        ("benchmarl_mappo.py", "--decisions", "1152", "--frames", "384"), "actor.pt", "cell_selection/n3-cost10",
     ),
+    "agilerl": Library("agilerl", "https://docs.agilerl.com"),
     "rllib": Library(
         "ray", "https://docs.ray.io", ("rllib_ppo.py", "--decisions", "512", "--batch", "256"), "checkpoint"
     ),
@@ -119,20 +120,28 @@ def cell(name: str, form: str, told: list[dict[str, str]]) -> str:
     return "<br>".join([f"{green} of {len(cells)}", *notes])
 
 
-def table(told: dict[str, list[dict[str, str]]], examples: dict[str, str]) -> str:
-    """Markdown: a row for each library, a column for each form."""
-    lines = [
-        "| library | single | native batch | parallel | AEC | its agents | example |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    for name, of in told.items():
-        library = LIBRARIES[name]
-        example = library.example[0] if library.example else ""
-        ran = f"[`{example}`](../examples/{example})" if example else "–"
-        ran += f"<br>{examples[name]}" if examples[name] else ""
-        cells = " | ".join(cell(name, form, of) for form in FORMS)
-        lines.append(f"| [{name}]({library.page}) {version(name)} | {cells} | {ran} |")
-    return "\n".join(lines)
+HEAD = """| library | single | native batch | parallel | AEC | its agents | example |
+|---|---|---|---|---|---|---|
+"""
+
+
+def row(name: str, told: list[dict[str, str]], wrong: str) -> str:
+    """Markdown: the row of a library, a cell for each form. wrong: what is wrong with its example."""
+    library = LIBRARIES[name]
+    example = library.example[0] if library.example else ""
+    ran = f"[`{example}`](../examples/{example})" if example else "–"
+    ran += f"<br>{wrong}" if wrong else ""
+    cells = " | ".join(cell(name, form, told) for form in FORMS)
+    return f"| [{name}]({library.page}) {version(name)} | {cells} | {ran} |\n"
+
+
+def page(text: str, rows: dict[str, str]) -> str:
+    """A page's text with these rows in its table, and those that it has of other libraries."""
+    before, _, rest = text.partition(BEGIN)
+    inside, _, after = rest.partition(END)
+    kept = inside.partition(HEAD)[2].splitlines(keepends=True)
+    found = {line.partition("](")[0].removeprefix("| ["): line for line in kept} | rows
+    return f"{before}{BEGIN}\n{HEAD}{''.join(found[name] for name in LIBRARIES if name in found)}{END}{after}"
 
 
 def ours(told: dict[str, list[dict[str, str]]], examples: dict[str, str]) -> list[str]:
@@ -155,17 +164,16 @@ def main(words: list[str] | None = None) -> int:
     if unknown := set(given.libraries) - set(LIBRARIES):
         parser.error(f"unknown library {sorted(unknown)[0]!r}; known are {', '.join(LIBRARIES)}.")
     chosen = given.libraries or (QUICK if given.quick else tuple(LIBRARIES))
-    told, examples = {}, {}
+    told, examples, rows = {}, {}, {}
     for name in chosen:
         python = made(name, given.folder.resolve())
         told[name], examples[name] = probed(name, python), exemplified(name, python)
         green = sum(bool(line["ok"]) for line in told[name])
         print(f"{name} {version(name)}: {green} of {len(told[name])}", examples[name], flush=True)
-    text = table(told, examples)
-    print(text)
-    if set(chosen) == set(LIBRARIES):
-        before, _, rest = PAGE.read_text().partition(BEGIN)
-        PAGE.write_text(f"{before}{BEGIN}\n{text}\n{END}{rest.partition(END)[2]}")
+        rows[name] = row(name, told[name], examples[name])
+        if not given.quick:
+            PAGE.write_text(page(PAGE.read_text(), {name: rows[name]}))
+    print(HEAD, *rows.values(), sep="", end="")
     red = ours(told, examples)
     print(*(f"red: {line}" for line in red), sep="\n")
     return bool(red)

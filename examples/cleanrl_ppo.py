@@ -21,7 +21,7 @@ import torch
 from torch import nn
 from torch.distributions import Categorical
 
-from mmwave_gym.agents.formats.described import describe
+from mmwave_gym.agents.formats.described import describe, trained_on
 from mmwave_gym.benchmark import suite
 
 
@@ -151,6 +151,6 @@ if __name__ == "__main__":
             args.save, task.env_id, task.kwargs, normalised=True, activation="tanh", algorithm="PPO", library="CleanRL",
             seed=args.seed, steps=len(rewards) * args.num_envs * args.num_steps,
             command=" ".join(["python", *sys.argv]),
-            training={"processor_s": round(time.process_time(), 1), "trained_on": args.task},
+            training=trained_on(args.task),
         )  # fmt: skip
         print(f"mmwave-gym evaluate {args.save} --task {args.task}")

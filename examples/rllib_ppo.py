@@ -11,14 +11,13 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
 from pathlib import Path
 
 from ray.rllib.algorithms.ppo import PPOConfig
 from ray.rllib.core.rl_module.rl_module import RLModuleSpec
 from ray.rllib.examples.rl_modules.classes.action_masking_rlm import ActionMaskingTorchRLModule
 
-from mmwave_gym.agents.formats.described import describe
+from mmwave_gym.agents.formats.described import describe, trained_on
 from mmwave_gym.benchmark import suite
 from mmwave_gym.rllib import register
 
@@ -45,7 +44,7 @@ if __name__ == "__main__":
     args = parser.parse_args()
     config = (
         config_of(args.task, args.agents)
-        .env_runners(num_env_runners=0, num_envs_per_env_runner=8 if args.agents == "one" else 1)
+        .env_runners(num_env_runners=0, num_envs_per_env_runner=64 if args.agents == "one" else 1)
         .training(train_batch_size_per_learner=args.batch, minibatch_size=min(512, args.batch), num_epochs=4)
         .training(lr=1e-3, gamma=0.95, lambda_=0.9, entropy_coeff=0.01, vf_clip_param=1e6, grad_clip=0.5)
         .rl_module(model_config={"fcnet_hiddens": [64, 64], "vf_share_layers": False})
@@ -62,7 +61,7 @@ if __name__ == "__main__":
         describe(
             args.save, of.env_id, of.kwargs, normalised=True, algorithm="PPO", library="RLlib", seed=args.seed,
             steps=iterations * args.batch, command=" ".join(["python", *sys.argv]),
-            training={"processor_s": round(time.process_time(), 1), "trained_on": args.task},
+            training=trained_on(args.task),
         )  # fmt: skip
         print(f"mmwave-gym evaluate {args.save} --task {args.task}")
     algorithm.stop()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
 from pathlib import Path
 
 import gymnasium as gym
@@ -21,8 +20,10 @@ from tianshou.env import DummyVectorEnv
 from tianshou.trainer import OffPolicyTrainerParams
 from tianshou.utils.net.common import Net
 
-from mmwave_gym.agents.formats.described import describe
+from mmwave_gym.agents.formats.described import describe, trained_on
 from mmwave_gym.benchmark import suite
+
+NUM_ENVS = 32
 
 
 def train(task: str, decisions: int, seed: int) -> tuple[DiscreteQLearningPolicy, float, float]:
@@ -42,21 +43,20 @@ def train(task: str, decisions: int, seed: int) -> tuple[DiscreteQLearningPolicy
         model=net, action_space=single.action_space, observation_space=single.observation_space, eps_training=0.1
     )
     algorithm = DQN(policy=policy, optim=AdamOptimizerFactory(lr=1e-3), gamma=0.9, target_update_freq=200)
-    training = Collector(algorithm, environments(8, 0), VectorReplayBuffer(100_000, 8), exploration_noise=True)
-    testing = Collector(algorithm, environments(8, 8))
+    buffer = VectorReplayBuffer(100_000, NUM_ENVS)
+    training = Collector(algorithm, environments(NUM_ENVS, 0), buffer, exploration_noise=True)
+    testing = Collector(algorithm, environments(8, NUM_ENVS))
     testing.reset()
     before = testing.collect(n_episode=8).returns_stat.mean
     epochs = max(decisions // 20_000, 1)
     algorithm.run_training(
         OffPolicyTrainerParams(
             training_collector=training,
-            test_collector=testing,
             max_epochs=epochs,
             epoch_num_steps=decisions // epochs,
             collection_step_num_env_steps=64,
-            update_step_num_gradient_steps_per_sample=0.1,
-            batch_size=128,
-            test_step_num_episodes=8,
+            update_step_num_gradient_steps_per_sample=0.05,
+            batch_size=256,
             verbose=False,
             show_progress=False,
         )
@@ -80,6 +80,6 @@ if __name__ == "__main__":
         describe(
             args.save, of.env_id, of.kwargs, normalised=True, activation="relu", output="q", algorithm="DQN",
             library="Tianshou", seed=args.seed, steps=args.decisions, command=" ".join(["python", *sys.argv]),
-            training={"processor_s": round(time.process_time(), 1), "trained_on": args.task},
+            training=trained_on(args.task),
         )  # fmt: skip
         print(f"mmwave-gym evaluate {args.save} --task {args.task}")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
 from pathlib import Path
 
 import gymnasium as gym
@@ -22,7 +21,7 @@ from tianshou.trainer import OffPolicyTrainerParams
 from tianshou.utils.net.common import Net
 from tianshou.utils.net.continuous import ContinuousActorProbabilistic, ContinuousCritic
 
-from mmwave_gym.agents.formats.described import describe
+from mmwave_gym.agents.formats.described import describe, trained_on
 from mmwave_gym.benchmark import suite
 
 HIDDEN = [64, 64]
@@ -101,6 +100,6 @@ if __name__ == "__main__":
             args.save, of.env_id, of.kwargs, normalised=True, activation="relu", output="squashed",
             layers=["preprocess.model.model", "mu.model"], algorithm="SAC", library="Tianshou", seed=args.seed,
             steps=args.decisions, command=" ".join(["python", *sys.argv]),
-            training={"processor_s": round(time.process_time(), 1), "trained_on": args.task},
+            training=trained_on(args.task),
         )  # fmt: skip
         print(f"mmwave-gym evaluate {args.save} --task {args.task}")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
 from pathlib import Path
 
 import gymnasium as gym
@@ -21,7 +20,7 @@ from torchrl.modules import ProbabilisticActor, ValueOperator
 from torchrl.objectives import ClipPPOLoss
 from torchrl.objectives.value import GAE
 
-from mmwave_gym.agents.formats.described import describe
+from mmwave_gym.agents.formats.described import describe, trained_on
 from mmwave_gym.benchmark import suite
 
 
@@ -81,6 +80,6 @@ if __name__ == "__main__":
         describe(
             args.save, of.env_id, of.kwargs, normalised=True, activation="tanh", algorithm="PPO", library="TorchRL",
             seed=args.seed, steps=len(rewards) * 64 * 32, command=" ".join(["python", *sys.argv]),
-            training={"processor_s": round(time.process_time(), 1), "trained_on": args.task},
+            training=trained_on(args.task),
         )  # fmt: skip
         print(f"mmwave-gym evaluate {args.save} --task {args.task}")

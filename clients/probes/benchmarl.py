@@ -10,10 +10,10 @@ from benchmarl.algorithms import MappoConfig
 from benchmarl.experiment import Experiment, ExperimentConfig
 from benchmarl.models.mlp import MlpConfig
 from tensordict import TensorDict
-from torchrl.envs.utils import ExplorationType, set_exploration_type
+from torchrl.envs.utils import ExplorationType, check_env_specs, set_exploration_type
 
 from clients.probes.torchrl import group
-from clients.probing import SEED, Case, Trace
+from clients.probing import NUM_ENVS, SEED, Case, Trace
 from mmwave_gym.agents.formats.described import describe
 from mmwave_gym.benchmarl import MmwaveTask
 from mmwave_gym.core.registration import make_registered
@@ -22,13 +22,17 @@ ACTS = ("discrete",)
 
 
 def parallel(case: Case) -> Trace:
+    """The first of several environment copies; where agents take turns there is one, of PettingZoo."""
     task = MmwaveTask(case.env_id, normalise=False, **case.all)
-    env = task.get_env_fun(1, task.supports_continuous_actions(), None, "cpu")()
+    env = task.get_env_fun(NUM_ENVS, task.supports_continuous_actions(), None, "cpu")()
     for spec in (task.observation_spec, task.info_spec, task.state_spec, task.action_spec, task.action_mask_spec):
         spec(env)
-    names = env._env.possible_agents
+    check_env_specs(env)
+    alone = case.parallel_env(always_present=True)
+    names = alone.possible_agents
     assert task.group_map(env) == {"agents": names}
-    return group(env, env.reset(seed=SEED), "agents", env._env.action_space(names[0]), len(names))
+    copies = NUM_ENVS if task.native else None
+    return group(env, env.reset(seed=SEED), "agents", alone.action_space(names[0]), len(names), copies)
 
 
 def agent(case: Case, folder: Path) -> tuple[Path, Any]:

@@ -50,18 +50,19 @@ def parallel(case: Case) -> Trace:
     return group(env, td, "all", made.action_space(names[0]), len(names))
 
 
-def group(env: Any, td: Any, name: str, space: Any, count: int) -> Trace:
-    """The trace of a group of `count` agents."""
+def group(env: Any, td: Any, name: str, space: Any, count: int, copies: int | None = None) -> Trace:
+    """The trace of a group of `count` agents, of the first environment where there are several copies."""
 
-    def seen(part: Any) -> Any:
-        own = part[name, "observation"]
-        return (own if isinstance(own, torch.Tensor) else own["observation"]).numpy()
+    def first(values: Any) -> Any:
+        own = (values if isinstance(values, torch.Tensor) else values["observation"]).numpy()
+        return own[0] if copies else own
 
-    trace = [flat(seen(td))]
+    trace = [flat(first(td[name, "observation"]))]
     for _, actions in zip(range(STEPS), script(space, count), strict=False):
-        td[name, "action"] = torch.as_tensor(np.array(actions))
+        given = torch.as_tensor(np.array(actions))
+        td[name, "action"] = given.expand(copies, *given.shape).clone() if copies else given
         td = env.step(td)["next"]
-        trace.append(flat(seen(td), td[name, "reward"].numpy()))
+        trace.append(flat(first(td[name, "observation"]), first(td[name, "reward"])))
     return trace
 
 

@@ -117,6 +117,10 @@ def difference_interval(values: Float64Array, other: Float64Array, groups: Group
     groups: ``(episode,)``, or None where no episodes share a world.
     """
     replicates = _replicates(values, _SEEDS, groups) - _replicates(other, _OTHER_SEEDS, groups)
+    return _difference(values, other, replicates, groups)
+
+
+def _difference(values: Float64Array, other: Float64Array, replicates: NDArray[np.float64], groups: Groups) -> Interval:
     per_episode = values.mean(axis=0) - other.mean(axis=0)
     found = _interval(float(values.mean() - other.mean()), replicates, [values, other], per_episode, groups)
     return replace(found, rounding=CLOSE * float(np.abs(values).mean()))
@@ -130,6 +134,31 @@ def normalised(values: Float64Array, floor: Float64Array, ceiling: Float64Array)
     ratio per episode would let the episodes decide in which floor and ceiling happen to meet.
     """
     return (values - floor.mean(axis=0)) / (ceiling.mean() - floor.mean())
+
+
+def differences(samples: Sequence[Sample]) -> list[Interval | None]:
+    """Return `difference_interval` for the pairs (0, 1), (0, 2), …, (1, 2), …, None where two share no episode.
+
+    What is resampled for an agent is kept, so that hundreds of pairs take hardly longer than their agents do.
+    """
+    kept: dict[tuple[int, int], NDArray[np.float64]] = {}
+
+    def resampled(i: int, stream: int) -> NDArray[np.float64]:
+        if (i, stream) not in kept:
+            kept[i, stream] = _replicates(samples[i].values, stream, samples[i].groups)
+        return kept[i, stream]
+
+    found: list[Interval | None] = []
+    for i, one in enumerate(samples):
+        for j in range(i + 1, len(samples)):
+            other = samples[j]
+            if np.array_equal(one.episodes, other.episodes) and one.episodes.size:
+                replicates = resampled(i, _SEEDS) - resampled(j, _OTHER_SEEDS)
+                found.append(_difference(one.values, other.values, replicates, one.groups))
+                continue
+            values, others = align(one, other)
+            found.append(difference_interval(values, others, shared_groups(one, other)) if values.size else None)
+    return found
 
 
 def score_interval(values: Float64Array, floor: Float64Array, ceiling: Float64Array, groups: Groups = None) -> Interval:
@@ -204,13 +233,9 @@ def _interval(
     ``samples`` are the arrays whose training seeds were resampled, ``per_episode (episode,)`` the quantity's
     value in each episode: they give the two variances that share out the degrees of freedom.
     """
-    rest = per_episode - per_episode.mean()
-    if groups is not None:
-        rest = _members(groups) @ rest  # what groups of unequal size add to a mean over all episodes
-    if rest.size < 2:
+    parts = _variances(samples, per_episode, groups)
+    if parts is None:
         return Interval(mean, None, None)
-    parts = [(float(rest @ rest) * rest.size / (rest.size - 1) / per_episode.size**2, rest.size - 1)]
-    parts += [(float(v.mean(axis=1).var(ddof=1)) / len(v), len(v) - 1) for v in samples if len(v) > 1]
     total = sum(variance for variance, _ in parts)
     if total <= (1e-12 * max(abs(mean), float(np.abs(per_episode).max()))) ** 2:  # rounding, not chance
         return Interval(mean, mean, mean)
@@ -219,3 +244,34 @@ def _interval(
     stretch = special.stdtrit(freedom, 1 - tail) * np.sqrt((freedom + 1) / freedom) / special.ndtri(1 - tail)
     low, high = np.nanquantile(replicates, [tail, 1 - tail])
     return Interval(mean, float(mean - stretch * (mean - low)), float(mean + stretch * (high - mean)))
+
+
+def _variances(
+    samples: Sequence[Float64Array], per_episode: Float64Array, groups: Groups
+) -> list[tuple[float, int]] | None:
+    """The variances of a mean with their degrees of freedom: that of the episodes, then those of training seeds.
+
+    None where there is one episode, or one group of episodes.
+    """
+    rest = per_episode - per_episode.mean()
+    if groups is not None:
+        rest = _members(groups) @ rest  # what groups of unequal size add to a mean over all episodes
+    if rest.size < 2:
+        return None
+    parts = [(float(rest @ rest) * rest.size / (rest.size - 1) / per_episode.size**2, rest.size - 1)]
+    return parts + [(float(v.mean(axis=1).var(ddof=1)) / len(v), len(v) - 1) for v in samples if len(v) > 1]
+
+
+def times_the_episodes(values: Float64Array, other: Float64Array, share: float, groups: Groups = None) -> float | None:
+    """Return how many times as many episodes would bring a paired difference's interval to a share of its width.
+
+    Both are ``(seed, episode)`` over the same episodes, in the same unit. Variances of episodes fall with their number
+    (of groups, where ``groups (episode,)`` names them), those of training seeds stay. None where the seeds alone are
+    too many, or where one episode tells nothing.
+    """
+    parts = _variances([values, other], values.mean(axis=0) - other.mean(axis=0), groups)
+    if parts is None:
+        return None
+    (episodes, _), *seeds = parts
+    left = share**2 * sum(variance for variance, _ in parts) - sum(variance for variance, _ in seeds)
+    return episodes / left if left > 0.0 else None

@@ -15,7 +15,7 @@ import mmwave_gym
 from mmwave_gym.agents import AgentError
 from mmwave_gym.agents.files import load_policy, save_policy
 from mmwave_gym.agents.formats import format_of, state_dicts, trust
-from mmwave_gym.agents.formats.described import describe, description_of
+from mmwave_gym.agents.formats.described import describe, description_of, trained_on
 from mmwave_gym.agents.networks import Network
 from mmwave_gym.agents.policy import action_metadata
 from mmwave_gym.benchmark.task import Task
@@ -71,6 +71,15 @@ def described(path: Path, **more: Any) -> Path:
 
 
 # ------------------------------------------------------------------------------------------------ weights of torch
+
+
+def test_a_script_says_how_it_trained(tmp_path: Path) -> None:
+    about = {"activation": "tanh", "steps": 10, "training": trained_on("handover/a3-beta25")}
+    path = torch_file(tmp_path / "actor.pt", {"actor": named("net", layers())})
+    describe(path, TASK.env_id, TASK.kwargs, **about)
+    training = load_policy(path).training
+    assert training.pop("processor_s") > 0.0
+    assert training == {"decisions": 10, "teacher": "", "oracle_regrets": False, "trained_on": "handover/a3-beta25"}
 
 
 def test_weights_of_torch_play_as_the_same_network(tmp_path: Path, ours: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 from clients import __main__ as clients
 from clients.probing import CASES, PLAIN, acts_alike, run
 from mmwave_gym.agents.formats.described import describe
+from mmwave_gym.core.registration import entries
 
 TOLD = [
     {"case": "A", "form": "single", "ok": True, "error": ""},
@@ -32,6 +33,15 @@ def test_a_red_cell_says_why_and_links_to_whose_it_is(monkeypatch: pytest.Monkey
     assert clients.ours({"skrl": TOLD}, {"skrl": ""}) == []
 
 
+def test_a_run_of_one_library_leaves_the_rows_of_the_others() -> None:
+    skrl, jax = (clients.row(name, TOLD, "") for name in ("skrl", "jax"))
+    text = f"before\n{clients.BEGIN}\n{clients.END}\nafter\n"
+    one = clients.page(text, {"skrl": skrl})
+    both = clients.page(one, {"jax": jax})
+    assert both == f"before\n{clients.BEGIN}\n{clients.HEAD}{jax}{skrl}{clients.END}\nafter\n"
+    assert clients.page(both, {"jax": jax.replace("1 of 2", "2 of 2")}).count("2 of 2") == 1
+
+
 def test_a_probe_tells_another_episode_and_an_error(capsys: pytest.CaptureFixture[str]) -> None:
     class Probe:
         @staticmethod
@@ -47,6 +57,10 @@ def test_a_probe_tells_another_episode_and_an_error(capsys: pytest.CaptureFixtur
     assert '"ok": false, "error": "KeyError: \'final_observation\'"' in lines[0]
     assert '"ok": false, "error": "another episode than without it"' in lines[1]
     assert all('"ok": true' in line for line in lines[2:])
+
+
+def test_every_id_is_run() -> None:
+    assert {case.env_id for case in CASES} == {entry.id for entry in entries() if entry.id.startswith("Mmwave")}
 
 
 def test_every_library_has_pins_a_probe_and_its_example() -> None:

@@ -11,13 +11,21 @@ import pytest
 from gymnasium.utils.play import play
 from gymnasium.vector import AutoresetMode
 
-from mmwave_gym import association_v0, cell_selection_v0, handover_v0, power_allocation_v0, street_v0
+from mmwave_gym import (
+    association_v0,
+    cell_selection_v0,
+    handover_v0,
+    handover_v1,
+    power_allocation_v0,
+    street_v0,
+    street_v1,
+)
 from mmwave_gym.benchmark.evaluation import evaluate
 from mmwave_gym.benchmark.task import Task
 from mmwave_gym.core.registration import entries, make_scenario
 
 IDS = [entry.id for entry in entries() if entry.id.startswith("Mmwave")]
-MODULES = (handover_v0, street_v0, association_v0, cell_selection_v0, power_allocation_v0)
+MODULES = (handover_v0, handover_v1, street_v0, street_v1, association_v0, cell_selection_v0, power_allocation_v0)
 SMALL: dict[str, dict[str, Any]] = {"MmwaveAssociation-v0": {"num_ues": 4}}
 CONTINUOUS = "MmwavePowerAllocation-v0"
 

@@ -8,16 +8,17 @@ from contract import SMALL_CASES
 from gymnasium import spaces
 from pettingzoo.test import max_cycles_test
 
-from mmwave_gym import cell_selection_v0, handover_v0, power_allocation_v0, street_v0
+from mmwave_gym import cell_selection_v0, handover_v0, handover_v1, power_allocation_v0, street_v0, street_v1
 from mmwave_gym.api import pettingzoo as multiagent
 
 pytestmark = [pytest.mark.usefixtures("small_scenarios"), pytest.mark.filterwarnings("error")]
 
 
 def test_max_cycles_are_the_horizon() -> None:
-    for module in (handover_v0, cell_selection_v0, power_allocation_v0):
+    for module in (handover_v0, handover_v1, cell_selection_v0, power_allocation_v0):
         max_cycles_test(module)
-    assert street_v0.parallel_env(max_cycles=4).scenario.horizon == 4  # steps are longer where a handover takes time
+    for module in (street_v0, street_v1):  # steps are longer where a handover takes time
+        assert module.parallel_env(max_cycles=4).scenario.horizon == 4
     with pytest.raises(ValueError, match="max_cycles and horizon are the same in handover: give one of both"):
         handover_v0.parallel_env(max_cycles=3, horizon=4)
 

@@ -1,4 +1,6 @@
-"""Agents that other people's libraries trained, five training seeds each; see docs/datasets.md.
+"""Agents that other people's libraries trained, five training seeds each; see docs/clients.md and docs/datasets.md.
+
+`benchmarl-mappo` had as many decisions as the shipped `dqn`, all agents together, and the team's rewards as that one.
 
 The offline ones made no decision of their own: they learned from 8 training episodes, behaviour cloning from those of
 `rate-stay`, CQL from those of random play (`mmwave-gym export rate-stay --episodes 8 --minari NAME`).
@@ -8,6 +10,13 @@ The commands are in the weights' `.json`. The weights are `.npz`: to play them a
 from __future__ import annotations
 
 from mmwave_baselines.shipped import Shipped
+
+BenchmarlMappo = Shipped(
+    __package__,
+    "benchmarl_mappo",
+    "MAPPO (BenchMARL)",
+    "`python examples/benchmarl_mappo.py`: BenchMARL's MAPPO, on team rewards.",
+)
 
 BcOffline = Shipped(
     __package__,

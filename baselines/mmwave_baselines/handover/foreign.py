@@ -1,7 +1,8 @@
 """Agents that other people's libraries trained, five training seeds each; see docs/clients.md and docs/datasets.md.
 
-`cleanrl-ppo` and `torchrl-ppo` had 102,400 decisions each. The offline ones had none: they learned from 64 training
-episodes, behaviour cloning from A3's, CQL from random play's (`mmwave-gym export a3 --episodes 64 --minari NAME`).
+`cleanrl-ppo`, `torchrl-ppo` and `rllib-ppo` had 102,400 decisions each.
+The offline ones had none: they learned from 64 training episodes, behaviour cloning from A3's, CQL from random play's
+(`mmwave-gym export a3 --episodes 64 --minari NAME`).
 The commands are in the weights' `.json`. The weights are `.npz`: to play them again needs no other library.
 """
 
@@ -15,6 +16,10 @@ CleanrlPpo = Shipped(
 
 TorchrlPpo = Shipped(
     __package__, "torchrl_ppo", "PPO (TorchRL)", "`python examples/torchrl_ppo.py`: TorchRL's PPO, on the native batch."
+)
+
+RllibPpo = Shipped(
+    __package__, "rllib_ppo", "PPO (RLlib)", "`python examples/rllib_ppo.py`: RLlib's PPO, on single environments."
 )
 
 BcOffline = Shipped(
