@@ -15,6 +15,7 @@ from mmwave_gym.agents.files import load_policy
 from mmwave_gym.agents.protocol import AgentError, NotInstalled, UnknownAgent
 from mmwave_gym.agents.registry import is_file, named
 from mmwave_gym.agents.tuned import declares, tuned_for
+from mmwave_gym.core.checks import nearest
 from mmwave_gym.core.errors import error_text, missing_library
 
 
@@ -73,14 +74,17 @@ def _found(agent: str, scenario: str | None) -> Any:
 def _imported(name: str) -> Any:
     module, _, attribute = name.partition(":")
     try:
-        return getattr(_of_file(module) if module.endswith(".py") else importlib.import_module(module), attribute)
+        loaded = _of_file(module) if module.endswith(".py") else importlib.import_module(module)
     except (ImportError, ValueError) as error:  # ValueError: an empty name
         missing = isinstance(error, ModuleNotFoundError) and f"{module}.".startswith(f"{error.name}.")
         raise (UnknownAgent if missing or not module else AgentError)(
             f"cannot import {module!r} for the agent {name!r}: {error_text(error)}."
         ) from error
+    try:
+        return getattr(loaded, attribute)
     except AttributeError:
-        raise UnknownAgent(f"the module {module!r} has no {attribute!r}.") from None
+        near = nearest(attribute, (found for found in vars(loaded) if not found.startswith("_")))
+        raise UnknownAgent(f"the module {module!r} has no {attribute!r}.{near}") from None
 
 
 def _of_file(path: str) -> ModuleType:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mmwave_gym.agents.formats import format_of
-from mmwave_gym.agents.protocol import AgentError
+from mmwave_gym.agents.protocol import AgentError, UnknownAgent
 from mmwave_gym.core import rooms
 from mmwave_gym.core.checks import unknown
 
@@ -84,12 +84,17 @@ def named(name: str, scenario: str | None) -> Any:
     if full not in found:
         if Path(name).is_dir():
             raise AgentError(f"{name} is a folder, not an agent: name the policy in it, such as {name}/policy.npz.")
+        if name.endswith(".py"):
+            raise UnknownAgent(f"{name} is a source file: name the class in it too, as in {name}:MyAgent.")
         known = list(found) if scenario is None or "/" in name else agents(scenario)
         what = f"{scenario} agent" if scenario else "agent"
-        raise AgentError(
-            f"{unknown(what, name, known)} Others: 'package:Class' or a file. A new line of a package's pyproject.toml "
-            "counts once the package is installed again."
-        )
+        elsewhere = [place for place, _, agent in (other.partition("/") for other in found) if agent == name]
+        plays = f" {name} plays {', '.join(elsewhere)}." if elsewhere else ""
+        module, dot, attribute = name.rpartition(".")
+        colon = f" For a class of a module write {module}:{attribute}." if dot else ""
+        others = f"Others: 'package:Class' or a file.{colon}"
+        new = "A new line of a package's pyproject.toml counts once the package is installed again."
+        raise AgentError(f"{unknown(what, name, known)}{plays} {others} {new}")
     try:
         return found[full].load()
     except rooms.BROKEN as error:

@@ -31,6 +31,7 @@ from mmwave_gym.benchmark.leaderboard.rows import RowsError, RowWriter, Run, rea
 from mmwave_gym.benchmark.leaderboard.verified import keep
 from mmwave_gym.benchmark.replay import replay
 from mmwave_gym.benchmark.runs import Job, about_task, header
+from mmwave_gym.benchmark.task import Task
 from mmwave_gym.core import rooms
 from mmwave_gym.version import __version__
 
@@ -65,6 +66,19 @@ def committed_runs(tasks: Iterable[str] | None = None, folder: str | Path | None
         for run in unpack(place, names):
             found.setdefault(run.identity, run)
     return list(found.values())
+
+
+def current_runs(task: Task, folder: str | Path | None = None, golden: bool = True) -> list[Run]:
+    """The committed runs of a task, `stale` where the task or its physics have changed since.
+
+    golden: whether to play the golden sums where code of the physics has changed; without it the numbers are believed.
+    Whether an agent still decides alike is not asked: `plan` does that. Without its data a task's rows are believed.
+    """
+    heads, job = _Heads(0), Job(task, "", None, task.episodes)
+    found = committed_runs([task.name], folder)
+    if task.missing_data:
+        return found
+    return [replace(run, stale=heads.why_other_world(job, run, golden)) for run in found]
 
 
 @dataclass
@@ -135,10 +149,15 @@ class _Heads:
         try:
             found = differing(run.header, self._now(job, run))
         except NotInstalled:
-            found = differing(run.header, {**self._task(job, run), "agent": run.agent})  # nothing else can be checked
+            return self.why_other_world(job, run)  # nothing else can be checked
         except AgentError as error:
             return str(error)
-        return "" if found is None else f"{found[0]} is {found[1]!r} there and {found[2]!r} now"
+        return _said(found)
+
+    def why_other_world(self, job: Job, run: Run, golden: bool = True) -> str:
+        """Why a run's rows are of another task or of other physics than today's, empty where they are not."""
+        now = {**self._task(job, run, golden), "agent": run.agent}
+        return _said(differing(run.header, now if golden else {**now, "physics": run.header.get("physics")}))
 
     def renewed(self, job: Job, run: Run) -> Run:
         """The run under the header of today's code where that decides alike in the rows that are played again."""
@@ -181,16 +200,21 @@ class _Heads:
         except (Exception, SystemExit, GeneratorExit) as error:
             raise AgentError(f"{job.spec} cannot be asked what it is: {error!r}") from error
 
-    def _task(self, job: Job, run: Run) -> dict[str, Any]:
+    def _task(self, job: Job, run: Run, golden: bool = True) -> dict[str, Any]:
         """What a header would say of the task now."""
         known = (job.task.name, job.episodes)
         if known not in self._tasks:
             self._tasks[known] = about_task(job.task, job.episodes, golden=False)
         physics = self._tasks[known]["physics"]
         code = (run.header.get("physics") or {}).get("code")
-        if physics["sums"] is None and code != physics["code"]:
+        if golden and physics["sums"] is None and code != physics["code"]:
             physics["sums"] = golden_sums(job.task)
         return {**self._tasks[known], "package_version": __version__}
+
+
+def _said(found: tuple[str, Any, Any] | None) -> str:
+    """What `differing` found, in words."""
+    return "" if found is None else f"{found[0]} is {found[1]!r} there and {found[2]!r} now"
 
 
 def _cut(run: Run, episodes: int) -> Run:

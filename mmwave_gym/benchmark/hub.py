@@ -29,6 +29,7 @@ from mmwave_gym.benchmark.runs import is_expensive
 from mmwave_gym.benchmark.statistics import Interval, Sample, mean_interval, score_interval
 from mmwave_gym.benchmark.task import Task
 from mmwave_gym.core import untrusted
+from mmwave_gym.core.errors import require
 from mmwave_gym.core.files import plain, replacing, write
 from mmwave_gym.version import __version__
 
@@ -296,11 +297,7 @@ def _check(repository: str) -> None:
 
 
 def _library() -> Any:
-    try:
-        import huggingface_hub
-    except ImportError as error:
-        raise ImportError(
-            "huggingface.co needs huggingface_hub, which is not installed: pip install 'mmwave-gym[hub]'.",
-            name="huggingface_hub",
-        ) from error
+    require("huggingface.co", "huggingface_hub")
+    import huggingface_hub
+
     return huggingface_hub

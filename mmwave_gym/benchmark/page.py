@@ -63,7 +63,7 @@ def page(env_id: str, folder: Path) -> str:
         "Every value in its range works, or is refused with the reason before anything is played. A world that would "
         "take\nmore memory than MMWAVE_MEMORY_GIB (default 4) is refused with the sum.",
         _table(
-            ("keyword", "default", "range", "what more of it costs", "what it does"), _keywords(room.load("config"))
+            ("keyword", "default", "range", "what more of it costs", "what it does"), keywords_of(room.load("config"))
         ),
         _size(scenario),
         f"## Differences from the paper{differences}" if differences else "",
@@ -215,7 +215,7 @@ def _short(value: float, digits: int = 5, sign: str = "") -> str:
     return f"{value:{sign},.0f}" if abs(value) >= 10.0 ** (digits - 1) else f"{value:{sign}.{digits}g}"
 
 
-def _keywords(config: Any) -> Iterable[tuple[Any, ...]]:
+def keywords_of(config: Any) -> Iterable[tuple[Any, ...]]:
     """Keyword, default, range and cost as declared, and the text that stands under it in the source."""
     texts: dict[str, str] = {}
     for kind in reversed([k for k in config.__mro__ if "__dataclass_fields__" in vars(k)]):

@@ -57,6 +57,13 @@ class Job:
         return self.agent if self.training_seed is None else f"{self.agent}@{self.training_seed}"
 
 
+def job_of(task: Task, spec: str, episodes: int | None = None, trusted: bool = False, limits: Limits = USUAL) -> Job:
+    """The run of an agent as the command line names it: "ppo@3" is the training seed 3 of "ppo"."""
+    name, _, seed = (spec, "", "") if ":" in spec or is_file(spec) else spec.partition("@")
+    count = task.episodes if episodes is None else episodes
+    return Job(task, name if seed.isdigit() else spec, int(seed) if seed.isdigit() else None, count, trusted, limits)
+
+
 def jobs_of(
     task: Task,
     agent: str,

@@ -204,13 +204,9 @@ def _interval(
     ``samples`` are the arrays whose training seeds were resampled, ``per_episode (episode,)`` the quantity's
     value in each episode: they give the two variances that share out the degrees of freedom.
     """
-    rest = per_episode - per_episode.mean()
-    if groups is not None:
-        rest = _members(groups) @ rest  # what groups of unequal size add to a mean over all episodes
-    if rest.size < 2:
+    parts = _variances(samples, per_episode, groups)
+    if parts is None:
         return Interval(mean, None, None)
-    parts = [(float(rest @ rest) * rest.size / (rest.size - 1) / per_episode.size**2, rest.size - 1)]
-    parts += [(float(v.mean(axis=1).var(ddof=1)) / len(v), len(v) - 1) for v in samples if len(v) > 1]
     total = sum(variance for variance, _ in parts)
     if total <= (1e-12 * max(abs(mean), float(np.abs(per_episode).max()))) ** 2:  # rounding, not chance
         return Interval(mean, mean, mean)
@@ -219,3 +215,34 @@ def _interval(
     stretch = special.stdtrit(freedom, 1 - tail) * np.sqrt((freedom + 1) / freedom) / special.ndtri(1 - tail)
     low, high = np.nanquantile(replicates, [tail, 1 - tail])
     return Interval(mean, float(mean - stretch * (mean - low)), float(mean + stretch * (high - mean)))
+
+
+def _variances(
+    samples: Sequence[Float64Array], per_episode: Float64Array, groups: Groups
+) -> list[tuple[float, int]] | None:
+    """The variances of a mean with their degrees of freedom: that of the episodes, then those of training seeds.
+
+    None where there is one episode, or one group of episodes.
+    """
+    rest = per_episode - per_episode.mean()
+    if groups is not None:
+        rest = _members(groups) @ rest  # what groups of unequal size add to a mean over all episodes
+    if rest.size < 2:
+        return None
+    parts = [(float(rest @ rest) * rest.size / (rest.size - 1) / per_episode.size**2, rest.size - 1)]
+    return parts + [(float(v.mean(axis=1).var(ddof=1)) / len(v), len(v) - 1) for v in samples if len(v) > 1]
+
+
+def times_the_episodes(values: Float64Array, other: Float64Array, share: float, groups: Groups = None) -> float | None:
+    """Return how many times as many episodes would bring a paired difference's interval to a share of its width.
+
+    Both are ``(seed, episode)`` over the same episodes, in the same unit. Variances of episodes fall with their number
+    (of groups, where ``groups (episode,)`` names them), those of training seeds stay. None where the seeds alone are
+    too many, or where one episode tells nothing.
+    """
+    parts = _variances([values, other], values.mean(axis=0) - other.mean(axis=0), groups)
+    if parts is None:
+        return None
+    (episodes, _), *seeds = parts
+    left = share**2 * sum(variance for variance, _ in parts) - sum(variance for variance, _ in seeds)
+    return episodes / left if left > 0.0 else None

@@ -7,7 +7,7 @@ import re
 import sys
 import warnings
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import gymnasium
 import typer
@@ -15,10 +15,12 @@ import typer
 from mmwave_gym.cli.audit import audit
 from mmwave_gym.cli.bound import bound
 from mmwave_gym.cli.channel import channel
+from mmwave_gym.cli.compare import compare
 from mmwave_gym.cli.evaluate import evaluate
 from mmwave_gym.cli.export import export
 from mmwave_gym.cli.hub import load, push
 from mmwave_gym.cli.import_ import import_
+from mmwave_gym.cli.info import info
 from mmwave_gym.cli.leaderboard import leaderboard
 from mmwave_gym.cli.list import list_
 from mmwave_gym.cli.new import new
@@ -33,6 +35,7 @@ from mmwave_gym.cli.tune import tune
 from mmwave_gym.cli.verify import verify
 from mmwave_gym.core import rooms
 from mmwave_gym.core.processes import stopped_by_signals
+from mmwave_gym.version import __version__
 
 
 def add_command(to: typer.Typer, name: str, function: Any) -> None:
@@ -45,11 +48,29 @@ def add_command(to: typer.Typer, name: str, function: Any) -> None:
     to.command(name)(function)
 
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
+def version(wanted: bool) -> None:
+    """Print the version, and end."""
+    if wanted:
+        print(f"mmwave-gym {__version__}")
+        raise typer.Exit
+
+
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
+
+
+@app.callback(help=__doc__)
+def options(
+    shown: Annotated[
+        bool, typer.Option("--version", callback=version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Options before the command."""
+
+
 app.command("list")(list_)
 app.command("import")(import_)
 for verb in (
-    evaluate, load, push, export, leaderboard, audit, bound, reproduce, render, page, ship, tune, verify
+    evaluate, compare, info, load, push, export, leaderboard, audit, bound, reproduce, render, page, ship, tune, verify
 ):  # fmt: skip
     app.command()(verb)
 app.command(context_settings=FORWARD)(sweep)

@@ -13,14 +13,14 @@ from mmwave_gym.benchmark.committed import committed_runs
 from mmwave_gym.benchmark.leaderboard import RowsError, TaskBoard, read_rows, summarise
 from mmwave_gym.benchmark.leaderboard.deciding import contradiction, decide
 from mmwave_gym.benchmark.leaderboard.evidence import evidence, lacks
-from mmwave_gym.cli.options import chosen_tasks
+from mmwave_gym.cli.options import TaskNames, chosen_tasks
 from mmwave_gym.cli.output import out, print_table
 
 COLUMNS = ("task", "suite", "best rule", "learned", "episodes", "width")
 
 
 def audit(
-    task: Annotated[list[str] | None, typer.Option(help="only these tasks; may be repeated")] = None,
+    task: TaskNames = None,
     suites: Annotated[
         list[str] | None, typer.Option("--suite", help="only the tasks of this suite (v1, papers); may be repeated")
     ] = None,

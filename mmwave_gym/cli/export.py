@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from typing import Annotated, Any
 
 import typer
 
+from mmwave_gym.agents.formats import refuse_what_lacks
 from mmwave_gym.agents.supervised import USUAL, Limits
 from mmwave_gym.benchmark import suite
-from mmwave_gym.cli.options import LimitMemory, LimitStep, LimitTotal, Settings, TaskName, Trusted, chosen_task
+from mmwave_gym.cli.options import EnvName, LimitMemory, LimitStep, LimitTotal, Settings, TaskName, Trusted, chosen_task
 from mmwave_gym.cli.output import out, progress, say_what_is_trusted
+from mmwave_gym.core.errors import require
 
 
 def export(
     agent: Annotated[str | None, typer.Argument(help="as of mmwave-gym evaluate; none with --all")] = None,
     task: TaskName = None,
-    env: Annotated[str | None, typer.Option(help="an environment id, for a task of your own")] = None,
+    env: EnvName = None,
     settings: Settings = None,
     episodes: Annotated[int, typer.Option(min=1, help="training episodes of the task")] = 64,
     minari: Annotated[str | None, typer.Option(metavar="NAME", help="the data set's name, such as mine/a3-v0")] = None,
@@ -30,8 +31,7 @@ def export(
     limit_memory_gib: LimitMemory = USUAL.memory_gib,
 ) -> None:
     """Keep an agent's play on training episodes as a Minari data set, with masks and metrics."""
-    if find_spec("minari") is None:
-        raise ImportError("data sets need minari: pip install 'mmwave-gym[minari]'.", name="minari")
+    require("a data set", "minari")
     from mmwave_gym.benchmark.datasets import export as keep, sets
 
     limits = Limits(step_s=limit_step_s, total_s=limit_s, memory_gib=limit_memory_gib)
@@ -45,6 +45,7 @@ def export(
         raise ValueError("name an agent and a data set: mmwave-gym export AGENT --task TASK --minari NAME, or --all.")
     else:
         work = [(agent, chosen_task(task, env, settings), minari)]
+        refuse_what_lacks(agent)
         say_what_is_trusted(agent)
     for who, where, name in work:
         with progress() as shown:

@@ -42,5 +42,5 @@ def load(
 ) -> None:
     """Take weights from a folder or a repository, and say how to evaluate them."""
     err.print("Weights are arrays without pickles: nothing in them is run.", highlight=False, soft_wrap=True)
-    for path in hub.fetch(source, task, revision):
+    for path in hub.fetch(source, suite.task(task).name, revision):
         out.print(f"mmwave-gym evaluate {path} --task {task}", markup=False, highlight=False, soft_wrap=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -26,11 +25,13 @@ from mmwave_gym.cli.options import (
     LimitTotal,
     Nodes,
     Ray,
+    TaskNames,
     Trusted,
     chosen_tasks,
     everywhere,
 )
 from mmwave_gym.cli.output import err, out, progress, say_what_is_trusted
+from mmwave_gym.core.errors import require
 from mmwave_gym.core.files import try_place
 from mmwave_gym.core.suites import RECORD
 
@@ -39,7 +40,7 @@ QUICK_EPISODES = 8
 
 def leaderboard(
     out_dir: Annotated[Path, typer.Option("--out", help="where rows and pages go; an interrupted run resumes")],
-    task: Annotated[list[str] | None, typer.Option(help="only these tasks")] = None,
+    task: TaskNames = None,
     suites: Annotated[
         list[str] | None,
         typer.Option(
@@ -81,8 +82,7 @@ def leaderboard(
 ) -> None:
     """Write the leaderboard as Markdown, CSV and an HTML page. Agents whose rows are committed and current are not
     played again."""
-    if importlib.util.find_spec("jinja2") is None:
-        raise ImportError("The leaderboard page needs jinja2: pip install 'mmwave-gym[report]'.")
+    require("the leaderboard page", "jinja2")
     if committed is not None and not committed.is_dir():
         raise RowsError(f"{committed} is no folder of packed rows: name one that --pack has written.")
     say_what_is_trusted(*(agent or ()), *(also or ()))

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from mmwave_gym.agents.registry import agents
 from mmwave_gym.benchmark import suite
+from mmwave_gym.benchmark.about import agent_rows
 from mmwave_gym.cli.output import print_table
 from mmwave_gym.core import rooms
 
@@ -34,10 +34,14 @@ def list_(
         print_table("Environments", ("id", "what it is", "package"), found)
     if what in ("all", "tasks"):
         tasks = suite.all_tasks(scenario, suites)
-        rows = [(t.name, t.suite, t.description + (f" [{t.missing_data}]" if t.missing_data else "")) for t in tasks]
-        print_table("Tasks", ("name", "suite", "what it is"), rows)
+        rows = [
+            (t.name, t.suite, t.primary, t.description + (f" [{t.missing_data}]" if t.missing_data else ""))
+            for t in tasks
+        ]
+        print_table("Tasks", ("name", "suite", "ranked by", "what it is"), rows)
     if what in ("all", "agents"):
-        print_table("Agents", ("name",), [(name,) for name in agents(scenario)])
+        agents = [(name if scenario else f"{place}/{name}", *row) for place, name, *row in agent_rows(scenario)]
+        print_table("Agents", ("name", "access", "kind", "what it is"), agents)
 
 
 def _package(room: rooms.Room) -> str:

@@ -14,14 +14,24 @@ import typer
 from mmwave_gym.benchmark import suite
 from mmwave_gym.benchmark.jobs import Done, run_all
 from mmwave_gym.benchmark.task import Task
+from mmwave_gym.cli import completion
+from mmwave_gym.core.errors import require
 from mmwave_gym.core.keywords import keywords as parse
 from mmwave_gym.core.registration import room_of
 from mmwave_gym.core.suites import OWN
 
-Agent = Annotated[
-    str, typer.Argument(help="a name (a3, ppo@3), package.module:Class, or a file (.npz .zip .onnx .pt, RLlib folder)")
+WHO = "a name (a3, ppo@3), package.module:Class, or a file (.npz .zip .onnx .pt, RLlib folder)"
+Agent = Annotated[str, typer.Argument(help=WHO, autocompletion=completion.agents)]
+TaskName = Annotated[
+    str | None,
+    typer.Option("--task", help="a task of the suite; mmwave-gym list tasks", autocompletion=completion.tasks),
 ]
-TaskName = Annotated[str | None, typer.Option("--task", help="a task of the suite; mmwave-gym list tasks")]
+TaskNames = Annotated[
+    list[str] | None, typer.Option("--task", help="only these tasks; may be repeated", autocompletion=completion.tasks)
+]
+EnvName = Annotated[
+    str | None, typer.Option("--env", help="an environment id, for a task of your own", autocompletion=completion.envs)
+]
 Trusted = Annotated[
     bool, typer.Option("--trusted", help="play agents that are not shipped in this process too, without limits")
 ]
@@ -33,7 +43,19 @@ LimitMemory = Annotated[float, typer.Option("--limit-memory-gib", help="its memo
 Settings = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="an environment keyword")]
 
 Jobs = Annotated[int, typer.Option("--jobs", min=0, help="processes; 0 is one a core")]
-Ray = Annotated[str | None, typer.Option("--ray", metavar="ADDRESS", help="a Ray cluster instead: auto or HOST:6379")]
+
+
+def ray_is_there(address: str | None) -> str | None:
+    """The address of a cluster; ImportError, before any work, where Ray is not installed."""
+    if address is not None:
+        require("a Ray cluster", "ray")
+    return address
+
+
+Ray = Annotated[
+    str | None,
+    typer.Option("--ray", metavar="ADDRESS", help="a Ray cluster instead: auto or HOST:6379", callback=ray_is_there),
+]
 
 
 def everywhere(jobs: int, ray: str | None) -> Callable[..., None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,19 +12,28 @@ import typer
 from mmwave_gym.agents.loading import load_agent
 from mmwave_gym.agents.rollout import Rollout
 from mmwave_gym.benchmark.suite import all_tasks
-from mmwave_gym.cli.options import Settings
+from mmwave_gym.cli import completion
+from mmwave_gym.cli.options import Settings, TaskName, chosen_task
 from mmwave_gym.cli.output import out
-from mmwave_gym.core.keywords import keywords as parse
+from mmwave_gym.core.errors import require
 from mmwave_gym.core.registration import room_of
+from mmwave_gym.rendering import animation
 from mmwave_gym.rendering.renderer import SHORTEST_S, SLOW_MOTION_S
 
 
 def render(
-    env: Annotated[str, typer.Argument(help="an environment id")],
-    agent: Annotated[
-        str | None, typer.Option(help="who plays, in a world of several everybody; the reference of its first task")
+    env: Annotated[
+        str | None, typer.Argument(help="an environment id; not with --task", autocompletion=completion.envs)
     ] = None,
-    out_file: Annotated[Path | None, typer.Option("--out", help=".gif or .png; a window without it")] = None,
+    task: TaskName = None,
+    agent: Annotated[
+        str | None,
+        typer.Option(
+            help="who plays, in a world of several everybody; the reference of the task, or of the first one",
+            autocompletion=completion.agents,
+        ),
+    ] = None,
+    out_file: Annotated[Path | None, typer.Option("--out", help=".gif, .mp4 or .png; a window without it")] = None,
     seed: Annotated[int, typer.Option(help="the episode's seed")] = 0,
     steps: Annotated[int, typer.Option(min=1, help="steps at most")] = 400,
     every: Annotated[
@@ -32,16 +42,24 @@ def render(
     ] = None,
     settings: Settings = None,
 ) -> None:
-    """Show an episode in a window, or write it as an animation or a last frame."""
-    if out_file is not None and out_file.suffix not in (".gif", ".png"):
-        raise ValueError(f"--out must end in .gif or .png, got {str(out_file)!r}.")
-    room = room_of(env)
-    mode = "human" if out_file is None else "rgb_array"
-    player = load_agent(agent or _usual(env), room.name)
-    keywords = parse(settings or (), "--set")
+    """Show an episode of an environment or a task in a window, or write it as an animation or a last frame."""
+    if out_file is not None:
+        animation.check(out_file)
+    else:
+        require("a window", "pygame")
+    found = chosen_task(task, env, settings)
+    if reason := found.missing_data:
+        raise ValueError(f"{found.name}: {reason}.")
+    who = agent or ((found.reference or found.floor) if task else _usual(found.env_id))
+    player = load_agent(who, found.scenario_name, found if task else None)
+    keywords = dict(found.kwargs)
     if keywords.get("control") != "all":
         keywords.setdefault("others", player)
-    made: Any = gymnasium.make(env, render_mode=mode, **keywords)
+    mode = "human" if out_file is None else "rgb_array"
+    with warnings.catch_warnings():
+        if task:  # it says which version of its environment it plays, and no other
+            warnings.filterwarnings("ignore", ".*is out of date", DeprecationWarning)
+        made: Any = gymnasium.make(found.env_id, render_mode=mode, **keywords)
     batch = made.unwrapped.batch
     step_s = batch.scenario.constants().get("step_s", 0.1)
     if every is None:
@@ -59,7 +77,7 @@ def render(
             break
     made.close()
     if out_file is not None:
-        _write_frames(frames, out_file, every * step_s if step_s >= SHORTEST_S else SLOW_MOTION_S)
+        animation.write(frames, out_file, every * step_s if step_s >= SHORTEST_S else SLOW_MOTION_S)
         out.print(str(out_file), highlight=False, soft_wrap=True)
 
 
@@ -70,20 +88,3 @@ def _usual(env_id: str) -> str:
         if task.env_id == env_id:
             return task.reference or task.floor
     raise ValueError(f"{env_id} has no task that names a usual agent: say who plays, --agent NAME.")
-
-
-def _write_frames(frames: list[Any], path: Path, seconds_per_frame: float) -> None:
-    from PIL import Image  # in the extra [report]
-
-    images = [Image.fromarray(frame) for frame in frames]
-    if path.suffix == ".png":
-        images[-1].save(path)
-        return
-    images[0].save(
-        path,
-        save_all=True,
-        append_images=images[1:],
-        duration=max(20, round(1000 * seconds_per_frame)),
-        loop=0,
-        optimize=True,
-    )

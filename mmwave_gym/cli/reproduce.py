@@ -10,6 +10,7 @@ import typer
 from mmwave_gym.benchmark.reproduction import load_reproduction, reproduce as run
 from mmwave_gym.cli.options import Jobs, Nodes, Ray, everywhere
 from mmwave_gym.cli.output import err, out, print_table, progress
+from mmwave_gym.core.errors import require
 
 
 def reproduce(
@@ -21,6 +22,7 @@ def reproduce(
 ) -> None:
     """Regenerate a paper's tables and figures and judge its claims: rows, figures, Markdown and claims.json."""
     found = load_reproduction(paper)  # fail before the first file
+    require("figures", "matplotlib")
     if not quick:
         minutes = found.budget_s / 60
         err.print(f"{found.title}: about {minutes:.0f} minutes on two idle cores.", highlight=False, soft_wrap=True)

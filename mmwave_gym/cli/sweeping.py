@@ -12,17 +12,17 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NoReturn
 
 import typer
 
 from mmwave_gym.benchmark import suite
-from mmwave_gym.cli.options import everywhere
+from mmwave_gym.cli.options import everywhere, ray_is_there
 from mmwave_gym.cli.output import err, out, progress
-from mmwave_gym.cli.train import GROUP as ALGORITHMS, function
+from mmwave_gym.cli.train import load_algorithm
 from mmwave_gym.core import rooms
+from mmwave_gym.core.errors import require
 from mmwave_gym.core.keywords import pair
 
 GROUP = "mmwave_gym.spaces"
@@ -51,10 +51,10 @@ def sweep(context: typer.Context) -> None:
     if not words or "--help" in words or words[0] == "-h":
         print(f"{USAGE}\n\nalgorithms with a space of their own: {', '.join(sorted(rooms.points(GROUP, 'space')))}")
         return
-    function(ALGORITHMS, "algorithm", words[0])  # fails before any work
+    require("a sweep", "optuna")
+    load_algorithm(words[0])
     given, rest = _parsed(words[1:])
-    if find_spec("optuna") is None:
-        raise ImportError("sweeps need optuna: pip install 'mmwave-gym[tune]'.", name="optuna")
+    ray_is_there(given.ray)
     from mmwave_gym.benchmark import sweep_report, sweeps
 
     task = suite.task(_option(rest, "task") or "")

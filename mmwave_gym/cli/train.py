@@ -10,13 +10,14 @@ With `--seeds 0-4` it is several trainings, one a seed, side by side on this mac
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import typer
 
 from mmwave_gym.benchmark.jobs import Done
-from mmwave_gym.cli.options import Nodes, everywhere
+from mmwave_gym.cli.options import Nodes, everywhere, ray_is_there
 from mmwave_gym.cli.output import out, progress
 from mmwave_gym.cli.sweep import Sweep, Training
 from mmwave_gym.core import rooms
@@ -58,8 +59,21 @@ def run_algorithm(name: str, words: Sequence[str]) -> None:
     Raises ValueError for an unknown name and for one that cannot be loaded, ImportError that names the extras where
     an optional library is missing.
     """
-    try:
+    with _saying_what_lacks():
         function(GROUP, "algorithm", name)(list(words))
+
+
+def load_algorithm(name: str) -> None:
+    """Load an algorithm before any work; errors as of `run_algorithm`."""
+    with _saying_what_lacks():
+        function(GROUP, "algorithm", name)
+
+
+@contextlib.contextmanager
+def _saying_what_lacks() -> Iterator[None]:
+    """ImportError that names the extras where an optional library is missing."""
+    try:
+        yield
     except ImportError as error:
         if (extra := extra_of(error)) is None:
             raise
@@ -88,6 +102,8 @@ def function(group: str, what: str, name: str) -> Callable[..., Any]:
 
 def train_all(name: str, words: Sequence[str], sweep: Sweep) -> None:
     """Train once for each seed and setting, and print what each printed at its end."""
+    load_algorithm(name)
+    ray_is_there(sweep.ray)
     trainings = [Training(name, tuple(rest), where, sweep.ray is not None) for rest, where in sweep.runs(words)]
     with progress() as shown:
         bar, nodes = shown.add_task(f"training {name}", total=len(trainings)), Nodes()

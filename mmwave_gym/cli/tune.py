@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,8 +15,9 @@ from mmwave_gym.benchmark.evaluation import metric_units
 from mmwave_gym.benchmark.jobs import Done
 from mmwave_gym.benchmark.leaderboard.digits import number
 from mmwave_gym.benchmark.task import Task
-from mmwave_gym.cli.options import Nodes, Ray, Settings, TaskName, chosen_task, everywhere
+from mmwave_gym.cli.options import EnvName, Nodes, Ray, Settings, TaskName, chosen_task, everywhere
 from mmwave_gym.cli.output import out, print_table, progress
+from mmwave_gym.core.errors import require
 from mmwave_gym.core.files import try_place, write
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ Tuned = Annotated[str, typer.Argument(help="a name (a3), package.module:Class, o
 def tune(
     agent: Tuned,
     task: TaskName = None,
-    env: Annotated[str | None, typer.Option(help="an environment id, for a task of your own")] = None,
+    env: EnvName = None,
     settings: Settings = None,
     budget: Annotated[int, typer.Option(min=1, help="settings tried")] = 100,
     episodes: Annotated[int, typer.Option(min=1, help="training episodes that each of them plays")] = 64,
@@ -44,6 +44,7 @@ def tune(
     ] = None,
 ) -> None:
     """Tune an agent that declares its parameters, on the task's training split. docs/tuning.md says how."""
+    require("tuning", "optuna")
     found = chosen_task(task, env, settings)
     if reason := found.missing_data:
         raise ValueError(f"{found.name}: {reason}.")
@@ -53,8 +54,6 @@ def tune(
     path = out_file or file_of(kind)
     try_place(path)
     stored(path)
-    if find_spec("optuna") is None:
-        raise ImportError("tuning needs optuna: pip install 'mmwave-gym[tune]'.", name="optuna")
     from mmwave_gym.benchmark.tuning import Plan, tune as search
 
     plan = Plan(agent=agent, task=found, budget=budget, episodes=episodes, seed=seed)

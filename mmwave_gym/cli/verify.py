@@ -15,8 +15,9 @@ from mmwave_gym.benchmark.evaluation import BLOCK
 from mmwave_gym.benchmark.jobs import Done
 from mmwave_gym.benchmark.leaderboard import RowsError
 from mmwave_gym.benchmark.verification import Asked, Verdict, found_at, note, verify_all
-from mmwave_gym.cli.options import Jobs, LimitMemory, LimitStep, LimitTotal, Nodes, Ray, everywhere
+from mmwave_gym.cli.options import Jobs, LimitMemory, LimitStep, LimitTotal, Nodes, Ray, TaskNames, everywhere
 from mmwave_gym.cli.output import out, progress
+from mmwave_gym.core.checks import unknown
 from mmwave_gym.core.files import try_place
 from mmwave_gym.core.shown import visible
 
@@ -31,7 +32,7 @@ def verify(
     ] = "",
     rows: Annotated[int, typer.Option(min=1, help="rows of each run that are played again")] = BLOCK,
     hidden: Annotated[int, typer.Option(min=2, help="hidden episodes of each run")] = 32,
-    task: Annotated[list[str] | None, typer.Option(help="only these tasks")] = None,
+    task: TaskNames = None,
     agent: Annotated[list[str] | None, typer.Option(help="only these agents")] = None,
     most_s: Annotated[
         float | None, typer.Option(min=0.0, help="leave out runs whose rows took more seconds of processor time")
@@ -47,6 +48,10 @@ def verify(
 ) -> None:
     """Play published rows again and say, for each run, whether it passed. Exit code 1: something failed."""
     everything = found_at(place)
+    for what, wanted in (("task", task), ("agent", agent)):
+        known = sorted({str(run.header[what]["name"]) for run in everything})
+        if missing := [name for name in wanted or () if name not in known]:
+            raise RowsError(f"none of the {len(everything)} runs in {place} is it: {unknown(what, missing[0], known)}")
     chosen = [
         run
         for run in everything

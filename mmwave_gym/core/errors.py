@@ -30,6 +30,7 @@ EXTRAS = {
     "huggingface_hub": "hub",
     **{library: library for library in ("torchrl", "benchmarl", "tianshou", "skrl", "d3rlpy")},
     "sionna": "raytrace",
+    "imageio_ffmpeg": "video",
 }
 """Module -> the extra that brings it."""
 
@@ -37,6 +38,26 @@ EXTRAS = {
 def extra_of(error: ImportError) -> str | None:
     """The extra that brings what is missing; None where none does, or the error's text says it."""
     return None if "pip install" in str(error) else EXTRAS.get((error.name or "").partition(".")[0])
+
+
+def require(what: str, *libraries: str) -> None:
+    """Raise ImportError, before any work, where `what` needs libraries of extras that are not installed here.
+
+    The text names them and the one command that installs all of them. what: a noun, such as "a data set".
+    """
+    missing = [library for library in libraries if not is_installed(library)]
+    if missing:
+        extras = ",".join(dict.fromkeys(EXTRAS[library.partition(".")[0]] for library in missing))
+        names = " and ".join(missing)
+        raise ImportError(f"{what} needs {names}: pip install 'mmwave-gym[{extras}]'.", name=missing[0])
+
+
+def is_installed(library: str) -> bool:
+    """Whether a module can be found; it is not imported, but for the packages that hold it."""
+    try:
+        return find_spec(library) is not None
+    except ModuleNotFoundError:  # of "a.b", where there is no a
+        return False
 
 
 def missing_library(error: BaseException | None) -> str | None:

@@ -17,10 +17,11 @@ from mmwave_gym.benchmark.committed import committed_runs, folders
 from mmwave_gym.benchmark.evaluation import evaluate
 from mmwave_gym.benchmark.jobs import run_all
 from mmwave_gym.benchmark.leaderboard import read_ceilings, summarise, write_ceilings
-from mmwave_gym.benchmark.leaderboard.ceilings import SUFFIX
+from mmwave_gym.benchmark.leaderboard.ceilings import BEST_KNOWN, KINDS, SUFFIX
 from mmwave_gym.benchmark.leaderboard.packs import RUNS, pack_path
 from mmwave_gym.benchmark.leaderboard.warnings import warnings_of
 from mmwave_gym.benchmark.suite import all_tasks, task as find_task
+from mmwave_gym.core.suites import DEFAULT
 
 TASK = "handover/a3-beta25"
 HERE = [t for t in all_tasks() if not t.missing_data]
@@ -146,6 +147,34 @@ def test_every_task_has_a_ceiling_and_no_agent_is_above_one_unannounced(name):
     for entry in board.entries:
         if entry.score is not None and entry.score.mean > 1.0 + 1e-6:
             assert any(entry.agent in w for w in board.warnings), entry.agent
+
+
+@pytest.mark.parametrize("task", [t for t in HERE if t.suite == DEFAULT], ids=lambda task: task.name)
+def test_what_is_stored_of_suite_v1_holds_and_says_how_it_is_known(task):
+    """Every task is played, so that the test above sees it, and no stored ceiling is one of yesterday."""
+    assert task.name in PLAYED
+    kept = stored_ceilings([task])
+    assert {c.name: c.stale for c in kept if c.stale} == {}
+    registered = {b.name: b for b in bounds(task)}
+    for ceiling in kept:
+        if (way := registered.get(ceiling.name)) is not None:
+            assert (ceiling.kind, ceiling.level, ceiling.per_episode) == (way.kind, way.level, way.per_episode)
+        else:
+            assert ceiling.name == ceiling.kind == BEST_KNOWN
+
+
+@pytest.mark.parametrize("task", [t for t in HERE if t.suite == DEFAULT], ids=lambda task: task.name)
+def test_every_ranked_level_of_suite_v1_has_a_ceiling_and_agents_below_it(task):
+    """The lowest proven one where there is one; whoever is above the best known is it."""
+    (board,) = summarise(committed_runs([task.name]), {task.name: task.describe()}, stored_ceilings([task])).tasks
+    assert board.levels
+    for level in board.levels:
+        ceiling = board.ceiling(level)
+        assert ceiling is not None, level
+        assert ceiling.kind in KINDS
+        assert ceiling.holds_for(level)
+        if any(c.proven and c.holds_for(level) for c in board.ceilings):
+            assert ceiling.proven
 
 
 @pytest.mark.parametrize(("name", "bound"), list(_cheap()))

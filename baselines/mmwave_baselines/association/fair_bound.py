@@ -13,15 +13,16 @@ for every price: its proof uses nothing of efficiencies but that they are not ne
 bound. They descend together: prices by subgradients, each weight towards 1 / r_u of the relaxation's own plans, which
 is where the bound is least in w_u.
 
-Rates count from the first epoch after `settle_s` on, as the metric's do. It bounds true integrals: `bounds.TICKS` more
-for the metric's, which takes efficiencies at the middle of ticks.
+Rates count from the first epoch after `settle_s` on, as the metric's do, and so do its efficiencies (`paid`).
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from mmwave_baselines.association.bounds import TICKS, Relaxation, best_plans, relaxation
+from mmwave_baselines.association.bound_kernel import best_plans
+from mmwave_baselines.association.bounds import OUTWARD, Relaxation, relaxation
+from mmwave_baselines.association.paid import Paid
 from mmwave_baselines.association.world import KnownWorld, known_worlds
 from mmwave_gym.benchmark.task import Task
 from mmwave_gym.core.batch import Batch, View
@@ -34,6 +35,8 @@ FIRST_STEP, LAST_STEP = 1.0, 0.02
 """Of prices, in bit/s/Hz, as in `bounds.upper_bound`."""
 PATIENCE = 15
 """Steps of prices alone, before the weights follow."""
+NAMED = 1, 2
+"""Of base stations' sets the members that are known, see `bounds`: during the first two thirds of steps and then."""
 
 
 class Weighted:
@@ -49,7 +52,7 @@ class Weighted:
         self.cell = problem.pieces_cell
         self.taken = np.empty(len(problem.link), bool)
 
-    def bound(self, price: FloatArray, weight: FloatArray) -> float:
+    def bound(self, price: FloatArray, weight: FloatArray, named: int = 1) -> float:
         """What no plan's mean of log2 rates exceeds, for prices (piece,) bit/s/Hz and weights (ue,) s/Mbit, above 0.
 
         `taken` becomes what base stations would have.
@@ -59,9 +62,10 @@ class Weighted:
         paid, bits = price * p.piece_s * factor, p.bits * factor
         back = np.full(len(p.job_s), -np.inf)
         np.maximum.at(back, p.job, np.bincount(p.link, paid, len(p.job)))
-        rate = float(back.sum() + best_plans(*p.course, bits, paid, p.forced, self.taken)) * (1.0 + TICKS)
-        constant = np.maximum(-1.0 - np.log(weight), np.log(LEAST_RATE_MBPS))
-        return (rate + float((constant * self.counts).sum())) / float(self.counts.sum()) / float(np.log(2.0))
+        rate = float(back.sum() + best_plans(*p.course, bits, paid, p.forced, named, self.taken))
+        constant = np.maximum(-1.0 - np.log(weight), np.log(LEAST_RATE_MBPS)) * self.counts
+        rounding = OUTWARD * float(bits.sum() + np.abs(paid).sum() + np.abs(constant).sum())
+        return (rate + float(constant.sum()) + rounding) / float(self.counts.sum()) / float(np.log(2.0))
 
     def rates_mbps(self) -> FloatArray:
         """(ue,): what each UE gets of the plans that were `taken` last."""
@@ -86,7 +90,7 @@ class Weighted:
         mean = np.zeros(len(weight))
         least = np.inf
         for t in range(steps):
-            least = min(least, self.bound(price, weight))
+            least = min(least, self.bound(price, weight, NAMED[3 * t >= 2 * steps]))
             pace = max(2.0 / (t + 2), 0.02)
             mean += pace * (self.rates_mbps() - mean)
             move = 0.8 * move + 0.2 * self.slope()
@@ -95,16 +99,22 @@ class Weighted:
                 weight = weight**0.9 / np.maximum(mean, LEAST_RATE_MBPS) ** 0.1
             if 2 * t >= steps:
                 average += (price - average) / (t - steps // 2 + 1)
-        return min(least, self.bound(average, weight))
+        return min(least, self.bound(average, weight, NAMED[-1]))
 
 
 def mean_log_rate_bound(
-    world: KnownWorld, settle_s: float, present_s: FloatArray, mbit_hz: float, steps: int = 300
+    world: KnownWorld,
+    settle_s: float,
+    present_s: FloatArray,
+    mbit_hz: float,
+    steps: int = 240,
+    paid: Paid | None = None,
 ) -> float:
     """No plan has a larger `mean_log_rate`, in log2 of Mbit/s.
 
     settle_s: from the first epoch at or after it rates count. present_s (ue, 2): when each UE comes and goes.
-    mbit_hz: Mbit/s of 1 bit/s/Hz. ValueError where no UE counts.
+    mbit_hz: Mbit/s of 1 bit/s/Hz. paid: the efficiencies that count, instead of the true ones. ValueError where no UE
+    counts.
     """
     begin = int(np.searchsorted(world.time_s, settle_s))
     begin_s, end_s = float(world.time_s[min(begin, len(world.time_s) - 1)]), float(world.time_s[-1])
@@ -113,10 +123,10 @@ def mean_log_rate_bound(
     if not counts.any():
         raise ValueError(f"no UE counts between {begin_s:g} s and {end_s:g} s: nobody is there for long enough.")
     mbps = np.where(counts, mbit_hz / np.where(counts, there_s, 1.0), 0.0)
-    return Weighted(relaxation(world, begin_s, end_s), counts.astype(float), mbps).descend(steps)
+    return Weighted(relaxation(world, begin_s, end_s, paid), counts.astype(float), mbps).descend(steps)
 
 
-def episode_bound(task: Task, episode: int, steps: int = 300) -> float:
+def episode_bound(task: Task, episode: int, steps: int = 240) -> float:
     """A bound on `mean_log_rate` of a whole test episode, in log2 of Mbit/s."""
     batch = Batch(task.scenario(), 1)
     batch.reset(task.keys([episode]))
@@ -124,4 +134,5 @@ def episode_bound(task: Task, episode: int, steps: int = 300) -> float:
     (world,) = known_worlds(view)
     mbit_hz = float(view.constants["bandwidth_hz"]) * MBIT
     present_s = view.look("present_s")["present_s"][0]
-    return mean_log_rate_bound(world, view.constants["settle_s"], present_s, mbit_hz, steps)
+    settle_s = float(view.constants["settle_s"])
+    return mean_log_rate_bound(world, settle_s, present_s, mbit_hz, steps, Paid(world, settle_s))

@@ -72,7 +72,7 @@ class Drive:
     inside: Any  # (T, 4) bool: whether the UE is still there after it
     snr: Float64Array  # (n, n, cell): linear mean SNR on the grid
     step_m: float
-    moves: float  # probability of a step of the grid within a slot
+    shift: Float64Array  # (4,): weights of the grid's neighbours for the next place, by heading
     weight: Float64Array  # (T,): kappa
     first: int  # the serving cell before the first slot, -1 where the choice is free
 
@@ -111,7 +111,7 @@ def causal(task: Task, episode: int) -> Found:
     chances = _chances(c)
     hidden = np.random.default_rng([episode, DRAWS]).standard_exponential((slots, 4, DRAWS, c.num_cells), np.float32)
     fading = -np.log1p(-qmc.Sobol(c.num_cells, rng=1).random(32)[:FADINGS])
-    grid = kernel.worth(drive.snr, fading, chances, drive.moves, price, kept, SWEEPS, leaves)
+    grid = kernel.worth(drive.snr, fading, drive.shift, price, kept, SWEEPS, leaves)
     setting = np.array([drive.step_m, price, kept, *chances, 0.0 if leaves else side])
     penalty = kernel.penalties(
         drive.rate, drive.place, drive.near_snr, drive.inside, grid, side, setting, drive.weight, hidden
@@ -164,10 +164,20 @@ def _drive(task: Task, episode: int) -> Drive:
         inside=inside,
         snr=mean_snr(np.stack(np.meshgrid(axis, axis, indexing="ij"), axis=-1)),
         step_m=step,
-        moves=1.0 / stride if leaves else 1.0 / stride**2,
+        shift=_shift(_chances(c), 1.0 / stride),
         weight=_weights(task, place, near, step, end == horizon),
         first=int(seen["efficiency_bps_hz"][0, 0, 0].argmax()) if begin == 0 else -1,
     )
+
+
+def _shift(chances: Float64Array, step: float) -> Float64Array:
+    """(4,): weights of a place's neighbours on the grid that have the mean and the spread of the UE's next place.
+
+    chances (4,) of the headings; step: the UE's, in steps of the grid. P. Lax and B. Wendroff, Communications on Pure
+    and Applied Mathematics 13 (1960); weights against the wind are below 0.
+    """
+    back = chances[[2, 3, 0, 1]]
+    return np.asarray((chances * (step + step**2) - back * (step - step**2)) / 2.0)
 
 
 def _weights(task: Task, place: Float64Array, near: Float64Array, step: float, to_the_end: bool) -> Float64Array:

@@ -12,14 +12,12 @@ HEADINGS_Y = np.array([0.0, -1.0, 0.0, 1.0])
 
 
 @njit(cache=True)
-def worth(
-    snr: Any, fading: Any, chances: Any, moves: float, price: float, kept: float, sweeps: int, leaves: bool
-) -> Any:
+def worth(snr: Any, fading: Any, shift: Any, price: float, kept: float, sweeps: int, leaves: bool) -> Any:
     """W (n, n, cell): what a cell is worth from the next slot on, on a grid of places, by value iteration.
 
-    snr (n, n, cell): linear, averaged over fading; fading (draw, cell): its factors, alike at all places. moves: the
-    probability that the UE goes to a neighbour of the grid within a slot, by chances (4,). Where it `leaves`, nothing
-    comes behind the border; else it stays inside, and W is relative to the middle.
+    snr (n, n, cell): linear, averaged over fading; fading (draw, cell): its factors, alike at all places. shift (4,):
+    weights of the neighbours on the grid, by heading, for the UE's next place. Where it `leaves`, nothing comes behind
+    the border; else it stays inside, and W is relative to the middle.
     """
     n, _, cells = snr.shape
     rate = np.empty((n, n, len(fading), cells), np.float32)
@@ -45,14 +43,14 @@ def worth(
         for i in range(n):
             for j in range(n):
                 for k in range(cells):
-                    total = (1.0 - moves) * now[i, j, k]
+                    total = (1.0 - shift.sum()) * now[i, j, k]
                     for h in range(4):
                         a, b = i + int(HEADINGS_X[h]), j + int(HEADINGS_Y[h])
                         if a < 0 or b < 0 or a >= n or b >= n:
-                            if leaves:
+                            if leaves and shift[h] > 0.0:
                                 continue
                             a, b = min(max(a, 0), n - 1), min(max(b, 0), n - 1)
-                        total += moves * chances[h] * now[a, b, k]
+                        total += shift[h] * now[a, b, k]
                     ahead[i, j, k] = total - level
     return ahead
 

@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from mmwave_baselines.power_allocation.episode_bounds import METRIC, episode_bound
-from mmwave_gym.benchmark.bounds import Bound, of_agent
+from mmwave_gym.benchmark.bounds import Bound, first_episodes, of_agent
 from mmwave_gym.benchmark.task import Task
 
-MOST_EPISODES = 64
+MOST_EPISODES = 32
 """Of a task that are certified: some seconds each."""
 
 
 def _certified(task: Task, episode: Any) -> float:
     return episode_bound(task, episode).upper
-
-
-def _first_episodes(task: Task, episodes: Sequence[int]) -> list[int]:
-    return list(episodes)[:MOST_EPISODES]
-
-
-def _padded(task: Task, episodes: Sequence[int], found: Sequence[float]) -> list[float | None]:
-    return [*found, *[None] * (len(episodes) - len(found))]
 
 
 def _of_rate(task: Task) -> bool:
@@ -47,8 +38,7 @@ BOUNDS: tuple[Bound, ...] = (
         kind="proven bound",
         what="Branch and bound over who is satisfied and over SINRs; of networks its root.",
         solve=_certified,
-        pieces=_first_episodes,
-        combine=_padded,
         applies=_of_rate,
+        **first_episodes(MOST_EPISODES),
     ),
 )

@@ -9,7 +9,10 @@ import os
 import pickle
 import socket
 import sys
+import sysconfig
+import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NoReturn
 
 from numpy.typing import NDArray
@@ -24,6 +27,7 @@ from mmwave_gym.agents.supervised.wire import AgentLine, Gone, Message, is_raw, 
 from mmwave_gym.core import rooms
 
 _MOST_REASON = 2000  # characters
+_LIBRARIES = tuple(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib"))
 THREADS = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
 """One thread, as the evaluation plays its own agents: sums do not depend on the machine's cores."""
 
@@ -191,4 +195,16 @@ def _error_text(error: BaseException) -> str:
         text = ""
     if isinstance(error, AgentError):
         return text or name
-    return f"{name}: {text}" if text else name
+    return (f"{name}: {text}" if text else name) + _place(error)
+
+
+def _place(error: BaseException) -> str:
+    """ " (my_agent.py, line 12)": the last line of the agent's own code that an error came through; "" where none did.
+
+    Code of this package does not count, and that of libraries only where nothing else was there.
+    """
+    ours = str(Path(registry.__file__).parents[1])
+    frames = [(frame.f_code.co_filename, line) for frame, line in traceback.walk_tb(error.__traceback__)]
+    frames = [(file, line) for file, line in frames if not file.startswith((ours, "<"))]
+    own = [(file, line) for file, line in frames if not file.startswith(_LIBRARIES)] or frames
+    return f" ({Path(own[-1][0]).name}, line {own[-1][1]})" if own else ""

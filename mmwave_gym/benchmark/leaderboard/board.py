@@ -147,7 +147,7 @@ def _entry(runs: list[Run], task: Mapping[str, Any], samples: dict[str, Sample],
     if not whole:
         return entry
     groups = task.get("groups")
-    columns = {metric: _sample(whole, metric, groups) for metric in (task["primary"], *whole[0].header["metrics"])}
+    columns = {metric: sample_of(whole, metric, groups) for metric in (task["primary"], *whole[0].header["metrics"])}
     primary = columns[task["primary"]]
     if not primary.episodes.size:
         return replace(
@@ -216,7 +216,8 @@ def _without_superseded(runs: list[Run]) -> list[Run]:
     ] or runs
 
 
-def _sample(runs: Sequence[Run], metric: str, groups: Sequence[int] | None) -> Sample:
+def sample_of(runs: Sequence[Run], metric: str, groups: Sequence[int] | None) -> Sample:
+    """The values of a metric, a row for each of an agent's runs, on the episodes that all of them have."""
     return Sample.of(
         [{r["episode"]: float(r[metric]) for r in run.episodes if r.get(metric) is not None} for run in runs], groups
     )

@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from mmwave_gym.core.errors import CityError
+from mmwave_gym.core.errors import CityError, require
 from mmwave_gym.core.notes import Notes
 from mmwave_gym.core.shown import visible
 
@@ -62,6 +62,8 @@ def city(
     from mmwave_gym.scenarios.association.config import AssociationConfig
     from mmwave_gym.scenarios.association.routes import FORESIGHT_S
 
+    if picture is not None:
+        require("a picture", "matplotlib")
     if out_file is None and picture is None and (source is None or gtfs or fcd):
         raise ValueError("nothing is asked for: give --out FILE.npz, --picture FILE.png or both.")
     if sum(map(bool, (source, gtfs, fcd, demo))) != 1:

@@ -22,7 +22,7 @@ from mmwave_gym.benchmark.leaderboard.digits import ends, number
 from mmwave_gym.benchmark.statistics import column_interval
 from mmwave_gym.benchmark.suite import task
 from mmwave_gym.core.batch import Batch
-from mmwave_gym.core.errors import CityError
+from mmwave_gym.core.errors import CityError, require
 from mmwave_gym.core.notes import Notes
 from mmwave_gym.core.scenario import EpisodeRng
 from mmwave_gym.scenarios.power_allocation.clustering import floc
@@ -55,6 +55,7 @@ def report(
             raise ValueError(f"{name} must be at least {least}, got {value}.")
     if picture is not None:
         check_ending(picture)
+        require("a picture", "matplotlib")
     started_s = time.perf_counter()
     notes = Notes(strict=strict, error=CityError)
     place_m, note = open_sites(source, crs=crs, notes=notes)[1:]

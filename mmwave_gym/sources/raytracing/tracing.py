@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import re
@@ -17,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmwave_gym.core.errors import CityError
+from mmwave_gym.core.errors import CityError, require
 
 LLVM = "DRJIT_LIBLLVM_PATH"
 """The environment variable by which Dr.Jit, Sionna RT's compiler, is told its LLVM."""
@@ -42,8 +41,7 @@ Progress = Callable[[str, int, int], None]
 
 def check_installed() -> None:
     """ImportError, before any work, where Sionna RT is missing."""
-    if importlib.util.find_spec("sionna") is None or importlib.util.find_spec("sionna.rt") is None:
-        raise ImportError("ray tracing needs sionna-rt 2.2: pip install 'mmwave-gym[raytrace]'.", name="sionna")
+    require("ray tracing", "sionna.rt")
 
 
 def find_llvm(folders: Sequence[str] = LLVM_FOLDERS) -> str | None:

@@ -242,7 +242,7 @@ def test_the_bound_is_above_the_optimum_on_every_episode_and_close(geometry, tig
     ratios = []
     for world in worlds_of(range(12), geometry=geometry, num_ues=6):
         seconds = world.time_s[-1] - world.time_s[0]
-        bound = bounds.upper_bound(bounds.relaxation(world, world.time_s[0], world.time_s[-1]), steps=300)
+        bound = bounds.upper_bound(bounds.relaxation(world, world.time_s[0], world.time_s[-1]), (bounds.Stage(1, 300),))
         ratios.append(bound * seconds / value(world, best_plan(world)))
     assert min(ratios) >= 1.0 - INTEGRALS
     assert np.mean(ratios) < tightness
@@ -264,7 +264,7 @@ def test_the_jobs_of_a_pencil_and_paper_world():
     problem = bounds.relaxation(world, 0.0, 8.0)
     assert sorted(problem.job_s.tolist()) == [3.0, 5.0, 8.0]
     assert problem.forced.sum() == 3  # UE 0 in two cells, UE 1 in the first
-    bound = bounds.upper_bound(problem, steps=400) * 8.0
+    bound = bounds.upper_bound(problem, (bounds.Stage(1, 400),)) * 8.0
     best = 3.0 * (near + far) / 2.0 + 5.0 * (near + middle)
     assert value(world, best_plan(world)) == pytest.approx(best, rel=1e-5)
     assert bound == pytest.approx(best, rel=1e-3)

@@ -33,7 +33,7 @@ class Tiny:
         self.leaves, self.price, self.kept, self.start = leaves, price, kept, start
         axis = np.linspace(0.0, SIDE, 5)
         snr = np.array([[_snr((x, y)) for y in axis] for x in axis])
-        self.grid = kernel.worth(snr, FADING, CHANCES, 1.0, price, kept, 30, leaves)
+        self.grid = kernel.worth(snr, FADING, CHANCES, price, kept, 30, leaves)
 
     def after(self, place, heading):
         """The place after a step, None where the UE has left."""
