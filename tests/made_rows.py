@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from mmwave_gym.benchmark.leaderboard import Ceiling, RowWriter, Run, row_path
+from mmwave_gym.benchmark.leaderboard import Ceiling, Leaderboard, RowWriter, Run, row_path
+from mmwave_gym.benchmark.leaderboard.site import pages
 from mmwave_gym.benchmark.statistics import Sample
 
 METRICS = {"reward": "1/slot", "handovers_per_s": "1/s"}
@@ -73,3 +74,8 @@ def suite(rng: np.random.Generator, episodes: int = 40) -> list[Run]:
         run("ucb", world + 0.5 + noise[2]),
         run("oracle", world + 3),
     ]
+
+
+def page_html(board: Leaderboard) -> str:
+    """All pages of a board, one after the other."""
+    return "\n".join(text for name, text in pages(board).items() if name.endswith(".html"))

@@ -149,7 +149,7 @@ class ScenarioBatchEnv(EnvBase):
         action = checked_action(self._space, tensordict[GROUP, "action"].numpy(), self._rows)
         scored = self._batch.scenario.action_space.shape or ()
         outcome = self._batch.step(action.reshape(*self._rows, *scored))
-        over = outcome.terminated.all(axis=1)
+        over = np.asarray(outcome.terminated.all(axis=1))
         ends = {"done": over | outcome.truncated, "terminated": over, "truncated": outcome.truncated}
         reward = torch.as_tensor(outcome.reward.astype(np.float32))[..., None]
         return self._tensors(ends, outcome, {"reward": reward})

@@ -69,6 +69,8 @@ class Bound:
     applies: Callable[[Task], bool] = lambda task: True
     version: int = 1
     """Goes up when earlier values were wrong: they are then stale."""
+    rounding: float = 1e-6
+    """Relative: by how much two kinds of processors may differ."""
     agent: str = ""
     """Whose rows are the values, where it is an agent that attains them."""
     cheap: bool = False

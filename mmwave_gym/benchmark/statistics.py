@@ -117,6 +117,10 @@ def difference_interval(values: Float64Array, other: Float64Array, groups: Group
     groups: ``(episode,)``, or None where no episodes share a world.
     """
     replicates = _replicates(values, _SEEDS, groups) - _replicates(other, _OTHER_SEEDS, groups)
+    return _difference(values, other, replicates, groups)
+
+
+def _difference(values: Float64Array, other: Float64Array, replicates: NDArray[np.float64], groups: Groups) -> Interval:
     per_episode = values.mean(axis=0) - other.mean(axis=0)
     found = _interval(float(values.mean() - other.mean()), replicates, [values, other], per_episode, groups)
     return replace(found, rounding=CLOSE * float(np.abs(values).mean()))
@@ -130,6 +134,31 @@ def normalised(values: Float64Array, floor: Float64Array, ceiling: Float64Array)
     ratio per episode would let the episodes decide in which floor and ceiling happen to meet.
     """
     return (values - floor.mean(axis=0)) / (ceiling.mean() - floor.mean())
+
+
+def differences(samples: Sequence[Sample]) -> list[Interval | None]:
+    """Return `difference_interval` for the pairs (0, 1), (0, 2), …, (1, 2), …, None where two share no episode.
+
+    What is resampled for an agent is kept, so that hundreds of pairs take hardly longer than their agents do.
+    """
+    kept: dict[tuple[int, int], NDArray[np.float64]] = {}
+
+    def resampled(i: int, stream: int) -> NDArray[np.float64]:
+        if (i, stream) not in kept:
+            kept[i, stream] = _replicates(samples[i].values, stream, samples[i].groups)
+        return kept[i, stream]
+
+    found: list[Interval | None] = []
+    for i, one in enumerate(samples):
+        for j in range(i + 1, len(samples)):
+            other = samples[j]
+            if np.array_equal(one.episodes, other.episodes) and one.episodes.size:
+                replicates = resampled(i, _SEEDS) - resampled(j, _OTHER_SEEDS)
+                found.append(_difference(one.values, other.values, replicates, one.groups))
+                continue
+            values, others = align(one, other)
+            found.append(difference_interval(values, others, shared_groups(one, other)) if values.size else None)
+    return found
 
 
 def score_interval(values: Float64Array, floor: Float64Array, ceiling: Float64Array, groups: Groups = None) -> Interval:

@@ -27,6 +27,7 @@ from mmwave_gym.cli.new import new
 from mmwave_gym.cli.output import err, line
 from mmwave_gym.cli.page import page
 from mmwave_gym.cli.render import render
+from mmwave_gym.cli.replay import replay
 from mmwave_gym.cli.reproduce import reproduce
 from mmwave_gym.cli.ship import ship
 from mmwave_gym.cli.sweeping import sweep
@@ -70,7 +71,8 @@ def options(
 app.command("list")(list_)
 app.command("import")(import_)
 for verb in (
-    evaluate, compare, info, load, push, export, leaderboard, audit, bound, reproduce, render, page, ship, tune, verify
+    evaluate, compare, info, load, push, export, leaderboard, audit, bound, reproduce, render, replay, page, ship, tune,
+    verify,
 ):  # fmt: skip
     app.command()(verb)
 app.command(context_settings=FORWARD)(sweep)

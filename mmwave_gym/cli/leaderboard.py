@@ -13,6 +13,7 @@ from mmwave_gym.agents.supervised import USUAL, Limits
 from mmwave_gym.benchmark import suite
 from mmwave_gym.benchmark.bounds import stored_ceilings
 from mmwave_gym.benchmark.committed import Plan, clear, committed_runs, plan
+from mmwave_gym.benchmark.describing import cards
 from mmwave_gym.benchmark.jobs import Done
 from mmwave_gym.benchmark.leaderboard import PAGES, RowsError, Run, pack as pack_rows, summarise, unpack, write
 from mmwave_gym.benchmark.playing import outcomes, play_all
@@ -64,6 +65,9 @@ def leaderboard(
     replay: Annotated[
         bool, typer.Option("--replay", help="play everything here instead of showing committed rows that are current")
     ] = False,
+    as_committed: Annotated[
+        bool, typer.Option("--as-committed", help="play and check nothing: committed rows as they are, in a minute")
+    ] = False,
     committed: Annotated[
         Path | None, typer.Option(help="a folder of packed rows to use, instead of those of installed packages")
     ] = None,
@@ -80,13 +84,17 @@ def leaderboard(
     limit_s: LimitTotal = USUAL.total_s,
     limit_memory_gib: LimitMemory = USUAL.memory_gib,
 ) -> None:
-    """Write the leaderboard as Markdown, CSV and an HTML page. Agents whose rows are committed and current are not
+    """Write the leaderboard as a folder of pages, Markdown and CSV. Agents whose rows are committed and current are not
     played again."""
-    require("the leaderboard page", "jinja2")
+    require("the leaderboard's pages", "jinja2")
     if committed is not None and not committed.is_dir():
         raise RowsError(f"{committed} is no folder of packed rows: name one that --pack has written.")
     say_what_is_trusted(*(agent or ()), *(also or ()))
     chosen = chosen_tasks(task, suites, [name for name in suite.suite_names() if name != RECORD])
+    if as_committed:
+        _refuse_what_cannot_be_written(out_dir, None)
+        _print(_written(committed_runs([t.name for t in chosen], committed), chosen, committed, out_dir))
+        return
     number = QUICK_EPISODES if quick and not episodes else episodes
     limits = Limits(step_s=limit_step_s, total_s=limit_s, memory_gib=limit_memory_gib)
     work = suite_jobs(chosen, agent or (), also or (), number, True, 1 if quick else None, trusted, limits)
@@ -135,13 +143,23 @@ def leaderboard(
             err.print(
                 f"{name} failed in {run.task['name']}: {run.failed}", markup=False, highlight=False, soft_wrap=True
             )
-    known = {t.name: {**t.describe(), "grants": t.grants} for t in suite.all_tasks()}
-    pages = write(summarise(runs, known, stored_ceilings(chosen, committed)), out_dir)
+    pages = _written(runs, chosen, committed, out_dir)
     if pack:
         holding = {run.identity: run for run in runs if not run.stale}
         # A board of some agents only leaves the rows of others in the packs of its tasks.
         there = unpack(pack, [t.name for t in chosen]) if agent and pack.is_dir() else []
         pages += pack_rows([*holding.values(), *(run for run in there if run.identity not in holding)], pack)
+    _print(pages)
+
+
+def _written(runs: Sequence[Run], chosen: Sequence[Task], committed: Path | None, out_dir: Path) -> list[Path]:
+    """Write the board of these runs."""
+    known = {t.name: {**t.describe(), "grants": t.grants} for t in suite.all_tasks()}
+    board = summarise(runs, known, stored_ceilings(chosen, committed))
+    return write(board, out_dir, cards(board))
+
+
+def _print(pages: Sequence[Path]) -> None:
     for page in pages:
         out.print(str(page), highlight=False, soft_wrap=True)
 

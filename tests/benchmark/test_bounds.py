@@ -185,7 +185,7 @@ def test_cheap_ceilings_are_computed_again_as_they_are_stored(name, bound):
     assert kept.stale == ""
     again = compute(task, way, 2)
     shared = [kept.sample.episodes.tolist().index(e) for e in again.sample.episodes]
-    np.testing.assert_allclose(kept.sample.values[0][shared], again.sample.values[0], rtol=1e-6)
+    np.testing.assert_allclose(kept.sample.values[0][shared], again.sample.values[0], rtol=way.rounding)
 
 
 def test_a_stored_ceiling_of_an_unknown_bound_is_stale(tmp_path):

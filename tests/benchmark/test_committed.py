@@ -262,7 +262,8 @@ def test_who_skips_a_task_is_not_counted_as_played(
     board(*words, "--replay", "--also", "foreign_agents:Elsewhere")
     said = capsys.readouterr().err
     assert "Runs played here: 1. Skipped by their agents: 1.\n" in said
-    assert "not made for cell_selection/n3-cost10" in (tmp_path / "index.html").read_text()
+    page = (tmp_path / "tasks" / "cell_selection" / "n3-cost10.html").read_text()
+    assert "not made for cell_selection/n3-cost10" in page
 
 
 def test_a_row_that_was_altered_does_not_repeat(made: Run) -> None:
@@ -307,3 +308,12 @@ def test_a_board_of_one_agent_leaves_the_packed_rows_of_others(tmp_path: Path, m
     found = {run.agent["name"]: len(run.episodes) for run in unpack(packs)}
     assert found["channel"] == len(made.episodes)
     assert found["rate"] == 2
+
+
+def test_as_committed_checks_and_plays_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("plan", "play_all", "suite_jobs"):
+        monkeypatch.setattr(sys.modules["mmwave_gym.cli.leaderboard"], name, None)
+    board("leaderboard", "--task", TASK.name, "--as-committed", "--out", tmp_path)
+    assert "PPO" in (tmp_path / "tasks" / "cell_selection" / "n3-cost10.html").read_text()
+    assert "layers of" in (tmp_path / "agents" / "cell_selection" / "ppo.html").read_text(), "the card of a network"
+    assert not any((tmp_path / "rows").iterdir())

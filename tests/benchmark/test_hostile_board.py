@@ -14,6 +14,7 @@ import hostile_agents
 import pytest
 
 from mmwave_gym.benchmark.leaderboard import read_rows
+from mmwave_gym.benchmark.leaderboard.addresses import task_page
 from mmwave_gym.cli import main
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="counts processes as Linux shows them")
@@ -63,7 +64,7 @@ def test_a_board_with_hostile_agents(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert together == alone
     assert len(alone["stay"][1]) == 2, "a row, and the end of its line"
 
-    page = (tmp_path / "all" / "index.html").read_text()
+    page = (tmp_path / "all" / task_page(TASK)).read_text()
     assert page.rstrip().endswith("</html>")
     assert [name for name in reasons if name not in page] == []
     assert no_longer_alive(int((tmp_path / "orphan.pid").read_text()))

@@ -14,10 +14,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made_rows import ceiling, header, run, suite
+from made_rows import ceiling, header, page_html, run, suite
 
 from mmwave_gym.benchmark.leaderboard import RowsError, Run, read_ceilings, read_rows, summarise, write_ceilings
-from mmwave_gym.benchmark.leaderboard.page import html as page_html
 from mmwave_gym.benchmark.leaderboard.sentences import headline, limits
 from mmwave_gym.benchmark.leaderboard.tables import markdown, table
 

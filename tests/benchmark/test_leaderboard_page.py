@@ -1,4 +1,4 @@
-"""The page: the same bytes for the same rows, nothing hidden, nobody else's text unescaped."""
+"""The pages: the same bytes for the same rows, nothing hidden, nobody else's text unescaped, no link into nothing."""
 
 from __future__ import annotations
 
@@ -10,19 +10,22 @@ import re
 
 import numpy as np
 import pytest
-from made_rows import METRICS, header, run, suite
+from made_rows import METRICS, header, page_html, run, suite
 
 from mmwave_gym.benchmark import statistics
 from mmwave_gym.benchmark.leaderboard import Run, summarise, write
+from mmwave_gym.benchmark.leaderboard.addresses import agent_page, slug, task_page
+from mmwave_gym.benchmark.leaderboard.cards import Card
 from mmwave_gym.benchmark.leaderboard.digits import number
-from mmwave_gym.benchmark.leaderboard.page import html as page_html
+from mmwave_gym.benchmark.leaderboard.pairs import pairs
+from mmwave_gym.benchmark.leaderboard.site import pages
 from mmwave_gym.benchmark.leaderboard.tables import markdown
 
 
 class Elements(html.parser.HTMLParser):
     """Collects start tags and attributes, and checks that tags nest."""
 
-    VOID = frozenset({"meta", "input", "br", "line", "rect", "circle", "path"})
+    VOID = frozenset({"meta", "input", "br", "link"})
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -35,19 +38,27 @@ class Elements(html.parser.HTMLParser):
         if tag not in self.VOID:
             self.open.append(tag)
 
-    def handle_startendtag(self, tag, attrs):
+    def handle_startendtag(self, tag, attrs):  # of SVG
         self.found.append((tag, dict(attrs)))
 
     def handle_endtag(self, tag):
         assert self.open.pop() == tag
 
 
+def files(folder):
+    """Every file below a folder, by its path in it."""
+    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
 def test_same_rows_same_bytes_in_any_order(tmp_path):
     runs = suite(np.random.default_rng(14))
-    first = [p.read_bytes() for p in write(summarise(runs), tmp_path / "one")]
-    second = [p.read_bytes() for p in write(summarise(runs[::-1]), tmp_path / "two")]
-    assert first == second
-    assert sorted(os.listdir(tmp_path / "one")) == ["index.html", "leaderboard.csv", "leaderboard.md"]
+    write(summarise(runs), tmp_path / "one")
+    write(summarise(runs[::-1]), tmp_path / "two")
+    first = files(tmp_path / "one")
+    assert first == files(tmp_path / "two")
+    assert set(first) >= {"index.html", "leaderboard.csv", "leaderboard.md", "assets/board.js", "assets/board.css"}
+    assert {"tasks/handover/a1.html", "tasks/handover/a1.csv", "tasks/handover/a1.js"} <= set(first)
+    assert {f"agents/handover/{name}.html" for name in ("a3", "oracle", "random", "ucb")} <= set(first)
 
 
 def test_other_peoples_text_is_escaped_everywhere():
@@ -58,15 +69,64 @@ def test_other_peoples_text_is_escaped_everywhere():
     for r in runs:
         r.header["task"]["description"] = evil
     board = summarise(runs)
-    page = page_html(board)
-    assert "<script>alert" not in page
-    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
-    found = Elements(page).found
-    assert [tag for tag, _ in found].count("script") == 1
-    assert "img" not in [tag for tag, _ in found]
+    made = pages(board, {("handover", "ucb"): Card((evil,), evil, (evil,), ((evil, evil),))})
+    for name, page in made.items():
+        if name.endswith(".html"):
+            assert "<script>alert" not in page
+            found = Elements(page).found
+            assert [(tag, a.get("src", "").endswith("assets/board.js")) for tag, a in found if tag == "script"] == [
+                ("script", True)
+            ]
+            assert "img" not in [tag for tag, _ in found]
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in made["tasks/handover/a1.html"]
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in made["agents/handover/ucb.html"]
     text = markdown(board)
     assert "<script" not in text
     assert r"\|\[click\]" in text
+
+
+def test_names_have_addresses_of_their_own_and_none_leaves_the_folder():
+    names = [
+        "a3",
+        "A3",
+        "../../etc/passwd",
+        "..",
+        "",
+        "my_package:MyAgent",
+        "my_package/MyAgent",
+        "a" * 300,
+        "\ud800",
+        "a b",
+    ]
+    found = [slug(name) for name in names]
+    assert len({f.lower() for f in found}) == len(names)
+    assert all(re.fullmatch(r"[A-Za-z0-9_~-][A-Za-z0-9._~-]*", f) and len(f) < 100 for f in found)
+    assert slug("a3-beta25-v1") == "a3-beta25-v1"
+    assert task_page("handover/a1-beta25") == "tasks/handover/a1-beta25.html"
+    assert agent_page("handover", "ucb") == "agents/handover/ucb.html"
+    assert task_page("own/a/b").count("/") == 2
+
+
+def test_every_link_leads_somewhere():
+    runs = suite(np.random.default_rng(15)) + suite(np.random.default_rng(16))
+    for r in runs[4:]:
+        r.header["task"] |= {"name": "handover/odd name/é", "hash": "def", "suite": "papers"}
+    runs.append(run("my_package:MyAgent", [1.0] * 40))
+    made = pages(summarise(runs))
+    made |= {"leaderboard.csv": "", "leaderboard.md": ""}
+    ids = {
+        name: {a["id"] for _, a in Elements(text).found if "id" in a} for name, text in made.items() if "html" in name
+    }
+    for name in ids:
+        for tag, attributes in Elements(made[name]).found:
+            if (link := attributes.get("href") or attributes.get("src") or attributes.get("data-pairs")) is None:
+                continue
+            assert "//" not in link, "nothing is loaded from elsewhere"
+            place, _, fragment = link.partition("#")
+            target = os.path.normpath(os.path.join(os.path.dirname(name), place)) if place else name
+            assert target in made, (name, tag, link)
+            assert not fragment or fragment in ids[target], (name, link)
+    assert sum(name.startswith("overall/") for name in made) == 0
 
 
 def test_csv_holds_the_numbers_and_no_formula(tmp_path):
@@ -91,45 +151,71 @@ def test_failed_skipped_and_committed_runs_are_visible():
         assert "needs MMWAVE_DATA" in text.replace("\\", "")
         assert "committed" in text
     badges = [a for tag, a in Elements(page_html(board)).found if a.get("class") == "badge committed"]
-    assert len(badges) == 1
+    assert len(badges) == 1, "on the page of its task"
 
 
-def test_page_is_well_formed_sortable_and_self_contained():
-    page = page_html(summarise(suite(np.random.default_rng(18))))
-    elements = Elements(page)
-    assert elements.open == []
-    assert not re.search(r"(https?:)?//[\w.-]+\.\w", page)
-    for tag, attributes in elements.found:
-        assert tag not in ("link", "img", "iframe")
-        assert "src" not in attributes
-        assert (attributes.get("href") or "#").startswith("#")
-        assert not any(name.startswith("on") for name in attributes)
-    sortable = [a for tag, a in elements.found if tag == "th" and a.get("aria-sort") == "none"]
+def test_pages_are_well_formed_sortable_and_self_contained():
+    made = pages(summarise(suite(np.random.default_rng(18))))
+    for name, page in made.items():
+        if name.endswith(".html"):
+            elements = Elements(page)
+            assert elements.open == []
+            assert not re.search(r"(https?:)?//[\w.-]+\.\w", page)
+            for tag, attributes in elements.found:
+                assert tag not in ("img", "iframe")
+                assert not any(key.startswith("on") or key == "style" for key in attributes)
+    found = Elements(made["tasks/handover/a1.html"]).found
+    sortable = [a for tag, a in found if tag == "th" and a.get("aria-sort") == "none"]
     assert len(sortable) >= 9
-    assert sum("data-sort" in a for tag, a in elements.found if tag == "td") >= 4 * 8
-    assert sum(a.get("class") == "copy" for _, a in elements.found) == 4
-    assert any(tag == "time" and a["datetime"] == "2026-11-22T02:30:00Z" for tag, a in elements.found)
-    assert "mmwave-gym evaluate ucb --task handover/a1" in page
-    assert sum(a.get("class") == "interval" for _, a in elements.found) >= 4
+    assert sum("data-sort" in a for tag, a in found if tag == "td") >= 4 * 8
+    assert any(tag == "time" and a["datetime"] == "2026-11-22T02:30:00Z" for tag, a in found)
+    assert sum(a.get("class") == "interval" for _, a in found) >= 4
+    assert "mmwave-gym evaluate ucb --task handover/a1" in made["agents/handover/ucb.html"]
+    assert "mmwave-gym replay handover/a1 --agents ucb,a3,oracle" in made["tasks/handover/a1.html"]
+    assert "@software{mmwave_gym" in made["tasks/handover/a1.html"]
 
 
-def test_every_row_has_classes_that_the_filter_offers():
-    page = page_html(summarise(suite(np.random.default_rng(4))))
-    offered = set(re.findall(r'<option value="([a-z-]+)">', page))
-    rows = re.findall(r'<tr[^>]* data-classes="([^"]*)"', page)
-    assert len(rows) == 4
-    assert all(row and set(row.split()) <= offered for row in rows)
-    assert {"rule", "bound"} <= {name for row in rows for name in row.split()}
+def test_every_row_has_what_the_filters_ask_for():
+    page = pages(summarise(suite(np.random.default_rng(4))))["tasks/handover/a1.html"]
+    found = Elements(page).found
+    offered = {(a["name"], a["value"]) for tag, a in found if tag == "input" and a["type"] == "checkbox"}
+    rows = [a for tag, a in found if tag == "tr" and "data-access" in a]
+    told = {
+        (name, value) for row in rows for name in ("access", "kind", "class") for value in row[f"data-{name}"].split()
+    }
+    assert len(rows) == 8, "four agents in two tables"
+    assert offered <= told
+    assert {("access", "local"), ("access", "bound"), ("class", "rule"), ("class", "bound")} <= offered
 
 
-def test_the_only_script_that_may_run_is_the_pages_own():
-    import base64
-    import hashlib
+def test_a_command_to_paste_quotes_names_for_the_shell():
+    runs = suite(np.random.default_rng(4))
+    runs.append(run("x; touch pwned '", [25.0] * 40))
+    page = pages(summarise(runs))[agent_page("handover", "x; touch pwned '")]
+    assert "--agents 'x; touch pwned '&#34;'&#34;'" in page.replace("&#39;", "'")
+    assert "--agents x;" not in page
 
-    page = page_html(summarise(suite(np.random.default_rng(19))))
-    script = re.search(r"<script>(.*)</script>", page, re.DOTALL).group(1)
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    assert f"script-src 'sha256-{digest}'" in page
+
+def test_pairs_are_the_paired_differences_of_every_metric():
+    runs = suite(np.random.default_rng(3))
+    runs[1] = Run(runs[1].header, runs[1].episodes[:30])  # fewer episodes: compared on those that both have
+    runs += [run("ppo", np.random.default_rng(s).normal(20, 1, 40), seed=s) for s in range(3)]
+    (board,) = summarise(runs).tasks
+    told = pairs(board)
+    names = [name for name, _ in told["agents"]]
+    assert [name for name, _ in told["metrics"]] == ["reward", "handovers_per_s"]
+    index = {pair: i for i, pair in enumerate((a, b) for i, a in enumerate(names) for b in names[i + 1 :])}
+    assert len(told["values"][0]) == len(index) == 10
+    for other in ("random", "oracle", "ppo", "ucb"):
+        a, b = sorted(("a3", other), key=names.index)
+        mean, low, high, apart = told["values"][0][index[a, b]]
+        difference = board.entry(other).difference
+        sign = 1.0 if b == "a3" else -1.0
+        half = (difference.high - difference.low) / 2
+        assert sign * mean == pytest.approx(difference.mean, abs=0.01 * half)
+        assert sorted((sign * low, sign * high)) == pytest.approx([difference.low, difference.high], abs=0.2 * half)
+        assert bool(apart) == difference.excludes_zero
+    assert told["values"][1][0][:3] == [0.0, 0.0, 0.0]
 
 
 def test_a_run_that_failed_before_it_knew_its_metrics_hides_no_unit():
@@ -144,6 +230,7 @@ def test_a_run_that_failed_before_it_knew_its_metrics_hides_no_unit():
 def test_an_empty_board_is_a_page_that_says_so(tmp_path):
     paths = write(summarise([]), tmp_path)
     assert "No rows yet" in paths[2].read_text()
+    assert "assets/board.css" in files(tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made_rows import header, rows, save
+from made_rows import header, page_html, rows, save
 
 from mmwave_gym.benchmark.leaderboard import RowsError, RowWriter, read_rows, row_path, summarise, write
-from mmwave_gym.benchmark.leaderboard.page import html as page_html
 
 
 def test_rows_come_back_as_written(tmp_path):

@@ -102,6 +102,7 @@ BOUNDS: tuple[Bound, ...] = (
         applies=lambda task: int(task.kwargs["num_ues"]) <= MOST_UES,
         agent="optimum",
         cheap=True,
+        rounding=ROUNDING,
     ),
     Bound(
         name="potential",

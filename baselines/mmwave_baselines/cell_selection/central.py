@@ -8,7 +8,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -177,24 +176,13 @@ class Optimum(Myopic):
     kind = "ceiling"
     label = "centralised optimum"
 
-    def __init__(self, game: Game | None = None) -> None:
-        self._game = game
-
     @classmethod
     def for_task(cls, task: Any = None, training_seed: int | None = None) -> Optimum:
         """The agent of a task. Raises NotApplicable where the state is too large."""
         game = game_of_task(task)
         if game is not None and (states := JointGame(game).states) > _MOST_PLAYED:
             raise NotApplicable(f"the optimum of {states} states takes hours: see solve_exact and its bound.")
-        return cls(game)
-
-    @property
-    def config(self) -> Mapping[str, Any]:  # type: ignore[override]
-        """The interval in which the optimum lies; solves the game."""
-        if self._game is None:
-            return {}
-        found = solved_joint(self._game)
-        return {"optimum_bps_hz": [found.low_bps_hz, found.high_bps_hz], "sweeps": found.sweeps}
+        return cls()
 
     def seat(self, game: Game, known: dict[str, NDArray[Any]]) -> Int64Array:
         return policy_tables(game).seat(known["channel"], known["serving"])

@@ -1,4 +1,4 @@
-"""The leaderboard: a pure function from per-episode rows to Markdown, CSV and one self-contained HTML page.
+"""The leaderboard: a pure function from per-episode rows to Markdown, CSV and a folder of pages.
 
 It imports no agent and no scenario, and trains nothing::
 
@@ -12,8 +12,8 @@ from mmwave_gym.benchmark.leaderboard.board import summarise
 from mmwave_gym.benchmark.leaderboard.ceilings import Ceiling, read_ceilings, write_ceilings
 from mmwave_gym.benchmark.leaderboard.entries import Entry, Leaderboard, Overall, TaskBoard
 from mmwave_gym.benchmark.leaderboard.packs import pack, unpack
-from mmwave_gym.benchmark.leaderboard.page import PAGES, write
 from mmwave_gym.benchmark.leaderboard.rows import RowsError, RowWriter, Run, read_rows, row_path
+from mmwave_gym.benchmark.leaderboard.site import PAGES, write
 from mmwave_gym.benchmark.statistics import Interval
 
 __all__ = [

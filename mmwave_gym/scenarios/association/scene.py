@@ -11,6 +11,7 @@ from mmwave_gym.core.batch import Batch
 from mmwave_gym.core.scenario import Outcome
 from mmwave_gym.core.types import Float64Array
 from mmwave_gym.rendering.recorded import RecordedScene
+from mmwave_gym.rendering.stage import Moment, Stage
 from mmwave_gym.rendering.text import framed, side_by_side, text_of
 from mmwave_gym.rendering.totals import Totals
 from mmwave_gym.scenarios.association.game import MBIT, Association
@@ -137,6 +138,37 @@ class AssociationScene(RecordedScene[Record]):
 
     record_type = Record
     picture_type = "picture:AssociationPicture"
+
+    def stage(self) -> Stage:
+        """See `mmwave_gym.rendering.stage`."""
+        record = self._record
+        return Stage(
+            title="association",
+            num_ues=record.world.num_ues,
+            num_nodes=record.world.num_bs,
+            value=("rate", "Mbit/s"),
+            node_m=np.asarray(record.world.bs_m, np.float64),
+            outlines_m=tuple(record.buildings_m),
+            node_noun="base station",
+            attribution=record.attribution,
+        )
+
+    def moments(self) -> list[Moment]:
+        """The present; a UE's rate is its share of its base station's time, by the mean efficiency of its link."""
+        record, num_bs = self._record, self._record.world.num_bs
+        present, serving, served = record.present, record.serving, record.serving < record.world.num_bs
+        load = np.append(record.load, 1)[np.minimum(serving, num_bs)]
+        rate_mbps = record.efficiency_bps_hz * record.world.world.bandwidth_hz * MBIT / np.maximum(load, 1)
+        return [
+            Moment(
+                time_s=record.time_s,
+                present=present,
+                serving=np.where(served, serving, -1),
+                value=np.where(served, rate_mbps, 0.0),
+                trouble=~served | (rate_mbps <= 0.0),
+                place_m=record.place_m,
+            )
+        ]
 
     def text(self) -> str:
         """The map with loads, the decision and totals in ASCII, always the same number of lines of the same width."""

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from mmwave_gym.core.batch import Batch
 from mmwave_gym.core.scenario import Outcome
 from mmwave_gym.rendering.recorded import RecordedScene
+from mmwave_gym.rendering.stage import Moment as Shown, Stage
 from mmwave_gym.rendering.text import text_of
 from mmwave_gym.scenarios.cell_selection.config import STATES
 from mmwave_gym.scenarios.cell_selection.game import CellSelection
@@ -110,6 +111,32 @@ class CellSelectionScene(RecordedScene[Record]):
     centralised = True
     record_type = Record
     picture_type = "picture:CellSelectionPicture"
+
+    def stage(self) -> Stage:
+        """See `mmwave_gym.rendering.stage`. There are no places, so links are a table."""
+        record = self._record
+        most = float(record.world.rate_bps_hz.max())
+        return Stage(
+            title="cell selection",
+            num_ues=record.config.num_ues,
+            num_nodes=record.config.num_cells,
+            value=("rate", "bit/s/Hz"),
+            level=("link", "bit/s/Hz", 0.0, most),
+        )
+
+    def moments(self) -> list[Shown]:
+        """The present; a link's level is the rate of its state."""
+        record, now = self._record, self._record.now
+        return [
+            Shown(
+                time_s=record.slot * record.world.step_s,
+                present=np.ones(len(now.serving), bool),
+                serving=now.serving,
+                value=now.received_bps_hz,
+                trouble=record.world.rate_bps_hz[now.used] == 0.0,
+                level=record.world.rate_bps_hz[now.links],
+            )
+        ]
 
     def text(self) -> str:
         """The table in ASCII, always the same number of lines of the same width."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from mmwave_gym.rendering.recorded import RecordedScene
+from mmwave_gym.rendering.stage import Moment, Stage
 from mmwave_gym.rendering.text import cell_sign, framed, side_by_side, text_of
 from mmwave_gym.scenarios.handover.track import Track
 
@@ -18,6 +19,34 @@ class HandoverScene(RecordedScene[Track]):
 
     record_type = Track
     picture_type = "picture:HandoverPicture"
+
+    def stage(self) -> Stage:
+        """See `mmwave_gym.rendering.stage`."""
+        track, scale = self._record, self._record.scale
+        return Stage(
+            title="handover",
+            num_ues=track.batch.scenario.num_agents,
+            num_nodes=scale.size,
+            value=("rate", "bit/s/Hz"),
+            node_m=track.map.site_m,
+            level=("RSRQ", "dB", scale.low, scale.high),
+        )
+
+    def moments(self) -> list[Moment]:
+        """The present."""
+        now = self._record.now
+        return [
+            Moment(
+                time_s=now.time_s,
+                present=now.present,
+                serving=now.serving,
+                value=now.rate,
+                trouble=now.outage,
+                place_m=now.position_m,
+                level=now.mean_db[None],
+                events=tuple((int(ue), "ping-pong") for ue in np.flatnonzero(now.ping_pong)),
+            )
+        ]
 
     def text(self) -> str:
         """Map, cells and totals in ASCII, always the same number of lines of the same width."""

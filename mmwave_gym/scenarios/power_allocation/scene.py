@@ -13,6 +13,7 @@ from mmwave_gym.core.scenario import Outcome
 from mmwave_gym.core.types import Float64Array
 from mmwave_gym.radio.units import linear_to_db
 from mmwave_gym.rendering.recorded import RecordedScene
+from mmwave_gym.rendering.stage import Moment, Stage
 from mmwave_gym.rendering.text import framed, side_by_side, text_of
 from mmwave_gym.scenarios.power_allocation.game import MET, PowerAllocation
 
@@ -39,6 +40,7 @@ class Record:
     def restart(self) -> None:
         self.episode += 1
         self.slot = 0
+        self.time_s = 0.0
         self.bin_slots = max(1, -(-self.world.horizon // BINS))
         bins = -(-self.world.horizon // self.bin_slots)
         self.counted = np.zeros(bins, np.int64)  # slots in each bin
@@ -64,6 +66,7 @@ class Record:
         self.satisfied_rate[at] += self.satisfied_rate_now
         self.share[at] += self.share_now
         self.slot += 1
+        self.time_s += float(outcome.elapsed_s[0])
         present, now = self.present, self.head
         if (present != there).any():
             self.changes.append(self.slot)
@@ -130,6 +133,11 @@ class Record:
         return np.asarray(self._batch.state.sinr[0] >= self.config.qos_sinr * MET)
 
     @property
+    def capacity_bps_hz(self) -> Float64Array:
+        """(A,): capacity of each base station's UE, 0 in empty agent slots."""
+        return np.asarray(self._batch.state.capacity_bps_hz[0], np.float64)
+
+    @property
     def jain_index(self) -> float:
         """Jain's fairness index of the present UEs' capacities, between 0 and 1."""
         capacity = self._batch.state.capacity_bps_hz[0][self.present]
@@ -186,6 +194,35 @@ class PowerAllocationScene(RecordedScene[Record]):
     centralised = True
     record_type = Record
     picture_type = "picture:PowerAllocationPicture"
+
+    def stage(self) -> Stage:
+        """See `mmwave_gym.rendering.stage`. A UE and its base station share a number."""
+        record = self._record
+        count = record.world.num_agents
+        return Stage(
+            title="power allocation",
+            num_ues=count,
+            num_nodes=count,
+            value=("capacity", "bit/s/Hz"),
+            node_m=np.where(record.ever[:, None], record.place_m, np.nan),
+            node_noun="base station",
+            nodes_vary="power",
+        )
+
+    def moments(self) -> list[Moment]:
+        """The present; in trouble is whose SINR is below the required one."""
+        record, present = self._record, self._record.present
+        return [
+            Moment(
+                time_s=record.time_s,
+                present=present,
+                serving=np.where(present, np.arange(len(present)), -1),
+                value=record.capacity_bps_hz,
+                trouble=present & ~record.satisfied,
+                place_m=record.ue_m,
+                node_share=np.where(present, record.power_share, 0.0),
+            )
+        ]
 
     def text(self) -> str:
         """The map of clusters, rates and powers in ASCII, always the same number of lines of the same width."""

@@ -1,7 +1,7 @@
 """Handover in a street at 28 GHz: a UE passes small cells on lamp posts; a handover takes time and may fail.
 
 The world is 3GPP's: path loss, line of sight and shadowing of TR 38.901's UMi street canyon (`radio.tr38901_umi`,
-`maps` beside this file), measurements of neighbours at the pace of TS 38.133 for FR2, handover with preparation,
+`radio.street_maps`), measurements of neighbours at the pace of TS 38.133 for FR2, handover with preparation,
 interruption and beam refinement, lost commands, failed access, radio-link failure and re-establishment with the
 thresholds of TR 36.839. A map is fixed by its seed, so a policy may learn its street; an episode is a way through it.
 
@@ -42,8 +42,8 @@ from numpy.typing import NDArray
 from mmwave_gym.core.memory import Memory
 from mmwave_gym.core.scenario import EpisodeRng, Metric, ObservationField, ObservationFields, Outcome, Scenario
 from mmwave_gym.core.types import FloatArray
+from mmwave_gym.radio import t310
 from mmwave_gym.radio.units import db_to_linear, spectral_efficiency_bps_hz
-from mmwave_gym.scenarios.street import t310
 from mmwave_gym.scenarios.street.channel_world import ChannelWorld
 from mmwave_gym.scenarios.street.compiled_world import CompiledStreetWorld
 from mmwave_gym.scenarios.street.config import TICK_S, StreetConfig

@@ -10,17 +10,17 @@ from numpy.typing import NDArray
 
 from mmwave_gym.core.batch import Batch
 from mmwave_gym.core.scenario import Outcome
-from mmwave_gym.core.types import FloatArray
+from mmwave_gym.core.types import Float64Array, FloatArray
+from mmwave_gym.radio import t310
+from mmwave_gym.radio.street_maps import NOISE_DBM, STREET_M, StreetMap, street_map
 from mmwave_gym.rendering.recorded import RecordedScene
 from mmwave_gym.rendering.scales import Scale
+from mmwave_gym.rendering.stage import Moment, Stage
 from mmwave_gym.rendering.text import cell_sign, framed, side_by_side, text_of
 from mmwave_gym.rendering.totals import Totals
-from mmwave_gym.scenarios.street import t310
 from mmwave_gym.scenarios.street.channel_world import LOWEST_DBM, ChannelMap, ChannelWorld
 from mmwave_gym.scenarios.street.config import TICK_S
 from mmwave_gym.scenarios.street.game import Street
-from mmwave_gym.scenarios.street.maps import STREET_M, StreetMap, street_map
-from mmwave_gym.scenarios.street.world import NOISE_DBM
 
 SERVED, PREPARED, INTERRUPTED, REFINED, LOST = range(5)
 """What a tick is spent on: LOST is from a failure until another cell serves."""
@@ -33,6 +33,8 @@ SINR = Scale(0, -15.0, 30.0)
 MAP_COLUMNS, MAP_ROWS = 31, 15
 TEXT_CELLS = 14
 BAR = 13
+MOMENT_TICKS = 10
+"""Between two moments of a replay."""
 
 
 class Event(NamedTuple):
@@ -222,6 +224,59 @@ class StreetScene(RecordedScene[Record]):
 
     record_type = Record
     picture_type = "picture:StreetPicture"
+
+    def stage(self) -> Stage:
+        """See `mmwave_gym.rendering.stage`."""
+        record = self._record
+        self._told = -1  # the last tick that was told
+        return Stage(
+            title="street",
+            num_ues=1,
+            num_nodes=len(record.site_m),
+            value=("rate", "bit/s/Hz"),
+            node_m=np.asarray(record.site_m, np.float64),
+            outlines_m=self._houses(),
+            level=("RSRP", "dBm", RSRP.low, RSRP.high),
+        )
+
+    def _houses(self) -> tuple[Float64Array, ...]:
+        """What is not street, as rectangles; nothing where links were measured."""
+        record, edge = self._record, STREET_M / 2.0
+        if record.street is None:
+            return ()
+        far = record.half_m
+        spans = [(-far, -edge), (edge, far)]
+        across = spans if record.street.geometry.kind == "crossing" else [(-far, far)]
+        return tuple(np.array([[a, c], [b, c], [b, d], [a, d]]) for a, b in across for c, d in spans)
+
+    def moments(self) -> list[Moment]:
+        """The ticks since the last call, each `MOMENT_TICKS` long, and those at which something happens."""
+        record, line = self._record, self._record.line
+        last = min(record.tick, record.scenario.ticks) - 1
+        events = {e.tick: e.what for e in line.events if e.what != "handover"}
+        found = []
+        for tick in range(max(self._told, 0), last + 1):
+            changed = tick > 0 and line.phase[tick] != line.phase[tick - 1]
+            if tick > self._told and (tick % MOMENT_TICKS == 0 or changed or tick in events):
+                found.append(self._at(tick, events.get(tick, "")))
+        self._told = max(self._told, last)
+        return found or [self._at(max(last, 0), "")]
+
+    def _at(self, tick: int, event: str) -> Moment:
+        record, line = self._record, self._record.line
+        played = line.phase[tick] >= 0
+        world = tick // MOMENT_TICKS * MOMENT_TICKS  # the same for all agents, whatever happens to them
+        serving = int(line.cell[tick]) if played else record.serving
+        return Moment(
+            time_s=tick * TICK_S,
+            present=np.ones(1, bool),
+            serving=np.array([serving]),
+            value=line.rate_bps_hz[tick : tick + 1].astype(np.float64),
+            trouble=np.array([played and (serving < 0 or line.rate_bps_hz[tick] <= 0.0)]),
+            place_m=np.asarray(line.place_m[world : world + 1], np.float64),
+            level=np.asarray(record.rsrp_dbm[world][None], np.float64),
+            events=((0, event),) if event else (),
+        )
 
     def text(self) -> str:
         """Map, cells and totals in ASCII, always the same number of lines of the same width."""

@@ -34,7 +34,16 @@ _SHORT = {
     "imitate": "a3-fresh",
     "imitate_updates": 250,
 }
-_SHORT_UNSEEN = {**_SHORT, "train_set": _UNSEEN["train_set"]}
+# On car-unseen-v1, one seed each, on 64 maps that are neither for training nor for tests: with 0.5 million decisions
+# and plain inputs it stayed 0.15 bit/s/Hz below the best rule, with 2 million in 384 maps 0.02; relative inputs
+# brought 0.07.
+_MANY_MAPS = {
+    **_SHORT,
+    "train_set": (f"maps={json.dumps(list(range(10_001, 11_025)), separators=(',', ':'))}",),
+    "steps": 4_000_000,
+    "network": "relative",
+    "hidden": 48,
+}
 _V1: dict[str, dict[str, Any]] = {
     "car-sparse": _SHORT,
     "car-sparse-2": _SHORT,
@@ -42,11 +51,11 @@ _V1: dict[str, dict[str, Any]] = {
     "car-dense": _SHORT,
     "car-sparse-80ms": _SHORT,
     "car-sparse-480ms": _SHORT,
-    "car-unseen": _SHORT_UNSEEN,
+    "car-unseen": _MANY_MAPS,
     "car-sparse-geometry": _SHORT,
-    "car-unseen-geometry": _SHORT_UNSEEN,
+    "car-unseen-geometry": _MANY_MAPS,
     "car-sparse-conditional": {**_SHORT, "imitate": "cho-a3"},
-    "car-unseen-conditional": {**_SHORT_UNSEEN, "imitate": "cho-a3"},
+    "car-unseen-conditional": {**_MANY_MAPS, "imitate": "cho-a3"},
     "walk-sparse": {**_SHORT, **_STROLL},
     "walk-dense": {**_SHORT, **_STROLL},
 }
@@ -101,17 +110,10 @@ PRESETS: Presets = {
 }
 
 _NOT_YET = "Five seeds of both learners have not been trained yet."
-_BELOW_THE_RULE = "From the decisions of the preset PPO stays below a3-fresh on maps that it has not seen (one seed)."
 UNTRAINED: dict[str, str] = {
-    "street/car-dense-v1": _NOT_YET,
-    "street/walk-sparse-v1": _NOT_YET,
     "street/walk-dense-v1": _NOT_YET,
-    "street/car-sparse-2-v1": _NOT_YET,
-    "street/car-canyon-v1": _NOT_YET,
     "street/car-sparse-80ms-v1": _NOT_YET,
     "street/car-sparse-480ms-v1": _NOT_YET,
-    "street/car-sparse-geometry-v1": _NOT_YET,
-    "street/car-unseen-v1": _BELOW_THE_RULE,
     "street/car-unseen-conditional-v1": _NOT_YET,
     "street/car-unseen-geometry-v1": _NOT_YET,
 }
