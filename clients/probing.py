@@ -67,6 +67,7 @@ CASES = (
     Case("MmwaveHandover-v1", "MmwaveHandover-v1", "handover_v1", {}, WALK),
     Case("MmwaveStreet-v0", "MmwaveStreet-v0", "street_v0"),
     Case("MmwaveStreet-v1", "MmwaveStreet-v1", "street_v1"),
+    Case("MmwaveSharedStreet-v0", "MmwaveSharedStreet-v0", "shared_street_v0"),
     Case("MmwaveAssociation-v0", "MmwaveAssociation-v0", "association_v0", CROSSING, CROSSING),
     Case("MmwaveCellSelection-v0", "MmwaveCellSelection-v0", "cell_selection_v0"),
     Case("MmwavePowerAllocation-v0", "MmwavePowerAllocation-v0", "power_allocation_v0"),
