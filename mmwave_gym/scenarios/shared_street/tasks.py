@@ -18,25 +18,39 @@ _DENSE: Mapping[str, Any] = {"isd_m": 100.0, "num_cars": 56, "num_pedestrians": 
 
 
 def _task(
-    name: str, description: str, keywords: Mapping[str, Any], training: Mapping[str, Any] | None = None, **more: Any
+    name: str,
+    description: str,
+    keywords: Mapping[str, Any],
+    training: Mapping[str, Any] | None = None,
+    maps: tuple[int, ...] = UNSEEN_MAPS,
+    suite: str = "v1",
+    **more: Any,
 ) -> Task:
+<<<<<<< HEAD
     """A task on `UNSEEN_MAPS`; `training` says in what else than maps the world differs where one trains."""
     more.setdefault("suite", NEXT)
+=======
+    """A task on `maps`; `training` says in what else than maps the world differs where one trains."""
+>>>>>>> sharedlearn
     task = Task(
         name=f"shared_street/{name}",
         env_id="MmwaveSharedStreet-v0",
-        kwargs={**keywords, "maps": UNSEEN_MAPS},
+        kwargs={**keywords, "maps": maps},
         training={**(training or {}), "maps": TRAINING_MAPS},
         primary="utility",
         reference="a3",
         ceiling="ascent",
         smallest_difference=0.003,
         episodes=96,
+<<<<<<< HEAD
+=======
+        suite=suite,
+>>>>>>> sharedlearn
         description=description,
         **more,
     )
     chance = (EpisodeRng(key)["map"] for key in task.keys(list(range(task.episodes))))
-    groups = tuple(int(rng.integers(len(UNSEEN_MAPS))) for rng in chance)
+    groups = tuple(int(rng.integers(len(maps))) for rng in chance)
     return dataclasses.replace(task, groups=groups)
 
 
@@ -72,5 +86,13 @@ TASKS: tuple[Task, ...] = (
         {"isd_m": 100.0},
         training={"isd_m": 200.0},
         why="what was learned at one density of cells is played at another",
+    ),
+    _task(
+        "seen",
+        "The main task on the 48 maps that one trains on, with chance of its own.",
+        {},
+        maps=TRAINING_MAPS,
+        suite="papers",
+        why="beside shared_street/main it tells learning maps by heart from learning what holds on all",
     ),
 )
