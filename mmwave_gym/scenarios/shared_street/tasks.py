@@ -23,15 +23,10 @@ def _task(
     keywords: Mapping[str, Any],
     training: Mapping[str, Any] | None = None,
     maps: tuple[int, ...] = UNSEEN_MAPS,
-    suite: str = "v1",
+    suite: str = NEXT,
     **more: Any,
 ) -> Task:
-<<<<<<< HEAD
-    """A task on `UNSEEN_MAPS`; `training` says in what else than maps the world differs where one trains."""
-    more.setdefault("suite", NEXT)
-=======
     """A task on `maps`; `training` says in what else than maps the world differs where one trains."""
->>>>>>> sharedlearn
     task = Task(
         name=f"shared_street/{name}",
         env_id="MmwaveSharedStreet-v0",
@@ -42,10 +37,7 @@ def _task(
         ceiling="ascent",
         smallest_difference=0.003,
         episodes=96,
-<<<<<<< HEAD
-=======
         suite=suite,
->>>>>>> sharedlearn
         description=description,
         **more,
     )
