@@ -33,6 +33,7 @@ from bench.hindsight import hindsight_time
 from bench.measure import Row
 from bench.page import write_between
 from bench.power import clustering_time, difference_rate, power_rates
+from bench.shared_street import shared_street_rate
 from bench.stepping import against_chance, against_peers, same_as_single, worst_step
 from bench.training import a3c_updates, ppo_frames, ppo_share, street_share
 
@@ -40,7 +41,7 @@ MARK = "<!-- python -m bench -->"
 MEASURES: dict[str, Callable[[bool], Row | list[Row]]] = {
     measure.__name__: measure
     for measure in (
-        *(against_peers, against_chance, worst_step, cell_selection_rate),
+        *(against_peers, against_chance, worst_step, cell_selection_rate, shared_street_rate),
         *(compiled_draws, compiled_steps, cliffs),
         *(association_epochs, association_worlds, sqa_speed),
         *(hindsight_time, ppo_share, street_share, time_to_beat, ppo_frames, a3c_updates),

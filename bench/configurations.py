@@ -96,15 +96,22 @@ def outcome_of(scenario: str, env_id: str, keywords: dict[str, Any], seed: int =
 
     Of what is refused the keyword that the error names is left out, else the first, until the rest is a world: so both
     the refusal and what is left of it are tried. Of a large world the costly keywords are left out, one after another,
-    until the rest can be played.
+    until the rest can be played. Where the defaults are large, too, they get their least value instead.
     """
     keywords, refused = dict(keywords), 0
-    costly = list(ranges.costly(rooms.room(scenario).load("config")))
+    config = rooms.room(scenario).load("config")
+    costly = list(ranges.costly(config))
+    least = {k: a.low for k in costly if isinstance(a := ranges.declared(config)[k][0], ranges.Range)}
     while True:
         try:
             what = _played(Case("drawn", env_id, scenario, keywords), seed)
             if what == "large" and (dear := [name for name in costly if name in keywords]):
                 del keywords[dear[0]]
+                continue
+            if what == "large" and least:
+                name, value = least.popitem()
+                keywords[name] = value
+                costly.remove(name)
                 continue
             return f"{what} after refusals" if refused else what
         except (ValueError, TypeError) as error:

@@ -16,6 +16,7 @@ SHORT = 25  # slots: several episodes fit into a test
 
 SMALL_WORLDS: dict[str, dict[str, Any]] = {
     "street": {"duration_s": 3.0, "arm_m": 60.0, "isd_m": 50.0},
+    "shared_street": {"num_cars": 4, "num_pedestrians": 2, "arm_m": 60.0, "isd_m": 60.0},
     "association": {"num_ues": 4, "crossings": (3, 3), "duration_s": 29.0, "settle_s": 5.0},
 }
 """Keywords that make a world of the scenario small where a short horizon does not."""
@@ -113,6 +114,25 @@ CASES: tuple[Case, ...] = (
         t310_s=0.3,
         interruption_s=0.08,
         measurement_s=0.2,
+    ),
+    _case(
+        "shared-street-weak",  # lost commands, failed accesses and T310 within seconds; UEs that leave
+        "MmwaveSharedStreet-v0",
+        "shared_street",
+        num_cars=5,
+        num_pedestrians=3,
+        arm_m=40.0,
+        isd_m=40.0,
+        maps=(3, 4),
+        horizon=40,
+        car_mps=(20.0, 40.0),
+        lights=False,
+        walk_mps=(1.0, 5.0),
+        link_budget_db=95.0,
+        t310_s=0.3,
+        load_period_s=0.3,
+        reward="difference",
+        reporting_share=0.5,
     ),
     _case(
         "street-conditional",

@@ -15,6 +15,7 @@ from mmwave_gym.benchmark.task import Task
 
 POWERS: dict[str, Any] = {"num_bs": 5, "horizon": 60}
 HARD = {**POWERS, "ue_radius_m": 30.0, "reward": "difference", "levels": None, "observation": "local"}
+SHARED = {"num_cars": 4, "num_pedestrians": 2, "arm_m": 60.0, "isd_m": 60.0, "maps": (3, 4), "horizon": 40}
 TASKS: dict[str, tuple[str | Task, ...]] = {
     "association": ("association/small",),
     "cell_selection": ("cell_selection/n3-cost10",),
@@ -24,6 +25,7 @@ TASKS: dict[str, tuple[str | Task, ...]] = {
         Task(env_id="MmwavePowerAllocation-v0", kwargs=HARD, name="power_allocation/few-hard"),
         "power_allocation/hard-14",
     ),
+    "shared_street": (Task(env_id="MmwaveSharedStreet-v0", kwargs=SHARED, name="shared_street/small"),),
     "street": ("street/car-sparse", "street/car-sparse-v1", "street/car-sparse-conditional-v1"),
 }
 """Small tasks of each scenario; an agent is checked in the first that it has any business in."""

@@ -18,6 +18,7 @@ GOLDEN = {
     "MmwaveCellSelection-v0": (3023.363846, 9648.000000),
     "MmwaveAssociation-v0": (16100.923359, 74481.313222),
     "MmwavePowerAllocation-v0": (0.996325, 1608.000000),  # its observations are one-hot
+    "MmwaveSharedStreet-v0": (-1386.284575, -1445836.393484),
     "MmwaveStreet-v0": (5648.458470, -5657453.834529),
     "MmwaveStreet-v1": (5388.904826, -5663572.434667),
 }

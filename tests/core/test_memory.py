@@ -40,6 +40,8 @@ WORLDS: list[tuple[str, dict[str, Any], int]] = [
     ("power_allocation", {**NETWORK, "side_m": 2500.0, "observation": "local", "changes": 5}, 2),
     ("power_allocation", {**NETWORK, "interference": "network", "interference_range_m": 300.0, "side_m": 2500.0}, 2),
     ("power_allocation", {"layout": "poisson", "cluster_bs": (2, 200)}, 8),
+    ("shared_street", {"arm_m": 100.0, "isd_m": 100.0, "maps": (1, 2)}, 8),
+    ("shared_street", {"arm_m": 100.0, "isd_m": 40.0, "num_cars": 100, "maps": 1, "horizon": 300}, 16),
     ("street", {"cells": "dense", "arm_m": 100.0, "duration_s": 10.0}, 64),
     ("street", {"street": "canyon", "arm_m": 150.0, "isd_m": 20.0, "duration_s": 10.0, "maps": (1, 2, 3)}, 8),
     ("street", {"sight": "geometry", "handover": "conditional", "arm_m": 100.0, "isd_m": 50.0, "duration_s": 10.0}, 16),

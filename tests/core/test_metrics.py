@@ -26,6 +26,7 @@ SHORT: dict[str, dict[str, Any]] = {
     "cell_selection": {"horizon": 12},
     "handover": {"horizon": 24},
     "power_allocation": {"horizon": 8},
+    "shared_street": {"horizon": 24, "num_cars": 4, "num_pedestrians": 2, "arm_m": 60.0, "isd_m": 60.0},
     "street": {},
 }
 """Keywords that make a scenario's episodes short; a task that has a city keeps its UEs and time."""

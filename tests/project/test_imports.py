@@ -44,7 +44,7 @@ ALSO = {
 """What a room's modules know beside `WORLD` and their own room."""
 
 MOST_LAZY = 40
-NAMES = ("handover", "cell_selection", "association", "power_allocation", "street")
+NAMES = ("handover", "cell_selection", "association", "power_allocation", "shared_street", "street")
 
 
 @lru_cache

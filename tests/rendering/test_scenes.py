@@ -25,6 +25,7 @@ MOST_STEPS = 64
 HANDOVER, CELLS = ("MmwaveHandover-v0", "handover"), ("MmwaveCellSelection-v0", "cell_selection")
 ASSOCIATION, STREET = ("MmwaveAssociation-v0", "association"), ("MmwaveStreet-v0", "street")
 POWER = ("MmwavePowerAllocation-v0", "power_allocation")
+SHARED = ("MmwaveSharedStreet-v0", "shared_street")
 SHORT_STREET = SMALL_WORLDS["street"]
 BLOCKS = {"crossings": (3, 3), "duration_s": 40.0, "settle_s": 5.0, "geometry": "blocked"}
 NETWORK = {"layout": "poisson", "scope": "network", "horizon": 4}
@@ -54,6 +55,9 @@ WORLDS = (
     Case("street-one-cell", *STREET, {"street": "canyon", "arm_m": 60.0, "isd_m": 60.0, "duration_s": 1.0}),
     Case("street-lanes", *STREET, {**SHORT_STREET, "lane_m": 0.0, "interference_db": None, "maps": (4, 5)}),
     Case("street-instant", *STREET, {**SHORT_STREET, "preparation_s": 0.0, "interruption_s": 0.0, "refinement_s": 0.0}),
+    Case("shared-street-full", *SHARED, {**SMALL_WORLDS["shared_street"], "num_cars": 60, "horizon": 30}),
+    Case("shared-street-walkers", *SHARED, {**SMALL_WORLDS["shared_street"], "num_cars": 0, "horizon": 1}),
+    Case("shared-street-central", *SHARED, {**SMALL_WORLDS["shared_street"], "control": "all", "horizon": 12}),
     Case("power-alone", *POWER, {"num_bs": 1, "horizon": 1}),
     Case("power-one-place", *POWER, {"layout": ((3.0, 4.0),), "scope": "network", "horizon": 2}),
     Case("power-changing", *POWER, {**NETWORK, "side_m": 500.0, "changes": 8, "horizon": 30}),

@@ -42,7 +42,7 @@ from mmwave_gym.benchmark.suite import task as find_task
 from mmwave_gym.benchmark.task import Task
 from mmwave_gym.core.scenario import EpisodeRng
 from mmwave_gym.core.types import Float64Array
-from mmwave_gym.scenarios.street.maps import Route, routes
+from mmwave_gym.radio.street_maps import Route, routes
 from mmwave_gym.scenarios.street.world import StreetEpisodes, StreetWorld
 
 SLACK = 1e-6

@@ -20,8 +20,8 @@ from mmwave_gym.core.batch import View
 from mmwave_gym.core.checks import at_least, between
 from mmwave_gym.core.ranges import Allowed, Count, Flag, Many, Range
 from mmwave_gym.core.types import Float64Array, FloatArray, Int64Array
+from mmwave_gym.radio.street_maps import NOISE_DBM
 from mmwave_gym.radio.units import db_to_linear, linear_to_db, spectral_efficiency_bps_hz
-from mmwave_gym.scenarios.street.world import NOISE_DBM
 
 UNLIMITED_DB = 100.0
 """Above every SINR: a gate that is always open."""

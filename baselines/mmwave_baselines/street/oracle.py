@@ -27,8 +27,8 @@ from mmwave_gym.agents.rule import Rule, Seen
 from mmwave_gym.core import compiled
 from mmwave_gym.core.batch import View
 from mmwave_gym.core.types import Float64Array
+from mmwave_gym.radio import t310
 from mmwave_gym.radio.units import db_to_linear, spectral_efficiency_bps_hz
-from mmwave_gym.scenarios.street import t310
 
 TIMES = "decision", "preparation", "interruption", "handover", "reestablishment"
 

@@ -17,10 +17,9 @@ from mmwave_gym.agents.loading import load_agent
 from mmwave_gym.agents.rollout import Rollout
 from mmwave_gym.benchmark.suite import task
 from mmwave_gym.core.registration import make_scenario
+from mmwave_gym.radio.street_maps import NOISE_DBM, STREET_M, StreetMap, street_map
 from mmwave_gym.rendering.cells import MAP_AT, MAP_SIDE, PLOT_AT
 from mmwave_gym.scenarios.street.config import StreetConfig
-from mmwave_gym.scenarios.street.maps import STREET_M, StreetMap, street_map
-from mmwave_gym.scenarios.street.world import NOISE_DBM
 
 TASK = "street/car-sparse"
 POLICIES = (("a3", "A3, tuned"), ("ppo", "PPO, trained on this street"))

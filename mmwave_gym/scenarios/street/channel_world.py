@@ -19,9 +19,10 @@ from mmwave_gym.core.scenario import EpisodeRng
 from mmwave_gym.core.types import Float64Array
 from mmwave_gym.links.matrix import LinkMatrix
 from mmwave_gym.links.routes import Streets
+from mmwave_gym.radio.street_maps import NOISE_DBM
 from mmwave_gym.radio.units import db_to_linear, linear_to_db
 from mmwave_gym.scenarios.street.config import MAX_CHANNELS, TICK_S, StreetConfig
-from mmwave_gym.scenarios.street.world import NOISE_DBM, StreetEpisodes, StreetWorld
+from mmwave_gym.scenarios.street.world import StreetEpisodes, StreetWorld
 
 LOWEST_DBM = -140.0
 """RSRP of a cell that is not heard: 62 dB below the noise, the least that is observed."""

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from mmwave_gym.core import compiled
 from mmwave_gym.core.scenario import EpisodeRng, cause_word
 from mmwave_gym.core.types import Float64Array
+from mmwave_gym.radio.street_maps import NOISE_DBM, Route, StreetMap
 from mmwave_gym.radio.units import NATS_PER_DB
 from mmwave_gym.scenarios.street.config import StreetConfig
-from mmwave_gym.scenarios.street.maps import Route, StreetMap
-from mmwave_gym.scenarios.street.world import NOISE_DBM, StreetEpisodes, StreetWorld
+from mmwave_gym.scenarios.street.world import StreetEpisodes, StreetWorld
 
 CHANCE, KERNEL = f"{__package__}.chance_kernel", f"{__package__}.drive_kernel"
 CAUSES = np.array([cause_word(cause) for cause in ("route", "measurement")], np.uint32)

@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar
 
 from mmwave_gym.core.checks import at_least, between
 from mmwave_gym.core.ranges import Count, Many, Range, Said, Words, check_ranges, pair
-from mmwave_gym.scenarios.street.maps import KINDS, STREET_M, Geometry
+from mmwave_gym.radio.street_maps import KINDS, STREET_M, Geometry
 
 USERS: Mapping[str, Mapping[str, Any]] = {
     "car": {"speed_mps": (8.0, 14.0), "lane_m": 3.0, "blocked_s": 0.0, "bodies_per_km": 0.0},

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mmwave_gym.radio.street_maps import STREET_M
 from mmwave_gym.rendering.canvas import Frame, Layer, Point
 from mmwave_gym.rendering.cells import (
     BEST,
@@ -30,7 +31,6 @@ from mmwave_gym.rendering.cells import (
 from mmwave_gym.rendering.colours import ALARM, FAINT, GREY, INK, LINE, WHITE, Colour, blend, series_colour
 from mmwave_gym.rendering.scales import nice_length
 from mmwave_gym.scenarios.street.config import TICK_S
-from mmwave_gym.scenarios.street.maps import STREET_M
 from mmwave_gym.scenarios.street.scene import HEARD, INTERRUPTED, LOST, PREPARED, REFINED, RSRP, SIGHTS, SINR, Record
 
 BADGE_OFF_PX = 15  # from the lamp post into the houses, for a street is thinner than a badge

@@ -11,17 +11,16 @@ from numpy.typing import NDArray
 from mmwave_gym.core.batch import Batch
 from mmwave_gym.core.scenario import Outcome
 from mmwave_gym.core.types import Float64Array, FloatArray
+from mmwave_gym.radio import t310
+from mmwave_gym.radio.street_maps import NOISE_DBM, STREET_M, StreetMap, street_map
 from mmwave_gym.rendering.recorded import RecordedScene
 from mmwave_gym.rendering.scales import Scale
 from mmwave_gym.rendering.stage import Moment, Stage
 from mmwave_gym.rendering.text import cell_sign, framed, side_by_side, text_of
 from mmwave_gym.rendering.totals import Totals
-from mmwave_gym.scenarios.street import t310
 from mmwave_gym.scenarios.street.channel_world import LOWEST_DBM, ChannelMap, ChannelWorld
 from mmwave_gym.scenarios.street.config import TICK_S
 from mmwave_gym.scenarios.street.game import Street
-from mmwave_gym.scenarios.street.maps import STREET_M, StreetMap, street_map
-from mmwave_gym.scenarios.street.world import NOISE_DBM
 
 SERVED, PREPARED, INTERRUPTED, REFINED, LOST = range(5)
 """What a tick is spent on: LOST is from a failure until another cell serves."""

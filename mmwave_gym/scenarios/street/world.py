@@ -13,10 +13,7 @@ from mmwave_gym.core.memory import Memory
 from mmwave_gym.core.scenario import EpisodeRng, Episodes
 from mmwave_gym.core.types import Float64Array, FloatArray
 from mmwave_gym.radio.blockage import wavelength_m
-from mmwave_gym.radio.units import db_to_linear, linear_to_db
-from mmwave_gym.scenarios.street.config import TICK_S, StreetConfig
-from mmwave_gym.scenarios.street.maps import HEIGHTS_M, MAPS_BYTES, Route, StreetMap, routes, street_map
-from mmwave_gym.scenarios.street.obstacles import (
+from mmwave_gym.radio.obstacles import (
     PAVEMENT_M,
     TRAFFIC_M,
     TRAFFIC_MPS,
@@ -28,8 +25,9 @@ from mmwave_gym.scenarios.street.obstacles import (
     screens_loss_db,
     vehicles,
 )
-
-NOISE_DBM = -78.0  # 400 MHz, noise figure 10 dB: what `link_budget_db` holds; RSRP is told above it
+from mmwave_gym.radio.street_maps import HEIGHTS_M, MAPS_BYTES, NOISE_DBM, Route, StreetMap, routes, street_map
+from mmwave_gym.radio.units import db_to_linear, linear_to_db
+from mmwave_gym.scenarios.street.config import TICK_S, StreetConfig
 
 AT_ONCE = 256
 """Ticks in which obstacles are looked for at once: a share of the memory of a whole drive."""

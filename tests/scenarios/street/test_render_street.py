@@ -11,9 +11,9 @@ import pytest
 from mmwave_gym.core.batch import Batch
 from mmwave_gym.core.registration import make_scenario
 from mmwave_gym.core.scenario import EpisodeKey
+from mmwave_gym.radio.street_maps import routes, street_map
 from mmwave_gym.rendering.colours import INK, series_colour
 from mmwave_gym.scenarios.street import scene as scene
-from mmwave_gym.scenarios.street.maps import routes, street_map
 from mmwave_gym.scenarios.street.scene import Record
 
 SMALL: dict[str, Any] = {"arm_m": 60.0, "isd_m": 50.0, "duration_s": 3.0}

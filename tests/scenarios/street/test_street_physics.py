@@ -14,8 +14,8 @@ from mmwave_gym.core.batch import Batch
 from mmwave_gym.core.registration import make_registered, make_scenario
 from mmwave_gym.core.scenario import EpisodeKey, EpisodeRng
 from mmwave_gym.radio import tr38901_umi as umi
+from mmwave_gym.radio.street_maps import STREET_M, Geometry, routes, street_map
 from mmwave_gym.scenarios.street.game import PAST_MEASUREMENTS, Street
-from mmwave_gym.scenarios.street.maps import STREET_M, Geometry, routes, street_map
 
 SMALL: dict[str, Any] = {"arm_m": 60.0, "isd_m": 50.0, "duration_s": 3.0}
 WEAK: dict[str, Any] = {**SMALL, "link_budget_db": 100.0, "t310_s": 0.2}

@@ -24,11 +24,12 @@ from scipy.special import ndtr
 from mmwave_gym.core.types import FloatArray
 from mmwave_gym.radio import tr38901_umi as umi
 from mmwave_gym.radio.blockage import wavelength_m
-from mmwave_gym.scenarios.street.obstacles import corners_loss_db, parked, screens_loss_db
+from mmwave_gym.radio.obstacles import corners_loss_db, parked, screens_loss_db
 
 MAPS_BYTES = 2**29
 """Bytes of maps that are kept: all 4096 that a keyword may name, of the presets (a map takes a hundred draws' time)."""
 KINDS = ("crossing", "canyon")
+NOISE_DBM = -78.0  # 400 MHz, noise figure 10 dB: what link budgets of streets hold; RSRP is told above it
 STREET_M = 20.0
 """Width; buildings fill what is between the streets (ours; TR 38.901 takes as much for a mean, in RMa)."""
 POST_M = 9.0  # a lamp post's distance from the street's axis

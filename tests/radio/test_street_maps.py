@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from mmwave_gym.radio.street_maps import MAPS_BYTES, Geometry, MapStore, draw_map
 from mmwave_gym.scenarios.street.config import StreetConfig
-from mmwave_gym.scenarios.street.maps import MAPS_BYTES, Geometry, MapStore, draw_map
 
 SMALL = Geometry("canyon", arm_m=40.0, isd_m=40.0, lane_m=3.0)
 ONE = draw_map(SMALL, 0, 28.0)

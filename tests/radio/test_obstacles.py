@@ -9,10 +9,9 @@ import pytest
 
 from mmwave_gym.core.registration import make_scenario
 from mmwave_gym.core.scenario import EpisodeKey, EpisodeRng
-from mmwave_gym.radio import blockage, tr38901_umi as umi
-from mmwave_gym.scenarios.street import obstacles
-from mmwave_gym.scenarios.street.maps import HEIGHTS_M, Geometry, street_map
-from mmwave_gym.scenarios.street.obstacles import Screens
+from mmwave_gym.radio import blockage, obstacles, tr38901_umi as umi
+from mmwave_gym.radio.obstacles import Screens
+from mmwave_gym.radio.street_maps import HEIGHTS_M, Geometry, street_map
 
 WAVE_M = blockage.wavelength_m(28.0)
 EMPTY: dict[str, Any] = {"sight": "geometry", "parked_share": 0.0, "vehicles_per_km": 0.0, "bodies_per_km": 0.0}

@@ -1,0 +1,1 @@
+"""Agents of shared streets: rules, planners, and what is best in hindsight."""

@@ -1,0 +1,1 @@
+"""How one trains in shared streets."""
