@@ -5,7 +5,7 @@ OUT ?= runs/leaderboard
 SUITE ?= all
 READY := .venv/.ready
 
-.PHONY: setup test lint leaderboard city melbourne train bench nightly clients docs clean
+.PHONY: setup test lint leaderboard city melbourne train bench nightly clients site docs release-check clean
 
 setup: $(READY)
 
@@ -66,11 +66,22 @@ nightly: setup
 clients: setup
 	$(BIN)/python -m clients $(if $(QUICK),--quick) $(ARGS)
 
+# The site: docs/*.md and all docstrings, notebooks are run, warnings are errors. Open runs/site/index.html.
+site: setup
+	$(BIN)/python docs/renew.py
+	$(BIN)/python -m sphinx -W --keep-going -q -j 2 -b html -d runs/site-cache docs runs/site
+	@echo "runs/site/index.html"
+
+# Pages and pictures that come from the code and the board, then the site.
 docs: setup
+	$(BIN)/mmwave-gym page --agents --out docs/agents
 	$(BIN)/mmwave-gym page --out docs/environments
-	$(BIN)/mmwave-gym page docs/training.md
-	$(BIN)/mmwave-gym page docs/channel_files.md
 	$(BIN)/python docs/make_images.py
+	$(MAKE) site
+
+# What a release does, but for the upload: builds, installs the wheel in an empty folder, runs every block of every page.
+release-check: setup
+	$(BIN)/python -m pytest tests/project/test_release.py -m "long or not long" -n0
 
 clean:
 	rm -rf .venv runs dist .pytest_cache .mypy_cache .ruff_cache

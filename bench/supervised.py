@@ -1,15 +1,22 @@
-"""What a process of its own costs an agent: `python -m bench.supervised`. See `docs/foreign_agents.md`."""
+"""What a process of its own costs an agent: `python -m bench.supervised [--write docs/foreign_agents.md]`."""
 
 from __future__ import annotations
 
+import argparse
+import datetime
+import os
+import platform
 import statistics
 import time
+from pathlib import Path
 
 import numpy as np
 
+from bench.page import write_between
 from mmwave_gym.agents.supervised import Supervised
 
 ROWS, FEATURES, STEPS = 64, 15, 3000
+MARK = "<!-- python -m bench.supervised -->"
 
 
 class Idle:
@@ -20,14 +27,14 @@ class Idle:
         return np.zeros(len(observation), np.int64), state
 
 
-def main() -> None:
-    """Print the times of a start and of a step."""
+def measured() -> list[tuple[str, str]]:
+    """What was timed, and the time with its unit."""
     begun = time.perf_counter()
     with Supervised("bench.supervised:Idle") as agent:
-        print(f"first agent: {time.perf_counter() - begun:.2f} s, with the keeper's start")
+        first = time.perf_counter() - begun
         begun = time.perf_counter()
         Supervised("bench.supervised:Idle").close()
-        print(f"next agent: {1e3 * (time.perf_counter() - begun):.0f} ms, with its end")
+        following = time.perf_counter() - begun
         observation, started = np.random.default_rng(0).random((ROWS, FEATURES), np.float32), np.zeros(ROWS, bool)
         state, times = None, []
         pid, before = agent._process._child.pid, time.process_time()
@@ -37,8 +44,27 @@ def main() -> None:
             _, state = agent.predict(observation, state, started)
             times.append(time.perf_counter() - begun)
         here, there = time.process_time() - before, _processor_s(pid) - there
-    print(f"a step of {ROWS} rows: {1e6 * statistics.median(times):.0f} us (median)")
-    print(f"processor time of a step: {1e6 * here / STEPS:.0f} us here, {1e6 * there / STEPS:.0f} us in the agent's")
+    step = f"a step of {ROWS} rows, {FEATURES} numbers each"
+    return [
+        (f"{step}, processor time of both processes", f"{1e3 * (here + there) / STEPS:.3f} ms"),
+        (f"{step}, wall clock (median)", f"{1e3 * statistics.median(times):.3f} ms"),
+        ("the first agent of an evaluation: the keeper's start, wall clock", f"{first:.2f} s"),
+        ("each further agent, without its own imports, wall clock", f"{following:.2f} s"),
+    ]
+
+
+def main() -> None:
+    """Print the times of a start and of a step, or write them between the marks of a page."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--write", type=Path, metavar="PAGE", help="a page, whose text between the marks is replaced")
+    args = parser.parse_args()
+    load = "/".join(f"{x:.1f}" for x in os.getloadavg())
+    made = f"{datetime.date.today():%d %B %Y}, {os.cpu_count()} cores ({platform.machine()}), load 1/5/15 min {load}"
+    lines = ["| what | time |", "|---|---|", *(f"| {what} | {cost} |" for what, cost in measured())]
+    text = "\n".join([*lines, "", f"Measured on {made}."])
+    print(text)
+    if args.write:
+        write_between(args.write, MARK, text)
 
 
 def _processor_s(pid: int) -> float:

@@ -60,15 +60,21 @@ FAULTS: dict[tuple[str, str, str], tuple[str, str]] = {}
 
 
 def made(name: str, folder: Path) -> Path:
-    """The Python of a library's environment, made where it is missing or its pins have changed."""
-    place, pins = folder / name, PINS / f"{name}.txt"
-    python, stamp = place / "bin" / "python", place / "pins.txt"
-    if not stamp.exists() or stamp.read_text() != pins.read_text():
+    """The Python of a library's environment, made where it is missing or its pins have changed.
+
+    This package is installed into it again where its `pyproject.toml` has changed, which says what scenarios there are.
+    """
+    place = folder / name
+    python = place / "bin" / "python"
+    pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    pins, project = (PINS / f"{name}.txt").read_text(), (ROOT / "pyproject.toml").read_text()
+    if not (stamp := place / "pins.txt").exists() or stamp.read_text() != pins:
         subprocess.run([sys.executable, "-m", "venv", "--clear", str(place)], check=True)
-        pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        subprocess.run([*pip, "--requirement", str(pins)], check=True)
+        subprocess.run([*pip, "--requirement", str(PINS / f"{name}.txt")], check=True)
+        stamp.write_text(pins)
+    if not (installed := place / "pyproject.toml").exists() or installed.read_text() != project:
         subprocess.run([*pip, "--no-deps", "--editable", str(ROOT)], check=True)
-        stamp.write_text(pins.read_text())
+        installed.write_text(project)
     return python
 
 

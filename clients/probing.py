@@ -61,12 +61,15 @@ class Case:
 
 WALK = {"num_ues": 3, "boundary": "stay"}
 CROSSING = {"num_ues": 6}
+WALKERS = {"num_cars": 0, "num_pedestrians": 6}
+"""Who walks is still there after STEPS."""
 CONTINUOUS = {"levels": None}
 CASES = (
     Case("MmwaveHandover-v0", "MmwaveHandover-v0", "handover_v0", {}, WALK),
     Case("MmwaveHandover-v1", "MmwaveHandover-v1", "handover_v1", {}, WALK),
     Case("MmwaveStreet-v0", "MmwaveStreet-v0", "street_v0"),
     Case("MmwaveStreet-v1", "MmwaveStreet-v1", "street_v1"),
+    Case("MmwaveSharedStreet-v0", "MmwaveSharedStreet-v0", "shared_street_v0", WALKERS, WALKERS),
     Case("MmwaveAssociation-v0", "MmwaveAssociation-v0", "association_v0", CROSSING, CROSSING),
     Case("MmwaveCellSelection-v0", "MmwaveCellSelection-v0", "cell_selection_v0"),
     Case("MmwavePowerAllocation-v0", "MmwavePowerAllocation-v0", "power_allocation_v0"),

@@ -14,6 +14,7 @@ from typing import Any
 from mmwave_gym.agents.registry import agents, module_of, named
 from mmwave_gym.agents.tuned import declares, defaults, parameters
 from mmwave_gym.benchmark import suite
+from mmwave_gym.benchmark.agents_page import spec_of, what
 from mmwave_gym.benchmark.bounds import stored_ceilings
 from mmwave_gym.benchmark.committed import current_runs
 from mmwave_gym.benchmark.leaderboard.board import summarise
@@ -171,7 +172,7 @@ def agent_rows(scenario: str | None = None) -> list[tuple[str, str, str, str, st
         for name in agents(place):
             try:
                 kind = named(name, place)
-                found.append((place, name, *_declared(kind), _first_sentence(kind.__doc__)))
+                found.append((place, name, *_declared(kind), _bare(what(name, place))))
             except Exception as error:  # such as a library that is missing here
                 found.append((place, name, "", "", rooms.why(error)))
     return found
@@ -202,6 +203,10 @@ def _declared(agent: Any) -> tuple[str, str]:
 def _facts(scenario: str, name: str, row: Sequence[str]) -> Iterable[tuple[str, str]]:
     yield "access", row[2]
     yield "kind", row[3]
+    told = spec_of(name, scenario)
+    for part in ("formula", "symbols", "source"):
+        if part in told:
+            yield part, " ".join(told[part].split())
     yield "module", ", ".join(module_of(name, scenario))
     try:
         kind = named(name, scenario)
@@ -269,11 +274,6 @@ def _commands(task: Task, board: TaskBoard | None) -> Iterable[str]:
     yield f"mmwave-gym render --task {task.name} --out episode.gif"
     if board is not None:
         yield f"mmwave-gym leaderboard --task {task.name} --replay --out DIR"
-
-
-def _first_sentence(text: str | None) -> str:
-    """The first paragraph of a docstring as one line, without the marks of Markdown."""
-    return _bare(" ".join((text or "").partition("\n\n")[0].split()))
 
 
 def _bare(text: str) -> str:

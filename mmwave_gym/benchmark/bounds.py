@@ -13,11 +13,12 @@ has one bound more, the best known: the best of each episode over all committed 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache, partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from threadpoolctl import threadpool_limits
@@ -101,11 +102,14 @@ def of_agent(agent: str, what: str, **more: Any) -> Bound:
     return Bound(what=what, solve=solve, pieces=pieces, combine=combine, agent=agent, **given)
 
 
-def first_episodes(most: int) -> dict[str, Any]:
-    """`pieces` and `combine` of a `Bound` that takes so long that only a task's first episodes are solved, `most`."""
+def first_episodes(most: int, fewer: Mapping[str, int] = MappingProxyType({})) -> dict[str, Any]:
+    """`pieces` and `combine` of a `Bound` that takes so long that only a task's first episodes are solved.
+
+    most: how many; fewer: of single tasks, by name.
+    """
 
     def pieces(task: Task, episodes: Sequence[int]) -> list[int]:
-        return list(episodes)[:most]
+        return list(episodes)[: fewer.get(task.name, most)]
 
     def combine(task: Task, episodes: Sequence[int], found: Sequence[float]) -> list[float | None]:
         return [*found, *[None] * (len(episodes) - len(found))]

@@ -19,11 +19,13 @@ from typing import Any
 
 from mmwave_gym.agents.protocol import sees
 from mmwave_gym.agents.registry import agents, named
+from mmwave_gym.benchmark.agents_page import what
 from mmwave_gym.benchmark.bounds import stored_ceilings
 from mmwave_gym.benchmark.quoting import Source, filled
 from mmwave_gym.benchmark.reproduction import GROUP as REPRODUCTIONS
 from mmwave_gym.benchmark.suite import all_tasks
 from mmwave_gym.benchmark.task import Task
+from mmwave_gym.benchmark.words import headed
 from mmwave_gym.core import ranges
 from mmwave_gym.core.access import ACCESS_LEVELS
 from mmwave_gym.core.registration import entry as entry_of, make_registered, room_of
@@ -41,11 +43,14 @@ def page(env_id: str, folder: Path) -> str:
     named = next(c for c in room.load("scenario").__mro__ if "name" in vars(c))  # not one that only compiles its steps
     text = inspect.cleandoc(sys.modules[named.__module__].__doc__ or "")
     intro, _, differences = text.partition("\nDifferences from the paper")
+    first, _, rest = intro.strip().partition("\n\n")
     parts = [
-        f"<!-- Written by `mmwave-gym page` from the code; edit the code. -->\n\n# {entry.id}\n\n{intro.strip()}",
+        f"<!-- Written by `mmwave-gym page` from the code; edit the code. -->\n\n# {entry.id}",
+        first,
         _picture(room, entry, folder),
         f'```python\nimport gymnasium as gym, mmwave_gym\n\nenv = gym.make("{entry.id}")\n'
         f'envs = gym.make_vec("{entry.id}", num_envs=1024)\n```',
+        f"## How it works\n\n{rest.strip()}" if rest else "",
         "## Observation\n\nOne float32 vector, the fields in this order.",
         _fields(scenario),
         *_variant(room, entry),
@@ -86,11 +91,11 @@ def page(env_id: str, folder: Path) -> str:
         ),
         _granted(room),
         _headroom(room, entry, folder),
-        *_agents(room),
+        *_agents(room, folder),
         _guide(room, Source(folder.parent)),
         "## Versions\n\n" + "\n".join(f"- {line}" for line in entry.history),
     ]
-    return "\n\n".join(part for part in parts if part) + "\n"
+    return headed("\n\n".join(part for part in parts if part) + "\n")
 
 
 def _guide(room: Room, source: Source) -> str:
@@ -114,14 +119,17 @@ def _variant(room: Room, entry: Entry) -> list[str]:
     return [f"With {said}:", _fields(make_registered(entry.id, **room.documented))]
 
 
-def _agents(room: Room) -> list[str]:
-    """Who plays."""
+def _agents(room: Room, folder: Path) -> list[str]:
+    """Who plays, each with a line; where the page of the agents lies, with a link to it."""
+    page = f"../agents/{room.name}.md"
+    there = (folder / page).exists()
     rows = []
     for name in agents(room.name):
         agent = named(name, room.name)
         player = agent if hasattr(agent, "access") else getattr(agent, "kind", agent)  # of weights: who has them
-        rows.append((f"`{name}`", sees(player), " ".join((agent.__doc__ or "").split())))
-    return ["## Agents", _table(("name", "access", "what it is"), rows)] if rows else []
+        rows.append((f"[`{name}`]({page}#{name})" if there else f"`{name}`", what(name, room.name), sees(player)))
+    more = f"\n\nThe [page of the agents]({page}) has the rule of each in one formula, and its source." if there else ""
+    return [f"## Agents{more}", _table(("name", "what it does", "access"), rows)] if rows else []
 
 
 def _picture(room: Room, entry: Entry, folder: Path) -> str:
@@ -196,10 +204,10 @@ def _headroom(room: Room, entry: Entry, folder: Path) -> str:
         return ""
     head = ("task", "best rule", "ceiling", "headroom", "best learned agent", "less the best rule", "of the headroom")
     return (
-        "## What a task leaves to win\n\nHeadroom is the ceiling of local agents less the best rule that needs only "
-        "what an agent sees and hears. The best\nlearned agent of that kind stands beside it, with its difference to "
-        "that rule. From the rows of the committed\n[leaderboard](../leaderboard/leaderboard.md), which has all agents "
-        "and intervals.\n\n" + _table(head, rows)
+        "## What a task leaves to win\n\nHeadroom = ceiling - best local rule. A local rule needs only what an agent "
+        "observes. The best learned local agent\nstands beside it, with its paired difference to that rule. Numbers "
+        "are those of the committed\n[leaderboard](../leaderboard/leaderboard.md), which has all agents and "
+        "intervals.\n\n" + _table(head, rows)
     )
 
 

@@ -13,6 +13,11 @@ A table has a line for each task, and a column for each agent and quantity::
 
     <!-- board relay/four relay/eight | max-min mean | ppo difference % -->
     <!-- . -->
+
+What a suite holds, and where learning stands in it: a line for each scenario::
+
+    <!-- summary v1 -->
+    <!-- . -->
 """
 
 from __future__ import annotations
@@ -26,12 +31,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from mmwave_gym.benchmark import standing
 from mmwave_gym.benchmark.leaderboard.digits import ends, number
 from mmwave_gym.benchmark.statistics import Interval
 from mmwave_gym.core.errors import InputError
 
 END = "<!-- . -->"
-QUOTE = re.compile(r"(<!-- (=|board) ([^>]*?) -->)(.*?)<!-- \. -->", re.DOTALL)
+QUOTE = re.compile(r"(<!-- (=|board|summary) ([^>]*?) -->)(.*?)<!-- \. -->", re.DOTALL)
 """A quote: its opening comment, what it is, what it names, and what stands in it."""
 _SIGNED = ("difference", "gain")
 _CALLED = {
@@ -91,10 +97,11 @@ def filled(text: str, source: Callable[[], Source]) -> str:
     source: asked only where there is a quote. Raises QuoteError for a quote of what is not there.
     """
 
+    made = {"board": _table, "summary": _summary, "=": _quote}
+
     def renewed(match: re.Match[str]) -> str:
         opening, kind, names, _ = match.groups()
-        made = _table(source(), names) if kind == "board" else _quote(source(), names)
-        return f"{opening}{made}{END}"
+        return f"{opening}{made[kind](source(), names)}{END}"
 
     return QUOTE.sub(renewed, text)
 
@@ -153,6 +160,13 @@ def _whole(source: Source, row: Mapping[str, str], column: str) -> float:
 def _plain(value: float, signed: bool) -> str:
     """A number without an interval: four digits, whole where it is large."""
     return f"{value:,.0f}" if abs(value) >= 1e4 else number(value, None, signed)
+
+
+def _summary(source: Source, suite: str) -> str:
+    rows = list(source.rows.values())
+    if suite not in {row["suite"] for row in rows}:
+        raise QuoteError(f"the board has no suite {suite!r} to sum up.")
+    return f"\n{standing.table(rows, suite)}\n"
 
 
 def _table(source: Source, names: str) -> str:

@@ -30,6 +30,7 @@ from mmwave_gym.benchmark.leaderboard.rows import Run, read_rows
 from mmwave_gym.benchmark.playing import play_all
 from mmwave_gym.benchmark.runs import Job, header
 from mmwave_gym.benchmark.statistics import Sample
+from mmwave_gym.benchmark.words import headed
 from mmwave_gym.core import files, rooms, untrusted
 from mmwave_gym.core.checks import unknown
 from mmwave_gym.core.errors import InputError
@@ -244,7 +245,7 @@ def _write_all(name: str, paper: Reproduction, results: Results, root: Path, too
     figures.mkdir(exist_ok=True)
     paper.figures(results, figures)
     page = paper.page(results, claims, stem)
-    files.write(root / f"{stem}.md", f"{page}\n{_provenance(name, paper.budget_s, results, took)}")
+    files.write(root / f"{stem}.md", headed(f"{page}\n{_provenance(name, paper.budget_s, results, took)}"))
     written = [asdict(claim) for claim in claims]
     times = {claim["id"]: text for claim in written if (text := claim.pop("times"))}
     files.write(root / "claims.json", _json(written))

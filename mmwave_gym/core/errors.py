@@ -30,6 +30,7 @@ EXTRAS = {
     "huggingface_hub": "hub",
     **{library: library for library in ("torchrl", "benchmarl", "tianshou", "skrl", "d3rlpy")},
     "sionna": "raytrace",
+    **dict.fromkeys(("sphinx", "furo", "myst_nb", "ipykernel"), "docs"),
     "imageio_ffmpeg": "video",
 }
 """Module -> the extra that brings it."""

@@ -4,7 +4,7 @@ Three ideas carry both files:
 
 * **The chance of an episode is drawn before its first step.** Mobility, topology and channel do not depend on
   actions, so `Scenario.draw` makes the whole episode and `Scenario.step` is look-ups and arithmetic. Every policy
-  meets the same world, and the optimum of a drawn world can be computed.
+  meets the same world, and an exact optimum of a drawn world can be computed where the scenario has one.
 * **Physics is written once, for a batch.** Arrays are `(env, agent, feature)`. The Gymnasium environment is row 0
   of a batch of one, the vector environment is the batch, the PettingZoo environment is one row split by agent.
 * **An episode is known by its key** `(seed, number)`. Environment `i` of a batch reset with seed `s` plays the episodes

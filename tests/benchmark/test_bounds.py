@@ -12,7 +12,7 @@ from functools import partial
 import numpy as np
 import pytest
 
-from mmwave_gym.benchmark.bounds import Bound, bounds, compute, made_for, record, stored_ceilings
+from mmwave_gym.benchmark.bounds import Bound, bounds, compute, first_episodes, made_for, record, stored_ceilings
 from mmwave_gym.benchmark.committed import committed_runs, folders
 from mmwave_gym.benchmark.evaluation import evaluate
 from mmwave_gym.benchmark.jobs import run_all
@@ -72,6 +72,15 @@ def test_processes_that_share_the_pieces_find_the_same():
     task = find_task(TASK)
     alone, shared = (compute(task, _oracle(task), 70, partial(run_all, workers=n)) for n in (1, 2))
     np.testing.assert_array_equal(alone.sample.values, shared.sample.values)
+
+
+def test_of_an_expensive_bound_the_first_episodes_are_solved():
+    made = first_episodes(3, {"relay/large": 1})
+    task, large = find_task(TASK), dataclasses.replace(find_task(TASK), name="relay/large")
+    assert made["pieces"](task, range(5)) == [0, 1, 2]
+    assert made["pieces"](large, range(5)) == [0]
+    assert made["combine"](task, range(5), [7.0, 8.0, 9.0]) == [7.0, 8.0, 9.0, None, None]
+    assert made["pieces"](task, range(2)) == [0, 1]
 
 
 def test_a_ceiling_is_stale_where_its_task_its_bound_or_the_physics_changed(tmp_path):

@@ -189,7 +189,7 @@ def test_quick_writes_everything(quick):
     written = json.loads((directory / "claims.json").read_text())
     assert [entry["id"] for entry in written] == list(CLAIMS)
     for entry in written:
-        assert set(entry) == {"id", "claim", "where", "paper", "ours", "interval", "verdict", "reason"}
+        assert set(entry) == {"id", "claim", "where", "paper", "ours", "interval", "verdict", "reason", "kind"}
         assert entry["verdict"] in VERDICTS
         assert entry["reason"]
         assert entry["interval"] is None or entry["interval"][0] <= entry["interval"][1]

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
 import sys
-import venv
 from pathlib import Path
 
 import pytest
+from fresh_install import installed, run
 
 from mmwave_gym import cli
 
@@ -20,34 +18,7 @@ BLOCKS = re.findall(r"```sh\n(.*?)```", (ROOT / "CONTRIBUTING.md").read_text(), 
 @pytest.fixture(scope="module")
 def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The Python of a throw-away environment, in which this project is installed and libraries are those of ours."""
-    for extra in ("pip", "hatchling", "stable_baselines3", "pygame", "jinja2", "PIL"):
-        pytest.importorskip(extra)
-    folder = tmp_path_factory.mktemp("outside") / "venv"
-    venv.create(folder)  # pip is that of our libraries: to install one anew takes seconds
-    (site,) = folder.glob("lib/python*/site-packages")
-    libraries = [path for path in sys.path if path.endswith("site-packages")]
-    (site / "zz_libraries.pth").write_text("".join(f"import site; site.addsitedir({p!r})\n" for p in libraries))
-    made = folder / "bin" / "python"
-    pip = folder / "bin" / "pip"
-    pip.write_text(f'#!/bin/sh\nexec {made} -m pip "$@"\n')
-    pip.chmod(0o755)
-    done = _run([str(made), "-m", "pip", "install", "--quiet", "--no-deps", str(ROOT)], made, ROOT)
-    assert done.returncode == 0, done.stdout
-    return made
-
-
-def _run(command: list[str], python: Path, cwd: Path) -> subprocess.CompletedProcess[str]:
-    variables = {
-        **{name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
-        "PATH": os.pathsep.join([str(python.parent), os.environ.get("PATH", "")]),
-        "OMP_NUM_THREADS": "1",
-        "PIP_NO_INDEX": "1",  # no network
-        "PIP_NO_BUILD_ISOLATION": "0",  # pip reads it the other way round: no isolation
-        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
-    }
-    return subprocess.run(
-        command, cwd=cwd, env=variables, text=True, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    )
+    return installed(tmp_path_factory.mktemp("outside") / "venv", ROOT)
 
 
 CHAPTERS = {"play it": (1,), "keep the contract": (2,), "add an agent": (3, 4), "train an agent": (5,)}
@@ -63,7 +34,7 @@ def folder(python: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _follow(number: int, python: Path, folder: Path) -> None:
-    done = _run(["bash", "-euo", "pipefail", "-c", BLOCKS[number]], python, folder)
+    done = run(["bash", "-euo", "pipefail", "-c", BLOCKS[number]], python, folder)
     assert done.returncode == 0, f"{BLOCKS[number]}\n{done.stdout}"
 
 

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import csv
+import importlib
+import json
 import re
 from pathlib import Path
 
 import pytest
 
 from mmwave_gym.benchmark.quoting import QUOTE, QuoteError, Source, filled, source_of
+from mmwave_gym.benchmark.reproduction import Claim, claims_table
+from mmwave_gym.benchmark.standing import picture, standings
 from mmwave_gym.cli import main
 
 ROOT = Path(__file__).parents[2]
 GUIDES = sorted(ROOT.glob("mmwave_gym/scenarios/*/guide.md"))
-PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
+FROM_CODE = ("environments", "agents", "reproductions", "leaderboard", "generated")
+"""Folders of pages that code writes; other tests compare them with it."""
+PAGES = [
+    *sorted(ROOT.glob("*.md")),
+    *sorted(p for p in (ROOT / "docs").rglob("*.md") if p.parent.name not in FROM_CODE or p.name == "index.md"),
+]
 QUOTING = [page for page in PAGES if QUOTE.search(page.read_text())]
 GENERATED = re.compile(r"(<!-- python -m [^>]*-->).*?\1", re.DOTALL)
 """What another command writes, between its marks."""
@@ -50,6 +60,31 @@ def test_what_a_typed_result_looks_like() -> None:
 def test_quotes_are_those_of_the_board(page: Path) -> None:
     text = page.read_text()
     assert filled(text, lambda: source_of(page)) == text, f"run `mmwave-gym page {page.relative_to(ROOT)}`"
+
+
+def test_what_docs_renew_writes_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Quotes, lines of short forms, and the picture of learning: of every page, the README and generated ones too."""
+    monkeypatch.syspath_prepend(str(ROOT / "docs"))
+    renew = importlib.import_module("renew")
+    texts = renew.renewed()
+    assert len(texts) > 50
+    assert [p.name for p, text in texts.items() if p.read_text("utf-8") != text] == [], "run `python docs/renew.py`"
+
+
+def test_the_readme_and_the_start_page_say_what_is_on_the_board() -> None:
+    for page in (ROOT / "README.md", ROOT / "docs" / "index.md"):
+        assert "<!-- summary v1 -->" in page.read_text("utf-8"), page
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "docs" / "reproductions").glob("[!i]*.md")), ids=lambda p: p.stem)
+def test_the_table_of_verdicts_is_that_of_the_claims(page: Path) -> None:
+    """Every cell but what clocks said, which stands beside the claims. A paper's own table has another form."""
+    claims = json.loads((page.with_suffix("") / "claims.json").read_text("utf-8"))
+    lines = page.read_text("utf-8").splitlines()
+    rows = claims_table([Claim(**claim) for claim in claims]).splitlines()[2:]
+    there = [row for row in rows if any(line.startswith(" | ".join(row.split(" | ")[:2])) for line in lines)]
+    assert len(there) > 20
+    assert [row for row in there if not any(line.startswith(row.removesuffix(" |")) for line in lines)] == []
 
 
 def test_the_page_on_training_quotes() -> None:
@@ -110,6 +145,32 @@ def test_a_table_has_a_line_for_each_task_and_a_dash_where_nobody_played(folder:
         "| `a` | 5.00 [4.88, 5.12] | +10.0 % [+9.0, +11.0] |",
         "| `b` | 1,000 [990, 1,010] | – |",
     ]
+
+
+def test_a_summary_counts_where_learning_is_better(tmp_path: Path) -> None:
+    rows = [
+        {"suite": "v1", "task": f"r/{task}", "agent": agent, "group": "local", "kind": kind, "rank": rank, "gain": gain,
+         "gain_low": low, "gain_high": high, "headroom": "2", "best_rule": "a3", "gain_verdict": verdict}
+        for task, agent, kind, rank, gain, low, high, verdict in (
+            ("a", "a3", "rule", "2", "", "", "", ""), ("a", "ppo", "learned", "1", "1", "0.5", "1.5", "better"),
+            ("a", "dqn", "learned", "3", "-1", "-2", "-0.5", "worse"), ("b", "a3", "rule", "1", "", "", "", ""),
+        )
+    ]  # fmt: skip
+    better, none = standings(rows, "v1")
+    assert (better.task, better.agent, better.share) == ("r/a", "ppo", (50.0, 25.0, 75.0))
+    assert none.agent == ""
+    assert standings(rows, "papers") == []
+    assert "r/a: ppo less a3 +50 % [+25, +75], better" in picture(rows, "v1")
+    assert "1 of 2 tasks of v1 have no learned agent yet" in picture(rows, "v1")
+    (tmp_path / "leaderboard").mkdir()
+    with (tmp_path / "leaderboard" / "leaderboard.csv").open("w", newline="") as file:
+        table = csv.DictWriter(file, [*rows[0], "mean"])
+        table.writeheader()
+        table.writerows({**row, "mean": "1"} for row in rows)
+    made = filled("<!-- summary v1 -->\n<!-- . -->", lambda: Source(tmp_path))
+    assert made.splitlines()[3] == "| r | 2 | 3 | 1 | 0 | 0 | 1 |"
+    with pytest.raises(QuoteError, match="no suite 'v2'"):
+        filled("<!-- summary v2 --><!-- . -->", lambda: Source(tmp_path))
 
 
 @pytest.mark.parametrize(

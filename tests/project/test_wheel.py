@@ -58,6 +58,7 @@ def test_wheel_holds_what_it_should(installed: Path) -> None:
     assert "mmwave_gym/py.typed" in files
     assert {f"mmwave_gym/benchmark/leaderboard/pages/{name}" for name in ("index.html.j2", "board.js")} <= files
     assert {f"mmwave_gym/benchmark/side_by_side/{name}" for name in ("replay.html.j2", "player.js")} <= files
+    assert {"mmwave_gym/benchmark/words.txt", "mmwave_baselines/street/agents.toml"} <= files
     assert "mmwave_gym/cli/templates/scenario/pyproject.toml.in" in files
     assert "mmwave_baselines/rows/street/car-sparse.rows.xz" in files
     assert not any(f.startswith(("tests/", "train/", "docs/", "bench/")) for f in files)

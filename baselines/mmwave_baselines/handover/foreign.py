@@ -1,6 +1,6 @@
 """Agents that other people's libraries trained, five training seeds each; see docs/clients.md and docs/datasets.md.
 
-`cleanrl-ppo`, `torchrl-ppo` and `rllib-ppo` had 102,400 decisions each.
+`cleanrl-ppo`, `torchrl-ppo`, `rllib-ppo` and `skrl-dqn` had 102,400 decisions each.
 The offline ones had none: they learned from 64 training episodes, behaviour cloning from A3's, CQL from random play's
 (`mmwave-gym export a3 --episodes 64 --minari NAME`).
 The commands are in the weights' `.json`. The weights are `.npz`: to play them again needs no other library.
@@ -20,6 +20,10 @@ TorchrlPpo = Shipped(
 
 RllibPpo = Shipped(
     __package__, "rllib_ppo", "PPO (RLlib)", "`python examples/rllib_ppo.py`: RLlib's PPO, on single environments."
+)
+
+SkrlDqn = Shipped(
+    __package__, "skrl_dqn", "DQN (skrl)", "`python examples/skrl_dqn.py`: skrl's DQN, on the native batch."
 )
 
 BcOffline = Shipped(

@@ -1,39 +1,39 @@
-"""Trajectory-known association: UEs on known routes choose base stations at decision epochs.
+"""Association on known trajectories: user equipments (UEs) choose base stations whenever those in reach change.
 
-The paper is W. Ning, Y. Xu, J. Wu, X. Tong, "Sequence Q-Learning Algorithm for Optimal Mobility-Aware User
-Association", ICC 2022 (arXiv 2201.05983), sections II and IV. The surviving text has no formulas and no numbers;
-what is rebuilt here, and why, stands in the differences below.
+The paper is W. Ning, Z. Xu, J. Wu, T. Tong, "Sequence Q-Learning Algorithm for Optimal Mobility-Aware User
+Association", ICC 2022 (arXiv 2201.05983), sections II and IV. The text at hand has lost its formulas and numbers. The
+differences below say what is rebuilt, and why.
 
-A base station is a candidate of a UE while it is in range and in line of sight. Whenever the candidates of a UE
-change there is an epoch: this UE, and no other, chooses among its candidates. A base station shares its bandwidth
-equally, so it brings its bandwidth times the mean spectral efficiency of its UEs, and the network the sum of that
-over base stations (eqs. 1 to 3).
+1. A base station is a candidate of a UE while it is in range and in line of sight.
+2. Whenever the candidates of a UE change there is an epoch. This UE, and no other, chooses among its candidates.
+3. A base station shares its bandwidth equally. It brings its bandwidth times the mean spectral efficiency of its UEs,
+   and the network brings the sum over base stations (eqs. 1 to 3).
 
-**A step is one epoch.** The action is the rank of a candidate, strongest first; ranks without a candidate are masked
-(should one be chosen all the same, the strongest is meant). An epoch at which a UE has lost its last candidate has
-the one action 0, nobody. A step ends just before the next epoch of any UE, `info["elapsed_s"]` later.
+**A step is one epoch.** The action is the rank of a candidate, strongest first. Ranks without a candidate are masked.
+If one is chosen all the same, the strongest counts. A UE that has lost its last candidate has one action, 0, and nobody
+serves it. A step ends just before the next epoch of any UE, `info["elapsed_s"]` later.
 
-Observations and rewards reckon with each link's mean efficiency from the UE's epoch to its next. The metrics are exact
-but for integrating efficiency in ticks of 0.1 s: the network's rate is right to 3e-5 with 150 UEs, to 4e-4 with three.
+Observations and rewards use each link's mean efficiency from the UE's epoch to its next. The metrics integrate
+efficiency exactly, but for ticks of 0.1 s: the network's rate is right to 3e-5 with 150 UEs, to 4e-4 with three.
 
 Differences from the paper, and choices where its text is lost or silent:
 
-1. Rates are the network's sum, in Mbit/s; Table I has 10 Mbit/s as its unit, and only sums fit that.
+1. Rates are the network's sum, in Mbit/s. Table I has 10 Mbit/s as its unit, and only sums fit that.
 2. Roads of 200 m and 50 km/h: the paper's time between handovers of SNR-based handover is 14.4 s, a road's length.
-3. `geometry="paper"`: range 150 m, so the candidates are the two ends of a road, or one of them, and buildings
-   cannot matter. The SNR at a metre (42.1 dB) makes SNR-based handover earn the 800 Mbit/s of Table I; the
-   exponent 3 is ours. Both are far below real links.
-4. `geometry="blocked"`: range 204 m and buildings that fill most of their blocks; here line of sight matters.
+3. `geometry="paper"`: the range is 150 m. So the candidates are the two ends of a road, or one of them, and buildings
+   cannot matter. The SNR at a metre (42.1 dB) makes SNR-based handover earn the 800 Mbit/s of Table I. The exponent 3
+   is ours. Both are far below real links.
+4. `geometry="blocked"`: the range is 204 m and buildings fill most of their blocks. Here line of sight matters.
 5. Buildings are axis-parallel rectangles, one a block, sides and place uniform. Sight along a street is free.
 6. At crossings a UE takes any road but the one it came from, with equal chances. All drive at the same speed.
-7. Distances are clamped to 1 m.
-8. UEs begin with their strongest candidate. Fairness is counted after `settle_s`, because the first association is
-   nobody's decision.
+7. Distances are at least 1 m.
+8. UEs begin with their strongest candidate. Fairness counts from `settle_s` on, because nobody decided the first
+   association.
 9. At most `max_candidates` candidates are offered, the strongest at the epoch.
 
 With `city=…` the world is a window of a real city (docs/city_files.md) instead: trams and buses by their timetable,
-base stations in their streets, line of sight by the footprints of the buildings. There UEs come and go, and where no
-base station is in sight a UE has no candidate: nobody serves it.
+base stations in their streets, line of sight by the footprints of the buildings. UEs come and go there. Where no base
+station is in sight a UE has no candidate, and nobody serves it.
 """
 
 from __future__ import annotations

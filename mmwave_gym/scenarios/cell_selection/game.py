@@ -1,29 +1,34 @@
-"""Cell selection: user equipments (UEs) share a few cells, and their links come and go.
+"""Cell selection: user equipments (UEs) share a few cells, and the states of their links come and go.
 
 The paper is M. Mezzavilla, S. Goyal, S. Panwar, S. Rangan, M. Zorzi, "An MDP Model for Optimal Handover Decisions in
 mmWave Cellular Networks", EuCNC 2016 (arXiv 1507.00387), sections II and IV.
 
-A link is in line of sight (LOS), not in line of sight (NLOS, weaker) or in outage. A slot: every UE sees the state K(t)
-of its own links and how many other UEs were at each cell; all choose a cell at once; the links move on to K(t+1); a UE
-receives the rate of its link's new state, shared with the UEs that chose the same cell, less the share `handover_cost`
-of the slot if the cell is a new one (eq. 9). All links follow one transition matrix, independently of each other and of
-all actions.
+A link is in line of sight (LOS), in non-line-of-sight (NLOS, weaker) or in outage. A slot:
+
+1. Every UE sees the state K(t) of its own links, and how many other UEs were at each cell.
+2. All UEs choose a cell at once.
+3. The links move on to K(t+1).
+4. A UE receives the rate of its link's new state, divided by the UEs that chose the same cell. If the cell is a new
+   one, the share `handover_cost` of the slot is lost (eq. 9).
+
+All links follow one transition matrix, independently of each other and of all actions.
 
 Differences from the paper, and choices where it is silent:
 
-1. The matrix (14) is read in the order (LOS, NLOS, outage), not in that of eq. 1: only so its stationary law is that
-   of the paper's recipe, and its diagonal has the order of T_avg.
-2. (14) does not follow from the recipe: it has mean sojourns of 2.2, 5 and 1.3 slots instead of 5, 25 and 3.
+1. The matrix (14) is read in the order (LOS, NLOS, outage), not in that of eq. 1. Only then its stationary law is
+   that of the paper's recipe, and its diagonal has the order of T_avg.
+2. (14) does not follow from the recipe: its mean sojourns are 2.2, 5 and 1.3 slots instead of 5, 25 and 3.
    `transition="recipe"` is the matrix that comes nearest to them with the recipe's stationary law.
 3. The rates are not printed. They are averages of log2(1 + SNR / 2) over a disc of 200 m with the path loss of
-   Akdeniz et al. (`radio.nyu_28ghz`), times the data symbols' share 24/30 of a slot; `rate_bps_hz` names others.
-4. A UE counts the *other* UEs at each cell. With sum U = N (eq. 4) and U + 1 in eq. 9, staying would count it twice.
-5. The slot is shared by those who are at the cell in it; the UE of the paper reckons with the loads one slot before
-   (footnote 1), which is `load="previous"`.
+   Akdeniz et al. (`radio.nyu_28ghz`), times the data symbols' share 24/30 of a slot. `rate_bps_hz` names others.
+4. A UE counts the *other* UEs at each cell. With sum U = N (eq. 4) and U + 1 in eq. 9, a UE that stays would be counted
+   twice.
+5. Those who are at a cell in a slot share it. The UE of the paper plans with the loads of the slot before (footnote 1),
+   which is `load="previous"`.
 6. The rate is that of the links after the decision, K(t+1), as eqs. 8 and 9 say ("R of s_j").
 7. A UE in outage keeps its share of the cell's slot; `load="served"` gives it to the others.
-8. At the start every UE is at a random cell and the links have their stationary law.
-9. A UE pays for a handover at its first decision too; who was where before an episode is known.
+8. At the start every UE is at a random cell, and the links have their stationary law.
+9. A UE pays for a handover at its first decision too; its cell before the episode is known.
 """
 
 from __future__ import annotations

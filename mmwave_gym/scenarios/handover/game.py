@@ -1,23 +1,29 @@
-"""UDN handover: UEs walk among small cells, and at every slot each chooses the cell that serves it.
+"""Handover in an ultra-dense network (UDN): a user equipment (UE) walks among small cells and chooses the serving one.
 
 The paper is Z. Wang, L. Li, Y. Xu, H. Tian, S. Cui, "Handover Control in Wireless Systems via Asynchronous
 Multi-User Deep Reinforcement Learning", IEEE IoT Journal 5(6), 2018 (arXiv 1801.02077), sections III and V.
 
-A slot: the UE at its place hears every cell (path loss, shadowing, fading) and knows which cell served it; it picks
-a cell; it receives that cell's rate, less beta * E if the cell is a new one (eq. 17). There is no load, so UEs do not
-disturb each other and the best sequence of cells is a shortest path.
+A slot:
 
-`MmwaveHandover-v0` is the paper's world. No receiver could play it: the controller sees the very fading of the slot
-that it decides, and a rate of 26 bit/s/Hz is an SNR of 78 dB, where the best code of 5G ends at 7.4 bit/s/Hz.
+1. The UE hears every cell (path loss, shadowing, fading) and knows which cell served it.
+2. It chooses a cell.
+3. It receives that cell's rate. A change of the cell costs beta * E (eq. 17).
+
+Cells have no load here. So UEs do not disturb each other, and the best sequence of cells is a shortest path.
+
+`MmwaveHandover-v0` is the paper's world. No real receiver could play it. The controller sees the fading of the very
+slot that it decides. A rate of 26 bit/s/Hz needs an SNR of 78 dB, while the best code of 5G ends at 7.4 bit/s/Hz.
+
 `MmwaveHandover-v1` is the same world with `receiver="real"` (`config.RECEIVERS`):
 
-* The UE knows the RSRQ of the slot before, with its fading; before the first slot, the mean over fading.
-* SINR_k = S_k / (1 + c * sum of the other S_j), S the SNRs with fading, c `interference_db` as a ratio. Other
-  cells send whether or not they serve anybody.
+* The UE knows the reference signal received quality (RSRQ) of the slot before, with its fading. Before the first slot
+  it knows the mean over fading.
+* SINR_k = S_k / (1 + c * sum of the other S_j). S: signal to noise ratios with fading. c: `interference_db` as a
+  ratio. Other cells transmit whether or not they serve anybody.
 * The rate is min(log2(1 + SINR), `most_bps_hz`).
 * A handover leaves `interruption_s` without data, from the start of its slot on. In slots that begin during an
-  interruption the UE stays, whatever its action says; only the serving cell is then allowed by the action mask, and
-  the field `interruption_left_s` says how long. Both exist where an interruption is longer than a slot.
+  interruption the UE stays, whatever its action is. The action mask then allows the serving cell alone, and the field
+  `interruption_left_s` says how long. Mask and field exist where an interruption is longer than a slot.
 
 Differences from the paper, and choices where it is silent:
 
@@ -29,20 +35,21 @@ Differences from the paper, and choices where it is silent:
    `shadowing="independent"` every slot draws anew, which at steps of 10 cm is not physical.
 5. Rayleigh fading is drawn anew every slot. In v0 the controller sees it, as the reward does. `fading="past"` shows
    that of the slot before, `fading="averaged"` the mean, `fading="none"` has none.
-6. A UE's speed is drawn once, its first place is the centre; it is first served by the strongest cell it hears.
-7. The distance is clamped to 1 m. RSRQ is the cell's share of the received power in dB, without 3GPP's constant.
-8. A new layout of cells is drawn for every episode; the paper keeps one an area. `layout_seed` fixes it.
-9. `boundary="leave"` ends an episode where the UE leaves, as the paper does. With "stay" the walls stop it, with
-   "open" it walks on (shadowing then stays as at the wall).
+6. A UE's speed is drawn once. It begins at the centre and is first served by the strongest cell that it hears.
+7. The distance is at least 1 m. RSRQ is the cell's share of the received power in dB, without 3GPP's constant.
+8. Every episode has a new layout of cells; the paper keeps one an area. `layout_seed` fixes it.
+9. `boundary="leave"` ends an episode where the UE leaves, as the paper does. With "stay" the walls stop it. With
+   "open" it walks on, and shadowing stays as at the wall.
 
 With `channel=…` the world is a link matrix (measured, ray-traced, recorded) instead of the paper's, and:
 
-10. RSRP comes from the file as `mmwave_gym.links.matrix` says, with the walks along its places; no fading and no
-    shadowing is added, so nothing of the present is hidden from a real receiver. The noise is the file's.
-11. A cell that is not heard at a place has rate 0 (so a UE served by it is in outage), the lowest RSRQ and 0 in the
-    field "heard". Actions are masked to the heard cells and the serving one.
-12. RSRQ has the noise in its denominator, as 3GPP's has in the RSSI: at -100 dBm a lone cell would otherwise look
-    like one at -60 dBm. Differences of RSRQ are still those of RSRP.
+10. The reference signal received power (RSRP) comes from the file as `mmwave_gym.links.matrix` says, with walks along
+    its places. No fading and no shadowing is added, so a real receiver sees all of the present. The noise is the
+    file's.
+11. A cell that is not heard at a place has rate 0, the lowest RSRQ and 0 in the field "heard". A UE that it serves
+    is in outage. Actions are masked to the heard cells and the serving one.
+12. RSRQ has the noise in its denominator, as 3GPP's has. Otherwise a lone cell at -100 dBm would look like one at
+    -60 dBm. Differences of RSRQ are still those of RSRP.
 13. A UE is first served by the strongest cell that it hears, by the first of the file if it hears none. It never
     leaves.
 """

@@ -1,26 +1,31 @@
-"""Dense-BS power allocation: base stations choose their powers, each for its one UE, and disturb each other.
+"""Power allocation in a dense network: each base station (BS) chooses its power for its user, and disturbs others.
 
 The paper is R. Amiri, H. Mehrpouyan, "Self-organizing mmWave networks: a power allocation scheme based on machine
-learning", GSMM 2018 (arXiv 1804.05757), sections II to V. Formulas and numbers that its text lost are the authors'
-public code's, as noted beside each.
+learning", GSMM 2018 (arXiv 1804.05757), sections II to V. Formulas and numbers that the text at hand has lost are from
+the authors' public code, as noted beside each.
 
-A slot: all base stations transmit at the powers they chose; UE i measures its SINR, with the other base stations of
-its cluster as interferers, or those of the whole network; its capacity is log2(1 + SINR). A UE is satisfied where its
-SINR reaches `qos_sinr` (5c). The world of an episode does not change, unless base stations come and go.
+A slot:
+
+1. All base stations transmit at the powers that they chose.
+2. User equipment (UE) i measures its signal to interference and noise ratio (SINR). Interferers are the other base
+   stations of its cluster, or those of the whole network.
+3. Its capacity is log2(1 + SINR). It is satisfied where its SINR reaches `qos_sinr` (5c).
+
+The world of an episode does not change, unless base stations come and go.
 
 Differences from the paper, and choices where it is silent:
 
-1. A UE is uniform in a disc of `ue_radius_m` round its base station, and at least 1 m from it; the authors' code puts
-   it 10 m north.
-2. Shadowing (8.7 dB) is drawn once for every link of an interferer and not added to the own link, which follows
-   Friis' law as the text says. The authors' code averages ten draws (2.75 dB are left) and shadows own links too.
+1. A UE is uniform in a disc of `ue_radius_m` round its base station, at least 1 m away. The authors' code puts it 10 m
+   north.
+2. Shadowing (8.7 dB) is drawn once for every link of an interferer. The own link has none and follows Friis' law, as
+   the text says. The authors' code averages ten draws (2.75 dB are left) and shadows own links too.
 3. There is no fading: the authors average a thousand draws.
 4. `layout="rows"` is the one on which the authors evaluate: sixteen places in five rows, of which each episode takes
    `num_bs` at random. `layout="poisson"` is the text's: a Poisson process, clustered by FLOC.
-5. The required SINR is 2.83 (authors' code), a capacity of 1.94 bit/s/Hz; their figures draw the line at log2 2.83.
-6. Ring k of the state holds those 50 k to 50 (k + 1) m from the cluster's head, the last one all beyond 150 m; in the
+5. The required SINR is 2.83 (authors' code), a capacity of 1.94 bit/s/Hz. Their figures draw the line at log2 2.83.
+6. Ring k of the state holds those 50 k to 50 (k + 1) m from the cluster's head, the last one all beyond 150 m. In the
    rows the head is the base station in the middle. The authors' code has rings round places where nobody is.
-7. Clusters heal themselves at once when base stations come and go: FLOC's own timers, up to 10 s, take no slots.
+7. Clusters heal at once when base stations come and go: FLOC's own timers, up to 10 s, take no slots.
 8. `interference="network"` does without the paper's assumption that clusters do not disturb each other.
 9. `authors=True` has their code's faults, for the reproduction: 2, the UE due north, and the interference of UE i
    counted up over UEs 1 to i.

@@ -1,32 +1,38 @@
-"""Handover in a street at 28 GHz: a UE passes small cells on lamp posts; a handover takes time and may fail.
+"""Handover in a street at 28 GHz: a user equipment (UE) passes cells on lamp posts; a handover takes time and may fail.
 
-The world is 3GPP's: path loss, line of sight and shadowing of TR 38.901's UMi street canyon (`radio.tr38901_umi`,
-`radio.street_maps`), measurements of neighbours at the pace of TS 38.133 for FR2, handover with preparation,
-interruption and beam refinement, lost commands, failed access, radio-link failure and re-establishment with the
-thresholds of TR 36.839. A map is fixed by its seed, so a policy may learn its street; an episode is a way through it.
+The world is 3GPP's:
 
-A decision every `decision_s` (100 ms) names the cell that is to serve. The serving one: stay till the next. Another:
+* Path loss, line of sight (LOS) and shadowing are those of TR 38.901's UMi street canyon (`radio.tr38901_umi`,
+  `radio.street_maps`).
+* Neighbours are measured at the pace of TS 38.133 for frequency range 2 (FR2).
+* A handover has preparation, interruption and beam refinement. Commands get lost, access fails, links fail and are
+  re-established, with the thresholds of TR 36.839.
 
-1. `preparation_s` on the old cell, then the command. Below an old SINR of `out_db` it is lost: in v0 the link fails at
-   once. Since v1 the UE stays on the old cell; so it does where the report, at the decision itself, is lost.
-2. `interruption_s` without data; then access fails, and the link is lost, if the new SINR is below `in_db`.
+A map is fixed by its seed, so a policy may learn its street. An episode is one way through it. Every `decision_s`
+(100 ms) a decision names the cell that is to serve. To name the serving cell is to stay; another starts a handover:
+
+1. `preparation_s` on the old cell, then the command. Below an old SINR of `out_db` the command is lost. In v0 the link
+   then fails at once. Since v1 the UE stays on the old cell, also where the report at the decision itself is lost.
+2. `interruption_s` without data. Then access fails, and the link is lost, if the new SINR is below `in_db`.
 3. `refinement_s` at `refinement_db` less, then the new cell as it is, up to the next decision (400 ms in all).
 
 With `handover="conditional"` the network has prepared the two strongest measured neighbours beforehand. The UE compares
-their RSRP of now with the serving cell's and goes when its own condition holds: the agent is the condition.
-There is no step 1 and no command that could be lost; to name a cell that is not prepared is to stay.
+their present RSRP with the serving cell's, and goes when its own condition holds: the agent is the condition. There is
+no step 1, and no command to lose. To name a cell that is not prepared is to stay.
 
-While a cell serves with an SINR below `out_db` for `t310_s` without rising above `in_db`, the link is lost too. A lost
-link takes `reestablishment_s` and the time to the next decision without data; then the strongest cell serves. All that
-is one step, which tells how long it took. Choices of our own, beside those marked at the keywords:
+The link is also lost while a cell serves with an SINR below `out_db` for `t310_s` without rising above `in_db` (timer
+T310). A lost link takes `reestablishment_s` and the time to the next decision without data. Then the strongest cell
+serves. All that is one step; the step tells how long it took.
 
-1. LOS and blockage begin and end abruptly; there is no small-scale fading, which wide channels average.
-2. Interference is the mean of what random beams and half-used cells give; real interference is bursty.
-3. T310 restarts from zero after a handover. In v0 it stops during the preparation, too; since v1 it runs on until the
+Choices of our own, beside those marked at the keywords:
+
+1. LOS and blockage begin and end abruptly. There is no small-scale fading, which wide channels average.
+2. Interference is the mean of what random beams and half-used cells give. Real interference is bursty.
+3. T310 restarts from zero after a handover. In v0 it also stops during the preparation. Since v1 it runs on until the
    command arrives, and through a command that is lost.
 4. At the start all past measurements are equal to the first one.
-5. A cell is prepared `preparation_s` after the measurement, if the serving cell can tell the UE then; else what was
-   prepared before stays. What is compared is the RSRP of one tick with an error of `measurement_error_db`.
+5. A cell is prepared `preparation_s` after the measurement, if the serving cell can tell the UE then. Otherwise what
+   was prepared before stays. The UE compares RSRP of one tick, with an error of `measurement_error_db`.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ def page(m: Measured, claims: Sequence[Claim], figures: str) -> str:
     cells, others = ([c for c in claims if (c.id in CELLS) is wanted] for wanted in (True, False))
     parts = [
         "# Sequence Q-Learning Algorithm for Optimal Mobility-Aware User Association, reproduced\n",
-        "W. Ning, Y. Xu, J. Wu, X. Tong, ICC 2022 ([arXiv 2201.05983](https://arxiv.org/abs/2201.05983)).\n",
+        "W. Ning, Z. Xu, J. Wu, T. Tong, ICC 2022 ([arXiv 2201.05983](https://arxiv.org/abs/2201.05983)).\n",
         f"{counts(others)} Of Table I: {counts(cells, 'numbers')} {_summary(m)}\n",
         "What the text leaves open, and how it is filled:\n",
         numbered(_OPEN),

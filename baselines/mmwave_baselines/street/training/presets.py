@@ -34,8 +34,9 @@ _SHORT = {
     "imitate": "a3-fresh",
     "imitate_updates": 250,
 }
-# On car-unseen-v1, one seed each, on 64 maps that are neither for training nor for tests: with 0.5 million decisions and
-# plain inputs it stayed 0.15 bit/s/Hz below the best rule, with 2 million in 384 maps 0.02; relative inputs brought 0.05.
+# On car-unseen-v1, one seed each, on 64 maps that are neither for training nor for tests: with 0.5 million decisions
+# and plain inputs it stayed 0.15 bit/s/Hz below the best rule, with 2 million in 384 maps 0.02; relative inputs
+# brought 0.07.
 _MANY_MAPS = {
     **_SHORT,
     "train_set": (f"maps={json.dumps(list(range(10_001, 11_025)), separators=(',', ':'))}",),
