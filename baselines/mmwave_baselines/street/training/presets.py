@@ -111,9 +111,6 @@ PRESETS: Presets = {
 
 _NOT_YET = "Five seeds of both learners have not been trained yet."
 UNTRAINED: dict[str, str] = {
-    "street/walk-dense-v1": _NOT_YET,
-    "street/car-sparse-80ms-v1": _NOT_YET,
-    "street/car-sparse-480ms-v1": _NOT_YET,
     "street/car-unseen-conditional-v1": _NOT_YET,
     "street/car-unseen-geometry-v1": _NOT_YET,
 }
