@@ -222,7 +222,7 @@ def test_a_task_for_testing_only_must_say_where_one_trains(more: dict[str, Any])
 def test_every_task_of_the_suite_can_be_trained_for() -> None:
     for task in all_tasks():
         world = task.for_training()
-        if task.groups:
+        if task.groups and task.name != "shared_street/seen":  # it asks what learning maps by heart is worth
             assert not set(world.kwargs["maps"]) & set(task.kwargs["maps"])
         part = str(task.kwargs.get("channel", ""))
         assert "#" not in part or world.kwargs["channel"] != part

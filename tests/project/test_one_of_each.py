@@ -25,6 +25,7 @@ ASKED_ELSEWHERE = {
     "mmwave_gym/agents/formats/foreign.py": "the policy inside an agent",
     "mmwave_gym/agents/others.py": "the others: the user steps the copies, and the chance belongs to the episode",
     "mmwave_gym/scenarios/power_allocation/policy.py": "the network inside an agent",
+    "baselines/mmwave_baselines/shared_street/learned.py": "one row without its axis, within one call",
     "baselines/mmwave_baselines/association/learned.py": "the network inside an agent",
     "baselines/mmwave_baselines/power_allocation/learned.py": "the network inside an agent",
     "baselines/mmwave_baselines/handover/reproduction/runs.py": "on traces of many walks at once, without a batch",

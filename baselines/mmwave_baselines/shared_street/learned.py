@@ -88,7 +88,10 @@ class RegretPolicy(Policy):
         episode_start: NDArray[np.bool_] | None = None,
         deterministic: bool = True,
     ) -> tuple[NDArray[Any], Any]:
-        """Actions (rows,) for observations (rows, features): the candidate of the highest score that is allowed."""
+        """Actions (rows,) for observations (rows, features): the candidate of the highest score that is allowed.
+
+        episode_start: (rows,), not used: the policy remembers nothing.
+        """
         view = begun(state, self)
         observation = np.asarray(observation)
         if observation.ndim == 1:
