@@ -117,10 +117,8 @@ class SetNetwork:
         features = hidden
         for weight, bias in self.layers[:-1]:
             own, mean, largest = np.split(weight, 3, axis=1)
-            common = bias[None]
-            if mean.any() or largest.any():  # else the layer was trained to see a choice's own numbers alone
-                seen, most = pooled(hidden, mask)
-                common = seen @ mean.T + most @ largest.T + bias
+            seen, most = pooled(hidden, mask)
+            common = seen @ mean.T + most @ largest.T + bias
             hidden = _activate(self.activation, hidden @ own.T + common[:, None])
         weight, bias = self.layers[-1]
         if self.marks is not None:
