@@ -171,7 +171,7 @@ class Drawing(RegretPolicy):
         episode_start: NDArray[np.bool_] | None = None,
         deterministic: bool = True,
     ) -> tuple[NDArray[Any], Any]:
-        """Drawn actions (rows,) for observations (rows, features), which are kept; episode_start (rows,) is not used."""
+        """Drawn actions (rows,) of observations (rows, features), which are kept; episode_start: (rows,), not used."""
         action, allowed = np.zeros(len(observation), np.int64), state.action_mask()
         rows = deciding(state.fields, observation, allowed)
         x, mask = inputs(state.fields, observation[rows]), allowed[rows]

@@ -110,8 +110,5 @@ PRESETS: Presets = {
 }
 
 _NOT_YET = "Five seeds of both learners have not been trained yet."
-UNTRAINED: dict[str, str] = {
-    "street/car-unseen-conditional-v1": _NOT_YET,
-    "street/car-unseen-geometry-v1": _NOT_YET,
-}
+UNTRAINED: dict[str, str] = {"street/car-unseen-conditional-v1": _NOT_YET, "street/car-unseen-geometry-v1": _NOT_YET}
 """Tasks without shipped PPO, and why; boards say "not trained here"."""
