@@ -146,8 +146,11 @@ def leaderboard(
     pages = _written(runs, chosen, committed, out_dir)
     if pack:
         holding = {run.identity: run for run in runs if not run.stale}
-        # A board of some agents only leaves the rows of others in the packs of its tasks.
-        there = unpack(pack, [t.name for t in chosen]) if agent and pack.is_dir() else []
+        # A board of some agents leaves the rows of others in the packs of its tasks; so does what an earlier board
+        # played in this folder in the packs of other tasks.
+        whole = set() if agent else {t.name for t in chosen}
+        partly = sorted({run.task["name"] for run in holding.values()} - whole)
+        there = unpack(pack, partly) if pack.is_dir() else []
         pages += pack_rows([*holding.values(), *(run for run in there if run.identity not in holding)], pack)
     _print(pages)
 
