@@ -40,17 +40,17 @@ class Evidence:
 def evidence(board: TaskBoard) -> list[Evidence]:
     """Of the reference, the leader and its ceiling, each once and under its first role."""
     found: dict[str, Evidence] = {}
-    leader, logarithm = _leader(board), _is_logarithm(board)
+    leader, base = _leader(board), _base(board)
     entries = [
         (role, board.entry(name)) for role, name in (("reference", board.task.get("reference")), ("leader", leader))
     ]
     for role, entry in entries:
         if entry is not None and entry.agent not in found:
-            found[entry.agent] = _of(role, entry.agent, entry.episodes, entry.mean, logarithm)
+            found[entry.agent] = _of(role, entry.agent, entry.episodes, entry.mean, base)
     first = board.entry(leader)
     ceiling = None if first is None else board.ceiling(first.access)
     if ceiling is not None and ceiling.name not in found:
-        found[ceiling.name] = _of("ceiling", ceiling.name, ceiling.sample.episodes.size, ceiling.mean, logarithm)
+        found[ceiling.name] = _of("ceiling", ceiling.name, ceiling.sample.episodes.size, ceiling.mean, base)
     return list(found.values())
 
 
@@ -85,16 +85,17 @@ def _leader(board: TaskBoard) -> str | None:
     return min(ranked, key=lambda e: ACCESS_LEVELS.index(e.access)).agent if ranked else None
 
 
-def _is_logarithm(board: TaskBoard) -> bool:
-    """A mean of logarithms has no zero that a share could refer to: its width is that of the quantity itself."""
-    return board.units[str(board.task["primary"])].startswith("log2(")
+def _base(board: TaskBoard) -> float | None:
+    """Of a mean of logarithms, which has no zero for a share: its width is that of the quantity itself. Else None."""
+    unit = board.units[str(board.task["primary"])]
+    return next((base for prefix, base in (("log2(", 2.0), ("ln(", math.e)) if unit.startswith(prefix)), None)
 
 
-def _of(role: str, name: str, episodes: int, interval: Interval | None, logarithm: bool) -> Evidence:
+def _of(role: str, name: str, episodes: int, interval: Interval | None, base: float | None) -> Evidence:
     width = None
     if interval is not None and interval.low is not None and interval.high is not None:
         whole = interval.high - interval.low
-        width = 2.0**whole - 1.0 if logarithm else whole / abs(interval.mean) if interval.mean else math.inf
+        width = base**whole - 1.0 if base else whole / abs(interval.mean) if interval.mean else math.inf
     wanted = LEAST_EPISODES
     if width is not None and math.isfinite(width):
         wanted = max(wanted, math.ceil(episodes * (width / WIDEST) ** 2))

@@ -48,7 +48,7 @@ def _against_rule(entry: Entry, board: TaskBoard) -> str:
         return ""
     other = board.entry(entry.best_rule)
     name = "the best rule, " + (other.label if other else entry.best_rule)
-    unit = f" {board.units[board.task['primary']]}".rstrip()
+    unit = _unit(board)
     gain = f"{number(entry.gain.mean, entry.gain, True)}{unit} {ends(entry.gain, True)}".rstrip()
     share = "" if entry.share is None or entry.share < 0.0 else f", {entry.share:.0%} of the headroom"
     return f"{_said(entry.gain_verdict, name)} ({gain}{share})"
@@ -67,7 +67,7 @@ def left(entry: Entry, board: TaskBoard) -> str:
     ceiling = board.ceiling(entry.access)
     if ceiling is None or entry.left is None or entry.agent in ceiling.agents[:1]:
         return ""
-    unit = f" {board.units[board.task['primary']]}".rstrip()
+    unit = _unit(board)
     less = entry.left if sign_of(board.task) > 0 else _negative(entry.left)
     gain = f"{number(less.mean, less)}{unit} {ends(less)}".rstrip()
     if not ceiling.proven:
@@ -82,7 +82,7 @@ def _negative(value: Interval) -> Interval:
 
 def ceilings(board: TaskBoard) -> list[str]:
     """Return a sentence for each ceiling: its value with interval, how it is known, for whom it holds."""
-    unit = f" {board.units[board.task['primary']]}".rstrip()
+    unit = _unit(board)
     sentences = []
     for one in board.ceilings:
         levels = " and ".join(level for level in ACCESS_LEVELS if board.ceiling(level) is one)
@@ -96,7 +96,7 @@ def ceilings(board: TaskBoard) -> list[str]:
 
 def limits(board: TaskBoard) -> str:
     """Return what there is to gain above the best rules, and which differences matter; empty if nothing is."""
-    unit = f" {board.units[board.task['primary']]}".rstrip()
+    unit = _unit(board)
     sentences: list[str] = []
     above: dict[str, tuple[str, Interval | None]] = {}
     for level, (rule, headroom) in board.rules.items():
@@ -126,3 +126,9 @@ SUITES = {
 def about_suite(name: str) -> str:
     """What a suite is, in one sentence."""
     return SUITES.get(name, "Tasks of another package.")
+
+
+def _unit(board: TaskBoard) -> str:
+    """The primary metric's unit behind a number; a number without one stands alone."""
+    unit = board.units[board.task["primary"]]
+    return "" if unit in ("", "1") else f" {unit}"

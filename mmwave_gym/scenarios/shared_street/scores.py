@@ -12,7 +12,7 @@ LEAST_BPS_HZ = 0.01
 """What is added to a rate before its logarithm (ours): about 1 % of the geometric mean."""
 MBIT = 1e-6
 METRICS = (
-    Metric("utility", "1", "all", "mean over active UE-seconds of ln(mean rate + 0.01), rates in bit/s/Hz"),
+    Metric("utility", "ln(bit/s/Hz)", "all", "mean over active UE-seconds of ln(mean rate + 0.01), rates in bit/s/Hz"),
     Metric("p5_mbps", "Mbit/s", "all", "5th percentile of the mean rates of active UE-seconds"),
     Metric("mean_mbps", "Mbit/s", "all", "mean rate of active UE-seconds"),
     Metric("target_share", "1", "all", "share of active UE-seconds with a mean rate of `target_mbps` at least"),
