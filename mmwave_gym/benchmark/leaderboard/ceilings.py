@@ -13,6 +13,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +66,7 @@ class Ceiling:
         """Whether no agent can exceed it."""
         return self.kind != BEST_KNOWN
 
-    @property
+    @cached_property  # a page asks once for every agent
     def mean(self) -> Interval:
         """Its mean over the episodes with the 95 % interval, in the unit of the metric."""
         return statistics.mean_interval(self.sample.values, self.sample.groups)
