@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 from mmwave_gym.core.checks import between
 from mmwave_gym.core.ranges import Count, Flag, Many, Range, Said, Words, check_ranges, pair
+from mmwave_gym.core.worlds import OneWorld, only_with
 from mmwave_gym.scenarios.shared_street.places import LEAST_ARM_M, Crossing
 
 SLOT_S = 0.1
@@ -19,10 +20,14 @@ SPACING_M = 200.0
 TRAINING_MAPS = tuple(range(3001, 3049))
 """Where one trains: 48 maps."""
 SEEDS = Many(Count(0, 2**63 - 1), 1, 4096)
+QUEUES = ("file_mbit", "file_period_s", "deadline_s")
+"""Keywords that only `demand="queue"` reads."""
+YOUNGER = ("interference", "demand", *QUEUES)
+"""Keywords that the first rows know nothing of; their defaults are the world of those rows."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class SharedStreetConfig:
+class SharedStreetConfig(OneWorld):
     """Keywords of `MmwaveSharedStreet-v0`. Errors: ValueError names keyword, value and what is allowed.
 
     Times are counted in slots of 100 ms.
@@ -72,6 +77,16 @@ class SharedStreetConfig:
     """Mean time for which a UE wants data (ours)."""
     idle_s: Annotated[float, Range(SLOT_S, 1000.0, "s")] = 5.0
     """Mean time for which it wants none (ours)."""
+    demand: Annotated[str, Words("full", "queue")] = "full"
+    """"full" (a UE takes what it gets while it is active), or "queue" (files with deadlines, one after the other)."""
+    file_mbit: Annotated[float, Range(0.001, 1e6, "Mbit")] = only_with("demand", "queue", default=200.0)
+    """Size of a file: 200 Mbit are 25 MB (ours)."""
+    file_period_s: Annotated[float, Range(SLOT_S, 600.0, "s")] = only_with("demand", "queue", default=1.0)
+    """Time between a UE's files while it is active, the first when it becomes so (ours), in whole slots."""
+    deadline_s: Annotated[float, Range(SLOT_S, 10.0, "s", "memory and time in proportion")] = only_with(
+        "demand", "queue", default=1.0
+    )
+    """Time from a file's arrival after which what is left of it is dropped (ours), in whole slots."""
     target_mbps: Annotated[float, Range(0.0, 1e5, "Mbit/s")] = 50.0
     """The rate of which a metric tells how often UEs have it (ours)."""
     bandwidth_hz: Annotated[float, Range(1e6, 1e10, "Hz")] = 400e6
@@ -81,7 +96,9 @@ class SharedStreetConfig:
     link_budget_db: Annotated[float, Range(-300.0, 300.0, "dB")] = 130.0
     """SNR less path loss, as of `MmwaveStreet-v1` (ours)."""
     interference_db: Annotated[float, Range(-200.0, 0.0, "dB")] = -13.0
-    """Share of another cell's power that interferes, at any load, as of `MmwaveStreet-v1` (ours)."""
+    """Share of another cell's power that interferes, as of `MmwaveStreet-v1` (ours)."""
+    interference: Annotated[str, Words("constant", "load")] = "constant"
+    """"constant" (every other cell interferes, at any load), or "load" (those that serve an active UE in the slot)."""
     most_bps_hz: Annotated[float, Range(0.01, 100.0, "bit/s/Hz")] = 7.4063
     """Rate of the best code (TS 38.214, table 5.1.3.1-2: 256-QAM, 948/1024)."""
     measurement_error_db: Annotated[float, Range(0.0, 100.0, "dB")] = 1.0
@@ -104,6 +121,7 @@ class SharedStreetConfig:
     """Loss of a blocked link (arXiv 1709.05883: 11.5 to 15.8, by beam width, at 73.5 GHz)."""
 
     def __post_init__(self) -> None:
+        self.check_world()
         check_ranges(self)
         SEEDS.check("maps", self.map_seeds)
         between("in_db", self.in_db, self.out_db, 300.0)
@@ -114,6 +132,11 @@ class SharedStreetConfig:
                 f"isd_m must leave two cells a street of {2 * self.arm_m:g} m, got {self.isd_m:g}: at most "
                 f"{self.arm_m:g}."
             )
+
+    @property
+    def world(self) -> dict[str, str]:
+        """No keyword chooses among worlds; some mean something with the value of another only."""
+        return {}
 
     @property
     def map_seeds(self) -> tuple[int, ...]:
@@ -143,8 +166,10 @@ class SharedStreetConfig:
         return -math.expm1(-SLOT_S / getattr(self, name))
 
     def as_constants(self) -> dict[str, Any]:
-        """All keywords by name."""
-        return {f.name: getattr(self, f.name) for f in dataclasses.fields(self)} | {
-            "maps": self.map_seeds,
-            "isd_m": self.spacing_m,
-        }
+        """All keywords by name; of `YOUNGER` only what differs from the first rows' world, since rows hold them."""
+        own = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        told = QUEUES if self.demand == "queue" else ()
+        for f in dataclasses.fields(self):
+            if f.name in YOUNGER and f.name not in told and own[f.name] == f.default:
+                del own[f.name]
+        return own | {"maps": self.map_seeds, "isd_m": self.spacing_m}

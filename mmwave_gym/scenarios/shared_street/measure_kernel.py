@@ -25,7 +25,8 @@ def measured(drawn: Any, state: Any, comes: Any, out_db: float, shared: bool, lo
     Returns count, how many UEs have a new measurement. drawn, state: arrays of `SharedStreetEpisodes` and
     `SharedStreetState` in the order below; comes: (N, A), who has just arrived; out_db: in dB, float32.
     """
-    row, lane, sinr_db, measured_dbm, reported_m, speed_mps, reports = drawn
+    row, lane, links, measured_dbm, reported_m, speed_mps, reports = drawn
+    sinr_db, its_row, when = links
     slot, ids, serving, doing, order, candidate, prepared, map_dbm, map_count, change_db, known = state
     n, a, cells = order.shape
     choices = min(CANDIDATES, cells)
@@ -51,7 +52,7 @@ def measured(drawn: Any, state: Any, comes: Any, out_db: float, shared: bool, lo
                 if order[i, ue, k] != own:
                     candidate[i, ue, found] = order[i, ue, k]
                     found += 1
-            if new and doing[i, ue] == FREE and sinr_db[r, t, ue, own] >= out_db:
+            if new and doing[i, ue] == FREE and sinr_db[its_row[i], when[i], ue, own] >= out_db:
                 prepared[i, ue, 0], prepared[i, ue, 1] = candidate[i, ue, 1], candidate[i, ue, 2]
         if not shared:
             continue

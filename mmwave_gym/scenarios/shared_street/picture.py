@@ -114,8 +114,11 @@ class SharedStreetPicture:
             "Lost links": f"{record.counted('failures_per_min') / 60.0:.0f}",
             "Radio map known": f"{record.mapped_share():.0%} of bins" if record.config.shared_map else "not shared",
         }
+        if "delay_s" in record.metrics:
+            told = f"{scores['delay_s']:.2f} s, {scores['on_time_share']:.0%} in time"
+            rows["Delay of files"] = told if scores else "-"
         for i, (name, words) in enumerate(rows.items()):
-            y = SCORES_TOP + 24 + 20 * i
+            y = SCORES_TOP + 24 + 19 * i
             frame.text(name, (PANEL, y), 12, GREY)
             frame.text(words, (RIGHT, y), 12, align="right")
 

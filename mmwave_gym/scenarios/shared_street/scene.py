@@ -15,11 +15,11 @@ from mmwave_gym.rendering.text import cell_sign, framed, side_by_side, text_of
 from mmwave_gym.rendering.totals import Totals
 from mmwave_gym.scenarios.shared_street.config import SLOT_S, SLOTS_A_SECOND
 from mmwave_gym.scenarios.shared_street.game import SharedStreet
-from mmwave_gym.scenarios.shared_street.scores import MBIT, score
+from mmwave_gym.scenarios.shared_street.scores import MBIT
 from mmwave_gym.scenarios.shared_street.state import FREE, LOST
 
 MAP_COLUMNS, MAP_ROWS = 43, 21
-TEXT_CELLS = 14
+TEXT_LINES = 21
 BAR = 12
 PAST_S = 60
 """Seconds of the curve."""
@@ -34,6 +34,7 @@ class Record:
         self.world: SharedStreet = getattr(scenario, "scenario", scenario)
         self.config = self.world.config
         self.site_m = self.world.world.site_m
+        self.metrics = tuple(metric.name for metric in self.world.metrics)
         self.restart()
 
     def restart(self) -> None:
@@ -67,7 +68,7 @@ class Record:
     @property
     def active(self) -> NDArray[np.bool_]:
         """(ue,): who wants data."""
-        wants: NDArray[np.bool_] = self.batch.episodes.active[self._row, self.slot] & self.present
+        wants: NDArray[np.bool_] = self.world.now.active(self.batch.episodes, self.batch.state)[0] & self.present
         return wants
 
     @property
@@ -106,8 +107,7 @@ class Record:
 
     def scores(self) -> dict[str, float]:
         """The scores of the episode so far."""
-        rate = self.batch.state.second_bps_hz[0].ravel().astype(np.float64)
-        return score(rate[rate >= 0.0], self.config)
+        return self.world.scores(self.batch.state, 0)
 
     def mapped_share(self) -> float:
         """The share of bins of the radio map that have reports."""
@@ -159,10 +159,12 @@ class SharedStreetScene(RecordedScene[Record]):
             f"handovers {record.counted('handovers_per_s'):6.0f}",
             f"failures  {record.counted('failures_per_min') / 60.0:6.0f}",
             f"mapped    {record.mapped_share():6.0%}",
-            "cell active UEs",
         ]
+        if "delay_s" in record.metrics:
+            lines.append(f"delay {scores.get('delay_s', 0.0):4.2f} s, in time {scores.get('on_time_share', 0.0):4.0%}")
+        lines.append("cell active UEs")
         most = max(int(load.max(initial=0)), 1)
-        for cell in range(min(record.world.num_cells, TEXT_CELLS)):
+        for cell in range(min(record.world.num_cells, TEXT_LINES - len(lines))):
             bar = "#" * round(BAR * load[cell] / most)
             lines.append(f"  {cell_sign(cell)} {load[cell]:4d} {bar}")
         return lines

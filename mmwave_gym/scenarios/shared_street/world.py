@@ -5,9 +5,12 @@ Of UE u, that is a part f beyond point p of its lane in slot t, and cell k, with
     RSRP = budget + noise - (1 - f) loss_k(p) - f loss_k(p + 1) - 14 dB while a body blocks the link
     SINR = SNR_k / (1 + w sum of the other cells' SNR),   SNR = 10^((RSRP - noise) / 10)
 
-w is the share of another cell's power that interferes, at any load. So links do not depend on what agents do. UE u
-measures in slots t with (t + u) divisible by 4, and in slot 0: the mean RSRP since its last measurement or arrival, in
-dB, with an error. It reports its place and speed at the same time, with errors.
+w is the share of another cell's power that interferes. With `interference="constant"` every cell does, at any load, so
+that links do not depend on what agents do. With "load" the sum is over the cells that serve an active UE when the slot
+begins; what is drawn then has all cells interfere, and `links_under` tells the SINRs of a slot.
+
+UE u measures in slots t with (t + u) divisible by 4, and in slot 0: the mean RSRP since its last measurement or
+arrival, in dB, with an error. It reports its place and speed at the same time, with errors.
 """
 
 from __future__ import annotations
@@ -23,7 +26,7 @@ from mmwave_gym.core.scenario import EpisodeRng, Episodes
 from mmwave_gym.core.types import Float64Array, FloatArray
 from mmwave_gym.radio.street_maps import NOISE_DBM, street_map
 from mmwave_gym.radio.units import db_to_linear, linear_to_db, spectral_efficiency_bps_hz
-from mmwave_gym.scenarios.shared_street import traffic
+from mmwave_gym.scenarios.shared_street import queues, traffic
 from mmwave_gym.scenarios.shared_street.config import MEASURED_SLOTS, SharedStreetConfig
 from mmwave_gym.scenarios.shared_street.traffic import measures, newest
 
@@ -42,6 +45,7 @@ class SharedStreetEpisodes(Episodes):
     along_m: NDArray[np.float32]  # (storage, slot, ue): on the lane
     present: NDArray[np.bool_]  # (storage, slot, ue)
     active: NDArray[np.bool_]  # (storage, slot, ue): wants data
+    files: NDArray[np.bool_]  # (storage, slot, ue): a file comes; no slots without queues
     rsrp_dbm: NDArray[np.float32]  # (storage, slot, ue, cell): blockage in it
     sinr_db: NDArray[np.float32]  # (storage, slot, ue, cell)
     measured_dbm: NDArray[np.float32]  # (storage, measurement, ue, cell): number (t + u % 4) // 4 is the newest
@@ -72,6 +76,7 @@ class SharedStreetWorld:
             along_m=np.empty((n, t, u), np.float32),
             present=np.empty((n, t, u), bool),
             active=np.empty((n, t, u), bool),
+            files=np.empty((n, t if self.config.demand == "queue" else 0, u), bool),
             rsrp_dbm=np.empty((n, t, u, k), np.float32),
             sinr_db=np.empty((n, t, u, k), np.float32),
             measured_dbm=np.empty((n, m, u, k), np.float32),
@@ -93,7 +98,11 @@ class SharedStreetWorld:
         along_m, speed_mps, present = self.move(movers)
         episodes.map_seed[i], episodes.lane[i] = seed, movers.lane
         episodes.along_m[i], episodes.present[i] = along_m, present
-        episodes.active[i] = self._active(rng["activity"], present)
+        arrives = np.zeros_like(present)
+        arrives[1:] = present[1:] & ~present[:-1]
+        episodes.active[i] = self._active(rng["activity"], arrives)
+        if c.demand == "queue":
+            episodes.files[i] = queues.files(c, rng["files"], episodes.active[i], arrives)
         loss_db = street_map(self.crossing, seed, c.frequency_ghz).loss_db
         blocked = self._blocked(rng["blockage"])
         self.links(loss_db, movers.lane, along_m, blocked, episodes.rsrp_dbm[i], episodes.sinr_db[i])
@@ -113,12 +122,10 @@ class SharedStreetWorld:
         """See `traffic.move`."""
         return traffic.move(self.config, movers)
 
-    def _active(self, rng: np.random.Generator, present: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """(slot, ue): does a UE want data? Geometric times; a new UE does with the stationary chance."""
-        c, u = self.config, rng.random(present.shape, np.float32)
+    def _active(self, rng: np.random.Generator, arrives: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """(slot, ue): does a UE want data? Geometric times; a new UE, `arrives`, does with the stationary chance."""
+        c, u = self.config, rng.random(arrives.shape, np.float32)
         share = np.float32(c.active_s / (c.active_s + c.idle_s))
-        arrives = np.zeros_like(present)
-        arrives[1:] = present[1:] & ~present[:-1]
         return self.change(share, np.float32(c.change("active_s")), np.float32(c.change("idle_s")), u, arrives)
 
     def _blocked(self, rng: np.random.Generator) -> NDArray[np.bool_]:
@@ -164,6 +171,12 @@ class SharedStreetWorld:
         rsrp_dbm[...] = level_db + NOISE_DBM
         snr = db_to_linear(level_db)
         sinr_db[...] = linear_to_db(snr / (1.0 + self.interference * (self.total(snr) - snr)))
+
+    def links_under(self, rsrp_dbm: NDArray[np.float32], busy: NDArray[np.bool_]) -> NDArray[np.float32]:
+        """(N, ue, cell): SINRs in dB of RSRPs (N, ue, cell) where the cells `busy` (N, cell) interfere."""
+        snr = db_to_linear(rsrp_dbm.astype(np.float64) - NOISE_DBM)
+        sent = np.where(busy[:, None, :], snr, 0.0)
+        return linear_to_db(snr / (1.0 + self.interference * (self.total(sent) - sent))).astype(np.float32)
 
     def point_of(self, along_m: Any) -> tuple[NDArray[np.int64], Float64Array]:
         """The last point that is passed, and the part of the way to the next one; in the shape of `along_m`."""
@@ -234,10 +247,16 @@ class SharedStreetWorld:
         rate = np.minimum(spectral_efficiency_bps_hz(db_to_linear(sinr_db)), self.config.most_bps_hz)
         return np.where(sinr_db >= np.float32(self.config.out_db), rate, 0.0)
 
-    def estimated_bps_hz(self, rsrp_dbm: NDArray[np.float32]) -> NDArray[np.float32]:
-        """(…, cell): the efficiency that RSRPs (…, cell) of all cells stand for, bit/s/Hz."""
+    def estimated_bps_hz(
+        self, rsrp_dbm: NDArray[np.float32], busy: NDArray[np.bool_] | None = None
+    ) -> NDArray[np.float32]:
+        """(…, cell): the efficiency that RSRPs (…, cell) of all cells stand for, bit/s/Hz.
+
+        busy: (…, cell), which cells interfere, None for all.
+        """
         snr = db_to_linear(rsrp_dbm - np.float32(NOISE_DBM))
-        sinr = snr / (1.0 + np.float32(self.interference) * (self.total(snr) - snr))
+        sent = snr if busy is None else np.where(busy, snr, np.float32(0.0))
+        sinr = snr / (1.0 + np.float32(self.interference) * (self.total(sent) - sent))
         rate = np.minimum(spectral_efficiency_bps_hz(sinr), np.float32(self.config.most_bps_hz))
         return np.where(sinr >= np.float32(db_to_linear(self.config.out_db)), rate, np.float32(0.0))
 
