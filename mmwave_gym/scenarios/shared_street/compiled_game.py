@@ -115,8 +115,8 @@ class CompiledSharedStreet(SharedStreet):
         look_ups = np.empty((most, len(radio_map.AHEAD_S), self.num_cells), np.float32)
         who = np.empty((most, 2), np.int64)
         drawn = (
-            episodes.row, episodes.lane, self.now.links(episodes, state), episodes.measured_dbm, episodes.reported_m,
-            episodes.speed_mps, episodes.reports,
+            episodes.row, episodes.reported_lane, self.now.links(episodes, state), episodes.measured_dbm,
+            episodes.reported_m, episodes.speed_mps, episodes.reports,
         )  # fmt: skip
         its = (
             state.slot, state.id, state.serving, state.doing, state.order, state.candidate, state.prepared,

@@ -34,7 +34,7 @@ class CompiledObserver(Observer):
             return super().observe(episodes, state)
         seen = np.zeros((*state.id.shape, self.fields.size), np.float32)
         drawn = (
-            episodes.row, episodes.lane, self.now.active(episodes, state), episodes.rsrp_dbm,
+            episodes.row, episodes.reported_lane, self.now.active(episodes, state), episodes.rsrp_dbm,
             self.now.links(episodes, state), episodes.measured_dbm, episodes.reported_m, episodes.speed_mps,
             episodes.error_db,
         )  # fmt: skip

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from mmwave_gym.core.checks import between
 from mmwave_gym.core.ranges import Count, Flag, Many, Range, Said, Words, check_ranges, pair
 from mmwave_gym.core.worlds import OneWorld, only_with
-from mmwave_gym.scenarios.shared_street.places import LEAST_ARM_M, Crossing
+from mmwave_gym.scenarios.shared_street.places import LEAST_ARM_M, LEAST_BLOCK_M, Crossing
 
 SLOT_S = 0.1
 SLOTS_A_SECOND = 10
@@ -22,7 +22,7 @@ TRAINING_MAPS = tuple(range(3001, 3049))
 SEEDS = Many(Count(0, 2**63 - 1), 1, 4096)
 QUEUES = ("file_mbit", "file_period_s", "deadline_s")
 """Keywords that only `demand="queue"` reads."""
-YOUNGER = ("interference", "demand", *QUEUES)
+YOUNGER = ("blocks", "turning", "interference", "demand", *QUEUES)
 """Keywords that the first rows know nothing of; their defaults are the world of those rows."""
 
 
@@ -43,6 +43,11 @@ class SharedStreetConfig(OneWorld):
         float, Range(LEAST_ARM_M, 400.0, "m", "for the first map memory with its square, time with its cube")
     ] = 300.0
     """Length of a street on each side of the middle."""
+    blocks: Annotated[tuple[int, int], Many(Count(1, 8, cost="as `arm_m`, and more cells"), 2, 2)] = (1, 1)
+    """Blocks from west to east and from south to north, each with a crossing in its middle; (1, 1) is one crossing.
+
+    Streets stay 2 `arm_m` long: with (3, 3) and `arm_m=150` there is a crossing every 100 m.
+    """
     maps: Annotated[
         int | tuple[int, ...] | None, Said("a seed, or 1 to 4096 of them, from 0 to 2^63 - 1", (1, 7, (3, 4)))
     ] = None
@@ -67,8 +72,10 @@ class SharedStreetConfig(OneWorld):
     """Speeds that drivers want (ours: 29 to 50 km/h)."""
     walk_mps: Annotated[tuple[float, float], pair(0.1, 5.0, "m/s")] = (0.8, 1.8)
     """Speeds of who walks (ours)."""
+    turning: Annotated[float, Range(0.0, 1.0)] = 0.0
+    """Chance that a car turns at a crossing, left as often as right (ours); else it drives straight on."""
     lights: Annotated[bool, Flag()] = True
-    """Traffic lights at the crossing: a cycle of 60 s with 27 s of green for each street (ours)."""
+    """Traffic lights at each crossing, all at once: a cycle of 60 s with 27 s of green for each street (ours)."""
     clustered_share: Annotated[float, Range(0.0, 1.0)] = 2.0 / 3.0
     """Chance that a pedestrian stands in the cluster (2/3, TR 36.872 from memory); the others walk."""
     cluster_m: Annotated[float, Range(0.0, 100.0, "m")] = 10.0
@@ -127,6 +134,11 @@ class SharedStreetConfig(OneWorld):
         between("in_db", self.in_db, self.out_db, 300.0)
         if self.num_cars + self.num_pedestrians < 1:
             raise ValueError("num_cars and num_pedestrians must be 1 at least together, got 0 and 0.")
+        if 2.0 * self.arm_m < LEAST_BLOCK_M * max(self.blocks):
+            raise ValueError(
+                f"blocks must leave {LEAST_BLOCK_M:g} m from street to street on {2 * self.arm_m:g} m, got "
+                f"{tuple(self.blocks)}: at most {int(2 * self.arm_m // LEAST_BLOCK_M)} each way."
+            )
         if self.isd_m is not None and self.isd_m > self.arm_m:
             raise ValueError(
                 f"isd_m must leave two cells a street of {2 * self.arm_m:g} m, got {self.isd_m:g}: at most "
@@ -150,7 +162,8 @@ class SharedStreetConfig(OneWorld):
 
     @property
     def crossing(self) -> Crossing:
-        return Crossing("crossing", float(self.arm_m), self.spacing_m, 3.0)
+        across, along = self.blocks
+        return Crossing("crossing", float(self.arm_m), self.spacing_m, 3.0, blocks=(int(across), int(along)))
 
     @property
     def spacing_m(self) -> float:
@@ -167,7 +180,7 @@ class SharedStreetConfig(OneWorld):
 
     def as_constants(self) -> dict[str, Any]:
         """All keywords by name; of `YOUNGER` only what differs from the first rows' world, since rows hold them."""
-        own = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        own = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)} | {"blocks": tuple(self.blocks)}
         told = QUEUES if self.demand == "queue" else ()
         for f in dataclasses.fields(self):
             if f.name in YOUNGER and f.name not in told and own[f.name] == f.default:

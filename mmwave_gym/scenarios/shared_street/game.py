@@ -112,7 +112,7 @@ class SharedStreet(Scenario[SharedStreetEpisodes, SharedStreetState]):
     # ------------------------------------------------------------------ the game
 
     def start(self, episodes: SharedStreetEpisodes) -> SharedStreetState:
-        sizes = self.num_agents, self.num_cells, self.bins, self.seconds
+        sizes = self.num_agents, self.num_cells, self.world.crossing.lanes, self.bins, self.seconds
         state = fresh(len(episodes.row), *sizes, self.now.by_load, self.ages)
         self.arrive(episodes, state)
         state.load_before[:] = state.load
@@ -351,7 +351,7 @@ class SharedStreet(Scenario[SharedStreetEpisodes, SharedStreetState]):
         look_ups = np.repeat(level[:, None], len(radio_map.AHEAD_S), axis=1)
         if self.config.shared_map:
             place, speed = episodes.reported_m[drawn], episodes.speed_mps[drawn]
-            lane = episodes.lane[row[env], ue]
+            lane = episodes.reported_lane[drawn]
             feeds = np.flatnonzero(episodes.reports[row[env], ue] & ~comes[env, ue])
             # A measurement is the mean over four slots: it stands for where the UE was in their middle.
             middle = place[feeds] - speed[feeds] * np.float32(1.5 * SLOT_S)

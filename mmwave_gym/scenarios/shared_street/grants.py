@@ -25,7 +25,7 @@ def revealed(
 
     From "central": `slot` (N,); `rsrp_dbm`, `sinr_db` (N, ue, cell) now; `serving` (N, ue), `candidate` (N, ue,
     choice), cells, -1 for none; `sharing` (N, cell), active UEs that share each cell now. From "trajectory":
-    `map_seed` (N,), `lane` (N, ue), `along_m` (N, slot, ue), and `sinr_next_db` (N, ue, slots of 1.2 s, cell), the own
+    `map_seed` (N,), `lane` and `along_m` (N, slot, ue), and `sinr_next_db` (N, ue, slots of 1.2 s, cell), the own
     links from now on. "hindsight" adds `sinr_ahead_db`, `rsrp_ahead_dbm` (N, slot, ue, cell), `measured_ahead_dbm` (N,
     measurement, ue, cell), `active_ahead` and `present_ahead` (N, slot, ue), of the whole episode.
 

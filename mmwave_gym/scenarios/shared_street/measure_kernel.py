@@ -65,7 +65,7 @@ def measured(drawn: Any, state: Any, comes: Any, out_db: float, shared: bool, lo
             at = math.floor(middle / BIN)
             if at < 0 or at >= map_count.shape[2]:
                 continue
-            street = lane[r, ue]
+            street = lane[r, number, ue]
             map_count[i, street, at] += ONE
             weight = max(ONE / map_count[i, street, at], LEAST)
             for cell in range(cells):
@@ -74,7 +74,7 @@ def measured(drawn: Any, state: Any, comes: Any, out_db: float, shared: bool, lo
         for j in range(begin, count):
             ue = who[j, 1]
             number = (t + ue % MEASURED_SLOTS) // MEASURED_SLOTS
-            place, speed, street = reported_m[r, number, ue], speed_mps[r, number, ue], lane[r, ue]
+            place, speed, street = reported_m[r, number, ue], speed_mps[r, number, ue], lane[r, number, ue]
             for ahead in range(len(AHEAD)):
                 known[i, ue, ahead] = _look_up(
                     map_dbm[i, street], map_count[i, street], place + speed * AHEAD[ahead], look_ups[j, ahead]

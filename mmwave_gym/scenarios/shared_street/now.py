@@ -34,6 +34,5 @@ class Now:
     def active(self, episodes: SharedStreetEpisodes, state: SharedStreetState) -> NDArray[np.bool_]:
         """(N, ue): for whom data are to be sent; of nobody, it means nothing."""
         if self.queued:
-            waits: NDArray[np.bool_] = (state.waiting > 0.0).any(axis=2)
-            return waits
+            return np.asarray((state.waiting > 0.0).any(axis=2))
         return episodes.active[episodes.row, state.slot]

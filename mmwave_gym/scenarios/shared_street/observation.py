@@ -130,7 +130,8 @@ class Observer:
         active = self.now.active(episodes, state)
         self._loads(state, parts, chosen, active)
         speed = episodes.speed_mps[row, number, ue]
-        self._place(episodes, parts, chosen, episodes.reported_m[row, number, ue], speed)
+        place = episodes.reported_lane[row, number, ue], episodes.reported_m[row, number, ue]
+        self._place(parts, chosen, place, speed)
         now_db = np.take_along_axis(self.now.sinr_db(episodes, state), state.serving[..., None], axis=2)
         parts["sinr_db"][:] = np.clip(now_db, LEAST_SINR_DB, MOST_SINR_DB)
         parts["served_s"][..., 0] = np.minimum((slot - state.since) * SLOT_S, LONG_S)
@@ -173,8 +174,8 @@ class Observer:
         parts["sharing"][:] = sharing
         parts["sharing_change"][:] = load - before
 
-    def _place(self, episodes: SharedStreetEpisodes, parts: Any, chosen: Any, reported_m: Any, speed: Any) -> None:
-        lane = episodes.lane[episodes.row]
+    def _place(self, parts: Any, chosen: Any, place: tuple[Any, Any], speed: Any) -> None:
+        lane, reported_m = place
         way_m = self.world.site_m[chosen] - self.world.place_m(lane, reported_m)[:, :, None, :]
         far_m = np.sqrt(way_m[..., 0] * way_m[..., 0] + way_m[..., 1] * way_m[..., 1])
         heading = self._heading[lane][:, :, None, :]

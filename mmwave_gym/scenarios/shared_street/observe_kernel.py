@@ -44,7 +44,7 @@ def observe(drawn: Any, state: Any, place: Any, bounds: Any, cars: int, seen: An
             number = (t + ue % MEASURED_SLOTS) // MEASURED_SLOTS
             own = serving[i, ue]
             wants = active[i, ue]
-            street, speed = lane[r, ue], speed_mps[r, number, ue]
+            street, speed = lane[r, number, ue], speed_mps[r, number, ue]
             along_m = np.float64(reported_m[r, number, ue] - arm_m)
             x = middle[street, 0] + along_m * heading[street, 0]
             y = middle[street, 1] + along_m * heading[street, 1]

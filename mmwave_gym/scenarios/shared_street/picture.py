@@ -14,6 +14,7 @@ from mmwave_gym.scenarios.shared_street.config import SLOT_S
 from mmwave_gym.scenarios.shared_street.scene import PAST_S, Record
 
 HOUSES: Colour = (226, 226, 230)
+HALF_M = STREET_M / 2.0
 LOADS_TOP, SCORES_TOP, CURVE_TOP, CURVE_HEIGHT = 66, 330, 500, 150
 CURVE_LEFT = 730
 SHOWN_CELLS = 16
@@ -46,9 +47,12 @@ class SharedStreetPicture:
     def _draw_map(self) -> None:
         record, frame, layer = self._record, self._frame, self._layer
         layer.box(HOUSES, (0, 0, *MAP_SIZE))
-        low, high = (self._plan.pixels(np.array([side, -side])) for side in (-STREET_M / 2.0, STREET_M / 2.0))
-        layer.box(WHITE, (0, low[1], MAP_SIZE[0], high[1] - low[1]))
-        layer.box(WHITE, (low[0], 0, high[0] - low[0], MAP_SIZE[1]))
+        for across, middles in enumerate(record.world.world.crossing.middles_m):
+            for middle in middles.tolist():
+                low, high = (self._plan.pixels(np.full(2, middle + side)) for side in (-HALF_M, HALF_M))
+                east = 0, high[1], MAP_SIZE[0], low[1] - high[1]
+                north = low[0], 0, high[0] - low[0], MAP_SIZE[1]
+                layer.box(WHITE, east if across else north)
         place, serving = self._plan.pixels(record.place_m), record.serving
         site, moving, active = self._plan.pixels(record.site_m), record.moving, record.active
         for ue in np.flatnonzero(record.present).tolist():

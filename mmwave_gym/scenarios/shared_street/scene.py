@@ -87,7 +87,7 @@ class Record:
     def place_m(self) -> FloatArray:
         """(ue, 2): where all are."""
         episodes = self.batch.episodes
-        return self.world.world.place_m(episodes.lane[self._row], episodes.along_m[self._row, self.slot])
+        return self.world.world.place_m(episodes.lane[self._row, self.slot], episodes.along_m[self._row, self.slot])
 
     @property
     def load(self) -> NDArray[np.int64]:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mmwave_gym.scenarios.shared_street.places import LANES
 from mmwave_gym.scenarios.shared_street.radio_map import AHEAD_S, CHANGES
 
 CANDIDATES = 6
@@ -50,7 +49,7 @@ class SharedStreetState:
 
 
 def fresh(
-    n: int, agents: int, cells: int, bins: int, seconds: int, by_load: bool = False, ages: int = 0
+    n: int, agents: int, cells: int, lanes: int, bins: int, seconds: int, by_load: bool, ages: int
 ) -> SharedStreetState:
     """The state before slot 0: nobody is there. by_load: interference follows it; ages: of files, in slots."""
 
@@ -75,8 +74,8 @@ def fresh(
         first=zeros(agents),
         load=np.zeros((n, cells)),
         load_before=np.zeros((n, cells)),
-        map_dbm=np.zeros((n, LANES, bins, cells), np.float32),
-        map_count=np.zeros((n, LANES, bins), np.float32),
+        map_dbm=np.zeros((n, lanes, bins, cells), np.float32),
+        map_count=np.zeros((n, lanes, bins), np.float32),
         efficiency_bps_hz=np.zeros((n, agents, len(AHEAD_S), cells), np.float32),
         change_db=np.zeros((n, agents, len(CHANGES), cells), np.float32),
         known=np.zeros((n, agents, len(AHEAD_S)), bool),

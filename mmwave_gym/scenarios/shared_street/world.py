@@ -41,7 +41,7 @@ class SharedStreetEpisodes(Episodes):
     """Drawn episodes; axis 0 is storage. Slots 0 to `horizon`; what stands for nobody means nothing."""
 
     map_seed: NDArray[np.int64]  # (storage,)
-    lane: NDArray[np.int64]  # (storage, ue)
+    lane: NDArray[np.int16]  # (storage, slot, ue)
     along_m: NDArray[np.float32]  # (storage, slot, ue): on the lane
     present: NDArray[np.bool_]  # (storage, slot, ue)
     active: NDArray[np.bool_]  # (storage, slot, ue): wants data
@@ -50,6 +50,7 @@ class SharedStreetEpisodes(Episodes):
     sinr_db: NDArray[np.float32]  # (storage, slot, ue, cell)
     measured_dbm: NDArray[np.float32]  # (storage, measurement, ue, cell): number (t + u % 4) // 4 is the newest
     reported_m: NDArray[np.float32]  # (storage, measurement, ue): place along the lane, with its error
+    reported_lane: NDArray[np.int16]  # (storage, measurement, ue): without error
     speed_mps: NDArray[np.float32]  # (storage, measurement, ue): reported
     error_db: NDArray[np.float32]  # (storage, slot, ue, COMPARED): of comparisons of RSRP in one slot
     reports: NDArray[np.bool_]  # (storage, ue): feeds the map
@@ -72,7 +73,7 @@ class SharedStreetWorld:
         return SharedStreetEpisodes(
             row=np.arange(n),
             map_seed=np.empty(n, np.int64),
-            lane=np.empty((n, u), np.int64),
+            lane=np.empty((n, t, u), np.int16),
             along_m=np.empty((n, t, u), np.float32),
             present=np.empty((n, t, u), bool),
             active=np.empty((n, t, u), bool),
@@ -81,6 +82,7 @@ class SharedStreetWorld:
             sinr_db=np.empty((n, t, u, k), np.float32),
             measured_dbm=np.empty((n, m, u, k), np.float32),
             reported_m=np.empty((n, m, u), np.float32),
+            reported_lane=np.empty((n, m, u), np.int16),
             speed_mps=np.empty((n, m, u), np.float32),
             error_db=np.empty((n, t, u, COMPARED), np.float32),
             reports=np.empty((n, u), bool),
@@ -95,8 +97,8 @@ class SharedStreetWorld:
         c, seeds = self.config, self.config.map_seeds
         seed = seeds[int(rng["map"].integers(len(seeds)))]
         movers = traffic.begin(c, rng)
-        along_m, speed_mps, present = self.move(movers)
-        episodes.map_seed[i], episodes.lane[i] = seed, movers.lane
+        along_m, speed_mps, present, lane = self.move(movers)
+        episodes.map_seed[i], episodes.lane[i] = seed, lane
         episodes.along_m[i], episodes.present[i] = along_m, present
         arrives = np.zeros_like(present)
         arrives[1:] = present[1:] & ~present[:-1]
@@ -105,8 +107,8 @@ class SharedStreetWorld:
             episodes.files[i] = queues.files(c, rng["files"], episodes.active[i], arrives)
         loss_db = street_map(self.crossing, seed, c.frequency_ghz).loss_db
         blocked = self._blocked(rng["blockage"])
-        self.links(loss_db, movers.lane, along_m, blocked, episodes.rsrp_dbm[i], episodes.sinr_db[i])
-        for last in (episodes.measured_dbm, episodes.reported_m, episodes.speed_mps):
+        self.links(loss_db, lane, along_m, blocked, episodes.rsrp_dbm[i], episodes.sinr_db[i])
+        for last in (episodes.measured_dbm, episodes.reported_m, episodes.reported_lane, episodes.speed_mps):
             last[i, -1] = 0.0  # some UEs measure so often, others once less
         chance = rng["measurement"]
         noise = chance.standard_normal(episodes.measured_dbm[i].shape, np.float32)
@@ -114,11 +116,12 @@ class SharedStreetWorld:
         episodes.error_db[i] = c.measurement_error_db * chance.standard_normal(episodes.error_db[i].shape, np.float32)
         chance = rng["position"]
         errors = chance.standard_normal((2, *episodes.reported_m[i].shape))
-        self.report(along_m, speed_mps, present, errors, episodes.reported_m[i], episodes.speed_mps[i])
+        told = episodes.reported_m[i], episodes.speed_mps[i], episodes.reported_lane[i]
+        self.report(along_m, speed_mps, lane, present, errors, *told)
         share = round(c.reporting_share * self.num_ues)
         episodes.reports[i] = rng["reports"].permutation(self.num_ues) < share
 
-    def move(self, movers: traffic.Movers) -> tuple[Any, Any, Any]:
+    def move(self, movers: traffic.Movers) -> tuple[Any, Any, Any, Any]:
         """See `traffic.move`."""
         return traffic.move(self.config, movers)
 
@@ -152,7 +155,7 @@ class SharedStreetWorld:
     def links(
         self,
         loss_db: NDArray[np.float32],
-        lane: NDArray[np.int64],
+        lane: NDArray[np.int16],
         along_m: Float64Array,
         blocked: NDArray[np.bool_],
         rsrp_dbm: NDArray[np.float32],
@@ -160,7 +163,7 @@ class SharedStreetWorld:
     ) -> None:
         """Fill `rsrp_dbm` and `sinr_db`, (slot, ue, cell), by the formulas of the module.
 
-        loss_db: (lane, point, cell); lane: (ue,); along_m: (slot, ue); blocked: (slot, pedestrian, cell).
+        loss_db: (lane, point, cell); lane, along_m: (slot, ue); blocked: (slot, pedestrian, cell).
         """
         c = self.config
         point, part = self.point_of(along_m)
@@ -224,20 +227,23 @@ class SharedStreetWorld:
         self,
         along_m: Float64Array,
         speed_mps: Float64Array,
+        lane: NDArray[np.int16],
         present: NDArray[np.bool_],
         errors: Float64Array,
         reported_m: NDArray[np.float32],
         told_mps: NDArray[np.float32],
+        told_lane: NDArray[np.int16],
     ) -> None:
-        """Fill `reported_m` and `told_mps`, (measurement, ue) each: what UEs report when they measure.
+        """Fill `reported_m`, `told_mps` and `told_lane`, (measurement, ue) each: what UEs report when they measure.
 
-        along_m, speed_mps, present: (slot, ue); errors: (2, measurement, ue), standard normal.
+        along_m, speed_mps, lane, present: (slot, ue); errors: (2, measurement, ue), standard normal.
         """
         ue = np.arange(self.num_ues)
         for slot in range(self.slots):
             arrives = present[slot] & ~present[slot - 1] if slot else np.ones(self.num_ues, bool)
             at = np.flatnonzero(measures(slot, ue) | arrives)
             number = newest(slot, at)
+            told_lane[number, at] = lane[slot, at]
             reported_m[number, at] = along_m[slot, at] + self.config.position_error_m * errors[0, number, at]
             moves = speed_mps[slot, at] > MOVING_MPS
             told_mps[number, at] = speed_mps[slot, at] + moves * self.config.speed_error_mps * errors[1, number, at]
@@ -260,7 +266,7 @@ class SharedStreetWorld:
         rate = np.minimum(spectral_efficiency_bps_hz(sinr), np.float32(self.config.most_bps_hz))
         return np.where(sinr >= np.float32(db_to_linear(self.config.out_db)), rate, np.float32(0.0))
 
-    def place_m(self, lane: NDArray[np.int64], along_m: Any) -> FloatArray:
+    def place_m(self, lane: NDArray[np.integer[Any]], along_m: Any) -> FloatArray:
         """(…, 2): places in metres of UEs on lanes (…), `along_m` (…) from their beginnings."""
         heading, middle = (np.array(part) for part in zip(*self.crossing.lane_axes, strict=True))
         return middle[lane] + (np.asarray(along_m)[..., None] - self.crossing.arm_m) * heading[lane]
