@@ -119,10 +119,10 @@ class SharedStreetPicture:
             "Radio map known": f"{record.mapped_share():.0%} of bins" if record.config.shared_map else "not shared",
         }
         if "delay_s" in record.metrics:
-            told = f"{scores['delay_s']:.2f} s, {scores['on_time_share']:.0%} in time"
-            rows["Delay of files"] = told if scores else "-"
+            part = scores.get("on_time_share", 0.0)
+            rows["Delay of files"] = f"{scores['delay_s']:.2f} s, {part:.0%} in time" if scores else "-"
         for i, (name, words) in enumerate(rows.items()):
-            y = SCORES_TOP + 24 + 19 * i
+            y = SCORES_TOP + 22 + 18.5 * i
             frame.text(name, (PANEL, y), 12, GREY)
             frame.text(words, (RIGHT, y), 12, align="right")
 

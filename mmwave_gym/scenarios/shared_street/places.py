@@ -67,9 +67,9 @@ class Crossing(Geometry):
         return [*((east, north * y) for y in along), *((north, east * x) for x in across)]
 
     @cached_property
-    def lane_axes(self) -> list[tuple[FloatArray, FloatArray]]:  # type: ignore[override]
+    def lane_axes(self) -> list[tuple[FloatArray, FloatArray]]:
         """Heading, a unit vector (2,), and middle (2,) in metres of each lane."""
-        lanes = []
+        lanes: list[tuple[FloatArray, FloatArray]] = []
         for off_m in (self.lane_m, PAVEMENT_M):
             for axis, middle in self.streets:
                 right = off_m * np.array((axis[1], -axis[0]))

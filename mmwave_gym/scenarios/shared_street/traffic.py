@@ -115,7 +115,7 @@ def move(config: SharedStreetConfig, movers: Movers) -> tuple[Any, Any, Any, Any
         before = along
         along = np.where(there & (is_car | (slot > 0)), along + speed * SLOT_S, along)
         if config.turning:
-            for ue in np.flatnonzero(there & is_car):
+            for ue in np.flatnonzero(there & is_car).tolist():
                 _turn(config.turning, movers.turn[ue], ways, ue, before[ue], lane, along, passed, turned)
         there = there & (along < length_m - END_M)
         for ue in np.flatnonzero(waits | ((slot == 0) & (~there) & (np.arange(ues) == 0))):
