@@ -142,7 +142,7 @@ def _turn(
     turned left, and is not past the crossing yet?
     """
     for nth in range(ways.centre_m.shape[1]):
-        left_m, right_m = ways.at_m[lane[ue], nth]
+        left_m, right_m = ways.at_m[lane[ue], nth].tolist()
         chance = u[passed[ue] % len(u)]
         if before_m < right_m <= along[ue] and not turned[ue] and 0.5 * turning <= chance < turning:
             side, at_m = RIGHT, right_m

@@ -48,21 +48,20 @@ def move(
             waits[ue] = not there[ue]
             desired = desired_mps[ue, life[ue]]
             if ue < cars:
-                room = np.inf
+                room, own, here_m = np.inf, lane[ue], along[ue]
                 for other in range(cars):
-                    if lane[other] == lane[ue] and there[other] and along[other] > along[ue]:
-                        room = min(room, along[other] - along[ue])
+                    if lane[other] == own and there[other] and along[other] > here_m:
+                        room = min(room, along[other] - here_m)
                 room -= LENGTH_M
-                since = (phase + slot - street_of_lane[lane[ue]] * (CYCLE_SLOTS // 2)) % CYCLE_SLOTS
+                since = (phase + slot - street_of_lane[own] * (CYCLE_SLOTS // 2)) % CYCLE_SLOTS
                 if lights and since >= GREEN_SLOTS:
                     brakes_m = speed[ue] * speed[ue] / (2.0 * BRAKE_MPS2) - 1.0
-                    to_line_m = np.inf
                     for nth in range(centre_m.shape[1]):
-                        line_m = centre_m[lane[ue], nth] - LINE_M
-                        if along[ue] < line_m:
-                            to_line_m = min(to_line_m, line_m - along[ue])
-                    if to_line_m > brakes_m:
-                        room = min(room, to_line_m)
+                        to_line_m = centre_m[own, nth] - LINE_M - here_m
+                        if here_m < centre_m[own, nth] - LINE_M:
+                            if to_line_m > brakes_m:
+                                room = min(room, to_line_m)
+                            break
                 speed[ue] = max(min(min(room / HEADWAY_S, desired), speed[ue] + SPEED_UP_MPS), 0.0)
             else:
                 speed[ue] = desired
