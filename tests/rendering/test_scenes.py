@@ -62,6 +62,7 @@ WORLDS = (
         *SHARED,
         {"blocks": (3, 2), "arm_m": 70.0, "isd_m": 70.0, "demand": "queue", "horizon": 20},
     ),
+    Case("shared-street-city", *SHARED, {"maps": "florence", "num_cars": 12, "num_pedestrians": 4, "horizon": 20}),
     Case("shared-street-central", *SHARED, {**SMALL_WORLDS["shared_street"], "control": "all", "horizon": 12}),
     Case("power-alone", *POWER, {"num_bs": 1, "horizon": 1}),
     Case("power-one-place", *POWER, {"layout": ((3.0, 4.0),), "scope": "network", "horizon": 2}),

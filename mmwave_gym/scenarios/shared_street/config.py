@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from mmwave_gym.core.checks import between
 from mmwave_gym.core.ranges import Count, Flag, Many, Range, Said, Words, check_ranges, pair
-from mmwave_gym.core.worlds import OneWorld, only_with
+from mmwave_gym.core.worlds import OneWorld, only_in, only_with
 from mmwave_gym.scenarios.shared_street.places import LEAST_ARM_M, LEAST_BLOCK_M, Crossing
 
 SLOT_S = 0.1
@@ -26,6 +26,9 @@ YOUNGER = ("blocks", "turning", "interference", "demand", *QUEUES)
 """Keywords that the first rows know nothing of; their defaults are the world of those rows."""
 
 
+DRAWN, CITY = "a drawn map", "a city"
+
+
 @dataclass(frozen=True, kw_only=True)
 class SharedStreetConfig(OneWorld):
     """Keywords of `MmwaveSharedStreet-v0`. Errors: ValueError names keyword, value and what is allowed.
@@ -37,21 +40,29 @@ class SharedStreetConfig(OneWorld):
     """UEs in cars, at most; they cross the map and are replaced."""
     num_pedestrians: Annotated[int, Count(0, 200, cost="memory and time in proportion")] = 16
     """UEs of pedestrians, at most."""
-    isd_m: Annotated[float | None, Range(40.0, 600.0, "m", "memory and time with its inverse")] = None
+    isd_m: Annotated[float | None, Range(40.0, 600.0, "m", "memory and time with its inverse")] = only_in(
+        DRAWN, default=None
+    )
     """Distance between cells along a street: 200 m are 6 cells, 100 m are 12. None: 200, at most `arm_m`."""
     arm_m: Annotated[
         float, Range(LEAST_ARM_M, 400.0, "m", "for the first map memory with its square, time with its cube")
-    ] = 300.0
+    ] = only_in(DRAWN, default=300.0)
     """Length of a street on each side of the middle."""
-    blocks: Annotated[tuple[int, int], Many(Count(1, 8, cost="as `arm_m`, and more cells"), 2, 2)] = (1, 1)
+    blocks: Annotated[tuple[int, int], Many(Count(1, 8, cost="as `arm_m`, and more cells"), 2, 2)] = only_in(
+        DRAWN, default=(1, 1)
+    )
     """Blocks from west to east and from south to north, each with a crossing in its middle; (1, 1) is one crossing.
 
     Streets stay 2 `arm_m` long: with (3, 3) and `arm_m=150` there is a crossing every 100 m.
     """
     maps: Annotated[
-        int | tuple[int, ...] | None, Said("a seed, or 1 to 4096 of them, from 0 to 2^63 - 1", (1, 7, (3, 4)))
+        int | tuple[int, ...] | str | None,
+        Said("a seed, 1 to 4096 of them, from 0 to 2^63 - 1, or a city's name or file", (1, 7, (3, 4), "munich")),
     ] = None
-    """Seed of the map, or seeds of which each episode takes one. None: the 48 training maps, 3001 to 3048."""
+    """Seed of the map, or seeds of which each episode takes one, or a ray-traced city: "munich", "city.npz".
+
+    None: the 48 training maps, 3001 to 3048.
+    """
     horizon: Annotated[int, Count(1, 36_000, cost="memory and time in proportion")] = 1200
     """Length of an episode in slots."""
     handover: Annotated[str, Words("both", "command", "conditional")] = "both"
@@ -72,9 +83,9 @@ class SharedStreetConfig(OneWorld):
     """Speeds that drivers want (ours: 29 to 50 km/h)."""
     walk_mps: Annotated[tuple[float, float], pair(0.1, 5.0, "m/s")] = (0.8, 1.8)
     """Speeds of who walks (ours)."""
-    turning: Annotated[float, Range(0.0, 1.0)] = 0.0
+    turning: Annotated[float, Range(0.0, 1.0)] = only_in(DRAWN, default=0.0)
     """Chance that a car turns at a crossing, left as often as right (ours); else it drives straight on."""
-    lights: Annotated[bool, Flag()] = True
+    lights: Annotated[bool, Flag()] = only_in(DRAWN, default=True)
     """Traffic lights at each crossing, all at once: a cycle of 60 s with 27 s of green for each street (ours)."""
     clustered_share: Annotated[float, Range(0.0, 1.0)] = 2.0 / 3.0
     """Chance that a pedestrian stands in the cluster (2/3, TR 36.872 from memory); the others walk."""
@@ -98,9 +109,9 @@ class SharedStreetConfig(OneWorld):
     """The rate of which a metric tells how often UEs have it (ours)."""
     bandwidth_hz: Annotated[float, Range(1e6, 1e10, "Hz")] = 400e6
     """Bandwidth of a cell, shared by its active UEs; the widest carrier of FR2 (TS 38.101-2)."""
-    frequency_ghz: Annotated[float, Range(0.5, 100.0, "GHz")] = 28.0
+    frequency_ghz: Annotated[float, Range(0.5, 100.0, "GHz")] = only_in(DRAWN, default=28.0)
     """Carrier."""
-    link_budget_db: Annotated[float, Range(-300.0, 300.0, "dB")] = 130.0
+    link_budget_db: Annotated[float, Range(-300.0, 300.0, "dB")] = only_in(DRAWN, default=130.0)
     """SNR less path loss, as of `MmwaveStreet-v1` (ours)."""
     interference_db: Annotated[float, Range(-200.0, 0.0, "dB")] = -13.0
     """Share of another cell's power that interferes, as of `MmwaveStreet-v1` (ours)."""
@@ -130,10 +141,12 @@ class SharedStreetConfig(OneWorld):
     def __post_init__(self) -> None:
         self.check_world()
         check_ranges(self)
-        SEEDS.check("maps", self.map_seeds)
         between("in_db", self.in_db, self.out_db, 300.0)
         if self.num_cars + self.num_pedestrians < 1:
             raise ValueError("num_cars and num_pedestrians must be 1 at least together, got 0 and 0.")
+        if self.city:
+            return
+        SEEDS.check("maps", self.map_seeds)
         if 2.0 * self.arm_m < LEAST_BLOCK_M * max(self.blocks):
             raise ValueError(
                 f"blocks must leave {LEAST_BLOCK_M:g} m from street to street on {2 * self.arm_m:g} m, got "
@@ -147,13 +160,20 @@ class SharedStreetConfig(OneWorld):
 
     @property
     def world(self) -> dict[str, str]:
-        """No keyword chooses among worlds; some mean something with the value of another only."""
-        return {}
+        return {CITY if self.city else DRAWN: "maps"}
+
+    @property
+    def city(self) -> str:
+        """The name or the file of the city, empty on drawn maps."""
+        return self.maps if isinstance(self.maps, str) else ""
 
     @property
     def map_seeds(self) -> tuple[int, ...]:
+        """The seeds of drawn maps; a city is map 0."""
         if self.maps is None:
             return TRAINING_MAPS
+        if isinstance(self.maps, str):
+            return (0,)
         return tuple(self.maps) if isinstance(self.maps, tuple | list) else (self.maps,)
 
     @property
@@ -180,9 +200,11 @@ class SharedStreetConfig(OneWorld):
 
     def as_constants(self) -> dict[str, Any]:
         """All keywords by name; of `YOUNGER` only what differs from the first rows' world, since rows hold them."""
-        own = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)} | {"blocks": tuple(self.blocks)}
+        own = self.own_keywords()
         told = QUEUES if self.demand == "queue" else ()
+        if not self.city:
+            own |= {"blocks": tuple(self.blocks), "maps": self.map_seeds, "isd_m": self.spacing_m}
         for f in dataclasses.fields(self):
-            if f.name in YOUNGER and f.name not in told and own[f.name] == f.default:
-                del own[f.name]
-        return own | {"maps": self.map_seeds, "isd_m": self.spacing_m}
+            if f.name in YOUNGER and f.name not in told and own.get(f.name) == f.default:
+                own.pop(f.name)
+        return own

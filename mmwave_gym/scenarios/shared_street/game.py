@@ -390,6 +390,7 @@ class SharedStreet(Scenario[SharedStreetEpisodes, SharedStreetState]):
         keywords = self.config.as_constants()
         return {
             "interference": self.world.interference,
+            **({"city": self.world.city.fingerprint} if self.world.city else {}),
             **keywords,
             "keywords": tuple(keywords),
             "site_m": tuple(map(tuple, self.world.site_m.tolist())),

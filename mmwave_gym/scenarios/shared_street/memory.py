@@ -23,4 +23,6 @@ def memory_of(game: SharedStreet) -> Memory:
     drawing = t * a * (60 * k + 80)
     points = lanes * world.crossing.points_a_lane
     maps = min(len(game.config.map_seeds) * points * 5.0 * k, 2.0**29)
+    if world.city:
+        return Memory(episode, state, drawing, 4.0 * points * k)
     return Memory(episode, state, drawing, points * (36 * points + 60 * k) + maps)

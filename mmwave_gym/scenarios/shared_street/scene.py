@@ -34,6 +34,8 @@ class Record:
         self.world: SharedStreet = getattr(scenario, "scenario", scenario)
         self.config = self.world.config
         self.site_m = self.world.world.site_m
+        city = self.world.world.city
+        self.half_m = city.half_m if city else self.config.arm_m
         self.metrics = tuple(metric.name for metric in self.world.metrics)
         self.restart()
 
@@ -96,8 +98,8 @@ class Record:
         return np.bincount(at, minlength=self.world.num_cells)
 
     @property
-    def map_seed(self) -> int:
-        return int(self.batch.episodes.map_seed[self._row])
+    def map_name(self) -> str:
+        return f"map {self.config.city or int(self.batch.episodes.map_seed[self._row])}"
 
     @property
     def seconds_mbps(self) -> Float64Array:
@@ -127,7 +129,7 @@ class SharedStreetScene(RecordedScene[Record]):
     def text(self) -> str:
         """The map with UEs by their cells, loads and scores in ASCII, always the same number of lines."""
         record = self._record
-        ues = f"{int(record.present.sum())} of {record.world.num_agents} UEs, map {record.map_seed}"
+        ues = f"{int(record.present.sum())} of {record.world.num_agents} UEs, {record.map_name}"
         lines = [
             f"shared street  t = {record.slot * SLOT_S:6.1f} of {record.world.horizon * SLOT_S:g} s  {ues}",
             *side_by_side(framed(self._grid(record), MAP_COLUMNS), self._lines(record)),
@@ -136,7 +138,7 @@ class SharedStreetScene(RecordedScene[Record]):
         return text_of(lines)
 
     def _grid(self, record: Record) -> list[list[str]]:
-        half_m = record.config.arm_m
+        half_m = record.half_m
         grid = [[" "] * MAP_COLUMNS for _ in range(MAP_ROWS)]
 
         def put(place_m: Any, sign: str) -> None:

@@ -27,6 +27,7 @@ from mmwave_gym.core.types import Float64Array, FloatArray
 from mmwave_gym.radio.street_maps import NOISE_DBM, street_map
 from mmwave_gym.radio.units import db_to_linear, linear_to_db, spectral_efficiency_bps_hz
 from mmwave_gym.scenarios.shared_street import queues, traffic
+from mmwave_gym.scenarios.shared_street.city import city_of
 from mmwave_gym.scenarios.shared_street.config import MEASURED_SLOTS, SharedStreetConfig
 from mmwave_gym.scenarios.shared_street.traffic import measures, newest
 
@@ -60,8 +61,11 @@ class SharedStreetWorld:
     """Draws episodes."""
 
     def __init__(self, config: SharedStreetConfig):
-        self.config, self.crossing = config, config.crossing
-        self.site_m = self.crossing.sites_m()
+        self.config = config
+        self.city = city_of(config.city) if config.city else None
+        self.crossing: Any = self.city or config.crossing
+        self.site_m = self.city.site_m if self.city else self.crossing.sites_m()
+        self._heading, self._middle_m = (np.array(part) for part in zip(*self.crossing.lane_axes, strict=True))
         self.num_cells, self.num_ues = len(self.site_m), config.num_ues
         self.slots = config.horizon + 1
         self.measurements = (self.slots + MEASURED_SLOTS - 2) // MEASURED_SLOTS + 1
@@ -96,8 +100,7 @@ class SharedStreetWorld:
     def _draw(self, rng: EpisodeRng, episodes: SharedStreetEpisodes, i: int) -> None:
         c, seeds = self.config, self.config.map_seeds
         seed = seeds[int(rng["map"].integers(len(seeds)))]
-        movers = traffic.begin(c, rng)
-        along_m, speed_mps, present, lane = self.move(movers)
+        along_m, speed_mps, present, lane = self.drive(rng)
         episodes.map_seed[i], episodes.lane[i] = seed, lane
         episodes.along_m[i], episodes.present[i] = along_m, present
         arrives = np.zeros_like(present)
@@ -105,9 +108,8 @@ class SharedStreetWorld:
         episodes.active[i] = self._active(rng["activity"], arrives)
         if c.demand == "queue":
             episodes.files[i] = queues.files(c, rng["files"], episodes.active[i], arrives)
-        loss_db = street_map(self.crossing, seed, c.frequency_ghz).loss_db
         blocked = self._blocked(rng["blockage"])
-        self.links(loss_db, lane, along_m, blocked, episodes.rsrp_dbm[i], episodes.sinr_db[i])
+        self.links(self.loss_db(seed), lane, along_m, blocked, episodes.rsrp_dbm[i], episodes.sinr_db[i])
         for last in (episodes.measured_dbm, episodes.reported_m, episodes.reported_lane, episodes.speed_mps):
             last[i, -1] = 0.0  # some UEs measure so often, others once less
         chance = rng["measurement"]
@@ -120,6 +122,18 @@ class SharedStreetWorld:
         self.report(along_m, speed_mps, lane, present, errors, *told)
         share = round(c.reporting_share * self.num_ues)
         episodes.reports[i] = rng["reports"].permutation(self.num_ues) < share
+
+    def drive(self, rng: EpisodeRng) -> tuple[Any, Any, Any, Any]:
+        """Where everyone is, how fast, whether they are there, and on which lane: see `traffic.move`."""
+        if self.city:
+            return self.city.drive(self.config, rng, self.slots)
+        return self.move(traffic.begin(self.config, rng))
+
+    def loss_db(self, seed: int) -> NDArray[np.float32]:
+        """(lane, point, cell): path loss in dB of a map; in a city what leaves the traced SNR of the budget."""
+        if self.city:
+            return np.float32(self.config.link_budget_db) - self.city.snr_db
+        return street_map(self.crossing, seed, self.config.frequency_ghz).loss_db
 
     def move(self, movers: traffic.Movers) -> tuple[Any, Any, Any, Any]:
         """See `traffic.move`."""
@@ -268,5 +282,4 @@ class SharedStreetWorld:
 
     def place_m(self, lane: NDArray[np.integer[Any]], along_m: Any) -> FloatArray:
         """(…, 2): places in metres of UEs on lanes (…), `along_m` (…) from their beginnings."""
-        heading, middle = (np.array(part) for part in zip(*self.crossing.lane_axes, strict=True))
-        return middle[lane] + (np.asarray(along_m)[..., None] - self.crossing.arm_m) * heading[lane]
+        return self._middle_m[lane] + (np.asarray(along_m)[..., None] - self.crossing.arm_m) * self._heading[lane]

@@ -43,6 +43,14 @@ STEPS: list[dict[str, Any]] = [
 ]
 
 
+CITY: dict[str, Any] = {"maps": "munich", "num_cars": 5, "num_pedestrians": 3, "horizon": 50}
+
+
+def test_compiled_cities_are_numpys(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert differing("shared_street", CITY, monkeypatch) == []
+    assert stepped_apart("shared_street", {**CITY, "interference": "load"}, 0.3, monkeypatch) == []
+
+
 @pytest.mark.parametrize("keywords", CASES, ids=str)
 def test_compiled_episodes_are_numpys(keywords: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     assert differing("shared_street", {**SMALL, **keywords}, monkeypatch) == []

@@ -314,7 +314,7 @@ def test_without_a_map_nothing_of_it_is_observed() -> None:
         ({"arm_m": 30.0}, "arm_m must be between 40 and 400, got 30"),
         ({"isd_m": 500.0, "arm_m": 300.0}, "isd_m must leave two cells a street of 600 m, got 500: at most 300"),
         ({"maps": ()}, "maps must be 1 to 4096 integers"),
-        ({"maps": "town"}, "maps must be 1 to 4096 integers"),
+        ({"maps": 2.5}, "maps must be 1 to 4096 integers"),
         ({"handover": "never"}, "handover must be one of 'both', 'command', 'conditional', got 'never'"),
         ({"reporting_share": 1.5}, "reporting_share must be between 0 and 1, got 1.5"),
         ({"position_error_m": float("nan")}, "position_error_m must be between 0 and 100, got nan"),
