@@ -79,7 +79,7 @@ class SharedStreetPicture:
             wide = 0.5 * world.city.step_m
             low, high = (self._plan.pixels(world.city.place_m + np.array((side, -side))) for side in (-wide, wide))
             for begin, end in zip(low.tolist(), high.tolist(), strict=True):
-                layer.box(WHITE, (begin[0], begin[1], end[0] - begin[0], end[1] - begin[1]))
+                layer.box(WHITE, (begin[0], begin[1], end[0] - begin[0] + 1.0, end[1] - begin[1] + 1.0))
             return
         for across, middles in enumerate(world.crossing.middles_m):
             for middle in middles.tolist():

@@ -99,7 +99,7 @@ class Record:
 
     @property
     def map_name(self) -> str:
-        return f"map {self.config.city or int(self.batch.episodes.map_seed[self._row])}"
+        return self.config.city or f"map {int(self.batch.episodes.map_seed[self._row])}"
 
     @property
     def seconds_mbps(self) -> Float64Array:
@@ -113,7 +113,7 @@ class Record:
 
     def mapped_share(self) -> float:
         """The share of bins of the radio map that have reports."""
-        return float((self.batch.state.map_count[0] > 0.0).mean())
+        return float((self.batch.state.map_count[0] > 0.0).sum() / self.world.world.num_bins)
 
     def counted(self, name: str) -> float:
         """How often something has happened, of a metric that counts it."""

@@ -26,7 +26,7 @@ from mmwave_gym.core.scenario import EpisodeRng, Episodes
 from mmwave_gym.core.types import Float64Array, FloatArray
 from mmwave_gym.radio.street_maps import NOISE_DBM, street_map
 from mmwave_gym.radio.units import db_to_linear, linear_to_db, spectral_efficiency_bps_hz
-from mmwave_gym.scenarios.shared_street import queues, traffic
+from mmwave_gym.scenarios.shared_street import queues, radio_map, traffic
 from mmwave_gym.scenarios.shared_street.city import city_of
 from mmwave_gym.scenarios.shared_street.config import MEASURED_SLOTS, SharedStreetConfig
 from mmwave_gym.scenarios.shared_street.traffic import measures, newest
@@ -122,6 +122,13 @@ class SharedStreetWorld:
         self.report(along_m, speed_mps, lane, present, errors, *told)
         share = round(c.reporting_share * self.num_ues)
         episodes.reports[i] = rng["reports"].permutation(self.num_ues) < share
+
+    @property
+    def num_bins(self) -> int:
+        """Bins of the radio map that lie on a lane."""
+        if self.city:
+            return sum(radio_map.bins_of(self.city.step_m * (points - 1)) for points in self.city.points.tolist())
+        return self.crossing.lanes * radio_map.bins_of(self.crossing.length_m)
 
     def drive(self, rng: EpisodeRng) -> tuple[Any, Any, Any, Any]:
         """Where everyone is, how fast, whether they are there, and on which lane: see `traffic.move`."""

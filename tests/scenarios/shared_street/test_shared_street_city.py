@@ -49,7 +49,7 @@ def test_lanes_are_straight_runs_of_places_each_way(town: str) -> None:
     assert city.lane_axes[lanes[-1, 0]][1].tolist() == [7.5, -5.0]
     assert city.lane_axes[lanes[0, -1]][1].tolist() == [2.5, 5.0]
     assert city.site_m.tolist() == [[-7.5, -1.0], [4.5, 5.0]]
-    assert city.snr_db[lanes[1, 0], :, 0].tolist() == [30.0, 25.0, 20.0, 15.0]
+    assert city.snr_db[lanes[1, 0], :, 0].tolist() == [30.0, 25.0, 20.0, 15.0, 15.0]
     assert city.snr_db[lanes[0, -1], :3, 1].tolist() == [30.0, 20.0, 5.0]
     assert city.snr_db[lanes[1, 0], 0, 1] == UNHEARD_DB
     assert (city.step_m, city.length_m, city.half_m) == (5.0, 15.0, 7.5)
