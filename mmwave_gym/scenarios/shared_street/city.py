@@ -152,7 +152,9 @@ def city_of(name: str) -> City:
     site_m = channel.site_m if channel.site_m is not None else place_m[level_db.argmax(axis=0)]
     middle_m = 0.5 * (place_m.min(axis=0) + place_m.max(axis=0))
     place_m, site_m = place_m - middle_m, np.asarray(site_m, np.float64) - middle_m
-    lane_of, point_of, axes, runs = np.full_like(near, -1), np.zeros_like(near), [], []
+    lane_of, point_of = np.full_like(near, -1), np.zeros_like(near)
+    axes: list[tuple[FloatArray, FloatArray]] = []
+    runs: list[list[int]] = []
     for heading in range(4):
         for begin in np.flatnonzero((near[:, heading] >= 0) & (near[:, (heading + BACK) % 4] < 0)).tolist():
             run = [begin]

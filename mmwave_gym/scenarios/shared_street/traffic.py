@@ -118,7 +118,7 @@ def move(config: SharedStreetConfig, movers: Movers) -> tuple[Any, Any, Any, Any
             for ue in np.flatnonzero(there & is_car).tolist():
                 _turn(config.turning, movers.turn[ue], ways, ue, before[ue], lane, along, passed, turned)
         there = there & (along < length_m - END_M)
-        for ue in np.flatnonzero(waits | ((slot == 0) & (~there) & (np.arange(ues) == 0))):
+        for ue in np.flatnonzero(waits | ((slot == 0) & (~there) & (np.arange(ues) == 0))).tolist():
             home = movers.lane[ue]
             if ue or slot:  # agent slot 0 has a UE in slot 0
                 taken = is_car[ue] and (along[(lane == home) & is_car & there] <= ENTRY_M).any()

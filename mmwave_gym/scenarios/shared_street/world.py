@@ -33,6 +33,8 @@ from mmwave_gym.scenarios.shared_street.traffic import measures, newest
 
 MOVING_MPS = 0.2
 """Slower UEs report their speed without error: they stand."""
+MOST_DB = np.float32(300.0)
+"""An estimated SNR is cut here: float32 ends at 385 dB, which large errors of measurement reach."""
 COMPARED = 3
 """Cells of which a UE knows the RSRP of now: its own and two prepared ones."""
 
@@ -64,7 +66,7 @@ class SharedStreetWorld:
         self.config = config
         self.city = city_of(config.city) if config.city else None
         self.crossing: Any = self.city or config.crossing
-        self.site_m = self.city.site_m if self.city else self.crossing.sites_m()
+        self.site_m: FloatArray = self.city.site_m if self.city else config.crossing.sites_m()
         self._heading, self._middle_m = (np.array(part) for part in zip(*self.crossing.lane_axes, strict=True))
         self.num_cells, self.num_ues = len(self.site_m), config.num_ues
         self.slots = config.horizon + 1
@@ -281,7 +283,8 @@ class SharedStreetWorld:
 
         busy: (…, cell), which cells interfere, None for all.
         """
-        snr = db_to_linear(rsrp_dbm - np.float32(NOISE_DBM))
+        level_db = rsrp_dbm - np.float32(NOISE_DBM)
+        snr = db_to_linear(np.minimum(level_db, MOST_DB, out=level_db))
         sent = snr if busy is None else np.where(busy, snr, np.float32(0.0))
         sinr = snr / (1.0 + np.float32(self.interference) * (self.total(sent) - sent))
         rate = np.minimum(spectral_efficiency_bps_hz(sinr), np.float32(self.config.most_bps_hz))
