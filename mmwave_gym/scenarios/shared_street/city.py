@@ -23,6 +23,7 @@ from mmwave_gym.core.types import Float64Array, FloatArray
 from mmwave_gym.links.matrix import LinkMatrix
 from mmwave_gym.links.routes import TURN_EVERY_M
 from mmwave_gym.scenarios.shared_street.config import SLOT_S, SharedStreetConfig
+from mmwave_gym.sources import cities, open_channel
 
 UNHEARD_DB = -62.0
 """SNR of a cell that is not heard, as in `MmwaveStreet-v1`."""
@@ -33,8 +34,6 @@ BACK = 2
 
 def open_city(name: str) -> LinkMatrix:
     """The link matrix of a shipped city's name, "munich" or "city:munich", or of a file. ChannelError where none is."""
-    from mmwave_gym.sources import cities, open_channel  # readers of files are not needed on drawn maps
-
     return open_channel(f"city:{name}" if name in cities.names() else name)
 
 

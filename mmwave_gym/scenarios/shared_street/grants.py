@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -11,17 +11,12 @@ from mmwave_gym.scenarios.shared_street.config import SLOT_S
 from mmwave_gym.scenarios.shared_street.state import SharedStreetState
 from mmwave_gym.scenarios.shared_street.world import SharedStreetEpisodes
 
-if TYPE_CHECKING:
-    from mmwave_gym.scenarios.shared_street.game import SharedStreet
-
 NEXT_S = 1.2
 """How far ahead "trajectory" knows the own links."""
 
 
-def revealed(
-    game: SharedStreet, episodes: SharedStreetEpisodes, state: SharedStreetState, access: str
-) -> dict[str, Any]:
-    """Arrays by name.
+def revealed(game: Any, episodes: SharedStreetEpisodes, state: SharedStreetState, access: str) -> dict[str, Any]:
+    """Arrays by name; game: a `SharedStreet`.
 
     From "central": `slot` (N,); `rsrp_dbm`, `sinr_db` (N, ue, cell) now; `serving` (N, ue), `candidate` (N, ue,
     choice), cells, -1 for none; `sharing` (N, cell), active UEs that share each cell now. From "trajectory":

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any
 
 from mmwave_gym.core.memory import Memory
 
-if TYPE_CHECKING:
-    from mmwave_gym.scenarios.shared_street.game import SharedStreet
 
-
-def memory_of(game: SharedStreet) -> Memory:
-    """Of one scenario, at its peak."""
+def memory_of(game: Any) -> Memory:
+    """Of a `SharedStreet`, at its peak."""
     world, ages, bins, seconds = game.world, game.ages, game.bins, game.seconds
     a, k, t, m = game.num_agents, game.num_cells, world.slots, world.measurements
     lanes = world.crossing.lanes

@@ -38,7 +38,7 @@ def files(
 
 
 def serve(waiting: Float64Array, mbit: Float64Array) -> tuple[Float64Array, NDArray[np.int64]]:
-    """Send up to `mbit` (N, A) of what waits and end the slot; `waiting` (N, A, age) changes.
+    """Send up to `mbit` (N, A) of what waits and end the slot; `waiting` (N, A, age), in Mbit, changes.
 
     Returns Mbit sent (N, A), and how many files (N, 1 + age) were missed, in column 0, or came after so many slots.
     """
@@ -57,7 +57,7 @@ def serve(waiting: Float64Array, mbit: Float64Array) -> tuple[Float64Array, NDAr
 
 
 def oldest_s(waiting: Float64Array) -> Float64Array:
-    """(N, A): seconds until the deadline of the oldest file, 0 where nothing waits; waiting: (N, A, age)."""
+    """(N, A): seconds until the deadline of the oldest file, 0 where nothing waits; waiting: (N, A, age), in Mbit."""
     there = waiting > 0.0
     left = 1 + there[:, :, ::-1].argmax(axis=2)
     return np.where(there.any(axis=2), left * SLOT_S, 0.0)
