@@ -55,7 +55,7 @@ class Crossing(Geometry):
 
     @cached_property
     def middles_m(self) -> tuple[FloatArray, FloatArray]:
-        """(street,) each, in metres: where streets to the north are from west to east, the others from south to north."""
+        """(street,) each, in metres: streets to the north from west to east, and the others from south to north."""
         across, along = ((2.0 * np.arange(count) + 1.0 - count) * (self.arm_m / count) for count in self.blocks)
         return across, along
 
