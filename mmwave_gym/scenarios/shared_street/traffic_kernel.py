@@ -42,16 +42,18 @@ def move(
     there, waits = np.ones(ues, np.bool_), np.zeros(ues, np.bool_)
     life = np.zeros(ues, np.int64)
     speed = desired_mps[:, 0].copy()
-    moved = np.empty(ues)
+    moved, at = np.empty(ues), np.empty(ues)
     for slot in range(-WARM_SLOTS, slots):
+        for ue in range(cars):
+            at[ue] = along[ue] if there[ue] else -np.inf
         for ue in range(ues):
             waits[ue] = not there[ue]
             desired = desired_mps[ue, life[ue]]
             if ue < cars:
                 room, own, here_m = np.inf, lane[ue], along[ue]
                 for other in range(cars):
-                    if lane[other] == own and there[other] and along[other] > here_m:
-                        room = min(room, along[other] - here_m)
+                    if lane[other] == own and at[other] > here_m:
+                        room = min(room, at[other] - here_m)
                 room -= LENGTH_M
                 since = (phase + slot - street_of_lane[own] * (CYCLE_SLOTS // 2)) % CYCLE_SLOTS
                 if lights and since >= GREEN_SLOTS:

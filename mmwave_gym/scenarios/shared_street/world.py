@@ -33,8 +33,8 @@ from mmwave_gym.scenarios.shared_street.traffic import measures, newest
 
 MOVING_MPS = 0.2
 """Slower UEs report their speed without error: they stand."""
-MOST_DB = np.float32(300.0)
-"""An estimated SNR is cut here: float32 ends at 385 dB, which large errors of measurement reach."""
+MOST_DBM = np.float32(200.0)
+"""RSRPs are cut here before efficiencies are estimated: float32 ends at an SNR of 385 dB."""
 COMPARED = 3
 """Cells of which a UE knows the RSRP of now: its own and two prepared ones."""
 
@@ -72,6 +72,8 @@ class SharedStreetWorld:
         self.slots = config.horizon + 1
         self.measurements = (self.slots + MEASURED_SLOTS - 2) // MEASURED_SLOTS + 1
         self.interference = float(db_to_linear(config.interference_db))
+        self._out = np.float32(db_to_linear(config.out_db))
+        self._loud = config.link_budget_db + 10.0 * config.measurement_error_db > MOST_DBM
 
     def empty(self, count: int) -> SharedStreetEpisodes:
         """Episodes to fill."""
@@ -283,12 +285,18 @@ class SharedStreetWorld:
 
         busy: (…, cell), which cells interfere, None for all.
         """
-        level_db = rsrp_dbm - np.float32(NOISE_DBM)
-        snr = db_to_linear(np.minimum(level_db, MOST_DB, out=level_db))
+        if self._loud:
+            rsrp_dbm = np.minimum(rsrp_dbm, MOST_DBM)
+        snr = db_to_linear(rsrp_dbm - np.float32(NOISE_DBM))
         sent = snr if busy is None else np.where(busy, snr, np.float32(0.0))
-        sinr = snr / (1.0 + np.float32(self.interference) * (self.total(sent) - sent))
-        rate = np.minimum(spectral_efficiency_bps_hz(sinr), np.float32(self.config.most_bps_hz))
-        return np.where(sinr >= np.float32(db_to_linear(self.config.out_db)), rate, np.float32(0.0))
+        sinr = self.total(sent) - sent  # in place from here on: it is what steps cost most
+        sinr *= np.float32(self.interference)
+        sinr += np.float32(1.0)
+        np.divide(snr, sinr, out=sinr)
+        rate = spectral_efficiency_bps_hz(sinr)
+        np.minimum(rate, np.float32(self.config.most_bps_hz), out=rate)
+        rate *= sinr >= self._out
+        return rate
 
     def place_m(self, lane: NDArray[np.integer[Any]], along_m: Any) -> FloatArray:
         """(…, 2): places in metres of UEs on lanes (…), `along_m` (…) from their beginnings."""
