@@ -13,7 +13,7 @@ from mmwave_baselines.forecast import LeastSquares, place
 from mmwave_baselines.training import least_squares
 from mmwave_gym.agents.loading import find
 from mmwave_gym.agents.registry import agents, is_shipped
-from mmwave_gym.agents.tuned import declares, file_of, stored
+from mmwave_gym.agents.tuned import BUDGET, EPISODES, declares, file_of, stored
 from mmwave_gym.benchmark.suite import all_tasks, task as find_task
 from mmwave_gym.benchmark.task import Task
 from mmwave_gym.cli import main as command
@@ -54,8 +54,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--task", action="append", help="default: every task that is not expensive and can run here")
     parser.add_argument("--rule", action="append", help="default: all of the task's scenario")
-    parser.add_argument("--budget", type=int, default=100, help="settings tried of each rule")
-    parser.add_argument("--episodes", type=int, default=64, help="training episodes that each of them plays")
+    parser.add_argument("--budget", type=int, default=BUDGET, help="settings tried of each rule")
+    parser.add_argument("--episodes", type=int, default=EPISODES, help="training episodes that each of them plays")
     args = parser.parse_args(argv)
     default = [task for task in all_tasks() if not (task.expensive or task.missing_data)]
     for task in [find_task(name) for name in args.task] if args.task else default:
