@@ -4,10 +4,10 @@
    and word is at random or, half of the time, as in one of these.
 2. A quarter: Optuna's TPE chooses them. So far parameters of several numbers stay at rest.
 3. The other half: one or two numbers are moved from the best so far, and what gains is kept.
-4. The best `FINALISTS`, the default and what was tuned for this task before play as many other training episodes. The
-   best mean of both is chosen.
-5. The chosen one, the default and what was tuned before play the validation part of the training split: episodes that
-   chose nothing. Where one of these two is as good there, it stays.
+4. The best `FINALISTS`, the default and what was tuned for this task before play `LONGER` times as many others. The
+   best mean of all of these is chosen.
+5. The chosen one, the default and what was tuned before play the validation part of the training split, as many as in
+   4: episodes that chose nothing. Where one of the latter two is as good there, it stays.
 
 Settings are proposed in generations of `GENERATION`, whoever plays them and however many at once. A journal, a file of
 Optuna's, holds each one that was played: an interrupted tuning proposes the same again and plays what is missing.
@@ -38,6 +38,8 @@ from mmwave_gym.core.types import Float64Array
 
 GENERATION = 4
 FINALISTS = 4
+LONGER = 4
+"""The choice is between near equals, and few settings play on."""
 
 Settings = dict[str, Any]
 Run = Callable[..., None]
@@ -175,10 +177,10 @@ class _Search:
         return [entry.merit for entry in kept]
 
     def _play(self, settings: Sequence[Settings], part: int, on_done: Callable[[int, Done], None]) -> None:
-        """Play settings on a part of the training episodes: the first `episodes` are part 0."""
-        size, world = self.plan.episodes, self.plan.world
+        """Play settings on a part of the training episodes."""
+        played, world = self._part(part), self.plan.world
         calls = [
-            Call(f"settings {i + 1}", play, (self.plan.agent, world, s, part * size, size))
+            Call(f"settings {i + 1}", play, (self.plan.agent, world, s, played.start, len(played)))
             for i, s in enumerate(settings)
         ]
         number = {id(call): i for i, call in enumerate(calls)}
@@ -188,6 +190,12 @@ class _Search:
             self.on_played(job, done)
 
         self.run(calls, on_done=took)
+
+    def _part(self, number: int) -> range:
+        """Episodes: part 0 is to try settings, 1 to choose, 2 to validate."""
+        size = self.plan.episodes
+        bounds = (0, size, (1 + LONGER) * size, (1 + 2 * LONGER) * size)
+        return range(bounds[number], bounds[number + 1])
 
     def _values(self, settings: Sequence[Settings], part: int) -> list[Float64Array]:
         """The primary metric by episode, (episodes,) each."""
@@ -224,7 +232,8 @@ class _Search:
         standing = self._standing
         finalists = [*(settings for settings, _ in ranked[:FINALISTS]), *standing]
         firsts = [*(merit for _, merit in ranked[:FINALISTS]), *map(self._merit, self._values(standing, 0))]
-        merits = [(a + self._merit(b)) / 2.0 for a, b in zip(firsts, self._values(finalists, 1), strict=True)]
+        seconds = map(self._merit, self._values(finalists, 1))
+        merits = [(a + LONGER * b) / (1 + LONGER) for a, b in zip(firsts, seconds, strict=True)]
         best = int(np.argmax(merits))
         players = [*range(len(finalists) - len(standing), len(finalists)), best]
         validated = self._values([finalists[at] for at in players], 2)
@@ -243,6 +252,7 @@ class _Search:
         config = {
             **{name: about[name] for name in ("settings_tried", "training_episodes", "training", "parameters", "seed")},
             "began_with": list(self.journal.began_with),
+            "validation_episodes": len(self._part(2)),
             "metric": self.plan.task.primary,
             "training_mean": _digits(self._sign * trained),
             "validation_mean": _digits(validation),
