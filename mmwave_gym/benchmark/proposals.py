@@ -107,8 +107,8 @@ class Proposals:
 
 
 def begins(budget: int) -> int:
-    """With how many settings a search of this budget begins: those that are known, then some at random."""
-    return math.ceil(BEGUN * budget)
+    """With how many settings a search of this budget begins: those that are known, two at least, then some at random."""
+    return max(math.ceil(BEGUN * budget), min(2, budget))
 
 
 def flat(settings: Settings, space: dict[str, Allowed]) -> dict[str, tuple[Any, optuna.distributions.BaseDistribution]]:
