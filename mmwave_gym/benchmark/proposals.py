@@ -107,7 +107,7 @@ class Proposals:
 
 
 def begins(budget: int) -> int:
-    """With how many settings a search of this budget begins: those that are known, two at least, then some at random."""
+    """With how many settings a search begins: those that are known, two at least, then some at random."""
     return max(math.ceil(BEGUN * budget), min(2, budget))
 
 
