@@ -23,8 +23,10 @@ COSTLY = {
     "association/blocked-512": 16,
     "association/blocked-2048": 4,
     "shared_street/main": 16,
+    "street/car-sparse-geometry-v1": 16,
+    "street/car-unseen-geometry-v1": 16,
 }
-"""Training episodes of tasks where one takes a tenth of a second or more, instead of `EPISODES`."""
+"""Training episodes of tasks where one takes a hundredth of a second or more, instead of `EPISODES`."""
 
 
 def rules(scenario: str) -> Iterator[str]:
