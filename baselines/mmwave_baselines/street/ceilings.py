@@ -22,8 +22,8 @@ def _less(task: Task, episodes: Sequence[int], prices: Sequence[Any]) -> list[fl
 
 
 def _turns(task: Task) -> bool:
-    """Whether cars come to a crossing."""
-    return task.kwargs.get("users", "car") == "car" and task.kwargs.get("street", "crossing") == "crossing"
+    """Whether cars come to a crossing of the 3GPP street."""
+    return "channel" not in task.kwargs and task.kwargs.get("users", "car") == "car" and task.kwargs.get("street", "crossing") == "crossing"
 
 
 BOUNDS: tuple[Bound, ...] = (
