@@ -268,6 +268,9 @@ def test_an_empty_board_is_a_page_that_says_so(tmp_path):
         (0.0, None, "0"),
         (0.9, None, "0.9"),
         (3.2e9, (3.1e9, 3.3e9), "3.20e9"),
+        (2e-14, (-3e-14, 6e-14), "0"),
+        (1.0000000001, (0.9999999999, 1.0000000002), "1"),
+        (3e-9, None, "3e−9"),
     ],
 )
 def test_the_interval_decides_the_digits(value, ends, text):
