@@ -14,10 +14,10 @@ import pytest
 from made_rows import METRICS, header, page_html, run, suite
 
 from mmwave_gym.benchmark import statistics
-from mmwave_gym.benchmark.curves import curves
 from mmwave_gym.benchmark.leaderboard import Run, summarise, write
 from mmwave_gym.benchmark.leaderboard.addresses import agent_page, slug, task_page
 from mmwave_gym.benchmark.leaderboard.cards import Card
+from mmwave_gym.benchmark.leaderboard.curves import curves
 from mmwave_gym.benchmark.leaderboard.digits import number
 from mmwave_gym.benchmark.leaderboard.pairs import pairs
 from mmwave_gym.benchmark.leaderboard.site import pages
