@@ -107,7 +107,8 @@ def _close(m: Measured) -> Found:
             here.append(above(mean(apart)))
         holds.append(all(here))
         cdp, exp, full = (float(_deviation(m, setting, last, a).mean()) for a in ("cdp", "exp", "full"))
-        details.append(f"{TITLES[setting]}: less at {_at(here)} sizes, CDP-Q {cdp:.2f}, EXP-Q {exp:.2f}, full power {full:.2f}")
+        means = f"CDP-Q {cdp:.2f}, EXP-Q {exp:.2f}, full power {full:.2f}"
+        details.append(f"{TITLES[setting]}: less at {_at(here)} sizes, {means}")
     ours = " and ".join(f"{_deviation(m, 'authors', last, a).mean():.2f}" for a in ("cdp", "exp"))
     return Found(ours, None, all_of(holds), "; ".join(details))
 
