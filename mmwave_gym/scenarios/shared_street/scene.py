@@ -113,7 +113,9 @@ class Record:
 
     def mapped_share(self) -> float:
         """The share of bins of the radio map that have reports."""
-        return float((self.batch.state.map_count[0] > 0.0).sum() / self.world.world.num_bins)
+        count, bins = self.batch.state.map_count[0], self.world.world.bins_a_lane
+        on_lane = np.arange(count.shape[1]) < bins[:, None]
+        return float((on_lane & (count > 0.0)).sum() / bins.sum())
 
     def counted(self, name: str) -> float:
         """How often something has happened, of a metric that counts it."""
