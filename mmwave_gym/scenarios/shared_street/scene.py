@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -99,7 +100,8 @@ class Record:
 
     @property
     def map_name(self) -> str:
-        return self.config.city or f"map {int(self.batch.episodes.map_seed[self._row])}"
+        city = Path(self.config.city).name  # a file's folder leaves no room for the time
+        return city or f"map {int(self.batch.episodes.map_seed[self._row])}"
 
     @property
     def seconds_mbps(self) -> Float64Array:

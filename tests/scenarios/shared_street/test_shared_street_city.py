@@ -168,6 +168,12 @@ def test_no_more_of_the_radio_map_is_known_than_lies_on_lanes(town: str) -> None
     assert Record(batch).mapped_share() == 1.0
 
 
+def test_pictures_name_a_citys_file_without_its_folder(town: str) -> None:
+    batch = Batch(make_scenario("shared_street", maps=town, num_cars=1, num_pedestrians=0, horizon=1), 1)
+    batch.reset([EpisodeKey(0)])
+    assert Record(batch).map_name == "town.npz"
+
+
 def test_places_off_the_raster_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "slanted.npz"
     places = np.array([[0.0, 0.0], [5.0, 0.0], [8.0, 4.0]])
