@@ -21,8 +21,7 @@ class SwapSca(Planner):
     label = "SCA with swaps of users"
 
     def __init__(self, missed_bps_hz: float):
-        super().__init__()
-        self.config["missed_bps_hz"] = float(missed_bps_hz)
+        self.config = {"missed_bps_hz": float(missed_bps_hz)}
 
     def powers(self, network: Network | Large, levels: int | None) -> FloatArray:
         if levels is not None:
