@@ -68,7 +68,7 @@ BOUNDS: tuple[Bound, ...] = (
     ),
     of_agent(
         "polish",
-        "COVER's plan, annealed in hindsight on the episode's true rates.",
+        "COVER's plans, annealed in hindsight on the episode's true rates.",
         kind="best known",
         applies=lambda task: _of_rate(task) and task.name != "association/small",
     ),
