@@ -37,7 +37,6 @@ COSTS = (
     Cost("association/blocked-512", "members", 60.0),
     Cost("association/blocked-256-fair", "tangent", 60.0),
     Cost("association/paper-512", "relaxation", 60.0),
-    Cost("association/blocked-2048", "members", 60.0),
     Cost("power_allocation/overfull-14", "certificate", 10.0),
     Cost("power_allocation/hard-14", "certificate", 10.0),
     Cost("power_allocation/changing", "certificate", 10.0),

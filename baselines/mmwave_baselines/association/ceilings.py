@@ -13,7 +13,7 @@ MEMBERS = {"association/blocked-512": CLOSE, "association/blocked-2048": FEW, "a
 """Where an episode takes ten seconds or more, and how the bound of each descends."""
 MOST_EPISODES = 32
 FEWER = {"association/blocked-2048": 4, "association/paper-2048": 4}
-"""Episodes of a task that are bounded: a minute each with 2,048 UEs. The best agents are as slow and play as many."""
+"""Episodes of a task that are bounded and polished: minutes each with 2,048 UEs. The best agents play as many."""
 
 
 DESCENT = 1e-3
@@ -71,6 +71,7 @@ BOUNDS: tuple[Bound, ...] = (
         "COVER's plans, annealed in hindsight on the episode's true rates.",
         kind="best known",
         applies=lambda task: _of_rate(task) and task.name != "association/small",
+        fewer=FEWER,
     ),
     Bound(
         name="tangent",
