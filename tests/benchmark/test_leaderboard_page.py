@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import html.parser
 import io
+import math
 import os
 import re
 
@@ -13,6 +14,7 @@ import pytest
 from made_rows import METRICS, header, page_html, run, suite
 
 from mmwave_gym.benchmark import statistics
+from mmwave_gym.benchmark.curves import curves
 from mmwave_gym.benchmark.leaderboard import Run, summarise, write
 from mmwave_gym.benchmark.leaderboard.addresses import agent_page, slug, task_page
 from mmwave_gym.benchmark.leaderboard.cards import Card
@@ -69,7 +71,9 @@ def test_other_peoples_text_is_escaped_everywhere():
     for r in runs:
         r.header["task"]["description"] = evil
     board = summarise(runs)
-    made = pages(board, {("handover", "ucb"): Card((evil,), evil, (evil,), ((evil, evil),))})
+    learned = curves([{"curve": {"metric": evil, "points": [[10, 0.1], [20, 0.5]]}}])
+    assert learned is not None
+    made = pages(board, {("handover", "ucb"): Card((evil,), evil, (evil,), ((evil, evil),), ((evil, learned),))})
     for name, page in made.items():
         if name.endswith(".html"):
             assert "<script>alert" not in page
@@ -83,6 +87,28 @@ def test_other_peoples_text_is_escaped_everywhere():
     text = markdown(board)
     assert "<script" not in text
     assert r"\|\[click\]" in text
+
+
+def test_learning_curves_share_their_decisions_and_show_the_band_of_seeds():
+    def points(*of):
+        return {"curve": {"metric": "score", "points": [list(point) for point in of]}}
+
+    seeds = [points((10, 0.0), (30, 0.4)), points((0, 0.5), (20, 0.1), (40, 0.3))]
+    found = curves(seeds)
+    assert found.decisions.tolist() == [10, 20, 30]
+    np.testing.assert_allclose(found.values, [[0.0, 0.2, 0.4], [0.3, 0.1, 0.2]])
+    np.testing.assert_allclose(found.band, [[0.0, 0.1, 0.2], [0.3, 0.2, 0.4]])
+    page = pages(summarise(suite(np.random.default_rng(15))), {("handover", "ucb"): Card(learned=(("h/a1", found),))})
+    assert page["agents/handover/ucb.html"].count('<path class="band"') == 1
+    assert "Line: mean; band: lowest to highest of 2 seeds." in page["agents/handover/ucb.html"]
+    for bad in (
+        {},
+        points((1, 0.0)),
+        points((2, 0.0), (1, 0.0)),
+        points((1, "x"), (2, 0)),
+        points((1, math.nan), (2, 0)),
+    ):
+        assert curves([*seeds, bad]) is None
 
 
 def test_names_have_addresses_of_their_own_and_none_leaves_the_folder():

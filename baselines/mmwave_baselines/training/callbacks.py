@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from stable_baselines3.common.callbacks import BaseCallback
 
+from mmwave_baselines.training.curve import Curve
 from mmwave_baselines.training.yardstick import Yardstick
 from mmwave_gym.api.sb3 import ScenarioVecEnv
 from mmwave_gym.core.files import replacing
@@ -52,12 +53,19 @@ class Scored(NamedTuple):
 class Evaluation(BaseCallback):
     """Plays the training split every so often: eval/reward, eval/reference_reward, eval/score, and every metric.
 
-    keep: the metric by which the best network is kept in `best`; empty for none.
+    keep: the metric by which the best network is kept in `best`; empty for none. curve: keeps the scores too.
     """
 
-    def __init__(self, yardstick: Callable[[], Yardstick], agent: Callable[[Any], Any], every: int, keep: str = ""):
+    def __init__(
+        self,
+        yardstick: Callable[[], Yardstick],
+        agent: Callable[[Any], Any],
+        every: int,
+        keep: str = "",
+        curve: Curve | None = None,
+    ):
         super().__init__()
-        self._make, self._agent, self._every, self._keep = yardstick, agent, every, keep
+        self._make, self._agent, self._every, self._keep, self._curve = yardstick, agent, every, keep, curve
         self._due = every
         self.last: dict[str, float] = {}
         self.best: Scored | None = None
@@ -75,6 +83,8 @@ class Evaluation(BaseCallback):
         self.last = self._make().score(self._agent(self.model))
         for name, value in self.last.items():
             self.logger.record(f"eval/{name}", value)
+        if self._curve is not None:
+            self._curve.add(self.num_timesteps, self.last)
         if self._keep and (self.best is None or self.last[self._keep] > self.best.scores[self._keep]):
             weights = {name: value.clone() for name, value in self.model.policy.state_dict().items()}
             self.best = Scored(self.num_timesteps, self.last, weights)

@@ -91,7 +91,7 @@ def learn(run: Run[A], model: Any, environment: Environment) -> dict[str, float]
     model.set_logger(configure(str(run.out / "tensorboard"), ["tensorboard"]))
     best = task.primary if args.keep_best else ""
     agent = lambda m: agent_of(m, args, environment, task)  # noqa: E731
-    evaluation = Evaluation(lambda: run.yardstick, agent, args.eval_every or NEVER, best)
+    evaluation = Evaluation(lambda: run.yardstick, agent, args.eval_every or NEVER, best, run.curve)
     bar = ProgressBar(args.steps, run.console, lambda: evaluation.last)
     checkpoints = Checkpoints(run.checkpoint, args.checkpoint_every)
     callbacks = [evaluation, Metrics(environment.base), checkpoints, bar]  # Metrics may write for both
@@ -110,6 +110,7 @@ def learn(run: Run[A], model: Any, environment: Environment) -> dict[str, float]
         bar.stop()
         save_model(model, run.checkpoint)
     scores = run.yardstick.score(agent(model))
+    run.curve.add(model.num_timesteps, scores)
     kept = evaluation.best
     if kept is None or kept.scores[best] <= scores[best]:
         return scores

@@ -16,6 +16,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from mmwave_gym.benchmark.curves import drawn
 from mmwave_gym.benchmark.leaderboard.addresses import agent_page, slug, task_page
 from mmwave_gym.benchmark.leaderboard.cards import Card, Cards
 from mmwave_gym.benchmark.leaderboard.ceilings import KINDS as CEILINGS
@@ -139,6 +140,7 @@ def _environment() -> Any:
         **{f.__name__: f for f in (about_suite, ceilings, classes, headline, lacks, limits, line, reason, seeds)},
         training=training,
         kept=_kept,
+        drawn=drawn,
         replay_command=_replay_command,
         seconds_each=_seconds_each,
     )
