@@ -52,7 +52,7 @@ TASKS: tuple[Task, ...] = (
         kwargs={"geometry": "blocked", "num_ues": 2048, "duration_s": 32.0},
         warmup_steps=14800,
         smallest_difference=10.0,
-        episodes=64,
+        episodes=80,
         expensive=True,
     ),
     _association(
@@ -61,7 +61,7 @@ TASKS: tuple[Task, ...] = (
         primary="mean_log_rate",
         smallest_difference=0.01,
         ceiling=None,
-        episodes=64,
+        episodes=80,
         description="The blocked streets, scored by proportional fairness: what the weakest get counts.",
     ),
     _association(
