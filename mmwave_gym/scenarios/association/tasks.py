@@ -61,7 +61,7 @@ TASKS: tuple[Task, ...] = (
         primary="mean_log_rate",
         smallest_difference=0.01,
         ceiling=None,
-        episodes=80,
+        episodes=64,
         description="The blocked streets, scored by proportional fairness: what the weakest get counts.",
     ),
     _association(
