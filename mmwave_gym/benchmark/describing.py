@@ -11,8 +11,8 @@ from mmwave_gym.agents.loading import load_agent
 from mmwave_gym.agents.protocol import AgentError
 from mmwave_gym.agents.registry import is_shipped, module_of, named
 from mmwave_gym.benchmark import suite
-from mmwave_gym.benchmark.curves import Curves, curves
 from mmwave_gym.benchmark.leaderboard.cards import Card, Cards
+from mmwave_gym.benchmark.leaderboard.curves import Curves, curves
 from mmwave_gym.benchmark.leaderboard.entries import Entry, Leaderboard
 
 

@@ -24,8 +24,8 @@ from mmwave_gym.agents.policy import Policy, fields_of
 from mmwave_gym.agents.protocol import AgentError, UnknownAgent
 from mmwave_gym.agents.registry import is_file, training_seeds
 from mmwave_gym.benchmark.committed import committed_runs
-from mmwave_gym.benchmark.curves import curves
 from mmwave_gym.benchmark.evaluation import evaluate
+from mmwave_gym.benchmark.leaderboard.curves import curves
 from mmwave_gym.benchmark.runs import is_expensive
 from mmwave_gym.benchmark.statistics import Interval, Sample, mean_interval, score_interval
 from mmwave_gym.benchmark.task import Task

@@ -351,17 +351,17 @@ def reasons(claims: Sequence[Claim]) -> str:
     """Where each claim of the table is printed, and why it has its verdict: a numbered list in Markdown."""
     lines = []
     for i, c in enumerate(claims, 1):
-        parts = _parts(c.reason) + ([f"measured: {c.times}"] if c.times else [])
+        parts, times = _parts(c.reason), [f"measured: {c.times}"] if c.times else []
         where = c.where[:1].upper() + c.where[1:] + ("" if c.kind == "paper" else f" ({c.kind})")
         if len(parts) < 3:
-            lines.append(f"{i}. **{where}.** {'; '.join(parts)}".rstrip())
+            lines.append(f"{i}. **{where}.** {'; '.join([*parts, *times])}".rstrip())
             continue
         held, _, first = parts[0].partition(": ")
         if re.fullmatch(r"\d+ of \d+", held):
             where, parts[0] = f"{where}.** Holds in {held} cases", first
         else:
             where += "**"
-        lines += [f"{i}. **{where}:", *(f"    - {part}" for part in parts)]
+        lines += [f"{i}. **{where}:", *(f"    - {part}" for part in [*parts, *times])]
     return "\n".join(lines) + "\n"
 
 

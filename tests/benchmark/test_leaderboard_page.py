@@ -14,10 +14,10 @@ import pytest
 from made_rows import METRICS, header, page_html, run, suite
 
 from mmwave_gym.benchmark import statistics
-from mmwave_gym.benchmark.curves import curves
 from mmwave_gym.benchmark.leaderboard import Run, summarise, write
 from mmwave_gym.benchmark.leaderboard.addresses import agent_page, slug, task_page
 from mmwave_gym.benchmark.leaderboard.cards import Card
+from mmwave_gym.benchmark.leaderboard.curves import curves
 from mmwave_gym.benchmark.leaderboard.digits import number
 from mmwave_gym.benchmark.leaderboard.pairs import pairs
 from mmwave_gym.benchmark.leaderboard.site import pages
@@ -268,6 +268,9 @@ def test_an_empty_board_is_a_page_that_says_so(tmp_path):
         (0.0, None, "0"),
         (0.9, None, "0.9"),
         (3.2e9, (3.1e9, 3.3e9), "3.20e9"),
+        (2e-14, (-3e-14, 6e-14), "0"),
+        (1.0000000001, (0.9999999999, 1.0000000002), "1"),
+        (3e-9, None, "3e−9"),
     ],
 )
 def test_the_interval_decides_the_digits(value, ends, text):

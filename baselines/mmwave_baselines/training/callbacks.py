@@ -42,6 +42,10 @@ class Metrics(BaseCallback):
             self.logger.dump(self.num_timesteps)
 
 
+NEVER = 2**62
+"""Steps between evaluations, of a run that has none."""
+
+
 class Scored(NamedTuple):
     """A network and how it played."""
 
@@ -72,6 +76,8 @@ class Evaluation(BaseCallback):
 
     def _on_training_start(self) -> None:
         self._due = (self.num_timesteps // self._every + 1) * self._every
+        if self._curve is not None and self.num_timesteps == 0 and self._every < NEVER:
+            self._curve.add(0, self._make().score(self._agent(self.model)))
 
     def _on_step(self) -> bool:
         return True

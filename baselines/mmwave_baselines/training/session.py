@@ -19,7 +19,15 @@ from stable_baselines3.common.vec_env import VecFrameStack
 
 from mmwave_baselines.training import run as runs
 from mmwave_baselines.training.arguments import Arguments
-from mmwave_baselines.training.callbacks import Checkpoints, EntropyDecay, Evaluation, Metrics, ProgressBar, save_model
+from mmwave_baselines.training.callbacks import (
+    NEVER,
+    Checkpoints,
+    EntropyDecay,
+    Evaluation,
+    Metrics,
+    ProgressBar,
+    save_model,
+)
 from mmwave_baselines.training.concatenated import ConcatenatedVecEnv
 from mmwave_baselines.training.imitation import imitate
 from mmwave_baselines.training.per_agent_gae import TurnTakingVecEnv
@@ -37,7 +45,6 @@ A = TypeVar("A", bound=Arguments)
 Build = Callable[[A, Any], Any]
 """From arguments and a VecEnv to a model of Stable-Baselines3."""
 IMITATION_RATE = 0.01
-NEVER = 2**62
 WORLD_SPACING = 2**26
 """Episodes between those of worlds with other keywords, which else would share their routes and buildings."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from mmwave_gym.benchmark.curves import Curves
+from mmwave_gym.benchmark.leaderboard.curves import Curves
 
 
 @dataclass(frozen=True)

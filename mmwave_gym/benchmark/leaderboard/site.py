@@ -16,12 +16,12 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from mmwave_gym.benchmark.curves import drawn
 from mmwave_gym.benchmark.leaderboard.addresses import agent_page, slug, task_page
 from mmwave_gym.benchmark.leaderboard.cards import Card, Cards
 from mmwave_gym.benchmark.leaderboard.ceilings import KINDS as CEILINGS
 from mmwave_gym.benchmark.leaderboard.citing import bibtex
 from mmwave_gym.benchmark.leaderboard.classes import CLASSES, classes
+from mmwave_gym.benchmark.leaderboard.curves import drawn
 from mmwave_gym.benchmark.leaderboard.deciding import reason
 from mmwave_gym.benchmark.leaderboard.digits import count, ends, number
 from mmwave_gym.benchmark.leaderboard.entries import Entry, Leaderboard, TaskBoard

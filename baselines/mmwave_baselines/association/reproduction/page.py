@@ -36,7 +36,8 @@ def page(m: Measured, claims: Sequence[Claim], figures: str) -> str:
     parts = [
         "# Sequence Q-Learning Algorithm for Optimal Mobility-Aware User Association, reproduced\n",
         "W. Ning, Z. Xu, J. Wu, T. Tong, ICC 2022 ([arXiv 2201.05983](https://arxiv.org/abs/2201.05983)).\n",
-        f"{counts(others)} Of Table I: {counts(cells, 'numbers')} {_summary(m)}\n",
+        counts(others, cells, "Table I"),
+        f"{_summary(m)}\n",
         "## What the paper leaves open, and what we take\n",
         numbered(_OPEN),
         "## Verdicts\n",

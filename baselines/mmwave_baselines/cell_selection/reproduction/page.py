@@ -60,7 +60,8 @@ def page(m: Measured, claims: Sequence[Claim], figures: str) -> str:
         "# An MDP Model for Optimal Handover Decisions in mmWave Cellular Networks, reproduced\n",
         "M. Mezzavilla, S. Goyal, S. Panwar, S. Rangan, M. Zorzi, EuCNC 2016 "
         "([arXiv 1507.00387](https://arxiv.org/abs/1507.00387)).\n",
-        f"{counts(claims)} Table I is met within {rmse:.1f} points ({interval[0]:.1f} to {interval[1]:.1f}, root mean "
+        counts(claims),
+        f"Table I is met within {rmse:.1f} points ({interval[0]:.1f} to {interval[1]:.1f}, root mean "
         f"square over {cells} cells) with one fitted number: the NLOS rate is {rates[1] / rates[0]:.2f} of the LOS "
         f"rate. By the path loss it would be {derived[1] / derived[0]:.3f}.\n",
         "The gains rest on the printed matrix. In it a link in outage returns to line of sight far more often than "

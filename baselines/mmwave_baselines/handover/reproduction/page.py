@@ -35,7 +35,8 @@ def page(m: Measured, claims: Sequence[Claim], figures: str) -> str:
         "# Handover control via asynchronous multi-user deep reinforcement learning, reproduced\n",
         "Z. Wang, L. Li, Y. Xu, H. Tian, S. Cui, IEEE IoT Journal 5(6), 2018 "
         "([arXiv 1801.02077](https://arxiv.org/abs/1801.02077)).\n",
-        f"{counts(claims)} {_summary(m)}\n",
+        counts(claims),
+        f"{_summary(m)}\n",
         "## What the paper leaves open, and what we take\n",
         numbered(_open(worlds)),
         "## Verdicts\n",

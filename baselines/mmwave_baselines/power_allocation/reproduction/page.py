@@ -43,7 +43,8 @@ def page(m: Measured, claims: Sequence[Claim], figures: str) -> str:
     parts = [
         "# Self-organizing mmWave networks: a power allocation scheme based on machine learning, reproduced\n",
         "R. Amiri, H. Mehrpouyan, GSMM 2018 ([arXiv 1804.05757](https://arxiv.org/abs/1804.05757)).\n",
-        f"{counts(claims)} {_summary(m)}\n",
+        counts(claims),
+        f"{_summary(m)}\n",
         "## What the paper leaves open, and what we take\n",
         numbered(_OPEN),
         "## Verdicts\n",
