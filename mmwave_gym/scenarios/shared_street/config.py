@@ -183,7 +183,7 @@ class SharedStreetConfig(OneWorld):
         """The seeds of drawn maps; a city is map 0."""
         if self.maps is None:
             return TRAINING_MAPS
-        if isinstance(self.maps, str):
+        if isinstance(self.maps, str | os.PathLike):
             return (0,)
         return tuple(self.maps) if isinstance(self.maps, tuple | list) else (self.maps,)
 
