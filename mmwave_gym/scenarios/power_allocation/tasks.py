@@ -50,7 +50,7 @@ TASKS: tuple[Task, ...] = (
         ceiling="sca-sets",
         warmup_steps=5000,
         scored_steps=100,
-        episodes=512,
+        episodes=704,
         expensive=True,
         description="The same with 32 levels, and time to learn in the very world.",
     ),
@@ -60,7 +60,7 @@ TASKS: tuple[Task, ...] = (
         ceiling="sca-sets",
         suite="v1",
         why="somebody has to give way here, and learned agents differ from the rules in who does",
-        episodes=512,
+        episodes=640,
         description="Draws in which not all UEs can be satisfied: somebody has to give way.",
     ),
     _power(
