@@ -16,6 +16,24 @@ _REAL = {
 }
 """For real receivers, on plain rewards."""
 
+_A3C_DRIVING = {
+    "steps": 1_000_000,
+    "ues": 64,
+    "cluster": False,
+    "encoder": 64,  # for 20 cells
+    "units": 64,
+    "imitate_epochs": 6,
+    "imitate_episodes": 192,
+    "learning_rate": 1e-3,
+    "gamma": 0.95,
+    "entropy": 0.003,
+    "warmup": 50,
+    "offset": 3.8,  # of plain rewards: what A3 receives in a slot
+    "sampled": False,
+    "regret": True,
+}
+"""Where an interruption takes several slots."""
+
 PRESETS: Presets = {
     "ppo": {
         "handover/a1-beta25-v1": _REAL,
@@ -36,5 +54,6 @@ PRESETS: Presets = {
             "gamma": 0.95,
             "gae_lambda": 0.9,
         },
-    }
+    },
+    "a3c": {"handover/drive-v1": _A3C_DRIVING, "handover/drive-beta25-v1": _A3C_DRIVING},
 }
