@@ -43,6 +43,7 @@ from mmwave_gym.agents.loading import load_agent
 from mmwave_gym.agents.networks import LstmNetwork
 from mmwave_gym.api.sb3 import ScenarioVecEnv
 from mmwave_gym.benchmark.task import Task
+from mmwave_gym.core import registration
 from mmwave_gym.core.types import Float64Array
 
 EXPERT = "a3"
@@ -63,10 +64,13 @@ class SideBySide:
     step: ClassVar[str]
     """The keyword of the scenario that says how long a decision takes, in seconds."""
 
-    def __init__(self, task: Task, encoder: int, units: int):
+    def __init__(self, task: Task, encoder: int, units: int, horizon: int = 0):
         self.task = task
         scenario: Any = task.scenario()
         self.scenario = scenario
+        self._played = scenario
+        if 0 < horizon < scenario.horizon:
+            self._played = registration.make_registered(task.env_id, **{**task.kwargs, "horizon": horizon})
         self.decision_s = float(getattr(scenario.config, self.step))
         where = scenario.fields.split(np.arange(scenario.fields.size))
         where |= {name: where[name][:1] for name in self.only_first}
@@ -79,7 +83,7 @@ class SideBySide:
 
     @classmethod
     def of(cls, args: A3c, task: Task) -> SideBySide:
-        return cls(task, args.encoder, args.units)
+        return cls(task, args.encoder, args.units, args.horizon)
 
     @staticmethod
     def check(args: A3c, task: Task) -> None:
@@ -113,8 +117,8 @@ class SideBySide:
         return {}
 
     def vec_env(self, count: int, seed: int, first_episode: int) -> ScenarioVecEnv:
-        """A VecEnv of `count` environments whose observations keep their units."""
-        return ScenarioVecEnv(self.scenario, count, seed, normalise=False, first_episode=first_episode)
+        """A VecEnv of `count` environments to learn in, whose observations keep their units."""
+        return ScenarioVecEnv(self._played, count, seed, normalise=False, first_episode=first_episode)
 
     def imitate(self, args: A3c, server: Server, members: Any) -> tuple[Server, float]:
         """Cross-entropy on the tuned A3 over `--imitate-episodes` episodes, a step each block of `--ues` of them.
