@@ -284,6 +284,7 @@ def _evaluated(run: Run[Regret], learner: Learner) -> dict[str, float]:
         np.mean([trace.utility for trace in records(batch, RegretPolicy(learner.scores.network(), described()))])
     )
     run.record({"eval/utility": found}, learner.steps)
+    run.curve.add(learner.decisions, {"utility": found})
     run.tell(f"{learner.steps}: utility {found:.4f} in {count} training episodes")
     return {"episodes": count, "utility": found}
 
