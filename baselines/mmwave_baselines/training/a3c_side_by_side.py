@@ -1,4 +1,4 @@
-"""A3C of the handover paper on any environment, where the next observation depends on the actions.
+"""A3C of Wang et al. (arXiv 1801.02077) on any environment, where the next observation depends on the actions.
 
 Each UE is an environment copy. All fetch the weights when a block of n = 20 decisions begins and play it side by
 side; then the server takes one step along the mean of their gradients, as the stable mode does in the paper's world.
