@@ -7,14 +7,6 @@ from mmwave_baselines.shipped import Shipped
 Ppo = Shipped(__package__, "ppo", "PPO", "`python -m train.ppo`.")
 
 
-PpoRewards = Shipped(
-    __package__,
-    "ppo_rewards",
-    "PPO on rewards",
-    "`python -m train.ppo --no-regret`: as `Ppo`, but it was trained on what is received alone.",
-)
-
-
 Dqn = Shipped(__package__, "dqn", "DQN", "`python -m train.dqn`.")
 
 
