@@ -18,8 +18,13 @@ SEARCHED = 32
 """Of these each takes some seconds, of the others half a second."""
 THOROUGHLY, BRIEFLY = 20_000, 1000
 """Nodes of the search."""
-FEWER = {"power_allocation/network-1000": 4, "power_allocation/changing": 16, "power_allocation/melbourne": 48}
-"""In networks: a thousand base stations take minutes, and changing ones are nine networks."""
+FEWER = {
+    "power_allocation/hard-14-levels": 64,
+    "power_allocation/network-1000": 4,
+    "power_allocation/changing": 16,
+    "power_allocation/melbourne": 48,
+}
+"""Where as many have rows, or an episode is a network of a thousand base stations, or nine networks."""
 
 
 def _certified(task: Task, episode: int) -> float:

@@ -5,8 +5,9 @@ at most the mean of these bounds, each weighed by how many scored slots its netw
 `interference="cluster"` clusters do not disturb each other, and their bounds are added up.
 
 Networks of more than `MOST_SEARCHED` base stations get the bound of the first nodes, or of the root alone, where
-nothing is split, and the best known of `sca_with_swaps`. In Melbourne the root is 4.4 % above the best known, a hundred
-nodes are 3.4 % above it and a thousand 3.3 %: each of 125 users is a little loose, and a split settles one of them.
+nothing is split, and the best known of `sca_with_swaps`. In the first episode of Melbourne the root is 4.4 % above the
+best known, a hundred nodes are 3.4 % above it and a thousand 3.3 %: each of 125 users is a little loose, and a split
+settles one of them.
 """
 
 from __future__ import annotations
