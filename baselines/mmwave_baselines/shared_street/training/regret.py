@@ -31,26 +31,21 @@ from torch import nn
 
 from mmwave_baselines.shared_street.features import Trace, records
 from mmwave_baselines.shared_street.hindsight import Episode, regrets
-from mmwave_baselines.shared_street.learned import FIELDS, INPUTS, METADATA, RegretPolicy, deciding, inputs
+from mmwave_baselines.shared_street.learned import FIELDS, METADATA
+from mmwave_baselines.shared_street.training.networks import CLIP, SEED_SPACING, Drawing, Scores, evaluated
 from mmwave_baselines.training.command import Command, option
 from mmwave_baselines.training.run import Run, main, metadata_of
-from mmwave_gym.agents.networks import SetNetwork, choice_columns
-from mmwave_gym.agents.policy import field_metadata
 from mmwave_gym.benchmark.task import Task
 from mmwave_gym.core.batch import Batch
 from mmwave_gym.core.files import replacing
 from mmwave_gym.core.registration import make_scenario
 from mmwave_gym.core.scenario import EpisodeKey
-from mmwave_gym.scenarios.shared_street.state import CANDIDATES
 
 STREAM = "training from regrets"
-SEED_SPACING = 2**20
 LEAST_REGRET, REGRET_SCALE = -30.0, 3.0
 LAST_RATE = 1e-4
 SURELY, LEAST_CHANCE = 0.02, 0.05
 """A decision is learned from for certain if the probabilities of its actions move by so much, see `thinned`."""
-CLIP = 1.0
-"""The greatest norm of a gradient."""
 
 
 @dataclass(kw_only=True)
@@ -80,37 +75,6 @@ class Regret(Command):
         """ValueError where the task is not of shared streets."""
         if task.scenario_name != "shared_street":
             raise ValueError(f"train regret is for shared streets, {task.name} is of {task.scenario_name}.")
-
-
-class Scores(nn.Module):
-    """What `SetNetwork` is for NumPy: two hidden layers, the second with the mean over the allowed candidates."""
-
-    def __init__(self, hidden: int, seed: int):
-        super().__init__()
-        self.first, self.own = nn.Linear(INPUTS, hidden), nn.Linear(hidden, hidden)
-        self.common, self.last = nn.Linear(hidden, hidden, bias=False), nn.Linear(hidden, 1)
-        chance = torch.Generator().manual_seed(seed)
-        deviations = ((self.first, 2.0 / INPUTS), (self.own, 1.0 / hidden), (self.common, 1.0 / hidden))
-        for layer, variance in (*deviations, (self.last, 0.01)):
-            nn.init.normal_(layer.weight, std=variance**0.5, generator=chance)
-            if layer.bias is not None:
-                nn.init.zeros_(layer.bias)
-
-    def forward(self, x: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        """(rows, choices) from x (rows, INPUTS * choices) and which choices are allowed (rows, choices)."""
-        hidden = torch.relu(self.first(x.view(len(x), INPUTS, -1).transpose(1, 2)))
-        weight = (mask / mask.sum(dim=1, keepdim=True)).unsqueeze(1)
-        mean = self.common(torch.bmm(weight, hidden))
-        return self.last(torch.relu(self.own(hidden) + mean)).squeeze(2)
-
-    def network(self) -> SetNetwork:
-        """The same for NumPy; what `SetNetwork` sees besides has zeros for weights."""
-        hidden = self.own.out_features
-        w = {name: p.detach().numpy().copy() for name, p in self.named_parameters()}
-        first = np.concatenate((w["first.weight"], np.zeros((hidden, 2 * INPUTS), np.float32)), axis=1)
-        second = np.concatenate((w["own.weight"], w["common.weight"], np.zeros((hidden, hidden), np.float32)), axis=1)
-        layers = ((first, w["first.bias"]), (second, w["own.bias"]), (w["last.weight"], w["last.bias"]))
-        return SetNetwork(layers, choice_columns(FIELDS, CANDIDATES), FIELDS.size, "relu")
 
 
 def loss_of(
@@ -148,44 +112,10 @@ class Decisions:
     weight: torch.Tensor  # (rows,)
 
 
-def described() -> dict[str, Any]:
-    """Metadata of a network that is not saved."""
-    return {**METADATA, "fields": field_metadata(FIELDS), "env_id": "", "kwargs": {}, "algorithm": "REGRET"}
-
-
-class Drawing(RegretPolicy):
-    """Draws from the softmax of the scores, all rows from one generator, and keeps what it decided on.
-
-    kept: of every slot the rows of its decisions, their inputs and their masks.
-    """
-
-    def __init__(self, network: SetNetwork, rng: np.random.Generator):
-        super().__init__(network, described())
-        self.rng = rng
-        self.kept: list[tuple[NDArray[np.intp], NDArray[np.float32], NDArray[np.bool_]]] = []
-
-    def predict(
-        self,
-        observation: NDArray[Any],
-        state: Any = None,
-        episode_start: NDArray[np.bool_] | None = None,
-        deterministic: bool = True,
-    ) -> tuple[NDArray[Any], Any]:
-        """Drawn actions (rows,) of observations (rows, features), which are kept; episode_start: (rows,), not used."""
-        action, allowed = np.zeros(len(observation), np.int64), state.action_mask()
-        rows = deciding(state.fields, observation, allowed)
-        x, mask = inputs(state.fields, observation[rows]), allowed[rows]
-        self.kept.append((rows, x, mask))
-        if len(rows):
-            scores = self.network(x, mask)
-            action[rows] = np.where(mask, scores + self.rng.gumbel(size=scores.shape), -np.inf).argmax(axis=1)
-        return action, state
-
-
 def decisions_of(scenario: Any, player: Drawing, traces: Sequence[Trace]) -> Decisions:
     """What the player decided in all environments of a batch, whose traces these are."""
     regret = np.stack([_regret(scenario, trace) for trace in traces])  # (env, slot, ue, choice)
-    rows, x, mask = (np.concatenate(arrays) for arrays in zip(*player.kept, strict=True))
+    rows, x, mask, _ = (np.concatenate(arrays) for arrays in zip(*player.kept, strict=True))
     slot = np.repeat(np.arange(len(player.kept)), [len(kept[0]) for kept in player.kept])
     env, ue = np.divmod(rows, scenario.num_agents)
     at = torch.as_tensor(x), torch.as_tensor(mask), torch.as_tensor(regret[env, slot, ue])
@@ -266,26 +196,13 @@ def train(args: Regret, console: Console) -> Path:
         run.tell(f"{learner.steps} of {args.steps}: {said} ({time.process_time() - began:.1f} s of processor time)")
         _keep(learner, run.checkpoint)
         if args.eval_every and learner.steps % args.eval_every == 0 and learner.steps < args.steps:
-            _evaluated(run, learner)
-    results = _evaluated(run, learner)
+            evaluated(run, learner.scores, learner.steps)
+    results = evaluated(run, learner.scores, learner.steps)
     run.close()
     metadata = metadata_of(args, run.task, "REGRET", steps=learner.steps, results=results)
     metadata |= METADATA
     metadata["training"]["decisions"] = learner.decisions
     return run.save(learner.scores.network(), FIELDS, metadata)
-
-
-def _evaluated(run: Run[Regret], learner: Learner) -> dict[str, float]:
-    """The score on episodes of the task's training split, whose chance nobody trains on; greedily."""
-    world, count = run.task.for_training(), run.args.eval_episodes
-    batch = Batch(world.scenario(), count, draws_ahead=False)
-    batch.reset(world.keys(list(range(count)), "train"))
-    found = float(
-        np.mean([trace.utility for trace in records(batch, RegretPolicy(learner.scores.network(), described()))])
-    )
-    run.record({"eval/utility": found}, learner.steps)
-    run.tell(f"{learner.steps}: utility {found:.4f} in {count} training episodes")
-    return {"episodes": count, "utility": found}
 
 
 def _keep(learner: Learner, checkpoint: Path) -> None:
