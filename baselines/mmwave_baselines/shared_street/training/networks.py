@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -58,16 +58,28 @@ def described() -> dict[str, Any]:
     return {**METADATA, "fields": field_metadata(FIELDS), "env_id": "", "kwargs": {}, "algorithm": "REGRET"}
 
 
+class Decided(NamedTuple):
+    """What was decided in a slot, (n, …)."""
+
+    row: NDArray[np.intp]  # (n,): which UE of which environment, environments first
+    x: NDArray[np.float32]  # (n, inputs), see `learned.inputs`
+    mask: NDArray[np.bool_]  # (n, choices): which choices were allowed
+    scores: NDArray[np.float32]  # (n, choices)
+    action: NDArray[np.int64]  # (n,)
+
+
 class Drawing(RegretPolicy):
-    """Draws from the softmax of the scores, all rows from one generator, and keeps what it decided on.
+    """Draws from the softmax of the scores, all rows from one generator, and keeps what it decided on in every slot."""
 
-    kept: of every slot the rows of its decisions, their inputs, their masks and what was chosen.
-    """
+    def __init__(self, scores: Scores, rng: np.random.Generator):
+        super().__init__(scores.network(), described())
+        self.scores, self.rng = scores, rng
+        self.kept: list[Decided] = []
 
-    def __init__(self, network: SetNetwork, rng: np.random.Generator):
-        super().__init__(network, described())
-        self.rng = rng
-        self.kept: list[tuple[NDArray[np.intp], NDArray[np.float32], NDArray[np.bool_], NDArray[np.int64]]] = []
+    def decided(self) -> tuple[NDArray[np.intp], Decided]:
+        """(n,): the slots of all that was decided, counted by calls of `predict`; and all of it."""
+        slot = np.repeat(np.arange(len(self.kept)), [len(kept.row) for kept in self.kept])
+        return slot, Decided(*(np.concatenate(part) for part in zip(*self.kept, strict=True)))
 
     def predict(
         self,
@@ -80,10 +92,11 @@ class Drawing(RegretPolicy):
         action, allowed = np.zeros(len(observation), np.int64), state.action_mask()
         rows = deciding(state.fields, observation, allowed)
         x, mask = inputs(state.fields, observation[rows]), allowed[rows]
+        with torch.no_grad():
+            scores = self.scores(torch.as_tensor(x), torch.as_tensor(mask)).numpy()
         if len(rows):
-            scores = self.network(x, mask)
             action[rows] = np.where(mask, scores + self.rng.gumbel(size=scores.shape), -np.inf).argmax(axis=1)
-        self.kept.append((rows, x, mask, action[rows]))
+        self.kept.append(Decided(rows, x, mask, scores, action[rows]))
         return action, state
 
 

@@ -112,14 +112,13 @@ class Decisions:
     weight: torch.Tensor  # (rows,)
 
 
-def decisions_of(scenario: Any, player: Drawing, traces: Sequence[Trace]) -> Decisions:
-    """What the player decided in all environments of a batch, whose traces these are."""
+def decisions_of(scenario: Any, player: Drawing, traces: Sequence[Trace]) -> tuple[Decisions, torch.Tensor]:
+    """What a player decided in all environments of a batch, whose traces these are, and its scores (rows, choices)."""
     regret = np.stack([_regret(scenario, trace) for trace in traces])  # (env, slot, ue, choice)
-    rows, x, mask, _ = (np.concatenate(arrays) for arrays in zip(*player.kept, strict=True))
-    slot = np.repeat(np.arange(len(player.kept)), [len(kept[0]) for kept in player.kept])
-    env, ue = np.divmod(rows, scenario.num_agents)
-    at = torch.as_tensor(x), torch.as_tensor(mask), torch.as_tensor(regret[env, slot, ue])
-    return Decisions(*at, torch.ones(len(x)))
+    slot, decided = player.decided()
+    env, ue = np.divmod(decided.row, scenario.num_agents)
+    x, mask, scores = (torch.as_tensor(part) for part in (decided.x, decided.mask, decided.scores))
+    return Decisions(x, mask, torch.as_tensor(regret[env, slot, ue]), torch.ones(len(slot))), scores
 
 
 def _regret(scenario: Any, trace: Trace) -> NDArray[np.float32]:
@@ -147,14 +146,12 @@ class Learner:
         args = self.args
         first = args.seed * SEED_SPACING + self.steps * args.episodes
         self.batch.reset([EpisodeKey(first + i, 0, STREAM) for i in range(args.episodes)])
-        player = Drawing(self.scores.network(), self.rng)
+        player = Drawing(self.scores, self.rng)
         traces = records(self.batch, player)
-        rows = decisions_of(self.scenario, player, traces)
+        rows, scores = decisions_of(self.scenario, player, traces)
         self.decisions += len(rows.x)
-        with torch.no_grad():
-            scores = self.scores(rows.x, rows.mask)
-            before = float(loss_of(scores, rows.regret, rows.mask, rows.weight, 0.0))
-            part = thinned(rows, scores, self.rng.random(len(rows.x)))
+        before = float(loss_of(scores, rows.regret, rows.mask, rows.weight, 0.0))
+        part = thinned(rows, scores, self.rng.random(len(rows.x)))
         self.recent = [*self.recent, part][-args.keep :]
         rate = args.learning_rate * (1.0 - self.steps / args.steps) + LAST_RATE
         self.optimiser.param_groups[0]["lr"] = rate

@@ -26,7 +26,7 @@ from rich.console import Console
 from torch import nn
 
 from mmwave_baselines.shared_street.learned import FIELDS, INPUTS, METADATA, inputs
-from mmwave_baselines.shared_street.training.networks import CLIP, SEED_SPACING, Drawing, Scores, evaluated
+from mmwave_baselines.shared_street.training.networks import CLIP, SEED_SPACING, Decided, Drawing, Scores, evaluated
 from mmwave_baselines.training.command import Command, option
 from mmwave_baselines.training.run import Run, main, metadata_of
 from mmwave_gym.agents.rollout import Rollout
@@ -42,6 +42,9 @@ STREAM = "training by PPO"
 REWARD_SCALE = 0.1
 """Training multiplies rewards by this, so that returns are of the order of 1."""
 LEAST_RATE = 1e-4
+SURELY, LEAST_CHANCE = 0.05, 0.1
+"""A decision whose action had a chance of at most 1 - SURELY is learned from for certain, others less often with more
+weight: their gradient is in proportion to one less that chance."""
 
 
 @dataclass(kw_only=True)
@@ -81,10 +84,7 @@ class Played:
     """What UEs decided in some episodes and what they were paid; a row is a UE of an environment."""
 
     slot: NDArray[np.intp]  # (decision,), in order
-    row: NDArray[np.intp]  # (decision,)
-    x: NDArray[np.float32]  # (decision, inputs), see `learned.inputs`
-    mask: NDArray[np.bool_]  # (decision, choices)
-    action: NDArray[np.int64]  # (decision,)
+    decided: Decided  # (decision, …)
     reward: Float64Array  # (slot, row)
     over: NDArray[np.bool_]  # (slot, row): the UE left at the end of the slot
     last: NDArray[np.float32]  # (row, inputs): what is seen after the last slot
@@ -102,10 +102,8 @@ def play(batch: Batch, player: Drawing) -> Played:
         rollout.follow(outcome.terminated)
         reward[slot], over[slot] = outcome.reward.ravel(), outcome.terminated.ravel()
         utility = float(outcome.metrics["utility"].mean())
-    row, x, mask, action = (np.concatenate(part) for part in zip(*player.kept, strict=True))
-    slot = np.repeat(np.arange(slots), [len(kept[0]) for kept in player.kept])
     last = inputs(scenario.fields, rollout.observation.reshape(rows, -1))
-    return Played(slot, row, x, mask, action, reward, over, last, utility)
+    return Played(*player.decided(), reward, over, last, utility)
 
 
 def advantages(
@@ -124,7 +122,7 @@ def advantages(
         paid = played.reward[slot] + gamma * np.where(goes_on, paid, 0.0)
         follows, trace = gamma * np.where(goes_on, follows, 0.0), gae_lambda * trace
         at = slice(ends[slot], ends[slot + 1])
-        row = played.row[at]
+        row = played.decided.row[at]
         discount = follows[row]
         error = paid[row] + discount * following[row] - value[at]
         found[at] = error + discount * trace[row] * later[row]
@@ -156,16 +154,16 @@ class Learner:
         args = self.args
         first = args.seed * SEED_SPACING + self.steps * args.episodes
         self.batch.reset([EpisodeKey(first + i, 0, STREAM) for i in range(args.episodes)])
-        played = play(self.batch, Drawing(self.scores.network(), self.rng))
+        played = play(self.batch, Drawing(self.scores, self.rng))
         played.reward *= REWARD_SCALE
-        x = torch.as_tensor(played.x)
         with torch.no_grad():
-            value = self.critic(x)[:, 0].double().numpy()
-            last = self.critic(torch.as_tensor(played.last))[:, 0].double().numpy()
+            value, last = (
+                self.critic(torch.as_tensor(x))[:, 0].double().numpy() for x in (played.decided.x, played.last)
+            )
         advantage = advantages(played, value, last, args.gamma, args.gae_lambda)
         self.decisions += len(advantage)
         self.optimiser.param_groups[0]["lr"] = args.learning_rate * (1.0 - self.steps / args.steps) + LEAST_RATE
-        entropy = self._learn(played, x, advantage, value)
+        entropy, count = self._learn(played, advantage, value)
         self.steps += 1
         error = float((advantage**2).mean() / max((advantage + value).var(), 1e-9))
         return {
@@ -173,38 +171,41 @@ class Learner:
             "train/entropy": entropy,
             "train/unexplained": error,
             "train/decisions": float(len(advantage)),
+            "train/learned_from": float(count),
         }
 
-    def _learn(self, played: Played, x: torch.Tensor, advantage: Float64Array, value: Float64Array) -> float:
-        """Passes over the decisions, in random order; the mean entropy of the last one."""
-        args, mask = self.args, torch.as_tensor(played.mask)
-        action = torch.as_tensor(played.action)[:, None]
-        target = torch.as_tensor(advantage + value, dtype=torch.float32)
-        gain = torch.as_tensor((advantage - advantage.mean()) / (advantage.std() + 1e-8), dtype=torch.float32)
-        with torch.no_grad():
-            before = log_chances(self.scores, x, mask).gather(1, action)[:, 0]
+    def _learn(self, played: Played, advantage: Float64Array, value: Float64Array) -> tuple[float, int]:
+        """Passes over a part of the decisions in random order: the mean entropy, and how many there are in the part."""
+        args, decided = self.args, played.decided
+        chance = np.exp(log_chances(torch.as_tensor(decided.scores), torch.as_tensor(decided.mask)).numpy())
+        chosen = np.take_along_axis(chance, decided.action[:, None], axis=1)[:, 0]
+        kept = np.clip((1.0 - chosen) / SURELY, LEAST_CHANCE, 1.0)
+        part = np.flatnonzero(self.rng.random(len(kept)) < kept)
+        gain = (advantage - advantage.mean()) / (advantage.std() + 1e-8)
+        columns = (1.0 / kept, chosen, gain, advantage + value)
+        weight, before, relative, target = (torch.as_tensor(c[part], dtype=torch.float32) for c in columns)
+        x, mask, action = (torch.as_tensor(c[part]) for c in (decided.x, decided.mask, decided.action[:, None]))
         entropies: list[float] = []
         for _ in range(args.n_epochs):
-            entropies.clear()
             for at in torch.as_tensor(self.rng.permutation(len(x))).split(args.batch_size):
-                log_pi = log_chances(self.scores, x[at], mask[at])
-                ratio = (log_pi.gather(1, action[at])[:, 0] - before[at]).exp()
+                log_pi = log_chances(self.scores(x[at], mask[at]), mask[at])
+                ratio = log_pi.gather(1, action[at])[:, 0].exp() / before[at]
                 held = ratio.clamp(1.0 - args.clip_range, 1.0 + args.clip_range)
-                entropy = -(log_pi.exp() * log_pi.clamp(min=-20.0)).sum(dim=1).mean()
-                loss = -torch.min(ratio * gain[at], held * gain[at]).mean() - args.entropy * entropy
-                loss = loss + 0.5 * ((self.critic(x[at])[:, 0] - target[at]) ** 2).mean()
+                entropy = -(log_pi.exp() * log_pi.clamp(min=-20.0)).sum(dim=1)
+                error = (self.critic(x[at])[:, 0] - target[at]) ** 2
+                loss = 0.5 * error - torch.min(ratio * relative[at], held * relative[at]) - args.entropy * entropy
                 self.optimiser.zero_grad()
-                loss.backward()
+                ((loss * weight[at]).sum() / weight[at].sum()).backward()
                 for network in (self.scores, self.critic):
                     nn.utils.clip_grad_norm_(network.parameters(), CLIP)
                 self.optimiser.step()
-                entropies.append(float(entropy.detach()))
-        return float(np.mean(entropies))
+                entropies.append(float(((entropy * weight[at]).sum() / weight[at].sum()).detach()))
+        return float(np.mean(entropies)), len(part)
 
 
-def log_chances(scores: Scores, x: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    """(rows, choices): logarithms of the probabilities of actions, of inputs and masks (rows, …)."""
-    return torch.log_softmax(scores(x, mask).masked_fill(~mask, -1e9), dim=1)
+def log_chances(scores: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """(rows, choices): logarithms of the probabilities of actions, of scores and masks (rows, choices)."""
+    return torch.log_softmax(scores.masked_fill(~mask, -1e9), dim=1)
 
 
 def train(args: SharedPpo, console: Console) -> Path:
