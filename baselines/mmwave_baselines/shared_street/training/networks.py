@@ -38,7 +38,7 @@ class Scores(nn.Module):
 
     def forward(self, x: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """(rows, choices) from x (rows, INPUTS * choices) and which choices are allowed (rows, choices)."""
-        hidden = torch.relu(self.first(x.view(len(x), INPUTS, -1).transpose(1, 2)))
+        hidden = torch.relu(self.first(x.view(len(x), INPUTS, CANDIDATES).transpose(1, 2)))
         weight = (mask / mask.sum(dim=1, keepdim=True)).unsqueeze(1)
         mean = self.common(torch.bmm(weight, hidden))
         return self.last(torch.relu(self.own(hidden) + mean)).squeeze(2)

@@ -42,6 +42,7 @@ STREAM = "training by PPO"
 REWARD_SCALE = 0.1
 """Training multiplies rewards by this, so that returns are of the order of 1."""
 LEAST_RATE = 1e-4
+REWARDS = ("difference", "own")
 SURELY, LEAST_CHANCE = 0.05, 0.1
 """A decision whose action had a chance of at most 1 - SURELY is learned from for certain, others less often with more
 weight: their gradient is in proportion to one less that chance."""
@@ -72,6 +73,8 @@ class SharedPpo(Command):
         self.at_least(1, "eval_episodes")
         self.at_least(0, "eval_every", "entropy")
         self.positive("learning_rate", "gamma", "gae_lambda", "clip_range")
+        if self.reward not in REWARDS:
+            raise ValueError(f"--reward must be one of {', '.join(REWARDS)}, got {self.reward!r}.")
 
     def check(self, task: Task) -> None:
         """ValueError where the task is not of shared streets."""
