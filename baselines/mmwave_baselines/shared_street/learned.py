@@ -1,9 +1,9 @@
-"""Networks over candidate cells that learned from regrets in hindsight, with the common radio map and without it.
+"""Networks over candidate cells that learned from regrets in hindsight or from rewards, with a radio map or without.
 
 One small network scores every candidate of every UE. It sees `INPUTS` numbers of a candidate and, in its second layer,
 the mean over the allowed candidates, so it plays any number of UEs and cells. It decides in the slots of commands, and
-on a conditional handover where a prepared cell is the stronger one now (`deciding`). `mmwave-gym train regret` trains
-it, see `training.regret`.
+on a conditional handover where a prepared cell is the stronger one now (`deciding`). `mmwave-gym train regret` and
+`mmwave-gym train shared_ppo` train it, see `training`.
 """
 
 from __future__ import annotations
@@ -123,6 +123,16 @@ Regret = Shipped(
     "regret",
     "regret network",
     "`mmwave-gym train regret`: trained on shared_street/main, on shared_street/local where UEs see no radio map.",
+    kind=RegretPolicy,
+    trained_for=_map_or_not,
+)
+
+
+PpoRewards = Shipped(
+    __package__,
+    "ppo_rewards",
+    "PPO on rewards",
+    "`mmwave-gym train shared_ppo`: the same network, trained on shared_street/main from rewards alone.",
     kind=RegretPolicy,
     trained_for=_map_or_not,
 )
