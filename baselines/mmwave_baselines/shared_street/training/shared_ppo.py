@@ -53,12 +53,12 @@ class SharedPpo(Command):
     """Proximal policy optimisation on the rewards of all UEs of shared streets, decision by decision."""
 
     steps: int = option(40, "iterations: episodes that are played, then learned from")
-    episodes: int = option(8, "episodes of an iteration")
+    episodes: int = option(4, "episodes of an iteration")
     horizon: int = option(800, "slots of a training episode")
     hidden: int = option(32, "width of both hidden layers of the actor")
     critic_hidden: int = option(64, "width of both hidden layers of the critic")
     learning_rate: float = option(3e-3, "at the beginning; it falls to 1e-4 linearly")
-    batch_size: int = option(4096, "decisions of a gradient step")
+    batch_size: int = option(1024, "decisions of a gradient step")
     n_epochs: int = option(3, "passes over the decisions of an iteration")
     gamma: float = option(0.987, "discount a slot")
     gae_lambda: float = option(0.974, "of the advantage estimate, a slot")
