@@ -22,10 +22,12 @@ from mmwave_gym.core.batch import View
 from mmwave_gym.core.scenario import ObservationField, ObservationFields
 from mmwave_gym.core.types import Float32Array
 from mmwave_gym.radio.street_maps import NOISE_DBM
+from mmwave_gym.scenarios.shared_street.observation import LATER
+from mmwave_gym.scenarios.shared_street.scores import LEAST_BPS_HZ
 from mmwave_gym.scenarios.shared_street.state import CANDIDATES
 
-INPUTS = FEATURES + 3
-"""The features of `scaled`, then RSRP of now, is it prepared, and is this a slot of commands."""
+INPUTS = FEATURES + 3 + 2 * len(LATER) + 2
+"""The features of `scaled`, then RSRP of now, is it prepared, and is this a slot of commands; see `inputs` for more."""
 LARGEST = 1e3
 CALL = 64
 """Rows of a call of the network: always as many, so that a row's output does not depend on the other rows."""
@@ -50,6 +52,9 @@ def inputs(fields: ObservationFields, observation: NDArray[Any]) -> Float32Array
     """(rows, INPUTS * CANDIDATES): what the network sees of observations (rows, features), as `FIELDS` declare it.
 
     fields: those of the observation. Numbers without a unit, scaled to about -3 to 3. Absent candidates have zeros.
+
+    After what `INPUTS` names come, against the serving cell: ln(efficiency / sharing + 0.01) by the map at its four
+    times, the newest measurement and the RSRP of now; and whether the map knows the place at each of these times.
     """
     seen = fields.split(observation)
     x = np.zeros((len(observation), INPUTS, CANDIDATES), np.float32)
@@ -58,6 +63,12 @@ def inputs(fields: ObservationFields, observation: NDArray[Any]) -> Float32Array
     x[:, FEATURES] = np.where(there, (seen["now_dbm"] - NOISE_DBM) / 20.0, 0.0)
     x[:, FEATURES + 1] = seen["prepared"]
     x[:, FEATURES + 2] = np.where(there, seen["measures"], 0.0)
+    sharing = np.maximum(seen["sharing"], 1.0)
+    values = [np.log(seen[f"ahead_{text}_bps_hz"] / sharing + LEAST_BPS_HZ) for text in LATER]
+    values += [seen["rsrp_0_dbm"] / 10.0, seen["now_dbm"] / 10.0]
+    for i, value in enumerate(values, FEATURES + 3):
+        x[:, i] = np.where(there, value - value[:, :1], 0.0)
+    x[:, -len(LATER) :] = np.where(there[:, None], seen["known"][:, :, None], 0.0)
     return x.reshape(len(x), INPUTS * CANDIDATES)
 
 

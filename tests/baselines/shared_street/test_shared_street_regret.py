@@ -71,7 +71,7 @@ def test_inputs_name_each_candidate_and_leave_absent_ones_empty() -> None:
     observation = batch.observe()[0]
     seen = batch.scenario.fields.split(observation)
     x = inputs(batch.scenario.fields, observation).reshape(2, INPUTS, 6)
-    assert x.shape[1:] == (31, 6)
+    assert x.shape[1:] == (41, 6)
     assert FIELDS.size == INPUTS * 6
     assert not x[:, :, 4:].any(), "there are four cells"
     np.testing.assert_allclose(x[:, 0, :4], (seen["rsrp_0_dbm"][:, :4] - NOISE_DBM) / 20.0, rtol=1e-6)

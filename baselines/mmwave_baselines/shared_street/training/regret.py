@@ -11,8 +11,11 @@ All UEs share the network of `mmwave_baselines.shared_street.learned`. No reward
 
    Of the decisions on which little depends only a part is learned from, with more weight (`thinned`): they are most.
 
-The gradient sees all candidates, not only the one that was chosen, so it has no variance from the actions of others in
-time: that is why so few decisions are enough.
+At the end the same network learns on from rewards, by PPO (`shared_ppo`), which counts the score's own seconds and what
+the others do in return.
+
+The gradient of regrets sees all candidates, not only the one that was chosen, so it has no variance from the actions of
+others in time: that is why so few decisions are enough.
 """
 
 from __future__ import annotations
@@ -32,6 +35,7 @@ from torch import nn
 from mmwave_baselines.shared_street.features import Trace, records
 from mmwave_baselines.shared_street.hindsight import Episode, regrets
 from mmwave_baselines.shared_street.learned import FIELDS, METADATA
+from mmwave_baselines.shared_street.training import shared_ppo
 from mmwave_baselines.shared_street.training.networks import CLIP, SEED_SPACING, Drawing, Scores, evaluated
 from mmwave_baselines.training.command import Command, option
 from mmwave_baselines.training.run import Run, main, metadata_of
@@ -44,6 +48,8 @@ from mmwave_gym.core.scenario import EpisodeKey
 STREAM = "training from regrets"
 LEAST_REGRET, REGRET_SCALE = -30.0, 3.0
 LAST_RATE = 1e-4
+CRITIC_FIRST = 3
+"""Iterations of PPO in which its critic learns before the network does."""
 SURELY, LEAST_CHANCE = 0.02, 0.05
 """A decision is learned from for certain if the probabilities of its actions move by so much, see `thinned`."""
 
@@ -60,13 +66,16 @@ class Regret(Command):
     batch_size: int = option(512, "decisions of a gradient step")
     keep: int = option(8, "iterations whose decisions are learned from")
     entropy: float = option(0.01, "weight of the entropy")
+    polish: int = option(25, "iterations of PPO on rewards at the end, see train shared_ppo")
+    polish_rate: float = option(1e-3, "its learning rate at the beginning")
+    polish_entropy: float = option(0.003, "its weight of the entropy")
     eval_every: int = option(0, "iterations between evaluations on the training split; 0 for none but the last")
     eval_episodes: int = option(16, "episodes of an evaluation")
 
     def __post_init__(self) -> None:
         self.at_least(1, "steps", "episodes", "horizon", "hidden", "batch_size", "keep", "eval_episodes")
-        self.at_least(0, "eval_every", "entropy")
-        self.positive("learning_rate")
+        self.at_least(0, "eval_every", "entropy", "polish", "polish_entropy")
+        self.positive("learning_rate", "polish_rate")
 
     def sees_oracle_regrets(self, task: Task) -> bool:
         return True
@@ -194,12 +203,36 @@ def train(args: Regret, console: Console) -> Path:
         _keep(learner, run.checkpoint)
         if args.eval_every and learner.steps % args.eval_every == 0 and learner.steps < args.steps:
             evaluated(run, learner.scores, learner.steps)
-    results = evaluated(run, learner.scores, learner.steps)
+    if args.polish:
+        _polished(run, learner)
+    results = evaluated(run, learner.scores, learner.steps + args.polish)
     run.close()
-    metadata = metadata_of(args, run.task, "REGRET", steps=learner.steps, results=results)
+    metadata = metadata_of(args, run.task, "REGRET", steps=learner.steps + args.polish, results=results)
     metadata |= METADATA
     metadata["training"]["decisions"] = learner.decisions
     return run.save(learner.scores.network(), FIELDS, metadata)
+
+
+def _polished(run: Run[Regret], learner: Learner) -> None:
+    """Let the network learn on from rewards, for what slots' logarithms and the others held leave out."""
+    args = run.args
+    same: dict[str, Any] = {
+        name: getattr(args, name) for name in ("env_id", "task", "set", "seed", "episodes", "horizon", "hidden")
+    }
+    known: dict[str, Any] = {
+        "learning_rate": args.polish_rate,
+        "entropy": args.polish_entropy,
+        "critic_first": CRITIC_FIRST,
+    }
+    polisher = shared_ppo.Learner(shared_ppo.SharedPpo(**same, **known, steps=args.polish), run.task)
+    polisher.scores.load_state_dict(learner.scores.state_dict())
+    checkpoint = run.out / "polish.pt"
+    if args.resume and checkpoint.exists():
+        run.restored(lambda _: shared_ppo.restore(polisher, checkpoint))
+    for _ in shared_ppo.iterations(run, polisher, checkpoint, "polish"):
+        pass
+    learner.scores.load_state_dict(polisher.scores.state_dict())
+    learner.decisions += polisher.decisions
 
 
 def _keep(learner: Learner, checkpoint: Path) -> None:

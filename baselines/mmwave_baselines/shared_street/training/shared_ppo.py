@@ -14,7 +14,7 @@ One iteration plays `--episodes` training episodes, then learns from their decis
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,6 +64,7 @@ class SharedPpo(Command):
     gae_lambda: float = option(0.974, "of the advantage estimate, a slot")
     clip_range: float = option(0.2, "how far a probability may move in an iteration")
     entropy: float = option(0.01, "weight of the entropy")
+    critic_first: int = option(0, "iterations at the beginning in which the critic learns alone")
     reward: str = option("difference", "reward of the environment: difference or own")
     eval_every: int = option(0, "iterations between evaluations on the training split; 0 for none but the last")
     eval_episodes: int = option(16, "episodes of an evaluation")
@@ -71,7 +72,7 @@ class SharedPpo(Command):
     def __post_init__(self) -> None:
         self.at_least(1, "steps", "episodes", "horizon", "hidden", "critic_hidden", "batch_size", "n_epochs")
         self.at_least(1, "eval_episodes")
-        self.at_least(0, "eval_every", "entropy")
+        self.at_least(0, "eval_every", "entropy", "critic_first")
         self.positive("learning_rate", "gamma", "gae_lambda", "clip_range")
         if self.reward not in REWARDS:
             raise ValueError(f"--reward must be one of {', '.join(REWARDS)}, got {self.reward!r}.")
@@ -165,6 +166,7 @@ class Learner:
             )
         advantage = advantages(played, value, last, args.gamma, args.gae_lambda)
         self.decisions += len(advantage)
+        self.scores.requires_grad_(self.steps >= args.critic_first)
         self.optimiser.param_groups[0]["lr"] = args.learning_rate * (1.0 - self.steps / args.steps) + LEAST_RATE
         entropy, count = self._learn(played, advantage, value)
         self.steps += 1
@@ -216,14 +218,8 @@ def train(args: SharedPpo, console: Console) -> Path:
     run = Run(args, "checkpoint.pt", console)
     learner = Learner(args, run.task)
     if args.resume:
-        run.restored(lambda checkpoint: _restore(learner, checkpoint))
-    while learner.steps < args.steps:
-        began = time.process_time()
-        found = learner.update()
-        run.record(found, learner.steps)
-        said = ", ".join(f"{name.partition('/')[2]} {value:.4f}" for name, value in found.items())
-        run.tell(f"{learner.steps} of {args.steps}: {said} ({time.process_time() - began:.1f} s of processor time)")
-        _keep(learner, run.checkpoint)
+        run.restored(lambda checkpoint: restore(learner, checkpoint))
+    for _ in iterations(run, learner, run.checkpoint):
         if args.eval_every and learner.steps % args.eval_every == 0 and learner.steps < args.steps:
             evaluated(run, learner.scores, learner.steps)
     results = evaluated(run, learner.scores, learner.steps)
@@ -234,15 +230,24 @@ def train(args: SharedPpo, console: Console) -> Path:
     return run.save(learner.scores.network(), FIELDS, metadata)
 
 
-def _keep(learner: Learner, checkpoint: Path) -> None:
-    """Write the checkpoint at once or not at all."""
-    parts = {name: getattr(learner, name).state_dict() for name in ("scores", "critic", "optimiser")}
-    counts = {"steps": learner.steps, "decisions": learner.decisions}
-    with replacing(checkpoint) as draft:
-        torch.save({**parts, **counts, "chance": learner.rng.bit_generator.state}, draft)
+def iterations(run: Run[Any], learner: Learner, checkpoint: Path, part: str = "") -> Iterator[None]:
+    """Learn to the end of `--steps`; keep a checkpoint and yield after every iteration. part: a folder of scalars."""
+    while learner.steps < learner.args.steps:
+        began = time.process_time()
+        found = learner.update()
+        run.record(found, learner.steps, part)
+        said = ", ".join(f"{name.partition('/')[2]} {value:.4f}" for name, value in found.items())
+        took_s = time.process_time() - began
+        run.tell(f"PPO {learner.steps} of {learner.args.steps}: {said} ({took_s:.1f} s of processor time)")
+        parts = {name: getattr(learner, name).state_dict() for name in ("scores", "critic", "optimiser")}
+        counts = {"steps": learner.steps, "decisions": learner.decisions}
+        with replacing(checkpoint) as draft:
+            torch.save({**parts, **counts, "chance": learner.rng.bit_generator.state}, draft)
+        yield
 
 
-def _restore(learner: Learner, checkpoint: Path) -> None:
+def restore(learner: Learner, checkpoint: Path) -> None:
+    """Put a learner where its checkpoint was written."""
     saved = torch.load(checkpoint, weights_only=True)
     for name in ("scores", "critic", "optimiser"):
         getattr(learner, name).load_state_dict(saved[name])
