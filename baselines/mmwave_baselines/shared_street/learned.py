@@ -8,6 +8,7 @@ on a conditional handover where a prepared cell is the stronger one now (`decidi
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -83,8 +84,41 @@ def deciding(fields: ObservationFields, observation: NDArray[Any], mask: NDArray
     return np.flatnonzero(mask[:, 1:].any(axis=1) & ((seen["measures"][:, 0] > 0.0) | stronger))
 
 
+class Scorer:
+    """What a `SetNetwork` over `INPUTS` says whose second layer sees the mean, in a quarter of its time.
+
+    Raises AgentError for another network.
+    """
+
+    def __init__(self, network: Any):
+        layers: Any = getattr(network, "layers", ())
+        if network.inputs != FIELDS.size or len(layers) != 3:
+            raise AgentError(f"this policy needs a network of two layers that sees {INPUTS} numbers a candidate.")
+        (first, self._first_bias), (second, self._second_bias), (last, self._last_bias) = layers
+        hidden = len(self._first_bias)
+        if first[:, INPUTS:].any() or second[:, 2 * hidden :].any():
+            raise AgentError("this policy needs a network whose second layer sees the mean and nothing else in common.")
+        parts = (first[:, :INPUTS], second[:, :hidden], second[:, hidden : 2 * hidden], last)
+        self._first, self._own, self._common, self._last = (np.ascontiguousarray(part.T) for part in parts)
+
+    def __call__(self, x: Float32Array, mask: NDArray[np.bool_]) -> Float32Array:
+        """(rows, choices) from x (rows, INPUTS * CANDIDATES) and which choices are allowed (rows, choices)."""
+        rows = len(x)
+        seen = np.ascontiguousarray(x.reshape(rows, INPUTS, CANDIDATES).transpose(0, 2, 1)).reshape(-1, INPUTS)
+        hidden = np.maximum(seen @ self._first + self._first_bias, 0.0).reshape(rows, CANDIDATES, -1)
+        weight = (mask / mask.sum(axis=1, keepdims=True)).astype(np.float32)
+        common = np.matmul(weight[:, None], hidden)[:, 0] @ self._common + self._second_bias
+        own = (hidden.reshape(rows * CANDIDATES, -1) @ self._own).reshape(hidden.shape)
+        hidden = np.maximum(own + common[:, None], 0.0)
+        return (hidden.reshape(rows * CANDIDATES, -1) @ self._last + self._last_bias).reshape(rows, CANDIDATES)
+
+
 class RegretPolicy(Policy):
     """Plays `MmwaveSharedStreet-v0` with any keywords."""
+
+    @cached_property
+    def scorer(self) -> Scorer:
+        return Scorer(self.network)
 
     def begin(self, view: View, rng: RowRng) -> View:
         """The view is all it needs: it remembers nothing. Raises AgentError where the environment is another one."""
@@ -121,7 +155,7 @@ class RegretPolicy(Policy):
         padding = np.zeros(-rows % CALL, np.intp)
         at = np.concatenate((np.arange(rows), padding)).reshape(-1, CALL)
         x = inputs(view.fields, observation)
-        return np.concatenate([self.network(x[part], mask[part]) for part in at])[:rows]
+        return np.concatenate([self.scorer(x[part], mask[part]) for part in at])[:rows]
 
 
 def _map_or_not(task: Task) -> str:

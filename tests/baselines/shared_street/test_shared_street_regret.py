@@ -105,6 +105,10 @@ def test_what_is_saved_scores_as_what_was_trained(tmp_path: Path) -> None:
     policy = load_policy(path)
     assert isinstance(policy, RegretPolicy)
     assert np.abs(policy.network(x, mask) - expected)[mask].max() < 1e-6
+    assert np.abs(policy.scorer(x, mask) - expected)[mask].max() < 1e-6
+    policy.network.layers[1][0][0, -1] = 1.0
+    with pytest.raises(AgentError, match="nothing else in common"):
+        learned.Scorer(policy.network)
 
 
 def test_a_row_does_not_depend_on_the_others() -> None:
