@@ -66,16 +66,17 @@ class Regret(Command):
     batch_size: int = option(512, "decisions of a gradient step")
     keep: int = option(8, "iterations whose decisions are learned from")
     entropy: float = option(0.01, "weight of the entropy")
-    polish: int = option(25, "iterations of PPO on rewards at the end, see train shared_ppo")
-    polish_rate: float = option(1e-3, "its learning rate at the beginning")
-    polish_entropy: float = option(0.003, "its weight of the entropy")
+    polish: int = option(40, "iterations of PPO on rewards at the end, see train shared_ppo")
+    polish_rate: float = option(1.5e-3, "its learning rate at the beginning")
+    polish_entropy: float = option(0.005, "its weight of the entropy")
+    soften: float = option(0.35, "it begins with scores times this, so that it tries more")
     eval_every: int = option(0, "iterations between evaluations on the training split; 0 for none but the last")
     eval_episodes: int = option(16, "episodes of an evaluation")
 
     def __post_init__(self) -> None:
         self.at_least(1, "steps", "episodes", "horizon", "hidden", "batch_size", "keep", "eval_episodes")
         self.at_least(0, "eval_every", "entropy", "polish", "polish_entropy")
-        self.positive("learning_rate", "polish_rate")
+        self.positive("learning_rate", "polish_rate", "soften")
 
     def sees_oracle_regrets(self, task: Task) -> bool:
         return True
@@ -226,6 +227,8 @@ def _polished(run: Run[Regret], learner: Learner) -> None:
     }
     polisher = shared_ppo.Learner(shared_ppo.SharedPpo(**same, **known, steps=args.polish), run.task)
     polisher.scores.load_state_dict(learner.scores.state_dict())
+    with torch.no_grad():
+        polisher.scores.last.weight *= args.soften
     checkpoint = run.out / "polish.pt"
     if args.resume and checkpoint.exists():
         run.restored(lambda _: shared_ppo.restore(polisher, checkpoint))
