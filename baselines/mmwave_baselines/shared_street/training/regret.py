@@ -66,7 +66,7 @@ class Regret(Command):
     batch_size: int = option(512, "decisions of a gradient step")
     keep: int = option(8, "iterations whose decisions are learned from")
     entropy: float = option(0.01, "weight of the entropy")
-    polish: int = option(40, "iterations of PPO on rewards at the end, see train shared_ppo")
+    polish: int = option(30, "iterations of PPO on rewards at the end, see train shared_ppo")
     polish_rate: float = option(1.5e-3, "its learning rate at the beginning")
     polish_entropy: float = option(0.005, "its weight of the entropy")
     soften: float = option(0.35, "it begins with scores times this, so that it tries more")

@@ -52,7 +52,7 @@ weight: their gradient is in proportion to one less that chance."""
 class SharedPpo(Command):
     """Proximal policy optimisation on the rewards of all UEs of shared streets, decision by decision."""
 
-    steps: int = option(40, "iterations: episodes that are played, then learned from")
+    steps: int = option(25, "iterations: episodes that are played, then learned from")
     episodes: int = option(4, "episodes of an iteration")
     horizon: int = option(800, "slots of a training episode")
     hidden: int = option(32, "width of both hidden layers of the actor")
