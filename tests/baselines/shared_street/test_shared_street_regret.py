@@ -182,3 +182,5 @@ def test_weights_play_with_the_map_or_without_it() -> None:
     for name, trained in names.items():
         assert learned.Regret.trained_for is not None
         assert learned.Regret.trained_for(find_task(f"shared_street/{name}")) == trained
+    assert learned.PpoRewards.training_seeds(find_task("shared_street/dense")) == (0, 1, 2, 3, 4)
+    assert learned.PpoRewards.training_seeds(find_task("shared_street/local")) == ()
