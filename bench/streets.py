@@ -3,6 +3,8 @@
 Both play cars on maps that nobody is tested on, with the chance of the training split. Differences are paired by
 episode; 95 % intervals resample maps. A rule is tuned on other episodes, by its hysteresis alone.
 
+--write PAGE puts the table between the page's marks `<!-- python -m bench.streets WHAT -->`.
+
 loophole: tuned A3 against the same that names the strongest other cell whenever the SINR is below `out_db`.
 headroom: for every kind of handover and of sight the exact optimum in hindsight, A3, and CHO-A3.
 """
@@ -10,12 +12,14 @@ headroom: for every kind of handover and of sight the exact optimum in hindsight
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from bench.page import write_between
 from mmwave_baselines.street.conditional import ChoA3
 from mmwave_baselines.street.oracle import Oracle
 from mmwave_baselines.street.rules import A3
@@ -89,17 +93,19 @@ def said(interval: Interval) -> str:
     return f"{interval.mean:+.4f} [{low:+.4f}, {high:+.4f}]"
 
 
-def print_loophole(episodes: int) -> None:
+def loophole_table(episodes: int) -> Iterator[str]:
     """A row for each version."""
-    print("| version | A3's hysteresis, dB | commands in outage less A3, bit/s/Hz |\n|---|---|---|")
+    yield "| version | A3's hysteresis, dB | commands in outage less A3, bit/s/Hz |"
+    yield "|---|---|---|"
     for version in (0, 1):
         found, hysteresis_db = loophole(version, episodes)
-        print(f"| v{version} | {hysteresis_db:g} | {said(found)} |", flush=True)
+        yield f"| v{version} | {hysteresis_db:g} | {said(found)} |"
 
 
-def print_headroom(episodes: int) -> None:
+def headroom_table(episodes: int) -> Iterator[str]:
     """A row for each world and agent; the share is of A3's distance to the optimum in the same world."""
-    print("| world | agent | bit/s/Hz | less A3 | share of A3's headroom |\n|---|---|---|---|---|")
+    yield "| world | agent | bit/s/Hz | less A3 | share of A3's headroom |"
+    yield "|---|---|---|---|---|"
     for name, keywords in WORLDS.items():
         world = World(1, episodes, **keywords)
         rules = [A3, ChoA3] if keywords.get("handover") else [A3]
@@ -109,16 +115,22 @@ def print_headroom(episodes: int) -> None:
         for player, rates in zip(players, found, strict=True):
             share = (rates - found[0]).mean() / most
             mean, less = mean_interval(rates, world.groups).mean, said(world.less(rates, found[0]))
-            print(f"| {name} | {player.label} | {mean:.4f} | {less} | {share:.2f} |", flush=True)
+            yield f"| {name} | {player.label} | {mean:.4f} | {less} | {share:.2f} |"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    shown = {"headroom": print_headroom, "loophole": print_loophole}
-    parser.add_argument("what", choices=shown)
+    tables = {"headroom": headroom_table, "loophole": loophole_table}
+    parser.add_argument("what", choices=tables)
     parser.add_argument("--episodes", type=int, default=512)
+    parser.add_argument("--write", type=Path, metavar="PAGE", help="a page, whose text between the marks is replaced")
     args = parser.parse_args()
-    shown[args.what](args.episodes)
+    lines = []
+    for line in tables[args.what](args.episodes):
+        print(line, flush=True)
+        lines.append(line)
+    if args.write:
+        write_between(args.write, f"<!-- python -m bench.streets {args.what} -->", "\n".join(lines))
 
 
 if __name__ == "__main__":

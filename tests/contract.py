@@ -116,6 +116,22 @@ CASES: tuple[Case, ...] = (
         measurement_s=0.2,
     ),
     _case(
+        "shared-street-queues",  # what interferes and who is active depend on what agents do; cars turn in a grid
+        "MmwaveSharedStreet-v0",
+        "shared_street",
+        num_cars=5,
+        num_pedestrians=2,
+        blocks=(2, 1),
+        turning=0.5,
+        arm_m=60.0,
+        isd_m=60.0,
+        maps=(3, 4),
+        horizon=SHORT,
+        interference="load",
+        demand="queue",
+        file_period_s=0.5,
+    ),
+    _case(
         "shared-street-weak",  # lost commands, failed accesses and T310 within seconds; UEs that leave
         "MmwaveSharedStreet-v0",
         "shared_street",

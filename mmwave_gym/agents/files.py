@@ -47,7 +47,8 @@ def save_policy(path: str | Path, network: AnyNetwork, fields: ObservationFields
     - needed: env_id, kwargs, algorithm, action (`action_metadata`), normalised, frame_stack, and output, one of
       "logits", "q", "mean" and "squashed" (a mean before its hyperbolic tangent).
     - wanted: command, seed, steps, results.
-    - optional: sampled (true: the policy draws its actions even where others would not), training (`training_of`).
+    - optional: sampled (true: the policy draws its actions even where others would not), training (`training_of`),
+      curve (how it scored as it learned, see `mmwave_gym.benchmark.leaderboard.curves`).
     - filled in here: format, package_version, fields, network, sha256.
 
     Returns the path of the weights. Raises AgentError where a key is missing, or where a network over choices reads

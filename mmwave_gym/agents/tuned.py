@@ -28,6 +28,10 @@ from mmwave_gym.agents.protocol import AgentError
 from mmwave_gym.core.ranges import Allowed, Count, Flag, Many, Range, Words
 
 FILE = "tuned_rules.json"
+BUDGET = 60
+"""Settings that a tuning tries, where nothing else is asked for: that of every shipped rule."""
+EPISODES = 64
+"""Training episodes that each of them plays."""
 SEARCHED = (Range, Count, Flag, Words)
 """What a single value may be, for a search."""
 _BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
@@ -69,6 +73,24 @@ def defaults(kind: Any, names: Mapping[str, Allowed]) -> dict[str, Any]:
     takes = _keywords(kind)
     given = {name: takes[name] for name in names}
     return {name: value for name, value in given.items() if _holds(names[name], name, value)}
+
+
+def earlier(kind: Any, task: Any, names: Mapping[str, Allowed]) -> dict[str, dict[str, Any]]:
+    """What was tuned for a class before, by task, the task's own first: those settings that a search may choose here.
+
+    A parameter that can be one word only, such as the task of a fit, is that of this task.
+    """
+    path = _place(kind)
+    held = stored(path).get(kind.__name__, {}) if path is not None else {}
+    only = {name: a.words[0] for name, a in names.items() if isinstance(a, Words) and len(a.words) == 1}
+    first = {**defaults(kind, names), **only}
+    found: dict[str, dict[str, Any]] = {}
+    for name in sorted(held, key=lambda name: (name != task.name, name)):
+        settings = {**first, **held[name]["parameters"], **only}
+        fits = settings.keys() <= names.keys() and all(_holds(names[n], n, value) for n, value in settings.items())
+        if fits and settings != first and settings not in found.values():
+            found[name] = settings
+    return found
 
 
 def _keywords(kind: Any) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from typing import Any
 from mmwave_gym.agents.registry import agents, module_of, named
 from mmwave_gym.agents.tuned import declares, defaults, parameters
 from mmwave_gym.benchmark import suite
-from mmwave_gym.benchmark.agents_page import spec_of, what
+from mmwave_gym.benchmark.agents_page import in_letters, spec_of, what
 from mmwave_gym.benchmark.bounds import stored_ceilings
 from mmwave_gym.benchmark.committed import current_runs
 from mmwave_gym.benchmark.leaderboard.board import summarise
@@ -206,7 +206,8 @@ def _facts(scenario: str, name: str, row: Sequence[str]) -> Iterable[tuple[str, 
     told = spec_of(name, scenario)
     for part in ("formula", "symbols", "source"):
         if part in told:
-            yield part, " ".join(told[part].split())
+            text = " ".join(told[part].split())
+            yield part, in_letters(text) if part == "formula" else text
     yield "module", ", ".join(module_of(name, scenario))
     try:
         kind = named(name, scenario)

@@ -18,6 +18,7 @@ from __future__ import annotations
 import inspect
 import re
 import tomllib
+import unicodedata
 from collections.abc import Mapping
 from functools import lru_cache
 from importlib.resources import files
@@ -84,6 +85,36 @@ def kind_of(agent: Any) -> str:
 def spec_of(name: str, scenario: str) -> Mapping[str, str]:
     """The formula, symbols and source of an agent, empty where none are told."""
     return _spec(_package(_of(name, scenario))).get(name, {})
+
+
+_SIGNS = {
+    "arg": "arg ", "max": "max", "min": "min", "ln": "ln ", "log": "log ", "tanh": "tanh ", "sum": "Σ", "int": "∫",
+    "sqrt": "√", "mid": " | ", "prime": "'", "neq": " ≠ ", "geq": " ≥ ", "leq": " ≤ ", "leftarrow": " ← ", "to": " → ",
+    "Rightarrow": " ⇒ ", "in": " ∈ ", "notin": " ∉ ", "sim": " ~ ", "ldots": "…", "cdot": "·", "propto": " ∝ ",
+    "top": "T", "quad": " ", "qquad": "  ", "left": "", "right": "", ",": "", " ": " ", "{": "{", "}": "}",
+}  # fmt: skip
+_WITHIN = re.compile(r"\\(?:text|mathrm|mathbb|mathtt)\{([^{}]*)\}")
+_PART = r"\{((?:[^{}]|\{[^{}]*\})*)\}"
+_OVER = re.compile(rf"\\frac{_PART}{_PART}")
+_MACRO = re.compile(r"\\([A-Za-z]+|.)\s?")
+
+
+def in_letters(formula: str) -> str:
+    """A formula for a terminal, in which signs and Greek letters stand for TeX's words."""
+    found, before = formula, ""
+    while found != before:
+        before, found = found, _OVER.sub(r"(\1)/(\2)", _WITHIN.sub(r"\1", found))
+    return " ".join(_MACRO.sub(lambda macro: _sign(macro[1]), found).split())
+
+
+def _sign(word: str) -> str:
+    if word in _SIGNS:
+        return _SIGNS[word]
+    size = "CAPITAL" if word[:1].isupper() else "SMALL"
+    try:
+        return unicodedata.lookup(f"GREEK {size} LETTER {'LAMDA' if word.lower() == 'lambda' else word.upper()}")
+    except KeyError:
+        return f"{word} "
 
 
 def _of(name: str, scenario: str) -> Any:

@@ -1,4 +1,4 @@
-"""What agents are, for their pages on the board: text, source, networks and training commands."""
+"""What agents are, for their pages on the board: text, source, networks, training commands and learning curves."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from mmwave_gym.agents.protocol import AgentError
 from mmwave_gym.agents.registry import is_shipped, module_of, named
 from mmwave_gym.benchmark import suite
 from mmwave_gym.benchmark.leaderboard.cards import Card, Cards
+from mmwave_gym.benchmark.leaderboard.curves import Curves, curves
 from mmwave_gym.benchmark.leaderboard.entries import Entry, Leaderboard
 
 
@@ -35,9 +36,13 @@ def _card(scenario: str, agent: str, entries: Iterable[tuple[str, Entry]]) -> Ca
     found = named(agent, scenario)
     networks: dict[str, list[str]] = {}
     commands: list[tuple[str, str]] = []
+    learned: list[tuple[str, Curves]] = []
     for task, entry in entries:
         seeds = [run.agent["training_seed"] for run in entry.runs if run.agent["training_seed"] is not None]
-        metadata = _metadata(f"{agent}@{min(seeds)}", scenario, task) if seeds else None
+        each = [_metadata(f"{agent}@{seed}", scenario, task) for seed in sorted(seeds)]
+        metadata = each[0] if each else None
+        if (of := curves([one or {} for one in each])) is not None:
+            learned.append((task, of))
         if metadata is not None:
             networks.setdefault(_network(metadata), []).append(task.partition("/")[2])
             commands += [(task, str(metadata["command"]))] if metadata.get("command") else []
@@ -49,6 +54,7 @@ def _card(scenario: str, agent: str, entries: Iterable[tuple[str, Entry]]) -> Ca
         ", ".join(sorted(module_of(agent, scenario))) + (f":{kind.__name__}" if isinstance(found, type) else ""),
         tuple(lines),
         tuple(commands),
+        tuple(learned),
     )
 
 

@@ -2,7 +2,7 @@
 
     handover-a1-beta25/README.md          the card: task, score, curve, commands, processor time, seeds, licence
     handover-a1-beta25/card.json          the same as values
-    handover-a1-beta25/curve.png          where the run kept its evaluations
+    handover-a1-beta25/curve.png          the learning curve, where the metadata hold one
     handover-a1-beta25/s0/policy.npz      weights, with policy.json beside them, as `load_policy` reads them
 
 `publish` writes such folders; `fetch` takes policies from them, from a folder or a repository of huggingface.co.
@@ -25,6 +25,7 @@ from mmwave_gym.agents.protocol import AgentError, UnknownAgent
 from mmwave_gym.agents.registry import is_file, training_seeds
 from mmwave_gym.benchmark.committed import committed_runs
 from mmwave_gym.benchmark.evaluation import evaluate
+from mmwave_gym.benchmark.leaderboard.curves import curves
 from mmwave_gym.benchmark.runs import is_expensive
 from mmwave_gym.benchmark.statistics import Interval, Sample, mean_interval, score_interval
 from mmwave_gym.benchmark.task import Task
@@ -42,11 +43,10 @@ _SEED = re.compile(r"s(\d+)")
 
 @dataclass(frozen=True)
 class Trained:
-    """A policy of one training seed, and the folder of its run where that is known."""
+    """A policy of one training seed."""
 
     seed: int
     policy: Policy
-    run: Path | None = None
 
 
 def folder_of(task: str) -> str:
@@ -68,7 +68,7 @@ def trained(agents: Sequence[str], task: Task) -> list[Trained]:
                 raise UnknownAgent(f"{agent} holds no policy.npz: it is no finished run.")
             for file in files:
                 policy = _policy(load_policy(file), str(file))
-                found.append(Trained(int(policy.metadata.get("seed", len(found))), policy, file.parent))
+                found.append(Trained(int(policy.metadata.get("seed", len(found))), policy))
             continue
         for seed in training_seeds(agent, task.scenario_name, task):
             name = agent if seed is None else f"{agent}@{seed}"
@@ -99,7 +99,7 @@ def publish(policies: Sequence[Trained], task: Task, out: Path, episodes: int | 
         metadata = one.policy.metadata
         save_policy(one_folder / "policy.npz", one.policy.network, fields_of(metadata), metadata)
     about = card(policies, task, episodes)
-    if curve := _curve(policies, folder / "curve.png", task):
+    if curve := _curve(policies, folder / "curve.png"):
         about["curve"] = curve
     write(folder / "card.json", json.dumps(about, indent=1, default=plain) + "\n")
     write(folder / "README.md", text(about))
@@ -166,31 +166,19 @@ def _ends(interval: Interval | None) -> list[float | None] | None:
     return None if interval is None else [interval.mean, interval.low, interval.high]
 
 
-def _curve(policies: Sequence[Trained], path: Path, task: Task) -> str:
-    """Draw the evaluations that the runs kept for TensorBoard; the picture's name, "" where there are none."""
-    if find_spec("tensorboard") is None or find_spec("matplotlib") is None:
+def _curve(policies: Sequence[Trained], path: Path) -> str:
+    """Draw the learning curves of the seeds; the picture's name, "" where the metadata hold none."""
+    of = curves([one.policy.metadata for one in policies])
+    if of is None or find_spec("matplotlib") is None:
         return ""
     from matplotlib.figure import Figure
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    lines = []
-    for one in policies:
-        kept = one.run / "tensorboard" if one.run else None
-        if kept is None or not kept.is_dir():
-            continue
-        events = EventAccumulator(str(kept))
-        events.Reload()
-        tag = next((t for t in ("eval/score", f"eval/{task.primary}") if t in events.Tags()["scalars"]), None)
-        if tag:
-            lines.append((one.seed, tag, [(event.step, event.value) for event in events.Scalars(tag)]))
-    if not lines:
-        return ""
     figure = Figure(figsize=(6.4, 3.6), layout="constrained")
     axes = figure.subplots()
-    for seed, _, points in lines:
-        axes.plot(*zip(*points, strict=True), label=f"seed {seed}")
+    axes.fill_between(of.decisions, *of.band, alpha=0.25, label="lowest to highest seed")
+    axes.plot(of.decisions, of.mean, label=f"mean of {len(of.values)} training seeds")
     axes.set_xlabel("decisions")
-    axes.set_ylabel(f"{lines[0][1].removeprefix('eval/')} on the training split")
+    axes.set_ylabel(f"{of.metric} on the training split")
     axes.legend()
     with replacing(path, ".png") as draft:
         figure.savefig(draft, dpi=120)
@@ -204,7 +192,7 @@ def text(about: Mapping[str, Any]) -> str:
     lines += ["tags:", *(f"- {tag}" for tag in tags), "---", "", f"# {about['label']} on {about['task']}", ""]
     lines += ["| what | value |", "|---|---|", *(f"| {name} | {value} |" for name, value in _facts(about))]
     if about.get("curve"):
-        lines += ["", f"![evaluations in training]({about['curve']})"]
+        lines += ["", f"![learning curve: mean and band of the training seeds]({about['curve']})"]
     play = f"mmwave-gym evaluate s{about['seeds'][0]}/policy.npz --task {about['task']}"
     lines += ["", "## Play it", "", "```sh", "pip install mmwave-gym", play, "```"]
     lines += ["", "## Train it again", "", "```sh", *dict.fromkeys(filter(None, about["commands"])), "```"]

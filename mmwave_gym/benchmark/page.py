@@ -33,7 +33,7 @@ from mmwave_gym.core.rooms import Entry, Room
 from mmwave_gym.core.scenario import Scenario
 from mmwave_gym.core.worlds import worlds_of
 
-PER = {"step": "mean over steps", "second": "a second", "all": "sum over the episode"}
+PER = {"step": "mean over steps", "second": "sum per second", "all": "sum over the episode"}
 
 
 def page(env_id: str, folder: Path) -> str:

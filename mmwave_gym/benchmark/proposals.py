@@ -1,4 +1,4 @@
-"""Settings that a tuning tries: Optuna's TPE first, then moves from the best so far.
+"""Settings that a tuning tries: those it begins with, Optuna's TPE, then moves from the best so far.
 
 TPE alone spends its trials badly where an agent has an offset for each of many cells; moves alone begin badly.
 """
@@ -17,7 +17,8 @@ from mmwave_gym.core.ranges import Allowed, Count, Flag, Many, Range, Words
 EXPLORED = 0.5
 """Share of the budget that TPE proposes."""
 BEGUN = 0.25
-"""Share of the budget with which TPE begins: at random, but each number `AS_FIRST` of the time as it is at first."""
+"""Share of the budget with which TPE begins: at random, but each number `AS_FIRST` of the time as in a setting that is
+known at first."""
 AS_FIRST = 0.5
 """Most numbers of a rule do harm at random: all at once say little of any."""
 STEP = 0.15
@@ -32,23 +33,25 @@ class Proposals:
     """Proposes settings in generations: `ask` for some, `tell` what they were worth, and so on.
 
     The same seed and the same merits give the same settings. space: what each parameter may be. first: settings to
-    begin with. budget: how many will be asked for in all.
+    begin with, at least one; those beyond `begun` of the budget are not tried. budget: how many will be asked for.
     """
 
-    def __init__(self, space: dict[str, Allowed], first: Settings, budget: int, seed: int):
-        self._space, self._first, self._left = space, first, math.ceil(EXPLORED * budget)
+    def __init__(self, space: dict[str, Allowed], first: Sequence[Settings], budget: int, seed: int):
+        begun = begins(budget)
+        self._space, self._first, self._left = space, list(first[:begun]), math.ceil(EXPLORED * budget)
         self._rng = np.random.default_rng(seed)
         self._single = {
             name: _distribution(allowed) for name, allowed in space.items() if not isinstance(allowed, Many)
         }
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        begun = math.ceil(BEGUN * budget)
         sampler = optuna.samplers.TPESampler(seed=seed, constant_liar=True, n_startup_trials=begun)
         self._study = optuna.create_study(direction="maximize", sampler=sampler)
-        single = {name: value for name, value in first.items() if name in self._single}
-        self._study.enqueue_trial(single)
-        for _ in range(begun - 1):
-            self._study.enqueue_trial({n: v for n, v in single.items() if self._rng.random() < AS_FIRST})
+        single = [{n: v for n, v in one.items() if n in self._single} for one in self._first]
+        for one in single:
+            self._study.enqueue_trial(one)
+        for i in range(begun - len(single)):
+            near = single[i % len(single)]
+            self._study.enqueue_trial({n: v for n, v in near.items() if self._rng.random() < AS_FIRST})
         self._asked: list[tuple[Settings, optuna.Trial | None]] = []
         self._best: Settings = {}
         self._most = -math.inf
@@ -69,12 +72,13 @@ class Proposals:
 
     def _proposed(self, count: int) -> Iterator[tuple[Settings, optuna.Trial | None]]:
         for _ in range(count):
+            known = self._first.pop(0) if self._first else {}
             if self._left > 0 and self._single:
                 trial = self._study.ask(self._single)
                 settings = {name: _rounded(self._space[name], value) for name, value in trial.params.items()}
-                yield settings, trial
+                yield {**settings, **known}, trial
             else:
-                yield self._moved(), None
+                yield known or self._moved(), None
             self._left -= 1
 
     def _moved(self) -> Settings:
@@ -100,6 +104,11 @@ class Proposals:
             return _rounded(allowed, near + self._rng.normal(0.0, STEP * (allowed.high - allowed.low)))
         choices = [choice for choice in _choices(allowed) if choice != value]
         return choices[int(self._rng.integers(len(choices)))] if choices else value
+
+
+def begins(budget: int) -> int:
+    """With how many settings a search begins: those that are known, two at least, then some at random."""
+    return max(math.ceil(BEGUN * budget), min(2, budget))
 
 
 def flat(settings: Settings, space: dict[str, Allowed]) -> dict[str, tuple[Any, optuna.distributions.BaseDistribution]]:

@@ -16,6 +16,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -328,7 +329,7 @@ def number(value: float | str | None, digits: int = 3) -> str:
     """A number for a page."""
     if value is None:
         return ""
-    return value if isinstance(value, str) else f"{value:.{digits}g}"
+    return value if isinstance(value, str) else f"{float(f'{value:.{digits}g}'):g}"
 
 
 def markdown_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -338,11 +339,39 @@ def markdown_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str
 
 
 def claims_table(claims: Sequence[Claim]) -> str:
-    """The claims as a Markdown table."""
+    """The claims as a Markdown table: number, claim, verdict, the paper's value, and ours with its interval."""
     rows = []
-    for c in claims:
-        interval = "" if c.interval is None else f"{number(c.interval[0])} to {number(c.interval[1])}"
-        why = "; ".join(filter(None, (c.reason, c.times and f"measured: {c.times}")))
-        where = c.where if c.kind == "paper" else f"{c.where} ({c.kind})"
-        rows.append((c.claim, where, number(c.paper), number(c.ours), interval, f"**{c.verdict}**", why))
-    return markdown_table(("claim", "where", "paper", "ours", "95 %", "verdict", "why"), rows)
+    for i, c in enumerate(claims, 1):
+        ours = number(c.ours) + ("" if c.interval is None else f" ({' to '.join(map(number, c.interval))})")
+        rows.append((str(i), c.claim, f"**{c.verdict}**", number(c.paper), ours))
+    return markdown_table(("#", "claim", "verdict", "paper", "ours"), rows)
+
+
+def reasons(claims: Sequence[Claim]) -> str:
+    """Where each claim of the table is printed, and why it has its verdict: a numbered list in Markdown."""
+    lines = []
+    for i, c in enumerate(claims, 1):
+        parts, times = _parts(c.reason), [f"measured: {c.times}"] if c.times else []
+        where = c.where[:1].upper() + c.where[1:] + ("" if c.kind == "paper" else f" ({c.kind})")
+        if len(parts) < 3:
+            lines.append(f"{i}. **{where}.** {'; '.join([*parts, *times])}".rstrip())
+            continue
+        held, _, first = parts[0].partition(": ")
+        if re.fullmatch(r"\d+ of \d+", held):
+            where, parts[0] = f"{where}.** Holds in {held} cases", first
+        else:
+            where += "**"
+        lines += [f"{i}. **{where}:", *(f"    - {part}" for part in [*parts, *times])]
+    return "\n".join(lines) + "\n"
+
+
+def _parts(reason: str) -> list[str]:
+    """The parts of a reason between semicolons; those in brackets divide nothing."""
+    parts, depth = [""], 0
+    for piece in re.split(r"(; |[()])", reason):
+        depth += {"(": 1, ")": -1}.get(piece, 0)
+        if piece == "; " and not depth:
+            parts.append("")
+        else:
+            parts[-1] += piece
+    return [part for part in parts if part]

@@ -1,10 +1,13 @@
 """Tuning: chooses the parameters that an agent declares, on a task's training split alone.
 
-1. A quarter of the budget: each number and word is at random or, half of the time, the default.
+1. A quarter of the budget: the default, then what was tuned for the class before, for this task first. Then each number
+   and word is at random or, half of the time, as in one of these.
 2. A quarter: Optuna's TPE chooses them. So far parameters of several numbers stay at rest.
 3. The other half: one or two numbers are moved from the best so far, and what gains is kept.
-4. The best `FINALISTS` and the default play as many other training episodes. The best mean of both is chosen.
-5. The chosen one and the default play the validation part of the training split: episodes that chose nothing.
+4. The best `FINALISTS`, the default and what was tuned for this task before play `LONGER` times as many others. The
+   best mean of all of these is chosen.
+5. The chosen one, the default and what was tuned before play the validation part of the training split, as many as in
+   4: episodes that chose nothing. Where one of the latter two is as good there, it stays.
 
 Settings are proposed in generations of `GENERATION`, whoever plays them and however many at once. A journal, a file of
 Optuna's, holds each one that was played: an interrupted tuning proposes the same again and plays what is missing.
@@ -14,18 +17,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from mmwave_gym.agents.loading import find
-from mmwave_gym.agents.tuned import defaults, parameters
+from mmwave_gym.agents.tuned import BUDGET, EPISODES, defaults, earlier, parameters
 from mmwave_gym.benchmark.evaluation import evaluate
 from mmwave_gym.benchmark.golden import agent_digest
 from mmwave_gym.benchmark.jobs import Call, Done, Job, run_all
-from mmwave_gym.benchmark.proposals import Proposals, flat
+from mmwave_gym.benchmark.proposals import Proposals, begins, flat
 from mmwave_gym.benchmark.statistics import Interval, difference_interval
 from mmwave_gym.benchmark.task import Task
 from mmwave_gym.benchmark.tuning_journal import Journal
@@ -35,6 +38,8 @@ from mmwave_gym.core.types import Float64Array
 
 GENERATION = 4
 FINALISTS = 4
+LONGER = 4
+"""The choice is between near equals, and few settings play on."""
 
 Settings = dict[str, Any]
 Run = Callable[..., None]
@@ -50,8 +55,8 @@ class Plan:
 
     agent: str
     task: Task
-    budget: int = 100
-    episodes: int = 64
+    budget: int = BUDGET
+    episodes: int = EPISODES
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -115,7 +120,8 @@ def play(agent: str, world: Task, settings: Settings, first: int, count: int) ->
         player = kind(**settings)
     except ValueError:
         return None
-    rows = evaluate(player, world, episodes=first + count, split="train", skip=frozenset(range(first)))
+    few = replace(world, episodes=count)  # else an agent's calls are filled up to those of the whole task
+    rows = evaluate(player, few, episodes=first + count, split="train", skip=frozenset(range(first)))
     values = [row[world.primary] for row in rows]
     if any(value is None for value in values):
         raise ValueError(f"{world.name}: an episode has no scored step, so that there is nothing to tune by.")
@@ -129,7 +135,8 @@ def tune(plan: Plan, journal: Path, run: Run = run_all, on_played: Callable[[Job
     on_played: called with each job. Raises ImportError without Optuna, ValueError for a journal of another tuning.
     """
     space = parameters(plan.kind, plan.task)
-    kept = Journal.of(journal, plan.about(space))
+    known = earlier(plan.kind, plan.task, space)
+    kept = Journal.of(journal, plan.about(space), dict(list(known.items())[: begins(plan.budget) - 1]))
     return _Search(plan, space, kept, run, on_played or (lambda job, done: None)).found()
 
 
@@ -147,7 +154,7 @@ class _Search:
     """Settings with their merit, larger is better; -inf for those that the class refuses."""
 
     def found(self) -> Tuning:
-        first = defaults(self.plan.kind, self.space)
+        first = [defaults(self.plan.kind, self.space), *self.journal.began_with.values()]
         proposals = Proposals(self.space, first, self.plan.budget, self.plan.seed)
         for number in range(0, self.plan.budget, GENERATION):
             asked = proposals.ask(min(GENERATION, self.plan.budget - number))
@@ -170,10 +177,10 @@ class _Search:
         return [entry.merit for entry in kept]
 
     def _play(self, settings: Sequence[Settings], part: int, on_done: Callable[[int, Done], None]) -> None:
-        """Play settings on a part of the training episodes: the first `episodes` are part 0."""
-        size, world = self.plan.episodes, self.plan.world
+        """Play settings on a part of the training episodes."""
+        played, world = self._part(part), self.plan.world
         calls = [
-            Call(f"settings {i + 1}", play, (self.plan.agent, world, s, part * size, size))
+            Call(f"settings {i + 1}", play, (self.plan.agent, world, s, played.start, len(played)))
             for i, s in enumerate(settings)
         ]
         number = {id(call): i for i, call in enumerate(calls)}
@@ -183,6 +190,12 @@ class _Search:
             self.on_played(job, done)
 
         self.run(calls, on_done=took)
+
+    def _part(self, number: int) -> range:
+        """Episodes: part 0 is to try settings, 1 to choose, 2 to validate."""
+        size = self.plan.episodes
+        bounds = (0, size, (1 + LONGER) * size, (1 + 2 * LONGER) * size)
+        return range(bounds[number], bounds[number + 1])
 
     def _values(self, settings: Sequence[Settings], part: int) -> list[Float64Array]:
         """The primary metric by episode, (episodes,) each."""
@@ -207,19 +220,28 @@ class _Search:
     def _sign(self) -> float:
         return 1.0 if self.plan.task.higher_is_better else -1.0
 
+    @property
+    def _standing(self) -> list[Settings]:
+        """What stays unless something better is found: the defaults, and what was tuned for this task before."""
+        before = self.journal.began_with.get(self.plan.task.name)
+        refused = any(settings == before and merit == -math.inf for settings, merit in self.tried)
+        return [self._default] if before is None or refused else [self._default, before]
+
     def _chosen(self) -> Tuning:
         ranked = sorted((pair for pair in self.tried if pair[1] > -math.inf), key=lambda pair: -pair[1])
-        finalists = [settings for settings, _ in ranked[:FINALISTS]]
-        [default_first] = self._values([self._default], 0)
-        default_second, *seconds = self._values([self._default, *finalists], 1)
-        merits = [merit + self._merit(second) for (_, merit), second in zip(ranked, seconds, strict=False)]
-        default = self._merit(default_first) + self._merit(default_second)
-        best = int(np.argmax([*merits, default]))
-        chosen, trained = (finalists[best], merits[best]) if best < len(finalists) else (self._default, default)
-        plain, theirs = self._values([self._default, chosen], 2)
-        if self._merit(theirs) <= self._merit(plain):
-            chosen, theirs, trained = self._default, plain, default
-        return self._told(chosen, trained / 2.0, default / 2.0, theirs, plain)
+        standing = self._standing
+        finalists = [*(settings for settings, _ in ranked[:FINALISTS]), *standing]
+        firsts = [*(merit for _, merit in ranked[:FINALISTS]), *map(self._merit, self._values(standing, 0))]
+        seconds = map(self._merit, self._values(finalists, 1))
+        merits = [(a + LONGER * b) / (1 + LONGER) for a, b in zip(firsts, seconds, strict=True)]
+        best = int(np.argmax(merits))
+        players = [*range(len(finalists) - len(standing), len(finalists)), best]
+        validated = self._values([finalists[at] for at in players], 2)
+        there = int(np.argmax([self._merit(values) for values in validated]))  # of equal ones the first, what stands
+        default = players[0]
+        return self._told(
+            finalists[players[there]], merits[players[there]], merits[default], validated[there], validated[0]
+        )
 
     def _told(
         self, chosen: Settings, trained: float, default: float, theirs: Float64Array, plain: Float64Array
@@ -229,6 +251,8 @@ class _Search:
         about = self.plan.about(self.space)
         config = {
             **{name: about[name] for name in ("settings_tried", "training_episodes", "training", "parameters", "seed")},
+            "began_with": list(self.journal.began_with),
+            "validation_episodes": len(self._part(2)),
             "metric": self.plan.task.primary,
             "training_mean": _digits(self._sign * trained),
             "validation_mean": _digits(validation),

@@ -18,6 +18,7 @@ from mmwave_gym.core.files import try_place
 
 _STUDY = "tuning"
 _ABOUT = "about"
+_BEGAN = "began_with"
 
 
 @dataclass(frozen=True)
@@ -38,13 +39,16 @@ class Journal:
     def __init__(self, path: Path, study: optuna.Study):
         self._path, self._study = path, study
         self._held = {trial.user_attrs["number"]: _entry(trial) for trial in study.get_trials(deepcopy=False)}
+        self.began_with: dict[str, dict[str, Any]] = study.user_attrs[_ABOUT].get(_BEGAN, {})
+        """Settings that were known when the tuning began, by task."""
 
     @classmethod
-    def of(cls, path: Path, about: Mapping[str, Any]) -> Journal:
+    def of(cls, path: Path, about: Mapping[str, Any], known: Mapping[str, Any]) -> Journal:
         """The journal in a file, which is made where there is none.
 
-        about: the tuning, as JSON values. ValueError where the file holds another one or is no journal, OSError where
-        it cannot be written.
+        about: the tuning, as JSON values. known: settings to begin with, by task; a file that is there keeps its own,
+        so that a tuning which has stored its result repeats it. ValueError where the file holds another one or is no
+        journal, OSError where it cannot be written.
         """
         try_place(path)
         _drop_torn_end(path)
@@ -53,7 +57,7 @@ class Journal:
             storage = JournalStorage(JournalFileBackend(str(path)))
             study = optuna.create_study(storage=storage, direction="maximize", study_name=_STUDY, load_if_exists=True)
             if not study.user_attrs and not study.trials:
-                study.set_user_attr(_ABOUT, dict(about))
+                study.set_user_attr(_ABOUT, {**about, _BEGAN: dict(known)})
         except (KeyError, ValueError) as error:  # Optuna's, of a line or a study
             raise ValueError(f"{path} is no journal of a tuning: {error}. Name another --journal.") from error
         if (differs := _difference(study.user_attrs.get(_ABOUT) or {}, about)) is not None:

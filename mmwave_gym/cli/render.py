@@ -1,4 +1,4 @@
-"""`mmwave-gym render`: an episode in a window, as an animation or as a last frame."""
+"""`mmwave-gym render`: an episode in a window, as an animation, as a last frame, or as the page of `replay`."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from mmwave_gym.benchmark.suite import all_tasks
 from mmwave_gym.cli import completion
 from mmwave_gym.cli.options import Settings, TaskName, chosen_task
 from mmwave_gym.cli.output import out
+from mmwave_gym.cli.replay import PAGE, write_replay
 from mmwave_gym.core.errors import require
 from mmwave_gym.core.registration import room_of
 from mmwave_gym.rendering import animation
@@ -33,24 +34,30 @@ def render(
             autocompletion=completion.agents,
         ),
     ] = None,
-    out_file: Annotated[Path | None, typer.Option("--out", help=".gif, .mp4 or .png; a window without it")] = None,
-    seed: Annotated[int, typer.Option(help="the episode's seed")] = 0,
-    steps: Annotated[int, typer.Option(min=1, help="steps at most")] = 400,
+    out_file: Annotated[
+        Path | None, typer.Option("--out", help=".gif, .mp4, .png or .html; a window without it")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="the episode's seed; of an .html the test episode")] = 0,
+    steps: Annotated[int, typer.Option(min=1, help="steps at most; an .html shows them all")] = 400,
     every: Annotated[
         int | None,
         typer.Option(min=1, help="show every so many steps; 4, or 1 where steps are too short for real time"),
     ] = None,
     settings: Settings = None,
 ) -> None:
-    """Show an episode of an environment or a task in a window, or write it as an animation or a last frame."""
-    if out_file is not None:
+    """Show an episode of an environment or a task in a window, or write it as an animation, a last frame or a page."""
+    page = out_file is not None and out_file.suffix == PAGE
+    if out_file is not None and not page:
         animation.check(out_file)
-    else:
+    elif not page:
         require("a window", "pygame")
     found = chosen_task(task, env, settings)
     if reason := found.missing_data:
         raise ValueError(f"{found.name}: {reason}.")
     who = agent or ((found.reference or found.floor) if task else _usual(found.env_id))
+    if out_file is not None and page:
+        write_replay([who], found, seed, out_file)
+        return
     player = load_agent(who, found.scenario_name, found if task else None)
     keywords = dict(found.kwargs)
     if keywords.get("control") != "all":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +11,7 @@ import typer
 
 from mmwave_gym.benchmark import suite
 from mmwave_gym.benchmark.side_by_side import recorded, replay_page
+from mmwave_gym.benchmark.task import Task
 from mmwave_gym.cli import completion
 from mmwave_gym.cli.options import Trusted
 from mmwave_gym.cli.output import err, out, progress, say_what_is_trusted
@@ -17,6 +19,8 @@ from mmwave_gym.core import files
 from mmwave_gym.core.errors import require
 
 MOST_AGENTS = 6
+PAGE = ".html"
+"""How the file of a page ends."""
 
 
 def replay(
@@ -27,12 +31,16 @@ def replay(
     trusted: Trusted = False,
 ) -> None:
     """Play several agents on the same episode and write a page that shows them side by side."""
-    if out_file.suffix != ".html":
+    if out_file.suffix != PAGE:
         raise ValueError(f"--out must end in .html, got {str(out_file)!r}.")
     names = [name.strip() for name in agents.split(",") if name.strip()]
     if not 1 <= len(names) <= MOST_AGENTS:
         raise ValueError(f"--agents must name one to {MOST_AGENTS} agents between commas, got {agents!r}.")
-    found = suite.task(task)
+    write_replay(names, suite.task(task), episode, out_file, trusted)
+
+
+def write_replay(names: Sequence[str], found: Task, episode: int, out_file: Path, trusted: bool = False) -> None:
+    """Play the agents on a test episode of a task, and write the page that shows them."""
     if found.missing_data:
         raise ValueError(f"{found.name} cannot be played: {found.missing_data}.")
     require("a replay", "jinja2")

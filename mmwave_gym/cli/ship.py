@@ -44,6 +44,7 @@ OF_A_RUN = (
     "cluster",
     "online",
     "training",
+    "curve",
 )
 """Metadata that may differ between runs of one algorithm and settings; commands are compared option by option."""
 HARMLESS = ("--seed", "--together", "--eval-episodes", "--checkpoint-every", "--save", "--out")

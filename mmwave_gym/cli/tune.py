@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mmwave_gym.agents.loading import find
-from mmwave_gym.agents.tuned import FILE, file_of, parameters, stored
+from mmwave_gym.agents.tuned import BUDGET, EPISODES, FILE, file_of, parameters, stored
 from mmwave_gym.benchmark.evaluation import metric_units
 from mmwave_gym.benchmark.jobs import Done
 from mmwave_gym.benchmark.leaderboard.digits import number
@@ -31,8 +31,8 @@ def tune(
     task: TaskName = None,
     env: EnvName = None,
     settings: Settings = None,
-    budget: Annotated[int, typer.Option(min=1, help="settings tried")] = 100,
-    episodes: Annotated[int, typer.Option(min=1, help="training episodes that each of them plays")] = 64,
+    budget: Annotated[int, typer.Option(min=1, help="settings tried")] = BUDGET,
+    episodes: Annotated[int, typer.Option(min=1, help="training episodes that each of them plays")] = EPISODES,
     seed: Annotated[int, typer.Option(min=0, help="of the settings proposed")] = 0,
     jobs: Annotated[int, typer.Option("--jobs", min=0, help="processes; 0 is one a core")] = 1,
     ray: Ray = None,

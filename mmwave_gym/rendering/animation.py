@@ -21,7 +21,7 @@ def check(path: Path) -> None:
     """Raise, before any work, where no such file can be written: ValueError for another ending, ImportError where a
     library is missing."""
     if path.suffix not in SUFFIXES:
-        raise ValueError(f"--out must end in {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}, got {str(path)!r}.")
+        raise ValueError(f"--out must end in {', '.join(SUFFIXES)} or .html, got {str(path)!r}.")
     require(f"{path.suffix} pictures", "pygame", *(("PIL",) if path.suffix != ".mp4" else ()))
     if path.suffix == ".mp4" and shutil.which("ffmpeg") is None:
         require("an .mp4 without ffmpeg on this machine", "imageio_ffmpeg")

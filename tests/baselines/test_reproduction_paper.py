@@ -41,7 +41,7 @@ PAPER = Paper(
     points=Points(
         ("x",), lambda results: ((row["x"], Interval(row["y"], None, None)) for row in results.tables["curve"])
     ),
-    text=lambda results, claims, figures: f"{counts(claims)}, ![curve]({figures}/figure1.png)",
+    text=lambda results, claims, figures: f"{counts(claims)}\n![curve]({figures}/figure1.png)",
 )
 
 
@@ -51,7 +51,7 @@ def test_a_paper_is_all_that_a_reproduction_needs(tmp_path: Path, monkeypatch: p
     (claim,) = reproduce("some-paper", tmp_path)
     assert (claim.ours, claim.verdict) == (4, "reproduced")
     assert json.loads((tmp_path / "claims.json").read_text())[0]["paper"] == 3
-    assert "1 claim of the paper: 1 reproduced" in (tmp_path / "some_paper.md").read_text()
+    assert "| claims of the paper | 1 | 0 | 0 | 0 |" in (tmp_path / "some_paper.md").read_text()
     assert (tmp_path / "some_paper" / "figure1.png").read_bytes()[:4] == b"\x89PNG"
     assert (tmp_path / "some_paper" / "points.csv").read_text() == "x,mean,low,high\n0,0,,\n1,1,,\n2,4,,\n"
 

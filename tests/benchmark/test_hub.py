@@ -82,17 +82,14 @@ def test_a_damaged_policy_is_refused(published: Path) -> None:
         hub.fetch(str(published.parent), TASK.name)
 
 
-def test_a_curve_is_drawn_where_the_run_kept_its_evaluations(tmp_path: Path) -> None:
-    tensorboard = pytest.importorskip("torch.utils.tensorboard")
+def test_the_learning_curve_is_drawn(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
-    made = run(tmp_path / "run", 0)
-    writer = tensorboard.SummaryWriter(str(made / "tensorboard"))
-    for step in (1000, 2000):
-        writer.add_scalar("eval/score", step / 4000, step)
-    writer.close()
+    curve = {"metric": "score", "points": [[1000, 0.25], [2000, 0.5]]}
+    made = run(tmp_path / "run", 0, curve=curve)
     folder = hub.publish(hub.trained([str(made)], TASK), TASK, tmp_path / "hub", episodes=2)
     assert (folder / "curve.png").read_bytes()[:4] == b"\x89PNG"
-    assert "![evaluations in training](curve.png)" in (folder / "README.md").read_text()
+    assert "seeds](curve.png)" in (folder / "README.md").read_text()
+    assert json.loads((folder / "s0/policy.json").read_text())["curve"] == curve
 
 
 def test_what_cannot_be_published_says_why(tmp_path: Path) -> None:

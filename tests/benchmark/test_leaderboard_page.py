@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import html.parser
 import io
+import math
 import os
 import re
 
@@ -16,6 +17,7 @@ from mmwave_gym.benchmark import statistics
 from mmwave_gym.benchmark.leaderboard import Run, summarise, write
 from mmwave_gym.benchmark.leaderboard.addresses import agent_page, slug, task_page
 from mmwave_gym.benchmark.leaderboard.cards import Card
+from mmwave_gym.benchmark.leaderboard.curves import curves
 from mmwave_gym.benchmark.leaderboard.digits import number
 from mmwave_gym.benchmark.leaderboard.pairs import pairs
 from mmwave_gym.benchmark.leaderboard.site import pages
@@ -69,7 +71,9 @@ def test_other_peoples_text_is_escaped_everywhere():
     for r in runs:
         r.header["task"]["description"] = evil
     board = summarise(runs)
-    made = pages(board, {("handover", "ucb"): Card((evil,), evil, (evil,), ((evil, evil),))})
+    learned = curves([{"curve": {"metric": evil, "points": [[10, 0.1], [20, 0.5]]}}])
+    assert learned is not None
+    made = pages(board, {("handover", "ucb"): Card((evil,), evil, (evil,), ((evil, evil),), ((evil, learned),))})
     for name, page in made.items():
         if name.endswith(".html"):
             assert "<script>alert" not in page
@@ -83,6 +87,28 @@ def test_other_peoples_text_is_escaped_everywhere():
     text = markdown(board)
     assert "<script" not in text
     assert r"\|\[click\]" in text
+
+
+def test_learning_curves_share_their_decisions_and_show_the_band_of_seeds():
+    def points(*of):
+        return {"curve": {"metric": "score", "points": [list(point) for point in of]}}
+
+    seeds = [points((10, 0.0), (30, 0.4)), points((0, 0.5), (20, 0.1), (40, 0.3))]
+    found = curves(seeds)
+    assert found.decisions.tolist() == [10, 20, 30]
+    np.testing.assert_allclose(found.values, [[0.0, 0.2, 0.4], [0.3, 0.1, 0.2]])
+    np.testing.assert_allclose(found.band, [[0.0, 0.1, 0.2], [0.3, 0.2, 0.4]])
+    page = pages(summarise(suite(np.random.default_rng(15))), {("handover", "ucb"): Card(learned=(("h/a1", found),))})
+    assert page["agents/handover/ucb.html"].count('<path class="band"') == 1
+    assert "Line: mean; band: lowest to highest of 2 seeds." in page["agents/handover/ucb.html"]
+    for bad in (
+        {},
+        points((1, 0.0)),
+        points((2, 0.0), (1, 0.0)),
+        points((1, "x"), (2, 0)),
+        points((1, math.nan), (2, 0)),
+    ):
+        assert curves([*seeds, bad]) is None
 
 
 def test_names_have_addresses_of_their_own_and_none_leaves_the_folder():
@@ -242,6 +268,9 @@ def test_an_empty_board_is_a_page_that_says_so(tmp_path):
         (0.0, None, "0"),
         (0.9, None, "0.9"),
         (3.2e9, (3.1e9, 3.3e9), "3.20e9"),
+        (2e-14, (-3e-14, 6e-14), "0"),
+        (1.0000000001, (0.9999999999, 1.0000000002), "1"),
+        (3e-9, None, "3e−9"),
     ],
 )
 def test_the_interval_decides_the_digits(value, ends, text):

@@ -70,6 +70,14 @@ def test_an_agent_does_not_compete_with_its_own_committed_rows(others: list[Run]
     assert [one.other for _, one in found.against] == ["a3"]
 
 
+def test_few_episodes_of_the_reference_choose_no_other_best_rule(others: list[Run]) -> None:
+    early = values(others[2]) + np.where(np.arange(40) < 4, 1.0, -1.0)
+    for own in ("a3", "mine"):
+        found = stand([run(own, values(others[1])[:4])], [*others, run("early", early)], {})
+        assert found is not None
+        assert found.against[0][1].other == "ucb", own
+
+
 def test_what_knows_the_episode_is_not_ranked_and_compared_with_the_best_rule(others: list[Run]) -> None:
     found = place(values(others[3]), others, access="hindsight")
     assert found.entry.rank is None

@@ -112,12 +112,19 @@ def test_maps_are_counted_where_episodes_share_them():
     assert lacks(board(8.0, {"ppo": 9.0}, groups=list(range(EPISODES)))) == []
 
 
-def test_a_width_of_logarithms_is_that_of_what_they_are_of():
-    runs = [run(name, np.linspace(-0.5, 0.5, 64) + shift) for name, shift in (("random", -9.0), ("a3", 0.01))]
+@pytest.mark.parametrize(("unit", "floor"), [("bit/s/Hz", -9.0), ("log2(Mbit/s)", 9.0)], ids=["negative", "logarithms"])
+def test_a_width_of_a_metric_without_zero_is_relative_to_floor_and_ceiling(unit, floor):
+    """The mean itself may be near 0: the interval of some 0.15 is compared with the 20 from floor to ceiling."""
+    runs = [
+        run(name, np.linspace(-0.5, 0.5, 64) + mean)
+        for name, mean in (("random", floor), ("a3", 0.01), ("oracle", floor + 20.0))
+    ]
     for one in runs:
-        one.header["metrics"] = {"reward": "log2(Mbit/s)"}
+        one.header["metrics"] = {"reward": unit}
     (made,) = summarise(runs).tasks
-    assert 0.05 < evidence(made)[0].width < 0.2
+    (a3, *_) = evidence(made)
+    assert (a3.agent, a3.whole) == ("a3", "floor to ceiling")
+    assert 0.005 < a3.width < 0.01
 
 
 def test_rows_of_a_task_that_asks_for_more_say_how_many_of_how_many():

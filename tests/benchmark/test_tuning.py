@@ -170,6 +170,35 @@ def test_what_is_no_better_in_validation_stays_as_it_was(
     assert found.validation == found.default_validation == 9.0
 
 
+def test_what_was_tuned_before_is_tried_first_and_stays_unless_something_is_better(
+    patient: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mmwave_gym.benchmark import tuning
+
+    before = {"margin_db": 5.125, "wait": 2, "offset_db": [1.5, 0, 0, 0, 0, 0]}
+    odd = {"margin_db": 11.0}
+    held = {"handover/tiny": before, "handover/other": {"margin_db": 4.5}, "handover/odd": odd}
+    (tmp_path / FILE).write_text(json.dumps({"Patient": {name: {"parameters": own} for name, own in held.items()}}))
+    played = []
+
+    def rows(player: Any, world: Task, episodes: int, split: str, skip: frozenset[int]) -> list[dict[str, float]]:
+        played.append(player.config)
+        off = abs(player.config["margin_db"] - 5.125) + (player.config["offset_db"][:1] != [1.5])
+        return [{"reward": -off} for e in range(episodes) if e not in skip]
+
+    monkeypatch.setattr(tuning, "evaluate", rows)
+    found = tuned(plan_of(patient, budget=12), tmp_path / "journal")
+    first = {"margin_db": 9.0, "wait": 3, "brisk": False, "tie": "stay", "made_for": "anybody"}
+    assert found.parameters == {**first, **before}
+    assert found.config["began_with"] == ["handover/tiny", "handover/other"], "its own first; of odd ones none"
+    assert [its["margin_db"] for its in played[:3]] == [9.0, 5.125, 4.5]
+    (tmp_path / FILE).write_text(json.dumps({"Patient": {"handover/tiny": {"parameters": {"margin_db": 8.0}}}}))
+    again = tuned(plan_of(patient, budget=12), tmp_path / "journal")
+    assert told(again) == told(found), "a journal keeps what it began with"
+    short = tuned(plan_of(patient, budget=4), tmp_path / "short")
+    assert short.config["began_with"] == ["handover/tiny"], "however small the budget is"
+
+
 def test_only_training_episodes_are_played_and_never_the_maps_of_the_test(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -189,7 +218,7 @@ def test_only_training_episodes_are_played_and_never_the_maps_of_the_test(
     assert {split for split, _, _ in seen} == {"train"}
     assert not {m for _, maps, _ in seen for m in maps} & set(task.kwargs["maps"])
     parts = list(dict.fromkeys(own for _, _, own in seen))
-    assert parts == [(0, 1), (2, 3), (4, 5)], "to try, to choose, to validate"
+    assert parts == [(0, 1), tuple(range(2, 10)), tuple(range(10, 18))], "to try, to choose, to validate"
     assert found.config["training"]["maps"][0] == 1001
 
 

@@ -16,6 +16,7 @@ import mmwave_gym
 from mmwave_gym.agents.registry import agents
 from mmwave_gym.benchmark import suite
 from mmwave_gym.benchmark.about import agent_rows
+from mmwave_gym.benchmark.agents_page import in_letters
 from mmwave_gym.cli import app, main
 from mmwave_gym.core import rooms
 from mmwave_gym.core.access import ACCESS_LEVELS, KINDS
@@ -198,3 +199,18 @@ mmwave_gym.sb3
 def test_every_environment_has_a_page_of_info() -> None:
     for entry in entries():
         assert f'gymnasium.make("{entry.id}")' in sections(entry.id)["Make it"]["lines"]
+
+
+@pytest.mark.parametrize(
+    ("formula", "letters"),
+    [
+        (
+            r"a = \arg\max_n \frac{\bar R_n}{u_n + 1}\,(1 - c[n \neq s])",
+            "a = arg max_n (bar R_n)/(u_n + 1)(1 - c[n ≠ s])",
+        ),
+        (r"q_n > q_s + h \text{ for } T + 1 \text{ slots}", "q_n > q_s + h for T + 1 slots"),
+        (r"\theta \leftarrow \frac{k_n^{\prime}}{\Gamma}", "θ ← (k_n^{'})/(Γ)"),
+    ],
+)
+def test_a_formula_in_a_terminal_has_no_tex(formula: str, letters: str) -> None:
+    assert in_letters(formula) == letters

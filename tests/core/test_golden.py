@@ -25,6 +25,8 @@ GOLDEN = {
 CONDITIONAL = (5813.798383, -6352190.264734)
 GEOMETRY = (5344.953835, -5110361.553801)
 NETWORK = (-4053.557799, -750740.018163)
+OPTIONS = (-1053.449793, -1626990.852244)
+CITY = (-854.382580, -1986470.243144)
 STEPS = 200
 
 
@@ -59,3 +61,10 @@ def test_numbers_of_geometric_sight_have_not_moved() -> None:
 
 def test_numbers_of_conditional_handover_have_not_moved() -> None:
     assert sums("MmwaveStreet-v1", handover="conditional") == pytest.approx(CONDITIONAL, rel=1e-5)
+
+
+def test_numbers_of_shared_streets_with_options_have_not_moved() -> None:
+    """A grid of blocks where cars turn, files with deadlines, and interference that follows load; a traced city."""
+    grid = {"blocks": (3, 2), "arm_m": 90.0, "isd_m": 90.0, "turning": 0.4, "interference": "load", "demand": "queue"}
+    assert sums("MmwaveSharedStreet-v0", **grid) == pytest.approx(OPTIONS, rel=1e-5)
+    assert sums("MmwaveSharedStreet-v0", maps="munich") == pytest.approx(CITY, rel=1e-5)

@@ -42,6 +42,8 @@ WORLDS: list[tuple[str, dict[str, Any], int]] = [
     ("power_allocation", {"layout": "poisson", "cluster_bs": (2, 200)}, 8),
     ("shared_street", {"arm_m": 100.0, "isd_m": 100.0, "maps": (1, 2)}, 8),
     ("shared_street", {"arm_m": 100.0, "isd_m": 40.0, "num_cars": 100, "maps": 1, "horizon": 300}, 16),
+    ("shared_street", {"arm_m": 60.0, "isd_m": 60.0, "blocks": (2, 1), "maps": 1, "horizon": 300, "turning": 0.5}, 16),
+    ("shared_street", {"maps": "munich", "horizon": 200, "demand": "queue", "interference": "load"}, 8),
     ("street", {"cells": "dense", "arm_m": 100.0, "duration_s": 10.0}, 64),
     ("street", {"street": "canyon", "arm_m": 150.0, "isd_m": 20.0, "duration_s": 10.0, "maps": (1, 2, 3)}, 8),
     ("street", {"sight": "geometry", "handover": "conditional", "arm_m": 100.0, "isd_m": 50.0, "duration_s": 10.0}, 16),

@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mmwave_gym.benchmark.suite import task
 from mmwave_gym.cli import main
+from mmwave_gym.cli.replay import write_replay
 from mmwave_gym.core.errors import is_installed
 from mmwave_gym.rendering import animation
 
@@ -64,11 +66,18 @@ def test_a_task_is_rendered_in_its_own_world_by_whom_it_names(tmp_path: Path) ->
     assert (tmp_path / "x.gif").read_bytes() != (tmp_path / "y.gif").read_bytes()
 
 
+def test_a_page_is_that_of_replay(tmp_path: Path) -> None:
+    pytest.importorskip("jinja2")
+    assert render("--task", TASK, "--agent", "random", "--seed", "1", "--out", str(tmp_path / "x.html")) == 0
+    write_replay(["random"], task(TASK), 1, tmp_path / "y.html")
+    assert (tmp_path / "x.html").read_bytes() == (tmp_path / "y.html").read_bytes()
+
+
 def test_what_is_refused_before_the_first_step(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert render("--task", TASK, "--out", "x.avi") == 2
-    assert "--out must end in .gif, .mp4 or .png, got 'x.avi'." in capsys.readouterr().err
+    assert "--out must end in .gif, .mp4, .png or .html, got 'x.avi'." in capsys.readouterr().err
     monkeypatch.setattr(shutil, "which", lambda name: None)
     monkeypatch.setitem(sys.modules, "imageio_ffmpeg", None)  # type: ignore[arg-type]
     assert render("--task", TASK, "--out", "x.mp4") == 2

@@ -57,6 +57,12 @@ WORLDS = (
     Case("street-instant", *STREET, {**SHORT_STREET, "preparation_s": 0.0, "interruption_s": 0.0, "refinement_s": 0.0}),
     Case("shared-street-full", *SHARED, {**SMALL_WORLDS["shared_street"], "num_cars": 60, "horizon": 30}),
     Case("shared-street-walkers", *SHARED, {**SMALL_WORLDS["shared_street"], "num_cars": 0, "horizon": 1}),
+    Case(
+        "shared-street-grid",
+        *SHARED,
+        {"blocks": (3, 2), "arm_m": 70.0, "isd_m": 70.0, "demand": "queue", "horizon": 20},
+    ),
+    Case("shared-street-city", *SHARED, {"maps": "florence", "num_cars": 12, "num_pedestrians": 4, "horizon": 20}),
     Case("shared-street-central", *SHARED, {**SMALL_WORLDS["shared_street"], "control": "all", "horizon": 12}),
     Case("power-alone", *POWER, {"num_bs": 1, "horizon": 1}),
     Case("power-one-place", *POWER, {"layout": ((3.0, 4.0),), "scope": "network", "horizon": 2}),

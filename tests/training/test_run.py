@@ -16,6 +16,7 @@ from mmwave_baselines.association.training.turns import Turns, train as train_tu
 from mmwave_baselines.power_allocation.training.unfolded import Unfolded
 from mmwave_baselines.training.a3c import A3c, train as train_a3c
 from mmwave_baselines.training.command import Command
+from mmwave_baselines.training.curve import Curve
 from mmwave_baselines.training.ppo import Ppo
 from mmwave_baselines.training.run import BadRun, Run, checked, main
 
@@ -76,6 +77,23 @@ def test_the_default_directory_says_what_is_trained(
     run = Run(kind(env_id=env_id, seed=2), "checkpoint", QUIET)
     assert run.out == Path(f"runs/{kind.__name__.lower()}-{run.task.scenario_name}-custom-s2")
     assert Run(kind(env_id=env_id), "checkpoint", QUIET, "other").out.name.startswith("other-")
+
+
+def test_a_curve_goes_on_after_a_kill_and_is_saved_short(tmp_path: Path) -> None:
+    path = tmp_path / "curve.json"
+    curve = Curve(path, "utility")
+    for at in range(100):
+        curve.add(at, {"utility": at / 10, "reward": -1.0})
+    resumed = Curve(path, "utility", goes_on=True)
+    resumed.add(50, {"utility": 7.0})  # the checkpoint was of 50 decisions
+    saved = resumed.saved()
+    assert saved["metric"] == "utility"
+    assert (len(saved["points"]), saved["points"][0], saved["points"][-1]) == (40, [0, 0.0], [50, 7.0])
+    assert Curve(path, "utility").saved() == {}
+    path.write_text("[[1, 2]]")
+    opened(Ppo, "MmwaveHandover-v0", tmp_path).checkpoint.write_text("")
+    with pytest.raises(BadRun, match=r"curve\.json is damaged .*: delete it"):
+        opened(Ppo, "MmwaveHandover-v0", tmp_path, resume=True)
 
 
 def test_scalars_and_files_of_parts(tmp_path: Path) -> None:

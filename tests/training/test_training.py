@@ -72,6 +72,9 @@ def test_ppo_from_the_command_to_a_ranked_agent(tmp_path, capsys):
     assert described["training_kwargs"] == {"horizon": 20}
     assert described["command"].startswith(f"python -m train.ppo {ENV} --set horizon=40")
     assert described["results"]["reward"] == pytest.approx(written["eval/reward"][-1], abs=1)
+    assert described["curve"]["metric"] == "score"
+    assert [at for at, _ in described["curve"]["points"]] == [0, 320, 640]
+    assert [value for _, value in described["curve"]["points"][1:]] == pytest.approx(written["eval/score"], rel=1e-3)
 
     task = mmwave_gym.Task(env_id=ENV, kwargs={"horizon": 40})
     by_npz, by_zip = (mmwave_gym.evaluate(str(out / name), task, episodes=4) for name in ("policy.npz", "model.zip"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from mmwave_gym.benchmark.reproduction import KINDS, VERDICTS, Claim
+from mmwave_gym.benchmark.reproduction import KINDS, VERDICTS, Claim, markdown_table
 from mmwave_gym.benchmark.statistics import Interval
 
 
@@ -23,18 +23,19 @@ def _written(value: Interval, form: str) -> str:
     return f"{mean}" if low is None or high is None else f"{mean} ({low} to {high})"
 
 
-def counts(claims: Sequence[Claim], what: str = "claims") -> str:
-    """How many claims have which verdict, those of the paper first and every other kind apart: a few sentences.
+def counts(claims: Sequence[Claim], numbers: Sequence[Claim] = (), of: str = "") -> str:
+    """How many claims have which verdict, a line for each kind, those of the paper first: a table in Markdown.
 
-    what: they are called so, "claims" or "numbers of Table I".
+    numbers: claims that have lines of their own, called numbers `of` a table.
     """
-    sentences = []
-    for kind, called in KINDS.items():
-        of = [c for c in claims if c.kind == kind]
-        if of:
-            found = ", ".join(f"{number} {v}" for v in VERDICTS if (number := sum(c.verdict == v for c in of)))
-            sentences.append(f"{len(of)} {what if len(of) > 1 else what.removesuffix('s')} {called}: {found}.")
-    return " ".join(sentences)
+    rows = []
+    for group, what in ((claims, "claims"), (numbers, f"numbers of {of}")):
+        for kind, called in KINDS.items():
+            found = [c.verdict for c in group if c.kind == kind]
+            if found:
+                whose = "" if of and kind == "paper" and what != "claims" else f" {called}"
+                rows.append((f"{what}{whose}", *(str(found.count(verdict)) for verdict in VERDICTS)))
+    return markdown_table(("whose", *VERDICTS), rows)
 
 
 def numbered(texts: Iterable[str]) -> str:

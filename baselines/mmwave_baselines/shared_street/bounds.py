@@ -13,6 +13,9 @@ For any prices l_c >= 0 weak duality bounds what the second can bring over its U
 with 0 <= r <= R_u. The maximum is at r = 1 / q_u - 0.01, cut to that range. Handovers, silence and failures only take
 away; a UE-second's rate is told in float32. UEs that do not count pay nothing here, which only raises the bound. A UE
 that leaves within a second takes its part of it along: the seconds that count are those of who is there at its end.
+
+Where interference follows load, e_uc is that without interference. With queues a UE may be sent data in any slot, and
+e_uc is the greatest of them all.
 """
 
 from __future__ import annotations
@@ -22,6 +25,7 @@ from typing import Any
 import numpy as np
 
 from mmwave_gym.core.types import Float64Array
+from mmwave_gym.radio.street_maps import NOISE_DBM
 from mmwave_gym.scenarios.shared_street.config import SLOTS_A_SECOND
 from mmwave_gym.scenarios.shared_street.game import SharedStreet
 from mmwave_gym.scenarios.shared_street.scores import LEAST_BPS_HZ
@@ -39,7 +43,11 @@ def fair_bound(scenario: SharedStreet, episodes: SharedStreetEpisodes, env: int)
     slots = seconds * SLOTS_A_SECOND
     present = episodes.present[row, :slots]
     active = (episodes.active[row, :slots] & present).reshape(seconds, SLOTS_A_SECOND, -1)
-    efficiency = np.asarray(scenario.world.efficiency_bps_hz(episodes.sinr_db[row, :slots]), np.float64)
+    if scenario.now.by_load:
+        links_db = episodes.rsrp_dbm[row, :slots] - np.float32(NOISE_DBM)
+    else:
+        links_db = episodes.sinr_db[row, :slots]
+    efficiency = np.asarray(scenario.world.efficiency_bps_hz(links_db), np.float64)
     efficiency = efficiency.reshape(seconds, SLOTS_A_SECOND, *efficiency.shape[1:])
     here = present.reshape(active.shape)
     # Of two UEs that follow each other in an agent slot within a second the later one's slots count, if it stays.
@@ -48,7 +56,8 @@ def fair_bound(scenario: SharedStreet, episodes: SharedStreetEpisodes, env: int)
     counts = k >= SLOTS_A_SECOND // 2
     if not counts.any():
         return 0.0
-    best = np.where(active[..., None], efficiency, 0.0).max(axis=1)  # (second, ue, cell)
+    served = here if scenario.now.queued else active
+    best = np.where(served[..., None], efficiency, 0.0).max(axis=1)  # (second, ue, cell)
     return float(_dual(best, k.astype(np.float64), counts).sum() / counts.sum())
 
 

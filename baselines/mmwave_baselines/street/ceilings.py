@@ -22,8 +22,9 @@ def _less(task: Task, episodes: Sequence[int], prices: Sequence[Any]) -> list[fl
 
 
 def _turns(task: Task) -> bool:
-    """Whether cars come to a crossing."""
-    return task.kwargs.get("users", "car") == "car" and task.kwargs.get("street", "crossing") == "crossing"
+    """Whether cars come to a crossing of the 3GPP street."""
+    drives = task.kwargs.get("users", "car") == "car" and task.kwargs.get("street", "crossing") == "crossing"
+    return drives and "channel" not in task.kwargs
 
 
 BOUNDS: tuple[Bound, ...] = (

@@ -217,6 +217,7 @@ class A3cRun(Run[A3c], Generic[W]):
         about = {**self.about(), "fields": field_metadata(self.worlds.scenario.fields)}
         scores = self.yardstick.score(Policy(self.worlds.network(self.server), about))
         self.record({f"eval/{name}": value for name, value in scores.items()}, self.steps)
+        self.curve.add(self.steps, scores)
         self.tell(f"{self.steps:,} of {self.args.steps:,}: {in_words(scores)}")
         return scores
 

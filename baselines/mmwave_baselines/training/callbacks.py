@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from stable_baselines3.common.callbacks import BaseCallback
 
+from mmwave_baselines.training.curve import Curve
 from mmwave_baselines.training.yardstick import Yardstick
 from mmwave_gym.api.sb3 import ScenarioVecEnv
 from mmwave_gym.core.files import replacing
@@ -41,6 +42,10 @@ class Metrics(BaseCallback):
             self.logger.dump(self.num_timesteps)
 
 
+NEVER = 2**62
+"""Steps between evaluations, of a run that has none."""
+
+
 class Scored(NamedTuple):
     """A network and how it played."""
 
@@ -52,18 +57,27 @@ class Scored(NamedTuple):
 class Evaluation(BaseCallback):
     """Plays the training split every so often: eval/reward, eval/reference_reward, eval/score, and every metric.
 
-    keep: the metric by which the best network is kept in `best`; empty for none.
+    keep: the metric by which the best network is kept in `best`; empty for none. curve: keeps the scores too.
     """
 
-    def __init__(self, yardstick: Callable[[], Yardstick], agent: Callable[[Any], Any], every: int, keep: str = ""):
+    def __init__(
+        self,
+        yardstick: Callable[[], Yardstick],
+        agent: Callable[[Any], Any],
+        every: int,
+        keep: str = "",
+        curve: Curve | None = None,
+    ):
         super().__init__()
-        self._make, self._agent, self._every, self._keep = yardstick, agent, every, keep
+        self._make, self._agent, self._every, self._keep, self._curve = yardstick, agent, every, keep, curve
         self._due = every
         self.last: dict[str, float] = {}
         self.best: Scored | None = None
 
     def _on_training_start(self) -> None:
         self._due = (self.num_timesteps // self._every + 1) * self._every
+        if self._curve is not None and self.num_timesteps == 0 and self._every < NEVER:
+            self._curve.add(0, self._make().score(self._agent(self.model)))
 
     def _on_step(self) -> bool:
         return True
@@ -75,6 +89,8 @@ class Evaluation(BaseCallback):
         self.last = self._make().score(self._agent(self.model))
         for name, value in self.last.items():
             self.logger.record(f"eval/{name}", value)
+        if self._curve is not None:
+            self._curve.add(self.num_timesteps, self.last)
         if self._keep and (self.best is None or self.last[self._keep] > self.best.scores[self._keep]):
             weights = {name: value.clone() for name, value in self.model.policy.state_dict().items()}
             self.best = Scored(self.num_timesteps, self.last, weights)

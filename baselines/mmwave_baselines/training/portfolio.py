@@ -1,4 +1,4 @@
-"""Tunes every rule of tasks with one budget: python -m mmwave_baselines.training.portfolio --task TASK …
+"""Tunes every rule of tasks with one budget: python -m mmwave_baselines.training.portfolio --suite v1
 
 A rule is a shipped agent that declares parameters. What was tuned with this budget for the task of today stays, so that
 an interrupted run goes on. Least squares is fitted first. Tasks that are marked as expensive are played where named.
@@ -13,10 +13,20 @@ from mmwave_baselines.forecast import LeastSquares, place
 from mmwave_baselines.training import least_squares
 from mmwave_gym.agents.loading import find
 from mmwave_gym.agents.registry import agents, is_shipped
-from mmwave_gym.agents.tuned import declares, file_of, stored
+from mmwave_gym.agents.tuned import BUDGET, EPISODES, declares, file_of, stored
 from mmwave_gym.benchmark.suite import all_tasks, task as find_task
 from mmwave_gym.benchmark.task import Task
 from mmwave_gym.cli import main as command
+
+COSTLY = {
+    "association/blocked-256-fair": 16,
+    "association/blocked-512": 16,
+    "association/blocked-2048": 4,
+    "shared_street/main": 16,
+    "street/car-sparse-geometry-v1": 16,
+    "street/car-unseen-geometry-v1": 16,
+}
+"""Training episodes of tasks where one takes a hundredth of a second or more, instead of `EPISODES`."""
 
 
 def rules(scenario: str) -> Iterator[str]:
@@ -53,14 +63,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Tune, task by task."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--task", action="append", help="default: every task that is not expensive and can run here")
+    parser.add_argument("--suite", action="append", help="of all tasks, those of this suite")
     parser.add_argument("--rule", action="append", help="default: all of the task's scenario")
-    parser.add_argument("--budget", type=int, default=100, help="settings tried of each rule")
-    parser.add_argument("--episodes", type=int, default=64, help="training episodes that each of them plays")
+    parser.add_argument("--budget", type=int, default=BUDGET, help="settings tried of each rule")
+    parser.add_argument("--episodes", type=int, help=f"training episodes of each; default {EPISODES}, but see COSTLY")
     args = parser.parse_args(argv)
-    default = [task for task in all_tasks() if not (task.expensive or task.missing_data)]
+    default = [task for task in all_tasks(suites=args.suite) if not (task.expensive or task.missing_data)]
     for task in [find_task(name) for name in args.task] if args.task else default:
-        known = list(rules(task.scenario_name))
-        tune_all(task, [name for name in known if not args.rule or name in args.rule], args.budget, args.episodes)
+        known, episodes = list(rules(task.scenario_name)), args.episodes or COSTLY.get(task.name, EPISODES)
+        tune_all(task, [name for name in known if not args.rule or name in args.rule], args.budget, episodes)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """One training run, the same for every algorithm: its arguments, directory, scalars, checkpoint and saved policies.
 
-A run is a directory: arguments.json, a checkpoint, tensorboard/, and at the end policy.npz with its policy.json. A
-killed run goes on from its last checkpoint with --resume.
+A run is a directory: arguments.json, a checkpoint, curve.json, tensorboard/, and at the end policy.npz with its
+policy.json. A killed run goes on from its last checkpoint with --resume.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from rich.console import Console
 from torch.utils.tensorboard import SummaryWriter
 
 from mmwave_baselines.training.command import Command, command, parse, script_of
+from mmwave_baselines.training.curve import Curve
 from mmwave_baselines.training.yardstick import Yardstick
 from mmwave_gym.agents.files import save_policy
 from mmwave_gym.agents.networks import AnyNetwork
@@ -90,6 +91,7 @@ class Run(Generic[A]):
         self.checkpoint = self.out / checkpoint
         self._writers: dict[str, SummaryWriter] = {}
         self._open()
+        self.curve = self._curve(self.out / "curve.json")
 
     def _open(self) -> None:
         saved, given = self.out / "arguments.json", as_json(dataclasses.asdict(self.args))
@@ -111,6 +113,12 @@ class Run(Generic[A]):
         if changed := [k for k in given if k not in self.args.may_change and given[k] != before.get(k)]:
             changes = ", ".join(f"--{k.replace('_', '-')} was {before.get(k)!r}, is {given[k]!r}" for k in changed)
             raise BadRun(f"the run in {self.out} had other arguments: {changes}.")
+
+    def _curve(self, path: Path) -> Curve:
+        try:
+            return Curve(path, self.task.primary, self.args.resume)
+        except (ValueError, TypeError) as error:
+            raise BadRun(f"{path} is damaged ({error}): delete it to go on without its points.") from error
 
     def restored(self, read: Callable[[Path], T]) -> T:
         """What `read` makes of the checkpoint. Raises BadRun where it is damaged: reading may then raise anything."""
@@ -156,6 +164,8 @@ class Run(Generic[A]):
         if not self.args.resume and "training" in metadata:  # what the parts before it took is not known
             spent = round((sum(os.times()[:4]) - self._began) / self.args.trained_together(), 1)
             metadata = {**metadata, "training": {**metadata["training"], "processor_s": spent}}
+        if curve := self.curve.saved():
+            metadata = {**metadata, "curve": curve}
         path = save_policy(self.out / name, network, fields, metadata)
         where = ["--task", task or self.args.task] if task or self.args.task else ["--env", self.task.env_id]
         settings = [w for pair in self.args.set for w in ("--set", pair)]

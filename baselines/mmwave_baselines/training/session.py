@@ -19,7 +19,15 @@ from stable_baselines3.common.vec_env import VecFrameStack
 
 from mmwave_baselines.training import run as runs
 from mmwave_baselines.training.arguments import Arguments
-from mmwave_baselines.training.callbacks import Checkpoints, EntropyDecay, Evaluation, Metrics, ProgressBar, save_model
+from mmwave_baselines.training.callbacks import (
+    NEVER,
+    Checkpoints,
+    EntropyDecay,
+    Evaluation,
+    Metrics,
+    ProgressBar,
+    save_model,
+)
 from mmwave_baselines.training.concatenated import ConcatenatedVecEnv
 from mmwave_baselines.training.imitation import imitate
 from mmwave_baselines.training.per_agent_gae import TurnTakingVecEnv
@@ -37,7 +45,6 @@ A = TypeVar("A", bound=Arguments)
 Build = Callable[[A, Any], Any]
 """From arguments and a VecEnv to a model of Stable-Baselines3."""
 IMITATION_RATE = 0.01
-NEVER = 2**62
 WORLD_SPACING = 2**26
 """Episodes between those of worlds with other keywords, which else would share their routes and buildings."""
 
@@ -91,7 +98,7 @@ def learn(run: Run[A], model: Any, environment: Environment) -> dict[str, float]
     model.set_logger(configure(str(run.out / "tensorboard"), ["tensorboard"]))
     best = task.primary if args.keep_best else ""
     agent = lambda m: agent_of(m, args, environment, task)  # noqa: E731
-    evaluation = Evaluation(lambda: run.yardstick, agent, args.eval_every or NEVER, best)
+    evaluation = Evaluation(lambda: run.yardstick, agent, args.eval_every or NEVER, best, run.curve)
     bar = ProgressBar(args.steps, run.console, lambda: evaluation.last)
     checkpoints = Checkpoints(run.checkpoint, args.checkpoint_every)
     callbacks = [evaluation, Metrics(environment.base), checkpoints, bar]  # Metrics may write for both
@@ -110,6 +117,7 @@ def learn(run: Run[A], model: Any, environment: Environment) -> dict[str, float]
         bar.stop()
         save_model(model, run.checkpoint)
     scores = run.yardstick.score(agent(model))
+    run.curve.add(model.num_timesteps, scores)
     kept = evaluation.best
     if kept is None or kept.scores[best] <= scores[best]:
         return scores

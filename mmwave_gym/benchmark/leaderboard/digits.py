@@ -8,15 +8,24 @@ from typing import Any
 from mmwave_gym.benchmark.leaderboard.entries import TaskBoard
 from mmwave_gym.benchmark.statistics import Interval
 
+ROUNDING = 1e-8
+"""Half-widths below it are rounding errors of floating point, not intervals. Ours."""
+
 
 def number(value: float | None, interval: Interval | None = None, signed: bool = False) -> str:
-    """Return ``value`` with the digits that its interval supports: two of its half-width, else four."""
+    """Return ``value`` with the digits that its interval supports: two of its half-width, else four.
+
+    With an interval of rounding errors only, a value as small as that is 0.
+    """
     if value is None:
         return "–"
-    half = None
+    half = 0.0
     if interval is not None and interval.low is not None and interval.high is not None:
         half = (interval.high - interval.low) / 2
-    if half and half > 1e-9 * abs(value):
+        if half < ROUNDING:
+            value = 0.0 if abs(value) < ROUNDING else value
+            half = 0.0
+    if half > ROUNDING * abs(value):
         decimals = 1 - math.floor(math.log10(half))
     else:
         decimals = 3 - math.floor(math.log10(abs(value))) if value else 0
@@ -35,7 +44,7 @@ def number(value: float | None, interval: Interval | None = None, signed: bool =
 
 def ends(interval: Interval | None, signed: bool = False) -> str:
     """Return an interval's two ends in brackets, empty if it has none or no width."""
-    if interval is None or interval.low is None or interval.high is None or interval.low == interval.high:
+    if interval is None or interval.low is None or interval.high is None or interval.high - interval.low < 2 * ROUNDING:
         return ""
     return f"[{number(interval.low, interval, signed)}, {number(interval.high, interval, signed)}]"
 

@@ -21,6 +21,7 @@ from mmwave_gym.benchmark.leaderboard.cards import Card, Cards
 from mmwave_gym.benchmark.leaderboard.ceilings import KINDS as CEILINGS
 from mmwave_gym.benchmark.leaderboard.citing import bibtex
 from mmwave_gym.benchmark.leaderboard.classes import CLASSES, classes
+from mmwave_gym.benchmark.leaderboard.curves import drawn
 from mmwave_gym.benchmark.leaderboard.deciding import reason
 from mmwave_gym.benchmark.leaderboard.digits import count, ends, number
 from mmwave_gym.benchmark.leaderboard.entries import Entry, Leaderboard, TaskBoard
@@ -139,6 +140,7 @@ def _environment() -> Any:
         **{f.__name__: f for f in (about_suite, ceilings, classes, headline, lacks, limits, line, reason, seeds)},
         training=training,
         kept=_kept,
+        drawn=drawn,
         replay_command=_replay_command,
         seconds_each=_seconds_each,
     )

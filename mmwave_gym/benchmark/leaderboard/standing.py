@@ -115,19 +115,25 @@ def stand(
     ceilings: as for `summarise`.
     """
     name = str(own[0].agent["name"])
+    same = [run for run in others if run.agent["name"] == name]
     runs = [narrow(run) for run in (*own, *(run for run in others if run.agent["name"] != name))]
     (board,) = summarise(runs, tasks, ceilings).tasks
-    return standing(board, name)
+    return standing(board, name, same)
 
 
-def standing(board: TaskBoard, name: str) -> Standing | None:
-    """Where an agent of a board stands; None where it has no scored episode."""
+def standing(board: TaskBoard, name: str, same: Sequence[Run] = ()) -> Standing | None:
+    """Where an agent of a board stands; None where it has no scored episode.
+
+    same: other runs of the agent. With them the best rule is chosen on their episodes, too: an agent that is the
+    task's reference, by which rules are ordered, may have played few.
+    """
     entry = board.entry(name)
     if entry is None:
         return None
     samples = {e.agent: sample(e, board) for e in board.entries if e.status == "scored"}
     rivals = [e for e in board.entries if e is not entry and e.status == "scored"]
-    rule = best_rule(board.task, rivals, samples, entry.access)
+    known = {name: _sample(same, board)} if any(map(_is_whole, same)) else {}
+    rule = best_rule(board.task, rivals, {**samples, **known}, entry.access)
     level = [e for e in rivals if e.group == entry.group and e.rank is not None]
     leader = min(level, key=lambda e: e.rank or 0, default=None)
     roles: dict[str, list[str]] = {}
@@ -145,8 +151,15 @@ def standing(board: TaskBoard, name: str) -> Standing | None:
 
 def sample(entry: Entry, board: TaskBoard) -> Sample:
     """The values (seed, episode) of a scored entry in the primary metric, in its unit."""
-    whole = [run for run in entry.runs if run.episodes and run.failed is None and run.skipped is None]
-    return sample_of(whole, str(board.task["primary"]), board.task.get("groups"))
+    return _sample(entry.runs, board)
+
+
+def _sample(runs: Sequence[Run], board: TaskBoard) -> Sample:
+    return sample_of(list(filter(_is_whole, runs)), str(board.task["primary"]), board.task.get("groups"))
+
+
+def _is_whole(run: Run) -> bool:
+    return bool(run.episodes) and run.failed is None and run.skipped is None
 
 
 def narrow(run: Run) -> Run:

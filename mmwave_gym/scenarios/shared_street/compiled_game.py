@@ -63,7 +63,7 @@ class CompiledSharedStreet(SharedStreet):
             state.slot, state.id, state.serving, state.previous, state.since, state.target, state.doing, state.left,
             state.out_slots, state.prepared, state.candidate,
         )  # fmt: skip
-        kernel.go(episodes.row, episodes.sinr_db, its, action, self._ways, self._levels[0], moves, back)
+        kernel.go(self.now.links(episodes, state), its, action, self._ways, self._levels[0], moves, back)
         return moves, back
 
     def _counted(self, state: SharedStreetState, active: NDArray[np.bool_]) -> tuple[NDArray[np.int64], Float64Array]:
@@ -81,10 +81,9 @@ class CompiledSharedStreet(SharedStreet):
         link_db, (share, sharing) = np.empty(shape, np.float32), np.empty((2, *shape))
         joins, refused = np.empty((2, *shape), bool)
         limits = self._levels[1], np.float32(self.config.refinement_db)
-        its = state.slot, state.doing, state.left, state.cell
-        kernel.serve(
-            episodes.row, episodes.sinr_db, its, load, limits, link_db, share, sharing, joins, refused,
-        )  # fmt: skip
+        its = state.doing, state.left, state.cell
+        links = self.now.links(episodes, state)
+        kernel.serve(links, its, load, limits, link_db, share, sharing, joins, refused)
         return link_db, share, sharing, joins, refused
 
     def _end(self, state: SharedStreetState, sinr_db: FloatArray, joins: Any, refused: Any) -> NDArray[np.bool_]:
@@ -116,8 +115,8 @@ class CompiledSharedStreet(SharedStreet):
         look_ups = np.empty((most, len(radio_map.AHEAD_S), self.num_cells), np.float32)
         who = np.empty((most, 2), np.int64)
         drawn = (
-            episodes.row, episodes.lane, episodes.sinr_db, episodes.measured_dbm, episodes.reported_m,
-            episodes.speed_mps, episodes.reports,
+            episodes.row, episodes.reported_lane, self.now.links(episodes, state), episodes.measured_dbm,
+            episodes.reported_m, episodes.speed_mps, episodes.reports,
         )  # fmt: skip
         its = (
             state.slot, state.id, state.serving, state.doing, state.order, state.candidate, state.prepared,
@@ -125,5 +124,5 @@ class CompiledSharedStreet(SharedStreet):
         )  # fmt: skip
         count = compiled.kernel(MEASURING).measured(drawn, its, comes, self._levels[0], self._shared, look_ups, who)
         env, ue = who[:count].T
-        state.efficiency_bps_hz[env, ue] = self.world.estimated_bps_hz(look_ups[:count])
+        state.efficiency_bps_hz[env, ue] = self._estimated(state, env, look_ups[:count])
         return None

@@ -34,8 +34,9 @@ class CompiledObserver(Observer):
             return super().observe(episodes, state)
         seen = np.zeros((*state.id.shape, self.fields.size), np.float32)
         drawn = (
-            episodes.row, episodes.lane, episodes.active, episodes.rsrp_dbm, episodes.sinr_db, episodes.measured_dbm,
-            episodes.reported_m, episodes.speed_mps, episodes.error_db,
+            episodes.row, episodes.reported_lane, self.now.active(episodes, state), episodes.rsrp_dbm,
+            self.now.links(episodes, state), episodes.measured_dbm, episodes.reported_m, episodes.speed_mps,
+            episodes.error_db,
         )  # fmt: skip
         its = (
             state.slot, state.id, state.serving, state.since, state.doing, state.out_slots, state.prepared,
@@ -44,4 +45,6 @@ class CompiledObserver(Observer):
         )  # fmt: skip
         place = self.world.site_m, self._heading, self._middle, np.float32(self.world.crossing.arm_m)
         compiled.kernel(SEEING).observe(drawn, its, place, self._bounds, self.config.num_cars, seen)
+        if self.now.queued:
+            self.queue(state, self.fields.split(seen))
         return seen

@@ -30,16 +30,18 @@ class CompiledSharedStreetWorld(SharedStreetWorld):
         self._compiled = compiled.pays(A_SLOT_S * self.slots * len(rngs))
         super().draw_into(rngs, episodes, rows)
 
-    def move(self, movers: traffic.Movers) -> tuple[Any, Any, Any]:
+    def move(self, movers: traffic.Movers) -> tuple[Any, Any, Any, Any]:
         if not self._compiled:
             return super().move(movers)
         c, shape = self.config, (self.slots, self.num_ues)
         along_m, speed_mps, present = np.empty(shape), np.empty(shape), np.empty(shape, bool)
+        lanes, crossing = np.empty(shape, np.int16), self.crossing
         compiled.kernel(MOVING).move(
-            movers.lane, movers.along_m, movers.desired_mps, movers.phase, c.num_cars, 2.0 * float(c.arm_m), c.lights,
-            along_m, speed_mps, present,
+            movers.lane, movers.along_m, movers.desired_mps, movers.phase, movers.turn, c.num_cars,
+            2.0 * float(c.arm_m), c.lights, float(c.turning), tuple(crossing.ways), crossing.street_of_lane, along_m,
+            speed_mps, present, lanes,
         )  # fmt: skip
-        return along_m, speed_mps, present
+        return along_m, speed_mps, present, lanes
 
     def change(
         self, share: Any, ends: Any, begins: Any, u: NDArray[np.float32], anew: NDArray[np.bool_]
@@ -54,7 +56,7 @@ class CompiledSharedStreetWorld(SharedStreetWorld):
     def links(
         self,
         loss_db: NDArray[np.float32],
-        lane: NDArray[np.int64],
+        lane: NDArray[np.int16],
         along_m: Float64Array,
         blocked: NDArray[np.bool_],
         rsrp_dbm: NDArray[np.float32],
@@ -89,12 +91,15 @@ class CompiledSharedStreetWorld(SharedStreetWorld):
         self,
         along_m: Float64Array,
         speed_mps: Float64Array,
+        lane: NDArray[np.int16],
         present: NDArray[np.bool_],
         errors: Float64Array,
         reported_m: NDArray[np.float32],
         told_mps: NDArray[np.float32],
+        told_lane: NDArray[np.int16],
     ) -> None:
         if not self._compiled:
-            return super().report(along_m, speed_mps, present, errors, reported_m, told_mps)
+            return super().report(along_m, speed_mps, lane, present, errors, reported_m, told_mps, told_lane)
         sizes = float(self.config.position_error_m), float(self.config.speed_error_mps), MOVING_MPS
-        return compiled.kernel(WORLD).report(along_m, speed_mps, present, errors, *sizes, reported_m, told_mps)
+        told = reported_m, told_mps, told_lane
+        return compiled.kernel(WORLD).report(along_m, speed_mps, lane, present, errors, *sizes, *told)

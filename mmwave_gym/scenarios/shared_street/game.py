@@ -17,6 +17,8 @@ slot takes 100 ms, and a step is a slot. What a UE does in slot t:
 5. **T310.** It runs in slots on a cell from below `out_db` until above `in_db`, through lost commands. After `t310_s`
    the link is lost. A lost link, by T310 or by access, takes `reestablishment_s` more; then the strongest cell serves.
 
+With `interference="load"` and `demand="queue"` links and activity depend on what agents do: see `world`, `queues`.
+
 The cells' loads, how many active UEs each serves, are broadcast every `load_period_s`. An agent chooses among the
 serving cell and the five strongest others by the newest measurement. A slot's rate is the efficiency of its link,
 divided by the active UEs of the cell; a UE counts at the new cell from the command's next slot on, and nowhere while
@@ -37,13 +39,15 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from mmwave_gym.core.memory import Memory
-from mmwave_gym.core.scenario import EpisodeRng, Outcome, Scenario
+from mmwave_gym.core.scenario import EpisodeRng, Metric, Outcome, Scenario
 from mmwave_gym.core.types import Float64Array, FloatArray
 from mmwave_gym.radio import t310
-from mmwave_gym.scenarios.shared_street import radio_map
+from mmwave_gym.scenarios.shared_street import grants, queues, radio_map
 from mmwave_gym.scenarios.shared_street.config import MEASURED_SLOTS, SLOT_S, SLOTS_A_SECOND, SharedStreetConfig
+from mmwave_gym.scenarios.shared_street.memory import memory_of
+from mmwave_gym.scenarios.shared_street.now import Now
 from mmwave_gym.scenarios.shared_street.observation import Observer
-from mmwave_gym.scenarios.shared_street.scores import LEAST_BPS_HZ, METRICS, SCORES, score
+from mmwave_gym.scenarios.shared_street.scores import LEAST_BPS_HZ, MBIT, METRICS, score
 from mmwave_gym.scenarios.shared_street.state import CANDIDATES, FREE, LOST, MOVING, SharedStreetState, fresh
 from mmwave_gym.scenarios.shared_street.traffic import lives_of, measures, newest
 from mmwave_gym.scenarios.shared_street.world import SharedStreetEpisodes, SharedStreetWorld
@@ -53,8 +57,6 @@ COMMAND_SLOTS, CONDITIONAL_SLOTS = 4, 3
 BEFORE_COMMAND = 0.6
 """Share of the first slot that the old cell still serves (TR 36.839: 50 ms until the command)."""
 PING_PONG_SLOTS = 10  # 3GPP TR 36.839: minimum time of stay, 1 s
-NEXT_S = 1.2
-"""How far ahead "trajectory" knows the own links."""
 
 
 class SharedStreet(Scenario[SharedStreetEpisodes, SharedStreetState]):
@@ -67,7 +69,7 @@ class SharedStreet(Scenario[SharedStreetEpisodes, SharedStreetState]):
         "0 stays; 1 to 5 hand over to the strongest other cells, by the newest measurement, strongest first"
     )
     reward_unit = "1"
-    metrics = METRICS
+    metrics: tuple[Metric, ...] = METRICS
 
     def __init__(self, config: SharedStreetConfig):
         self.config = c = config
@@ -84,11 +86,14 @@ class SharedStreet(Scenario[SharedStreetEpisodes, SharedStreetState]):
         self._t310, self._back = c.slots("t310_s"), c.slots("reestablishment_s")
         self._period = c.slots("load_period_s")
         self._out_db, self._in_db = (float(np.float32(level_db)) for level_db in (c.out_db, c.in_db))
+        self.now, self.ages, self._slot_mbit = Now(c), 0, float(c.bandwidth_hz) * SLOT_S * MBIT
+        if self.now.queued:
+            self.ages, self.metrics = c.slots("deadline_s"), (*METRICS, *queues.METRICS)
         self.observer = self._observer()
         self.fields = self.observer.fields
         self._ue = np.arange(self.num_agents)
-        self._seconds = -(-self.horizon // SLOTS_A_SECOND)
-        self._bins = radio_map.bins_of(self.world.crossing.length_m)
+        self.seconds = -(-self.horizon // SLOTS_A_SECOND)
+        self.bins = radio_map.bins_of(self.world.crossing.length_m)
 
     def _world(self) -> SharedStreetWorld:
         return SharedStreetWorld(self.config)
@@ -107,18 +112,24 @@ class SharedStreet(Scenario[SharedStreetEpisodes, SharedStreetState]):
     # ------------------------------------------------------------------ the game
 
     def start(self, episodes: SharedStreetEpisodes) -> SharedStreetState:
-        state = fresh(len(episodes.row), self.num_agents, self.num_cells, self._bins, self._seconds)
+        sizes = self.num_agents, self.num_cells, self.world.crossing.lanes, self.bins, self.seconds
+        state = fresh(len(episodes.row), *sizes, self.now.by_load, self.ages)
         self.arrive(episodes, state)
         state.load_before[:] = state.load
         return state
 
     def step(self, episodes: SharedStreetEpisodes, state: SharedStreetState, action: NDArray[Any]) -> Outcome:
         row, there = episodes.row, state.id >= 0
-        active = episodes.active[row, state.slot] & there
+        active = self.now.active(episodes, state) & there
         moves, back = self._go(episodes, state, action)
         sinr_db, share, sharing, joins, refused = self._serve(episodes, state, active)
         rate = share * self.world.efficiency_bps_hz(sinr_db) / sharing
-        reward = self._received(state, active, rate, sharing)
+        counts = active
+        if self.now.queued:
+            counts = episodes.active[row, state.slot] & there
+            sent, delays = queues.serve(state.waiting, np.where(active, rate, 0.0) * self._slot_mbit)
+            rate, state.delays = sent / self._slot_mbit, state.delays + delays
+        reward = self._received(state, active, counts, rate, sharing)
         fails = self._end(state, sinr_db, joins, refused)
         state.slot = state.slot + 1
         terminated = there & ~episodes.present[row, state.slot]
@@ -145,7 +156,7 @@ class SharedStreet(Scenario[SharedStreetEpisodes, SharedStreetState]):
         target = np.take_along_axis(state.candidate, action[..., None], axis=2)[..., 0]
         named = np.take_along_axis(self.allowed(state), action[..., None], axis=2)[..., 0] & (action > 0)
         commanded = self.commandable(state)
-        links_db = episodes.sinr_db[episodes.row, state.slot]
+        links_db = self.now.sinr_db(episodes, state)
         now_db = np.take_along_axis(links_db, state.serving[..., None], axis=2)[..., 0]
         moves = named & (~commanded | (now_db >= self._out_db))
         back = moves & (target == state.previous) & (state.slot[:, None] - state.since <= PING_PONG_SLOTS)
@@ -165,7 +176,7 @@ class SharedStreet(Scenario[SharedStreetEpisodes, SharedStreetState]):
         """
         state.cell, load = self._counted(state, active)
         link = np.maximum(state.cell, 0)
-        sinr_db = np.take_along_axis(episodes.sinr_db[episodes.row, state.slot], link[..., None], axis=2)[..., 0]
+        sinr_db = np.take_along_axis(self.now.sinr_db(episodes, state), link[..., None], axis=2)[..., 0]
         moving = state.doing == MOVING
         refused = moving & (state.left == 1) & (sinr_db < self._in_db)
         joins = moving & (state.left == 1) & ~refused
@@ -223,51 +234,75 @@ class SharedStreet(Scenario[SharedStreetEpisodes, SharedStreetState]):
         load = np.bincount(at.ravel(), minlength=n * (k + 1)).reshape(n, k + 1)[:, :k]
         return cell, load.astype(np.float64)
 
+    def sharing(self, episodes: SharedStreetEpisodes, state: SharedStreetState) -> Float64Array:
+        """(N, cell): active UEs that share each cell now."""
+        return self._counted(state, self.now.active(episodes, state))[1]
+
     def _received(
-        self, state: SharedStreetState, active: NDArray[np.bool_], rate: Float64Array, sharing: Float64Array
+        self,
+        state: SharedStreetState,
+        active: NDArray[np.bool_],
+        counts: NDArray[np.bool_],
+        rate: Float64Array,
+        sharing: Float64Array,
     ) -> Float64Array:
         """(N, A): rewards of rates (N, A) in bit/s/Hz of active UEs, counted in their seconds, which end on time.
 
-        sharing: (N, A), active UEs of the cell.
+        counts: (N, A), whose slot counts; with queues what is sent after the last such slot still does. sharing:
+        (N, A), active UEs of the cell.
         """
         state.received = state.received + np.where(active, rate, 0.0)
-        state.active_slots = state.active_slots + active
+        state.active_slots = state.active_slots + counts
         k = state.active_slots.astype(np.float64)
+        takes = state.active_slots > 0 if self.now.queued else counts
         mean = state.received / np.maximum(k, 1.0)
         value = k * np.log(mean + LEAST_BPS_HZ)
-        reward = np.where(active, value - state.value, 0.0)
-        state.value = np.where(active, value, state.value)
+        reward = np.where(takes, value - state.value, 0.0)
+        state.value = np.where(takes, value, state.value)
         if self.config.reward == "difference":
             others = np.where(active & (sharing > 1.0), sharing - 1.0, 1.0)
             reward = reward - np.where(active & (sharing > 1.0), others * np.log((others + 1.0) / others), 0.0)
         ends = (state.slot + 1) % SLOTS_A_SECOND == 0
         if ends.any():
             at = np.flatnonzero(ends)
-            counts = state.active_slots[at] >= SLOTS_A_SECOND // 2
-            state.second_bps_hz[at, state.slot[at] // SLOTS_A_SECOND] = np.where(counts, mean[at], -1.0)
+            enough = state.active_slots[at] >= SLOTS_A_SECOND // 2
+            state.second_bps_hz[at, state.slot[at] // SLOTS_A_SECOND] = np.where(enough, mean[at], -1.0)
             state.received[at], state.active_slots[at], state.value[at] = 0.0, 0, 0.0
         return reward
 
     def _score(self, state: SharedStreetState, truncated: NDArray[np.bool_]) -> dict[str, Float64Array]:
         """The scores of whole episodes, (N,) each, told at the end; 0 where no UE-second counts."""
-        scores = {name: np.zeros(len(truncated)) for name in SCORES}
+        names = (m.name for m in self.metrics if m.per == "all")
+        scores = {name: np.zeros(len(truncated)) for name in names}
         for i in np.flatnonzero(truncated) if truncated.any() else ():
-            rate = state.second_bps_hz[i].ravel().astype(np.float64)
-            for name, value in score(rate[rate >= 0.0], self.config).items():
+            for name, value in self.scores(state, int(i)).items():
                 scores[name][i] = value
         return scores
+
+    def scores(self, state: SharedStreetState, env: int) -> dict[str, float]:
+        """The scores of what an environment has played of its episode; none before a UE-second counts."""
+        rate = state.second_bps_hz[env].ravel().astype(np.float64)
+        found = score(rate[rate >= 0.0], self.config)
+        return found | queues.score(state.delays[env]) if self.now.queued and found else found
 
     # ------------------------------------------------------------------ the next slot
 
     def arrive(self, episodes: SharedStreetEpisodes, state: SharedStreetState) -> None:
         """Begin the slot `state.slot`: who comes and goes, who has a cell again, what is measured and broadcast."""
         comes = self._begin(episodes, state)
-        self._measured(episodes, state, comes)
+        if self.now.queued:
+            there = state.id >= 0
+            state.waiting[~there] = 0.0
+            state.waiting[:, :, 0] = self.config.file_mbit * (episodes.files[episodes.row, state.slot] & there)
         told = state.slot % self._period == 0
-        if told.any():
-            load = self._counted(state, episodes.active[episodes.row, state.slot])[1]
+        if told.any() or self.now.by_load:
+            load = self.sharing(episodes, state)
             state.load_before = np.where(told[:, None], state.load, state.load_before)
             state.load = np.where(told[:, None], load, state.load)
+        if self.now.by_load:
+            rsrp_dbm = episodes.rsrp_dbm[episodes.row, state.slot]
+            state.sinr_db = self.world.links_under(rsrp_dbm, load > 0.0)
+        self._measured(episodes, state, comes)
 
     def _begin(self, episodes: SharedStreetEpisodes, state: SharedStreetState) -> NDArray[np.bool_]:
         """(N, A): who comes; ends lives, handovers and lost links whose time is over."""
@@ -307,7 +342,7 @@ class SharedStreet(Scenario[SharedStreetEpisodes, SharedStreetState]):
         env, ue = np.nonzero(new)
         drawn = row[env], newest(slot[env], ue), ue
         level = episodes.measured_dbm[drawn]
-        now_db = episodes.sinr_db[row[env], slot[env], ue, state.serving[env, ue]]
+        now_db = self.now.sinr_db(episodes, state)[env, ue, state.serving[env, ue]]
         told = (now_db >= self._out_db) & (state.doing[env, ue] == FREE)
         state.order[env, ue] = np.argsort(-level, axis=1, kind="stable")
         state.candidate[...] = self.observer.candidates(state.order, state.serving)
@@ -316,7 +351,7 @@ class SharedStreet(Scenario[SharedStreetEpisodes, SharedStreetState]):
         look_ups = np.repeat(level[:, None], len(radio_map.AHEAD_S), axis=1)
         if self.config.shared_map:
             place, speed = episodes.reported_m[drawn], episodes.speed_mps[drawn]
-            lane = episodes.lane[row[env], ue]
+            lane = episodes.reported_lane[drawn]
             feeds = np.flatnonzero(episodes.reports[row[env], ue] & ~comes[env, ue])
             # A measurement is the mean over four slots: it stands for where the UE was in their middle.
             middle = place[feeds] - speed[feeds] * np.float32(1.5 * SLOT_S)
@@ -329,7 +364,15 @@ class SharedStreet(Scenario[SharedStreetEpisodes, SharedStreetState]):
             changes = look_ups[:, radio_map.CHANGES] - level[:, None]
             state.change_db[env, ue] = changes
         look_ups[:, 0] = level
-        state.efficiency_bps_hz[env, ue] = self.world.estimated_bps_hz(look_ups)
+        state.efficiency_bps_hz[env, ue] = self._estimated(state, env, look_ups)
+
+    def _estimated(self, state: SharedStreetState, env: NDArray[np.intp], level_dbm: FloatArray) -> FloatArray:
+        """(n, AHEAD_S, cell): efficiencies in bit/s/Hz of RSRPs of that shape, where the broadcast's cells interfere.
+
+        env: (n,).
+        """
+        busy = (state.load[env] > 0.0)[:, None] if self.now.by_load else None
+        return self.world.estimated_bps_hz(level_dbm, busy)
 
     # ------------------------------------------------------------------ what agents see
 
@@ -337,59 +380,21 @@ class SharedStreet(Scenario[SharedStreetEpisodes, SharedStreetState]):
         return self.observer.observe(episodes, state)
 
     def reveal(self, episodes: SharedStreetEpisodes, state: SharedStreetState, access: str) -> dict[str, Any]:
-        """Arrays by name.
-
-        From "central": `slot` (N,); `rsrp_dbm`, `sinr_db` (N, ue, cell) now; `serving` (N, ue), `candidate` (N, ue,
-        choice), cells, -1 for none; `sharing` (N, cell), active UEs that share each cell now. From "trajectory":
-        `map_seed` (N,), `lane` (N, ue), `along_m` (N, slot, ue), and `sinr_next_db` (N, ue, slots of 1.2 s, cell), the
-        own links from now on. "hindsight" adds `sinr_ahead_db`, `rsrp_ahead_dbm` (N, slot, ue, cell),
-        `measured_ahead_dbm` (N, measurement, ue, cell), `active_ahead` and `present_ahead` (N, slot, ue), of the whole
-        episode.
-        """
-        if access == "local":
-            return {}
-        row, at = episodes.row, (episodes.row, state.slot)
-        known: dict[str, Any] = {
-            "slot": state.slot,
-            "rsrp_dbm": lambda: episodes.rsrp_dbm[at],
-            "sinr_db": lambda: episodes.sinr_db[at],
-            "serving": state.serving,
-            "candidate": state.candidate,
-            "sharing": lambda: self._counted(state, episodes.active[at])[1],
-        }
-        if access != "central":
-            known |= {"map_seed": lambda: episodes.map_seed[row], "lane": lambda: episodes.lane[row]}
-            known |= {"along_m": lambda: episodes.along_m[row], "sinr_next_db": lambda: self._next(episodes, state)}
-        if access == "hindsight":
-            known["sinr_ahead_db"] = lambda: episodes.sinr_db[row]
-            known["rsrp_ahead_dbm"] = lambda: episodes.rsrp_dbm[row]
-            known["measured_ahead_dbm"] = lambda: episodes.measured_dbm[row]
-            known["active_ahead"] = lambda: episodes.active[row]
-            known["present_ahead"] = lambda: episodes.present[row]
-        return known
-
-    def _next(self, episodes: SharedStreetEpisodes, state: SharedStreetState) -> FloatArray:
-        slots = np.minimum(state.slot[:, None] + np.arange(round(NEXT_S / SLOT_S)), self.horizon)
-        return episodes.sinr_db[episodes.row[:, None], slots].transpose(0, 2, 1, 3)
+        return {} if access == "local" else grants.revealed(self, episodes, state, access)
 
     def memory(self) -> Memory:
-        a, k, t, m = self.num_agents, self.num_cells, self.world.slots, self.world.measurements
-        episode = t * a * (8 * k + 18) + m * a * (4 * k + 8) + 9 * a
-        cells = 8 * self._bins * (4 * k + 4)
-        state = cells + a * (4 * self._seconds + 16 * k + 24 * k + 200 + 8 * self.fields.size)
-        drawing = t * a * (60 * k + 80)
-        points = 8 * self.world.crossing.points_a_lane
-        maps = min(len(self.config.map_seeds) * points * 5.0 * k, 2.0**29)
-        return Memory(episode, state, drawing, points * (36 * points + 60 * k) + maps)
+        return memory_of(self)
 
     def constants(self) -> Mapping[str, Any]:
-        """The keywords, places of sites, and times in slots."""
+        """The keywords, places of sites, and times in slots; of `interference` the share, where that is constant."""
+        keywords = self.config.as_constants()
         return {
-            **self.config.as_constants(),
-            "keywords": tuple(self.config.as_constants()),
+            "interference": self.world.interference,
+            **({"city": self.world.city.fingerprint} if self.world.city else {}),
+            **keywords,
+            "keywords": tuple(keywords),
             "site_m": tuple(map(tuple, self.world.site_m.tolist())),
             "num_cells": self.num_cells,
             "slot_s": SLOT_S,
             "measured_slots": MEASURED_SLOTS,
-            "interference": self.world.interference,
         }

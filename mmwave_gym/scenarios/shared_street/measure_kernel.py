@@ -25,7 +25,8 @@ def measured(drawn: Any, state: Any, comes: Any, out_db: float, shared: bool, lo
     Returns count, how many UEs have a new measurement. drawn, state: arrays of `SharedStreetEpisodes` and
     `SharedStreetState` in the order below; comes: (N, A), who has just arrived; out_db: in dB, float32.
     """
-    row, lane, sinr_db, measured_dbm, reported_m, speed_mps, reports = drawn
+    row, lane, links, measured_dbm, reported_m, speed_mps, reports = drawn
+    sinr_db, its_row, when = links
     slot, ids, serving, doing, order, candidate, prepared, map_dbm, map_count, change_db, known = state
     n, a, cells = order.shape
     choices = min(CANDIDATES, cells)
@@ -51,7 +52,7 @@ def measured(drawn: Any, state: Any, comes: Any, out_db: float, shared: bool, lo
                 if order[i, ue, k] != own:
                     candidate[i, ue, found] = order[i, ue, k]
                     found += 1
-            if new and doing[i, ue] == FREE and sinr_db[r, t, ue, own] >= out_db:
+            if new and doing[i, ue] == FREE and sinr_db[its_row[i], when[i], ue, own] >= out_db:
                 prepared[i, ue, 0], prepared[i, ue, 1] = candidate[i, ue, 1], candidate[i, ue, 2]
         if not shared:
             continue
@@ -64,7 +65,7 @@ def measured(drawn: Any, state: Any, comes: Any, out_db: float, shared: bool, lo
             at = math.floor(middle / BIN)
             if at < 0 or at >= map_count.shape[2]:
                 continue
-            street = lane[r, ue]
+            street = lane[r, number, ue]
             map_count[i, street, at] += ONE
             weight = max(ONE / map_count[i, street, at], LEAST)
             for cell in range(cells):
@@ -73,7 +74,7 @@ def measured(drawn: Any, state: Any, comes: Any, out_db: float, shared: bool, lo
         for j in range(begin, count):
             ue = who[j, 1]
             number = (t + ue % MEASURED_SLOTS) // MEASURED_SLOTS
-            place, speed, street = reported_m[r, number, ue], speed_mps[r, number, ue], lane[r, ue]
+            place, speed, street = reported_m[r, number, ue], speed_mps[r, number, ue], lane[r, number, ue]
             for ahead in range(len(AHEAD)):
                 known[i, ue, ahead] = _look_up(
                     map_dbm[i, street], map_count[i, street], place + speed * AHEAD[ahead], look_ups[j, ahead]

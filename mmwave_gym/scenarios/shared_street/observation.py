@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmwave_gym.core.scenario import ObservationField, ObservationFields
+from mmwave_gym.scenarios.shared_street import queues
 from mmwave_gym.scenarios.shared_street.config import SLOT_S, SharedStreetConfig
+from mmwave_gym.scenarios.shared_street.now import Now
 from mmwave_gym.scenarios.shared_street.radio_map import AHEAD_S, CHANGES
 from mmwave_gym.scenarios.shared_street.state import CANDIDATES, FREE, SharedStreetState
 from mmwave_gym.scenarios.shared_street.traffic import measures, newest
@@ -33,6 +35,10 @@ def fields_of(config: SharedStreetConfig) -> ObservationFields:
     count = partial(each, high=MOST_SHARING, unit="1")
     change = partial(each, low=-CHANGE_DB, high=CHANGE_DB, unit="dB")
     one = partial(ObservationField, size=1, low=0.0, unit="1")
+    queue = (
+        one("queue_mbit", high=most_waiting_mbit(config), unit="Mbit", description="what waits to be sent to the UE"),
+        one("deadline_s", high=10.0, unit="s", description="time until the deadline of the oldest file, 0 for none"),
+    )
     ago = ("the newest measurement", *(f"the one {i} before" for i in range(1, PAST_MEASUREMENTS)))
     known = ", ".join(f"{s:g} s" for s in AHEAD_S[1:])
     return ObservationFields(
@@ -58,13 +64,19 @@ def fields_of(config: SharedStreetConfig) -> ObservationFields:
             one("sinr_db", low=LEAST_SINR_DB, high=MOST_SINR_DB, unit="dB", description="SINR of the serving cell now"),
             one("served_s", high=LONG_S, unit="s", description="time since the serving cell took over, up to 10 s"),
             one("t310_s", high=float(config.t310_s), unit="s", description="how long T310 has run"),
-            one("active", high=1.0, description="1 for who wants data"),
+            one("active", high=1.0, description="1 for who wants data, with queues for whom data wait"),
             one("car", high=1.0, description="1 for a UE in a car"),
             one("speed_mps", high=FASTEST_MPS, unit="m/s", description="reported speed"),
             one("measures", high=1.0, description="1 in slots of the UE's own measurement, when it can be commanded"),
             one("free", high=1.0, description="1 unless a handover runs or the link is lost"),
+            *(queue if config.demand == "queue" else ()),
         )
     )
+
+
+def most_waiting_mbit(config: SharedStreetConfig) -> float:
+    """What can wait for a UE at most."""
+    return config.file_mbit * (1 + (config.slots("deadline_s") - 1) // config.slots("file_period_s"))
 
 
 class Observer:
@@ -72,7 +84,8 @@ class Observer:
 
     def __init__(self, config: SharedStreetConfig, world: SharedStreetWorld):
         self.config, self.world = config, world
-        self.fields = fields_of(config)
+        self.fields, self.now = fields_of(config), Now(config)
+        self.most_mbit = most_waiting_mbit(config)
         self._ue = np.arange(config.num_ues)
         self._car = self._ue < config.num_cars
         self._heading = np.array([heading for heading, _ in world.crossing.lane_axes])
@@ -114,11 +127,12 @@ class Observer:
         for i, name in enumerate(CHANGE_NAMES):
             parts[name][:] = np.clip(of(state.change_db[:, :, i]), -CHANGE_DB, CHANGE_DB)
         parts["known"][:] = state.known[:, :, 1:]
-        active = episodes.active[row, slot, ue]
+        active = self.now.active(episodes, state)
         self._loads(state, parts, chosen, active)
         speed = episodes.speed_mps[row, number, ue]
-        self._place(episodes, parts, chosen, episodes.reported_m[row, number, ue], speed)
-        now_db = np.take_along_axis(episodes.sinr_db[row, slot, ue], state.serving[..., None], axis=2)
+        place = episodes.reported_lane[row, number, ue], episodes.reported_m[row, number, ue]
+        self._place(parts, chosen, place, speed)
+        now_db = np.take_along_axis(self.now.sinr_db(episodes, state), state.serving[..., None], axis=2)
         parts["sinr_db"][:] = np.clip(now_db, LEAST_SINR_DB, MOST_SINR_DB)
         parts["served_s"][..., 0] = np.minimum((slot - state.since) * SLOT_S, LONG_S)
         parts["t310_s"][..., 0] = np.minimum(state.out_slots * SLOT_S, self.config.t310_s)
@@ -129,8 +143,15 @@ class Observer:
         parts["free"][..., 0] = state.doing == FREE
         for name in (f.name for f in self.fields if f.per == "choice"):
             parts[name][state.candidate < 0] = 0.0
+        self.queue(state, parts)
         seen[state.id < 0] = 0.0
         return seen
+
+    def queue(self, state: SharedStreetState, parts: Any) -> None:
+        """Fill the fields of queues, where there are queues."""
+        if self.now.queued:
+            parts["queue_mbit"][..., 0] = np.minimum(state.waiting.sum(axis=2), self.most_mbit)
+            parts["deadline_s"][..., 0] = queues.oldest_s(state.waiting)
 
     def _now(self, episodes: SharedStreetEpisodes, state: SharedStreetState, newest_dbm: Any) -> Any:
         """(N, A, choice): RSRP in dBm of this slot where it is compared, else that of the newest measurement."""
@@ -153,8 +174,8 @@ class Observer:
         parts["sharing"][:] = sharing
         parts["sharing_change"][:] = load - before
 
-    def _place(self, episodes: SharedStreetEpisodes, parts: Any, chosen: Any, reported_m: Any, speed: Any) -> None:
-        lane = episodes.lane[episodes.row]
+    def _place(self, parts: Any, chosen: Any, place: tuple[Any, Any], speed: Any) -> None:
+        lane, reported_m = place
         way_m = self.world.site_m[chosen] - self.world.place_m(lane, reported_m)[:, :, None, :]
         far_m = np.sqrt(way_m[..., 0] * way_m[..., 0] + way_m[..., 1] * way_m[..., 1])
         heading = self._heading[lane][:, :, None, :]

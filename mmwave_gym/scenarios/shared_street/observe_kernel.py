@@ -27,7 +27,8 @@ OWN = KNOWN + len(AHEAD_S) - 1
 @njit(cache=True)
 def observe(drawn: Any, state: Any, place: Any, bounds: Any, cars: int, seen: Any) -> None:
     """Fill `seen` (N, A, features), zeros before; arrays and bounds in the order of `CompiledObserver`."""
-    row, lane, active, rsrp_dbm, sinr_db, measured_dbm, reported_m, speed_mps, error_db = drawn
+    row, lane, active, rsrp_dbm, links, measured_dbm, reported_m, speed_mps, error_db = drawn
+    sinr_db, its_row, when = links
     (
         slot, ids, serving, since, doing, out_slots, prepared, candidate, first, load, load_before, efficiency,
         change_db, known,
@@ -42,8 +43,8 @@ def observe(drawn: Any, state: Any, place: Any, bounds: Any, cars: int, seen: An
             out = seen[i, ue]
             number = (t + ue % MEASURED_SLOTS) // MEASURED_SLOTS
             own = serving[i, ue]
-            wants = active[r, t, ue]
-            street, speed = lane[r, ue], speed_mps[r, number, ue]
+            wants = active[i, ue]
+            street, speed = lane[r, number, ue], speed_mps[r, number, ue]
             along_m = np.float64(reported_m[r, number, ue] - arm_m)
             x = middle[street, 0] + along_m * heading[street, 0]
             y = middle[street, 1] + along_m * heading[street, 1]
@@ -82,7 +83,7 @@ def observe(drawn: Any, state: Any, place: Any, bounds: Any, cars: int, seen: An
             out[SERVING] = 1.0
             for ahead in range(1, len(AHEAD_S)):
                 out[KNOWN + ahead - 1] = 1.0 if known[i, ue, ahead] else 0.0
-            out[OWN] = min(max(sinr_db[r, t, ue, own], F32(least_db)), F32(highest_db))
+            out[OWN] = min(max(sinr_db[its_row[i], when[i], ue, own], F32(least_db)), F32(highest_db))
             out[OWN + 1] = min((t - since[i, ue]) * SLOT_S, long_s)
             out[OWN + 2] = min(out_slots[i, ue] * SLOT_S, t310_s)
             out[OWN + 3] = 1.0 if wants else 0.0

@@ -14,6 +14,7 @@ from mmwave_gym.scenarios.shared_street.config import SLOT_S
 from mmwave_gym.scenarios.shared_street.scene import PAST_S, Record
 
 HOUSES: Colour = (226, 226, 230)
+HALF_M = STREET_M / 2.0
 LOADS_TOP, SCORES_TOP, CURVE_TOP, CURVE_HEIGHT = 66, 330, 500, 150
 CURVE_LEFT = 730
 SHOWN_CELLS = 16
@@ -25,14 +26,14 @@ class SharedStreetPicture:
     def __init__(self, record: Record):
         self._record = record
         self._frame, self._layer = Frame(), Layer(MAP_SIZE)
-        half_m = record.config.arm_m
+        half_m = record.half_m
         self._plan = Plan(np.array([[-half_m, -half_m], [half_m, half_m]]), 0.52, 1.0)
 
     def draw(self) -> Frame:
         """The frame of this moment; the next call draws into the same one."""
         record, frame = self._record, self._frame
         frame.clear()
-        setting = f"{record.world.num_cells} cells, {int(record.present.sum())} UEs, map {record.map_seed}"
+        setting = f"{record.world.num_cells} cells, {int(record.present.sum())} UEs, {record.map_name}"
         whole = f"of {record.world.horizon * SLOT_S:g} s"
         draw_head(frame, "Shared street", setting, whole, f"t = {record.slot * SLOT_S:.1f} s")
         self._draw_map()
@@ -46,9 +47,7 @@ class SharedStreetPicture:
     def _draw_map(self) -> None:
         record, frame, layer = self._record, self._frame, self._layer
         layer.box(HOUSES, (0, 0, *MAP_SIZE))
-        low, high = (self._plan.pixels(np.array([side, -side])) for side in (-STREET_M / 2.0, STREET_M / 2.0))
-        layer.box(WHITE, (0, low[1], MAP_SIZE[0], high[1] - low[1]))
-        layer.box(WHITE, (low[0], 0, high[0] - low[0], MAP_SIZE[1]))
+        self._draw_streets(layer)
         place, serving = self._plan.pixels(record.place_m), record.serving
         site, moving, active = self._plan.pixels(record.site_m), record.moving, record.active
         for ue in np.flatnonzero(record.present).tolist():
@@ -73,6 +72,21 @@ class SharedStreetPicture:
         frame.text(
             "square: car, disc: pedestrian, hollow: idle, dashed: handover, cross: lost link", (x, BELOW), 11, GREY
         )
+
+    def _draw_streets(self, layer: Layer) -> None:
+        world = self._record.world.world
+        if world.city:
+            wide = 0.5 * world.city.step_m
+            low, high = (self._plan.pixels(world.city.place_m + np.array((side, -side))) for side in (-wide, wide))
+            for begin, end in zip(low.tolist(), high.tolist(), strict=True):
+                layer.box(WHITE, (begin[0], begin[1], end[0] - begin[0] + 1.0, end[1] - begin[1] + 1.0))
+            return
+        for across, middles in enumerate(world.crossing.middles_m):
+            for middle in middles.tolist():
+                low, high = (self._plan.pixels(np.full(2, middle + side)) for side in (-HALF_M, HALF_M))
+                east = 0, high[1], MAP_SIZE[0], low[1] - high[1]
+                north = low[0], 0, high[0] - low[0], MAP_SIZE[1]
+                layer.box(WHITE, east if across else north)
 
     def _draw_ue(self, layer: Layer, at: NDArray[np.float64], colour: Colour, active: bool, ue: int) -> None:
         x, y = point(at)
@@ -114,8 +128,11 @@ class SharedStreetPicture:
             "Lost links": f"{record.counted('failures_per_min') / 60.0:.0f}",
             "Radio map known": f"{record.mapped_share():.0%} of bins" if record.config.shared_map else "not shared",
         }
+        if "delay_s" in record.metrics:
+            part = scores.get("on_time_share", 0.0)
+            rows["Delay of files"] = f"{scores['delay_s']:.2f} s, {part:.0%} in time" if scores else "-"
         for i, (name, words) in enumerate(rows.items()):
-            y = SCORES_TOP + 24 + 20 * i
+            y = SCORES_TOP + 22 + 18.5 * i
             frame.text(name, (PANEL, y), 12, GREY)
             frame.text(words, (RIGHT, y), 12, align="right")
 

@@ -15,11 +15,11 @@ from mmwave_gym.rendering.text import cell_sign, framed, side_by_side, text_of
 from mmwave_gym.rendering.totals import Totals
 from mmwave_gym.scenarios.shared_street.config import SLOT_S, SLOTS_A_SECOND
 from mmwave_gym.scenarios.shared_street.game import SharedStreet
-from mmwave_gym.scenarios.shared_street.scores import MBIT, score
+from mmwave_gym.scenarios.shared_street.scores import MBIT
 from mmwave_gym.scenarios.shared_street.state import FREE, LOST
 
 MAP_COLUMNS, MAP_ROWS = 43, 21
-TEXT_CELLS = 14
+TEXT_LINES = 21
 BAR = 12
 PAST_S = 60
 """Seconds of the curve."""
@@ -34,6 +34,9 @@ class Record:
         self.world: SharedStreet = getattr(scenario, "scenario", scenario)
         self.config = self.world.config
         self.site_m = self.world.world.site_m
+        city = self.world.world.city
+        self.half_m = city.half_m if city else self.config.arm_m
+        self.metrics = tuple(metric.name for metric in self.world.metrics)
         self.restart()
 
     def restart(self) -> None:
@@ -67,7 +70,7 @@ class Record:
     @property
     def active(self) -> NDArray[np.bool_]:
         """(ue,): who wants data."""
-        wants: NDArray[np.bool_] = self.batch.episodes.active[self._row, self.slot] & self.present
+        wants: NDArray[np.bool_] = self.world.now.active(self.batch.episodes, self.batch.state)[0] & self.present
         return wants
 
     @property
@@ -86,7 +89,7 @@ class Record:
     def place_m(self) -> FloatArray:
         """(ue, 2): where all are."""
         episodes = self.batch.episodes
-        return self.world.world.place_m(episodes.lane[self._row], episodes.along_m[self._row, self.slot])
+        return self.world.world.place_m(episodes.lane[self._row, self.slot], episodes.along_m[self._row, self.slot])
 
     @property
     def load(self) -> NDArray[np.int64]:
@@ -95,8 +98,8 @@ class Record:
         return np.bincount(at, minlength=self.world.num_cells)
 
     @property
-    def map_seed(self) -> int:
-        return int(self.batch.episodes.map_seed[self._row])
+    def map_name(self) -> str:
+        return self.config.city or f"map {int(self.batch.episodes.map_seed[self._row])}"
 
     @property
     def seconds_mbps(self) -> Float64Array:
@@ -106,12 +109,11 @@ class Record:
 
     def scores(self) -> dict[str, float]:
         """The scores of the episode so far."""
-        rate = self.batch.state.second_bps_hz[0].ravel().astype(np.float64)
-        return score(rate[rate >= 0.0], self.config)
+        return self.world.scores(self.batch.state, 0)
 
     def mapped_share(self) -> float:
         """The share of bins of the radio map that have reports."""
-        return float((self.batch.state.map_count[0] > 0.0).mean())
+        return float((self.batch.state.map_count[0] > 0.0).sum() / self.world.world.num_bins)
 
     def counted(self, name: str) -> float:
         """How often something has happened, of a metric that counts it."""
@@ -127,7 +129,7 @@ class SharedStreetScene(RecordedScene[Record]):
     def text(self) -> str:
         """The map with UEs by their cells, loads and scores in ASCII, always the same number of lines."""
         record = self._record
-        ues = f"{int(record.present.sum())} of {record.world.num_agents} UEs, map {record.map_seed}"
+        ues = f"{int(record.present.sum())} of {record.world.num_agents} UEs, {record.map_name}"
         lines = [
             f"shared street  t = {record.slot * SLOT_S:6.1f} of {record.world.horizon * SLOT_S:g} s  {ues}",
             *side_by_side(framed(self._grid(record), MAP_COLUMNS), self._lines(record)),
@@ -136,7 +138,7 @@ class SharedStreetScene(RecordedScene[Record]):
         return text_of(lines)
 
     def _grid(self, record: Record) -> list[list[str]]:
-        half_m = record.config.arm_m
+        half_m = record.half_m
         grid = [[" "] * MAP_COLUMNS for _ in range(MAP_ROWS)]
 
         def put(place_m: Any, sign: str) -> None:
@@ -159,10 +161,12 @@ class SharedStreetScene(RecordedScene[Record]):
             f"handovers {record.counted('handovers_per_s'):6.0f}",
             f"failures  {record.counted('failures_per_min') / 60.0:6.0f}",
             f"mapped    {record.mapped_share():6.0%}",
-            "cell active UEs",
         ]
+        if "delay_s" in record.metrics:
+            lines.append(f"delay {scores.get('delay_s', 0.0):4.2f} s, in time {scores.get('on_time_share', 0.0):4.0%}")
+        lines.append("cell active UEs")
         most = max(int(load.max(initial=0)), 1)
-        for cell in range(min(record.world.num_cells, TEXT_CELLS)):
+        for cell in range(min(record.world.num_cells, TEXT_LINES - len(lines))):
             bar = "#" * round(BAR * load[cell] / most)
             lines.append(f"  {cell_sign(cell)} {load[cell]:4d} {bar}")
         return lines

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mmwave_gym.scenarios.shared_street.places import LANES
 from mmwave_gym.scenarios.shared_street.radio_map import AHEAD_S, CHANGES
 
 CANDIDATES = 6
@@ -44,10 +43,15 @@ class SharedStreetState:
     active_slots: NDArray[np.int64]  # (N, A): of that second
     value: NDArray[np.float64]  # (N, A): the sum of its rewards so far
     second_bps_hz: NDArray[np.float32]  # (N, second, A): mean rate, -1 where it does not count
+    sinr_db: NDArray[np.float32]  # (N, A, cell): of the slot, where interference follows load; else no A
+    waiting: NDArray[np.float64]  # (N, A, age): see `queues`; no A without queues
+    delays: NDArray[np.int64]  # (N, 1 + age): files missed, and delivered after so many slots; see `queues.serve`
 
 
-def fresh(n: int, agents: int, cells: int, bins: int, seconds: int) -> SharedStreetState:
-    """The state before slot 0: nobody is there."""
+def fresh(
+    n: int, agents: int, cells: int, lanes: int, bins: int, seconds: int, by_load: bool, ages: int
+) -> SharedStreetState:
+    """The state before slot 0: nobody is there. by_load: interference follows it; ages: of files, in slots."""
 
     def zeros(*shape: int) -> NDArray[np.int64]:
         return np.zeros((n, *shape), np.int64)
@@ -70,8 +74,8 @@ def fresh(n: int, agents: int, cells: int, bins: int, seconds: int) -> SharedStr
         first=zeros(agents),
         load=np.zeros((n, cells)),
         load_before=np.zeros((n, cells)),
-        map_dbm=np.zeros((n, LANES, bins, cells), np.float32),
-        map_count=np.zeros((n, LANES, bins), np.float32),
+        map_dbm=np.zeros((n, lanes, bins, cells), np.float32),
+        map_count=np.zeros((n, lanes, bins), np.float32),
         efficiency_bps_hz=np.zeros((n, agents, len(AHEAD_S), cells), np.float32),
         change_db=np.zeros((n, agents, len(CHANGES), cells), np.float32),
         known=np.zeros((n, agents, len(AHEAD_S)), bool),
@@ -79,4 +83,7 @@ def fresh(n: int, agents: int, cells: int, bins: int, seconds: int) -> SharedStr
         active_slots=zeros(agents),
         value=np.zeros((n, agents)),
         second_bps_hz=np.full((n, seconds, agents), -1.0, np.float32),
+        sinr_db=np.zeros((n, agents if by_load else 0, cells), np.float32),
+        waiting=np.zeros((n, agents if ages else 0, ages)),
+        delays=zeros(1 + ages),
     )

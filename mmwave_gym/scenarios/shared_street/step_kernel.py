@@ -39,11 +39,12 @@ def allowed(state: Any, ways: Any, may: Any) -> None:
 
 
 @njit(cache=True)
-def go(row: Any, sinr_db: Any, state: Any, action: Any, ways: Any, out_db: float, moves: Any, back: Any) -> None:
+def go(links: Any, state: Any, action: Any, ways: Any, out_db: float, moves: Any, back: Any) -> None:
     """Fill `moves` and `back` (N, A), False before, as `SharedStreet._go` says.
 
-    sinr_db: (storage, slot, ue, cell); action: (N, A), numbers of candidates; out_db: in dB, float32.
+    links: as of `Now.links`; action: (N, A), numbers of candidates; out_db: in dB, float32.
     """
+    sinr_db, row, when = links
     slot, ids, serving, previous, since, target, doing, left, out_slots, prepared, candidate = state
     for i in range(ids.shape[0]):
         for ue in range(ids.shape[1]):
@@ -54,7 +55,7 @@ def go(row: Any, sinr_db: Any, state: Any, action: Any, ways: Any, out_db: float
             if cell < 0 or not _may(slot[i], ue, cell, prepared[i, ue], ways):
                 continue
             commanded = ways[0] and (slot[i] + ue) % MEASURED_SLOTS == 0
-            if commanded and sinr_db[row[i], slot[i], ue, serving[i, ue]] < out_db:
+            if commanded and sinr_db[row[i], when[i], ue, serving[i, ue]] < out_db:
                 continue
             moves[i, ue] = True
             back[i, ue] = cell == previous[i, ue] and slot[i] - since[i, ue] <= PING_PONG_SLOTS
@@ -82,19 +83,20 @@ def count(state: Any, active: Any, cell: Any, load: Any) -> None:
 
 @njit(cache=True)
 def serve(
-    row: Any, sinr_db: Any, state: Any, load: Any, limits: Any, link_db: Any, share: Any, sharing: Any, joins: Any,
+    links: Any, state: Any, load: Any, limits: Any, link_db: Any, share: Any, sharing: Any, joins: Any,
     refused: Any,
 ) -> None:  # fmt: skip
     """Fill the last five, (N, A) each, as `SharedStreet._serve` says.
 
-    sinr_db: (storage, slot, ue, cell); link_db: (N, A); load: (N, cell), active UEs; limits: `in_db` and the wide
-    beam's loss in dB, float32.
+    links: as of `Now.links`; link_db: (N, A); load: (N, cell), active UEs; limits: `in_db` and the wide beam's loss in
+    dB, float32.
     """
-    slot, doing, left, cell = state
+    sinr_db, row, when = links
+    doing, left, cell = state
     for i in range(cell.shape[0]):
         for ue in range(cell.shape[1]):
             its = max(cell[i, ue], 0)
-            level = sinr_db[row[i], slot[i], ue, its]
+            level = sinr_db[row[i], when[i], ue, its]
             moving = doing[i, ue] == MOVING
             accesses = moving and left[i, ue] == 1
             refused[i, ue] = accesses and level < limits[0]

@@ -16,6 +16,8 @@ NEXT = "next"
 """The suite of tasks whose rows are still to be played; with rows and ceilings they belong in "v1"."""
 _DENSE: Mapping[str, Any] = {"isd_m": 100.0, "num_cars": 56, "num_pedestrians": 24, "horizon": 600}
 
+_GRID: Mapping[str, Any] = {"blocks": (3, 3), "arm_m": 150.0, "isd_m": 150.0, "turning": 1.0 / 3.0}
+
 
 def _task(
     name: str,
@@ -78,6 +80,18 @@ TASKS: tuple[Task, ...] = (
         {"isd_m": 100.0},
         training={"isd_m": 200.0},
         why="what was learned at one density of cells is played at another",
+    ),
+    _task(
+        "load",
+        "The main task where a cell interferes only while it serves an active UE.",
+        {"interference": "load"},
+        why="links depend on what agents do: a UE that empties a cell makes the others' links better",
+    ),
+    _task(
+        "grid",
+        "A grid of 3 x 3 blocks with a crossing every 100 m, two cells a street, and cars that turn.",
+        _GRID,
+        why="a UE does not know where it will be: its car turns at every third crossing",
     ),
     _task(
         "seen",

@@ -40,8 +40,8 @@ def levels(
 ) -> None:
     """Fill `rsrp_dbm` and `level`, ln(SNR), no unit, (slot, ue, cell) each.
 
-    loss_db: (lane, point, cell) in dB; lane: (ue,); along_m: (slot, ue) in metres; blocked: (slot, pedestrian, cell);
-    law_db: (3,), budget, loss of a body, noise over 0 dBm; scales: ln(10) / 10, metres a point.
+    loss_db: (lane, point, cell) in dB; lane: (slot, ue); along_m: (slot, ue) in metres; blocked: (slot, pedestrian,
+    cell); law_db: (3,), budget, loss of a body, noise over 0 dBm; scales: ln(10) / 10, metres a point.
     """
     cars = along_m.shape[1] - blocked.shape[1]
     last = loss_db.shape[1] - 1.001
@@ -50,9 +50,9 @@ def levels(
             place = min(along_m[slot, ue] / scales[1], last)
             at = int(place)
             part = place - at
-            rest = 1.0 - part
+            rest, street = 1.0 - part, lane[slot, ue]
             for cell in range(loss_db.shape[2]):
-                here_db, there_db = loss_db[lane[ue], at, cell], loss_db[lane[ue], at + 1, cell]
+                here_db, there_db = loss_db[street, at, cell], loss_db[street, at + 1, cell]
                 level_db = law_db[0] - (rest * np.float64(here_db) + part * np.float64(there_db))
                 if ue >= cars:
                     level_db -= law_db[1] * blocked[slot, ue - cars, cell]
@@ -104,12 +104,12 @@ def measure(rsrp_dbm: Any, present: Any, noise: Any, error_db: float, measured_d
 
 @njit(cache=True)
 def report(
-    along_m: Any, speed_mps: Any, present: Any, errors: Any, error_m: float, error_mps: float, moving_mps: float,
-    reported_m: Any, told_mps: Any,
+    along_m: Any, speed_mps: Any, lane: Any, present: Any, errors: Any, error_m: float, error_mps: float,
+    moving_mps: float, reported_m: Any, told_mps: Any, told_lane: Any,
 ) -> None:  # fmt: skip
-    """Fill `reported_m` and `told_mps` (measurement, ue) as `SharedStreetWorld.report` says.
+    """Fill `reported_m`, `told_mps` and `told_lane` (measurement, ue) as `SharedStreetWorld.report` says.
 
-    along_m, speed_mps, present: (slot, ue); errors: (2, measurement, ue), standard normal; error_m, error_mps:
+    along_m, speed_mps, lane, present: (slot, ue); errors: (2, measurement, ue), standard normal; error_m, error_mps:
     standard deviations in m and m/s; moving_mps: slower UEs stand.
     """
     for slot in range(along_m.shape[0]):
@@ -118,6 +118,7 @@ def report(
             if not (arrives or (slot + ue) % MEASURED_SLOTS == 0):
                 continue
             number = (slot + ue % MEASURED_SLOTS) // MEASURED_SLOTS
+            told_lane[number, ue] = lane[slot, ue]
             reported_m[number, ue] = along_m[slot, ue] + error_m * errors[0, number, ue]
             moves = 1.0 if speed_mps[slot, ue] > moving_mps else 0.0
             told_mps[number, ue] = speed_mps[slot, ue] + moves * error_mps * errors[1, number, ue]

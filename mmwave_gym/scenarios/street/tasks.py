@@ -83,6 +83,10 @@ _V0: tuple[Task, ...] = (
     ),
 )
 
+TRAINING_CITIES = ("city:munich", "city:san_francisco", "city:helsinki")
+TESTING_CITIES = ("city:etoile", "city:florence", "city:munich_southwest")
+"""Splits of `mmwave_gym.sources.cities`."""
+
 UNSEEN_MAPS = tuple(range(2001, 2065))
 """Maps that are for testing only, none of `TRAINING_MAPS`."""
 
@@ -130,6 +134,19 @@ def _geometry(task: Task, description: str) -> Task:
     return dataclasses.replace(task, name=name, kwargs={**task.kwargs, "sight": "geometry"}, description=description)
 
 
+def _city(task: Task, name: str, description: str) -> Task:
+    """The street's procedure in the three traced cities that are for testing; one trains in the three others."""
+    return dataclasses.replace(
+        task,
+        name=name,
+        suite="papers",
+        why="in traced cities rules leave a lone UE little: links change gradually, and most places see several sites",
+        kwargs={**task.kwargs, "channel": TESTING_CITIES},
+        training={"channel": TRAINING_CITIES},
+        description=description,
+    )
+
+
 TASKS: tuple[Task, ...] = (
     *_V0,
     *_V1,
@@ -138,4 +155,14 @@ TASKS: tuple[Task, ...] = (
     _conditional(_UNSEEN_V1, "The 64 maps with conditional handovers."),
     _geometry(_V1[0], "Cars where buildings, parked and moving vehicles hide cells, by TR 38.901's blockage model B."),
     _geometry(_UNSEEN_V1, "The 64 maps where buildings and vehicles hide cells."),
+    _city(
+        dataclasses.replace(_V1[0], kwargs={"users": "car", "handover": "conditional"}, reference="cho-a3"),
+        "street/city-car-v1",
+        "Cars in three ray-traced cities, 16 sites each, with conditional handovers; one learns in three others.",
+    ),
+    _city(
+        dataclasses.replace(_V1[0], kwargs={"users": "pedestrian", "decision_s": 0.4}),
+        "street/city-walk-v1",
+        "Pedestrians in the three ray-traced cities, whose links are blocked by bodies.",
+    ),
 )

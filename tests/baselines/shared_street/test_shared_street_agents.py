@@ -129,6 +129,31 @@ def test_no_agent_is_above_the_bound_of_fair_shares(seed: int) -> None:
     assert found[0] == min(found)
 
 
+SMALL: dict[str, Any] = {"arm_m": 60.0, "isd_m": 40.0, "maps": 1}
+OPTIONS: list[dict[str, Any]] = [
+    {**SMALL, "interference": "load"},
+    {**SMALL, "demand": "queue"},
+    {**SMALL, "blocks": (2, 1), "turning": 0.5},
+    {"maps": "munich"},
+]
+
+
+@pytest.mark.parametrize("more", OPTIONS, ids=str)
+def test_agents_play_every_option_and_none_is_above_the_bound(more: dict[str, Any]) -> None:
+    pytest.importorskip("numba")
+    from mmwave_baselines.shared_street.ascent import Ascent
+
+    keywords = {"num_cars": 8, "num_pedestrians": 4, "horizon": 60, "interference_db": -6.0, **more}
+    scenario: Any = make_scenario("shared_street", **keywords)
+    for agent in [*AGENTS, Ascent()]:
+        batch = Batch(scenario, 1, draws_ahead=False)
+        batch.reset([EpisodeKey(5)])
+        last: Any = None
+        for outcome, _ in Rollout.of(agent, batch).first_episodes():
+            last = outcome
+        assert last.metrics["utility"][0] <= fair_bound(scenario, batch.episodes, 0) + 1e-6
+
+
 def test_the_bound_is_met_where_all_are_alone() -> None:
     """One UE on each of four cells for a second, links constant: each has all of its cell."""
     links = np.full((4, 4), -20.0)

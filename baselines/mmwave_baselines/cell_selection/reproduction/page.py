@@ -27,23 +27,25 @@ from mmwave_baselines.cell_selection.reproduction.plan import (
     Setting,
 )
 from mmwave_baselines.reproduction.words import counts, numbered, with_interval
-from mmwave_gym.benchmark.reproduction import Claim, Results, claims_table, markdown_table
+from mmwave_gym.benchmark.reproduction import Claim, Results, claims_table, markdown_table, reasons
 
 _OPEN = (
-    "Rows and columns of (14) are in the order (LOS, NLOS, outage), not in that of eq. 1: see the verdict.",
-    "The rates are not printed. *Fitted* rates have one free number, the NLOS rate in units of the LOS rate, chosen by "
-    "Table I; *derived* ones (`shannon`) follow from the path loss of the channel model that the text cites.",
-    "Loads: eq. 9 adds the incoming UE to U_a, so U counts *other* UEs here; with U summing to N (eq. 4) a UE that "
-    "stays would be counted twice.",
-    "A slot: all see K(t) and the loads after t - 1 and decide at once; what counts is the rate at K(t + 1), shared "
-    "with those who are there then. The MDP's own reward has the loads of before (footnote 1).",
-    "Eq. 12 asks the other UEs' policies in the frame of the UE that asks, as if all were at BS 1 (*same frame*); the "
-    "other reading, each in its own frame, is judged beside it.",
-    "Discount 0.9 and epsilon are ours, ties of values go to staying; initial policies are random and differ from UE "
-    "to UE. Algorithm 1 stops when every UE in turn has kept its policy, or when a round repeats earlier policies (a "
-    "cycle).",
-    "Rate, Channel: ties at random unless it says otherwise. Upper Bound: the joint choice with the best expected sum "
-    "of the next slot. Average spectral efficiency: the sum over UEs; handovers: of all UEs, a slot.",
+    "Rows and columns of matrix (14) are in the order LOS, NLOS, outage, not in that of eq. 1. There is a verdict on "
+    "it below.",
+    "The paper prints no rates. *Fitted* rates have one free number, the NLOS rate in units of the LOS rate, chosen "
+    "by Table I. *Derived* rates (`shannon`) follow from the path loss of the channel model that the text cites.",
+    "Eq. 9 adds the incoming UE to the load U_a, so U counts the *other* UEs here. If U summed to N (eq. 4), a UE "
+    "that stays would count twice.",
+    "In a slot all UEs see K(t) and the loads after t - 1, and decide at once. They earn the rate at K(t + 1), "
+    "shared with the UEs that are there then. The MDP's own reward takes the loads of the slot before (footnote 1).",
+    "Eq. 12 needs the other UEs' policies. *Same frame*: they are evaluated as if all UEs were at BS 1, where the "
+    "deciding UE is. The other reading, each UE in its own frame, is judged beside it.",
+    "The discount 0.9 and epsilon are ours. On a tie of values a UE stays. Initial policies are random and differ "
+    "from UE to UE. Algorithm 1 stops when every UE in turn has kept its policy, or when a round repeats earlier "
+    "policies (a cycle).",
+    "Rate and Channel break ties at random, unless their name says otherwise. Upper Bound makes the joint choice "
+    "with the best expected sum of the next slot. Average spectral efficiency is the sum over UEs. Handovers are "
+    "those of all UEs in a slot.",
 )
 
 
@@ -53,78 +55,88 @@ def page(m: Measured, claims: Sequence[Claim], figures: str) -> str:
     rmse, interval, cells = m.rmse(TABLE)
     rates = Setting(*FIGURE).game().rate_bps_hz
     derived = Setting(*FIGURE, "shannon").game().rate_bps_hz
+    law = ", ".join(f"{100 * p:.0f}" for p in _law(results))
     parts = [
         "# An MDP Model for Optimal Handover Decisions in mmWave Cellular Networks, reproduced\n",
         "M. Mezzavilla, S. Goyal, S. Panwar, S. Rangan, M. Zorzi, EuCNC 2016 "
         "([arXiv 1507.00387](https://arxiv.org/abs/1507.00387)).\n",
-        f"{counts(claims)} Table I is met within {rmse:.1f} points ({interval[0]:.1f} to "
-        f"{interval[1]:.1f}, root mean square over {cells} cells) with one fitted number, the rate without line of "
-        f"sight: {rates[1] / rates[0]:.2f} of that with it; {derived[1] / derived[0]:.3f} follows from the path "
-        "loss.\n",
-        "What the gains rest on is the printed matrix: it lets a link in outage return to line of sight far more "
-        f"often than one without line of sight does, so the MDP waits at cells in outage, {_at_outage(results)}. With "
-        "the matrix that the text describes, or one from drive tests, less remains.\n",
-        "## What the text leaves open, and what is taken here\n",
+        counts(claims),
+        f"Table I is met within {rmse:.1f} points ({interval[0]:.1f} to {interval[1]:.1f}, root mean "
+        f"square over {cells} cells) with one fitted number: the NLOS rate is {rates[1] / rates[0]:.2f} of the LOS "
+        f"rate. By the path loss it would be {derived[1] / derived[0]:.3f}.\n",
+        "The gains rest on the printed matrix. In it a link in outage returns to line of sight far more often than "
+        f"an NLOS link does. So the MDP waits at cells in outage, {_at_outage(results)}. With the matrix that the "
+        "text describes, or one fitted to drive tests, the gains are smaller.\n",
+        "## What the paper leaves open, and what we take\n",
         numbered(_OPEN),
         "## Verdicts\n",
         claims_table(others),
-        "Reproduced means within the tolerance, or true in every case; partly, up to twice the tolerance, or true in "
-        "some. Not comparable: the text gives nothing to compare with.\n",
+        "* Reproduced: within the tolerance, or true in every case.\n* Partly: up to twice the tolerance, or true in "
+        "some cases.\n* Not comparable: the text gives nothing to compare with.\n",
+        "### Why\n",
+        reasons(others),
         "## Table I\n",
-        "Gain of MDP over Channel in average sum spectral efficiency, in %: ours with the 95 % interval over random "
-        "starts and episodes, and the paper's in brackets. Fitted rates, the loads of the last slot (footnote 1), all "
-        "UEs in the frame of the one that asks, Channel with random ties.\n",
+        "Gain of MDP over Channel in average sum spectral efficiency, in %. Our value has the 95 % interval over "
+        "random starts and episodes; the paper's value is in brackets. Rates are fitted, loads are those of the last "
+        "slot (footnote 1), all UEs decide in the same frame, and Channel breaks ties at random.\n",
         _gains(m, "fitted", "mdp"),
         f"![Gain over handover cost, a panel for each number of UEs]({figures}/table1.png)\n",
-        "The same with the derived rates (nothing fitted), and with the expected next load in place of the last:\n",
+        "The same table with the derived rates (nothing fitted), and then with the expected next load in place of "
+        "the last one:\n",
         *([_gains(m, "shannon", "mdp"), _gains(m, "shannon", "mdp-next")] if m.has(DERIVED[1], "mdp") else []),
         "## Figs. 1 and 2\n",
         f"![Spectral efficiency and handovers of every scheme]({figures}/figures1and2.png)\n",
-        "Three UEs, three BSs, handover cost 10 %. The paper's figures are pictures without numbers, and its rates are "
-        "not printed, so only the order can be compared. Left fitted rates, right derived ones.\n",
+        "Three UEs, three BSs, handover cost 10 %. The paper's figures have no numbers and its rates are not "
+        "printed, so only the order can be compared. Left: fitted rates. Right: derived rates.\n",
         _schemes(m),
         "## Fig. 3\n",
         f"![State counts]({figures}/figure3.png)\n",
-        "Eq. 21 with eq. 19 repaired and as printed, and the states that really differ.\n",
+        "Number of states by eq. 21, with eq. 19 repaired and as printed, and the number of states that really "
+        "differ.\n",
         _states(results),
         "## What is possible\n",
         f"![Policies and bounds for each number of UEs and cost]({figures}/possible.png)\n",
-        "Sum spectral efficiency in bit/s/Hz, derived rates, played with 95 % intervals. Nothing right of MDP is in "
-        "the paper but the exhaustive search. *Team*: the best policy found that all UEs share and that sees what an "
-        "MDP UE sees, without and with a slot of memory. *Local bound*: proven for every policy of what a UE sees, "
-        f"whatever it remembers, by one-step delayed sharing{_bound_note(results)}; N = 3 only. *Optimum*: exact, all "
-        "channels known, by relative value iteration. *Bound*: proven for whoever knows all channels. The rate of a "
-        f"lone UE in line of sight is {derived[0]:.2f} bit/s/Hz.\n",
+        "Sum spectral efficiency in bit/s/Hz, derived rates, played with 95 % intervals. Of the columns right of "
+        "MDP, only the exhaustive search is in the paper.\n\n* *Team*: the best policy found that all UEs share and "
+        "that sees what an MDP UE sees, without and with a slot of memory.\n* *Local bound*: proven for every policy "
+        f"that sees what a UE sees, whatever it remembers, by one-step delayed sharing{_bound_note(results)}; N = 3 "
+        "only.\n* *Optimum*: exact, for a controller that knows all channels, by relative value iteration.\n* "
+        "*Bound*: proven for every controller that knows all channels.\n\nThe rate of a lone UE in line of sight is "
+        f"{derived[0]:.2f} bit/s/Hz.\n",
         _possible(m),
         _exact_cost(results),
         "## Robustness\n",
         f"![Gains with other matrices and rates]({figures}/robustness.png)\n",
         "## Convergence of Algorithm 1\n",
         f"![Updates until convergence, and simultaneous updates]({figures}/convergence.png)\n",
-        "One UE after the other, fitted rates, each number a random start; a cycle's length is in rounds.\n",
+        "One UE after the other, with fitted rates. Each number is the updates of a random start; a cycle's length "
+        "is in rounds.\n",
         _one_by_one(m),
-        "All UEs at once, from the same starts: how many do not settle, after how many rounds policies repeat, how "
-        "many entries of the policies change in the last round, and what the policies of the last two rounds earn "
-        "when played.\n",
+        "All UEs at once, from the same starts. The table has how many starts do not settle, after how many rounds "
+        "policies repeat, how many entries of the policies change in the last round, and what the policies of the "
+        "last two rounds earn.\n",
         _at_once(m),
         "## N policies\n",
-        "Every UE keeps a policy of its own. How many of the N differ at the end, in what share of its slots a UE "
-        "would act as another UE would not (weighted by its stationary law), and how far apart the starts end.\n",
+        "Every UE keeps a policy of its own. The table has how many of the N policies differ at the end, the share "
+        "of its slots in which a UE would act otherwise than another UE (weighted by its stationary law), and what "
+        "each start earns.\n",
         _own_policies(m),
         "## Stationary law of the policies\n",
-        "What a UE at the end of Algorithm 1 expects of itself by its own model (section III: the others' channels are "
-        "drawn anew in every slot), and what it meets when all play: in which state the link to the BS that it chooses "
-        "is, the share of slots in outage, handovers a slot of all UEs. A link has the state LOS, NLOS, outage in "
-        f"{', '.join(f'{100 * p:.0f}' for p in _law(results))} % of slots. The model counts more handovers than are "
-        "made: in it the others' choices do not persist from slot to slot.\n",
+        "The table compares what a UE expects by its own model at the end of Algorithm 1 with what it meets when all "
+        "play. In the model the others' channels are drawn anew in every slot (section III). Compared are the state "
+        "of the link to the chosen BS, the share of slots in outage, and the handovers of all UEs in a slot. A link "
+        f"has the state LOS, NLOS, outage in {law} % of slots. The model "
+        "counts more handovers than the UEs make, because in it the others' choices do not persist from slot to "
+        "slot.\n",
         _stationary(m),
         "## Policies for every number of UEs present\n",
-        "Section V has BSs disseminate policies for UEs that come and go; the `mdp` agents play those of the number of "
-        f"UEs that they see. Three BSs, cost {100 * FIGURE[1]:.0f} %.\n",
+        "In section V, BSs disseminate policies for UEs that come and go. The `mdp` agents play the policy for the "
+        f"number of UEs that they see. Three BSs, cost {100 * FIGURE[1]:.0f} %.\n",
         _present(results),
         "## Scale of value iteration\n",
         f"![States, time and memory]({figures}/scaling.png)\n",
-        "One UE's solution (the others' law and value iteration to 1e-6) with the kernel kept factored, on one core.\n",
+        "What the solution of one UE costs on one core: the others' law, and value iteration to 1e-6 with a factored "
+        "transition kernel.\n",
         _scaling(results),
     ]
     return "\n".join(parts)
@@ -218,9 +230,9 @@ def _exact_cost(results: Results) -> str:
         if max(r["cpu_s"] for r in rows) >= 1.0
     ]
     return (
-        "The team's policies come from `python -m mmwave_baselines.cell_selection.solve_team`, optima and bounds from "
-        "`solve_exact` beside it; both are shipped. What took a second or more, at the dearest cost:\n\n"
-        + markdown_table(("what", "N", "processor time, s", "peak memory, MB"), lines)
+        "The team's policies come from `python -m mmwave_baselines.cell_selection.solve_team`, optima and bounds "
+        "from `solve_exact` beside it. Their results are shipped. This table has what took a second or more, at the "
+        "largest handover cost:\n\n" + markdown_table(("what", "N", "processor time, s", "peak memory, MB"), lines)
     )
 
 

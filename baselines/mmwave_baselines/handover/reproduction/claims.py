@@ -187,14 +187,13 @@ def _true(m: Measured) -> Found:
         method = f"a3c-{mode}"
         value, follows = (m.curve(method, part)[:, -1] for part in ("value", "discounted_return"))
         shares[mode] = 100.0 * value.mean() / follows.mean()
-        reasons.append(f"{mode} mode: value {value.mean():.2f}, return {follows.mean():.2f}")
+        means = f"{mode} mode: value {value.mean():.2f}, return {follows.mean():.2f}"
         orders = []
         for part in ("value", "discounted_return"):
             ends_ = {s: m.curve(f"a3c-{mode}{s}", part)[:, -1].mean() for s in STARTS}
             orders.append(sorted(ends_, key=lambda s: -ends_[s]))
-        reasons.append(
-            f"the order of the four by value is {'that' if orders[0] == orders[1] else 'not that'} by return"
-        )
+        order = "that" if orders[0] == orders[1] else "not that"
+        reasons.append(f"{means}, the order of the four by value is {order} by return")
     limit = CLAIMS.tolerance("value-true")
     holds = [abs(share - 100.0) <= limit for share in shares.values()]
     return Found(shares["paper"], None, all_of(holds), f"{'; '.join(reasons)}. True is within {limit:.0f} % (ours)")

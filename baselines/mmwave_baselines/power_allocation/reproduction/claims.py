@@ -40,7 +40,7 @@ def _all_satisfied(learner: str) -> Callable[[Measured], Found]:
             runs = m.mean(setting, last, learner, "all").mean
             members = 100.0 * np.mean([share.mean() for share in shares.values()])
             details.append(
-                f"{TITLES[setting]}: {_at(here)} sizes, {members:.1f} % of members; at {last} members "
+                f"{TITLES[setting]}: {_at(here)} sizes, {members:.1f} % of members, at {last} members "
                 f"{100 * shares[last].mean():.1f} %, {100 * runs:.0f} % of runs with everybody"
             )
         whole = np.concatenate([m.values("authors", n, learner, "satisfied") for n in m.sizes])
@@ -107,7 +107,8 @@ def _close(m: Measured) -> Found:
             here.append(above(mean(apart)))
         holds.append(all(here))
         cdp, exp, full = (float(_deviation(m, setting, last, a).mean()) for a in ("cdp", "exp", "full"))
-        details.append(f"{TITLES[setting]}: less at {_at(here)} sizes; {cdp:.2f}, {exp:.2f}, full power {full:.2f}")
+        means = f"CDP-Q {cdp:.2f}, EXP-Q {exp:.2f}, full power {full:.2f}"
+        details.append(f"{TITLES[setting]}: less at {_at(here)} sizes, {means}")
     ours = " and ".join(f"{_deviation(m, 'authors', last, a).mean():.2f}" for a in ("cdp", "exp"))
     return Found(ours, None, all_of(holds), "; ".join(details))
 
@@ -223,7 +224,7 @@ def _maximises(m: Measured) -> Found:
         holds.append(all(here))
         cdp, full = (m.share(setting, last, a, "optimum").mean for a in ("cdp", "full"))
         details.append(
-            f"{TITLES[setting]}: above at {_at(here)} sizes; {cdp:.0f} % of the optimum, full power {full:.0f} %"
+            f"{TITLES[setting]}: above at {_at(here)} sizes, {cdp:.0f} % of the optimum, full power {full:.0f} %"
         )
     share = m.share("repaired", last, "cdp", "full")
     ours = f"{share.mean:.1f} % of full power at {last} members, repaired"

@@ -10,67 +10,72 @@ from mmwave_baselines.power_allocation.reproduction.networks import NETWORK_DENS
 from mmwave_baselines.power_allocation.reproduction.plan import SETTINGS, VARIANT_SIZES
 from mmwave_baselines.reproduction.measures import mean
 from mmwave_baselines.reproduction.words import counts, numbered, with_interval
-from mmwave_gym.benchmark.reproduction import Claim, claims_table, markdown_table
+from mmwave_gym.benchmark.reproduction import Claim, claims_table, markdown_table, reasons
 from mmwave_gym.benchmark.statistics import Interval
 
 _OPEN = (
-    "The surviving text has no formulas, no values of most parameters and no figures. Formulas, the 32 levels, alpha "
-    "0.5, gamma 0.9, epsilon 0.1 for the first 80 % of 50,000 steps, the early stop, the required SINR of 2.83, the "
-    "axes of figures and the protocol are those of the authors' public code of the same weeks.",
-    "Their protocol: sixteen places in five rows; each of 100 runs puts them in one random order, and a cluster of n "
-    "is the first n, with shadowing drawn anew for each n. No Poisson process and no FLOC is in it.",
-    "*The authors' code*: shadowing is the mean of ten draws (2.75 dB are left of 8.7) and is on own links, too; the "
-    "UE is 10 m north of its base station; the interference of UE i is counted up over UEs 1 to i, a fault in all "
-    "versions of their code. *Repaired*: the same worlds with each UE's own interference. *As the text says*: "
-    "shadowing of 8.7 dB on interferers only, UEs anywhere within 10 m.",
-    "Another fault of theirs is left out everywhere: their loop never credits the greatest power with a reward.",
-    "Eq. 6, the rule of choice, is lost. Independent tables are what the text argues for; *tables of the ring* is what "
-    "their code does, in which all sums the others' rows of one's own ring; *all tables* sums everybody's row, so that "
-    "all choose the same level.",
-    "EXP-Q's reward is exp(-(C - log2(1 + q))^2), the last that was added to their code before the paper.",
-    "What a learner gets is the capacity of its very last step, as in their code.",
-    "Optimum: successive convex approximation with QoS, best known; with the authors' fault coordinate ascent on the "
-    "32 levels from eleven starts, as a base station then disturbs its own UE. It, full and random power are not in "
-    "the paper.",
+    "The surviving text has no formulas, no figures and few parameter values. We take them from the authors' public "
+    "code of the same weeks: formulas, 32 power levels, alpha 0.5, gamma 0.9, epsilon 0.1 for the first 80 % of "
+    "50,000 steps, the early stop, the required SINR of 2.83, the axes of figures and the protocol.",
+    "The authors' protocol has sixteen places in five rows. Each of 100 runs puts them in a random order, and a "
+    "cluster of n takes the first n places. Shadowing is drawn anew for each n. The protocol has no Poisson process "
+    "and no FLOC.",
+    "There are three settings. *The authors' code*: shadowing is the mean of ten draws (2.75 dB are left of 8.7) and "
+    "is on own links, too; the UE is 10 m north of its base station; UE i is charged with the interference of UEs 1 "
+    "to i, a fault in all versions of the code. *The same worlds, repaired*: each UE has its own interference. *As "
+    "the text says*: shadowing of 8.7 dB on interferers only, and UEs anywhere within 10 m.",
+    "We leave out another fault of the code everywhere: its loop never credits the greatest power with a reward.",
+    "Eq. 6, the rule of choice, is lost. We try three readings. *Independent*: each base station uses its own table, "
+    "for which the text argues. *Tables of the ring*: it adds the others' rows of its own ring, as the code does. "
+    "*All tables*: it adds everybody's row, so that all choose the same level.",
+    "EXP-Q's reward is exp(-(C - log2(1 + q))^2), the last one that the authors added to their code before the paper.",
+    "A learner's result is the capacity in its very last step, as in the code.",
+    "The optimum is the best known: successive convex approximation with QoS. With the authors' fault a base station "
+    "disturbs its own UE; there the optimum is coordinate ascent on the 32 levels from eleven starts. Optimum, full "
+    "power and random power are not in the paper.",
 )
 
 
 def page(m: Measured, claims: Sequence[Claim], figures: str) -> str:
     """All of it but how it was made."""
     quick = m.results.quick
+    shorter = "; 2,000 here" if quick else ""
     parts = [
         "# Self-organizing mmWave networks: a power allocation scheme based on machine learning, reproduced\n",
         "R. Amiri, H. Mehrpouyan, GSMM 2018 ([arXiv 1804.05757](https://arxiv.org/abs/1804.05757)).\n",
-        f"{counts(claims)} {_summary(m)}\n",
-        "What the text leaves open, and how it is filled:\n",
+        counts(claims),
+        f"{_summary(m)}\n",
+        "## What the paper leaves open, and what we take\n",
         numbered(_OPEN),
         "## Verdicts\n",
         claims_table(claims),
-        "Reproduced means within the tolerance, or true at every size in every setting; partly, up to twice the "
-        "tolerance, or true at every size in some settings. An interval is of runs, 95 %. Where the text gives no "
-        "number, the bound is ours and stands in the last column. The prototype is an implementation of ours that came "
-        "before this one and shares no code with it.\n",
+        "* Reproduced: within the tolerance, or true at every size in every setting.\n* Partly: up to twice the "
+        "tolerance, or true at every size in some settings.\n\nIntervals are 95 %, over runs. Where the text gives "
+        "no number, the bound is ours and is named below. The prototype is an earlier implementation of ours; it "
+        "shares no code with this one.\n",
+        "### Why\n",
+        reasons(claims),
         "## Fig. 1: the reward\n",
         f"![Rewards against capacity]({figures}/figure1.png)\n",
-        "What the environment gave for random powers. CDP-Q's reward is flat from twice log2 q on: nothing is left to "
-        "win there, and of levels that have earned as much the lowest is taken.\n",
+        "The environment's rewards for random powers. CDP-Q's reward is flat from twice log2 q on. Nothing is left "
+        "to win there, and of levels that earned the same the lowest is taken.\n",
         "## Figs. 2 and 3: clusters\n",
         f"![Clusters at two densities]({figures}/figures2and3.png)\n",
-        "A draw of 120 and one of 148 base stations a square kilometre (the counts in the captions are lost), members "
-        "joined to their heads, which are filled.\n",
+        "One draw with 120 and one with 148 base stations a square kilometre (the counts in the paper's captions are "
+        "lost). Lines join members to their cluster heads, which are filled.\n",
         f"![Sizes of clusters, time to settle, messages]({figures}/clusters.png)\n",
         _floc(m),
         "## Figs. 4 and 5: members' capacities\n",
         f"![Members' capacities against cluster size]({figures}/figures4and5.png)\n",
-        f"A point is a member's mean over {RUNS[quick]} runs ({FEWER_RUNS[quick]} as the text says), which is what the "
-        "paper shows: members of different runs stand at different places, so the mean says little about anyone. A "
-        "cross is the least capacity of any member in any run. A UE is satisfied from "
+        f"A point is a member's mean over {RUNS[quick]} runs ({FEWER_RUNS[quick]} in the setting *as the text says*), "
+        "as in the paper. Members of different runs stand at different places, so this mean says little about "
+        "anyone. A cross is the least capacity of any member in any run. A UE is satisfied from "
         f"{LINES['log2(1 + q)']:.2f} bit/s/Hz on; the paper's line is {LINES['log2 q']:.2f}.\n",
         _satisfied(m),
         "## Fig. 6: fairness\n",
         f"![Jain's index against cluster size]({figures}/figure6.png)\n",
-        "Above, the authors' way: the index of the members' mean capacities. Places are shuffled from run to run, so "
-        "that a mean evens out who had more and who less. Below, the index of each run.\n",
+        "Above is the authors' index, that of the members' mean capacities. Places are shuffled from run to run, so "
+        "a mean evens out who had more and who had less. Below is the index of each run.\n",
         *(_fairness(m, setting) for setting in SETTINGS),
         "## Fig. 7: sum capacity\n",
         f"![Sum capacity against cluster size]({figures}/figure7.png)\n",
@@ -78,21 +83,23 @@ def page(m: Measured, claims: Sequence[Claim], figures: str) -> str:
         _full(m),
         "## The three readings of eq. 6\n",
         f"![Sum capacity, fairness and satisfied members for three readings]({figures}/readings.png)\n",
-        f"{SHARING_RUNS[quick]} runs a size for those that share tables.\n",
+        f"{SHARING_RUNS[quick]} runs a size for learners that share tables.\n",
         _readings(m),
         "## Without bootstrapping\n",
-        "A base station's state never changes, so Q-learning here is a bandit's problem and a discount has nothing to "
-        f"look ahead to. Repaired worlds, independent tables, {FEWER_RUNS[quick]} runs with gamma 0. A run is at rest "
-        "if powers stay the same for the last 500 steps, which they do not in one that the authors' stop ends early.\n",
+        "A base station's state never changes. So this is a bandit problem, and a discount has nothing to look ahead "
+        f"to. The table has repaired worlds, independent tables and {FEWER_RUNS[quick]} runs with gamma 0. A run is "
+        "at rest if powers stay the same for the last 500 steps; they do not in a run that the authors' stop ends "
+        "early.\n",
         _variants(m),
         "## Whole networks\n",
         f"![Capacity and missed QoS with and without interference of other clusters]({figures}/networks.png)\n",
-        "Poisson networks of a square kilometre, clustered by FLOC, as the text says; own cluster's interference "
-        "only, or everybody's. Learners play fewer steps than above (20,000 at 120 base stations a square kilometre, "
-        f"6,000 at 480{'; 2,000 here' if quick else ''}). Jain's index is the mean of clusters of two or more.\n",
+        "Poisson networks of a square kilometre, clustered by FLOC, in the setting *as the text says*. Interference "
+        "comes from the own cluster only, or from the whole network. Learners play fewer steps than above (20,000 at "
+        f"120 base stations a square kilometre, 6,000 at 480{shorter}). Jain's index is the mean over clusters of two "
+        "or more.\n",
         *(_network(m, density) for density in NETWORK_DENSITIES),
         "## Against the prototype\n",
-        "Distances in % to the numbers of the prototype are in the verdicts above; these are ours, with intervals.\n",
+        "The verdicts above have the distances in % to the prototype's numbers. Our own numbers, with intervals:\n",
         _optima(m),
         f"`{figures}/points.csv` has every point of Figs. 4 to 7 with its interval.\n",
     ]
@@ -110,10 +117,11 @@ def _summary(m: Measured) -> str:
     full = m.share("repaired", last, "full", "optimum")
     met = {a: m.mean("repaired", last, a, "satisfied").mean for a in ("cdp", "exp", "full")}
     return (
-        f"In clusters of {last} without the fault of the authors' code, CDP-Q reaches {cdp:.0f} % of the optimal sum "
-        f"capacity with {100 * met['cdp']:.1f} % of UEs satisfied, EXP-Q {exp:.0f} % with {100 * met['exp']:.0f} %. "
-        f"**Full power, with nothing learned, has {with_interval(full)} % with {100 * met['full']:.1f} %**"
-        f"{': in this regime there is almost nothing to allocate' if full.mean >= 95.0 else ''}."
+        f"In clusters of {last} with the fault repaired, CDP-Q reaches {cdp:.0f} % of the optimal sum capacity and "
+        f"satisfies {100 * met['cdp']:.1f} % of UEs. EXP-Q reaches {exp:.0f} % and satisfies {100 * met['exp']:.0f} "
+        f"%. **Full power, which learns nothing, reaches {with_interval(full)} % and satisfies "
+        f"{100 * met['full']:.1f} "
+        f"%**{': in this regime there is almost nothing to allocate' if full.mean >= 95.0 else ''}."
     )
 
 

@@ -100,7 +100,7 @@ class Drawing(RegretPolicy):
         return action, state
 
 
-def evaluated(run: Run[Any], scores: Scores, steps: int) -> dict[str, float]:
+def evaluated(run: Run[Any], scores: Scores, steps: int, decisions: int) -> dict[str, float]:
     """The score on episodes of the task's training split, whose chance nobody trains on; greedily."""
     world, count = run.task.for_training(), run.args.eval_episodes
     batch = Batch(world.scenario(), count, draws_ahead=False)
@@ -108,5 +108,6 @@ def evaluated(run: Run[Any], scores: Scores, steps: int) -> dict[str, float]:
     agent = RegretPolicy(scores.network(), described())
     found = float(np.mean([trace.utility for trace in records(batch, agent)]))
     run.record({"eval/utility": found}, steps)
+    run.curve.add(decisions, {"utility": found})
     run.tell(f"{steps}: utility {found:.4f} in {count} training episodes")
     return {"episodes": count, "utility": found}

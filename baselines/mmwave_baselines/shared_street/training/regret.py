@@ -203,10 +203,10 @@ def train(args: Regret, console: Console) -> Path:
         run.tell(f"{learner.steps} of {args.steps}: {said} ({time.process_time() - began:.1f} s of processor time)")
         _keep(learner, run.checkpoint)
         if args.eval_every and learner.steps % args.eval_every == 0 and learner.steps < args.steps:
-            evaluated(run, learner.scores, learner.steps)
+            evaluated(run, learner.scores, learner.steps, learner.decisions)
     if args.polish:
         _polished(run, learner)
-    results = evaluated(run, learner.scores, learner.steps + args.polish)
+    results = evaluated(run, learner.scores, learner.steps + args.polish, learner.decisions)
     run.close()
     metadata = metadata_of(args, run.task, "REGRET", steps=learner.steps + args.polish, results=results)
     metadata |= METADATA

@@ -221,8 +221,8 @@ def train(args: SharedPpo, console: Console) -> Path:
         run.restored(lambda checkpoint: restore(learner, checkpoint))
     for _ in iterations(run, learner, run.checkpoint):
         if args.eval_every and learner.steps % args.eval_every == 0 and learner.steps < args.steps:
-            evaluated(run, learner.scores, learner.steps)
-    results = evaluated(run, learner.scores, learner.steps)
+            evaluated(run, learner.scores, learner.steps, learner.decisions)
+    results = evaluated(run, learner.scores, learner.steps, learner.decisions)
     run.close()
     metadata = metadata_of(args, run.task, "PPO", steps=learner.steps, results=results)
     metadata |= METADATA

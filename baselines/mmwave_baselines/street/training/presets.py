@@ -109,6 +109,12 @@ PRESETS: Presets = {
     },
 }
 
+_LITTLE_TO_WIN = "Rules leave a lone UE little in traced cities."
 _NOT_YET = "Five seeds of both learners have not been trained yet."
-UNTRAINED: dict[str, str] = {"street/car-unseen-conditional-v1": _NOT_YET, "street/car-unseen-geometry-v1": _NOT_YET}
+UNTRAINED: dict[str, str] = {
+    "street/car-unseen-conditional-v1": _NOT_YET,
+    "street/car-unseen-geometry-v1": _NOT_YET,
+    "street/city-car-v1": _LITTLE_TO_WIN,
+    "street/city-walk-v1": _LITTLE_TO_WIN,
+}
 """Tasks without shipped PPO, and why; boards say "not trained here"."""
