@@ -66,15 +66,18 @@ class Regret(Command):
     batch_size: int = option(512, "decisions of a gradient step")
     keep: int = option(8, "iterations whose decisions are learned from")
     entropy: float = option(0.01, "weight of the entropy")
-    polish: int = option(30, "iterations of PPO on rewards at the end, see train shared_ppo")
+    polish: int = option(90, "iterations of PPO on rewards at the end, see train shared_ppo")
     polish_rate: float = option(1.5e-3, "its learning rate at the beginning")
+    polish_cycles: int = option(3, "how often that falls to 1e-4")
     polish_entropy: float = option(0.005, "its weight of the entropy")
     soften: float = option(0.35, "it begins with scores times this, so that it tries more")
     eval_every: int = option(0, "iterations between evaluations on the training split; 0 for none but the last")
     eval_episodes: int = option(16, "episodes of an evaluation")
 
     def __post_init__(self) -> None:
-        self.at_least(1, "steps", "episodes", "horizon", "hidden", "batch_size", "keep", "eval_episodes")
+        self.at_least(
+            1, "steps", "episodes", "horizon", "hidden", "batch_size", "keep", "eval_episodes", "polish_cycles"
+        )
         self.at_least(0, "eval_every", "entropy", "polish", "polish_entropy")
         self.positive("learning_rate", "polish_rate", "soften")
 
@@ -222,6 +225,7 @@ def _polished(run: Run[Regret], learner: Learner) -> None:
     }
     known: dict[str, Any] = {
         "learning_rate": args.polish_rate,
+        "cycles": args.polish_cycles,
         "entropy": args.polish_entropy,
         "critic_first": CRITIC_FIRST,
     }

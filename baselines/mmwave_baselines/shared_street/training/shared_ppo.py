@@ -58,6 +58,7 @@ class SharedPpo(Command):
     hidden: int = option(32, "width of both hidden layers of the actor")
     critic_hidden: int = option(64, "width of both hidden layers of the critic")
     learning_rate: float = option(3e-3, "at the beginning; it falls to 1e-4 linearly")
+    cycles: int = option(1, "how often it begins to fall anew")
     batch_size: int = option(1024, "decisions of a gradient step")
     n_epochs: int = option(3, "passes over the decisions of an iteration")
     gamma: float = option(0.987, "discount a slot")
@@ -71,7 +72,7 @@ class SharedPpo(Command):
 
     def __post_init__(self) -> None:
         self.at_least(1, "steps", "episodes", "horizon", "hidden", "critic_hidden", "batch_size", "n_epochs")
-        self.at_least(1, "eval_episodes")
+        self.at_least(1, "eval_episodes", "cycles")
         self.at_least(0, "eval_every", "entropy", "critic_first")
         self.positive("learning_rate", "gamma", "gae_lambda", "clip_range")
         if self.reward not in REWARDS:
@@ -167,7 +168,8 @@ class Learner:
         advantage = advantages(played, value, last, args.gamma, args.gae_lambda)
         self.decisions += len(advantage)
         self.scores.requires_grad_(self.steps >= args.critic_first)
-        self.optimiser.param_groups[0]["lr"] = args.learning_rate * (1.0 - self.steps / args.steps) + LEAST_RATE
+        length = -(-args.steps // args.cycles)
+        self.optimiser.param_groups[0]["lr"] = args.learning_rate * (1.0 - self.steps % length / length) + LEAST_RATE
         entropy, count = self._learn(played, advantage, value)
         self.steps += 1
         error = float((advantage**2).mean() / max((advantage + value).var(), 1e-9))
