@@ -51,10 +51,11 @@ melbourne: setup
 train: setup
 	$(BIN)/python -m train.ppo MmwaveHandover-v0 --task handover/a1-beta25 $(ARGS)
 
-# Other packages are installed in .venv/peers. WRITE=docs/speed.md: puts the table there.
+# Other packages are installed in .venv/peers. WRITE=docs/speed.md: puts the tables there, and what ceilings cost on their page.
 bench: setup
 	$(BIN)/python -m bench $(if $(WRITE),--write $(WRITE))
 	$(BIN)/python -m bench.scaling $(if $(WRITE),--write $(WRITE))
+	$(BIN)/python -m bench.ceilings $(if $(WRITE),--write docs/ceilings.md)
 
 # Hours: every case of the tests that `make test` samples, 10,000 configurations drawn over what the keywords declare, and 10^8 agent-steps, each one checked.
 nightly: setup

@@ -84,19 +84,24 @@ class Bound:
             raise ValueError(f"kind must be one of {', '.join(KINDS)}, got {self.kind!r}.")
 
 
-def of_agent(agent: str, what: str, **more: Any) -> Bound:
-    """The bound that an agent attains: the exact optimum in hindsight, or a planner whose plans are the best known."""
+def of_agent(agent: str, what: str, fewer: Mapping[str, int] = MappingProxyType({}), **more: Any) -> Bound:
+    """The bound that an agent attains: the exact optimum in hindsight, or a planner whose plans are the best known.
+
+    fewer: of single tasks, by name, how many of the first episodes are played.
+    """
 
     def solve(task: Task, block: Sequence[int]) -> list[float | None]:
-        rows = evaluate(agent, task, episodes=block[-1] + 1, skip=frozenset(range(block[0])))
+        played = replace(task, episodes=block[-1] + 1)  # blocks of a short task are short
+        rows = evaluate(agent, played, skip=frozenset(range(block[0])))
         return [row[task.primary] for row in rows]
 
     def pieces(task: Task, episodes: Sequence[int]) -> list[list[int]]:
-        size = BLOCK * task.carry
-        return [list(episodes[start : start + size]) for start in range(0, len(episodes), size)]
+        size, wanted = BLOCK * task.carry, list(episodes)[: fewer.get(task.name)]
+        return [wanted[start : start + size] for start in range(0, len(wanted), size)]
 
-    def combine(task: Task, episodes: Sequence[int], found: Sequence[Sequence[float]]) -> list[float]:
-        return [value for block in found for value in block]
+    def combine(task: Task, episodes: Sequence[int], found: Sequence[Sequence[float]]) -> list[float | None]:
+        values: list[float | None] = [value for block in found for value in block]
+        return values + [None] * (len(episodes) - len(values))
 
     given = {"name": agent, "level": "hindsight", "kind": "hindsight-exact", **more}
     return Bound(what=what, solve=solve, pieces=pieces, combine=combine, agent=agent, **given)

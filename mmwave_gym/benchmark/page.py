@@ -28,6 +28,7 @@ from mmwave_gym.benchmark.task import Task
 from mmwave_gym.benchmark.words import headed
 from mmwave_gym.core import ranges
 from mmwave_gym.core.access import ACCESS_LEVELS
+from mmwave_gym.core.memory import DEFAULT_GIB
 from mmwave_gym.core.registration import entry as entry_of, make_registered, room_of
 from mmwave_gym.core.rooms import Entry, Room
 from mmwave_gym.core.scenario import Scenario
@@ -49,7 +50,7 @@ def page(env_id: str, folder: Path) -> str:
         first,
         _picture(room, entry, folder),
         f'```python\nimport gymnasium as gym, mmwave_gym\n\nenv = gym.make("{entry.id}")\n'
-        f'envs = gym.make_vec("{entry.id}", num_envs=1024)\n```',
+        f'envs = gym.make_vec("{entry.id}", num_envs={_copies(scenario)})\n```',
         f"## How it works\n\n{rest.strip()}" if rest else "",
         "## Observation\n\nOne float32 vector, the fields in this order.",
         _fields(scenario),
@@ -130,6 +131,12 @@ def _agents(room: Room, folder: Path) -> list[str]:
         rows.append((f"[`{name}`]({page}#{name})" if there else f"`{name}`", what(name, room.name), sees(player)))
     more = f"\n\nThe [page of the agents]({page}) has the rule of each in one formula, and its source." if there else ""
     return [f"## Agents{more}", _table(("name", "what it does", "access"), rows)] if rows else []
+
+
+def _copies(scenario: Scenario[Any, Any]) -> int:
+    """So many environment copies as a stranger's memory takes, whatever the limit is here: 1024 or fewer."""
+    memory = scenario.memory()
+    return next((n for n in (1024, 256) if memory is None or memory.total(n) <= DEFAULT_GIB * 2**30), 64)
 
 
 def _picture(room: Room, entry: Entry, folder: Path) -> str:

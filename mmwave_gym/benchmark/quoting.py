@@ -18,6 +18,11 @@ What a suite holds, and where learning stands in it: a line for each scenario::
 
     <!-- summary v1 -->
     <!-- . -->
+
+The ceilings of a suite, with the best agent of each access level and what is left of it: a line for each level::
+
+    <!-- ceilings v1 -->
+    <!-- . -->
 """
 
 from __future__ import annotations
@@ -34,10 +39,11 @@ from typing import Any
 from mmwave_gym.benchmark import standing
 from mmwave_gym.benchmark.leaderboard.digits import ends, number
 from mmwave_gym.benchmark.statistics import Interval
+from mmwave_gym.core.access import ACCESS_LEVELS
 from mmwave_gym.core.errors import InputError
 
 END = "<!-- . -->"
-QUOTE = re.compile(r"(<!-- (=|board|summary) ([^>]*?) -->)(.*?)<!-- \. -->", re.DOTALL)
+QUOTE = re.compile(r"(<!-- (=|board|summary|ceilings) ([^>]*?) -->)(.*?)<!-- \. -->", re.DOTALL)
 """A quote: its opening comment, what it is, what it names, and what stands in it."""
 _SIGNED = ("difference", "gain")
 _CALLED = {
@@ -97,7 +103,7 @@ def filled(text: str, source: Callable[[], Source]) -> str:
     source: asked only where there is a quote. Raises QuoteError for a quote of what is not there.
     """
 
-    made = {"board": _table, "summary": _summary, "=": _quote}
+    made = {"board": _table, "summary": _summary, "ceilings": _ceilings, "=": _quote}
 
     def renewed(match: re.Match[str]) -> str:
         opening, kind, names, _ = match.groups()
@@ -167,6 +173,25 @@ def _summary(source: Source, suite: str) -> str:
     if suite not in {row["suite"] for row in rows}:
         raise QuoteError(f"the board has no suite {suite!r} to sum up.")
     return f"\n{standing.table(rows, suite)}\n"
+
+
+def _ceilings(source: Source, suite: str) -> str:
+    best: dict[tuple[str, str], Mapping[str, str]] = {}
+    scored = [row for row in source.rows.values() if row["suite"] == suite and row["score"]]
+    for row in sorted(scored, key=lambda row: float(row["score"])):
+        if row["access"] != ACCESS_LEVELS[-1]:
+            best[row["task"], row["access"]] = row
+    if not best:
+        raise QuoteError(f"the board has no scores of a suite {suite!r}, so no ceilings.")
+    lines = ["| task | level | best agent | left of the ceiling | ceiling | kind | its mean |"]
+    lines.append("|---|---|---|---:|---|---|---:|")
+    for task, access in sorted(best, key=lambda key: (key[0], ACCESS_LEVELS.index(key[1]))):
+        row = best[task, access]
+        left = _cell(source, task, row["agent"], "left", False)
+        value = f"{_plain(float(row['ceiling_mean']), False)} {row['unit']}".rstrip()
+        cells = (f"`{task}`", access, f"`{row['agent']}`", left, row["ceiling"], row["ceiling_kind"], value)
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n" + "\n".join(lines) + "\n"
 
 
 def _table(source: Source, names: str) -> str:

@@ -145,7 +145,9 @@ def leaderboard(
             )
     pages = _written(runs, chosen, committed, out_dir)
     if pack:
-        holding = {run.identity: run for run in runs if not run.stale}
+        asked = {(job.task.name, job.agent, job.training_seed) for job in work}
+        # Who was not asked for measures scores only, perhaps in fewer episodes than are packed.
+        holding = {run.identity: run for run in runs if not run.stale and (not agent or run.identity in asked)}
         # A board of some agents leaves the rows of others in the packs of its tasks; so does what an earlier board
         # played in this folder in the packs of other tasks.
         whole = set() if agent else {t.name for t in chosen}

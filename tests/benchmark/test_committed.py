@@ -308,6 +308,7 @@ def test_a_board_of_one_agent_leaves_the_packed_rows_of_others(tmp_path: Path, m
     found = {run.agent["name"]: len(run.episodes) for run in unpack(packs)}
     assert found["channel"] == len(made.episodes)
     assert found["rate"] == 2
+    assert set(found) == {"channel", "rate"}, "the reference only measures the score, in two episodes"
     board("leaderboard", "--task", "cell_selection/n3-cost30", "--agent", "random", "--episodes", "2", "--jobs", "1",
           "--out", tmp_path / "board", "--pack", packs)  # fmt: skip
     assert {run.agent["name"] for run in unpack(packs, [TASK.name])} >= {"channel", "rate"}, "of a task played before"

@@ -336,8 +336,8 @@ def test_each_level_is_scored_against_its_own_ceiling_and_the_page_says_what_is_
     ]
     assert not [w for w in task.warnings if "ceiling" in w]
     said = dict(headline(task))
-    assert re.search(r"at most 1\.\d+ 1/slot \[.*\] left for local agents \(proven\)", said["OTHER"])
-    assert re.search(r"at most 10\.\d+ 1/slot \[.*\] left for central agents \(proven\)", said["OPTIMUM"])
+    assert re.search(r"\. At most 1\.\d+ 1/slot \[.*\] left for local agents \(proven\)", said["OTHER"])
+    assert re.search(r"\. At most 10\.\d+ 1/slot \[.*\] left for central agents \(proven\)", said["OPTIMUM"])
     page, text = page_html(board), markdown(board).replace("\\", "")
     for form in (page, text):
         assert "left for local agents (proven)" in form
@@ -372,7 +372,7 @@ def test_where_less_is_better_the_highest_proven_ceiling_counts_and_the_best_kno
     known = board.ceiling("central")
     np.testing.assert_array_equal(known.sample.values[0], np.minimum(world, world[::-1]))
     left = world.mean() - 5.0
-    said = re.search(r"at most ([0-9.]+) 1/slot \[([0-9.]+), ([0-9.]+)\] left", headline(board)[0][1])
+    said = re.search(r"\. At most ([0-9.]+) 1/slot \[([0-9.]+), ([0-9.]+)\] left", headline(board)[0][1])
     low, mean, high = (float(said[i]) for i in (2, 1, 3))
     assert mean == pytest.approx(left, abs=0.01)
     assert low < mean < high

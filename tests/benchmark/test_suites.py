@@ -127,6 +127,16 @@ def test_a_width_of_a_metric_without_zero_is_relative_to_floor_and_ceiling(unit,
     assert 0.005 < a3.width < 0.01
 
 
+def test_episodes_of_floor_and_reference_alone_are_no_record():
+    """Without this the ceiling would fall, and every score rise, with each episode that only they play."""
+    few = [run(name, np.arange(8.0) + more) for name, more in (("random", -9.0), ("a3", 0.0), ("ppo", 5.0))]
+    many = [*(run(r.agent["name"], np.arange(16.0) + m) for r, m in zip(few[:2], (-9.0, 0.0), strict=True)), few[2]]
+    for runs, episodes in ((few, 8), (many, 8), (many[:2], 16)):
+        (made,) = summarise(runs).tasks
+        best = made.ceiling("local")
+        assert (best.kind, best.sample.episodes.size) == ("best known", episodes)
+
+
 def test_rows_of_a_task_that_asks_for_more_say_how_many_of_how_many():
     made = run("a3", np.arange(8.0))
     (one,) = summarise([made], {"handover/a1": {**made.task, "episodes": 32}}).tasks[0].entries

@@ -176,6 +176,33 @@ def test_a_summary_counts_where_learning_is_better(tmp_path: Path) -> None:
         filled("<!-- summary v2 --><!-- . -->", lambda: Source(tmp_path))
 
 
+def test_ceilings_are_told_with_the_best_agent_of_each_level(tmp_path: Path) -> None:
+    rows = [
+        {"task": task, "suite": "v1", "agent": agent, "access": access, "score": score, "mean": "5", "unit": "Mbit/s",
+         "left": left, "left_low": "0.25", "left_high": "1.5", "ceiling": ceiling, "ceiling_kind": kind,
+         "ceiling_mean": "7"}
+        for task, agent, access, score, left, ceiling, kind in (
+            ("r/a", "sum", "central", "0.9", "0.5", "bound", "proven bound"),
+            ("r/a", "a3", "local", "0.5", "2", "team", "expectation-exact"),
+            ("r/a", "ppo", "local", "0.75", "1", "team", "expectation-exact"),
+            ("r/a", "oracle", "hindsight", "1", "0", "bound", "proven bound"),
+            ("r/b", "a3", "local", "", "", "", ""),
+        )
+    ]  # fmt: skip
+    (tmp_path / "leaderboard").mkdir()
+    with (tmp_path / "leaderboard" / "leaderboard.csv").open("w", newline="") as file:
+        table = csv.DictWriter(file, rows[0])
+        table.writeheader()
+        table.writerows(rows)
+    made = filled("<!-- ceilings v1 -->\n<!-- . -->", lambda: Source(tmp_path))
+    assert made.splitlines()[3:-1] == [
+        "| `r/a` | local | `ppo` | 1.00 [0.25, 1.50] | team | expectation-exact | 7 Mbit/s |",
+        "| `r/a` | central | `sum` | 0.50 [0.25, 1.50] | bound | proven bound | 7 Mbit/s |",
+    ]
+    with pytest.raises(QuoteError, match="no scores of a suite 'v2'"):
+        filled("<!-- ceilings v2 --><!-- . -->", lambda: Source(tmp_path))
+
+
 @pytest.mark.parametrize(
     ("names", "fault"),
     [

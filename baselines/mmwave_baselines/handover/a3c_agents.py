@@ -20,6 +20,7 @@ from mmwave_baselines.training.lstm import Shape, actor_critic, backward, forwar
 from mmwave_gym.agents.networks import LstmNetwork
 from mmwave_gym.agents.policy import Policy, check_fits
 from mmwave_gym.agents.protocol import AgentError, RowRng
+from mmwave_gym.benchmark.task import Task
 from mmwave_gym.core.batch import View
 from mmwave_gym.core.types import Float64Array
 
@@ -195,11 +196,18 @@ class OnlineA3c(Policy):
         return seen
 
 
+def _interrupted(task: Task) -> str | None:
+    """Why nobody learns on in a task: its slots do not all hold a decision, as those of the paper do."""
+    masked = not task.missing_data and bool(task.scenario().masked)
+    return "learns on where each slot has a decision and every cell may be chosen." if masked else None
+
+
 A3c = Shipped(
     __package__,
     "a3c",
     "A3C",
-    "`python -m train.a3c`, stable mode, offline: frozen weights of the UE's cluster, drawn actions (section IV-C).",
+    "`python -m train.a3c`, stable mode, offline: frozen weights of the UE's cluster, drawn actions (section IV-C); on "
+    "drives one server for all UEs, and the likeliest cell.",
 )
 
 
@@ -209,6 +217,7 @@ OnlineA3cAgent = Shipped(
     "A3C, online",
     "The same weights, which go on learning in the very world where they play.",
     kind=OnlineA3c,
+    refuses=_interrupted,
 )
 
 

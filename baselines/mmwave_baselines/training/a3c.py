@@ -55,6 +55,7 @@ class A3c(Command):
     online_rate: float = option(1e-5, "step size of UEs that go on learning with what was trained (stable mode)")
     sampled: bool = option(True, "the saved policy draws its actions, as the paper's does; otherwise the likeliest")
     regret: bool = option(False, "learn from regrets in hindsight instead of rewards, in training only")
+    horizon: int = option(0, "side by side: training episodes are cut to this many steps; 0 for the task's own")
     simulate: bool = option(True, "play asynchrony in a fixed order; --async is --no-simulate")
     workers: int = option(2, "processes of --async")
 
@@ -63,7 +64,7 @@ class A3c(Command):
             raise ValueError(f"--mode must be one of {', '.join(MODES)}, got {self.mode!r}.")
         counts = ("steps", "ues", "encoder", "units", "workers")
         self.at_least(1, *counts, "eval_episodes", "imitate_epochs", "imitate_episodes")
-        self.at_least(0, "seed", "eval_every", "warmup", "entropy")
+        self.at_least(0, "seed", "eval_every", "warmup", "entropy", "horizon")
         if self.learning_rate < 0.0 or not 0.0 <= self.gamma <= 1.0 or not 0.0 < self.final_rate <= 1.0:
             raise ValueError("--learning-rate must be at least 0, --gamma in [0, 1], --final-rate in (0, 1].")
 

@@ -11,22 +11,13 @@ from collections.abc import Iterator, Sequence
 
 from mmwave_baselines.forecast import LeastSquares, place
 from mmwave_baselines.training import least_squares
+from mmwave_baselines.training.recipes import recipe
 from mmwave_gym.agents.loading import find
 from mmwave_gym.agents.registry import agents, is_shipped
 from mmwave_gym.agents.tuned import BUDGET, EPISODES, declares, file_of, stored
 from mmwave_gym.benchmark.suite import all_tasks, task as find_task
 from mmwave_gym.benchmark.task import Task
 from mmwave_gym.cli import main as command
-
-COSTLY = {
-    "association/blocked-256-fair": 16,
-    "association/blocked-512": 16,
-    "association/blocked-2048": 4,
-    "shared_street/main": 16,
-    "street/car-sparse-geometry-v1": 16,
-    "street/car-unseen-geometry-v1": 16,
-}
-"""Training episodes of tasks where one takes a hundredth of a second or more, instead of `EPISODES`."""
 
 
 def rules(scenario: str) -> Iterator[str]:
@@ -42,6 +33,11 @@ def is_tuned(name: str, task: Task, budget: int, episodes: int) -> bool:
     entry = stored(file_of(kind)).get(kind.__name__, {}).get(task.name, {})
     asked = {"settings_tried": budget, "training_episodes": episodes}.items()
     return entry.get("task_hash") == task.hash and asked <= entry["tuned_by"].items()
+
+
+def _episodes(task: Task) -> int:
+    """Training episodes that a setting plays: fewer where the scenario's recipe says so."""
+    return recipe(task.scenario_name).tuning_episodes.get(task.name, EPISODES)
 
 
 def tune_all(task: Task, names: Sequence[str], budget: int, episodes: int) -> None:
@@ -66,11 +62,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--suite", action="append", help="of all tasks, those of this suite")
     parser.add_argument("--rule", action="append", help="default: all of the task's scenario")
     parser.add_argument("--budget", type=int, default=BUDGET, help="settings tried of each rule")
-    parser.add_argument("--episodes", type=int, help=f"training episodes of each; default {EPISODES}, but see COSTLY")
+    parser.add_argument("--episodes", type=int, help=f"training episodes of each; default {EPISODES}, or the recipe's")
     args = parser.parse_args(argv)
     default = [task for task in all_tasks(suites=args.suite) if not (task.expensive or task.missing_data)]
     for task in [find_task(name) for name in args.task] if args.task else default:
-        known, episodes = list(rules(task.scenario_name)), args.episodes or COSTLY.get(task.name, EPISODES)
+        known, episodes = list(rules(task.scenario_name)), args.episodes or _episodes(task)
         tune_all(task, [name for name in known if not args.rule or name in args.rule], args.budget, episodes)
 
 

@@ -31,6 +31,8 @@ class Recipe:
     """Turn-based scenarios: the metric of a step that says what the same agent's decision before it was worth."""
     a3c: str | None = None
     """"module:Class" of the `a3c.Worlds` in which A3C learns; it is imported when A3C is trained."""
+    tuning_episodes: Mapping[str, int] = field(default_factory=dict)
+    """Task -> training episodes for each setting of a rule, where one takes a hundredth of a second or more."""
 
 
 def recipe(scenario: str) -> Recipe:

@@ -96,17 +96,22 @@ def best_known(
 ) -> Ceiling | None:
     """The best of each episode that any training seed of any agent, or a stored planner, has; None without any.
 
-    Who knows the whole episode can do as well, so it is a ceiling of hindsight. samples: (seed, episode) by agent.
+    Who knows the whole episode can do as well, so it is a ceiling of hindsight. samples: (seed, episode) by agent, or
+    by agent@seed. Episodes that only the task's floor and reference have played do not count where others have played
+    some: nobody has tried to be the best there.
     """
     sign = 1.0 if task["higher_is_better"] else -1.0
     best: dict[int, tuple[float, str]] = {}
     # Agents before what is stored: who equals the record is named, not the record.
     shown = {**samples, **{c.name: c.sample for c in stored if not c.proven and not c.stale}}
+    usual = (task.get("floor"), task.get("reference"))
+    tried = {e for name, s in shown.items() if name.partition("@")[0] not in usual for e in s.episodes.tolist()}
     for name, sample in shown.items():
         values = sign * (sign * sample.values).max(axis=0, initial=-math.inf)
         for episode, value in zip(sample.episodes.tolist(), values.tolist(), strict=True):
             if episode not in best or sign * value > sign * best[episode][0]:
                 best[episode] = value, name
+    best = {episode: found for episode, found in best.items() if episode in tried} or best
     if not best:
         return None
     order = [name for name, _ in Counter(name for _, name in best.values()).most_common()]

@@ -35,12 +35,12 @@ class Curves:
 
     @property
     def mean(self) -> Float64Array:
-        """(points,) The mean of the seeds."""
+        """(points,): the mean of the seeds, in the unit of `metric`."""
         return np.asarray(self.values.mean(axis=0))
 
     @property
     def band(self) -> tuple[Float64Array, Float64Array]:
-        """(points,) twice: the lowest and the highest seed."""
+        """(points,) twice, in the unit of `metric`: the lowest and the highest seed."""
         return self.values.min(axis=0), self.values.max(axis=0)
 
 

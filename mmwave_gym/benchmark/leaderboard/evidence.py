@@ -81,7 +81,10 @@ def lacks(board: TaskBoard) -> list[str]:
         if one.width is None:
             has += ", no interval"
         elif one.width > WIDEST:
-            more = "more maps" if maps(board) else f"about {one.wanted:,} episodes"
+            on = maps(board)
+            more = f"about {one.wanted:,} episodes"
+            if on:
+                more = f"about {math.ceil(on * (one.width / WIDEST) ** 2):,} maps with as many episodes each"
             has += f", 95 % width {one.width:.1%} of {one.whole}, {WIDEST:.0%} is asked: {more} would do"
         sentences.append(f"{has}.")
     if (number := maps(board)) is not None and number < LEAST_MAPS:

@@ -9,7 +9,7 @@ from mmwave_gym.core.access import ACCESS_LEVELS
 
 
 def headline(board: TaskBoard) -> list[tuple[str, str]]:
-    """Return the task's result, one sentence per access level, each as (first agent's label, rest).
+    """Return the task's result, a few sentences per access level, each time as (first agent's label, rest).
 
     Only a rule leads by its rank alone. Who is no rule leads where it is told apart from the best rule.
     """
@@ -29,8 +29,11 @@ def headline(board: TaskBoard) -> list[tuple[str, str]]:
             text += " together with " + " and ".join(e.label for e in peers[1 : tied + 1])
         if first.score is not None:
             text += f": score {number(first.score.mean, first.score)} {ends(first.score)}"
-        said = (_said(first.verdict, str(board.task.get("reference"))), _against_rule(first, board), left(first, board))
-        sentences.append((first.label, ", ".join([text.rstrip(), *filter(None, said)]) + "."))
+        said = [_said(first.verdict, str(board.task.get("reference"))), _against_rule(first, board)]
+        compared = ", and ".join(filter(None, said))
+        rest = left(first, board)
+        parts = (text.rstrip(), compared and f"It is {compared}", rest[:1].upper() + rest[1:])
+        sentences.append((first.label, " ".join(f"{part}." for part in parts if part)))
     return sentences
 
 
@@ -51,7 +54,7 @@ def _against_rule(entry: Entry, board: TaskBoard) -> str:
     unit = _unit(board)
     gain = f"{number(entry.gain.mean, entry.gain, True)}{unit} {ends(entry.gain, True)}".rstrip()
     share = "" if entry.share is None or entry.share < 0.0 else f", {entry.share:.0%} of the headroom"
-    return f"{_said(entry.gain_verdict, name)} ({gain}{share})"
+    return f"{_said(entry.gain_verdict, name)}: {gain}{share}"
 
 
 _KNOWN = {

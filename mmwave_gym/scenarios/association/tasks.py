@@ -52,7 +52,7 @@ TASKS: tuple[Task, ...] = (
         kwargs={"geometry": "blocked", "num_ues": 2048, "duration_s": 32.0},
         warmup_steps=14800,
         smallest_difference=10.0,
-        episodes=64,
+        episodes=80,
         expensive=True,
     ),
     _association(

@@ -28,6 +28,7 @@ TASKS: tuple[Task, ...] = (
         name="cell_selection/n3-cost30",
         kwargs={"num_ues": 3, "handover_cost": 0.3},
         description="The same with a handover that costs three tenths of a slot.",
+        why="the smallest game with dearer handovers: its ceilings are exact, and memory tells learned agents apart",
         ceiling="optimum",
     ),
     _cell_selection(

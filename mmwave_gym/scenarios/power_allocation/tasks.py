@@ -41,7 +41,7 @@ TASKS: tuple[Task, ...] = (
         name="power_allocation/hard-14",
         kwargs={**_HARD, **_FIRST, **_CONTINUOUS, "feasible": "only"},
         ceiling="sca-sets",
-        episodes=1024,
+        episodes=512,
         description="UEs up to 30 m away, any power: full power leaves one UE of fourteen unsatisfied, all could be.",
     ),
     _power(
@@ -50,7 +50,7 @@ TASKS: tuple[Task, ...] = (
         ceiling="sca-sets",
         warmup_steps=5000,
         scored_steps=100,
-        episodes=1024,
+        episodes=704,
         expensive=True,
         description="The same with 32 levels, and time to learn in the very world.",
     ),
@@ -60,7 +60,7 @@ TASKS: tuple[Task, ...] = (
         ceiling="sca-sets",
         suite="v1",
         why="somebody has to give way here, and learned agents differ from the rules in who does",
-        episodes=1536,
+        episodes=640,
         description="Draws in which not all UEs can be satisfied: somebody has to give way.",
     ),
     _power(

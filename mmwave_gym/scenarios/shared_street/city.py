@@ -13,11 +13,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mmwave_gym.core.errors import ChannelError
 from mmwave_gym.core.scenario import EpisodeRng
 from mmwave_gym.core.types import Float64Array, FloatArray
 from mmwave_gym.links.matrix import LinkMatrix
@@ -34,7 +36,13 @@ BACK = 2
 
 def open_city(name: str) -> LinkMatrix:
     """The link matrix of a shipped city's name, "munich" or "city:munich", or of a file. ChannelError where none is."""
-    return open_channel(f"city:{name}" if name in cities.names() else name)
+    try:
+        return open_channel(f"city:{name}" if name in cities.names() else name)
+    except ChannelError as error:
+        raise ChannelError(
+            f"maps={name!r} is no city that can be read ({error}) Give one of {', '.join(map(repr, cities.names()))}, "
+            "or a file that `mmwave-gym channel raytrace` made."
+        ) from None
 
 
 @dataclass(frozen=True)
@@ -95,7 +103,7 @@ class City:
         ways = [*first, *(self._way(chance, mps, slots) for mps in walk.tolist())]
         for ue, (lanes, points) in enumerate(ways):
             walked = speed[ue] * SLOT_S / self.step_m * np.arange(slots)
-            leg = walked.astype(np.int64)
+            leg = np.minimum(walked.astype(np.int64), len(lanes) - 1)  # `_way` rounds otherwise
             lane[:, ue], along_m[:, ue] = lanes[leg], self.step_m * (points[leg] + (walked - leg))
         at = cars + np.flatnonzero(stands)
         lane[:, at], along_m[:, at] = cluster, np.clip(middle_m + offset_m[stands], 0.0, length_m[cluster])
@@ -126,9 +134,18 @@ class City:
         return near
 
 
-@lru_cache(maxsize=8)
 def city_of(name: str) -> City:
-    """The city of a name or a file, see `open_city`. Raises ChannelError, or ValueError where places are no raster."""
+    """The city of a name or a file, see `open_city`. Raises ChannelError, or ValueError where places are no raster.
+
+    It is kept until its file changes.
+    """
+    file = Path(name)
+    return _city(name, (file.stat().st_mtime_ns, file.stat().st_size) if file.is_file() else (0, 0))
+
+
+@lru_cache(maxsize=8)
+def _city(name: str, written: tuple[int, int]) -> City:
+    """See `city_of`; written: when its file was, and its bytes, so that another file is another city."""
     channel = open_city(name)
     if channel.position_m is None or channel.edges is None or channel.percentiles is not None:
         raise ValueError(f"maps={name!r} must be a link matrix over places, with one RSRP for each place and cell.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import os
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -56,7 +57,7 @@ class SharedStreetConfig(OneWorld):
     Streets stay 2 `arm_m` long: with (3, 3) and `arm_m=150` there is a crossing every 100 m.
     """
     maps: Annotated[
-        int | tuple[int, ...] | str | None,
+        int | tuple[int, ...] | str | os.PathLike[str] | None,
         Said("a seed, 1 to 4096 of them, from 0 to 2^63 - 1, or a city's name or file", (1, 7, (3, 4), "munich")),
     ] = None
     """Seed of the map, or seeds of which each episode takes one, or a ray-traced city: "munich", "city.npz".
@@ -139,6 +140,13 @@ class SharedStreetConfig(OneWorld):
     """Loss of a blocked link (arXiv 1709.05883: 11.5 to 15.8, by beam width, at 73.5 GHz)."""
 
     def __post_init__(self) -> None:
+        if isinstance(self.maps, os.PathLike):
+            object.__setattr__(self, "maps", os.fspath(self.maps))
+        if isinstance(self.maps, str) and not self.maps.strip():
+            raise ValueError(
+                f"maps must be seeds, a city's name or a file of one, got {self.maps!r}: leave it out for the training "
+                "maps."
+            )
         self.check_world()
         check_ranges(self)
         between("in_db", self.in_db, self.out_db, 300.0)
@@ -146,7 +154,10 @@ class SharedStreetConfig(OneWorld):
             raise ValueError("num_cars and num_pedestrians must be 1 at least together, got 0 and 0.")
         if self.city:
             return
-        SEEDS.check("maps", self.map_seeds)
+        try:
+            SEEDS.check("maps", self.map_seeds)
+        except ValueError as error:
+            raise ValueError(f"{error} A city is one text: its name, such as 'munich', or its file.") from None
         if 2.0 * self.arm_m < LEAST_BLOCK_M * max(self.blocks):
             raise ValueError(
                 f"blocks must leave {LEAST_BLOCK_M:g} m from street to street on {2 * self.arm_m:g} m, got "
@@ -172,7 +183,7 @@ class SharedStreetConfig(OneWorld):
         """The seeds of drawn maps; a city is map 0."""
         if self.maps is None:
             return TRAINING_MAPS
-        if isinstance(self.maps, str):
+        if isinstance(self.maps, str | os.PathLike):
             return (0,)
         return tuple(self.maps) if isinstance(self.maps, tuple | list) else (self.maps,)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -99,7 +100,8 @@ class Record:
 
     @property
     def map_name(self) -> str:
-        return self.config.city or f"map {int(self.batch.episodes.map_seed[self._row])}"
+        city = Path(self.config.city).name  # a file's folder leaves no room for the time
+        return city or f"map {int(self.batch.episodes.map_seed[self._row])}"
 
     @property
     def seconds_mbps(self) -> Float64Array:
@@ -113,7 +115,9 @@ class Record:
 
     def mapped_share(self) -> float:
         """The share of bins of the radio map that have reports."""
-        return float((self.batch.state.map_count[0] > 0.0).sum() / self.world.world.num_bins)
+        count, bins = self.batch.state.map_count[0], self.world.world.bins_a_lane
+        on_lane = np.arange(count.shape[1]) < bins[:, None]
+        return float((on_lane & (count > 0.0)).sum() / bins.sum())
 
     def counted(self, name: str) -> float:
         """How often something has happened, of a metric that counts it."""

@@ -128,11 +128,13 @@ class SharedStreetWorld:
         episodes.reports[i] = rng["reports"].permutation(self.num_ues) < share
 
     @property
-    def num_bins(self) -> int:
-        """Bins of the radio map that lie on a lane."""
+    def bins_a_lane(self) -> NDArray[np.int64]:
+        """(lane,): bins of the radio map that lie on each lane; places are reported beyond its end too."""
         if self.city:
-            return sum(radio_map.bins_of(self.city.step_m * (points - 1)) for points in self.city.points.tolist())
-        return self.crossing.lanes * radio_map.bins_of(self.crossing.length_m)
+            return np.array(
+                [radio_map.bins_of(self.city.step_m * (points - 1)) for points in self.city.points.tolist()]
+            )
+        return np.full(self.crossing.lanes, radio_map.bins_of(self.crossing.length_m))
 
     def drive(self, rng: EpisodeRng) -> tuple[Any, Any, Any, Any]:
         """Where everyone is, how fast, whether they are there, and on which lane: see `traffic.move`."""

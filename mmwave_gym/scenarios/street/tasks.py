@@ -46,7 +46,7 @@ _V0: tuple[Task, ...] = (
     _street(
         name="street/walk-sparse",
         kwargs={"users": "pedestrian", "cells": "sparse", "decision_s": 0.4},
-        episodes=448,
+        episodes=640,
         description="Pedestrians whose links are blocked by bodies, a cell every 200 m.",
     ),
     _street(

@@ -8,9 +8,11 @@ from itertools import combinations
 import numpy as np
 import pytest
 
+from mmwave_baselines.association import bounds as bounds_module
 from mmwave_baselines.association.bound_kernel import best_plans
 from mmwave_baselines.association.bounds import Relaxation, Stage, relaxation, upper_bound
 from mmwave_baselines.association.optimum import best_plan
+from mmwave_baselines.association.polish import polished
 from mmwave_baselines.association.world import KnownWorld, known_worlds
 from mmwave_gym.core.batch import Batch, View
 from mmwave_gym.core.registration import make_scenario
@@ -52,6 +54,14 @@ def best_series(p: Relaxation, b: int, paid: np.ndarray) -> float:
         return best
 
     return most(cells.start, frozenset())
+
+
+def bits_of(p: Relaxation, rank: np.ndarray) -> float:
+    """What a plan brings, in bit/Hz."""
+    wanted = np.where(p.epoch >= 0, rank[p.epoch], 0)
+    on = (p.rank == wanted[p.job])[p.link]
+    load = np.bincount(p.pieces_cell, on, len(p.leave))
+    return float((np.bincount(p.pieces_cell, on * p.bits, len(p.leave)) / np.maximum(load, 1.0)).sum())
 
 
 @pytest.mark.parametrize("brief_s", [0.0, 1.0, 1e9])
@@ -103,14 +113,24 @@ def test_knowing_members_brings_it_down_to_the_optimum():
     """Where the relaxation is loose, and never below."""
     gaps = {1: [], 3: []}
     for world, p in problems(3, geometry="blocked", num_ues=14, crossings=(1, 3)):
-        rank = best_plan(world)
-        wanted = np.where(p.epoch >= 0, rank[p.epoch], 0)
-        on = (p.rank == wanted[p.job])[p.link]
-        load = np.bincount(p.pieces_cell, on, len(p.leave))
-        best = float((np.bincount(p.pieces_cell, on * p.bits, len(p.leave)) / np.maximum(load, 1.0)).sum()) / p.seconds
+        best = bits_of(p, best_plan(world)) / p.seconds
         for named, found in gaps.items():
             bound = upper_bound(p, (Stage(1, 100), Stage(named, 100, 0.3, 0.01)))
             assert bound >= best
             found.append(bound / best - 1.0)
     assert np.mean(gaps[1]) > 0.03
     assert np.mean(gaps[3]) < 0.2 * np.mean(gaps[1])
+
+
+def test_a_window_of_nine_base_stations_is_within_six_per_cent(monkeypatch):
+    """Sixteen seconds with 64 UEs: prices of three members, against a plan that is annealed in hindsight."""
+    monkeypatch.setattr(bounds_module, "BRIEF_S", 1.0)
+    batch = Batch(make_scenario("association", geometry="blocked", num_ues=64, crossings=(3, 3), duration_s=40.0), 1)
+    batch.reset([EpisodeKey(0, 0, "test")])
+    (world,) = known_worlds(View(batch, "hindsight"))
+    first, last = np.searchsorted(world.time_s, (20.0, 36.0))
+    p = relaxation(world, world.time_s[first], world.time_s[last])
+    rank = polished(world, (np.zeros(len(world.ue), np.int64),), int(first), int(last), moves=4_000_000)
+    known = bits_of(p, rank) / p.seconds
+    bound = upper_bound(p, (Stage(1, 60), Stage(2, 40, 0.3, 0.02), Stage(3, 40, 0.2, 0.02)))
+    assert known <= bound < 1.06 * known

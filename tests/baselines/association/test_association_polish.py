@@ -45,18 +45,27 @@ def test_it_gains_and_is_never_above_the_optimum(geometry, first):
     rng = np.random.default_rng(0)
     for world in worlds_of(range(4), geometry=geometry):
         start = np.array([rng.integers(max(n, 1)) for n in (world.candidate >= 0).sum(axis=1)])
-        found = polished(world, start, first, len(world.ue), moves=30_000)
+        found = polished(world, (start,), first, len(world.ue), moves=30_000)
         best = value(world, best_plan(world, first), first)
         assert value(world, start, first) < value(world, found, first) <= best * (1.0 + 1e-6)
         assert value(world, found, first) > 0.9 * best
         assert ((world.candidate[np.arange(len(found)), found] >= 0) == (world.candidate[:, 0] >= 0)).all()
 
 
+def test_the_best_of_several_plans_counts():
+    rng = np.random.default_rng(3)
+    (world,) = worlds_of(range(1), geometry="blocked")
+    choices = (world.candidate >= 0).sum(axis=1)
+    starts = [np.array([rng.integers(max(n, 1)) for n in choices]) for _ in range(4)]
+    found = polished(world, starts, 0, len(world.ue), moves=0)
+    assert value(world, found) == pytest.approx(max(value(world, start) for start in starts))
+
+
 def test_decisions_of_jobs_outside_the_scored_time_stay():
     (world,) = worlds_of(range(1), geometry="blocked")
     start = np.zeros(len(world.ue), np.int64)
     first, last = 20, 40
-    found = polished(world, start, first, last, moves=20_000)
+    found = polished(world, (start,), first, last, moves=20_000)
     problem = bounds.relaxation(world, world.time_s[first], world.time_s[last])
     inside = np.isin(np.arange(len(start)), problem.epoch)
     assert (found[~inside] == 0).all()

@@ -14,6 +14,7 @@ from mmwave_baselines.handover.training import a3c_paper
 from mmwave_baselines.training import a3c as script
 from mmwave_baselines.training.a3c import CHECKPOINT, A3c, A3cRun
 from mmwave_baselines.training.a3c_server import BLOCK
+from mmwave_baselines.training.a3c_side_by_side import Player
 from mmwave_baselines.training.command import parse
 from mmwave_gym.agents.files import load_policy
 from mmwave_gym.benchmark.evaluation import evaluate
@@ -109,6 +110,26 @@ def test_a_resumed_asynchronous_run_goes_on_with_other_worlds(tmp_path):
     member = again.cluster.members[:1]
     one, other = (again.worlds.traces(member, era, 20, "worker 0 of 2") for era in (2, 3))
     assert (one.rsrq_db != other.rsrq_db).any()
+
+
+def test_an_interruption_of_several_slots_is_played_side_by_side_and_nobody_moves_in_it(tmp_path):
+    """A handover takes five slots: in the four after it the UE draws the serving cell alone, which teaches nothing."""
+    words = (*SMALL, "--steps", "1600", "--set", "interruption_s=0.24", "--set", "num_cells=3")
+    words = (*words, "--set", "receiver=real", "--regret")
+    path = script.train(arguments(tmp_path / "one", *words), Console(quiet=True))
+    assert path.read_bytes() == script.train(arguments(tmp_path / "two", *words), Console(quiet=True)).read_bytes()
+    run = A3cRun(arguments(tmp_path / "one", *words, "--resume"), Console(quiet=True))
+    player = Player(run.worlds, run.mode, 32, 7)
+    weights = run.server.weights.copy()
+    for part in run.worlds.shape.unpack(weights)[2]:
+        part[:] = 0.0  # undecided: it hands over often
+    played = player.block(weights)
+    busy = run.worlds.scenario.fields.split(played.tape.x)["interruption_left_s"][..., 0] > 0.0
+    serving = run.worlds.scenario.fields.split(played.tape.x)["serving"].argmax(axis=-1)
+    assert busy.mean() > 0.5
+    assert (played.action[busy] == serving[busy]).all()
+    assert (played.action[~busy] != serving[~busy]).mean() > 0.4
+    assert (played.reward < 1e-4).all()
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,13 @@ import numpy as np
 import pytest
 
 from mmwave_baselines.power_allocation import optimisation as opt
-from mmwave_baselines.power_allocation.optimisation import Network, sets as sets_module
+from mmwave_baselines.power_allocation.episode_bounds import dense
+from mmwave_baselines.power_allocation.optimisation import Large, Network, sets as sets_module
 from mmwave_baselines.power_allocation.optimisation.sets import satisfiable_sets, sca_over_sets
+from mmwave_baselines.power_allocation.optimisation.swaps import sca_with_swaps
 from mmwave_baselines.power_allocation.planners import networks
+from mmwave_baselines.power_allocation.swap_planner import SwapSca
+from mmwave_gym.agents.protocol import NotApplicable
 from mmwave_gym.benchmark.suite import task as find_task
 from mmwave_gym.core.batch import Batch, View
 from mmwave_gym.core.scenario import EpisodeKey
@@ -86,6 +90,38 @@ def test_with_too_many_sets_it_falls_back_on_greedy_admission(monkeypatch):
     monkeypatch.setattr(sets_module, "MOST_SETS", 3)
     network = network_of([0], feasible="not")
     np.testing.assert_array_equal(satisfiable_sets(network), opt.admitted(network))
+
+
+# ---------------------------------------------------------------------- swaps, where a missing user has a price
+
+
+@pytest.mark.parametrize("price", [0.0, 10.0])
+def test_nothing_on_a_grid_is_better_than_sca_with_swaps(price):
+    """The rate of satisfied users less what missing ones cost, on all of 24 x 24 x 24 powers."""
+    network = network_of(list(range(12)), num_bs=3, feasible="not")
+    tried = np.array(list(itertools.product(np.geomspace(*network.power_mw, 24), repeat=3)))
+    for row in range(len(network)):
+        own, many = network.take([row]), network.take(np.full(len(tried), row))
+        (found,) = scores(own, sca_with_swaps(own, price)[None], price)[1]
+        best = scores(many, tried, price)[1].max()
+        assert found >= best - 1e-4 * abs(best)
+
+
+def test_swaps_find_more_than_sca_of_the_admitted_does():
+    """In the first network of an episode of `changing`."""
+    task = find_task("power_allocation/changing")
+    batch = Batch(task.scenario(), 1)
+    batch.reset(task.keys([1]))
+    ((_, large),) = networks(View(batch, "central"), np.array([0]))
+    network = dense(large) if isinstance(large, Large) else large
+    power = np.stack([opt.sca(network, 1)[0], sca_with_swaps(network, 10.0)])
+    without, found = scores(network.take([0, 0]), power, 10.0)[1]
+    assert found > without + 0.5
+
+
+def test_swaps_are_for_any_powers_and_not_for_levels():
+    with pytest.raises(NotApplicable, match="not for levels"):
+        SwapSca(10.0).powers(network_of([0]), 32)
 
 
 # ---------------------------------------------------------------------- what an unsatisfied user costs

@@ -12,8 +12,8 @@ from rich.console import Console
 
 from mmwave_baselines.handover.a3c_agents import OnlineA3c
 from mmwave_baselines.street.rules import A3
-from mmwave_baselines.street.training import a3c as a3c_street
-from mmwave_baselines.training import a3c as script, lstm
+from mmwave_baselines.street.training.a3c import Street
+from mmwave_baselines.training import a3c as script, a3c_side_by_side, lstm
 from mmwave_baselines.training.a3c import A3c, A3cRun
 from mmwave_baselines.training.a3c_server import BLOCK, STABLE, Server, with_settings
 from mmwave_baselines.training.command import parse
@@ -28,7 +28,7 @@ UES, SEED = 5, 3
 
 
 def street(**keywords):
-    return a3c_street.Street(Task(env_id="MmwaveStreet-v0", name="street/own", kwargs=BRIEF | keywords), 6, 4)
+    return Street(Task(env_id="MmwaveStreet-v0", name="street/own", kwargs=BRIEF | keywords), 6, 4)
 
 
 def server(shape, seed=0):
@@ -73,7 +73,7 @@ def test_blocks_are_what_each_ue_meets_alone() -> None:
     """Three blocks with the same weights: observations, memory, time and ends; handovers and failures among them."""
     here, mode = street(), with_settings(STABLE, offset=5.0, scale=0.1, gamma=0.8)
     weights = server(here.shape).weights
-    player = a3c_street.Player(here, mode, UES, SEED)
+    player = a3c_side_by_side.Player(here, mode, UES, SEED)
     blocks = [player.block(weights) for _ in range(3)]
     alone = replayed(here, mode, weights, blocks)
     columns = [np.stack((b.tape.value, b.reward, b.discount, b.ends), axis=-1) for b in blocks]
@@ -91,7 +91,7 @@ def test_the_direction_is_the_mean_of_what_single_ues_would_push() -> None:
     """Each UE's own gradient, from its own rows, with returns added up term by term."""
     here, mode = street(), with_settings(STABLE, offset=5.0, gamma=0.8, entropy=0.1)
     weights = server(here.shape, 1).weights
-    player = a3c_street.Player(here, mode, UES, SEED)
+    player = a3c_side_by_side.Player(here, mode, UES, SEED)
     player.block(weights)
     played = player.block(weights)
     tape = played.tape
@@ -112,7 +112,7 @@ def test_the_direction_is_the_mean_of_what_single_ues_would_push() -> None:
         own = lstm.forward(here.shape, weights, tape.x[row], *memory, tape.goes_on[row])
         outputs = lstm.actor_critic(own, played.action[row], target, mode.entropy)
         pushes.append(lstm.backward(here.shape, weights, own, *outputs)[0])
-    upwards = a3c_street.direction(here.shape, weights, played, mode)
+    upwards = a3c_side_by_side.direction(here.shape, weights, played, mode)
     np.testing.assert_allclose(upwards, np.mean(pushes, axis=0), rtol=0, atol=1e-10)
     assert np.abs(upwards).max() > 0.01
     assert played.ends.any()
@@ -125,20 +125,20 @@ def test_a_push_by_hand() -> None:
     mode = with_settings(STABLE, learning_rate=0.1, final_rate=0.5, warmup=1, decay=0.75, epsilon=0.0)
     start = server(shape)
     here = start.copy()
-    a3c_street.push(here, np.full(shape.size, 2.0), mode, 0, 3)
+    a3c_side_by_side.push(here, np.full(shape.size, 2.0), mode, 0, 3)
     np.testing.assert_allclose(here.mean_square, 1.0)
     moved = here.weights - start.weights
     assert not moved[: shape.critic.start].any()
     np.testing.assert_allclose(moved[shape.critic], 0.1 * 2.0)
     for block, rate in ((1, 0.075), (2, 0.05)):
         here.mean_square[:], before = 4.0, here.weights.copy()
-        a3c_street.push(here, np.full(shape.size, 2.0), mode, block, 3)
+        a3c_side_by_side.push(here, np.full(shape.size, 2.0), mode, block, 3)
         np.testing.assert_allclose(here.weights - before, rate * 2.0 / 2.0)
 
 
 def test_regrets_are_learned_from_when_asked_for() -> None:
     here = street()
-    player = a3c_street.Player(here, with_settings(STABLE, regret=True, offset=0.0, scale=1.0), UES, SEED)
+    player = a3c_side_by_side.Player(here, with_settings(STABLE, regret=True, offset=0.0, scale=1.0), UES, SEED)
     reward = player.block(server(here.shape).weights).reward
     assert (reward < 1e-4).all()
     assert reward.min() < -1.0
@@ -146,9 +146,7 @@ def test_regrets_are_learned_from_when_asked_for() -> None:
 
 def test_the_tuned_a3_is_imitated() -> None:
     """Thirty epochs of 24 episodes: in others most of its handovers are named in the very decision."""
-    here = a3c_street.Street(
-        Task(env_id="MmwaveStreet-v0", name="street/own", kwargs=BRIEF | {"duration_s": 12.0}), 16, 16
-    )
+    here = Street(Task(env_id="MmwaveStreet-v0", name="street/own", kwargs=BRIEF | {"duration_s": 12.0}), 16, 16)
     args = parse(A3c, ["MmwaveStreet-v0", "--ues", "8", "--imitate-episodes", "24", "--imitate-epochs", "30"])
     begun, agreed = here.imitate(args, Server.fresh(here.shape, 0), None)
     assert agreed > 0.99
@@ -210,16 +208,16 @@ def test_a_run_repeats_to_the_bit_and_its_policy_acts_as_the_learner(tmp_path) -
 
 
 def test_a_resumed_run_goes_on_with_other_worlds(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(a3c_street, "RECORD_BLOCKS", 5)
+    monkeypatch.setattr(a3c_side_by_side, "RECORD_BLOCKS", 5)
     cut_run(arguments(tmp_path), 800)
     met = []
-    player = a3c_street.Player
+    player = a3c_side_by_side.Player
 
     def watched(*args, **keywords):
         met.append(player(*args, **keywords))
         return met[-1]
 
-    monkeypatch.setattr(a3c_street, "Player", watched)
+    monkeypatch.setattr(a3c_side_by_side, "Player", watched)
     path = script.train(arguments(tmp_path, "--resume"), Console(quiet=True))
     assert json.loads(path.with_suffix(".json").read_text())["steps"] == 1600
     assert min(key.number for key in met[0].base.batch.keys) >= 200, "each UE has made 200 decisions before"
@@ -228,7 +226,10 @@ def test_a_resumed_run_goes_on_with_other_worlds(tmp_path, monkeypatch) -> None:
 @pytest.mark.parametrize(
     ("words", "fault"),
     [
-        (["MmwaveStreet-v0", "--async"], "--async is for the paper's world: in a street all UEs play side by side"),
+        (
+            ["MmwaveStreet-v0", "--async"],
+            "--async is for the paper's world: in street/custom all UEs play side by side",
+        ),
         (["MmwaveStreet-v0", "--mode", "paper"], "--mode paper is for the paper's world"),
         (["MmwaveStreet-v0", "--units", "0"], "--units must be at least 1, got 0"),
         (["MmwaveStreet-v0", "--entropy", "-1"], "--entropy must be at least 0, got -1.0"),

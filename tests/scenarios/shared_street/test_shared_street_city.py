@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,8 @@ from mmwave_gym.core.registration import make_scenario
 from mmwave_gym.core.scenario import EpisodeKey, EpisodeRng
 from mmwave_gym.links.files import write_channel
 from mmwave_gym.links.matrix import LinkMatrix
-from mmwave_gym.scenarios.shared_street.city import UNHEARD_DB, city_of
+from mmwave_gym.scenarios.shared_street.city import UNHEARD_DB, city_of, open_city
+from mmwave_gym.scenarios.shared_street.scene import Record
 
 STEP_M = 5.0
 PLACES = [(0, 0), (1, 0), (2, 0), (3, 0), (2, 1), (2, 2)]
@@ -26,17 +28,20 @@ SNR_DB = np.array([[30.0, np.nan], [25.0, 0.0], [20.0, 5.0], [15.0, 10.0], [10.0
 @pytest.fixture
 def town(tmp_path: Path) -> str:
     """A file of two cells, whose noise is -84 dBm."""
-    matrix = LinkMatrix(
+    path = tmp_path / "town.npz"
+    write_channel(path, _matrix(STEP_M))
+    return str(path)
+
+
+def _matrix(step_m: float) -> LinkMatrix:
+    return LinkMatrix(
         rsrp_dbm=SNR_DB - 84.0,
         noise_dbm=-84.0,
         cells=("a", "b"),
-        position_m=STEP_M * np.array(PLACES, float) + 1000.0,
+        position_m=step_m * np.array(PLACES, float) + 1000.0,
         edges=np.array(EDGES),
         site_m=np.array([[1000.0, 1004.0], [1012.0, 1010.0]]),
     )
-    path = tmp_path / "town.npz"
-    write_channel(path, matrix)
-    return str(path)
 
 
 def test_lanes_are_straight_runs_of_places_each_way(town: str) -> None:
@@ -113,7 +118,10 @@ def test_shipped_cities_are_played(name: str) -> None:
 @pytest.mark.parametrize(
     ("keywords", "message"),
     [
-        ({"maps": "atlantis"}, "atlantis"),
+        ({"maps": "atlantis"}, "maps='atlantis' is no city that can be read (atlantis: a channel file ends in .npz"),
+        ({"maps": "atlantis"}, "Give one of 'munich', 'san_francisco', "),
+        ({"maps": ""}, "maps must be seeds, a city's name or a file of one, got ''"),
+        ({"maps": b"munich"}, "A city is one text: its name, such as 'munich', or its file."),
         ({"maps": "munich", "arm_m": 100.0}, "arm_m belongs to a drawn map and means nothing in a city (maps="),
         ({"maps": "munich", "turning": 0.5}, "turning belongs to a drawn map and means nothing in a city"),
         ({"maps": ("munich", "florence")}, "maps must be 1 to 4096 integers"),
@@ -122,6 +130,48 @@ def test_shipped_cities_are_played(name: str) -> None:
 def test_bad_keywords_are_refused_with_what_is_allowed(keywords: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=re.escape(message)):
         make_scenario("shared_street", **keywords)
+
+
+def test_a_path_is_a_file(town: str) -> None:
+    constants = make_scenario("shared_street", maps=Path(town)).constants()
+    assert constants == make_scenario("shared_street", maps=town).constants()
+
+
+def test_a_file_that_was_written_anew_is_read_anew(town: str) -> None:
+    before = city_of(town)
+    assert city_of(town) is before
+    matrix = open_city(town)
+    write_channel(Path(town), dataclasses.replace(matrix, rsrp_dbm=matrix.rsrp_dbm - 3.0))
+    assert city_of(town).snr_db[0, 0, 0] == before.snr_db[0, 0, 0] - 3.0
+
+
+def test_a_way_ends_with_its_last_leg_whatever_rounds(tmp_path: Path) -> None:
+    # 4.1 m/s over steps of 3 m: slot 600 is at leg 82 - 1e-14 by one sum, and at leg 82 by the other.
+    path = tmp_path / "rounds.npz"
+    write_channel(path, dataclasses.replace(_matrix(3.0), site_m=None))
+    keywords = {"num_cars": 1, "num_pedestrians": 0, "horizon": 600, "car_mps": (4.1, 4.1)}
+    scenario = make_scenario("shared_street", maps=str(path), **keywords)
+    e = scenario.draw([EpisodeRng(EpisodeKey(0))])
+    place_m = scenario.world.place_m(e.lane[0], e.along_m[0])
+    assert np.abs(np.diff(place_m, axis=0)).sum(axis=2).max() < 0.41 + 1e-4
+
+
+def test_no_more_of_the_radio_map_is_known_than_lies_on_lanes(town: str) -> None:
+    # Places are reported 8 m wrong: also on the longest lane's bins behind the end of a shorter one.
+    keywords = {"num_cars": 8, "num_pedestrians": 8, "horizon": 300, "position_error_m": 8.0}
+    batch = Batch(make_scenario("shared_street", maps=town, **keywords), 1)
+    batch.reset([EpisodeKey(0)])
+    for _ in range(299):
+        batch.step(np.zeros((1, 16), np.int64))
+    assert batch.scenario.world.bins_a_lane.tolist() == [4, 3, 4, 3]
+    assert (batch.state.map_count[0, 1::2, 3] > 0.0).any(), "a report behind the end of a lane"
+    assert Record(batch).mapped_share() == 1.0
+
+
+def test_pictures_name_a_citys_file_without_its_folder(town: str) -> None:
+    batch = Batch(make_scenario("shared_street", maps=town, num_cars=1, num_pedestrians=0, horizon=1), 1)
+    batch.reset([EpisodeKey(0)])
+    assert Record(batch).map_name == "town.npz"
 
 
 def test_places_off_the_raster_are_refused(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from mmwave_baselines.training.recipes import Presets
 
 _TEAM = {"network": "set", "train_set": ("reward=team",), "stay_logit": 0.0, "horizon": 1000, "frame_stack": 1}
 _SPARINGLY = {"eval_every": 1_000_000, "checkpoint_every": 1_000_000}  # a million decisions take a quarter of a minute
-_SIX = {"n_envs": 192}  # as many UEs in all as with three UEs an environment
+_FOUR, _SIX = {"n_envs": 288}, {"n_envs": 192}  # as many UEs in all as with three UEs an environment
 _DEARER = {"gamma": 0.8}  # a handover pays back over more slots
 
 PRESETS: Presets = {
@@ -26,6 +26,7 @@ PRESETS: Presets = {
             "entropy": 0.003,
         },
         "cell_selection/n3-cost30": {**_DEARER},
+        "cell_selection/n4-cost10": {**_FOUR},
         "cell_selection/n6-cost10": {**_SIX, "steps": 3_000_000},
         "cell_selection/n6-cost30": {**_SIX, **_DEARER},
     },

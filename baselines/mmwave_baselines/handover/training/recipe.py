@@ -4,4 +4,4 @@ from mmwave_baselines.handover.training.presets import PRESETS
 from mmwave_baselines.handover.training.shaping import potential
 from mmwave_baselines.training.recipes import Recipe
 
-RECIPE = Recipe(presets=PRESETS, potential=potential, a3c="mmwave_baselines.handover.training.a3c:Paper")
+RECIPE = Recipe(presets=PRESETS, potential=potential, a3c="mmwave_baselines.handover.training.a3c:Handover")

@@ -3,4 +3,4 @@
 from mmwave_baselines.shared_street.training.presets import PRESETS
 from mmwave_baselines.training.recipes import Recipe
 
-RECIPE = Recipe(presets=PRESETS)
+RECIPE = Recipe(presets=PRESETS, tuning_episodes={"shared_street/main": 16})
