@@ -56,6 +56,14 @@ class Rows:
         """How many training seeds of an agent have rows, 0 for none."""
         return len(self._runs.get((task, agent), []))
 
+    def trained(self, task: str, agent: str) -> str:
+        """How many decisions and how much processor time the training of an agent took, a training seed on average."""
+        told = [run.agent.get("training") or {} for run in self._runs.get((task, agent), [])]
+        decisions, spent = ([t[name] for t in told if t.get(name)] for name in ("decisions", "processor_s"))
+        if not (decisions and spent):
+            return "not told"
+        return f"{np.mean(decisions) / 1e6:.2f} million decisions, {np.mean(spent):.0f} s of processor time"
+
     def less(self, task: str, agent: str, other: str, other_task: str = "") -> Interval:
         """The mean of an agent's score less that of another, on the same worlds."""
         a, b = self.sample(task, agent), self.sample(other_task or task, other)
@@ -163,6 +171,12 @@ def report(rows: Rows) -> str:
         for sample in [rows.sample(task, NETWORK)]
     ]
     claims = ["| what | measured | goal | |", "|---|---|---|---|", *(claim.row(rows) for claim in CLAIMS)]
+    trained = [
+        f"training of {agent} on {task.partition('/')[2]}, a seed: {rows.trained(task, agent)}"
+        for task, agent in ((MAIN, NETWORK), (LOCAL, NETWORK), (MAIN, REWARDS))
+        if rows.seeds(task, agent)
+    ]
+    measured = [*trained, *measured]
     return "\n".join([*claims, "", "| beside it | measured |", "|---|---|", *beside(rows), "", *measured])
 
 

@@ -60,6 +60,7 @@ TASKS: tuple[Task, ...] = (
         "dense",
         "A cell every 100 m, 56 cars and 24 pedestrians: twice as many of all, for a minute.",
         _DENSE,
+        suite="v1",
         why="agents of shared_street/main play it as they are: does what was learned hold where all is denser?",
     ),
     _task(
@@ -79,6 +80,7 @@ TASKS: tuple[Task, ...] = (
         "Trained with a cell every 200 m, tested with one every 100 m.",
         {"isd_m": 100.0},
         training={"isd_m": 200.0},
+        suite="v1",
         why="what was learned at one density of cells is played at another",
     ),
     _task(

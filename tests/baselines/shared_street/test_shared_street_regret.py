@@ -71,7 +71,7 @@ def test_inputs_name_each_candidate_and_leave_absent_ones_empty() -> None:
     observation = batch.observe()[0]
     seen = batch.scenario.fields.split(observation)
     x = inputs(batch.scenario.fields, observation).reshape(2, INPUTS, 6)
-    assert x.shape[1:] == (31, 6)
+    assert x.shape[1:] == (41, 6)
     assert FIELDS.size == INPUTS * 6
     assert not x[:, :, 4:].any(), "there are four cells"
     np.testing.assert_allclose(x[:, 0, :4], (seen["rsrp_0_dbm"][:, :4] - NOISE_DBM) / 20.0, rtol=1e-6)
@@ -105,6 +105,10 @@ def test_what_is_saved_scores_as_what_was_trained(tmp_path: Path) -> None:
     policy = load_policy(path)
     assert isinstance(policy, RegretPolicy)
     assert np.abs(policy.network(x, mask) - expected)[mask].max() < 1e-6
+    assert np.abs(policy.scorer(x, mask) - expected)[mask].max() < 1e-6
+    policy.network.layers[1][0][0, -1] = 1.0
+    with pytest.raises(AgentError, match="nothing else in common"):
+        learned.Scorer(policy.network)
 
 
 def test_a_row_does_not_depend_on_the_others() -> None:
@@ -178,3 +182,5 @@ def test_weights_play_with_the_map_or_without_it() -> None:
     for name, trained in names.items():
         assert learned.Regret.trained_for is not None
         assert learned.Regret.trained_for(find_task(f"shared_street/{name}")) == trained
+    assert learned.PpoRewards.training_seeds(find_task("shared_street/dense")) == (0, 1, 2, 3, 4)
+    assert learned.PpoRewards.training_seeds(find_task("shared_street/local")) == ()

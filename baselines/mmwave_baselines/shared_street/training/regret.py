@@ -11,8 +11,11 @@ All UEs share the network of `mmwave_baselines.shared_street.learned`. No reward
 
    Of the decisions on which little depends only a part is learned from, with more weight (`thinned`): they are most.
 
-The gradient sees all candidates, not only the one that was chosen, so it has no variance from the actions of others in
-time: that is why so few decisions are enough.
+At the end the same network learns on from rewards, by PPO (`shared_ppo`), which counts the score's own seconds and what
+the others do in return.
+
+The gradient of regrets sees all candidates, not only the one that was chosen, so it has no variance from the actions of
+others in time: that is why so few decisions are enough.
 """
 
 from __future__ import annotations
@@ -31,26 +34,24 @@ from torch import nn
 
 from mmwave_baselines.shared_street.features import Trace, records
 from mmwave_baselines.shared_street.hindsight import Episode, regrets
-from mmwave_baselines.shared_street.learned import FIELDS, INPUTS, METADATA, RegretPolicy, deciding, inputs
+from mmwave_baselines.shared_street.learned import FIELDS, METADATA
+from mmwave_baselines.shared_street.training import shared_ppo
+from mmwave_baselines.shared_street.training.networks import CLIP, SEED_SPACING, Drawing, Scores, evaluated
 from mmwave_baselines.training.command import Command, option
 from mmwave_baselines.training.run import Run, main, metadata_of
-from mmwave_gym.agents.networks import SetNetwork, choice_columns
-from mmwave_gym.agents.policy import field_metadata
 from mmwave_gym.benchmark.task import Task
 from mmwave_gym.core.batch import Batch
 from mmwave_gym.core.files import replacing
 from mmwave_gym.core.registration import make_scenario
 from mmwave_gym.core.scenario import EpisodeKey
-from mmwave_gym.scenarios.shared_street.state import CANDIDATES
 
 STREAM = "training from regrets"
-SEED_SPACING = 2**20
 LEAST_REGRET, REGRET_SCALE = -30.0, 3.0
 LAST_RATE = 1e-4
+CRITIC_FIRST = 3
+"""Iterations of PPO in which its critic learns before the network does."""
 SURELY, LEAST_CHANCE = 0.02, 0.05
 """A decision is learned from for certain if the probabilities of its actions move by so much, see `thinned`."""
-CLIP = 1.0
-"""The greatest norm of a gradient."""
 
 
 @dataclass(kw_only=True)
@@ -65,13 +66,20 @@ class Regret(Command):
     batch_size: int = option(512, "decisions of a gradient step")
     keep: int = option(8, "iterations whose decisions are learned from")
     entropy: float = option(0.01, "weight of the entropy")
+    polish: int = option(120, "iterations of PPO on rewards at the end, see train shared_ppo")
+    polish_rate: float = option(1.5e-3, "its learning rate at the beginning")
+    polish_cycles: int = option(4, "how often that falls to 1e-4")
+    polish_entropy: float = option(0.005, "its weight of the entropy")
+    soften: float = option(0.35, "it begins with scores times this, so that it tries more")
     eval_every: int = option(0, "iterations between evaluations on the training split; 0 for none but the last")
     eval_episodes: int = option(16, "episodes of an evaluation")
 
     def __post_init__(self) -> None:
-        self.at_least(1, "steps", "episodes", "horizon", "hidden", "batch_size", "keep", "eval_episodes")
-        self.at_least(0, "eval_every", "entropy")
-        self.positive("learning_rate")
+        self.at_least(
+            1, "steps", "episodes", "horizon", "hidden", "batch_size", "keep", "eval_episodes", "polish_cycles"
+        )
+        self.at_least(0, "eval_every", "entropy", "polish", "polish_entropy")
+        self.positive("learning_rate", "polish_rate", "soften")
 
     def sees_oracle_regrets(self, task: Task) -> bool:
         return True
@@ -80,37 +88,6 @@ class Regret(Command):
         """ValueError where the task is not of shared streets."""
         if task.scenario_name != "shared_street":
             raise ValueError(f"train regret is for shared streets, {task.name} is of {task.scenario_name}.")
-
-
-class Scores(nn.Module):
-    """What `SetNetwork` is for NumPy: two hidden layers, the second with the mean over the allowed candidates."""
-
-    def __init__(self, hidden: int, seed: int):
-        super().__init__()
-        self.first, self.own = nn.Linear(INPUTS, hidden), nn.Linear(hidden, hidden)
-        self.common, self.last = nn.Linear(hidden, hidden, bias=False), nn.Linear(hidden, 1)
-        chance = torch.Generator().manual_seed(seed)
-        deviations = ((self.first, 2.0 / INPUTS), (self.own, 1.0 / hidden), (self.common, 1.0 / hidden))
-        for layer, variance in (*deviations, (self.last, 0.01)):
-            nn.init.normal_(layer.weight, std=variance**0.5, generator=chance)
-            if layer.bias is not None:
-                nn.init.zeros_(layer.bias)
-
-    def forward(self, x: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        """(rows, choices) from x (rows, INPUTS * choices) and which choices are allowed (rows, choices)."""
-        hidden = torch.relu(self.first(x.view(len(x), INPUTS, -1).transpose(1, 2)))
-        weight = (mask / mask.sum(dim=1, keepdim=True)).unsqueeze(1)
-        mean = self.common(torch.bmm(weight, hidden))
-        return self.last(torch.relu(self.own(hidden) + mean)).squeeze(2)
-
-    def network(self) -> SetNetwork:
-        """The same for NumPy; what `SetNetwork` sees besides has zeros for weights."""
-        hidden = self.own.out_features
-        w = {name: p.detach().numpy().copy() for name, p in self.named_parameters()}
-        first = np.concatenate((w["first.weight"], np.zeros((hidden, 2 * INPUTS), np.float32)), axis=1)
-        second = np.concatenate((w["own.weight"], w["common.weight"], np.zeros((hidden, hidden), np.float32)), axis=1)
-        layers = ((first, w["first.bias"]), (second, w["own.bias"]), (w["last.weight"], w["last.bias"]))
-        return SetNetwork(layers, choice_columns(FIELDS, CANDIDATES), FIELDS.size, "relu")
 
 
 def loss_of(
@@ -148,48 +125,13 @@ class Decisions:
     weight: torch.Tensor  # (rows,)
 
 
-def described() -> dict[str, Any]:
-    """Metadata of a network that is not saved."""
-    return {**METADATA, "fields": field_metadata(FIELDS), "env_id": "", "kwargs": {}, "algorithm": "REGRET"}
-
-
-class Drawing(RegretPolicy):
-    """Draws from the softmax of the scores, all rows from one generator, and keeps what it decided on.
-
-    kept: of every slot the rows of its decisions, their inputs and their masks.
-    """
-
-    def __init__(self, network: SetNetwork, rng: np.random.Generator):
-        super().__init__(network, described())
-        self.rng = rng
-        self.kept: list[tuple[NDArray[np.intp], NDArray[np.float32], NDArray[np.bool_]]] = []
-
-    def predict(
-        self,
-        observation: NDArray[Any],
-        state: Any = None,
-        episode_start: NDArray[np.bool_] | None = None,
-        deterministic: bool = True,
-    ) -> tuple[NDArray[Any], Any]:
-        """Drawn actions (rows,) of observations (rows, features), which are kept; episode_start: (rows,), not used."""
-        action, allowed = np.zeros(len(observation), np.int64), state.action_mask()
-        rows = deciding(state.fields, observation, allowed)
-        x, mask = inputs(state.fields, observation[rows]), allowed[rows]
-        self.kept.append((rows, x, mask))
-        if len(rows):
-            scores = self.network(x, mask)
-            action[rows] = np.where(mask, scores + self.rng.gumbel(size=scores.shape), -np.inf).argmax(axis=1)
-        return action, state
-
-
-def decisions_of(scenario: Any, player: Drawing, traces: Sequence[Trace]) -> Decisions:
-    """What the player decided in all environments of a batch, whose traces these are."""
+def decisions_of(scenario: Any, player: Drawing, traces: Sequence[Trace]) -> tuple[Decisions, torch.Tensor]:
+    """What a player decided in all environments of a batch, whose traces these are, and its scores (rows, choices)."""
     regret = np.stack([_regret(scenario, trace) for trace in traces])  # (env, slot, ue, choice)
-    rows, x, mask = (np.concatenate(arrays) for arrays in zip(*player.kept, strict=True))
-    slot = np.repeat(np.arange(len(player.kept)), [len(kept[0]) for kept in player.kept])
-    env, ue = np.divmod(rows, scenario.num_agents)
-    at = torch.as_tensor(x), torch.as_tensor(mask), torch.as_tensor(regret[env, slot, ue])
-    return Decisions(*at, torch.ones(len(x)))
+    slot, decided = player.decided()
+    env, ue = np.divmod(decided.row, scenario.num_agents)
+    x, mask, scores = (torch.as_tensor(part) for part in (decided.x, decided.mask, decided.scores))
+    return Decisions(x, mask, torch.as_tensor(regret[env, slot, ue]), torch.ones(len(slot))), scores
 
 
 def _regret(scenario: Any, trace: Trace) -> NDArray[np.float32]:
@@ -217,14 +159,12 @@ class Learner:
         args = self.args
         first = args.seed * SEED_SPACING + self.steps * args.episodes
         self.batch.reset([EpisodeKey(first + i, 0, STREAM) for i in range(args.episodes)])
-        player = Drawing(self.scores.network(), self.rng)
+        player = Drawing(self.scores, self.rng)
         traces = records(self.batch, player)
-        rows = decisions_of(self.scenario, player, traces)
+        rows, scores = decisions_of(self.scenario, player, traces)
         self.decisions += len(rows.x)
-        with torch.no_grad():
-            scores = self.scores(rows.x, rows.mask)
-            before = float(loss_of(scores, rows.regret, rows.mask, rows.weight, 0.0))
-            part = thinned(rows, scores, self.rng.random(len(rows.x)))
+        before = float(loss_of(scores, rows.regret, rows.mask, rows.weight, 0.0))
+        part = thinned(rows, scores, self.rng.random(len(rows.x)))
         self.recent = [*self.recent, part][-args.keep :]
         rate = args.learning_rate * (1.0 - self.steps / args.steps) + LAST_RATE
         self.optimiser.param_groups[0]["lr"] = rate
@@ -266,27 +206,40 @@ def train(args: Regret, console: Console) -> Path:
         run.tell(f"{learner.steps} of {args.steps}: {said} ({time.process_time() - began:.1f} s of processor time)")
         _keep(learner, run.checkpoint)
         if args.eval_every and learner.steps % args.eval_every == 0 and learner.steps < args.steps:
-            _evaluated(run, learner)
-    results = _evaluated(run, learner)
+            evaluated(run, learner.scores, learner.steps, learner.decisions)
+    if args.polish:
+        _polished(run, learner)
+    results = evaluated(run, learner.scores, learner.steps + args.polish, learner.decisions)
     run.close()
-    metadata = metadata_of(args, run.task, "REGRET", steps=learner.steps, results=results)
+    metadata = metadata_of(args, run.task, "REGRET", steps=learner.steps + args.polish, results=results)
     metadata |= METADATA
     metadata["training"]["decisions"] = learner.decisions
     return run.save(learner.scores.network(), FIELDS, metadata)
 
 
-def _evaluated(run: Run[Regret], learner: Learner) -> dict[str, float]:
-    """The score on episodes of the task's training split, whose chance nobody trains on; greedily."""
-    world, count = run.task.for_training(), run.args.eval_episodes
-    batch = Batch(world.scenario(), count, draws_ahead=False)
-    batch.reset(world.keys(list(range(count)), "train"))
-    found = float(
-        np.mean([trace.utility for trace in records(batch, RegretPolicy(learner.scores.network(), described()))])
-    )
-    run.record({"eval/utility": found}, learner.steps)
-    run.curve.add(learner.decisions, {"utility": found})
-    run.tell(f"{learner.steps}: utility {found:.4f} in {count} training episodes")
-    return {"episodes": count, "utility": found}
+def _polished(run: Run[Regret], learner: Learner) -> None:
+    """Let the network learn on from rewards, for what slots' logarithms and the others held leave out."""
+    args = run.args
+    same: dict[str, Any] = {
+        name: getattr(args, name) for name in ("env_id", "task", "set", "seed", "episodes", "horizon", "hidden")
+    }
+    known: dict[str, Any] = {
+        "learning_rate": args.polish_rate,
+        "cycles": args.polish_cycles,
+        "entropy": args.polish_entropy,
+        "critic_first": CRITIC_FIRST,
+    }
+    polisher = shared_ppo.Learner(shared_ppo.SharedPpo(**same, **known, steps=args.polish), run.task)
+    polisher.scores.load_state_dict(learner.scores.state_dict())
+    with torch.no_grad():
+        polisher.scores.last.weight *= args.soften
+    checkpoint = run.out / "polish.pt"
+    if args.resume and checkpoint.exists():
+        run.restored(lambda _: shared_ppo.restore(polisher, checkpoint))
+    for _ in shared_ppo.iterations(run, polisher, checkpoint, "polish"):
+        pass
+    learner.scores.load_state_dict(polisher.scores.state_dict())
+    learner.decisions += polisher.decisions
 
 
 def _keep(learner: Learner, checkpoint: Path) -> None:
