@@ -188,7 +188,10 @@ class Played(NamedTuple):
 
 
 def forbid(tape: Tape, allowed: NDArray[np.bool_]) -> None:
-    """Take so much off the logits of what is not allowed that it is never drawn, in place; allowed: as `logits`."""
+    """Take so much off the logits of what is not allowed that it is never drawn, in place.
+
+    allowed: (UE, cell), as `logits`.
+    """
     tape.logits[~allowed] -= FORBIDDEN
 
 

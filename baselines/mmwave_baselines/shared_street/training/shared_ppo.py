@@ -116,7 +116,7 @@ def advantages(
 ) -> Float64Array:
     """(decision,): generalised advantage estimates along each UE's own decisions, in the unit of the rewards.
 
-    value: (decision,) and last: (row,), by the critic. gamma, gae_lambda: a slot.
+    value: (decision,) and last: (row,), by the critic, in that unit. gamma, gae_lambda: a slot.
     """
     found = np.zeros(len(value))
     paid, follows, later = np.zeros(len(last)), np.ones(len(last)), np.zeros(len(last))
