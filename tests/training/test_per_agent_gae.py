@@ -145,8 +145,8 @@ def test_plain_rewards_can_be_asked_for() -> None:
 
 
 def test_it_trains_and_what_it_saves_plays_at_any_density(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two densities in one run; of the evaluations, the first before any decision, the best is kept."""
-    scores = iter([3.0, 9.0, 1.0, 2.0])
+    """Two densities in one run; the better of two evaluations is kept. Curves have one before the first decision."""
+    scores = iter([0.0, 3.0, 9.0, 1.0, 2.0])
     monkeypatch.setattr(Yardstick, "__init__", lambda self, task, episodes: setattr(self, "missing", []))
     monkeypatch.setattr(Yardstick, "score", lambda self, agent: {"reward": next(scores)})
     words = ["--vary", "num_ues=[8,16]", "--steps", "512", "--n-steps", "64", "--eval-every", "256"]
@@ -154,7 +154,7 @@ def test_it_trains_and_what_it_saves_plays_at_any_density(tmp_path: Any, monkeyp
     path = train(parse_checked(Ppo, [*WORDS, *words]), build, Console(quiet=True))
     metadata = json.loads(path.with_suffix(".json").read_text())
     assert metadata["results"]["reward"] == 9.0
-    assert metadata["results"]["steps"] == 256
+    assert metadata["results"]["steps"] == 512
     assert "--vary" in metadata["command"]
     policy: Any = read_policy(path.read_bytes(), path.with_suffix(".json").read_bytes(), "policy", CandidatesPolicy)
     for num_ues, most in ((6, None), (20, 3)):
