@@ -5,9 +5,11 @@ from __future__ import annotations
 import copy
 import dataclasses
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 from mmwave_gym.core.batch import Batch
 from mmwave_gym.core.registration import make_scenario
@@ -168,3 +170,27 @@ class PlainWorld:
         e, row = batch.episodes, batch.episodes.row[0]
         names = ("sinr_db", "rsrp_dbm", "measured_dbm", "present", "active")
         return cls(batch.scenario.config, *(getattr(e, name)[row].copy() for name in names))  # type: ignore[attr-defined]
+
+
+class _Stopped(Exception):
+    pass
+
+
+def assert_resumes_as_if_never_stopped(training: Any, command: list[str], folder: Path, monkeypatch: Any) -> None:
+    """A training of three iterations that is stopped after two and resumed has the weights of `folder / "whole"`."""
+    update, done = training.Learner.update, list[int]()
+
+    def stops(learner: Any) -> dict[str, float]:
+        if len(done) == 2:
+            raise _Stopped
+        done.append(1)
+        found: dict[str, float] = update(learner)
+        return found
+
+    monkeypatch.setattr(training.Learner, "update", stops)
+    with pytest.raises(_Stopped):
+        training.run([*command, "--out", str(folder / "parts")])
+    monkeypatch.undo()
+    training.run([*command, "--out", str(folder / "parts"), "--resume"])
+    whole, parts = (np.load(folder / name / "policy.npz") for name in ("whole", "parts"))
+    assert all((whole[name] == parts[name]).all() for name in whole.files)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from shared_street_worlds import TINY
+from shared_street_worlds import TINY, assert_resumes_as_if_never_stopped
 
 from mmwave_gym.core.batch import Batch
 from mmwave_gym.core.registration import make_scenario
@@ -65,24 +65,7 @@ def test_a_training_from_beginning_to_end_and_resumed(tmp_path: Path, capsys: An
     assert about["training"]["decisions"] > 50
     assert about["agent"] == "shared_street/regret"
 
-    class Stopped(Exception):
-        pass
-
-    update, done = training.Learner.update, list[int]()
-
-    def stops(self: Any) -> dict[str, float]:
-        if len(done) == 2:
-            raise Stopped
-        done.append(1)
-        return update(self)
-
-    monkeypatch.setattr(training.Learner, "update", stops)
-    with pytest.raises(Stopped):
-        training.run([*command, "--out", str(tmp_path / "parts")])
-    monkeypatch.undo()
-    training.run([*command, "--out", str(tmp_path / "parts"), "--resume"])
-    whole, parts = (np.load(tmp_path / name / "policy.npz") for name in ("whole", "parts"))
-    assert all((whole[name] == parts[name]).all() for name in whole.files), "as if it had not been stopped"
+    assert_resumes_as_if_never_stopped(training, command, tmp_path, monkeypatch)
 
 
 def test_other_worlds_and_rewards_are_refused(capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from shared_street_worlds import TINY, by_hand, play
+from shared_street_worlds import TINY, assert_resumes_as_if_never_stopped, by_hand, play
 
 from mmwave_baselines.shared_street import learned
 from mmwave_baselines.shared_street.learned import FIELDS, INPUTS, METADATA, RegretPolicy, deciding, inputs
@@ -147,25 +147,7 @@ def test_a_training_from_beginning_to_end_and_resumed(tmp_path: Path, capsys: An
     assert math.isfinite(about["results"]["utility"])
     assert list((tmp_path / "whole" / "tensorboard").iterdir())
 
-    class Stopped(Exception):
-        pass
-
-    update = training.Learner.update
-    done: list[int] = []
-
-    def stops(self: Any) -> dict[str, float]:
-        if len(done) == 2:
-            raise Stopped
-        done.append(1)
-        return update(self)
-
-    monkeypatch.setattr(training.Learner, "update", stops)
-    with pytest.raises(Stopped):
-        training.run([*command, "--out", str(tmp_path / "parts")])
-    monkeypatch.undo()
-    training.run([*command, "--out", str(tmp_path / "parts"), "--resume"])
-    whole, parts = (np.load(tmp_path / name / "policy.npz") for name in ("whole", "parts"))
-    assert all((whole[name] == parts[name]).all() for name in whole.files), "as if it had not been stopped"
+    assert_resumes_as_if_never_stopped(training, command, tmp_path, monkeypatch)
 
 
 def test_other_worlds_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
